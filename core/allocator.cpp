@@ -1,0 +1,160 @@
+#include "core/allocator.hpp"
+
+#include <sys/mman.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+struct Counters {
+  std::atomic<std::size_t> live{0}, peak{0}, system{0}, calls{0};
+
+  void add_live(std::size_t bytes) {
+    const std::size_t now = live.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    std::size_t seen = peak.load(std::memory_order_relaxed);
+    while (now > seen && !peak.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {
+    }
+  }
+  void add_system(std::size_t bytes) {
+    system.fetch_add(bytes, std::memory_order_relaxed);
+    calls.fetch_add(1, std::memory_order_relaxed);
+  }
+};
+
+Counters& counters() {
+  static Counters instance;
+  return instance;
+}
+
+#ifdef TERSE_CACHING_ALLOCATOR
+
+// Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last in
+// first out, so that the next tensor of that size gets the memory that is still in the cache.
+class Cache {
+ public:
+  void* take(std::size_t bytes) {
+    const int c = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    auto& free = free_[static_cast<std::size_t>(c)];
+    if (free.empty()) return carve(class_bytes(c));
+    void* block = free.back();
+    free.pop_back();
+    return block;
+  }
+
+  void give(void* block, std::size_t bytes) {
+    const int c = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    free_[static_cast<std::size_t>(c)].push_back(block);
+  }
+
+ private:
+  static constexpr std::size_t kSlab = std::size_t{2} << 20;  // a huge page
+  static constexpr int kClasses = 4 * 42;
+
+  // The smallest class that holds so many bytes: class 4 o + q has 64 · 2^o · (1 + q/4) bytes,
+  // rounded up to whole cache lines.
+  static int size_class(std::size_t bytes) {
+    const std::size_t lines = bytes <= kAlignment ? 1 : (bytes + kAlignment - 1) / kAlignment;
+    const int octave = static_cast<int>(std::bit_width(lines)) - 1;
+    for (int c = 4 * octave;; ++c) {
+      if (class_bytes(c) >= bytes) return c;
+    }
+  }
+  static std::size_t class_bytes(int c) {
+    const std::size_t base = kAlignment << (c / 4);
+    const std::size_t size = base + base / 4 * static_cast<std::size_t>(c % 4);
+    return (size + kAlignment - 1) / kAlignment * kAlignment;
+  }
+
+  void* carve(std::size_t bytes) {
+    if (bytes > left_) {
+      if (bytes >= kSlab) return map(bytes);  // big blocks stand alone
+      slab_ = static_cast<std::byte*>(map(kSlab));
+      left_ = kSlab;
+    }
+    void* block = slab_;
+    slab_ += bytes;
+    left_ -= bytes;
+    return block;
+  }
+
+  // Whole huge pages, aligned to them. They are never returned: training asks for the same again.
+  static void* map(std::size_t bytes) {
+    const std::size_t size = (bytes + kSlab - 1) / kSlab * kSlab;
+    void* raw = mmap(nullptr, size + kSlab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(raw != MAP_FAILED, "allocate: the system gives no {} bytes: {}", size,
+          std::strerror(errno));
+    const auto address = reinterpret_cast<std::uintptr_t>(raw);
+    const auto aligned = (address + kSlab - 1) / kSlab * kSlab;
+    if (aligned > address) munmap(raw, aligned - address);
+    munmap(reinterpret_cast<void*>(aligned + size), address + kSlab - aligned);
+    void* block = reinterpret_cast<void*>(aligned);
+    madvise(block, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages is only slower
+    counters().add_system(size);
+    return block;
+  }
+
+  std::mutex mutex_;
+  std::array<std::vector<void*>, kClasses> free_;  // guarded by mutex_
+  std::byte* slab_ = nullptr;                      // what is left of the newest slab; likewise
+  std::size_t left_ = 0;
+};
+
+// Leaked on purpose: tensors with static lifetime may be freed after it would have been destroyed.
+Cache& cache() {
+  static Cache& instance = *new Cache;
+  return instance;
+}
+
+#endif
+
+}  // namespace
+
+#ifdef TERSE_CACHING_ALLOCATOR
+
+void* allocate(std::size_t bytes) {
+  void* block = cache().take(bytes);
+  counters().add_live(bytes);
+  return block;
+}
+
+void deallocate(void* block, std::size_t bytes) noexcept {
+  counters().live.fetch_sub(bytes, std::memory_order_relaxed);
+  cache().give(block, bytes);
+}
+
+#else  // each block its own allocation, where sanitizers see it; filled with NaN to show early reads
+
+void* allocate(std::size_t bytes) {
+  void* block = ::operator new(bytes, std::align_val_t{kAlignment});
+  std::memset(block, 0xFF, bytes);
+  counters().add_live(bytes);
+  counters().add_system(bytes);
+  return block;
+}
+
+void deallocate(void* block, std::size_t bytes) noexcept {
+  counters().live.fetch_sub(bytes, std::memory_order_relaxed);
+  ::operator delete(block, std::align_val_t{kAlignment});
+}
+
+#endif
+
+MemoryUse memory_use() {
+  const auto& c = counters();
+  return {c.live.load(), c.peak.load(), c.system.load(), c.calls.load()};
+}
+
+}  // namespace terse

@@ -1,0 +1,72 @@
+// One function, `serialize(Archive&)`, saves, loads and hashes all state of an object.
+//
+// The object names each item and hands it over by reference; the archive reads it or fills it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace terse {
+
+class Archive {
+ public:
+  virtual ~Archive() = default;
+  virtual bool loading() const = 0;
+
+  // Raw bytes of fixed length.
+  virtual void bytes(std::string_view name, std::span<std::byte> data) = 0;
+
+  void item(std::string_view name, std::uint32_t& value) { pod(name, value); }
+  void item(std::string_view name, std::uint64_t& value) { pod(name, value); }
+  void item(std::string_view name, std::span<float> values) {
+    bytes(name, std::as_writable_bytes(values));
+  }
+  // A vector's length is an item of its own; loading resizes it.
+  void item(std::string_view name, std::vector<float>& values);
+
+ private:
+  template <class T>
+  void pod(std::string_view name, T& value) {
+    bytes(name, std::as_writable_bytes(std::span(&value, 1)));
+  }
+};
+
+// Appends every item to a buffer.
+class SaveArchive final : public Archive {
+ public:
+  bool loading() const override { return false; }
+  void bytes(std::string_view name, std::span<std::byte> data) override;
+  const std::vector<std::byte>& buffer() const { return buffer_; }
+
+ private:
+  std::vector<std::byte> buffer_;
+};
+
+// Fills every item from what a SaveArchive wrote. A wrong name or length is an Error.
+class LoadArchive final : public Archive {
+ public:
+  explicit LoadArchive(std::span<const std::byte> buffer) : rest_(buffer) {}
+  bool loading() const override { return true; }
+  void bytes(std::string_view name, std::span<std::byte> data) override;
+  bool done() const { return rest_.empty(); }
+
+ private:
+  std::span<const std::byte> rest_;
+};
+
+// FNV-1a over names, lengths and bytes: equal states have equal hashes.
+class HashArchive final : public Archive {
+ public:
+  bool loading() const override { return false; }
+  void bytes(std::string_view name, std::span<std::byte> data) override;
+  std::uint64_t hash() const { return hash_; }
+
+ private:
+  std::uint64_t hash_ = 0xcbf29ce484222325ULL;
+};
+
+}  // namespace terse

@@ -1,0 +1,52 @@
+// Errors: `check` for the caller's fault, `internal_check` for ours.
+//
+// A message reads "op: rule; got every shape and value[; hint]". It is formatted only on failure.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace terse {
+
+// Something the caller can mend: a wrong shape, a broken file, a worker that stalled. Exit code 1.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A wrong flag, spec string or combination of them: found before anything is started. Exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Bytes from a peer that are not a valid packet.
+class PacketError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A bug in tersegrad itself.
+class InternalError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+template <class Exception = Error, class... Args>
+void check(bool ok, fmt::format_string<Args...> format, Args&&... args) {
+  if (!ok) [[unlikely]] {
+    throw Exception(fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+template <class... Args>
+void internal_check(bool ok, fmt::format_string<Args...> format, Args&&... args) {
+  if (!ok) [[unlikely]] {
+    throw InternalError("internal error: " + fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+}  // namespace terse

@@ -1,0 +1,131 @@
+// The one interface of every compressor, and of every decorator around one.
+//
+// A step of a round, for each phase of the compressor:
+//
+//   worker:    encode(gradients)          -> one packet
+//   exchange:  by `Traits`, one of
+//                linear      the payloads are floats and are added by an all-reduce
+//                sliceable   combine works on 32-aligned slices of the packets, one owner a slice
+//                otherwise   combine works on all packets together
+//   worker:    decode(the answer)         -> the mean gradient (after the last phase)
+//
+// A compressor starts no thread and touches no network (parallel_for is allowed). State is keyed by
+// tensor id, draws by (step, tensor): cutting a model into buckets changes no tensor's result.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/archive.hpp"
+#include "optim/packet.hpp"
+
+namespace terse {
+
+// One tensor of the model, as a matrix: rows = first dimension, cols = the others multiplied.
+// A one-dimensional tensor has cols = 1. `data` has rows * cols values, row-major.
+struct GradView {
+  std::uint32_t id = 0;
+  std::int64_t rows = 0, cols = 0;
+  std::span<float> data;
+};
+
+// What a call is about. It is passed with every call, never stored.
+struct Round {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+  std::uint32_t worker = 0, workers = 1;
+  int phase = 0;
+  float lr = 0;
+  // The coordinates of the model that the call covers: its bucket, or its slice of a bucket.
+  std::int64_t first = 0, count = 0;
+};
+
+struct Traits {
+  int phases = 1;
+  bool linear = false;          // the payload is floats that may be added: all-reduce
+  bool sliceable = false;       // combine works on any 32-aligned slice of coordinates
+  bool self_contained = true;   // one packet can be applied alone: asynchronous server
+  bool whole_model = false;     // needs all tensors at once: no buckets
+};
+
+// A part of a packet's payload, for people: `explain` prints it.
+struct Field {
+  std::string name;
+  std::size_t offset = 0, size = 0;  // bytes within the payload
+  std::string text;                  // the value, short
+};
+
+class Compressor {
+ public:
+  virtual ~Compressor() = default;
+
+  // The spec string with every option written out; make_compressor(spec()) is the same compressor.
+  virtual std::string spec() const = 0;
+  // What holds at this step (a warm-up changes it).
+  virtual Traits traits(std::uint64_t step) const = 0;
+
+  // Worker: gradients -> packet. Reads `grads`, writes state. Called once per phase and bucket.
+  virtual void encode(const Round&, std::span<const GradView> grads, Packet& up) = 0;
+
+  // Where packets meet: many -> one, of kind `down`. `up` is in the order of the workers, and so is
+  // every sum; `weights` are the factors of the mean (1/workers each). Not called if linear.
+  virtual void combine(const Round&, std::span<const Packet> up, std::span<const float> weights,
+                       Packet& down) = 0;
+
+  // Every worker: the answer -> the mean gradient. `out` is complete after the last phase. A linear
+  // compressor gets the sum of the payloads, of kind `partial`, and divides by the packet's weight.
+  // Throws PacketError for a packet that is not a valid answer.
+  virtual void decode(const Round&, const Packet& down, std::span<const GradView> out) = 0;
+
+  // What the worker's own last packet says by itself: C(gradient). Called after encode of the last
+  // phase and before its decode.
+  virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
+
+  // The parts of a payload of kind `up`, in order and without gaps.
+  virtual std::vector<Field> fields(const Round&, const Packet& up,
+                                    std::span<const GradView> shape) const = 0;
+
+  // All state: saves, loads or hashes it.
+  virtual void serialize(Archive&) {}
+};
+
+// Number of coordinates in all views together.
+inline std::int64_t count(std::span<const GradView> views) {
+  std::int64_t n = 0;
+  for (const auto& view : views) n += static_cast<std::int64_t>(view.data.size());
+  return n;
+}
+
+// The header of a packet that `worker` says in this round.
+inline PacketHeader header_for(const Round& round, std::uint16_t compressor, PacketKind kind,
+                               std::size_t tensors) {
+  return {.compressor = compressor,
+          .kind = kind,
+          .phase = static_cast<std::uint8_t>(round.phase),
+          .step = static_cast<std::uint32_t>(round.step),
+          .worker = static_cast<std::uint16_t>(round.worker),
+          .weight = 1,
+          .tensors = static_cast<std::uint32_t>(tensors)};
+}
+
+// ---- the registry (optim/registry.cpp) ----------------------------------------------------------
+
+struct RegistryEntry {
+  std::string_view name;
+  std::uint16_t number;      // in packet headers
+  bool decorator;            // wraps the stages to its left
+  std::string_view summary;  // one line
+  std::string_view example;  // a spec that shows it
+};
+
+// Every compressor and decorator.
+std::span<const RegistryEntry> compressor_registry();
+
+// "topk:ratio=0.01+ef" -> a compressor. UsageError for an unknown name, key or value.
+std::unique_ptr<Compressor> make_compressor(std::string_view spec);
+
+}  // namespace terse

@@ -1,0 +1,118 @@
+#include "optim/packet.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <utility>
+
+namespace terse {
+namespace {
+
+constexpr std::size_t kChecksumOffset = 20;
+
+template <class T>
+T load(std::span<const std::byte> bytes, std::size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+std::string_view to_string(PacketKind kind) {
+  switch (kind) {
+    case PacketKind::up: return "up";
+    case PacketKind::partial: return "partial";
+    case PacketKind::down: return "down";
+    case PacketKind::control: return "control";
+  }
+  return "unknown";
+}
+
+void Packet::start(const PacketHeader& header, std::size_t payload_bytes) {
+  bytes_.resize(kHeaderBytes + payload_bytes);
+  ByteWriter out(std::span<std::byte>(bytes_).first(kHeaderBytes));
+  out.put(kMagicVersion);
+  out.put(header.compressor);
+  out.put(header.kind);
+  out.put(header.phase);
+  out.put(header.step);
+  out.put(header.worker);
+  out.put(header.weight);
+  out.put(header.tensors);
+  out.put(std::uint32_t{0});
+  out.put(static_cast<std::uint64_t>(payload_bytes));
+}
+
+PacketHeader Packet::header() const {
+  ByteReader in(std::span<const std::byte>(bytes_).first(kHeaderBytes).subspan(4));
+  PacketHeader header;
+  header.compressor = in.get<std::uint16_t>();
+  header.kind = in.get<PacketKind>();
+  header.phase = in.get<std::uint8_t>();
+  header.step = in.get<std::uint32_t>();
+  header.worker = in.get<std::uint16_t>();
+  header.weight = in.get<std::uint16_t>();
+  header.tensors = in.get<std::uint32_t>();
+  return header;
+}
+
+std::span<float> Packet::floats() {
+  const auto values = std::as_const(*this).floats();
+  return {const_cast<float*>(values.data()), values.size()};
+}
+
+std::span<const float> Packet::floats() const {
+  const auto raw = payload();
+  check<PacketError>(raw.size() % sizeof(float) == 0,
+                     "packet: {} payload bytes are no whole number of floats", raw.size());
+  return {reinterpret_cast<const float*>(raw.data()), raw.size() / sizeof(float)};
+}
+
+std::uint32_t Packet::checksum() const {
+  // The header with a zero where the checksum stands, then the payload.
+  std::byte head[kHeaderBytes];
+  std::memcpy(head, bytes_.data(), kHeaderBytes);
+  std::memset(head + kChecksumOffset, 0, sizeof(std::uint32_t));
+  const auto seed = XXH3_64bits(head, kHeaderBytes);
+  const auto raw = payload();
+  return static_cast<std::uint32_t>(XXH3_64bits_withSeed(raw.data(), raw.size(), seed));
+}
+
+void Packet::seal() {
+  const auto sum = checksum();
+  std::memcpy(bytes_.data() + kChecksumOffset, &sum, sizeof sum);
+}
+
+Packet Packet::parse(ByteVector bytes) {
+  check<PacketError>(bytes.size() >= kHeaderBytes, "packet: a header has {} bytes; got {}",
+                     kHeaderBytes, bytes.size());
+  Packet packet;
+  packet.bytes_ = std::move(bytes);
+  const std::span<const std::byte> all(packet.bytes_);
+  const auto magic = load<std::uint32_t>(all, 0);
+  check<PacketError>(magic == kMagicVersion,
+                     "packet: magic and version must be {:#010x}; got {:#010x}", kMagicVersion,
+                     magic);
+  const auto length = load<std::uint64_t>(all, 24);
+  check<PacketError>(length == all.size() - kHeaderBytes,
+                     "packet: the header says {} payload bytes; {} are there", length,
+                     all.size() - kHeaderBytes);
+  const auto kind = load<std::uint8_t>(all, 6);
+  check<PacketError>(kind >= 1 && kind <= 4, "packet: kind {} is unknown", kind);
+  const auto sum = packet.checksum();
+  const auto said = load<std::uint32_t>(all, kChecksumOffset);
+  check<PacketError>(sum == said, "packet: checksum must be {:#010x}; got {:#010x}", sum, said);
+  return packet;
+}
+
+void Packet::expect(std::uint16_t compressor, int phase, std::size_t tensors) const {
+  const auto got = header();
+  check<PacketError>(got.compressor == compressor, "packet: from compressor {}; {} is wanted",
+                     got.compressor, compressor);
+  check<PacketError>(got.phase == phase, "packet: of phase {}; {} is wanted", got.phase, phase);
+  check<PacketError>(got.tensors == tensors, "packet: for {} tensors; {} is wanted", got.tensors,
+                     tensors);
+}
+
+}  // namespace terse
