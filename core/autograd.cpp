@@ -1,0 +1,176 @@
+#include "core/autograd.hpp"
+
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/kernels/elementwise.hpp"
+
+namespace terse {
+
+// One recorded operator. It holds what made its inputs, never its own result.
+struct Node {
+  struct Input {
+    Shape shape;
+    bool needs_grad = false;
+    std::shared_ptr<Node> node;  // what made the input, or
+    Tensor leaf;                 // the leaf itself
+  };
+
+  const char* name;
+  std::uint64_t number;  // of creation: greater than that of every node before it
+  Shape shape;           // of the result
+  std::vector<Input> inputs;
+  Backward backward;
+
+  // Takes a chain apart from this end: a node that only its consumer held is emptied before it is
+  // destroyed, so its destructor has nothing left to descend into.
+  ~Node() {
+    std::vector<std::shared_ptr<Node>> doomed;
+    const auto take_inputs = [&doomed](Node& node) {
+      for (auto& input : node.inputs) {
+        if (input.node && input.node.use_count() == 1) doomed.push_back(std::move(input.node));
+      }
+    };
+    take_inputs(*this);
+    while (!doomed.empty()) {
+      const auto node = std::move(doomed.back());
+      doomed.pop_back();
+      take_inputs(*node);
+    }
+  }
+};
+
+namespace {
+
+thread_local bool grad_mode = true;
+
+// Shared by all threads: a tensor made in one and used in another still has the smaller number.
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+Tensor add_gradients(Tensor sum, const Tensor& more) {
+  Tensor result = Tensor::empty(sum.shape());
+  kernels::add(sum.data(), more.data(), result.data_mut());
+  return result;
+}
+
+}  // namespace
+
+bool grad_enabled() { return grad_mode; }
+NoGrad::NoGrad() : before_(std::exchange(grad_mode, false)) {}
+NoGrad::~NoGrad() { grad_mode = before_; }
+
+// What may look inside a Tensor: recording, and the engine.
+class Graph {
+ public:
+  static Tensor record(const char* name, Tensor result, std::span<const Tensor> inputs,
+                       Backward backward) {
+    bool needed = false;
+    for (const auto& input : inputs) needed = needed || input.requires_grad();
+    if (!grad_mode || !needed) return result;
+    auto node = std::make_shared<Node>();
+    node->name = name;
+    node->number = next_number();
+    node->shape = result.shape();
+    node->backward = std::move(backward);
+    node->inputs.reserve(inputs.size());
+    for (const auto& input : inputs) {
+      const bool leaf = input.impl_->node == nullptr;
+      node->inputs.push_back({.shape = input.shape(),
+                              .needs_grad = input.requires_grad(),
+                              .node = input.impl_->node,
+                              .leaf = leaf && input.requires_grad() ? input : Tensor()});
+    }
+    internal_check(result.impl_->node == nullptr, "{}: the result is recorded twice", name);
+    result.impl_->node = std::move(node);
+    result.impl_->requires_grad = true;
+    return result;
+  }
+
+  static void backward(const Tensor& root, const Tensor& dy) {
+    check(root.requires_grad(), "backward: the tensor depends on nothing that requires a gradient");
+    check(dy.shape() == root.shape(), "backward: the gradient must have the tensor's shape {}; got {}",
+          root.shape().to_string(), dy.shape().to_string());
+    const NoGrad no_grad;
+    if (!root.impl_->node) {
+      accumulate(root, dy);
+      return;
+    }
+    // The nodes that have a gradient and have not run. All consumers of a node have greater
+    // numbers, so the greatest one is always complete.
+    struct Pending {
+      std::shared_ptr<Node> node;
+      Tensor dy;
+    };
+    std::map<std::uint64_t, Pending> pending;
+    pending[root.impl_->node->number] = {root.impl_->node, dy};
+    while (!pending.empty()) {
+      const auto greatest = std::prev(pending.end());
+      const Pending now = std::move(greatest->second);
+      pending.erase(greatest);
+      const Gradients gradients = now.node->backward(now.dy);
+      check_gradients(*now.node, gradients);
+      for (std::size_t i = 0; i < gradients.size(); ++i) {
+        const auto& input = now.node->inputs[i];
+        if (!input.needs_grad) continue;
+        if (input.node) {
+          auto& next = pending[input.node->number];
+          next.dy = next.node ? add_gradients(next.dy, gradients[i]) : gradients[i];
+          next.node = input.node;
+        } else {
+          accumulate(input.leaf, gradients[i]);
+        }
+      }
+    }
+  }
+
+  // First gradient since zero_grad: overwrite. Later ones: add.
+  static void accumulate(const Tensor& leaf, const Tensor& gradient) {
+    auto& impl = *leaf.impl_;
+    if (!impl.grad) impl.grad = std::make_unique<Tensor>(Tensor::empty(impl.shape));
+    auto sum = impl.grad->data_mut();
+    if (impl.has_grad) {
+      kernels::add(sum, gradient.data(), sum);
+    } else {
+      kernels::copy(gradient.data(), sum);
+    }
+    impl.has_grad = true;
+  }
+
+ private:
+  static void check_gradients(const Node& node, const Gradients& gradients) {
+    internal_check(gradients.size() == node.inputs.size(),
+                   "{}: backward must return {} gradients; got {}", node.name, node.inputs.size(),
+                   gradients.size());
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (!node.inputs[i].needs_grad) continue;
+      internal_check(gradients[i].defined(), "{}: backward returned no gradient for input {}",
+                     node.name, i);
+      internal_check(gradients[i].shape() == node.inputs[i].shape,
+                     "{}: the gradient of input {} must have its shape {}; got {}", node.name, i,
+                     node.inputs[i].shape.to_string(), gradients[i].shape().to_string());
+    }
+  }
+};
+
+Tensor record(const char* name, Tensor result, std::span<const Tensor> inputs, Backward backward) {
+  return Graph::record(name, std::move(result), inputs, std::move(backward));
+}
+Tensor record(const char* name, Tensor result, std::initializer_list<Tensor> inputs,
+              Backward backward) {
+  return Graph::record(name, std::move(result), std::span(inputs.begin(), inputs.size()),
+                       std::move(backward));
+}
+
+void Tensor::backward() const {
+  check(numel() == 1, "backward: without a gradient the tensor must have one element; got {}",
+        shape().to_string());
+  Graph::backward(*this, full(shape(), 1));
+}
+void Tensor::backward(const Tensor& dy) const { Graph::backward(*this, dy); }
+
+}  // namespace terse

@@ -1,0 +1,40 @@
+// A block of the caching allocator as a span: scratch of kernels, and what backward keeps besides
+// tensors. Not initialised.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "core/allocator.hpp"
+
+namespace terse {
+
+template <class T>
+  requires std::is_trivially_copyable_v<T>
+class Buffer {
+ public:
+  explicit Buffer(std::int64_t count)
+      : count_(static_cast<std::size_t>(count)),
+        data_(static_cast<T*>(allocate(count_ * sizeof(T)))) {}
+  ~Buffer() {
+    if (data_ != nullptr) deallocate(data_, count_ * sizeof(T));
+  }
+  Buffer(Buffer&& other) noexcept
+      : count_(std::exchange(other.count_, 0)), data_(std::exchange(other.data_, nullptr)) {}
+  Buffer& operator=(Buffer&&) = delete;
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::span<T> span() { return {data_, count_}; }
+  std::span<const T> span() const { return {data_, count_}; }
+  T& operator[](std::int64_t i) { return data_[i]; }
+
+ private:
+  std::size_t count_;
+  T* data_;
+};
+
+}  // namespace terse

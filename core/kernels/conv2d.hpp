@@ -1,0 +1,46 @@
+// Two-dimensional convolution (cross-correlation, as the field calls it) and its gradients.
+//
+// All tensors are dense NCHW. `kernels::conv2d_*` are the fast ones: direct, without a column
+// buffer, over the register tile of tile.hpp. `kernels::reference::conv2d_*` are the definition,
+// written as the sums; the fast ones are tested against them, and the double build uses them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/real.hpp"
+
+namespace terse::kernels {
+
+// x (N, C, H, W) with w (K, C, R, S) gives y (N, K, P, Q).
+struct ConvShape {
+  std::int64_t n, c, h, w, k, r, s, stride, padding;
+  std::int64_t p() const { return (h + 2 * padding - r) / stride + 1; }
+  std::int64_t q() const { return (w + 2 * padding - s) / stride + 1; }
+};
+
+// y[n,k,p,q] = bias[k] + sum over c,r,s of x[n,c, p·stride + r - padding, q·stride + s - padding]
+// · w[k,c,r,s]; an empty bias is zero. Overwrites y.
+void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
+                    std::span<const real> bias, std::span<real> y);
+// dx, from dy and w. Overwrites dx.
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
+                          std::span<const real> w, std::span<real> dx);
+// dw, from x and dy. Overwrites dw.
+void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
+                            std::span<const real> dy, std::span<real> dw);
+
+// db[k] = sum over n,p,q of dy[n,k,p,q]. Overwrites db.
+void channel_sum(std::int64_t n, std::int64_t k, std::int64_t pixels, std::span<const real> dy,
+                 std::span<real> db);
+
+namespace reference {
+void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
+                    std::span<const real> bias, std::span<real> y);
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
+                          std::span<const real> w, std::span<real> dx);
+void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
+                            std::span<const real> dy, std::span<real> dw);
+}  // namespace reference
+
+}  // namespace terse::kernels

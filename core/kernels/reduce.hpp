@@ -1,0 +1,25 @@
+// Sums along dimensions. A tensor is seen as (outer, n, inner); sums are added in double.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/real.hpp"
+#include "core/shape.hpp"
+
+namespace terse::kernels {
+
+// y (outer, inner) = sum over n of x (outer, n, inner). Overwrites y.
+void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
+                std::span<real> y);
+// y (outer, n, inner) = x (outer, inner) repeated n times.
+void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner,
+                   std::span<const real> x, std::span<real> y);
+
+// y (to) = x (from) repeated along every dimension that `from` lacks or has with size 1.
+void broadcast(const Shape& from, const Shape& to, std::span<const real> x, std::span<real> y);
+// The adjoint: dx (from) = dy (to) summed along them. Overwrites dx.
+void broadcast_sum(const Shape& from, const Shape& to, std::span<const real> dy,
+                   std::span<real> dx);
+
+}  // namespace terse::kernels

@@ -1,0 +1,60 @@
+#include "core/kernels/conv2d.hpp"
+
+#include <array>
+
+#include "core/autograd.hpp"
+#include "core/error.hpp"
+#include "core/ops.hpp"
+
+namespace terse {
+namespace {
+
+kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
+                              const ConvOptions& options) {
+  check(x.rank() == 4 && w.rank() == 4 && x.dim(1) == w.dim(1),
+        "conv2d: x (N, C, H, W) and w (K, C, R, S) are wanted; got {} and {}",
+        x.shape().to_string(), w.shape().to_string());
+  check(!b.defined() || b.shape() == Shape{w.dim(0)}, "conv2d: the bias must be ({}) for w {}; got {}",
+        w.dim(0), w.shape().to_string(), b.defined() ? b.shape().to_string() : "");
+  check(options.stride >= 1 && options.padding >= 0,
+        "conv2d: stride at least 1 and padding at least 0 are wanted; got {} and {}",
+        options.stride, options.padding);
+  const kernels::ConvShape shape{.n = x.dim(0), .c = x.dim(1), .h = x.dim(2), .w = x.dim(3),
+                                 .k = w.dim(0), .r = w.dim(2), .s = w.dim(3),
+                                 .stride = options.stride, .padding = options.padding};
+  check(shape.r >= 1 && shape.s >= 1 && shape.h + 2 * shape.padding >= shape.r &&
+            shape.w + 2 * shape.padding >= shape.s,
+        "conv2d: the kernel must fit the padded image; got x {}, w {}, padding {}",
+        x.shape().to_string(), w.shape().to_string(), shape.padding);
+  return shape;
+}
+
+}  // namespace
+
+// y = x ⋆ w + b; the sums of y, dx and dw are written out in core/kernels/conv2d_reference.cpp.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions options) {
+  const auto shape = conv_shape(x, w, b, options);
+  Tensor y = Tensor::empty({shape.n, shape.k, shape.p(), shape.q()});
+  kernels::conv2d_forward(shape, x.data(), w.data(),
+                          b.defined() ? b.data() : std::span<const real>(), y.data_mut());
+  const std::array<Tensor, 3> inputs{x, w, b};
+  const bool with_bias = b.defined();
+  return record("conv2d", y, std::span(inputs).first(with_bias ? 3 : 2),
+                [shape, x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(),
+                 with_bias](const Tensor& dy) {
+                  Tensor dx;
+                  if (needs_dx) {
+                    dx = Tensor::empty(x.shape());
+                    kernels::conv2d_data_gradient(shape, dy.data(), w.data(), dx.data_mut());
+                  }
+                  Tensor dw = Tensor::empty(w.shape());
+                  kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), dw.data_mut());
+                  if (!with_bias) return Gradients{dx, dw};
+                  Tensor db = Tensor::empty({shape.k});
+                  kernels::channel_sum(shape.n, shape.k, shape.p() * shape.q(), dy.data(),
+                                       db.data_mut());
+                  return Gradients{dx, dw, db};
+                });
+}
+
+}  // namespace terse

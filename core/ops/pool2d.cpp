@@ -1,0 +1,61 @@
+#include "core/kernels/pool2d.hpp"
+
+#include <memory>
+
+#include "core/autograd.hpp"
+#include "core/buffer.hpp"
+#include "core/error.hpp"
+#include "core/ops.hpp"
+
+namespace terse {
+namespace {
+
+kernels::PoolShape pool_shape(const char* op, const Tensor& x, const PoolOptions& options) {
+  check(x.rank() == 4, "{}: x (N, C, H, W) is wanted; got {}", op, x.shape().to_string());
+  const kernels::PoolShape shape{.planes = x.dim(0) * x.dim(1), .h = x.dim(2), .w = x.dim(3),
+                                 .kernel = options.kernel,
+                                 .stride = options.stride == 0 ? options.kernel : options.stride,
+                                 .padding = options.padding};
+  check(shape.kernel >= 1 && shape.kernel <= 15 && shape.stride >= 1 && shape.padding >= 0 &&
+            2 * shape.padding <= shape.kernel,
+        "{}: a kernel from 1 to 15, a stride of at least 1 and a padding of at most half the kernel "
+        "are wanted; got {}, {} and {}",
+        op, shape.kernel, shape.stride, shape.padding);
+  check(shape.h + 2 * shape.padding >= shape.kernel && shape.w + 2 * shape.padding >= shape.kernel,
+        "{}: the kernel {} must fit the padded image; got x {}, padding {}", op, shape.kernel,
+        x.shape().to_string(), shape.padding);
+  return shape;
+}
+
+Tensor empty_result(const Tensor& x, const kernels::PoolShape& shape) {
+  return Tensor::empty({x.dim(0), x.dim(1), shape.p(), shape.q()});
+}
+
+}  // namespace
+
+// y[p, q] = max over the window; dx = dy at the place of the greatest.
+Tensor max_pool2d(const Tensor& x, PoolOptions options) {
+  const auto shape = pool_shape("max_pool2d", x, options);
+  Tensor y = empty_result(x, shape);
+  auto where = std::make_shared<Buffer<std::uint8_t>>(y.numel());
+  kernels::max_pool2d_forward(shape, x.data(), y.data_mut(), where->span());
+  return record("max_pool2d", y, {x}, [shape, where, from = x.shape()](const Tensor& dy) {
+    Tensor dx = Tensor::empty(from);
+    kernels::max_pool2d_backward(shape, dy.data(), where->span(), dx.data_mut());
+    return Gradients{dx};
+  });
+}
+
+// y[p, q] = sum over the window / kernel²; dx spreads dy over the window.
+Tensor avg_pool2d(const Tensor& x, PoolOptions options) {
+  const auto shape = pool_shape("avg_pool2d", x, options);
+  Tensor y = empty_result(x, shape);
+  kernels::avg_pool2d_forward(shape, x.data(), y.data_mut());
+  return record("avg_pool2d", y, {x}, [shape, from = x.shape()](const Tensor& dy) {
+    Tensor dx = Tensor::empty(from);
+    kernels::avg_pool2d_backward(shape, dy.data(), dx.data_mut());
+    return Gradients{dx};
+  });
+}
+
+}  // namespace terse

@@ -1,0 +1,46 @@
+#include "core/parameters.hpp"
+
+#include <algorithm>
+
+namespace terse {
+
+ParameterBuffer::ParameterBuffer(std::span<const Named> parameters) {
+  std::int64_t total = 0;
+  for (const auto& [name, tensor] : parameters) {
+    const Shape& shape = tensor.shape();
+    const std::int64_t rows = shape.rank() == 0 ? 1 : shape[0];
+    infos_.push_back({.id = static_cast<std::uint32_t>(infos_.size()),
+                      .name = name,
+                      .shape = shape,
+                      .offset = total,
+                      .numel = shape.numel(),
+                      .rows = rows,
+                      .cols = rows == 0 ? 1 : shape.numel() / rows});
+    parameters_.push_back(tensor);
+    total += shape.numel();
+  }
+  values_ = Tensor::empty({total});
+  gradients_ = Tensor::zeros({total});
+  for (std::size_t i = 0; i < infos_.size(); ++i) {
+    const auto& info = infos_[i];
+    parameters_[i].rehome(values_.view(info.shape, info.offset),
+                          gradients_.view(info.shape, info.offset));
+  }
+}
+
+std::span<real> ParameterBuffer::gradients() {
+  const auto all = gradients_.data_mut();
+  for (std::size_t i = 0; i < infos_.size(); ++i) {
+    if (parameters_[i].grad().defined()) continue;
+    const auto part = all.subspan(static_cast<std::size_t>(infos_[i].offset),
+                                  static_cast<std::size_t>(infos_[i].numel));
+    std::fill(part.begin(), part.end(), real{0});
+  }
+  return all;
+}
+
+void ParameterBuffer::zero_grad() {
+  for (auto& parameter : parameters_) parameter.zero_grad();
+}
+
+}  // namespace terse

@@ -1,0 +1,93 @@
+#include "nn/layers.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+
+namespace terse::nn {
+namespace {
+
+real fan_in_bound(std::int64_t fan_in) {
+  return static_cast<real>(1 / std::sqrt(static_cast<double>(fan_in)));
+}
+
+std::string describe_pool(const char* name, const PoolOptions& o) {
+  return fmt::format("{}(kernel={}, stride={}, padding={})", name, o.kernel,
+                     o.stride == 0 ? o.kernel : o.stride, o.padding);
+}
+
+}  // namespace
+
+Linear::Linear(const LinearOptions& o, Init& init)
+    : weight({o.out, o.in}, fan_in_bound(o.in), init),
+      bias(o.bias ? Parameter({o.out}, fan_in_bound(o.in), init) : Parameter()) {}
+
+void Linear::visit(Visitor& visitor) {
+  visitor("weight", weight);
+  visitor("bias", bias);
+}
+
+std::string Linear::describe() const {
+  const Shape& shape = weight.tensor().shape();
+  return fmt::format("Linear(in={}, out={}{})", shape[1], shape[0],
+                     bias.defined() ? "" : ", bias=false");
+}
+
+Conv2d::Conv2d(const Conv2dOptions& o, Init& init)
+    : weight({o.out, o.in, o.kernel, o.kernel}, fan_in_bound(o.in * o.kernel * o.kernel), init),
+      bias(o.bias ? Parameter({o.out}, fan_in_bound(o.in * o.kernel * o.kernel), init)
+                  : Parameter()),
+      options_(o) {}
+
+void Conv2d::visit(Visitor& visitor) {
+  visitor("weight", weight);
+  visitor("bias", bias);
+}
+
+std::string Conv2d::describe() const {
+  const auto& o = options_;
+  return fmt::format("Conv2d(in={}, out={}, kernel={}, stride={}, padding={}{})", o.in, o.out,
+                     o.kernel, o.stride, o.padding, o.bias ? "" : ", bias=false");
+}
+
+std::string MaxPool2d::describe() const { return describe_pool("MaxPool2d", options_); }
+std::string AvgPool2d::describe() const { return describe_pool("AvgPool2d", options_); }
+
+Dropout::Dropout(double p) : p_(p) {
+  check(p >= 0 && p < 1, "Dropout: p must be in [0, 1); got {}", p);
+}
+
+Tensor Dropout::forward(const Tensor& x) {
+  if (!training() || p_ == 0) return x;
+  Philox random(seed_, {.purpose = Purpose::dropout,
+                        .worker = worker_,
+                        .step = calls_++,
+                        .tensor = number_});
+  Tensor mask = Tensor::empty(x.shape());
+  const auto kept = static_cast<real>(1 / (1 - p_));
+  for (auto& value : mask.data_mut()) value = random.uniform_double() < p_ ? real{0} : kept;
+  return multiply(x, mask);
+}
+
+std::string Dropout::describe() const { return fmt::format("Dropout(p={})", p_); }
+
+void Dropout::seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t number) {
+  seed_ = seed;
+  worker_ = worker;
+  number_ = number;
+  calls_ = 0;
+}
+
+Tensor Sequential::forward(const Tensor& x) {
+  Tensor y = x;
+  for (const auto& part : parts_) y = (*part)(y);
+  return y;
+}
+
+void Sequential::visit(Visitor& visitor) {
+  for (std::size_t i = 0; i < parts_.size(); ++i) visitor(std::to_string(i), *parts_[i]);
+}
+
+}  // namespace terse::nn

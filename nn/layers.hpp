@@ -1,0 +1,132 @@
+// The layers. Options are aggregates with names; defaults and first values are PyTorch's: weights
+// and biases uniform in ±1/sqrt(fan_in).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/ops.hpp"
+#include "nn/module.hpp"
+
+namespace terse::nn {
+
+struct LinearOptions {
+  std::int64_t in, out;
+  bool bias = true;
+};
+// x (N, in) -> x weightᵀ + bias (N, out)
+class Linear final : public Module {
+ public:
+  Linear(const LinearOptions& options, Init& init);
+  Tensor forward(const Tensor& x) override { return linear(x, weight, bias.tensor()); }
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  Parameter weight;  // (out, in)
+  Parameter bias;    // (out)
+};
+
+struct Conv2dOptions {
+  std::int64_t in, out, kernel;
+  std::int64_t stride = 1, padding = 0;
+  bool bias = true;
+};
+// x (N, in, H, W) -> (N, out, P, Q)
+class Conv2d final : public Module {
+ public:
+  Conv2d(const Conv2dOptions& options, Init& init);
+  Tensor forward(const Tensor& x) override {
+    return conv2d(x, weight, bias.tensor(), {options_.stride, options_.padding});
+  }
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  Parameter weight;  // (out, in, kernel, kernel)
+  Parameter bias;    // (out)
+
+ private:
+  Conv2dOptions options_;
+};
+
+class MaxPool2d final : public Module {
+ public:
+  explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return max_pool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  PoolOptions options_;
+};
+
+class AvgPool2d final : public Module {
+ public:
+  explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
+  Tensor forward(const Tensor& x) override { return avg_pool2d(x, options_); }
+  std::string describe() const override;
+
+ private:
+  PoolOptions options_;
+};
+
+class ReLU final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return relu(x); }
+  std::string describe() const override { return "ReLU"; }
+};
+
+class Tanh final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return tanh(x); }
+  std::string describe() const override { return "Tanh"; }
+};
+
+class Sigmoid final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return sigmoid(x); }
+  std::string describe() const override { return "Sigmoid"; }
+};
+
+// (N, ...) -> (N, D)
+class Flatten final : public Module {
+ public:
+  Tensor forward(const Tensor& x) override { return flatten(x); }
+  std::string describe() const override { return "Flatten"; }
+};
+
+// In training each element is zeroed with probability p and the others are divided by 1 - p.
+class Dropout final : public Module {
+ public:
+  explicit Dropout(double p);
+  Tensor forward(const Tensor& x) override;
+  std::string describe() const override;
+  // From here on the draws are those of (seed, worker, number), beginning with the first again.
+  void seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t number);
+
+ private:
+  double p_;
+  std::uint64_t seed_ = 0;
+  std::uint32_t worker_ = 0, number_ = 0;
+  std::uint32_t calls_ = 0;
+};
+
+// Its parts one after the other. It owns them.
+class Sequential final : public Module {
+ public:
+  Sequential() = default;
+  template <class Layer, class... Args>
+  Sequential& add(Args&&... args) {
+    parts_.push_back(std::make_unique<Layer>(std::forward<Args>(args)...));
+    return *this;
+  }
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& visitor) override;
+  std::string describe() const override { return "Sequential"; }
+
+ private:
+  std::vector<std::unique_ptr<Module>> parts_;
+};
+
+}  // namespace terse::nn

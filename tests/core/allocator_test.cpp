@@ -1,0 +1,60 @@
+#include "core/allocator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "core/buffer.hpp"
+
+namespace terse {
+namespace {
+
+TEST(Allocator, BlocksAreAlignedAndCounted) {
+  const auto before = memory_use();
+  std::vector<std::pair<void*, std::size_t>> blocks;
+  std::size_t total = 0;
+  for (std::size_t bytes = 0; bytes < 300'000; bytes = bytes * 3 / 2 + 1) {
+    void* block = allocate(bytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % kAlignment, 0U);
+    std::memset(block, 0xAB, bytes);
+    blocks.emplace_back(block, bytes);
+    total += bytes;
+  }
+  EXPECT_EQ(memory_use().live_bytes, before.live_bytes + total);
+  EXPECT_GE(memory_use().peak_bytes, before.live_bytes + total);
+  for (const auto& [block, bytes] : blocks) deallocate(block, bytes);
+  EXPECT_EQ(memory_use().live_bytes, before.live_bytes);
+}
+
+TEST(Allocator, LiveBlocksDoNotOverlap) {
+  std::vector<Buffer<std::uint64_t>> buffers;
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    buffers.emplace_back(static_cast<std::int64_t>(1 + i * 7 % 97));
+    for (auto& v : buffers.back().span()) v = i;
+  }
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    for (const auto v : buffers[i].span()) ASSERT_EQ(v, i);
+  }
+}
+
+TEST(Allocator, ThreadsMayShareIt) {
+  const auto before = memory_use().live_bytes;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([t] {
+      for (int i = 0; i < 2000; ++i) {
+        Buffer<int> buffer(1 + (i * 31 + t) % 5000);
+        for (auto& v : buffer.span()) v = t;
+        for (const auto v : buffer.span()) ASSERT_EQ(v, t);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(memory_use().live_bytes, before);
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,159 @@
+#include "core/autograd.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "core/allocator.hpp"
+#include "core/error.hpp"
+#include "core/ops.hpp"
+
+namespace terse {
+namespace {
+
+Tensor leaf(real value) {
+  Tensor x = Tensor::scalar(value);
+  x.set_requires_grad();
+  return x;
+}
+
+TEST(Autograd, ChainRule) {
+  const Tensor x = leaf(0.5F);
+  tanh(square(x)).backward();
+  const float t = std::tanh(0.25F);
+  EXPECT_FLOAT_EQ(x.grad().item(), 2 * 0.5F * (1 - t * t));
+}
+
+TEST(Autograd, BackwardCallsAddUpUntilZeroGrad) {
+  Tensor x = leaf(3);
+  square(x).backward();
+  square(x).backward();
+  EXPECT_FLOAT_EQ(x.grad().item(), 12);
+  x.zero_grad();
+  EXPECT_FALSE(x.grad().defined());
+  square(x).backward();
+  EXPECT_FLOAT_EQ(x.grad().item(), 6);
+}
+
+TEST(Autograd, NoGradRecordsNothing) {
+  const Tensor x = leaf(3);
+  {
+    const NoGrad off;
+    EXPECT_FALSE(grad_enabled());
+    EXPECT_FALSE(square(x).requires_grad());
+    {
+      const NoGrad again;
+    }
+    EXPECT_FALSE(grad_enabled());
+  }
+  EXPECT_TRUE(grad_enabled());
+  EXPECT_TRUE(square(x).requires_grad());
+}
+
+TEST(Autograd, WhatNeedsNoGradientGetsNone) {
+  const Tensor x = leaf(3), constant = Tensor::scalar(2);
+  (x * constant).backward();
+  EXPECT_FLOAT_EQ(x.grad().item(), 2);
+  EXPECT_FALSE(constant.grad().defined());
+  EXPECT_THROW(constant.backward(), Error);
+}
+
+TEST(Autograd, DetachCutsTheGraph) {
+  const Tensor x = leaf(3);
+  const Tensor y = square(x);
+  (y.detach() * x).backward();
+  EXPECT_FLOAT_EQ(x.grad().item(), 9);
+}
+
+TEST(Autograd, AResultCanBeABranchAndAnOutput) {
+  const Tensor x = leaf(2);
+  const Tensor y = square(x);
+  y.backward();
+  scale(y, 10).backward();
+  EXPECT_FLOAT_EQ(x.grad().item(), 4 + 40);
+}
+
+TEST(Autograd, OnlyOneElementCanStartWithoutAGradient) {
+  Tensor x = Tensor::full({2}, 1);
+  x.set_requires_grad();
+  EXPECT_THROW(square(x).backward(), Error);
+  EXPECT_THROW(square(x).backward(Tensor::full({3}, 1)), Error);
+  square(x).backward(Tensor::from({2}, {1, 10}));
+  EXPECT_FLOAT_EQ(x.grad().data()[1], 20);
+}
+
+// 200 000 operators one after the other: forward, backward, and dropped without backward. Each of
+// these would overflow the stack if anything recursed over the graph.
+class LongChain : public testing::TestWithParam<int> {
+ protected:
+  static constexpr int kLength = 200'000;
+
+  Tensor chain(const Tensor& x) const {
+    const Tensor one = Tensor::full(x.shape(), 1);
+    Tensor y = x;
+    for (int i = 0; i < kLength; ++i) {
+      switch (GetParam()) {
+        case 0: y = scale(y, 1); break;
+        case 1: y = y * one; break;
+        case 2: y = relu(y); break;
+        case 3: y = reshape(y, {1}); break;
+        case 4: y = i % 2 == 0 ? y + one : y - one; break;
+        case 5: y = slice(y, 0, 1); break;
+        default: y = concat(std::array<Tensor, 1>{y}, 0); break;
+      }
+    }
+    return y;
+  }
+};
+
+TEST_P(LongChain, ForwardBackwardAndDrop) {
+  const std::size_t before = memory_use().live_bytes;
+  {
+    Tensor x = Tensor::full({1}, 2);
+    x.set_requires_grad();
+    const Tensor y = chain(x);
+    y.backward();
+    EXPECT_FLOAT_EQ(x.grad().item(), 1);
+  }
+  {
+    Tensor x = Tensor::full({1}, 2);
+    x.set_requires_grad();
+    chain(x);
+  }
+  EXPECT_EQ(memory_use().live_bytes, before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, LongChain, testing::Range(0, 7));
+
+TEST(Autograd, AGraphThatIsDroppedLeavesNothingAlive) {
+  const std::size_t before = memory_use().live_bytes;
+  {
+    Tensor w = Tensor::full({4, 3}, 0.1F);
+    w.set_requires_grad();
+    const Tensor x = Tensor::full({2, 3}, 1);
+    const Tensor y = softmax(linear(x, w, Tensor()));
+    const Tensor loss = sum(square(y)) + mean(y);
+    loss.backward();
+    EXPECT_GT(memory_use().live_bytes, before);
+  }
+  EXPECT_EQ(memory_use().live_bytes, before);
+}
+
+TEST(Autograd, AWrongBackwardIsNamed) {
+  const Tensor x = leaf(1);
+  const Tensor y = record("odd", Tensor::scalar(1), {x},
+                          [](const Tensor&) { return Gradients{Tensor::zeros({2})}; });
+  try {
+    y.backward();
+    FAIL();
+  } catch (const InternalError& e) {
+    EXPECT_NE(std::string(e.what()).find("odd: the gradient of input 0 must have its shape ()"),
+              std::string::npos)
+        << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,262 @@
+// Every operator's gradient against finite differences in double: one table.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/autograd.hpp"
+#include "core/error.hpp"
+#include "core/ops.hpp"
+#include "core/testing/check_gradient.hpp"
+
+namespace terse {
+namespace {
+
+using Inputs = std::span<const Tensor>;
+
+struct Case {
+  std::string name;
+  std::vector<Shape> shapes;
+  std::function<Tensor(Inputs)> f;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+
+Tensor positive(const Tensor& x) { return add_scalar(square(x), 0.5); }
+
+std::vector<Case> elementwise_cases() {
+  std::vector<Case> cases;
+  const std::vector<std::pair<std::string, std::vector<Shape>>> pairs = {
+      {"same", {{3, 5}, {3, 5}}},      {"row", {{3, 5}, {5}}},
+      {"column", {{3, 5}, {3, 1}}},    {"both", {{3, 1}, {1, 5}}},
+      {"scalar", {{}, {2, 3}}},        {"one", {{1}, {1}}},
+      {"deep", {{2, 1, 3, 1}, {4, 1, 2}}}, {"empty", {{0, 3}, {3}}},
+  };
+  for (const auto& [kind, shapes] : pairs) {
+    cases.push_back({"add_" + kind, shapes, [](Inputs in) { return in[0] + in[1]; }});
+    cases.push_back({"subtract_" + kind, shapes, [](Inputs in) { return in[0] - in[1]; }});
+    cases.push_back({"multiply_" + kind, shapes, [](Inputs in) { return in[0] * in[1]; }});
+    cases.push_back({"divide_" + kind, shapes, [](Inputs in) { return in[0] / positive(in[1]); }});
+  }
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{7}, Shape{3, 5}, Shape{0, 4}}) {
+    const auto add_unary = [&](const char* name, Tensor (*f)(const Tensor&)) {
+      cases.push_back({name + shape.to_string(), {shape}, [f](Inputs in) { return f(in[0]); }});
+    };
+    add_unary("relu", relu);
+    add_unary("tanh", tanh);
+    add_unary("sigmoid", sigmoid);
+    add_unary("exp", exp);
+    add_unary("square", square);
+    add_unary("negate", negate);
+    add_unary("log", [](const Tensor& x) { return log(positive(x)); });
+    add_unary("sqrt", [](const Tensor& x) { return sqrt(positive(x)); });
+    add_unary("scale", [](const Tensor& x) { return scale(x, -2.5); });
+    add_unary("add_scalar", [](const Tensor& x) { return add_scalar(x, 3); });
+  }
+  return cases;
+}
+
+std::vector<Case> shape_cases() {
+  return {
+      {"broadcast_to", {{3, 1}}, [](Inputs in) { return broadcast_to(in[0], {2, 3, 4}); }},
+      {"broadcast_to_empty", {{1}}, [](Inputs in) { return broadcast_to(in[0], {2}); }},
+      {"reshape", {{2, 6}}, [](Inputs in) { return reshape(in[0], {3, 4}); }},
+      {"flatten", {{2, 3, 2}}, [](Inputs in) { return flatten(in[0]); }},
+      {"flatten_empty", {{0, 3, 2}}, [](Inputs in) { return flatten(in[0]); }},
+      {"slice", {{5, 3}}, [](Inputs in) { return slice(in[0], 1, 4); }},
+      {"slice_one", {{5, 3}}, [](Inputs in) { return slice(in[0], 4, 5); }},
+      {"slice_of_slice", {{6, 2}}, [](Inputs in) { return slice(slice(in[0], 1, 5), 1, 2); }},
+      {"slices_overlap", {{5, 3}}, [](Inputs in) { return slice(in[0], 0, 3) * slice(in[0], 2, 5); }},
+      {"concat_rows", {{2, 3}, {1, 3}, {4, 3}}, [](Inputs in) { return concat(in, 0); }},
+      {"concat_columns", {{2, 3}, {2, 1}, {2, 2}}, [](Inputs in) { return concat(in, 1); }},
+      {"concat_middle", {{2, 1, 3}, {2, 2, 3}}, [](Inputs in) { return concat(in, 1); }},
+      {"concat_with_empty", {{0, 3}, {2, 3}}, [](Inputs in) { return concat(in, 0); }},
+  };
+}
+
+std::vector<Case> reduction_cases() {
+  return {
+      {"sum", {{3, 5}}, [](Inputs in) { return sum(in[0]); }},
+      {"sum_one", {{1}}, [](Inputs in) { return sum(in[0]); }},
+      {"sum_empty", {{0, 3}}, [](Inputs in) { return sum(in[0]); }},
+      {"sum_0", {{3, 5}}, [](Inputs in) { return sum(in[0], 0); }},
+      {"sum_1", {{3, 5, 2}}, [](Inputs in) { return sum(in[0], 1); }},
+      {"sum_last", {{3, 5, 2}}, [](Inputs in) { return sum(in[0], 2); }},
+      {"mean", {{3, 5}}, [](Inputs in) { return mean(in[0]); }},
+      {"mean_1", {{3, 5, 2}}, [](Inputs in) { return mean(in[0], 1); }},
+      {"max_0", {{4, 3}}, [](Inputs in) { return max(in[0], 0); }},
+      {"max_1", {{2, 7, 3}}, [](Inputs in) { return max(in[0], 1); }},
+      {"softmax", {{4, 7}}, [](Inputs in) { return softmax(in[0]); }},
+      {"softmax_deep", {{2, 3, 5}}, [](Inputs in) { return softmax(in[0]); }},
+      {"softmax_empty", {{0, 5}}, [](Inputs in) { return softmax(in[0]); }},
+      {"log_softmax", {{4, 7}}, [](Inputs in) { return log_softmax(in[0]); }},
+      {"cross_entropy_mean", {{4, 7}},
+       [](Inputs in) { return cross_entropy(in[0], std::vector<std::int32_t>{0, 6, 3, 3}); }},
+      {"cross_entropy_sum", {{3, 2}},
+       [](Inputs in) {
+         return cross_entropy(in[0], std::vector<std::int32_t>{1, 0, 1}, Reduction::sum);
+       }},
+      {"cross_entropy_empty", {{0, 2}},
+       [](Inputs in) {
+         return cross_entropy(in[0], std::vector<std::int32_t>{}, Reduction::sum);
+       }},
+  };
+}
+
+std::vector<Case> matrix_cases() {
+  constexpr auto no = Transpose::no, yes = Transpose::yes;
+  const auto times = [](Transpose ta, Transpose tb) {
+    return [ta, tb](Inputs in) { return matmul(in[0], in[1], ta, tb); };
+  };
+  const auto lin = [](Inputs in) { return linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor()); };
+  return {
+      {"matmul", {{3, 5}, {5, 2}}, times(no, no)},
+      {"matmul_ta", {{5, 3}, {5, 2}}, times(yes, no)},
+      {"matmul_tb", {{3, 5}, {2, 5}}, times(no, yes)},
+      {"matmul_ta_tb", {{5, 3}, {2, 5}}, times(yes, yes)},
+      {"matmul_1x1", {{1, 1}, {1, 1}}, times(no, no)},
+      {"matmul_outer", {{7, 1}, {1, 3}}, times(no, no)},
+      {"matmul_empty", {{0, 5}, {5, 2}}, times(no, no)},
+      {"linear", {{4, 3}, {5, 3}, {5}}, lin},
+      {"linear_without_bias", {{4, 3}, {5, 3}}, lin},
+      {"linear_one", {{1, 1}, {1, 1}, {1}}, lin},
+      {"linear_empty_batch", {{0, 3}, {5, 3}, {5}}, lin},
+  };
+}
+
+std::vector<Case> image_cases() {
+  std::vector<Case> cases;
+  const auto conv = [](std::int64_t stride, std::int64_t padding) {
+    return [stride, padding](Inputs in) {
+      return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), {stride, padding});
+    };
+  };
+  cases.push_back({"conv2d", {{2, 3, 5, 6}, {4, 3, 3, 3}, {4}}, conv(1, 0)});
+  cases.push_back({"conv2d_padded", {{2, 1, 5, 5}, {2, 1, 3, 3}, {2}}, conv(1, 1)});
+  cases.push_back({"conv2d_strided", {{1, 2, 7, 7}, {3, 2, 3, 3}, {3}}, conv(2, 1)});
+  cases.push_back({"conv2d_stride_3", {{1, 1, 8, 9}, {2, 1, 2, 3}}, conv(3, 0)});
+  cases.push_back({"conv2d_1x1", {{2, 3, 4, 4}, {5, 3, 1, 1}, {5}}, conv(1, 0)});
+  cases.push_back({"conv2d_1x1_strided", {{2, 2, 5, 5}, {3, 2, 1, 1}}, conv(2, 0)});
+  cases.push_back({"conv2d_one_pixel", {{1, 1, 1, 1}, {1, 1, 1, 1}, {1}}, conv(1, 0)});
+  cases.push_back({"conv2d_wide_padding", {{1, 1, 2, 2}, {1, 1, 2, 2}, {1}}, conv(1, 3)});
+  cases.push_back({"conv2d_empty_batch", {{0, 2, 4, 4}, {3, 2, 3, 3}, {3}}, conv(1, 1)});
+  const auto pool = [](auto op, PoolOptions o) {
+    return [op, o](Inputs in) { return op(in[0], o); };
+  };
+  const std::vector<std::pair<std::string, PoolOptions>> kinds = {
+      {"2x2", {.kernel = 2}},
+      {"3x3_stride_2_padded", {.kernel = 3, .stride = 2, .padding = 1}},
+      {"2x2_overlapping", {.kernel = 2, .stride = 1}},
+      {"1x1", {.kernel = 1}},
+  };
+  for (const auto& [name, options] : kinds) {
+    for (const Shape& shape : {Shape{2, 3, 5, 7}, Shape{1, 1, 2, 2}, Shape{0, 2, 4, 4}}) {
+      cases.push_back({"max_pool2d_" + name + shape.to_string(), {shape}, pool(max_pool2d, options)});
+      cases.push_back({"avg_pool2d_" + name + shape.to_string(), {shape}, pool(avg_pool2d, options)});
+    }
+  }
+  return cases;
+}
+
+std::vector<Case> graph_cases() {
+  return {
+      {"used_twice", {{3}}, [](Inputs in) { return in[0] * in[0] + in[0]; }},
+      {"diamond", {{3}, {3}},
+       [](Inputs in) {
+         const Tensor a = tanh(in[0] * in[1]);
+         return a * sigmoid(a) + exp(a);
+       }},
+      {"network", {{2, 1, 6, 6}, {2, 1, 3, 3}, {2}, {3, 8}, {3}},
+       [](Inputs in) {
+         const Tensor h = max_pool2d(tanh(conv2d(in[0], in[1], in[2])), {.kernel = 2});
+         return cross_entropy(linear(flatten(h), in[3], in[4]), std::vector<std::int32_t>{2, 0});
+       }},
+  };
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const auto& some : {elementwise_cases(), shape_cases(), reduction_cases(), matrix_cases(),
+                           image_cases(), graph_cases()}) {
+    cases.insert(cases.end(), some.begin(), some.end());
+  }
+  return cases;
+}
+
+class Gradient : public testing::TestWithParam<Case> {};
+
+TEST_P(Gradient, EqualsFiniteDifferences) {
+  std::vector<Tensor> inputs;
+  for (const auto& shape : GetParam().shapes) inputs.push_back(random_tensor(shape, inputs.size() + 1));
+  std::int64_t elements = 0;
+  for (const auto& input : inputs) elements += input.numel();
+  EXPECT_EQ(check_gradient(GetParam().f, inputs).elements, elements);
+}
+
+INSTANTIATE_TEST_SUITE_P(Operators, Gradient, testing::ValuesIn(all_cases()),
+                         [](const auto& c) { return "case_" + std::to_string(c.index); });
+
+// ---- the checker itself -------------------------------------------------------------------------
+
+// y = x² with a backward that is wrong in one way.
+Tensor broken_square(const Tensor& x, std::function<Gradients(const Tensor& dy, const Tensor& x)> backward) {
+  Tensor y = Tensor::empty(x.shape());
+  for (std::size_t i = 0; i < x.data().size(); ++i) y.data_mut()[i] = x.data()[i] * x.data()[i];
+  return record("broken_square", y, {x},
+                [x = x.detach(), backward](const Tensor& dy) { return backward(dy, x); });
+}
+
+template <class Backward>
+void expect_caught(Backward backward, const std::string& why) {
+  try {
+    check_gradient([&](Inputs in) { return broken_square(in[0], backward); },
+                   {random_tensor({3}, 1)});
+    FAIL() << "not caught: " << why;
+  } catch (const std::exception& e) {
+    EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
+  }
+}
+
+TEST(CheckGradient, AcceptsTheRightBackward) {
+  const auto right = [](const Tensor& dy, const Tensor& x) { return Gradients{scale(dy * x, 2)}; };
+  EXPECT_LT(check_gradient([&](Inputs in) { return broken_square(in[0], right); },
+                           {random_tensor({3}, 1)}).worst, 1e-8);
+}
+
+TEST(CheckGradient, CatchesWrongBackwards) {
+  expect_caught([](const Tensor& dy, const Tensor& x) { return Gradients{dy * x}; },
+                "finite differences");
+  expect_caught([](const Tensor& dy, const Tensor& x) { return Gradients{scale(dy * x, -2)}; },
+                "finite differences");
+  expect_caught([](const Tensor& dy, const Tensor& x) { return Gradients{scale(dy * x, 2.0001)}; },
+                "finite differences");
+  expect_caught([](const Tensor& dy, const Tensor&) { return Gradients{Tensor::zeros(dy.shape())}; },
+                "finite differences");
+  expect_caught([](const Tensor&, const Tensor&) { return Gradients{Tensor()}; }, "no gradient");
+  expect_caught([](const Tensor&, const Tensor&) { return Gradients{}; }, "must return 1");
+  expect_caught([](const Tensor& dy, const Tensor&) { return Gradients{sum(dy)}; }, "its shape");
+}
+
+TEST(CheckGradient, RefusesWhatProvesNothing) {
+  EXPECT_THROW(check_gradient([](Inputs) { return Tensor::zeros({2}); }, {random_tensor({2}, 1)}),
+               Error);
+  EXPECT_THROW(check_gradient([](Inputs in) { return scale(in[0], 0); }, {random_tensor({2}, 1)}),
+               Error);
+  EXPECT_THROW(check_gradient([](Inputs in) { return in[0]; },
+                              {random_tensor({2}, 1), random_tensor({2}, 2)}),
+               Error);
+}
+
+TEST(CheckGradient, CatchesAnOperatorThatWritesToItsInput) {
+  const auto f = [](Inputs in) {
+    Tensor x = in[0];
+    const Tensor y = square(x);
+    x.data_mut()[0] += 1;
+    return y;
+  };
+  EXPECT_THROW(check_gradient(f, {random_tensor({3}, 1)}), Error);
+}
+
+}  // namespace
+}  // namespace terse
