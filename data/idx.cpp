@@ -1,0 +1,140 @@
+#include "data/idx.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::uint8_t kUnsignedByte = 0x08;
+constexpr std::size_t kBlock = std::size_t{1} << 20;        // bytes asked for at once
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;  // more is a broken header
+
+// Takes bytes off the front of a file, gzip or plain.
+class GzReader {
+ public:
+  explicit GzReader(const std::filesystem::path& file) : name_(file.string()) {
+    errno = 0;
+    file_.reset(gzopen(name_.c_str(), "rb"));
+    check(file_ != nullptr, "idx: cannot open '{}': {}", name_,
+          errno == 0 ? "out of memory" : std::generic_category().message(errno));
+    gzbuffer(file_.get(), 128U << 10);
+  }
+
+  // Fills `bytes`; returns how many there were, fewer only at the end of the file.
+  std::size_t read(std::span<std::uint8_t> bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const auto want = std::min(bytes.size() - done, kBlock);
+      const int got = gzread(file_.get(), bytes.data() + done, static_cast<unsigned>(want));
+      check(got >= 0, "idx '{}': corrupt or unreadable after byte {}: {}", name_, place_,
+            problem().text);
+      done += static_cast<std::size_t>(got);
+      place_ += got;
+      if (got == 0) break;
+    }
+    return done;
+  }
+
+  // A gzip stream that ends before its checksum.
+  bool cut_off() const { return problem().code == Z_BUF_ERROR; }
+  const std::string& name() const { return name_; }
+  std::int64_t place() const { return place_; }  // uncompressed bytes read
+
+ private:
+  struct Problem {
+    int code;
+    std::string_view text;
+  };
+  // zlib puts the file's name before its text; ours stands in the message already.
+  Problem problem() const {
+    int code = Z_OK;
+    std::string_view text = gzerror(file_.get(), &code);
+    if (text.substr(0, name_.size()) == name_) text.remove_prefix(name_.size() + 2);
+    return {code, text};
+  }
+  struct Close {
+    void operator()(gzFile_s* file) const { gzclose(file); }
+  };
+
+  std::string name_;
+  std::unique_ptr<gzFile_s, Close> file_;
+  std::int64_t place_ = 0;
+};
+
+std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) {
+  std::uint8_t magic[4];
+  const auto got = reader.read(magic);
+  check(got == 4, "idx '{}': not an IDX file: it ends in the header, after {} bytes", reader.name(),
+        reader.place());
+  check(magic[0] == 0 && magic[1] == 0 && magic[3] != 0,
+        "idx '{}': not an IDX file: it must start with 00 00 08 and the number of dimensions; got "
+        "{:02x} {:02x} {:02x} {:02x}",
+        reader.name(), magic[0], magic[1], magic[2], magic[3]);
+  check(magic[2] == kUnsignedByte,
+        "idx '{}': byte 2: the values must be unsigned bytes (type 08); got type {:02x}",
+        reader.name(), magic[2]);
+  check(magic[3] == dimensions,
+        "idx '{}': byte 3: {} dimension{} wanted; got {}; images have 3 and labels have 1",
+        reader.name(), dimensions, dimensions == 1 ? " is" : "s are", magic[3]);
+
+  std::vector<std::int64_t> shape;
+  for (std::int64_t d = 0; d < dimensions; ++d) {
+    std::uint8_t size[4];
+    const auto size_bytes = reader.read(size);
+    check(size_bytes == 4, "idx '{}': not an IDX file: it ends in the header, after {} bytes",
+          reader.name(), reader.place());
+    shape.push_back((std::int64_t{size[0]} << 24) | (std::int64_t{size[1]} << 16) |
+                    (std::int64_t{size[2]} << 8) | std::int64_t{size[3]});
+  }
+  return shape;
+}
+
+}  // namespace
+
+IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
+  GzReader reader(file);
+  IdxArray array;
+  array.shape = read_shape(reader, dimensions);
+  const auto header = reader.place();
+  const auto shape = fmt::format("{}", fmt::join(array.shape, "x"));
+
+  std::int64_t total = 1;
+  for (const auto size : array.shape) {
+    check(size > 0, "idx '{}': the header says {}: there is nothing in it", reader.name(), shape);
+    check(size <= kMostBytes / total, "idx '{}': the header says {}: more than can be",
+          reader.name(), shape);
+    total *= size;
+  }
+  // Room is made as bytes arrive, so that a broken header cannot ask for a terabyte.
+  while (std::ssize(array.values) < total) {
+    const auto begin = array.values.size();
+    array.values.resize(std::min(static_cast<std::size_t>(total), std::max(kBlock, 2 * begin)));
+    const auto got = reader.read(std::span(array.values).subspan(begin));
+    check(begin + got == array.values.size(),
+          "idx '{}': truncated: the header says {} = {} bytes after the first {}; the file ends "
+          "after {} of them{}",
+          reader.name(), shape, total, header, begin + got,
+          reader.cut_off() ? " (the gzip stream breaks off)" : "");
+  }
+  // Reading on is also what makes zlib compare the checksum.
+  std::uint8_t more[1];
+  check(reader.read(more) == 0,
+        "idx '{}': too long: the header says {} = {} bytes after the first {}; more follow",
+        reader.name(), shape, total, header);
+  check(!reader.cut_off(), "idx '{}': truncated: the gzip stream breaks off after byte {}",
+        reader.name(), reader.place());
+  return array;
+}
+
+}  // namespace terse

@@ -1,0 +1,68 @@
+#include "data/image_dataset.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "core/error.hpp"
+
+namespace terse {
+
+ChannelStatistics channel_statistics(const ImageDataset& images) {
+  const auto area = static_cast<std::size_t>(images.height * images.width);
+  ChannelStatistics statistics;
+  for (std::int64_t c = 0; c < images.channels; ++c) {
+    // Counting the 256 values keeps the sums exact.
+    std::array<std::int64_t, 256> counts{};
+    for (std::int64_t n = 0; n < images.size(); ++n) {
+      const auto plane = images.sample(n).subspan(static_cast<std::size_t>(c) * area, area);
+      for (const auto pixel : plane) ++counts[pixel];
+    }
+    const double total = static_cast<double>(images.size()) * static_cast<double>(area);
+    double mean = 0, square = 0;
+    for (std::size_t value = 0; value < counts.size(); ++value) {
+      const double x = static_cast<double>(value) / 255.0;
+      const double share = static_cast<double>(counts[value]) / total;
+      mean += share * x;
+      square += share * x * x;
+    }
+    statistics.mean.push_back(static_cast<float>(mean));
+    statistics.stddev.push_back(static_cast<float>(std::sqrt(std::max(0.0, square - mean * mean))));
+  }
+  return statistics;
+}
+
+void check_labels(const std::string& what, std::span<const std::int32_t> labels,
+                  std::int64_t classes) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    check(labels[i] >= 0 && labels[i] < classes,
+          "{}: label of sample {}: it must be from 0 to {}; got {}", what, i, classes - 1,
+          labels[i]);
+  }
+}
+
+void check_dataset(const ImageDataset& images) {
+  check(images.size() > 0 && images.sample_size() > 0 && images.classes > 0,
+        "data set '{}': it must not be empty; got {} samples of {}x{}x{}, {} classes", images.name,
+        images.size(), images.channels, images.height, images.width, images.classes);
+  check(std::ssize(images.pixels) == images.size() * images.sample_size(),
+        "data set '{}': pixels must be {}x{}x{}x{}; got {} bytes", images.name, images.size(),
+        images.channels, images.height, images.width, images.pixels.size());
+  const auto& [mean, stddev] = images.statistics;
+  check(std::ssize(mean) == images.channels && std::ssize(stddev) == images.channels,
+        "data set '{}': mean and stddev must be given for each of {} channels; got {} and {}",
+        images.name, images.channels, mean.size(), stddev.size());
+  for (std::size_t c = 0; c < stddev.size(); ++c) {
+    check(stddev[c] > 0, "data set '{}': stddev of channel {} must be positive; got {}",
+          images.name, c, stddev[c]);
+  }
+  check_labels("data set '" + images.name + "'", images.labels, images.classes);
+}
+
+void keep_first(ImageDataset& images, std::int64_t count) {
+  if (count >= images.size()) return;
+  images.pixels.resize(static_cast<std::size_t>(count * images.sample_size()));
+  images.pixels.shrink_to_fit();
+  images.labels.resize(static_cast<std::size_t>(count));
+}
+
+}  // namespace terse

@@ -1,0 +1,115 @@
+#include "data/mnist.hpp"
+
+#include <limits>
+#include <utility>
+
+#include "core/error.hpp"
+#include "data/idx.hpp"
+
+namespace terse {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where Debian's package dataset-fashion-mnist puts its files.
+constexpr std::string_view kDebianFashionMnist = "/usr/share/datasets/fashion-mnist";
+
+// The published constants, so that figures can be compared; a test holds Fashion-MNIST's against
+// the files. Pixels run from 0 to 1.
+ChannelStatistics mnist_statistics() {
+  return {.mean = {0.1307F}, .stddev = {0.3081F}};
+}
+ChannelStatistics fashion_mnist_statistics() {
+  return {.mean = {0.2860F}, .stddev = {0.3530F}};
+}
+
+fs::path find_file(const IdxFolder& folder, const std::string& file) {
+  auto plain = folder.directory / file;
+  auto compressed = folder.directory / (file + ".gz");
+  if (fs::exists(plain)) return plain;
+  check(fs::exists(compressed), "{}: missing file: '{}', or the same with .gz", folder.name,
+        plain.string());
+  return compressed;
+}
+
+ImageDataset read_split(const IdxFolder& folder, const std::string& prefix) {
+  const auto image_file = find_file(folder, prefix + "-images-idx3-ubyte");
+  const auto label_file = find_file(folder, prefix + "-labels-idx1-ubyte");
+  auto images = read_idx(image_file, 3);
+  const auto labels = read_idx(label_file, 1);
+  check(images.shape[0] == labels.shape[0], "{}: '{}' has {} images; '{}' has {} labels",
+        folder.name, image_file.string(), images.shape[0], label_file.string(), labels.shape[0]);
+
+  ImageDataset split;
+  split.name = folder.name;
+  split.classes = folder.classes;
+  split.channels = 1;
+  split.height = images.shape[1];
+  split.width = images.shape[2];
+  split.pixels = std::move(images.values);
+  split.labels.assign(labels.values.begin(), labels.values.end());
+  split.statistics = folder.statistics;
+  check_labels(folder.name + " '" + label_file.string() + "'", split.labels, split.classes);
+  check_dataset(split);
+  return split;
+}
+
+struct Request {
+  std::string directory;  // empty: not given
+  std::int64_t train, test;
+};
+
+Request read_options(Options& options) {
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  Request request;
+  request.directory = options.text("path", "");
+  request.train = options.integer("train", 0, 0, kMost);
+  request.test = options.integer("test", 0, 0, kMost);
+  if (request.directory.empty()) request.directory = options.positional().value_or("");
+  options.finish();
+  return request;
+}
+
+DatasetSplits load(const IdxFolder& folder, const Request& request) {
+  auto splits = read_idx_folder(folder);
+  if (request.train > 0) keep_first(splits.train, request.train);
+  if (request.test > 0) keep_first(splits.test, request.test);
+  return splits;
+}
+
+}  // namespace
+
+DatasetSplits read_idx_folder(const IdxFolder& folder) {
+  check(fs::is_directory(folder.directory), "{}: no such directory: '{}'", folder.name,
+        folder.directory.string());
+  DatasetSplits splits{.train = read_split(folder, "train"), .test = read_split(folder, "t10k")};
+  check(splits.train.height == splits.test.height && splits.train.width == splits.test.width,
+        "{} '{}': training and test images must be of one size; got {}x{} and {}x{}", folder.name,
+        folder.directory.string(), splits.train.height, splits.train.width, splits.test.height,
+        splits.test.width);
+  return splits;
+}
+
+DatasetSplits load_mnist(Options& options, std::uint64_t /*seed*/) {
+  const auto request = read_options(options);
+  check<UsageError>(!request.directory.empty(),
+                    "data 'mnist': it must be told the folder of its files: mnist:path=DIR; there "
+                    "must be train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+                    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or with .gz");
+  return load({.name = "mnist", .directory = request.directory, .statistics = mnist_statistics()},
+              request);
+}
+
+DatasetSplits load_fashion_mnist(Options& options, std::uint64_t /*seed*/) {
+  const auto request = read_options(options);
+  const fs::path directory(request.directory.empty() ? kDebianFashionMnist : request.directory);
+  check(fs::is_directory(directory),
+        "fashion-mnist: no such directory: '{}'; apt-get install dataset-fashion-mnist puts the "
+        "files into {}; another place is named by fashion-mnist:path=DIR",
+        directory.string(), kDebianFashionMnist);
+  return load(
+      {.name = "fashion-mnist", .directory = directory, .statistics = fashion_mnist_statistics()},
+      request);
+}
+
+}  // namespace terse

@@ -1,0 +1,29 @@
+// Data sets in the four IDX files of MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
+// t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/spec.hpp"
+#include "data/image_dataset.hpp"
+
+namespace terse {
+
+struct IdxFolder {
+  std::string name;  // of the data set
+  std::filesystem::path directory;
+  std::int64_t classes = 10;
+  ChannelStatistics statistics;  // one channel
+};
+
+// Reads the four files; an Error names the file and the place.
+DatasetSplits read_idx_folder(const IdxFolder& folder);
+
+// `mnist:path=DIR` and `fashion-mnist[:path=DIR]`; path= may be left out: `mnist:DIR`.
+// train=, test= : only the first so many samples (0: all).
+DatasetSplits load_mnist(Options& options, std::uint64_t seed);
+DatasetSplits load_fashion_mnist(Options& options, std::uint64_t seed);
+
+}  // namespace terse

@@ -1,0 +1,204 @@
+#include "data/partition.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "core/spec.hpp"
+
+namespace terse {
+namespace {
+
+// Which draws a stream of Purpose::shuffle holds: its `tensor` field.
+constexpr std::uint32_t kEpochOrder = 0, kShardDeal = 1;
+
+// Fisher-Yates, from the front.
+void shuffle(std::span<std::int32_t> values, Philox random) {
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) {
+    std::swap(values[i], values[i + random.below(values.size() - i)]);
+  }
+}
+
+Philox epoch_stream(std::uint64_t seed, std::int64_t worker, std::int64_t epoch) {
+  check(epoch >= 0 && epoch <= std::numeric_limits<std::uint32_t>::max(),
+        "partition: epoch must be from 0 to 2^32 - 1; got {}", epoch);
+  return Philox(seed, {.purpose = Purpose::shuffle,
+                       .worker = static_cast<std::uint32_t>(worker),
+                       .step = static_cast<std::uint32_t>(epoch),
+                       .tensor = kEpochOrder});
+}
+
+std::vector<std::int32_t> all_samples(std::int64_t count) {
+  std::vector<std::int32_t> samples(static_cast<std::size_t>(count));
+  std::iota(samples.begin(), samples.end(), 0);
+  return samples;
+}
+
+std::int64_t whole_steps(std::string_view name, std::int64_t samples, const WorkerShare& share) {
+  check<UsageError>(samples >= share.workers * share.batch,
+                    "partition '{}': one step takes {} workers x batch {} = {} samples; the data "
+                    "set has {}; take a smaller batch",
+                    name, share.workers, share.batch, share.workers * share.batch, samples);
+  return samples / (share.workers * share.batch);
+}
+
+class SharedPartition final : public Partition {
+ public:
+  SharedPartition(std::int64_t samples, const WorkerShare& share, std::uint64_t seed)
+      : Partition(share.batch, whole_steps("shared", samples, share)),
+        samples_(samples),
+        worker_(share.worker),
+        seed_(seed) {}
+
+  void order(std::int64_t epoch, std::vector<std::int32_t>& out) const override {
+    out = all_samples(samples_);
+    shuffle(out, epoch_stream(seed_, worker_, epoch));
+    out.resize(static_cast<std::size_t>(steps_per_epoch() * batch()));
+  }
+
+ private:
+  std::int64_t samples_;
+  std::int64_t worker_;
+  std::uint64_t seed_;
+};
+
+class IidPartition final : public Partition {
+ public:
+  IidPartition(std::int64_t samples, const WorkerShare& share, std::uint64_t seed)
+      : Partition(share.batch, whole_steps("iid", samples, share)),
+        samples_(samples),
+        share_(share),
+        seed_(seed) {}
+
+  void order(std::int64_t epoch, std::vector<std::int32_t>& out) const override {
+    auto all = all_samples(samples_);
+    shuffle(all, epoch_stream(seed_, 0, epoch));
+    // Place i of the worker is position w + i W of the common order, in whatever step i lies.
+    out.resize(static_cast<std::size_t>(steps_per_epoch() * batch()));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = all[static_cast<std::size_t>(share_.worker) +
+                   i * static_cast<std::size_t>(share_.workers)];
+    }
+  }
+
+ private:
+  std::int64_t samples_;
+  WorkerShare share_;
+  std::uint64_t seed_;
+};
+
+// The shards of each worker, by the same deal on all of them.
+struct Deal {
+  std::vector<std::int32_t> own;  // this worker's samples
+  std::int64_t smallest;          // samples of the worker that has fewest
+};
+
+Deal deal_shards(std::span<const std::int32_t> labels, const WorkerShare& share,
+                 std::int64_t shards_each, std::uint64_t seed) {
+  const std::int64_t count = std::ssize(labels);
+  const std::int64_t shards = share.workers * shards_each;
+  check<UsageError>(shards <= count,
+                    "partition 'by-label': {} workers x {} shards = {} shards need a sample each; "
+                    "the data set has {}",
+                    share.workers, shards_each, shards, count);
+  auto sorted = all_samples(count);
+  std::stable_sort(sorted.begin(), sorted.end(), [&](std::int32_t a, std::int32_t b) {
+    return labels[static_cast<std::size_t>(a)] < labels[static_cast<std::size_t>(b)];
+  });
+  auto hands = all_samples(shards);  // worker w has the shards hands[w K .. (w+1) K)
+  shuffle(hands, Philox(seed, {.purpose = Purpose::shuffle, .tensor = kShardDeal}));
+
+  Deal deal{.own = {}, .smallest = count};
+  for (std::int64_t worker = 0; worker < share.workers; ++worker) {
+    std::int64_t size = 0;
+    for (std::int64_t k = 0; k < shards_each; ++k) {
+      const std::int64_t shard = hands[static_cast<std::size_t>(worker * shards_each + k)];
+      const std::int64_t begin = shard * count / shards, end = (shard + 1) * count / shards;
+      size += end - begin;
+      if (worker == share.worker) {
+        deal.own.insert(deal.own.end(), sorted.begin() + begin, sorted.begin() + end);
+      }
+    }
+    deal.smallest = std::min(deal.smallest, size);
+  }
+  check<UsageError>(deal.smallest >= share.batch,
+                    "partition 'by-label': one step takes {} samples of each of {} workers; the "
+                    "smallest has {} of the data set's {}; take a smaller batch",
+                    share.batch, share.workers, deal.smallest, count);
+  return deal;
+}
+
+class ByLabelPartition final : public Partition {
+ public:
+  ByLabelPartition(Deal deal, const WorkerShare& share, std::uint64_t seed)
+      : Partition(share.batch, deal.smallest / share.batch),
+        own_(std::move(deal.own)),
+        worker_(share.worker),
+        seed_(seed) {}
+
+  void order(std::int64_t epoch, std::vector<std::int32_t>& out) const override {
+    out = own_;
+    shuffle(out, epoch_stream(seed_, worker_, epoch));
+    out.resize(static_cast<std::size_t>(steps_per_epoch() * batch()));
+  }
+
+ private:
+  std::vector<std::int32_t> own_;
+  std::int64_t worker_;
+  std::uint64_t seed_;
+};
+
+std::unique_ptr<Partition> make_by_label(Stage stage, std::span<const std::int32_t> labels,
+                                         const WorkerShare& share, std::uint64_t seed) {
+  for (auto& option : stage.options) {  // by-label:K is short for by-label:shards=K
+    if (!option.value) option = {.key = "shards", .value = option.key};
+  }
+  Options options("partition", stage);
+  const auto shards_each = options.integer("shards", 2, 1, 1'000'000);
+  options.finish();
+  return std::make_unique<ByLabelPartition>(deal_shards(labels, share, shards_each, seed), share,
+                                            seed);
+}
+
+}  // namespace
+
+Partition::Partition(std::int64_t batch, std::int64_t steps_per_epoch)
+    : batch_(batch), steps_per_epoch_(steps_per_epoch) {}
+
+std::vector<std::int32_t> Partition::samples(std::int64_t epoch, std::int64_t step) const {
+  check(step >= 0 && step < steps_per_epoch(),
+        "partition: step must be from 0 to {}, an epoch's last; got {}", steps_per_epoch() - 1,
+        step);
+  std::vector<std::int32_t> all;
+  order(epoch, all);
+  return {all.begin() + step * batch(), all.begin() + (step + 1) * batch()};
+}
+
+std::unique_ptr<Partition> make_partition(std::string_view spec,
+                                          std::span<const std::int32_t> labels,
+                                          const WorkerShare& share, std::uint64_t seed) {
+  constexpr std::int64_t kMostWorkers = 1 << 24;  // Philox has 24 bits for them
+  constexpr std::int64_t kMostSamples = std::numeric_limits<std::int32_t>::max();
+  const std::int64_t count = std::ssize(labels);
+  check(count <= kMostSamples, "partition: at most 2^31 - 1 samples; got {}", count);
+  check<UsageError>(share.batch >= 1 && share.batch <= kMostSamples,
+                    "partition: batch must be from 1 to 2^31 - 1; got {}", share.batch);
+  check<UsageError>(share.workers >= 1 && share.workers <= kMostWorkers,
+                    "partition: workers must be from 1 to {}; got {}", kMostWorkers, share.workers);
+  check(share.worker >= 0 && share.worker < share.workers,
+        "partition: worker must be from 0 to {}; got {}", share.workers - 1, share.worker);
+
+  Stage stage = parse_stage("partition", spec);
+  if (stage.name == "by-label") return make_by_label(std::move(stage), labels, share, seed);
+  check<UsageError>(stage.name == "shared" || stage.name == "iid", "{}",
+                    unknown_name("partition", stage.name, {"shared", "iid", "by-label"}));
+  Options("partition", stage).finish();
+  if (stage.name == "shared") return std::make_unique<SharedPartition>(count, share, seed);
+  return std::make_unique<IidPartition>(count, share, seed);
+}
+
+}  // namespace terse

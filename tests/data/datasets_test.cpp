@@ -1,0 +1,150 @@
+#include "data/datasets.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "tests/data/idx_files.hpp"
+
+namespace terse {
+namespace {
+
+constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
+constexpr const char* kTrainImages = "train-images-idx3-ubyte";
+constexpr const char* kTrainLabels = "train-labels-idx1-ubyte";
+constexpr const char* kTestImages = "t10k-images-idx3-ubyte";
+constexpr const char* kTestLabels = "t10k-labels-idx1-ubyte";
+
+// A little MNIST: 10 training and 4 test images of 3×2, labels 0 1 2 …, two files compressed.
+void write_mnist(const TemporaryFolder& folder) {
+  folder.write(kTrainImages, idx_bytes({10, 3, 2}, 60));
+  folder.write_gz(std::string(kTrainLabels) + ".gz", idx_bytes({10}, 10));
+  folder.write_gz(std::string(kTestImages) + ".gz", idx_bytes({4, 3, 2}, 24));
+  folder.write(kTestLabels, idx_bytes({4}, 4));
+}
+
+std::string load_error(const std::string& spec) {
+  return error_of<Error>([&] { load_dataset(spec, 1); });
+}
+std::string usage_error(const std::string& spec) {
+  return error_of<UsageError>([&] { load_dataset(spec, 1); });
+}
+
+TEST(Mnist, FolderIsReadPlainAndCompressed) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  const auto [train, test] = load_dataset("mnist:path=" + folder.path().string(), 1);
+  EXPECT_EQ(train.name, "mnist");
+  EXPECT_EQ(train.classes, 10);
+  EXPECT_EQ(train.size(), 10);
+  EXPECT_EQ(test.size(), 4);
+  EXPECT_EQ(train.channels, 1);
+  EXPECT_EQ(train.height, 3);
+  EXPECT_EQ(train.width, 2);
+  EXPECT_EQ(train.labels[7], 7);
+  EXPECT_EQ(train.sample(7)[0], 42);
+  EXPECT_FLOAT_EQ(train.statistics.mean[0], 0.1307F);
+  EXPECT_FLOAT_EQ(test.statistics.stddev[0], 0.3081F);
+}
+
+TEST(Mnist, FolderMayStandWithoutItsKey) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  EXPECT_EQ(load_dataset("mnist:" + folder.path().string(), 1).train.size(), 10);
+  const auto few = load_dataset("mnist:" + folder.path().string() + ",train=5,test=2", 1);
+  EXPECT_EQ(few.train.size(), 5);
+  EXPECT_EQ(few.train.pixels.size(), 30U);
+  EXPECT_EQ(few.test.size(), 2);
+}
+
+TEST(Mnist, WithoutAPathTheErrorSaysWhatIsWanted) {
+  expect_has(usage_error("mnist"),
+             {"mnist:path=DIR", kTrainImages, kTrainLabels, kTestImages, kTestLabels, ".gz"});
+}
+
+TEST(Mnist, MissingFolderOrFileIsNamed) {
+  expect_has(load_error("mnist:/nowhere"), {"mnist", "no such directory", "'/nowhere'"});
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  std::filesystem::remove(folder.path() / kTestLabels);
+  expect_has(load_error("mnist:" + folder.path().string()),
+             {"missing file", (folder.path() / kTestLabels).string(), ".gz"});
+}
+
+TEST(Mnist, CountsOfImagesAndLabelsMustAgree) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  folder.write(kTestLabels, idx_bytes({3}, 3));
+  expect_has(load_error("mnist:" + folder.path().string()),
+             {kTestImages, "has 4 images", kTestLabels, "has 3 labels"});
+}
+
+TEST(Mnist, LabelOutOfRangeIsNamed) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  auto labels = idx_bytes({4}, 4);
+  labels[8 + 2] = 12;
+  folder.write(kTestLabels, labels);
+  expect_has(load_error("mnist:" + folder.path().string()),
+             {kTestLabels, "sample 2", "from 0 to 9", "got 12"});
+}
+
+TEST(Mnist, ImagesAndLabelsInterchangedAreAnError) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  folder.write(kTestLabels, idx_bytes({4, 3, 2}, 24));
+  expect_has(load_error("mnist:" + folder.path().string()), {kTestLabels, "1 dimension is wanted"});
+}
+
+TEST(Mnist, TrainingAndTestImagesMustBeOfOneSize) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  folder.write_gz(std::string(kTestImages) + ".gz", idx_bytes({4, 2, 3}, 24));
+  expect_has(load_error("mnist:" + folder.path().string()), {"one size", "3x2 and 2x3"});
+}
+
+TEST(FashionMnist, MissingFolderSaysHowToGetIt) {
+  expect_has(load_error("fashion-mnist:path=/nowhere"),
+             {"'/nowhere'", "apt-get install dataset-fashion-mnist", kFashionMnist});
+}
+
+TEST(FashionMnist, RealFilesHaveTheirKnownFigures) {
+  if (!std::filesystem::exists(kFashionMnist)) GTEST_SKIP() << "no dataset-fashion-mnist here";
+  const auto [train, test] = load_dataset("fashion-mnist", 1);
+  EXPECT_EQ(train.size(), 60000);
+  EXPECT_EQ(test.size(), 10000);
+  EXPECT_EQ(train.height, 28);
+  EXPECT_EQ(train.width, 28);
+  for (std::int32_t label = 0; label < 10; ++label) {
+    EXPECT_EQ(std::count(train.labels.begin(), train.labels.end(), label), 6000);
+    EXPECT_EQ(std::count(test.labels.begin(), test.labels.end(), label), 1000);
+  }
+  EXPECT_EQ(train.labels[0], 9);  // an ankle boot
+  const auto computed = channel_statistics(train);
+  EXPECT_NEAR(computed.mean[0], train.statistics.mean[0], 5e-5);
+  EXPECT_NEAR(computed.stddev[0], train.statistics.stddev[0], 5e-5);
+}
+
+TEST(Datasets, UnknownNameListsTheNearest) {
+  expect_has(usage_error("fasion-mnist"),
+             {"data 'fasion-mnist' is not known", "did you mean fashion-mnist?", "synthetic"});
+}
+
+TEST(Datasets, UnknownOptionListsTheKnownOnes) {
+  expect_has(usage_error("synthetic:clases=3"), {"did you mean classes?", "noise"});
+  expect_has(usage_error("synthetic:classes=1"), {"classes", "from 2 to 1000", "'1'"});
+  expect_has(usage_error("fashion-mnist:rate=3"), {"option 'rate'", "path"});
+  expect_has(usage_error("fashion-mnist:path=a,b"), {"option 'b'"});
+  expect_has(usage_error("synthetic+ef"), {"one stage"});
+}
+
+TEST(Datasets, EveryEntryOfTheTableHasAHelpLineAndALoader) {
+  for (const auto& entry : dataset_table()) {
+    EXPECT_FALSE(entry.help.empty()) << entry.name;
+    EXPECT_NE(entry.load, nullptr) << entry.name;
+  }
+}
+
+}  // namespace
+}  // namespace terse
