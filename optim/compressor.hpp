@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "core/archive.hpp"
+#include "core/spec.hpp"
 #include "optim/packet.hpp"
 
 namespace terse {
@@ -46,10 +47,10 @@ struct Round {
 
 struct Traits {
   int phases = 1;
-  bool linear = false;          // the payload is floats that may be added: all-reduce
-  bool sliceable = false;       // combine works on any 32-aligned slice of coordinates
-  bool self_contained = true;   // one packet can be applied alone: asynchronous server
-  bool whole_model = false;     // needs all tensors at once: no buckets
+  bool linear = false;         // the payload is floats that may be added: all-reduce
+  bool sliceable = false;      // combine works on any 32-aligned slice of coordinates
+  bool self_contained = true;  // one packet can be applied alone: asynchronous server
+  bool whole_model = false;    // needs all tensors at once: no buckets
 };
 
 // A part of a packet's payload, for people: `explain` prints it.
@@ -114,15 +115,20 @@ inline PacketHeader header_for(const Round& round, std::uint16_t compressor, Pac
 
 // ---- the registry (optim/registry.cpp) ----------------------------------------------------------
 
+// Makes one stage from its options; a decorator wraps `inner`, a compressor gets none.
+using CompressorFactory = std::unique_ptr<Compressor>(std::uint16_t number, Options& options,
+                                                      std::unique_ptr<Compressor> inner);
+
 struct RegistryEntry {
   std::string_view name;
-  std::uint16_t number;      // in packet headers
+  std::uint16_t number;      // in packet headers: the number of the spec's first stage
   bool decorator;            // wraps the stages to its left
   std::string_view summary;  // one line
   std::string_view example;  // a spec that shows it
+  CompressorFactory* make;
 };
 
-// Every compressor and decorator.
+// Every compressor and decorator, each with a number of its own; compressors first.
 std::span<const RegistryEntry> compressor_registry();
 
 // "topk:ratio=0.01+ef" -> a compressor. UsageError for an unknown name, key or value.

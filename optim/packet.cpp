@@ -17,14 +17,26 @@ T load(std::span<const std::byte> bytes, std::size_t offset) {
   return value;
 }
 
+// The header's 32 bytes keep the payload as aligned as the allocation.
+template <class T>
+std::span<const T> payload_as(std::span<const std::byte> raw) {
+  check<PacketError>(raw.size() % sizeof(T) == 0,
+                     "packet: {} payload bytes are no whole number of 32-bit values", raw.size());
+  return {reinterpret_cast<const T*>(raw.data()), raw.size() / sizeof(T)};
+}
+
 }  // namespace
 
 std::string_view to_string(PacketKind kind) {
   switch (kind) {
-    case PacketKind::up: return "up";
-    case PacketKind::partial: return "partial";
-    case PacketKind::down: return "down";
-    case PacketKind::control: return "control";
+    case PacketKind::up:
+      return "up";
+    case PacketKind::partial:
+      return "partial";
+    case PacketKind::down:
+      return "down";
+    case PacketKind::control:
+      return "control";
   }
   return "unknown";
 }
@@ -63,10 +75,16 @@ std::span<float> Packet::floats() {
 }
 
 std::span<const float> Packet::floats() const {
-  const auto raw = payload();
-  check<PacketError>(raw.size() % sizeof(float) == 0,
-                     "packet: {} payload bytes are no whole number of floats", raw.size());
-  return {reinterpret_cast<const float*>(raw.data()), raw.size() / sizeof(float)};
+  return payload_as<float>(payload());
+}
+
+std::span<std::uint32_t> Packet::words() {
+  const auto values = std::as_const(*this).words();
+  return {const_cast<std::uint32_t*>(values.data()), values.size()};
+}
+
+std::span<const std::uint32_t> Packet::words() const {
+  return payload_as<std::uint32_t>(payload());
 }
 
 std::uint32_t Packet::checksum() const {

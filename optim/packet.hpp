@@ -57,6 +57,9 @@ class Packet {
   // The payload as floats; it must be a whole number of them.
   std::span<float> floats();
   std::span<const float> floats() const;
+  // The payload as 32-bit words; it must be a whole number of them.
+  std::span<std::uint32_t> words();
+  std::span<const std::uint32_t> words() const;
 
   std::span<const std::byte> bytes() const { return bytes_; }  // header and payload
   std::size_t size_bytes() const { return bytes_.size(); }
@@ -64,10 +67,12 @@ class Packet {
   // Writes the checksum; call it when the payload is complete and before the packet is sent.
   void seal();
 
-  // Takes bytes from outside: length, magic, version, kind and checksum are verified, or PacketError.
+  // Takes bytes from outside: length, magic, version, kind and checksum are verified, or
+  // PacketError.
   static Packet parse(ByteVector bytes);
 
-  // Throws PacketError unless the packet is from this compressor and phase, and for so many tensors.
+  // Throws PacketError unless the packet is from this compressor and phase, and for so many
+  // tensors.
   void expect(std::uint16_t compressor, int phase, std::size_t tensors) const;
 
  private:

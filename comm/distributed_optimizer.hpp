@@ -1,0 +1,93 @@
+// The optimizer of a worker: step() and zero_grad(), and behind them all the others.
+//
+// A step:
+//   1. Agree: every worker tells all others how many values of its gradient are not finite (one
+//      8-byte control message to each). All decide the same, before any state changes; workers at
+//      different steps find out here.
+//   2. Encode, exchange, decode: the Topology makes the mean gradient of all workers.
+//   3. Update the parameters with it, the same on every worker.
+//
+// Memory: one buffer for the mean gradient beside the gradients, which are only read (policy `zero`
+// apart). Phases are timed on the Worker.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "comm/collectives.hpp"
+#include "comm/topology.hpp"
+#include "comm/worker.hpp"
+#include "core/archive.hpp"
+#include "core/buffer.hpp"
+#include "optim/compressor.hpp"
+
+namespace terse {
+
+// What to do when a gradient has infinite or NaN values, on whichever worker.
+enum class NonFinite : std::uint8_t {
+  abort,      // every worker throws the same error
+  skip_step,  // the step changes nothing, its number included
+  zero,       // these values become zero
+};
+std::string_view to_string(NonFinite policy);
+NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones
+
+class DistributedOptimizer {
+ public:
+  // Changes the parameters, whose order is that of the gradients' coordinates.
+  using Update = std::function<void(std::span<const float> mean_gradient, float lr)>;
+
+  struct Options {
+    std::uint64_t seed = 0;
+    NonFinite non_finite = NonFinite::abort;
+  };
+
+  struct Counts {
+    std::uint64_t steps = 0;          // taken
+    std::uint64_t skipped_steps = 0;  // skip_step
+    std::uint64_t zeroed_values = 0;  // zero: on all workers together
+  };
+
+  // `gradients`: views of the tensors' gradients; they must stay where they are.
+  DistributedOptimizer(Worker& me, std::vector<GradView> gradients,
+                       std::unique_ptr<Compressor> compressor, std::unique_ptr<Topology> topology,
+                       Update update, const Options& options);
+
+  // All workers together. False: the step was skipped, on every worker.
+  bool step(float lr);
+  void zero_grad();
+
+  const Counts& counts() const { return counts_; }
+  const Compressor& compressor() const { return *compressor_; }
+  // Of the last step; see Topology.
+  std::size_t message_bytes() const { return topology_->message_bytes(); }
+  std::span<const float> mean_gradient() const { return mean_.span(); }
+
+  // The counts and the compressor's state of this worker; parameters and update rule are others'.
+  void serialize(Archive& archive);
+  // Equal for equal state and parameters.
+  std::uint64_t state_hash(std::span<float> parameters);
+
+ private:
+  // Acts on non-finite values of any worker; false: skip the step.
+  bool agree_on_finite();
+  void zero_non_finite();
+
+  Worker& me_;
+  std::vector<GradView> gradients_;
+  std::unique_ptr<Compressor> compressor_;
+  std::unique_ptr<Topology> topology_;
+  Update update_;
+  Options options_;
+  Counts counts_;
+  Collectives collectives_;
+  std::vector<std::uint64_t> words_;  // what the workers said in step 1
+  Buffer<float> mean_;
+  std::vector<GradView> mean_views_;  // of mean_, shaped like gradients_
+};
+
+}  // namespace terse

@@ -1,0 +1,44 @@
+// What a transport must offer: one worker's end of the connections to all others.
+//
+// A transport moves packets and waits; it counts nothing, checks nothing and knows no algorithm.
+// Messages of one pair of workers arrive in the order in which they were sent. An endpoint belongs
+// to the thread of its worker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "optim/packet.hpp"
+
+namespace terse {
+
+// What a receiver is ready to take. Anything else means that two workers disagree.
+struct Expected {
+  PacketKind kind = PacketKind::up;
+  int phase = 0;
+  std::uint64_t step = 0;  // compared by its low 32 bits, as the wire has it
+  std::optional<std::size_t> payload_bytes = std::nullopt;  // any size
+};
+
+class Endpoint {
+ public:
+  virtual ~Endpoint() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+
+  // A packet to fill and post, in memory that earlier messages have left behind.
+  virtual Packet lend(int to) = 0;
+
+  // Sends a complete packet; never waits.
+  virtual void post(int to, Packet packet) = 0;
+
+  // Waits for the next packet of `from`. The old memory of `into` goes back to the transport;
+  // `expected` serves the error of a wait that fails.
+  virtual void take(int from, const Expected& expected, Packet& into) = 0;
+
+  // Waits until every worker is here.
+  virtual void barrier() = 0;
+};
+
+}  // namespace terse

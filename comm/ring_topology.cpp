@@ -1,0 +1,61 @@
+// ring: no server; every worker is everybody's equal.
+//
+//   linear      ring all-reduce
+//   sliceable   every worker owns a slice of the coordinates (sliced_exchange.hpp)
+//   gather      ring all-gather; every worker combines all packets, so server state is replicated
+//
+// Cost in bytes and messages: the table in topology.hpp. A gather combines W packets on W workers.
+#include <vector>
+
+#include "comm/collectives.hpp"
+#include "comm/sliced_exchange.hpp"
+#include "comm/topologies.hpp"
+
+namespace terse {
+namespace {
+
+class RingTopology final : public Topology {
+ public:
+  explicit RingTopology(Worker& me)
+      : Topology(me),
+        collectives_(me),
+        slices_(me, me.size()),
+        all_(static_cast<std::size_t>(me.size())) {}
+
+ private:
+  void all_reduce(Packet& values) override {
+    collectives_.ring_all_reduce(values.floats(), label_of(values));
+  }
+
+  void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
+    slices_.run(
+        job.round, up,
+        [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
+          combine(job, round, parts, answer);
+        },
+        down);
+  }
+
+  void run_gather(const Job& job) override {
+    encode(job, job.round, job.gradients, all_[static_cast<std::size_t>(me_.rank())]);
+    {
+      const auto timed = me_.time(Phase::exchange);
+      collectives_.ring_all_gather(all_);
+    }
+    combine(job, job.round, all_, answer_);
+    decode(job, job.round, answer_, job.mean);
+  }
+
+  Collectives collectives_;
+  SlicedExchange slices_;
+  std::vector<Packet> all_;  // by worker
+  Packet answer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Topology> make_ring_topology(Worker& me) {
+  return std::make_unique<RingTopology>(me);
+}
+
+}  // namespace terse

@@ -1,0 +1,80 @@
+#include "comm/run_workers.hpp"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "comm/thread_group.hpp"
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+class ThreadEndpoint final : public Endpoint {
+ public:
+  ThreadEndpoint(ThreadGroup& group, int rank) : group_(group), rank_(rank) {}
+  int rank() const override { return rank_; }
+  int size() const override { return group_.size(); }
+  Packet lend(int to) override { return group_.lend(rank_, to); }
+  void post(int to, Packet packet) override { group_.post(rank_, to, std::move(packet)); }
+  void take(int from, const Expected& expected, Packet& into) override {
+    group_.take(rank_, from, expected, into);
+  }
+  void barrier() override { group_.barrier(rank_); }
+
+ private:
+  ThreadGroup& group_;
+  int rank_;
+};
+
+void run_one(ThreadGroup& group, int rank, Verify verify, FunctionRef<void(Worker&)> body) {
+  try {
+    group.enter(rank);
+    ThreadEndpoint endpoint(group, rank);
+    Worker me(endpoint, verify);
+    Arena arena;
+    arena.run([&] { body(me); });
+  } catch (...) {
+    group.fail(std::current_exception());
+  }
+  group.leave(rank);
+}
+
+}  // namespace
+
+void exit_stuck(const std::string& error) {
+  fmt::print(stderr, "{}\n", error);
+  std::fflush(stderr);
+  std::_Exit(1);
+}
+
+void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
+  constexpr int kMost = 65535;  // a packet's header has 16 bits for the worker
+  check<UsageError>(options.workers >= 1 && options.workers <= kMost, "workers: 1 to {}; got {}",
+                    kMost, options.workers);
+  check<UsageError>(options.deadline.count() > 0, "deadline: more than 0 ms; got {} ms",
+                    options.deadline.count());
+  ThreadGroup group(options.workers, options.executor, options.deadline);
+  std::vector<std::thread> threads;
+  try {
+    for (int rank = 0; rank < options.workers; ++rank) {
+      threads.emplace_back(
+          [&group, rank, verify = options.verify, body] { run_one(group, rank, verify, body); });
+    }
+  } catch (...) {  // the system gives no more threads: those that run are called off
+    group.fail(std::current_exception());
+    for (int rank = static_cast<int>(threads.size()); rank < options.workers; ++rank) {
+      group.leave(rank);
+    }
+  }
+  group.wait_for_all(options.on_stuck);
+  for (auto& thread : threads) thread.join();
+  group.rethrow_failure();
+}
+
+}  // namespace terse

@@ -1,0 +1,46 @@
+// Starts W workers as threads of this process and waits for them: the thread transport.
+//
+//   run_workers({.workers = 4}, [&](Worker& me) { train(me); });
+//
+// Every worker runs the same body, in an Arena of its own. Between them go real copies of bytes:
+// sending never waits, receiving does, up to the deadline.
+//
+// Failures. The first exception of a worker releases all others (their next call of send, recv or
+// barrier throws) and is rethrown by run_workers, with its type, when all threads have ended. A
+// wait past the deadline is such a failure; its text says who waits for whom. A worker that stalls
+// in its own code is found by those who wait for it; when it wakes, its next call throws. One that
+// has not come back a whole deadline after the failure cannot be stopped in C++: `on_stuck` is
+// called with the error's text. By default it prints the text and ends the process; if it returns,
+// run_workers goes on waiting.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "comm/worker.hpp"
+#include "core/parallel.hpp"
+
+namespace terse {
+
+enum class Executor : std::uint8_t {
+  real,   // all workers run at once
+  turns,  // one runs at a time, until it must wait; the turn goes to the earliest (clock, rank), so
+          // a run repeats and a deadlock is found at once
+};
+
+// Prints the text to standard error and ends the process with code 1, without clean-up.
+[[noreturn]] void exit_stuck(const std::string& error);
+
+struct WorkerOptions {
+  int workers = 1;
+  std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
+  Executor executor = Executor::real;
+  Verify verify = Verify::checksum;
+  std::function<void(const std::string& error)> on_stuck = exit_stuck;
+};
+
+void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body);
+
+}  // namespace terse

@@ -1,0 +1,197 @@
+// server: a synchronous parameter server, sharded over the workers of rank 0 … S-1.
+//
+//   linear      shard s owns the floats [n s / S, n (s+1) / S) of the payload: push one's slices,
+//               the owner adds them in the one order of addition, pull the sums
+//   sliceable   shard s owns a slice of the coordinates (sliced_exchange.hpp)
+//   gather      shard s owns a run of whole tensors, about 1/S of the model, as a bucket of its
+//               own: push a packet for each bucket, the owner combines them, pull the answers
+//
+// A whole-model compressor has one bucket, on shard 0. What a worker pushes to or pulls from its
+// own shard does not travel. Cost in bytes and messages: the table in topology.hpp.
+#include <algorithm>
+#include <vector>
+
+#include "comm/collectives.hpp"
+#include "comm/sliced_exchange.hpp"
+#include "comm/topologies.hpp"
+
+namespace terse {
+namespace {
+
+// A run of tensors, the coordinates [first, first + count) of the model.
+struct Bucket {
+  std::size_t tensor = 0, tensors = 0;
+  std::int64_t first = 0, count = 0;
+
+  std::span<const GradView> of(std::span<const GradView> views) const {
+    return views.subspan(tensor, tensors);
+  }
+};
+
+// Cuts the tensors into `parts` runs: a tensor goes where its middle lies. Runs may be empty.
+std::vector<Bucket> cut_into_buckets(std::span<const GradView> views, int parts) {
+  std::vector<Bucket> buckets(static_cast<std::size_t>(parts));
+  const std::int64_t whole = std::max<std::int64_t>(count(views), 1);
+  std::int64_t offset = 0;
+  for (std::size_t tensor = 0; tensor < views.size(); ++tensor) {
+    const auto size = static_cast<std::int64_t>(views[tensor].data.size());
+    const auto part = std::min<std::int64_t>(parts - 1, (2 * offset + size) * parts / (2 * whole));
+    auto& bucket = buckets[static_cast<std::size_t>(part)];
+    if (bucket.tensors == 0) {
+      bucket.tensor = tensor;
+      bucket.first = offset;
+    }
+    ++bucket.tensors;
+    bucket.count += size;
+    offset += size;
+  }
+  return buckets;
+}
+
+class ServerTopology final : public Topology {
+ public:
+  ServerTopology(Worker& me, int servers)
+      : Topology(me),
+        servers_(servers),
+        slices_(me, servers),
+        pushed_(static_cast<std::size_t>(me.size())) {}
+
+ private:
+  bool serves() const { return me_.rank() < servers_; }
+
+  // ---- linear ----
+
+  void all_reduce(Packet& values) override {
+    const auto floats = values.floats();
+    const auto shard = [&](int server) {
+      const auto at = chunk_of(floats.size(), server, servers_);
+      return floats.subspan(at.first, at.count);
+    };
+    auto header = values.header();
+    header.worker = static_cast<std::uint16_t>(me_.rank());
+    for (int server = 0; server < servers_; ++server) {  // push
+      if (server != me_.rank()) me_.send(server, header, std::as_bytes(shard(server)));
+    }
+    header.kind = PacketKind::partial;
+    header.weight = static_cast<std::uint16_t>(me_.size());
+    if (serves()) {
+      add_pushed(header, shard(me_.rank()), chunk_of(floats.size(), me_.rank(), servers_).first,
+                 floats.size());
+    }
+    for (int server = 0; server < servers_; ++server) {  // pull
+      if (server == me_.rank()) continue;
+      const auto sum = shard(server);
+      me_.recv(server,
+               {.kind = PacketKind::partial,
+                .phase = header.phase,
+                .step = header.step,
+                .payload_bytes = sum.size_bytes()},
+               in_);
+      std::ranges::copy(std::as_const(in_).floats(), sum.begin());
+    }
+  }
+
+  // The owner's part: `own` is its slice of its own payload of `whole` floats, and becomes the sum.
+  void add_pushed(const PacketHeader& header, std::span<float> own, std::size_t first,
+                  std::size_t whole) {
+    const Expected expected{
+        .phase = header.phase, .step = header.step, .payload_bytes = own.size_bytes()};
+    parts_.clear();
+    for (int worker = 0; worker < me_.size(); ++worker) {
+      if (worker == me_.rank()) {
+        parts_.emplace_back(own);
+        continue;
+      }
+      auto& packet = pushed_[static_cast<std::size_t>(worker)];
+      me_.recv(worker, expected, packet);
+      parts_.emplace_back(std::as_const(packet).floats());
+    }
+    sum_.resize(own.size());
+    sum_in_ring_order(parts_, first, whole, sum_);
+    std::ranges::copy(sum_, own.begin());
+    for (int worker = 0; worker < me_.size(); ++worker) {
+      if (worker != me_.rank()) me_.send(worker, header, std::as_bytes(std::span(sum_)));
+    }
+  }
+
+  // ---- sliceable ----
+
+  void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
+    slices_.run(
+        job.round, up,
+        [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
+          combine(job, round, parts, answer);
+        },
+        down);
+  }
+
+  // ---- gather ----
+
+  void run_gather(const Job& job) override {
+    const auto buckets = cut_into_buckets(job.gradients, job.traits.whole_model ? 1 : servers_);
+    const auto round_of = [&](const Bucket& bucket) {
+      Round round = job.round;
+      round.first = bucket.first;
+      round.count = bucket.count;
+      return round;
+    };
+    const auto owned = [&](std::size_t shard) { return static_cast<int>(shard) == me_.rank(); };
+    for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
+      if (buckets[shard].tensors > 0) push(job, round_of(buckets[shard]), buckets[shard], shard);
+    }
+    for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
+      if (buckets[shard].tensors > 0 && owned(shard)) answer(job, round_of(buckets[shard]));
+    }
+    for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
+      const auto& bucket = buckets[shard];
+      if (bucket.tensors == 0) continue;
+      if (!owned(shard)) pull(job.round, shard);
+      decode(job, round_of(bucket), owned(shard) ? answer_ : in_, bucket.of(job.mean));
+    }
+  }
+
+  void push(const Job& job, const Round& round, const Bucket& bucket, std::size_t shard) {
+    const auto server = static_cast<int>(shard);
+    if (server == me_.rank()) {
+      encode(job, round, bucket.of(job.gradients), pushed_[shard]);
+      return;
+    }
+    encode(job, round, bucket.of(job.gradients), up_);
+    const auto timed = me_.time(Phase::exchange);
+    me_.send(server, up_);
+  }
+
+  void answer(const Job& job, const Round& round) {
+    const auto timed = me_.time(Phase::exchange);
+    const Expected expected{.phase = round.phase, .step = round.step};
+    for (int worker = 0; worker < me_.size(); ++worker) {
+      if (worker != me_.rank())
+        me_.recv(worker, expected, pushed_[static_cast<std::size_t>(worker)]);
+    }
+    combine(job, round, pushed_, answer_);
+    for (int worker = 0; worker < me_.size(); ++worker) {
+      if (worker != me_.rank()) me_.send(worker, answer_);
+    }
+  }
+
+  void pull(const Round& round, std::size_t shard) {
+    const auto timed = me_.time(Phase::exchange);
+    me_.recv(static_cast<int>(shard),
+             {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, in_);
+  }
+
+  int servers_;
+  SlicedExchange slices_;
+  std::vector<Packet> pushed_;  // to one's own shard, by worker
+  std::vector<std::span<const float>> parts_;
+  std::vector<float> sum_;
+  Packet up_, answer_, in_;
+};
+
+}  // namespace
+
+std::unique_ptr<Topology> make_server_topology(Worker& me, int servers) {
+  return std::make_unique<ServerTopology>(me, servers);
+}
+
+}  // namespace terse

@@ -1,0 +1,285 @@
+#include "comm/thread_group.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+// One look a spin, then one look a yield, before a wait becomes a sleep.
+constexpr int kSpins = 32;
+constexpr int kYields = 8;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+double seconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+std::string text_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+}  // namespace
+
+void PacketQueue::push(Packet packet) {
+  if (count_ == slots_.size()) {
+    std::rotate(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(head_), slots_.end());
+    head_ = 0;
+    slots_.resize(std::max<std::size_t>(4, 2 * slots_.size()));
+  }
+  slots_[(head_ + count_++) % slots_.size()] = std::move(packet);
+}
+
+Packet PacketQueue::pop() {
+  Packet packet = std::move(slots_[head_]);
+  head_ = (head_ + 1) % slots_.size();
+  --count_;
+  return packet;
+}
+
+ThreadGroup::ThreadGroup(int workers, Executor executor, std::chrono::milliseconds deadline)
+    : executor_(executor),
+      deadline_(deadline),
+      seats_(static_cast<std::size_t>(workers)),
+      mailboxes_(seats_.size() * seats_.size()),
+      turn_since_(Clock::now()) {}
+
+// ---- messages and barrier -----------------------------------------------------------------------
+
+void ThreadGroup::enter(int rank) {
+  Lock lock(mutex_);
+  if (executor_ == Executor::turns && turn_ != rank) wait(lock, rank, {.kind = Want::Kind::turn});
+  throw_if_failed(rank);
+}
+
+Packet ThreadGroup::lend(int rank, int to) {
+  const Lock lock(mutex_);
+  throw_if_failed(rank);
+  auto& spare = mailbox(rank, to).spare;
+  if (spare.empty()) return {};
+  Packet packet = std::move(spare.back());
+  spare.pop_back();
+  return packet;
+}
+
+void ThreadGroup::post(int rank, int to, Packet packet) {
+  const Lock lock(mutex_);
+  throw_if_failed(rank);
+  mailbox(rank, to).queue.push(std::move(packet));
+  if (executor_ == Executor::turns) return;  // the receiver wakes when its turn comes
+  const Want& want = seat(to).want;
+  if (want.kind == Want::Kind::packet && want.from == rank) wake(seat(to));
+}
+
+void ThreadGroup::take(int rank, int from, const Expected& expected, Packet& into) {
+  Lock lock(mutex_);
+  throw_if_failed(rank);
+  auto& box = mailbox(from, rank);
+  if (box.queue.empty()) {
+    wait(lock, rank, {.kind = Want::Kind::packet, .from = from, .expected = expected});
+  }
+  box.spare.push_back(std::move(into));
+  into = box.queue.pop();
+}
+
+void ThreadGroup::barrier(int rank) {
+  Lock lock(mutex_);
+  throw_if_failed(rank);
+  if (++arrived_ < size()) {
+    wait(lock, rank, {.kind = Want::Kind::barrier, .generation = generation_});
+    return;
+  }
+  arrived_ = 0;
+  ++generation_;
+  if (executor_ == Executor::real) wake_all();
+}
+
+// ---- waiting ------------------------------------------------------------------------------------
+
+void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
+  Seat& own = seat(rank);
+  own.want = want;
+  own.since = Clock::now();
+  if (executor_ == Executor::real) {
+    spin(lock, own);
+  } else if (turn_ == rank) {
+    pass_turn();
+  }
+  while (!failure_ && !may_run(rank)) {
+    if (hopeless(rank)) {
+      fail_locked(std::make_exception_ptr(
+          Error(fmt::format("deadlock: {}; {}", describe(rank), describe_all()))));
+      break;
+    }
+    // In turns a wait lasts as long as the others compute: what must not last is one turn.
+    const auto until = (executor_ == Executor::real ? own.since : turn_since_) + deadline_;
+    if (Clock::now() >= until) {
+      fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
+      break;
+    }
+    own.wake.wait_until(lock, until);
+  }
+  own.want = {};
+  throw_if_failed(rank);
+}
+
+void ThreadGroup::spin(Lock& lock, Seat& own) {
+  const auto seen = own.signal.load(std::memory_order_relaxed);
+  const auto quiet = [&] { return own.signal.load(std::memory_order_relaxed) == seen; };
+  lock.unlock();
+  for (int i = 0; i < kSpins && quiet(); ++i) pause();
+  for (int i = 0; i < kYields && quiet(); ++i) std::this_thread::yield();
+  lock.lock();
+}
+
+bool ThreadGroup::satisfied(int rank) {
+  const Want& want = seat(rank).want;
+  switch (want.kind) {
+    case Want::Kind::nothing:
+    case Want::Kind::turn:
+      return true;
+    case Want::Kind::packet:
+      return !mailbox(want.from, rank).queue.empty();
+    case Want::Kind::barrier:
+      return generation_ != want.generation;
+  }
+  return true;
+}
+
+// Whom it waits for has left: nothing will come any more.
+bool ThreadGroup::hopeless(int rank) {
+  const Want& want = seat(rank).want;
+  if (satisfied(rank)) return false;
+  return want.kind == Want::Kind::packet ? seat(want.from).left : left_ > 0;
+}
+
+// The worker that has the turn waits or leaves: the turn goes to the earliest (clock, rank).
+void ThreadGroup::pass_turn() {
+  int next = -1;
+  for (int rank = 0; rank < size(); ++rank) {
+    if (seat(rank).left || !satisfied(rank)) continue;
+    if (next < 0 || seat(rank).clock < seat(next).clock) next = rank;
+  }
+  turn_ = next;
+  turn_since_ = Clock::now();
+  if (next >= 0) {
+    wake(seat(next));
+  } else if (left_ < size()) {
+    fail_locked(std::make_exception_ptr(
+        Error(fmt::format("deadlock: no worker can run; {}", describe_all()))));
+  }
+}
+
+void ThreadGroup::wake(Seat& other) {
+  other.signal.fetch_add(1, std::memory_order_relaxed);
+  other.wake.notify_one();
+}
+
+void ThreadGroup::wake_all() {
+  for (auto& each : seats_) wake(each);
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void ThreadGroup::fail(std::exception_ptr failure) {
+  const Lock lock(mutex_);
+  fail_locked(std::move(failure));
+}
+
+void ThreadGroup::fail_locked(std::exception_ptr failure) {
+  if (failure_) return;
+  failure_ = std::move(failure);
+  failure_text_ = text_of(failure_);
+  wake_all();
+  changed_.notify_all();
+}
+
+void ThreadGroup::throw_if_failed(int rank) const {
+  if (failure_) throw Error(fmt::format("worker {} is called off: {}", rank, failure_text_));
+}
+
+void ThreadGroup::leave(int rank) {
+  const Lock lock(mutex_);
+  seat(rank).left = true;
+  ++left_;
+  if (executor_ == Executor::turns && !failure_ && turn_ == rank) pass_turn();
+  for (int other = 0; other < size(); ++other) {
+    if (!seat(other).left && hopeless(other)) wake(seat(other));
+  }
+  changed_.notify_all();
+}
+
+void ThreadGroup::wait_for_all(const std::function<void(const std::string&)>& on_stuck) {
+  Lock lock(mutex_);
+  const auto all_left = [&] { return left_ == size(); };
+  changed_.wait(lock, [&] { return all_left() || failure_; });
+  if (changed_.wait_for(lock, deadline_, all_left)) return;
+  const std::string error = fmt::format("{}; and {:.3g} s later not every worker has come back: {}",
+                                        failure_text_, seconds(deadline_), describe_all());
+  lock.unlock();
+  on_stuck(error);
+  lock.lock();
+  changed_.wait(lock, all_left);
+}
+
+void ThreadGroup::rethrow_failure() const {
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+// ---- texts --------------------------------------------------------------------------------------
+
+std::string ThreadGroup::timeout_text(int rank) const {
+  const auto waited = seconds(Clock::now() - seat(rank).since);
+  if (executor_ == Executor::real) {
+    return fmt::format("timeout: {}, for {:.3g} s; {}", describe(rank), waited, describe_all());
+  }
+  return fmt::format("timeout: {}, for {:.3g} s; worker {} has had the turn for {:.3g} s; {}",
+                     describe(rank), waited, turn_, seconds(Clock::now() - turn_since_),
+                     describe_all());
+}
+
+std::string ThreadGroup::describe(int rank) const {
+  const Seat& one = seat(rank);
+  if (one.left) return fmt::format("worker {} has left", rank);
+  switch (one.want.kind) {
+    case Want::Kind::nothing:
+      return fmt::format("worker {} is at work", rank);
+    case Want::Kind::turn:
+      return fmt::format("worker {} waits for its first turn", rank);
+    case Want::Kind::barrier:
+      return fmt::format("worker {} waits at the barrier", rank);
+    case Want::Kind::packet:
+      break;
+  }
+  return fmt::format("worker {} waits for worker {} (packet {} of phase {}, step {})", rank,
+                     one.want.from, to_string(one.want.expected.kind), one.want.expected.phase,
+                     one.want.expected.step);
+}
+
+std::string ThreadGroup::describe_all() const {
+  constexpr int kMost = 8;
+  std::string text;
+  for (int rank = 0; rank < std::min(size(), kMost); ++rank) {
+    text += (rank > 0 ? ", " : "") + describe(rank);
+  }
+  if (size() > kMost) text += fmt::format(", and {} more", size() - kMost);
+  return text;
+}
+
+}  // namespace terse

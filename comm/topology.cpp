@@ -1,0 +1,157 @@
+#include "comm/topology.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "comm/topologies.hpp"
+#include "core/error.hpp"
+#include "core/spec.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, TopologyKind>, 3> kTopologies = {
+    {{"local", TopologyKind::local},
+     {"ring", TopologyKind::ring},
+     {"server", TopologyKind::server}}};
+
+// The sum of all workers' payloads stands where one worker's stood: the header must say so. (A new
+// start with the same size leaves the payload as it is.)
+void label_as_sum(Packet& packet, int workers) {
+  auto header = packet.header();
+  header.kind = PacketKind::partial;
+  header.weight = static_cast<std::uint16_t>(workers);
+  packet.start(header, packet.payload().size());
+}
+
+void check_own(const Compressor& compressor, const Round& round, const Packet& up) {
+  const auto got = up.header();
+  internal_check(
+      got.kind == PacketKind::up && got.phase == round.phase &&
+          got.step == static_cast<std::uint32_t>(round.step) && got.worker == round.worker,
+      "{}: encode of phase {}, step {}, worker {} made a packet {} of phase {}, step {}, "
+      "worker {}",
+      compressor.spec(), round.phase, round.step, round.worker, to_string(got.kind), got.phase,
+      got.step, got.worker);
+}
+
+}  // namespace
+
+std::string_view to_string(TopologyKind kind) {
+  for (const auto& [name, value] : kTopologies) {
+    if (value == kind) return name;
+  }
+  return "unknown";
+}
+
+TopologyKind parse_topology(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& [each, value] : kTopologies) {
+    if (each == name) return value;
+    known.emplace_back(each);
+  }
+  throw UsageError(unknown_name("topology", name, std::move(known)));
+}
+
+// ---- one step -----------------------------------------------------------------------------------
+
+Topology::Topology(Worker& me)
+    : me_(me),
+      weights_(static_cast<std::size_t>(me.size()), 1.0F / static_cast<float>(me.size())) {}
+
+void Topology::run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
+                   std::span<const GradView> mean) {
+  Job job{.compressor = compressor,
+          .round = round,
+          .traits = compressor.traits(round.step),
+          .gradients = gradients,
+          .mean = mean};
+  job.round.worker = static_cast<std::uint32_t>(me_.rank());
+  job.round.workers = static_cast<std::uint32_t>(me_.size());
+  job.round.first = 0;
+  job.round.count = count(gradients);
+  message_bytes_ = 0;
+  for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
+    if (job.traits.linear) {
+      encode(job, job.round, gradients, up_);
+      {
+        const auto timed = me_.time(Phase::exchange);
+        all_reduce(up_);
+        label_as_sum(up_, me_.size());
+      }
+      decode(job, job.round, up_, mean);
+    } else if (job.traits.sliceable) {
+      encode(job, job.round, gradients, up_);
+      {
+        const auto timed = me_.time(Phase::exchange);
+        combine_in_slices(job, up_, down_);
+      }
+      decode(job, job.round, down_, mean);
+    } else {
+      run_gather(job);
+    }
+  }
+}
+
+void Topology::encode(const Job& job, const Round& round, std::span<const GradView> views,
+                      Packet& up) {
+  const auto timed = me_.time(Phase::encode);
+  job.compressor.encode(round, views, up);
+  check_own(job.compressor, round, up);
+  message_bytes_ += up.payload().size();
+}
+
+void Topology::combine(const Job& job, const Round& round, std::span<const Packet> up,
+                       Packet& down) {
+  const auto timed = me_.time(Phase::decode);
+  job.compressor.combine(round, up, weights_, down);
+  internal_check(down.header().kind == PacketKind::down, "{}: combine made a packet {}",
+                 job.compressor.spec(), to_string(down.header().kind));
+}
+
+void Topology::decode(const Job& job, const Round& round, const Packet& down,
+                      std::span<const GradView> views) {
+  const auto timed = me_.time(Phase::decode);
+  job.compressor.decode(round, down, views);
+}
+
+// ---- the plan -----------------------------------------------------------------------------------
+
+TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& compressor)
+    : options_(options) {
+  constexpr int kMostWorkers = 65535, kMostPhases = 255;  // what a packet's header can say
+  const auto name = to_string(options.kind);
+  check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
+                    "workers: 1 to {}; got {}", kMostWorkers, options.workers);
+  check<UsageError>(options.servers >= 1 && options.servers <= options.workers,
+                    "servers: 1 to the number of workers, for a server is one of them; got {} "
+                    "servers and {} workers",
+                    options.servers, options.workers);
+  check<UsageError>(options.kind == TopologyKind::server || options.servers == 1,
+                    "servers: only the topology server has them; got topology {} and {} servers",
+                    name, options.servers);
+  const auto phases = compressor.traits(0).phases;
+  check<UsageError>(phases >= 1 && phases <= kMostPhases, "{} over {}: 1 to {} phases; got {}",
+                    compressor.spec(), name, kMostPhases, phases);
+  if (options.kind == TopologyKind::local) {
+    board_ = std::make_shared<LocalBoard>();
+    board_->up.resize(static_cast<std::size_t>(options.workers));
+  }
+}
+
+std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
+  check(me.size() == options_.workers, "topology {}: planned for {} workers; got {}",
+        to_string(options_.kind), options_.workers, me.size());
+  switch (options_.kind) {
+    case TopologyKind::local:
+      return make_local_topology(me, board_);
+    case TopologyKind::ring:
+      return make_ring_topology(me);
+    case TopologyKind::server:
+      return make_server_topology(me, options_.servers);
+  }
+  throw InternalError("internal error: unknown topology");
+}
+
+}  // namespace terse

@@ -1,0 +1,107 @@
+#include "comm/worker.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+// Throws PacketError unless the checksum is that of the bytes. Sealing again computes the checksum
+// anew: the packet is the receiver's own, and stays as it is if it is sound.
+void verify_checksum(Packet& packet, int receiver, int sender) {
+  constexpr std::size_t kOffset = 20;
+  const auto checksum = [&] {
+    std::uint32_t value = 0;
+    std::memcpy(&value, packet.bytes().data() + kOffset, sizeof value);
+    return value;
+  };
+  const auto said = checksum();
+  packet.seal();
+  const auto computed = checksum();
+  check<PacketError>(said == computed,
+                     "recv: worker {} got a broken packet from worker {}: its checksum must be "
+                     "{:#010x}; got {:#010x}",
+                     receiver, sender, computed, said);
+}
+
+}  // namespace
+
+void Worker::send(int to, const Packet& packet) {
+  send(to, packet.header(), packet.payload());
+}
+
+void Worker::send(int to, const PacketHeader& header, std::span<const std::byte> payload) {
+  send(to, header, payload.size(), [payload](Packet& packet) {
+    std::copy(payload.begin(), payload.end(), packet.payload().begin());
+  });
+}
+
+void Worker::send(int to, const PacketHeader& header, std::size_t payload_bytes,
+                  FunctionRef<void(Packet&)> fill) {
+  internal_check(to >= 0 && to < size() && to != rank(), "send: worker {} of {} sends to worker {}",
+                 rank(), size(), to);
+  Packet packet = endpoint_.lend(to);
+  packet.start(header, payload_bytes);
+  fill(packet);
+  packet.seal();
+  count_sent(packet, header.kind);
+  endpoint_.post(to, std::move(packet));
+}
+
+void Worker::recv(int from, const Expected& expected, Packet& into) {
+  internal_check(from >= 0 && from < size() && from != rank(),
+                 "recv: worker {} of {} receives from worker {}", rank(), size(), from);
+  endpoint_.take(from, expected, into);
+  if (verify_ == Verify::checksum) verify_checksum(into, rank(), from);
+  check_expected(into, rank(), from, expected);
+  if (expected.kind != PacketKind::control) {
+    ++counters_.messages_received;
+    counters_.bytes_received += into.size_bytes();
+  }
+}
+
+Packet Worker::recv(int from, const Expected& expected) {
+  Packet packet;
+  recv(from, expected, packet);
+  return packet;
+}
+
+void Worker::count_sent(const Packet& packet, PacketKind kind) {
+  if (kind == PacketKind::control) {
+    ++counters_.control_messages;
+    counters_.control_bytes += packet.size_bytes();
+    return;
+  }
+  ++counters_.messages_sent;
+  counters_.bytes_sent += packet.size_bytes();
+  counters_.payload_bytes_sent += packet.payload().size();
+}
+
+void Worker::reset_accounts() {
+  counters_ = {};
+  clock_.reset();
+}
+
+void check_expected(const Packet& packet, int receiver, int sender, const Expected& expected) {
+  const auto got = packet.header();
+  const auto wanted_step = static_cast<std::uint32_t>(expected.step);
+  check<PacketError>(got.step == wanted_step,
+                     "recv: worker {} got a packet of step {} from worker {}, step {} is wanted",
+                     receiver, got.step, sender, wanted_step);
+  check<PacketError>(got.kind == expected.kind,
+                     "recv: worker {} got a packet of kind {} from worker {}, kind {} is wanted",
+                     receiver, to_string(got.kind), sender, to_string(expected.kind));
+  check<PacketError>(got.phase == expected.phase,
+                     "recv: worker {} got a packet of phase {} from worker {}, phase {} is wanted",
+                     receiver, got.phase, sender, expected.phase);
+  if (!expected.payload_bytes) return;
+  check<PacketError>(
+      packet.payload().size() == *expected.payload_bytes,
+      "recv: worker {} got a payload of {} bytes from worker {}, {} bytes are wanted", receiver,
+      packet.payload().size(), sender, *expected.payload_bytes);
+}
+
+}  // namespace terse

@@ -1,0 +1,98 @@
+#include "examples/support/command_line.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.hpp"
+#include "core/spec.hpp"
+
+namespace terse::run {
+
+struct CommandLine::Impl {
+  CLI::App app;
+  std::vector<std::string> names;
+};
+
+CommandLine::CommandLine(const std::string& program, const std::string& purpose,
+                         const std::string& example)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->app.name(program);
+  impl_->app.description(purpose);
+  impl_->app.footer("Example:\n  " + example);
+  impl_->app.get_formatter()->column_width(28);
+}
+CommandLine::~CommandLine() = default;
+
+namespace {
+
+template <class T>
+void add(CLI::App& app, std::vector<std::string>& names, const std::string& name, T& value,
+         const std::string& help) {
+  names.push_back(name);
+  app.add_option(name, value, help)->capture_default_str();
+}
+
+}  // namespace
+
+CommandLine& CommandLine::flag(const std::string& name, std::string& value,
+                               const std::string& help) {
+  add(impl_->app, impl_->names, name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, std::int64_t& value,
+                               const std::string& help) {
+  add(impl_->app, impl_->names, name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, std::uint64_t& value,
+                               const std::string& help) {
+  add(impl_->app, impl_->names, name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_flag(name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, std::optional<double>& value,
+                               const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_option(name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, std::optional<std::string>& value,
+                               const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_option(name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::list(const std::string& name, std::vector<std::string>& values,
+                               const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_option(name, values, help)->allow_extra_args(false);
+  return *this;
+}
+CommandLine& CommandLine::positional(const std::string& name, std::string& value,
+                                     const std::string& help) {
+  impl_->app.add_option(name, value, help)->capture_default_str();
+  return *this;
+}
+
+void CommandLine::parse(int argc, char** argv) {
+  try {
+    impl_->app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", impl_->app.help());
+    throw HelpShown();
+  } catch (const CLI::ExtrasError&) {
+    for (const auto& word : impl_->app.remaining()) {
+      throw UsageError(unknown_name("flag", word, impl_->names));
+    }
+    throw;
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(fmt::format("{}; see --help", e.what()));
+  }
+}
+
+}  // namespace terse::run

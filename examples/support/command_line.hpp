@@ -1,0 +1,43 @@
+// Flags of a program: names, defaults and help in one place. (CLI11, seen by one source file only.)
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace terse::run {
+
+// Thrown by parse() when --help was asked for and shown.
+struct HelpShown {};
+
+class CommandLine {
+ public:
+  // `example` is a whole command; --help ends with it.
+  CommandLine(const std::string& program, const std::string& purpose, const std::string& example);
+  ~CommandLine();
+
+  // Each flag fills its variable; the variable's value before parse() is the default that --help
+  // shows. An optional one has no default.
+  CommandLine& flag(const std::string& name, std::string& value, const std::string& help);
+  CommandLine& flag(const std::string& name, std::int64_t& value, const std::string& help);
+  CommandLine& flag(const std::string& name, std::uint64_t& value, const std::string& help);
+  CommandLine& flag(const std::string& name, bool& value, const std::string& help);
+  CommandLine& flag(const std::string& name, std::optional<double>& value, const std::string& help);
+  CommandLine& flag(const std::string& name, std::optional<std::string>& value,
+                    const std::string& help);
+  CommandLine& list(const std::string& name, std::vector<std::string>& values,
+                    const std::string& help);
+  // A word without a flag.
+  CommandLine& positional(const std::string& name, std::string& value, const std::string& help);
+
+  // UsageError for what the program does not take; HelpShown after --help.
+  void parse(int argc, char** argv);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace terse::run

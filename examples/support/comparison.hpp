@@ -1,0 +1,25 @@
+// Several runs side by side: the table, the same as CSV and JSON, and the picture.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "examples/support/training.hpp"
+
+namespace terse::run {
+
+struct ComparedRun {
+  RunConfig config;
+  RunResult result;
+};
+
+// For people, at most 100 columns. "smaller" is how many times fewer bytes than `none` would send.
+std::string table_text(const std::vector<ComparedRun>& runs);
+std::string to_csv(const std::vector<ComparedRun>& runs);
+nlohmann::json to_json(const std::vector<ComparedRun>& runs);
+
+// Test accuracy over the bytes that a worker has sent, a curve a method: an SVG document.
+std::string chart_svg(const std::vector<ComparedRun>& runs);
+
+}  // namespace terse::run

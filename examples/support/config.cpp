@@ -1,0 +1,97 @@
+#include "examples/support/config.hpp"
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "comm/distributed_optimizer.hpp"
+#include "comm/topology.hpp"
+#include "core/error.hpp"
+#include "examples/support/command_line.hpp"
+#include "examples/support/methods.hpp"
+#include "optim/compressor.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/schedule.hpp"
+
+namespace terse::run {
+
+void add_data_flags(CommandLine& command_line, RunConfig& c) {
+  command_line.flag("--model", c.model, "mlp, lenet; with options: mlp:hidden=128")
+      .flag("--data", c.data, "fashion-mnist, mnist:path=DIR, synthetic; with options");
+}
+
+void add_training_flags(CommandLine& command_line, RunConfig& c) {
+  command_line.flag("--workers", c.workers, "how many train together, each with a replica")
+      .flag("--topology", c.topology, "local, ring or server")
+      .flag("--servers", c.servers, "shards of the parameter server")
+      .flag("--optimizer", c.optimizer, "sgd:momentum=,nesterov,weight_decay= [by compressor]")
+      .flag("--lr", c.lr, "learning rate [by compressor]")
+      .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
+      .flag("--batch", c.batch, "samples per worker and step")
+      .flag("--epochs", c.epochs, "passes over the training data")
+      .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
+      .flag("--seed", c.seed, "of everything random")
+      .flag("--threads", c.threads, "TBB threads of the process; 0: one a core")
+      .flag("--partition", c.partition, "iid, shared or by-label:K")
+      .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
+      .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end");
+}
+
+namespace {
+
+void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
+  check<UsageError>(value >= low && value <= high, "{}: a whole number from {} to {} is wanted; got {}",
+                    flag, low, high, value);
+}
+
+}  // namespace
+
+void complete(RunConfig& c) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 40;
+  check_range("--workers", c.workers, 1, 1024);
+  check_range("--servers", c.servers, 1, c.workers);
+  check_range("--batch", c.batch, 1, kMany);
+  check_range("--epochs", c.epochs, 0, kMany);
+  check_range("--steps", c.steps, 0, kMany);
+  check_range("--threads", c.threads, 0, 1024);
+  check_range("--eval-every", c.eval_every, 0, kMany);
+  check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
+  if (c.threads == 0) c.threads = std::max(1U, std::thread::hardware_concurrency());
+
+  const auto advice = recommended(c.compressor);
+  if (c.optimizer.empty()) c.optimizer = advice.optimizer;
+  if (!c.lr) c.lr = advice.lr;
+  check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
+
+  // Each of these throws for what it does not know.
+  const auto compressor = make_compressor(c.compressor);
+  make_update_rule(c.optimizer);
+  make_schedule(c.schedule);
+  parse_non_finite(c.non_finite);
+  TopologyPlan({.kind = parse_topology(c.topology),
+                .workers = static_cast<int>(c.workers),
+                .servers = static_cast<int>(c.servers)},
+               *compressor);
+}
+
+nlohmann::json to_json(const RunConfig& c) {
+  return {{"model", c.model},
+          {"data", c.data},
+          {"workers", c.workers},
+          {"transport", "threads"},
+          {"topology", c.topology},
+          {"servers", c.servers},
+          {"compressor", make_compressor(c.compressor)->spec()},
+          {"optimizer", make_update_rule(c.optimizer)->spec()},
+          {"lr", c.lr.value_or(0)},
+          {"schedule", c.schedule},
+          {"batch", c.batch},
+          {"epochs", c.epochs},
+          {"steps", c.steps},
+          {"seed", c.seed},
+          {"threads", c.threads},
+          {"partition", c.partition},
+          {"non_finite", c.non_finite},
+          {"eval_every", c.eval_every}};
+}
+
+}  // namespace terse::run

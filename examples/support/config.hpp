@@ -1,0 +1,45 @@
+// What a training run is: one value a flag of `train`.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+namespace terse::run {
+
+class CommandLine;
+
+struct RunConfig {
+  std::string model = "lenet";
+  std::string data = "fashion-mnist";
+  std::int64_t workers = 4;
+  std::string topology = "ring";
+  std::int64_t servers = 1;
+  std::string compressor = "none";
+  std::string optimizer;     // empty: as recommended for the compressor
+  std::optional<double> lr;  // likewise
+  std::string schedule = "linear";
+  std::int64_t batch = 32;  // per worker
+  std::int64_t epochs = 3;
+  std::int64_t steps = 0;  // 0: by epochs
+  std::uint64_t seed = 1;
+  std::int64_t threads = 0;  // of TBB, in the whole process; 0: one a core
+  std::string partition = "iid";
+  std::string non_finite = "abort";
+  std::int64_t eval_every = 1;  // epochs; 0: only at the end
+  std::optional<std::string> out;
+};
+
+// The flags of a run. `train` takes all of them; what a program fixes itself it leaves out.
+void add_data_flags(CommandLine& command_line, RunConfig& config);
+void add_training_flags(CommandLine& command_line, RunConfig& config);
+
+// Puts the recommended optimizer and rate where none was given, and the number of threads; checks
+// every value that can be checked before anything is loaded. UsageError says what would be right.
+void complete(RunConfig& config);
+
+// Every value in effect; the compressor and the optimizer with all their options.
+nlohmann::json to_json(const RunConfig& config);
+
+}  // namespace terse::run

@@ -1,0 +1,44 @@
+#include "examples/support/not_yet.hpp"
+
+#include <array>
+#include <utility>
+
+#include "core/error.hpp"
+#include "examples/support/command_line.hpp"
+
+namespace terse::run {
+
+void NotYet::add_flags(CommandLine& command_line) {
+  const std::string later = "not available yet: ";
+  command_line.flag("--transport", transport_, "threads; mpi is " + later + "MPI")
+      .flag("--staleness", staleness_, later + "bounded staleness")
+      .flag("--clock", clock_, later + "virtual time")
+      .flag("--aggregate", aggregate_, "mean; others are " + later + "robust aggregation")
+      .flag("--network", network_, later + "a modelled network")
+      .flag("--compute", compute_, later + "declared compute time")
+      .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
+      .flag("--attack", attack_, later + "faulty workers")
+      .flag("--measure", measure_, later + "probes")
+      .flag("--resume", resume_, later + "checkpoints");
+}
+
+void NotYet::refuse() const {
+  check<UsageError>(!transport_ || *transport_ == "threads",
+                    "--transport {}: only 'threads' is available yet", transport_.value_or(""));
+  check<UsageError>(!aggregate_ || *aggregate_ == "mean",
+                    "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 8> later = {
+      {{"--staleness", &staleness_},
+       {"--clock", &clock_},
+       {"--network", &network_},
+       {"--compute", &compute_},
+       {"--bucket-mb", &bucket_mb_},
+       {"--attack", &attack_},
+       {"--measure", &measure_},
+       {"--resume", &resume_}}};
+  for (const auto& [name, value] : later) {
+    check<UsageError>(!*value, "{} is not available yet; leave it out", name);
+  }
+}
+
+}  // namespace terse::run

@@ -1,0 +1,12 @@
+// What every program's main does around its job: errors become one line and an exit code.
+#pragma once
+
+#include <functional>
+
+namespace terse::run {
+
+// Runs `job`; returns 0, or prints "NAME: what is wrong" to standard error and returns 1, or 2 for
+// a UsageError.
+int run_program(const char* name, const std::function<void()>& job);
+
+}  // namespace terse::run

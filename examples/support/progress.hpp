@@ -1,0 +1,39 @@
+// What a person sees while a run goes on: a bar on a terminal, a line an epoch elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "examples/support/training.hpp"
+
+namespace terse::run {
+
+class Progress {
+ public:
+  // `title` stands before everything, for instance the method. `out` is usually standard error.
+  Progress(std::string title, std::FILE* out);
+
+  void step(const StepReport& report);
+  void evaluation(const Evaluation& evaluation);
+  void finish();  // leaves the cursor on a line of its own
+
+  // Both of the above as a run's listener; the progress must outlive the run.
+  Listener listener();
+
+ private:
+  std::string title_;
+  std::FILE* out_;
+  bool terminal_;
+  bool bar_shown_ = false;
+  std::chrono::steady_clock::time_point start_;
+};
+
+// "1 h 02 min", "3 min 20 s", "12 s"
+std::string duration_text(double seconds);
+// "246.8 KB": powers of ten.
+std::string bytes_text(double bytes);
+// "61 706"
+std::string thousands_text(double value);
+
+}  // namespace terse::run

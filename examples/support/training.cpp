@@ -1,0 +1,353 @@
+#include "examples/support/training.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "comm/collectives.hpp"
+#include "comm/distributed_optimizer.hpp"
+#include "comm/run_workers.hpp"
+#include "core/autograd.hpp"
+#include "core/ops.hpp"
+#include "core/parallel.hpp"
+#include "core/parameters.hpp"
+#include "data/loader.hpp"
+#include "data/partition.hpp"
+#include "nn/models.hpp"
+#include "optim/compressor.hpp"
+#include "optim/optimizer.hpp"
+#include "optim/schedule.hpp"
+
+namespace terse::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Tensor images_of(const Batch& batch) {
+  return Tensor::from({batch.size(), batch.channels, batch.height, batch.width}, batch.images);
+}
+
+// Numbers that all workers add up, by control messages: they are counted apart from the gradients.
+class Agreement {
+ public:
+  explicit Agreement(Worker& me) : me_(me), collectives_(me), words_(static_cast<std::size_t>(me.size())) {}
+  double sum(double value) {
+    collectives_.agree(std::bit_cast<std::uint64_t>(value), number_++, words_);
+    double total = 0;
+    for (const auto word : words_) total += std::bit_cast<double>(word);
+    return total;
+  }
+  double mean(double value) { return sum(value) / me_.size(); }
+
+ private:
+  Worker& me_;
+  Collectives collectives_;
+  std::uint64_t number_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+// Views of every parameter's part of a flat buffer.
+std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat) {
+  std::vector<GradView> views;
+  for (const auto& info : parameters.infos()) {
+    views.push_back({.id = info.id,
+                     .rows = info.rows,
+                     .cols = info.cols,
+                     .data = flat.subspan(static_cast<std::size_t>(info.offset),
+                                          static_cast<std::size_t>(info.numel))});
+  }
+  return views;
+}
+
+// What the workers of a run share: the plan before they start, the result after they end.
+struct Run {
+  const RunConfig& config;
+  const DatasetSplits& data;
+  const Listener& listener;
+  TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
+  RunResult result;
+  std::mutex mutex;  // guards result
+};
+
+TopologyOptions topology_options(const RunConfig& config) {
+  return {.kind = parse_topology(config.topology),
+          .workers = static_cast<int>(config.workers),
+          .servers = static_cast<int>(config.servers)};
+}
+
+// One worker's whole part in a run.
+class Trainer {
+ public:
+  Trainer(Run& run, Worker& me);
+  void train();
+
+ private:
+  double train_step(const Batch& batch);
+  void report(double loss);
+  void evaluate();
+  void measure_uncompressed();
+  void hand_in();
+  double rate() const {
+    return *config_.lr * schedule_({.step = step_, .total_steps = total_steps_,
+                                    .steps_per_epoch = loader_.steps_per_epoch()});
+  }
+
+  Run& run_;
+  const RunConfig& config_;
+  Worker& me_;
+  Agreement agreement_;
+  std::unique_ptr<nn::Module> model_;
+  ParameterBuffer parameters_;
+  std::unique_ptr<UpdateRule> rule_;
+  DistributedOptimizer optimizer_;
+  Schedule schedule_;
+  Loader loader_;
+  EvaluationLoader test_;
+
+  std::int64_t step_ = 0, total_steps_ = 0;
+  double busy_seconds_ = 0;  // in steps, the first one apart
+  double loss_sum_ = 0;      // of this worker, over the steps since the last evaluation
+  std::int64_t loss_count_ = 0;
+  double epoch_loss_sum_ = 0;  // over the last epoch
+  double uncompressed_ = 0;    // bytes that `none` would send in a step
+  double reported_seconds_ = 0;
+  std::int64_t reported_step_ = 0;
+  PhaseTimes reported_times_, first_step_times_;
+};
+
+std::unique_ptr<nn::Module> build_model(const RunConfig& config, const ImageDataset& images) {
+  nn::Init init(config.seed);
+  return nn::make_model(config.model,
+                        {.channels = images.channels, .height = images.height,
+                         .width = images.width, .classes = images.classes},
+                        init);
+}
+
+std::unique_ptr<const Partition> build_partition(const RunConfig& config, const ImageDataset& images,
+                                                 const Worker& me) {
+  return make_partition(config.partition, images.labels,
+                        {.worker = me.rank(), .workers = me.size(), .batch = config.batch},
+                        config.seed);
+}
+
+Trainer::Trainer(Run& run, Worker& me)
+    : run_(run),
+      config_(run.config),
+      me_(me),
+      agreement_(me),
+      model_(build_model(config_, run.data.train)),
+      parameters_(nn::parameters(*model_)),
+      rule_(make_update_rule(config_.optimizer)),
+      optimizer_(me, grad_views(parameters_, parameters_.gradients()),
+                 make_compressor(config_.compressor), run.plan.join(me),
+                 [this](std::span<const float> gradient, float lr) {
+                   rule_->apply(parameters_.values(), gradient, lr);
+                 },
+                 {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
+      schedule_(make_schedule(config_.schedule)),
+      loader_(run.data.train, build_partition(config_, run.data.train, me)),
+      test_(run.data.test, {.worker = me.rank(), .workers = me.size(), .batch = 250}) {
+  nn::seed_dropout(*model_, config_.seed, static_cast<std::uint32_t>(me.rank()));
+  total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * loader_.steps_per_epoch();
+}
+
+void Trainer::train() {
+  measure_uncompressed();
+  const std::int64_t per_epoch = loader_.steps_per_epoch();
+  const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
+  while (step_ < total_steps_) {
+    const Batch& batch = loader_.next();
+    const auto start = Clock::now();
+    const double loss = train_step(batch);
+    if (step_ > 1) busy_seconds_ += seconds_since(start);
+    loss_sum_ += loss;
+    ++loss_count_;
+    if (step_ > last_epoch) epoch_loss_sum_ += loss;
+    if (step_ == 1) first_step_times_ = me_.times();
+    if (step_ % kReportEvery == 0 || step_ == total_steps_) report(loss);
+    const bool epoch_ends = step_ % per_epoch == 0;
+    const bool asked = config_.eval_every > 0 && step_ / per_epoch % std::max<std::int64_t>(1, config_.eval_every) == 0;
+    if ((epoch_ends && asked) || step_ == total_steps_) evaluate();
+  }
+  hand_in();
+}
+
+// The training step. It is the same text for one worker and for many, over every topology.
+double Trainer::train_step(const Batch& batch) {
+  const double lr = rate();
+  double loss = 0;
+  {
+    const auto timed = me_.time(Phase::compute);
+    parameters_.zero_grad();
+    const Tensor objective = cross_entropy((*model_)(images_of(batch)), batch.labels);
+    objective.backward();
+    parameters_.gradients();  // zero where nothing reached
+    loss = static_cast<double>(objective.item());
+  }
+  optimizer_.step(static_cast<float>(lr));
+  ++step_;
+  return loss;
+}
+
+void Trainer::report(double loss) {
+  const double mean_loss = agreement_.mean(loss);
+  if (me_.rank() != 0 || !run_.listener.on_step) return;
+  const PhaseTimes times = me_.times();
+  const double samples = static_cast<double>((step_ - reported_step_) * config_.batch * config_.workers);
+  const double seconds = busy_seconds_ - reported_seconds_;
+  run_.listener.on_step({.step = step_,
+                         .total_steps = total_steps_,
+                         .steps_per_epoch = loader_.steps_per_epoch(),
+                         .loss = mean_loss,
+                         .lr = rate(),
+                         .samples_per_second = seconds > 0 ? samples / seconds : 0,
+                         .message_bytes = optimizer_.message_bytes(),
+                         .bytes_sent = me_.counters().bytes_sent,
+                         .times = times - reported_times_});
+  reported_times_ = times;
+  reported_seconds_ = busy_seconds_;
+  reported_step_ = step_;
+}
+
+// Every worker takes its share of the test set; the replicas are equal.
+void Trainer::evaluate() {
+  const NoGrad no_grad;
+  model_->eval();
+  double correct = 0, loss = 0;
+  test_.rewind();
+  while (const Batch* batch = test_.next()) {
+    const Tensor logits = (*model_)(images_of(*batch));
+    loss += static_cast<double>(cross_entropy(logits, batch->labels, Reduction::sum).item());
+    const auto classes = static_cast<std::size_t>(logits.dim(1));
+    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
+      const auto row = logits.data().subspan(i * classes, classes);
+      correct += std::ranges::max_element(row) - row.begin() == batch->labels[i];
+    }
+  }
+  model_->train();
+  const auto tested = static_cast<double>(run_.data.test.size());
+  Evaluation e{.step = step_,
+               .epoch = static_cast<double>(step_) / static_cast<double>(loader_.steps_per_epoch()),
+               .train_loss = agreement_.mean(loss_sum_ / static_cast<double>(loss_count_)),
+               .test_loss = agreement_.sum(loss) / tested,
+               .test_accuracy = agreement_.sum(correct) / tested};
+  e.bytes_sent_per_worker = static_cast<std::uint64_t>(
+      agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
+  loss_sum_ = 0;
+  loss_count_ = 0;
+  if (me_.rank() != 0) return;
+  {
+    const std::lock_guard lock(run_.mutex);
+    run_.result.evaluations.push_back(e);
+  }
+  if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
+}
+
+// One exchange of zero gradients without compression over the same topology, counted and forgotten.
+void Trainer::measure_uncompressed() {
+  const auto plain = make_compressor("none");
+  const auto topology = run_.plain_plan.join(me_);
+  std::vector<float> gradients(static_cast<std::size_t>(parameters_.numel())), mean(gradients.size());
+  topology->run(*plain, {.seed = 0}, grad_views(parameters_, gradients), grad_views(parameters_, mean));
+  uncompressed_ = static_cast<double>(me_.counters().bytes_sent);
+  me_.reset_accounts();
+}
+
+void Trainer::hand_in() {
+  const auto sent = me_.counters().bytes_sent;
+  const auto steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
+  const auto last_epoch = std::min(step_, loader_.steps_per_epoch());
+  const double train_loss = agreement_.mean(epoch_loss_sum_ / static_cast<double>(last_epoch));
+  HashArchive archive;
+  optimizer_.serialize(archive);
+  rule_->serialize(archive);
+  archive.item("parameters", parameters_.values());
+
+  const std::lock_guard lock(run_.mutex);
+  RunResult& r = run_.result;
+  const auto rank = static_cast<std::size_t>(me_.rank());
+  const double share = 1.0 / me_.size();
+  r.bytes_sent[rank] = sent;
+  r.bytes_sent_per_worker += static_cast<double>(sent) * share;
+  r.bytes_uncompressed += uncompressed_ * static_cast<double>(step_) * share;
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    r.step_times.seconds[i] += (me_.times() - first_step_times_).seconds[i] / steps * share;
+  }
+  r.state_hash += archive.hash() * (2 * rank + 1);  // workers in any order
+  if (rank != 0) return;
+  r.train_loss = train_loss;
+  r.steps = step_;
+  r.steps_per_epoch = loader_.steps_per_epoch();
+  r.parameters = parameters_.numel();
+  r.message_bytes = optimizer_.message_bytes();
+  r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>((step_ - 1) * config_.batch) *
+                                                 static_cast<double>(config_.workers) / busy_seconds_
+                                           : 0;
+}
+
+}  // namespace
+
+RunResult train(const RunConfig& config, const DatasetSplits& data, const Listener& listener) {
+  const auto start = Clock::now();
+  set_thread_count(static_cast<int>(config.threads));
+  const auto compressor = make_compressor(config.compressor);
+  const auto plain = make_compressor("none");
+  Run run{.config = config,
+          .data = data,
+          .listener = listener,
+          .plan = TopologyPlan(topology_options(config), *compressor),
+          .plain_plan = TopologyPlan(topology_options(config), *plain),
+          .result = {},
+          .mutex = {}};
+  run.result.bytes_sent.resize(static_cast<std::size_t>(config.workers));
+  run_workers({.workers = static_cast<int>(config.workers),
+               .executor = config.topology == "local" ? Executor::turns : Executor::real},
+              [&](Worker& me) { Trainer(run, me).train(); });
+  run.result.seconds = seconds_since(start);
+  return run.result;
+}
+
+nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
+  nlohmann::json phases;
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    phases[std::string(kPhaseNames[i])] = r.step_times.seconds[i] * 1e3;
+  }
+  nlohmann::json curve = nlohmann::json::array();
+  for (const auto& e : r.evaluations) {
+    curve.push_back({{"step", e.step},
+                     {"epoch", e.epoch},
+                     {"train_loss", e.train_loss},
+                     {"test_loss", e.test_loss},
+                     {"test_accuracy", e.test_accuracy},
+                     {"bytes_sent_per_worker", e.bytes_sent_per_worker}});
+  }
+  return {{"test_accuracy", r.evaluations.back().test_accuracy},
+          {"test_loss", r.evaluations.back().test_loss},
+          {"train_loss", r.train_loss},
+          {"steps", r.steps},
+          {"steps_per_epoch", r.steps_per_epoch},
+          {"parameters", r.parameters},
+          {"message_bytes", r.message_bytes},
+          {"bytes_sent_per_worker", r.bytes_sent_per_worker},
+          {"bytes_sent", r.bytes_sent},
+          {"bytes_uncompressed", r.bytes_uncompressed},
+          {"seconds", r.seconds},
+          {"virtual_seconds", nullptr},  // there is no network model in this run
+          {"samples_per_second", r.samples_per_second},
+          {"milliseconds_per_step", phases},
+          {"state_hash", fmt::format("{:016x}", r.state_hash)},
+          {"evaluations", curve},
+          {"config", to_json(config)}};
+}
+
+}  // namespace terse::run

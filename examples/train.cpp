@@ -1,0 +1,103 @@
+// Trains one model with one method.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "examples/support/command_line.hpp"
+#include "examples/support/not_yet.hpp"
+#include "examples/support/program.hpp"
+#include "examples/support/progress.hpp"
+#include "examples/support/training.hpp"
+#include "inspect/run_folder.hpp"
+#include "nn/models.hpp"
+
+namespace {
+
+using namespace terse;
+
+void describe(const run::RunConfig& config, const DatasetSplits& data) {
+  const auto& images = data.train;
+  nn::Init init(config.seed);
+  const auto model = nn::make_model(
+      config.model, {images.channels, images.height, images.width, images.classes}, init);
+  fmt::print("{}", nn::summary(*model, {config.batch, images.channels, images.height, images.width}));
+}
+
+nlohmann::json log_line(const run::StepReport& r) {
+  nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
+  for (std::size_t i = 0; i < kPhases; ++i) time[std::string(kPhaseNames[i])] = r.times.seconds[i];
+  return {{"step", r.step}, {"loss", r.loss}, {"lr", r.lr}, {"message_bytes", r.message_bytes},
+          {"bytes_sent", r.bytes_sent}, {"time", time}};
+}
+
+nlohmann::json log_line(const run::Evaluation& e) {
+  return {{"step", e.step}, {"epoch", e.epoch}, {"train_loss", e.train_loss},
+          {"test_loss", e.test_loss}, {"test_accuracy", e.test_accuracy},
+          {"bytes_sent_per_worker", e.bytes_sent_per_worker}};
+}
+
+void print_summary(const run::RunConfig& config, const run::RunResult& r) {
+  fmt::print("test accuracy {:.2f} %, training loss {:.4f}, {} steps in {}\n",
+             100 * r.evaluations.back().test_accuracy, r.train_loss, r.steps,
+             run::duration_text(r.seconds));
+  fmt::print("packet {}, sent per worker {} ({} for none), {} images/s\n",
+             run::bytes_text(static_cast<double>(r.message_bytes)),
+             run::bytes_text(r.bytes_sent_per_worker), run::bytes_text(r.bytes_uncompressed),
+             run::thousands_text(r.samples_per_second));
+  fmt::print("ms per step:");
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * r.step_times.seconds[i]);
+  }
+  fmt::print("  ({}, lr {})\n", config.optimizer, *config.lr);
+}
+
+void train(int argc, char** argv) {
+  run::RunConfig config;
+  bool json = false, only_describe = false;
+  run::NotYet later;
+  run::CommandLine command_line(
+      "train", "Trains one model with one way of exchanging gradients.",
+      "train --model lenet --data fashion-mnist --workers 4 --compressor powersgd:rank=2+ef");
+  run::add_data_flags(command_line, config);
+  command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
+  run::add_training_flags(command_line, config);
+  command_line.flag("--out", config.out, "folder for config.json and log.jsonl")
+      .flag("--describe", only_describe, "print the model's layers and leave")
+      .flag("--json", json, "print one JSON object as the last line");
+  later.add_flags(command_line);
+  command_line.parse(argc, argv);
+  later.refuse();
+  run::complete(config);
+
+  const auto data = load_dataset(config.data, config.seed);
+  if (only_describe) {
+    describe(config, data);
+    return;
+  }
+  std::optional<RunFolder> folder;
+  if (config.out) folder.emplace(*config.out, run::to_json(config));
+  run::Progress progress(config.compressor, stderr);
+  const auto result = run::train(
+      config, data,
+      {.on_step =
+           [&](const run::StepReport& r) {
+             if (folder) folder->log(log_line(r));
+             progress.step(r);
+           },
+       .on_evaluation =
+           [&](const run::Evaluation& e) {
+             if (folder) folder->log(log_line(e));
+             progress.evaluation(e);
+           }});
+  progress.finish();
+  print_summary(config, result);
+  if (json) fmt::print("{}\n", run::to_json(result, config).dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return terse::run::run_program("train", [&] { train(argc, argv); });
+}

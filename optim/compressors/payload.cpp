@@ -1,0 +1,95 @@
+#include "optim/compressors/payload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::int64_t kShown = 6;  // values of a field that its text shows
+
+}  // namespace
+
+std::span<const float> expect_floats(const Packet& packet, std::int64_t n) {
+  return as_floats(expect_words(packet, n));
+}
+
+std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n) {
+  const auto words = packet.words();
+  check<PacketError>(std::ssize(words) == n, "packet: a payload of {} 32-bit values; {} are wanted",
+                     words.size(), n);
+  return words;
+}
+
+void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits) {
+  const auto used = bits % 32;
+  check<PacketError>(used == 0 || plane.back() >> used == 0,
+                     "packet: bits beyond the {} of the plane are set", bits);
+}
+
+float expect_weight(const Packet& packet) {
+  const auto weight = packet.header().weight;
+  check<PacketError>(weight > 0, "packet: the sum of no workers");
+  return weight;
+}
+
+std::span<const float> as_floats(std::span<const std::uint32_t> words) {
+  return {reinterpret_cast<const float*>(words.data()), words.size()};
+}
+
+std::span<float> as_floats(std::span<std::uint32_t> words) {
+  return {reinterpret_cast<float*>(words.data()), words.size()};
+}
+
+template <class T>
+std::vector<T> FieldList::next(std::string name, std::int64_t n) {
+  const auto size = static_cast<std::size_t>(n) * sizeof(T);
+  check<PacketError>(at_ + size <= payload_.size(), "packet: it ends before {} ({} bytes)", name,
+                     size);
+  std::vector<T> front(static_cast<std::size_t>(std::min(n, kShown)));
+  ByteReader(payload_.subspan(at_, size)).get(std::span<T>(front));
+  fields_.push_back({.name = std::move(name), .offset = at_, .size = size, .text = {}});
+  at_ += size;
+  return front;
+}
+
+void FieldList::floats(std::string name, std::int64_t n) {
+  const auto front = next<float>(std::move(name), n);
+  fields_.back().text = fmt::format("{:.4g}{}", fmt::join(front, " "), n > kShown ? " …" : "");
+}
+
+void FieldList::indices(std::string name, std::int64_t n) {
+  const auto front = next<std::uint32_t>(std::move(name), n);
+  fields_.back().text = fmt::format("{}{}", fmt::join(front, " "), n > kShown ? " …" : "");
+}
+
+void FieldList::words(std::string name, std::int64_t n) {
+  const auto front = next<std::uint32_t>(std::move(name), n);
+  std::string text;
+  if (!front.empty()) text = fmt::format("{:032b}", front.front());
+  std::ranges::reverse(text);
+  fields_.back().text = text + (n > 1 ? " …" : "");
+}
+
+void FieldList::append(std::vector<Field> fields) {
+  const auto start = at_;
+  for (auto& field : fields) {
+    field.offset += start;
+    at_ = field.offset + field.size;
+    fields_.push_back(std::move(field));
+  }
+}
+
+std::string shape_text(const GradView& view) {
+  return view.cols == 1 ? fmt::format("{}", view.rows) : fmt::format("{}x{}", view.rows, view.cols);
+}
+
+void LinearCompressor::combine(const Round&, std::span<const Packet>, std::span<const float>,
+                               Packet&) {
+  internal_check(false, "{}: payloads of a linear compressor are added, not combined", spec());
+}
+
+}  // namespace terse

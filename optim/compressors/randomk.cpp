@@ -1,0 +1,101 @@
+// Random-k: k coordinates drawn afresh in every step, the same for all workers.
+//
+//   all:       for each tensor of n values: k = max(1, floor(ratio n))
+//              I = a k-subset of its coordinates, all equally likely, from (seed, step, tensor)
+//   worker:    send x_i, i in I, ascending                  I is known and not sent
+//   exchange:  s = sum of all payloads
+//   worker:    mean_i = s_i / workers for i in I, 0 elsewhere
+//
+// E|C(x) - x|^2 = (1 - k/n) |x|^2 exactly. `scaled` multiplies the mean by n/k: then C is unbiased
+// and E|C(x) - x|^2 = (n/k - 1) |x|^2.
+//
+// Payload: 4 k bytes. Time: O(k) draws and O(n/32) words of a bit set.
+// Source: Stich et al., arXiv 1809.07599; "Random K" of arXiv 1905.13727, appendix.
+#include "core/error.hpp"
+#include "optim/compressors/keep.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/sample.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+class RandomK final : public LinearCompressor {
+ public:
+  RandomK(std::uint16_t number, Keep keep, bool scaled)
+      : number_(number), keep_(keep), scaled_(scaled) {}
+
+  std::string spec() const override {
+    return fmt::format("randomk:{},scaled={}", keep_.text(), scaled_);
+  }
+  Traits traits(std::uint64_t) const override { return {.linear = true}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    up.start(header_for(round, number_, PacketKind::up, grads.size()),
+             static_cast<std::size_t>(kept(grads)) * sizeof(float));
+    auto value = up.floats().begin();
+    for (const auto& grad : grads) {
+      for (const auto i : indices(round, grad)) *value++ = grad.data[i];
+    }
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    mean(round, down, out);
+  }
+
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    mean(round, own, out);
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    for (const auto& view : shape) {
+      list.floats("values " + shape_text(view), keep_.of(std::ssize(view.data)));
+    }
+    return list.take();
+  }
+
+ private:
+  std::vector<std::uint32_t> indices(const Round& round, const GradView& view) const {
+    const auto n = std::ssize(view.data);
+    return codec::sample(n, keep_.of(n),
+                         Philox(round.seed, {.purpose = Purpose::compress,
+                                             .step = static_cast<std::uint32_t>(round.step),
+                                             .tensor = view.id}));
+  }
+
+  std::int64_t kept(std::span<const GradView> views) const {
+    std::int64_t k = 0;
+    for (const auto& view : views) k += keep_.of(std::ssize(view.data));
+    return k;
+  }
+
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+    sum.expect(number_, round.phase, out.size());
+    const auto values = expect_floats(sum, kept(out));
+    const float workers = expect_weight(sum);
+    auto value = values.begin();
+    for (const auto& view : out) {
+      const auto chosen = indices(round, view);
+      const auto n = static_cast<float>(view.data.size());
+      const float scale = scaled_ ? n / static_cast<float>(chosen.size()) : 1.0F;
+      std::ranges::fill(view.data, 0.0F);
+      for (const auto i : chosen) view.data[i] = *value++ / workers * scale;
+    }
+  }
+
+  std::uint16_t number_;
+  Keep keep_;
+  bool scaled_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_randomk(std::uint16_t number, Options& options,
+                                         std::unique_ptr<Compressor>) {
+  const auto keep = Keep::parse(options);
+  return std::make_unique<RandomK>(number, keep, options.flag("scaled", false));
+}
+
+}  // namespace terse

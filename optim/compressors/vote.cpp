@@ -1,0 +1,237 @@
+// signSGD with majority vote.
+//
+//   worker w:  send sign(g_w)                                    one bit a coordinate
+//   exchange:  V_i = number of + votes - number of - votes       in integers
+//              send sign(V_i); a tie is a fair coin, + or 0      one bit a coordinate
+//   worker:    mean = sign(V)
+//
+//   vote:beta=b is Signum: sign(v_w) instead, v_w = b v_w + (1 - b) g_w, v_w = 0 at first.
+//
+// The sign bit is set iff x < 0, so both zeros and NaN vote +. `zero` changes that for zeros: a
+// coin, or no vote at all, which takes a second plane of bits. Only a coin or 0 for a tie keeps
+// the vote of 2l workers no worse than that of 2l - 1; ties to + drift upwards. Every coin belongs
+// to a coordinate of the model and is the same for all workers.
+//
+// Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes a plane; of two
+// planes the first says which votes (or results) are not zero. Time: one pass; combine O(W d/32).
+// Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "core/error.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/decorators/momentum.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/coins.hpp"
+#include "optim/kernels/tally.hpp"
+
+namespace terse {
+namespace {
+
+using codec::words_for;
+
+constexpr std::array<std::string_view, 3> kRules{"zero", "plus", "random"};
+constexpr std::size_t kMostVoters = 65535;  // of a tally
+
+// What becomes of a tie, or of a zero gradient.
+struct Rules {
+  std::string tie = "random", zero = "plus";
+  std::string text() const { return fmt::format("tie={},zero={}", tie, zero); }
+};
+
+// One or two planes of votes in a payload.
+struct Ballot {
+  std::span<const std::uint32_t> nonzero;  // empty: all votes are + or -
+  std::span<const std::uint32_t> negative;
+
+  Ballot(std::span<const std::uint32_t> words, std::int64_t planes)
+      : nonzero(planes == 2 ? words.first(words.size() / 2) : words.first(0)),
+        negative(words.subspan(nonzero.size())) {}
+
+  void expect_padding_of(std::int64_t coordinates) const {
+    if (!nonzero.empty()) expect_padding(nonzero, coordinates);
+    expect_padding(negative, coordinates);
+  }
+};
+
+// What the votes on a block of coordinates come to; a bit of none of the three is a win for plus.
+struct Outcome {
+  codec::TallyBlock minus{};   // more votes for minus
+  codec::TallyBlock tie{};     // as many for plus, and some
+  codec::TallyBlock silent{};  // no votes
+};
+
+// Words [begin, end) of all ballots, at most kTallyWords.
+Outcome count_votes(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end) {
+  codec::Tally plus, minus;
+  for (const auto& ballot : ballots) {
+    codec::TallyBlock for_plus{}, for_minus{};
+    for (auto w = begin; w < end; ++w) {
+      const auto votes = ballot.nonzero.empty() ? ~std::uint32_t{0} : ballot.nonzero[w];
+      for_plus[w - begin] = votes & ~ballot.negative[w];
+      for_minus[w - begin] = votes & ballot.negative[w];
+    }
+    plus.add(for_plus);
+    minus.add(for_minus);
+  }
+  Outcome outcome;
+  minus.compare(plus, outcome.minus, outcome.tie);
+  codec::TallyBlock some{}, none{};
+  minus.compare(codec::Tally{}, some, none);
+  for (std::size_t w = 0; w < none.size(); ++w) {
+    outcome.silent[w] = outcome.tie[w] & none[w];
+    outcome.tie[w] &= ~none[w];
+  }
+  return outcome;
+}
+
+class Vote final : public Compressor {
+ public:
+  Vote(std::uint16_t number, Rules rules) : number_(number), rules_(std::move(rules)) {}
+
+  std::string spec() const override { return "vote:beta=0," + rules_.text(); }
+  Traits traits(std::uint64_t) const override { return {.sliceable = true}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
+               Packet& down) override;
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    const auto words = words_for(count(out));
+    const bool two = down.words().size() == static_cast<std::size_t>(2 * words);
+    // An odd number of voters never ties, so tie=zero alone does not settle how many planes.
+    const bool may = two ? up_planes() == 2 || rules_.tie == "zero" : up_planes() == 1;
+    check<PacketError>(may || words == 0, "packet: a vote has not {} planes", two ? 2 : 1);
+    reveal(round, down, two ? 2 : 1, out);
+  }
+
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    reveal(round, own, up_planes(), out);
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    if (up_planes() == 2) list.words("nonzero bits", words_for(count(shape)));
+    list.words("sign bits", words_for(count(shape)));
+    return list.take();
+  }
+
+ private:
+  std::int64_t up_planes() const { return rules_.zero == "zero" ? 2 : 1; }
+  std::int64_t down_planes(std::size_t voters) const {
+    return up_planes() == 2 || (rules_.tie == "zero" && voters % 2 == 0) ? 2 : 1;
+  }
+
+  // Zeros vote by coin: sets the sign bit of a zero where its coin says so.
+  void toss_zeros(const Round& round, std::span<const GradView> grads,
+                  std::span<std::uint32_t> negative) const;
+  void reveal(const Round& round, const Packet& packet, std::int64_t planes,
+              std::span<const GradView> out) const;
+
+  std::uint16_t number_;
+  Rules rules_;
+};
+
+void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  const auto words = static_cast<std::size_t>(words_for(count(grads)));
+  const auto planes = static_cast<std::size_t>(up_planes());
+  up.start(header_for(round, number_, PacketKind::up, grads.size()),
+           planes * words * sizeof(std::uint32_t));
+  const auto ballot = up.words();
+  std::ranges::fill(ballot, 0U);
+  const auto negative = ballot.last(words);
+  std::int64_t at = 0;
+  for (const auto& grad : grads) {
+    if (planes == 2) codec::pack_nonzero(grad.data, at, ballot.first(words));
+    codec::pack_negative(grad.data, at, negative);
+    at += std::ssize(grad.data);
+  }
+  if (rules_.zero == "random") toss_zeros(round, grads, negative);
+}
+
+void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
+                      std::span<std::uint32_t> negative) const {
+  std::vector<std::uint32_t> zero(negative.size());
+  std::int64_t at = 0;
+  for (const auto& grad : grads) {
+    codec::pack_if(grad.data, at, zero, [](float value) { return value == 0; });
+    at += std::ssize(grad.data);
+  }
+  const codec::Coins coins(round.seed, round.step, Purpose::compress);
+  for (std::size_t w = 0; w < zero.size(); ++w) {
+    if (zero[w] == 0) continue;
+    negative[w] |= zero[w] & coins.from(round.first + static_cast<std::int64_t>(w) * 32);
+  }
+}
+
+void Vote::combine(const Round& round, std::span<const Packet> up, std::span<const float>,
+                   Packet& down) {
+  check<PacketError>(!up.empty() && up.size() <= kMostVoters, "vote: 1 to {} votes; got {}",
+                     kMostVoters, up.size());
+  const auto words = words_for(round.count);
+  const auto tensors = up.front().header().tensors;
+  std::vector<Ballot> ballots;
+  for (const auto& packet : up) {
+    packet.expect(number_, round.phase, tensors);
+    ballots.emplace_back(expect_words(packet, up_planes() * words), up_planes());
+    ballots.back().expect_padding_of(round.count);
+  }
+
+  const auto planes = down_planes(up.size());
+  auto header = header_for(round, number_, PacketKind::down, tensors);
+  header.weight = static_cast<std::uint16_t>(up.size());
+  down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
+  const auto nonzero = down.words().first(planes == 2 ? words : 0);
+  const auto negative = down.words().last(words);
+  const codec::Coins coins(round.seed, round.step, Purpose::tie);
+  parallel_for(words, codec::kTallyWords, [&](std::int64_t begin, std::int64_t end) {
+    const Outcome outcome = count_votes(ballots, begin, end);
+    for (auto w = begin; w < end; ++w) {
+      const auto tie = outcome.tie[w - begin], silent = outcome.silent[w - begin];
+      negative[w] = outcome.minus[w - begin];
+      if (rules_.tie == "random" && tie != 0) negative[w] |= tie & coins.from(round.first + w * 32);
+      if (planes == 2) nonzero[w] = ~(rules_.tie == "zero" ? tie | silent : silent);
+    }
+  });
+  if (round.count % codec::kWordBits != 0) {
+    const auto used = ~(~std::uint32_t{0} << (round.count % codec::kWordBits));
+    negative.back() &= used;
+    if (planes == 2) nonzero.back() &= used;
+  }
+}
+
+void Vote::reveal(const Round& round, const Packet& packet, std::int64_t planes,
+                  std::span<const GradView> out) const {
+  packet.expect(number_, round.phase, out.size());
+  const auto n = count(out);
+  const Ballot ballot(expect_words(packet, planes * words_for(n)), planes);
+  ballot.expect_padding_of(n);
+  std::int64_t at = 0;
+  for (const auto& view : out) {
+    if (planes == 2) {
+      codec::unpack_ternary(ballot.nonzero, ballot.negative, at, view.data);
+    } else {
+      codec::unpack_signs(ballot.negative, at, 1.0F, view.data);
+    }
+    at += std::ssize(view.data);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_vote(std::uint16_t number, Options& options,
+                                      std::unique_ptr<Compressor>) {
+  const auto beta = options.number("beta", 0, 0, 1);
+  Rules rules;
+  rules.tie = options.choice("tie", rules.tie, kRules);
+  rules.zero = options.choice("zero", rules.zero, kRules);
+  auto vote = std::make_unique<Vote>(number, rules);
+  if (beta == 0) return vote;
+  // Signum: the momentum stage, written as this paper writes it.
+  const auto spec = fmt::format("vote:beta={},{}", beta, rules.text());
+  return make_momentum({.beta = beta, .init = "ema"}, std::move(vote), spec);
+}
+
+}  // namespace terse

@@ -1,0 +1,64 @@
+// The base of every decorator: what it does not change, it leaves to the stage inside.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/compressor.hpp"
+
+namespace terse {
+
+class Decorator : public Compressor {
+ public:
+  explicit Decorator(std::unique_ptr<Compressor> inner) : inner_(std::move(inner)) {}
+
+  Traits traits(std::uint64_t step) const override { return inner_->traits(step); }
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    inner_->encode(round, grads, up);
+  }
+  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
+               Packet& down) override {
+    inner_->combine(round, up, weights, down);
+  }
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    inner_->decode(round, down, out);
+  }
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    inner_->said(round, own, out);
+  }
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    return inner_->fields(round, up, shape);
+  }
+  void serialize(Archive& archive) override { inner_->serialize(archive); }
+
+ protected:
+  bool last_phase(const Round& round) const { return round.phase == traits(round.step).phases - 1; }
+  // spec() of a stage around `inner`, its own part given.
+  std::string around(const std::string& stage) const { return inner_->spec() + '+' + stage; }
+
+  std::unique_ptr<Compressor> inner_;
+};
+
+// Values laid out like a bucket: room for a copy of its gradients, used again in every round.
+class BucketCopy {
+ public:
+  std::span<const GradView> like(std::span<const GradView> bucket) {
+    values_.resize(static_cast<std::size_t>(count(bucket)));
+    views_.clear();
+    std::span<float> rest(values_);
+    for (const auto& view : bucket) {
+      views_.push_back({view.id, view.rows, view.cols, rest.first(view.data.size())});
+      rest = rest.subspan(view.data.size());
+    }
+    return views_;
+  }
+
+ private:
+  std::vector<float> values_;
+  std::vector<GradView> views_;
+};
+
+}  // namespace terse

@@ -1,0 +1,66 @@
+// Warm-up: the first steps are not compressed.
+//
+//   step < steps:  exactly as `none` does it; what is inside sees nothing of it
+//   afterwards:    as what is inside does it
+//
+// Cost: the payload of `none` in these steps.
+// Source: common practice, e.g. Deep Gradient Compression (Lin et al., arXiv 1712.01887, section
+// 3.3), which lowers its ratio in stages; PyTorch's PowerSGD hook begins uncompressed as here.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "optim/decorators/decorator.hpp"
+
+namespace terse {
+namespace {
+
+class Warmup final : public Decorator {
+ public:
+  Warmup(std::int64_t steps, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), steps_(steps), none_(make_compressor("none")) {}
+
+  std::string spec() const override { return around(fmt::format("warmup:steps={}", steps_)); }
+
+  // Whether there are buckets does not change in the middle of a run.
+  Traits traits(std::uint64_t step) const override {
+    auto traits = at(step).traits(step);
+    traits.whole_model = inner_->traits(step).whole_model;
+    return traits;
+  }
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    at(round.step).encode(round, grads, up);
+  }
+  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
+               Packet& down) override {
+    at(round.step).combine(round, up, weights, down);
+  }
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    at(round.step).decode(round, down, out);
+  }
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    at(round.step).said(round, own, out);
+  }
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    return at(round.step).fields(round, up, shape);
+  }
+
+ private:
+  Compressor& at(std::uint64_t step) const {
+    return step < static_cast<std::uint64_t>(steps_) ? *none_ : *inner_;
+  }
+
+  std::int64_t steps_;
+  std::unique_ptr<Compressor> none_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_warmup(std::uint16_t, Options& options,
+                                        std::unique_ptr<Compressor> inner) {
+  const auto steps = options.integer("steps", 100, 0, std::numeric_limits<std::int64_t>::max());
+  return std::make_unique<Warmup>(steps, std::move(inner));
+}
+
+}  // namespace terse

@@ -1,0 +1,56 @@
+#include "optim/kernels/bits.hpp"
+
+namespace terse::codec {
+namespace {
+
+// body(values, n, bit): the next n <= 32 values; the bit of the first of them.
+template <class Body>
+void for_each_word(std::int64_t at, std::span<float> out, Body body) {
+  const auto n = std::ssize(out);
+  parallel_for(words_for(n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t w = begin; w < end; ++w) {
+      const auto i = w * kWordBits;
+      body(out.data() + i, std::min(kWordBits, n - i), at + i);
+    }
+  });
+}
+
+}  // namespace
+
+void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
+  pack_if(x, at, plane, [](float value) { return value < 0; });
+}
+
+void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
+  pack_if(x, at, plane, [](float value) { return value != 0; });
+}
+
+void unpack_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
+                  std::span<float> out) {
+  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
+    const auto word = bits_from(negative, bit);
+    for (std::int64_t i = 0; i < n; ++i) values[i] = (word >> i & 1U) != 0 ? -scale : scale;
+  });
+}
+
+void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
+               std::span<float> out) {
+  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
+    const auto word = bits_from(negative, bit);
+    for (std::int64_t i = 0; i < n; ++i) values[i] += (word >> i & 1U) != 0 ? -scale : scale;
+  });
+}
+
+void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
+                    std::int64_t at, std::span<float> out) {
+  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
+    const auto some = bits_from(nonzero, bit);
+    const auto minus = bits_from(negative, bit);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const float sign = (minus >> i & 1U) != 0 ? -1.0F : 1.0F;
+      values[i] = (some >> i & 1U) != 0 ? sign : 0.0F;
+    }
+  });
+}
+
+}  // namespace terse::codec

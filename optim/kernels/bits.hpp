@@ -1,0 +1,67 @@
+// Planes of bits: bit i of a plane is bit i % 32 of its word i / 32. A bucket's tensors lie in a
+// plane one after the other, so a tensor begins at any bit `at`.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "core/parallel.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse::codec {
+
+inline constexpr std::int64_t kWordBits = 32;
+
+constexpr std::int64_t words_for(std::int64_t bits) {
+  return (bits + kWordBits - 1) / kWordBits;
+}
+
+// The 32 bits from bit `at` on; zeros beyond the last word.
+inline std::uint32_t bits_from(std::span<const std::uint32_t> plane, std::int64_t at) {
+  const auto word = static_cast<std::size_t>(at / kWordBits);
+  std::uint64_t pair = plane[word];
+  if (word + 1 < plane.size()) pair |= std::uint64_t{plane[word + 1]} << kWordBits;
+  return static_cast<std::uint32_t>(pair >> (at % kWordBits));
+}
+
+// Bit at + i becomes predicate(x[i]). The plane is all zeros before its first tensor is packed.
+template <class Predicate>
+void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane,
+             Predicate predicate) {
+  const auto n = std::ssize(x);
+  const auto set_bit = [&](std::int64_t i) {
+    plane[(at + i) / kWordBits] |= std::uint32_t{predicate(x[i])} << ((at + i) % kWordBits);
+  };
+  const auto head = std::min(n, (kWordBits - at % kWordBits) % kWordBits);
+  const auto whole_words = (n - head) / kWordBits;
+  for (std::int64_t i = 0; i < head; ++i) set_bit(i);
+  parallel_for(whole_words, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+    std::uint32_t* to = plane.data() + (at + head) / kWordBits;
+    for (std::int64_t w = begin; w < end; ++w) {
+      const float* from = x.data() + head + w * kWordBits;
+      std::uint32_t word = 0;
+      for (std::uint32_t bit = 0; bit < kWordBits; ++bit) {
+        word |= std::uint32_t{predicate(from[bit])} << bit;
+      }
+      to[w] = word;
+    }
+  });
+  for (std::int64_t i = head + whole_words * kWordBits; i < n; ++i) set_bit(i);
+}
+
+// Signs: a set bit is minus. A NaN and both zeros are plus.
+void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
+void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
+
+// out[i] = +scale or -scale
+void unpack_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
+                  std::span<float> out);
+// out[i] += +scale or -scale
+void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
+               std::span<float> out);
+// out[i] = +1, -1 or 0
+void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
+                    std::int64_t at, std::span<float> out);
+
+}  // namespace terse::codec

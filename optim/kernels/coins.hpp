@@ -1,0 +1,29 @@
+// Fair coins that all workers share: the coin of a coordinate is a pure function of (seed, step,
+// the coordinate's place in the model), so slices and buckets change nothing.
+#pragma once
+
+#include <cstdint>
+
+#include "core/random.hpp"
+
+namespace terse::codec {
+
+class Coins {
+ public:
+  Coins(std::uint64_t seed, std::uint64_t step, Purpose purpose)
+      : stream_(seed, {.purpose = purpose, .step = static_cast<std::uint32_t>(step)}) {}
+
+  // The coins of the 32 coordinates from `coordinate` on, the first in bit 0.
+  std::uint32_t from(std::int64_t coordinate) const {
+    const auto word = static_cast<std::uint64_t>(coordinate) / 32;
+    const auto shift = coordinate % 32;
+    if (shift == 0) return stream_.at(word);
+    const auto pair = (std::uint64_t{stream_.at(word + 1)} << 32) | stream_.at(word);
+    return static_cast<std::uint32_t>(pair >> shift);
+  }
+
+ private:
+  Philox stream_;
+};
+
+}  // namespace terse::codec

@@ -1,0 +1,111 @@
+#include "optim/kernels/low_rank.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/parallel.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse::codec {
+namespace {
+
+constexpr std::int64_t kStrip = 128;  // columns of M in a piece of M^T P: 512 bytes of each row
+
+// Sixteen partial sums: GCC may not reorder one, but it vectorises sixteen.
+float dot_product(const float* a, const float* b, std::int64_t n) {
+  constexpr std::int64_t kLanes = 16;
+  std::array<float, kLanes> lanes{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  }
+  float sum = 0;
+  for (; i < n; ++i) sum += a[i] * b[i];
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+// Pieces of about kGrain values of M.
+std::int64_t rows_per_piece(std::int64_t m) {
+  return std::max<std::int64_t>(1, kGrain / m);
+}
+
+}  // namespace
+
+void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
+             std::span<float> p) {
+  const auto n = matrix.n, m = matrix.m;
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float* row = matrix.data.data() + i * m;
+      for (std::int64_t c = 0; c < r; ++c) p[c * n + i] = dot_product(row, q.data() + c * m, m);
+    }
+  });
+}
+
+void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
+                        std::span<float> q) {
+  const auto n = matrix.n, m = matrix.m;
+  parallel_for(m, kStrip, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = 0; c < r; ++c) std::fill_n(q.data() + c * m + begin, end - begin, 0.0F);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const float* row = matrix.data.data() + i * m;
+      for (std::int64_t c = 0; c < r; ++c) {
+        float* column = q.data() + c * m;
+        const float weight = p[c * n + i];
+        for (std::int64_t j = begin; j < end; ++j) column[j] += weight * row[j];
+      }
+    }
+  });
+}
+
+void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                   std::span<const float> q, std::span<float> out) {
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* row = out.data() + i * m;
+      std::fill_n(row, m, 0.0F);
+      for (std::int64_t c = 0; c < r; ++c) {
+        const float* column = q.data() + c * m;
+        const float weight = p[c * n + i];
+        for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
+      }
+    }
+  });
+}
+
+std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::span<float> p) {
+  constexpr double kDependent = 1e-5;  // of a column's norm: what is left is rounding
+  const auto column = [&](std::int64_t c) { return p.subspan(c * n, n); };
+  const auto norm = [&](std::int64_t c) { return std::sqrt(sum_of_squares(column(c))); };
+  std::vector<std::int64_t> dropped;
+  for (std::int64_t c = 0; c < r; ++c) {
+    const double before = norm(c);
+    // Scaled to length 1 first, so that neither huge nor tiny columns leave the range of float.
+    const auto rescale = [&](double length) {
+      for (float& value : column(c)) value = static_cast<float>(double{value} / length);
+    };
+    if (before > 0 && std::isfinite(before)) rescale(before);
+    for (int pass = 0; pass < 2; ++pass) {  // twice is enough, whatever the angle
+      for (std::int64_t k = 0; k < c; ++k) {
+        const auto overlap = static_cast<float>(dot(column(k), column(c)));
+        add_scaled_to(column(k), -overlap, column(c));
+      }
+    }
+    const double after = norm(c);
+    if (before > 0 && std::isfinite(before) && after > kDependent) {
+      rescale(after);
+    } else {
+      std::ranges::fill(column(c), 0.0F);
+      dropped.push_back(c);
+    }
+  }
+  return dropped;
+}
+
+void fill_normal(Philox random, std::span<float> columns) {
+  for (float& value : columns) value = random.normal();
+}
+
+}  // namespace terse::codec

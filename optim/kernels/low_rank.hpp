@@ -1,0 +1,32 @@
+// Products of a matrix M (n x m, row-major) with thin factors. A factor with r columns is stored
+// column by column: P is r columns of n values, Q is r columns of m values.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/random.hpp"
+
+namespace terse::codec {
+
+struct MatrixView {
+  std::int64_t n = 0, m = 0;
+  std::span<const float> data;
+};
+
+void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
+             std::span<float> p);  // P = M Q
+void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
+                        std::span<float> q);  // Q = M^T P
+void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                   std::span<const float> q, std::span<float> out);  // out = P Q^T
+
+// Makes the r columns of P (n values each) orthonormal, in place. A column that is zero, not finite
+// or, to rounding, a combination of those before it becomes zero; their numbers are returned.
+std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::span<float> p);
+
+// r columns of `length` values, each from N(0, 1).
+void fill_normal(Philox random, std::span<float> columns);
+
+}  // namespace terse::codec

@@ -1,0 +1,85 @@
+#include "optim/kernels/vector.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+
+namespace terse::codec {
+namespace {
+
+template <class Body>
+void for_each(std::span<const float> x, std::span<float> y, Body body) {
+  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
+  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    const float* from = x.data();
+    float* to = y.data();
+    for (std::int64_t i = begin; i < end; ++i) to[i] = body(from[i], to[i]);
+  });
+}
+
+// Sum of term(i) over eight lanes: GCC may not reorder one sum, but it vectorises eight.
+template <class Term>
+double sum_of(std::int64_t n, Term term) {
+  return parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t kLanes = 8;
+    std::array<double, kLanes> lanes{};
+    std::int64_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
+    }
+    double sum = 0;
+    for (; i < end; ++i) sum += term(i);
+    for (const double lane : lanes) sum += lane;
+    return sum;
+  });
+}
+
+}  // namespace
+
+void copy_to(std::span<const float> x, std::span<float> y) {
+  for_each(x, y, [](float from, float) { return from; });
+}
+
+void add_to(std::span<const float> x, std::span<float> y) {
+  for_each(x, y, [](float from, float to) { return to + from; });
+}
+
+void add_scaled_to(std::span<const float> x, float scale, std::span<float> y) {
+  for_each(x, y, [scale](float from, float to) { return to + scale * from; });
+}
+
+void subtract_from(std::span<const float> x, std::span<float> y) {
+  for_each(x, y, [](float from, float to) { return to - from; });
+}
+
+void scale_to(std::span<const float> x, float scale, std::span<float> y) {
+  for_each(x, y, [scale](float from, float) { return scale * from; });
+}
+
+void divide_to(std::span<const float> x, float divisor, std::span<float> y) {
+  for_each(x, y, [divisor](float from, float) { return from / divisor; });
+}
+
+void blend_to(std::span<const float> x, float keep, float take, std::span<float> y) {
+  for_each(x, y, [keep, take](float from, float to) { return keep * to + take * from; });
+}
+
+double norm1(std::span<const float> x) {
+  return sum_of(std::ssize(x), [p = x.data()](std::int64_t i) { return std::abs(double{p[i]}); });
+}
+
+double sum_of_squares(std::span<const float> x) {
+  return sum_of(std::ssize(x),
+                [p = x.data()](std::int64_t i) { return double{p[i]} * double{p[i]}; });
+}
+
+double dot(std::span<const float> x, std::span<const float> y) {
+  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
+  return sum_of(std::ssize(x), [p = x.data(), q = y.data()](std::int64_t i) {
+    return double{p[i]} * double{q[i]};
+  });
+}
+
+}  // namespace terse::codec

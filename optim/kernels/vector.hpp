@@ -1,0 +1,26 @@
+// Element by element over whole tensors: y and x have the same length.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace terse::codec {
+
+// Values in one piece of a parallel loop over a tensor: 128 KB, a multiple of every word's 32.
+inline constexpr std::int64_t kGrain = 1 << 15;
+
+void copy_to(std::span<const float> x, std::span<float> y);                     // y = x
+void add_to(std::span<const float> x, std::span<float> y);                      // y += x
+void add_scaled_to(std::span<const float> x, float scale, std::span<float> y);  // y += scale x
+void subtract_from(std::span<const float> x, std::span<float> y);               // y -= x
+void scale_to(std::span<const float> x, float scale, std::span<float> y);       // y = scale x
+void divide_to(std::span<const float> x, float divisor, std::span<float> y);    // y = x / divisor
+void blend_to(std::span<const float> x, float keep, float take,
+              std::span<float> y);  // y = keep y + take x
+
+// Sums in double, in an order that depends on the length alone.
+double norm1(std::span<const float> x);           // sum |x_i|
+double sum_of_squares(std::span<const float> x);  // sum x_i^2
+double dot(std::span<const float> x, std::span<const float> y);
+
+}  // namespace terse::codec

@@ -1,0 +1,360 @@
+#include "optim/testing/check_laws.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "optim/testing/law_inputs.hpp"
+
+namespace terse {
+
+CompressorFactory make_error_feedback;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::vector<std::byte> saved(Compressor& compressor) {
+  SaveArchive archive;
+  compressor.serialize(archive);
+  return archive.buffer();
+}
+
+std::uint64_t hash_of(Compressor& compressor) {
+  HashArchive archive;
+  compressor.serialize(archive);
+  return archive.hash();
+}
+
+bool same_bytes(const Packet& a, const Packet& b) {
+  return std::ranges::equal(a.bytes(), b.bytes());
+}
+
+std::size_t said_bytes(const TestExchange& exchange) {
+  std::size_t bytes = 0;
+  for (const auto& said : exchange.said()) bytes += said.up.front().payload().size();
+  return bytes;
+}
+
+// Largest |a - b|, as a part of the largest |b|.
+double relative_difference(const OwnedGradients& a, const OwnedGradients& b) {
+  const auto x = flat(a), y = flat(b);
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    difference = std::max(difference, std::abs(double{x[i]} - double{y[i]}));
+    size = std::max(size, std::abs(double{y[i]}));
+  }
+  return size > 0 ? difference / size : difference;
+}
+
+std::vector<OwnedGradients> workers_of(const std::vector<MatrixShape>& shapes, int workers,
+                                       std::uint32_t step = 0) {
+  std::vector<OwnedGradients> gradients;
+  for (int w = 0; w < workers; ++w) {
+    gradients.push_back(normal_gradients(shapes, 100 * step + static_cast<std::uint32_t>(w)));
+  }
+  return gradients;
+}
+
+class LawCheck {
+ public:
+  LawCheck(const MakeCompressor& make, const CompressorClaims& claims)
+      : make_(make), claims_(claims) {}
+
+  Lines run() {
+    attempt("spec", [&] { spec(); });
+    for (const auto& input : law_inputs()) {
+      attempt("input " + input.name, [&] { input_law(input); });
+    }
+    attempt("said", [&] { said_is_decoded(); });
+    attempt("error feedback", [&] { nothing_is_lost(); });
+    attempt("state", [&] { state_is_complete(); });
+    attempt("determinism", [&] { deterministic(); });
+    attempt("buckets", [&] { buckets_change_nothing(); });
+    attempt("slices", [&] { slices_change_nothing(); });
+    attempt("linear", [&] { linear(); });
+    attempt("reference", [&] { agrees_with_reference(); });
+    attempt("contraction", [&] { contraction(); });
+    attempt("unbiased", [&] { unbiased(); });
+    return broken_;
+  }
+
+ private:
+  template <class Law>
+  void attempt(const std::string& name, Law law) {
+    law_ = name;
+    try {
+      law();
+    } catch (const std::exception& error) {
+      expect(false, fmt::format("threw: {}", error.what()));
+    }
+  }
+  void expect(bool ok, const std::string& found) {
+    if (!ok) broken_.push_back(fmt::format("{}: {}", law_, found));
+  }
+
+  void spec();
+  void input_law(const LawInput& input);
+  void fields_have_no_gaps(Compressor& compressor, const TestExchange& exchange,
+                           OwnedGradients gradients);
+  void said_is_decoded();
+  void nothing_is_lost();
+  void state_is_complete();
+  void deterministic();
+  void buckets_change_nothing();
+  void slices_change_nothing();
+  void linear();
+  void agrees_with_reference();
+  void contraction();
+  void unbiased();
+  double worst_z(std::uint64_t seed);
+
+  MakeCompressor make_;
+  CompressorClaims claims_;
+  std::string law_;
+  Lines broken_;
+};
+
+void LawCheck::spec() {
+  const auto written = make_()->spec();
+  expect(!written.empty() && make_()->spec() == written, fmt::format("'{}'", written));
+}
+
+// Any shape and any values: the workers agree, the payload has its size, the fields cover it.
+void LawCheck::input_law(const LawInput& input) {
+  for (const int workers : {1, 2, 3}) {
+    TestExchange exchange(make_, workers);
+    std::vector<OwnedGradients> gradients(workers, input.gradients);
+    for (int step = 0; step < 2; ++step) exchange.mean(gradients);
+    if (claims_.payload_bytes) {
+      const auto claimed = claims_.payload_bytes(shapes_of(input.gradients));
+      expect(said_bytes(exchange) == claimed,
+             fmt::format("{} payload bytes; {} are claimed", said_bytes(exchange), claimed));
+    }
+    fields_have_no_gaps(exchange.worker(0), exchange, input.gradients);
+  }
+}
+
+void LawCheck::fields_have_no_gaps(Compressor& compressor, const TestExchange& exchange,
+                                   OwnedGradients gradients) {
+  const auto views = views_of(gradients);
+  Round round{.seed = 1, .step = exchange.next_step() - 1, .count = count(views)};
+  for (const auto& said : exchange.said()) {
+    std::size_t at = 0;
+    for (const auto& field : compressor.fields(round, said.up.front(), views)) {
+      expect(field.offset == at,
+             fmt::format("field {} at {}, not {}", field.name, field.offset, at));
+      at += field.size;
+    }
+    expect(at == said.up.front().payload().size(), fmt::format("fields cover {} bytes", at));
+    ++round.phase;
+  }
+}
+
+// With one worker, what its packet says by itself is the answer.
+void LawCheck::said_is_decoded() {
+  TestExchange exchange(make_, 1);
+  for (std::uint32_t step = 0; step < 3; ++step) {
+    auto gradients = workers_of(law_shapes(), 1, step);
+    const auto mean = exchange.mean(gradients);
+    Round round{.seed = 1, .step = step, .count = count(views_of(gradients[0]))};
+    round.phase = static_cast<int>(exchange.said().size()) - 1;
+    auto own = zero_gradients(law_shapes());
+    exchange.worker(0).said(round, exchange.said().back().up[0], views_of(own));
+    expect(same_bits(own, mean), fmt::format("step {}: said and decoded differ", step));
+  }
+}
+
+// Reads the residuals out of a compressor's state.
+class ResidualArchive final : public Archive {
+ public:
+  bool loading() const override { return false; }
+  void bytes(std::string_view name, std::span<std::byte> data) override {
+    if (name != "ef.residual") return;
+    const auto old = values.size();
+    values.resize(old + data.size() / sizeof(float));
+    if (!data.empty()) std::memcpy(values.data() + old, data.data(), data.size());
+  }
+  std::vector<float> values;
+};
+
+// With error feedback and one worker: residual before + gradient = answer + residual after.
+void LawCheck::nothing_is_lost() {
+  const auto with_feedback = [this] {
+    Options options("law", Stage{.name = "ef", .options = {}});
+    return make_error_feedback(0, options, make_());
+  };
+  TestExchange exchange(with_feedback, 1);
+  std::vector<float> before(flat(zero_gradients(law_shapes())).size());
+  for (std::uint32_t step = 0; step < 3; ++step) {
+    const auto gradients = workers_of(law_shapes(), 1, step);
+    const auto sent = flat(exchange.mean(gradients)), gradient = flat(gradients[0]);
+    ResidualArchive after;
+    exchange.worker(0).serialize(after);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after.values[i];
+      const double size = std::abs(before[i]) + std::abs(gradient[i]) + std::abs(sent[i]);
+      if (std::abs(in - out) <= 1e-6 * size) continue;
+      expect(false, fmt::format("step {}, value {}: {} came in, {} went out", step, i, in, out));
+      return;
+    }
+    before = after.values;
+  }
+}
+
+// Saved and loaded, a compressor has the same state and says the same next.
+void LawCheck::state_is_complete() {
+  TestExchange old(make_, 2), fresh(make_, 2);
+  for (std::uint32_t step = 0; step < 3; ++step) old.mean(workers_of(law_shapes(), 2, step));
+  fresh.set_next_step(old.next_step());
+  for (int w = 0; w < 2; ++w) {
+    const auto buffer = saved(old.worker(w));
+    LoadArchive archive(buffer);
+    fresh.worker(w).serialize(archive);
+    expect(archive.done(), "loading leaves something over");
+    expect(hash_of(fresh.worker(w)) == hash_of(old.worker(w)), "the loaded state differs");
+  }
+  const auto gradients = workers_of(law_shapes(), 2, 3);
+  old.mean(gradients);
+  fresh.mean(gradients);
+  for (std::size_t phase = 0; phase < old.said().size(); ++phase) {
+    expect(same_bytes(old.said()[phase].up[1], fresh.said()[phase].up[1]),
+           "the packet after loading differs");
+  }
+}
+
+// Same seed, same bytes, with any number of threads.
+void LawCheck::deterministic() {
+  const std::vector<MatrixShape> shapes{{"", 300, 1001}, {"", 70001, 1}};
+  TestExchange one(make_, 2), other(make_, 2);
+  const int threads = thread_count();
+  for (std::uint32_t step = 0; step < 2; ++step) {
+    const auto gradients = workers_of(shapes, 2, step);
+    set_thread_count(1);
+    const auto a = one.mean(gradients);
+    set_thread_count(std::max(4, threads));
+    const auto b = other.mean(gradients);
+    expect(same_bits(a, b), "two runs differ");
+    for (std::size_t phase = 0; phase < one.said().size(); ++phase) {
+      expect(same_bytes(one.said()[phase].up[1], other.said()[phase].up[1]), "two packets differ");
+    }
+  }
+  set_thread_count(threads);
+}
+
+void LawCheck::buckets_change_nothing() {
+  if (claims_.whole_model) return;
+  for (const int workers : {2, 3}) {
+    TestExchange whole(make_, workers), parts(make_, workers, {.bucket_per_tensor = true});
+    for (std::uint32_t step = 0; step < 3; ++step) {
+      const auto gradients = workers_of(law_shapes(), workers, step);
+      expect(same_bits(whole.mean(gradients), parts.mean(gradients)),
+             fmt::format("{} workers, step {}: tensor by tensor differs", workers, step));
+    }
+  }
+}
+
+void LawCheck::slices_change_nothing() {
+  for (const int workers : {1, 2, 3, 4}) {
+    TestExchange whole(make_, workers), slices(make_, workers, {.slice = 64});
+    const auto gradients = workers_of(law_shapes(), workers);
+    expect(same_bits(whole.mean(gradients), slices.mean(gradients)),
+           fmt::format("{} workers: slices of 64 differ", workers));
+  }
+}
+
+void LawCheck::linear() {
+  expect(make_()->traits(0).linear == claims_.linear, "the trait is not what is claimed");
+  if (!claims_.linear) return;
+  TestExchange four(make_, 4), single(make_, 1);
+  for (std::uint32_t step = 0; step < 2; ++step) {
+    const auto gradients = workers_of(law_shapes(), 4, step);
+    const auto off = relative_difference(four.mean(gradients), single.mean({mean_of(gradients)}));
+    expect(off < 1e-4, fmt::format("step {}: C(mean) and mean C differ by {}", step, off));
+  }
+}
+
+void LawCheck::agrees_with_reference() {
+  if (!claims_.reference) return;
+  for (const int workers : {1, 2, 3, 4}) {
+    TestExchange exchange(make_, workers);
+    const auto gradients = workers_of(law_shapes(), workers);
+    const Round round{.seed = 1, .workers = static_cast<std::uint32_t>(workers)};
+    const auto off =
+        relative_difference(exchange.mean(gradients), claims_.reference(round, gradients));
+    expect(off < 1e-5, fmt::format("{} workers: off by {}", workers, off));
+  }
+}
+
+// The mean of |C(x) - x|^2 / |x|^2 over many draws.
+void LawCheck::contraction() {
+  if (!claims_.error) return;
+  for (std::uint32_t input = 0; input < 3; ++input) {
+    const auto x = normal_gradients(law_shapes(), input);
+    const auto values = flat(x);
+    double size = 0, sum = 0, squares = 0;
+    for (const float v : values) size += double{v} * v;
+    constexpr int kDraws = 200;
+    for (int draw = 0; draw < kDraws; ++draw) {
+      TestExchange exchange(make_, 1, {.seed = static_cast<std::uint64_t>(draw)});
+      const auto c = flat(exchange.mean({x}));
+      double error = 0;
+      for (std::size_t i = 0; i < c.size(); ++i) {
+        error += (double{c[i]} - values[i]) * (double{c[i]} - values[i]);
+      }
+      sum += error / size;
+      squares += error / size * error / size;
+    }
+    const double mean = sum / kDraws, claimed = claims_.error(x);
+    const double spread = std::sqrt(std::max(0.0, squares / kDraws - mean * mean) / kDraws);
+    const double room = 5 * spread + 1e-6 * claimed + 1e-12;
+    expect(mean <= claimed + room && (!claims_.error_is_exact || mean >= claimed - room),
+           fmt::format("input {}: {} +- {}; {} is claimed", input, mean, spread, claimed));
+  }
+}
+
+// The largest |mean of C(x)_i - x_i| in standard errors.
+double LawCheck::worst_z(std::uint64_t seed) {
+  constexpr int kDraws = 20000;
+  const std::vector<MatrixShape> shapes{{"", 7, 1}, {"", 3, 4}};
+  const auto x = normal_gradients(shapes, 5);
+  const auto values = flat(x);
+  std::vector<double> sum(values.size()), squares(values.size());
+  TestExchange exchange(make_, 1, {.seed = seed});
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const auto c = flat(exchange.mean({x}));
+    for (std::size_t i = 0; i < c.size(); ++i) {
+      sum[i] += c[i];
+      squares[i] += double{c[i]} * c[i];
+    }
+  }
+  double worst = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double mean = sum[i] / kDraws, off = std::abs(mean - values[i]);
+    const double variance = std::max(0.0, squares[i] / kDraws - mean * mean);
+    const double standard_error = std::sqrt(variance / kDraws) + 1e-6 * std::abs(values[i]);
+    worst = std::max(worst, off / standard_error);
+  }
+  return worst;
+}
+
+void LawCheck::unbiased() {
+  if (!claims_.unbiased) return;
+  const double first = worst_z(1);
+  if (first < 5) return;
+  const double second = worst_z(2);  // one in a million is bad luck, two are not
+  expect(second < 5, fmt::format("off by {:.1f} and {:.1f} standard errors", first, second));
+}
+
+}  // namespace
+
+std::vector<std::string> check_laws(const MakeCompressor& make, const CompressorClaims& claims) {
+  return LawCheck(make, claims).run();
+}
+
+}  // namespace terse

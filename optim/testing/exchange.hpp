@@ -1,0 +1,61 @@
+// What an exchange between workers does, in one thread and without a network: enough to test a
+// compressor with. The real one is in comm.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "optim/compressor.hpp"
+#include "optim/testing/gradients.hpp"
+
+namespace terse {
+
+using MakeCompressor = std::function<std::unique_ptr<Compressor>()>;
+
+class TestExchange {
+ public:
+  struct Options {
+    std::uint64_t seed = 1;
+    bool bucket_per_tensor = false;  // otherwise all tensors are one bucket
+    std::int64_t slice = 0;          // coordinates in a slice, a multiple of 32; 0: all
+  };
+
+  // What was said in the last step, by phase; of the last bucket, if there are several.
+  struct Said {
+    std::vector<Packet> up;  // by worker
+    Packet answer;           // the sum, or what combine made of it
+  };
+
+  TestExchange(const MakeCompressor& make, int workers, Options options);
+  TestExchange(const MakeCompressor& make, int workers) : TestExchange(make, workers, Options{}) {}
+
+  // One step: each worker's gradients -> each worker's mean gradient.
+  std::vector<OwnedGradients> step(std::vector<OwnedGradients> gradients);
+  // The same if the workers agree on the result bit for bit, otherwise an Error.
+  OwnedGradients mean(const std::vector<OwnedGradients>& gradients);
+
+  Compressor& worker(int w) { return *compressors_[w]; }
+  const std::vector<Said>& said() const { return said_; }
+  std::uint64_t next_step() const { return step_; }
+  void set_next_step(std::uint64_t step) { step_ = step; }
+
+ private:
+  using Bucket = std::vector<std::vector<GradView>>;  // views by worker
+  void run_bucket(Round round, const Bucket& gradients, const Bucket& out);
+  Packet answer(const Round& round, const Traits& traits, const std::vector<Packet>& up);
+  Packet combine_slices(const Round& round, const std::vector<Packet>& up,
+                        std::span<const float> weights);
+
+  Options options_;
+  std::uint64_t step_ = 0;
+  std::vector<std::unique_ptr<Compressor>> compressors_;
+  std::unique_ptr<Compressor> server_;  // where packets meet
+  std::vector<Said> said_;
+};
+
+// The sum of packets of floats, added in the order of the workers.
+Packet add_packets(const std::vector<Packet>& up);
+
+}  // namespace terse

@@ -1,0 +1,58 @@
+// A training step's exchange takes no memory after the first steps: buffers go round.
+#include <gtest/gtest.h>
+
+#include "comm/collectives.hpp"
+#include "comm/run_workers.hpp"
+#include "counted_allocations.hpp"
+
+namespace terse {
+namespace {
+
+// Messages of all sizes, as training sends them.
+void exchange(Worker& me, Collectives& together, std::vector<float>& values,
+              std::vector<Packet>& packets, std::vector<std::uint64_t>& words, std::uint64_t step) {
+  together.agree(1, step, words);
+  together.ring_all_reduce(values, {.step = step});
+  auto& own = packets[static_cast<std::size_t>(me.rank())];
+  own.start(
+      {.step = static_cast<std::uint32_t>(step), .worker = static_cast<std::uint16_t>(me.rank())},
+      static_cast<std::size_t>(100 * (me.rank() + 1)));
+  std::ranges::fill(own.payload(), std::byte{0});
+  together.ring_all_gather(packets);
+}
+
+std::size_t allocations_of_steady_steps(Executor executor, std::uint64_t warm,
+                                        std::uint64_t steps) {
+  std::size_t before = 0, after = 0;
+  run_workers({.workers = 4, .executor = executor}, [&](Worker& me) {
+    Collectives together(me);
+    std::vector<float> values(5000);
+    std::vector<Packet> packets(4);
+    std::vector<std::uint64_t> words(4);
+    for (std::uint64_t step = 0; step < warm; ++step) {
+      exchange(me, together, values, packets, words, step);
+    }
+    me.barrier();
+    if (me.rank() == 0) before = allocations_so_far();
+    me.barrier();
+    for (std::uint64_t step = warm; step < warm + steps; ++step) {
+      exchange(me, together, values, packets, words, step);
+    }
+    me.barrier();
+    if (me.rank() == 0) after = allocations_so_far();
+    me.barrier();
+  });
+  return after - before;
+}
+
+TEST(SteadyState, AllocatesNothingInTurns) {
+  EXPECT_EQ(allocations_of_steady_steps(Executor::turns, 100, 200), 0);
+}
+
+TEST(SteadyState, HardlyAllocatesWhenAllRun) {
+  // Which buffer a message gets depends on the timing, so the last of them grows late.
+  EXPECT_LT(allocations_of_steady_steps(Executor::real, 500, 1000), 100);
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,153 @@
+#include "comm/distributed_optimizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "comm/run_workers.hpp"
+#include "core/error.hpp"
+#include "toy_compressors.hpp"
+
+namespace terse {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// A worker's replica of a model of two tensors (ids 10 and 11), trained by plain descent.
+struct Replica {
+  Replica(Worker& me, const TopologyPlan& plan, NonFinite policy,
+          std::unique_ptr<Compressor> compressor = std::make_unique<toy::Plain>())
+      : optimizer(me, gradients.views(), std::move(compressor), plan.join(me),
+                  [this](std::span<const float> mean, float lr) {
+                    for (std::size_t i = 0; i < mean.size(); ++i) parameters[i] -= lr * mean[i];
+                  },
+                  {.seed = 5, .non_finite = policy}) {}
+
+  toy::Gradients gradients{{3, 4}};
+  std::vector<float> parameters = std::vector<float>(7, 1.0F);
+  DistributedOptimizer optimizer;
+};
+
+TEST(DistributedOptimizer, AppliesTheMeanOnEveryWorker) {
+  const TopologyPlan plan({TopologyKind::ring, 4}, toy::Plain());
+  run_workers({.workers = 4}, [&](Worker& me) {
+    Replica replica(me, plan, NonFinite::abort);
+    std::ranges::fill(replica.gradients.values, static_cast<float>(me.rank()));
+    EXPECT_TRUE(replica.optimizer.step(0.5F));
+    EXPECT_EQ(replica.parameters, std::vector<float>(7, 1.0F - 0.5F * 1.5F));
+    EXPECT_EQ(replica.optimizer.counts().steps, 1);
+    EXPECT_EQ(replica.optimizer.message_bytes(), 28);
+    EXPECT_GT(me.times()[Phase::update], 0);
+    replica.optimizer.zero_grad();
+    EXPECT_EQ(replica.gradients.values, std::vector<float>(7, 0.0F));
+  });
+}
+
+TEST(DistributedOptimizer, TheSameTrainingHasTheSameHashInEveryTopology) {
+  const auto train = [](const TopologyOptions& options, Executor executor) {
+    const TopologyPlan plan(options, toy::Peaks());
+    std::uint64_t hash = 0;
+    run_workers({.workers = 3, .executor = executor}, [&](Worker& me) {
+      Replica replica(me, plan, NonFinite::abort, std::make_unique<toy::Peaks>());
+      for (std::uint64_t step = 0; step < 5; ++step) {
+        replica.gradients.fill(me.rank(), step);
+        replica.optimizer.step(0.01F);
+      }
+      if (me.rank() == 1) hash = replica.optimizer.state_hash(replica.parameters);
+    });
+    return hash;
+  };
+  const auto reference = train({TopologyKind::local, 3}, Executor::turns);
+  EXPECT_EQ(train({TopologyKind::ring, 3}, Executor::real), reference);
+  EXPECT_EQ(train({TopologyKind::server, 3, 2}, Executor::real), reference);
+  EXPECT_EQ(train({TopologyKind::server, 3, 3}, Executor::turns), reference);
+}
+
+TEST(NonFinite, AbortThrowsTheSameErrorOnEveryWorker) {
+  const TopologyPlan plan({TopologyKind::ring, 3}, toy::Plain());
+  run_workers({.workers = 3}, [&](Worker& me) {
+    Replica replica(me, plan, NonFinite::abort);
+    if (me.rank() == 1) {
+      replica.gradients.values[4] = kNan;
+      replica.gradients.values[6] = -kInfinity;
+    }
+    try {
+      replica.optimizer.step(1.0F);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what())
+                    .find("got 2 infinite or NaN values on worker 1 at step 0, "
+                          "the first in tensor 11"),
+                std::string::npos)
+          << error.what();
+    }
+    EXPECT_EQ(replica.parameters, std::vector<float>(7, 1.0F));
+  });
+}
+
+TEST(NonFinite, SkipStepChangesNothingOnAnyWorker) {
+  const TopologyPlan plan({TopologyKind::server, 3, 2}, toy::Peaks());
+  run_workers({.workers = 3}, [&](Worker& me) {
+    Replica replica(me, plan, NonFinite::skip_step, std::make_unique<toy::Peaks>());
+    replica.gradients.fill(me.rank(), 0);
+    EXPECT_TRUE(replica.optimizer.step(0.1F));
+    const auto before = replica.parameters;
+    const auto sent = me.counters().bytes_sent;
+    SaveArchive compressor_before, compressor_after;
+    replica.optimizer.serialize(compressor_before);
+    if (me.rank() == 2) replica.gradients.values[0] = kInfinity;
+    EXPECT_FALSE(replica.optimizer.step(0.1F));
+    EXPECT_EQ(replica.parameters, before);
+    EXPECT_EQ(me.counters().bytes_sent, sent);
+    EXPECT_EQ(replica.optimizer.counts().steps, 1);
+    EXPECT_EQ(replica.optimizer.counts().skipped_steps, 1);
+    replica.gradients.values[0] = 1;
+    EXPECT_TRUE(replica.optimizer.step(0.1F));
+  });
+}
+
+TEST(NonFinite, ZeroReplacesTheBadValuesOnly) {
+  const TopologyPlan plan({TopologyKind::ring, 2}, toy::Plain());
+  run_workers({.workers = 2}, [&](Worker& me) {
+    Replica replica(me, plan, NonFinite::zero);
+    std::ranges::fill(replica.gradients.values, 1.0F);
+    if (me.rank() == 0) replica.gradients.values[2] = kNan;
+    EXPECT_TRUE(replica.optimizer.step(1.0F));
+    EXPECT_EQ(replica.parameters, (std::vector<float>{0, 0, 0.5F, 0, 0, 0, 0}));
+    EXPECT_EQ(replica.optimizer.counts().zeroed_values, 1);
+  });
+}
+
+TEST(DistributedOptimizer, WorkersAtDifferentStepsAreAnError) {
+  const TopologyPlan plan({TopologyKind::ring, 2}, toy::Plain());
+  try {
+    run_workers({.workers = 2, .executor = Executor::turns}, [&](Worker& me) {
+      Replica replica(me, plan, NonFinite::abort);
+      if (me.rank() == 1) {  // one that has taken up another's checkpoint
+        SaveArchive saved;
+        std::uint64_t seven = 7, none = 0;
+        saved.item("steps", seven);
+        saved.item("skipped_steps", none);
+        saved.item("zeroed_values", none);
+        LoadArchive load(saved.buffer());
+        replica.optimizer.serialize(load);
+      }
+      replica.optimizer.step(1.0F);
+    });
+    FAIL();
+  } catch (const PacketError& error) {
+    EXPECT_STREQ(error.what(),
+                 "recv: worker 1 got a packet of step 0 from worker 0, step 7 is wanted");
+  }
+}
+
+TEST(NonFinite, ReadsTheNamesThatItPrints) {
+  for (const auto policy : {NonFinite::abort, NonFinite::skip_step, NonFinite::zero}) {
+    EXPECT_EQ(parse_non_finite(to_string(policy)), policy);
+  }
+  EXPECT_THROW(parse_non_finite("ignore"), UsageError);
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,272 @@
+// Whatever a worker does, the run ends, with one error that says what happened.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "comm/collectives.hpp"
+#include "comm/run_workers.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace terse {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string error_of(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
+  try {
+    run_workers(options, body);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// What a worker that is about to misbehave does at its point of failure.
+enum class Failure { throws, stalls, wrong_size, wrong_step, leaves };
+constexpr int kFailures = 5;
+
+struct Plan {
+  int workers = 2, culprit = 0;
+  std::uint64_t step = 0;
+  Failure failure = Failure::throws;
+  Executor executor = Executor::real;
+};
+
+class Culprit : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// Four steps of agree, all-reduce and barrier; the culprit fails at its step.
+void work(Worker& me, const Plan& plan, milliseconds stall) {
+  Collectives together(me);
+  std::vector<float> values(100);
+  std::vector<std::uint64_t> words(static_cast<std::size_t>(me.size()));
+  for (std::uint64_t step = 0; step < 4; ++step) {
+    std::uint64_t said = step;
+    if (me.rank() == plan.culprit && step == plan.step) {
+      switch (plan.failure) {
+        case Failure::throws:
+          throw Culprit("the culprit");
+        case Failure::stalls:
+          std::this_thread::sleep_for(stall);
+          break;
+        case Failure::wrong_size:
+          values.resize(200);
+          break;
+        case Failure::wrong_step:
+          said = step + 40;
+          break;
+        case Failure::leaves:
+          return;
+      }
+    }
+    if (plan.failure == Failure::wrong_step) together.agree(0, said, words);
+    together.ring_all_reduce(values, {.step = said});
+    me.barrier();
+  }
+}
+
+void expect_right_text(const Plan& plan, const std::string& text) {
+  const auto culprit = "worker " + std::to_string(plan.culprit);
+  switch (plan.failure) {
+    case Failure::throws:
+      EXPECT_EQ(text, "the culprit");
+      break;
+    case Failure::stalls:
+      EXPECT_TRUE(says(text, "timeout: ") && says(text, culprit + " is at work")) << text;
+      break;
+    case Failure::wrong_size:
+      EXPECT_TRUE(says(text, culprit) && says(text, "bytes are wanted")) << text;
+      break;
+    case Failure::wrong_step:
+      EXPECT_TRUE(says(text, culprit) && says(text, "is wanted") && says(text, "step 4")) << text;
+      break;
+    case Failure::leaves:
+      EXPECT_TRUE(says(text, "deadlock: ") && says(text, culprit + " has left")) << text;
+      break;
+  }
+}
+
+TEST(Failure, AnywhereEndsTheRunWithOneClearError) {
+  Philox random(11, {.purpose = Purpose::test});
+  for (int round = 0; round < 200; ++round) {
+    Plan plan;
+    plan.workers = 2 + static_cast<int>(random.below(4));
+    plan.culprit = static_cast<int>(random.below(static_cast<std::uint64_t>(plan.workers)));
+    plan.step = random.below(4);
+    plan.failure = static_cast<Failure>(random.below(kFailures));
+    plan.executor = random.below(2) == 0 ? Executor::real : Executor::turns;
+    const bool stalls = plan.failure == Failure::stalls;
+    const WorkerOptions options{.workers = plan.workers,
+                                .deadline = stalls ? milliseconds(100) : milliseconds(20000),
+                                .executor = plan.executor};
+    SCOPED_TRACE(testing::Message() << "round " << round);
+    expect_right_text(plan,
+                      error_of(options, [&](Worker& me) { work(me, plan, milliseconds(150)); }));
+  }
+}
+
+TEST(Failure, TypeAndTextOfTheFirstExceptionArePreserved) {
+  try {
+    run_workers({.workers = 3}, [](Worker& me) {
+      if (me.rank() == 1) throw Culprit("only me");
+      me.barrier();
+    });
+    FAIL();
+  } catch (const Culprit& error) {
+    EXPECT_STREQ(error.what(), "only me");
+  }
+  EXPECT_THROW(run_workers({.workers = 2},
+                           [](Worker& me) {
+                             if (me.rank() == 0) throw 7;
+                             me.barrier();
+                           }),
+               int);
+}
+
+TEST(Failure, TheOthersAreToldWhoCalledThemOff) {
+  std::string told;
+  error_of({.workers = 2}, [&](Worker& me) {
+    if (me.rank() == 1) throw Culprit("out of memory");
+    try {
+      me.recv(1, {});
+    } catch (const Error& error) {
+      told = error.what();
+      throw;
+    }
+  });
+  EXPECT_EQ(told, "worker 0 is called off: out of memory");
+}
+
+TEST(Timeout, SaysWhoWaitedForWhomForWhatAndHowLong) {
+  const auto text = error_of({.workers = 2, .deadline = milliseconds(100)}, [](Worker& me) {
+    if (me.rank() == 0) {
+      me.recv(1, {.kind = PacketKind::down, .phase = 1, .step = 7});
+    } else {
+      std::this_thread::sleep_for(milliseconds(150));
+    }
+  });
+  EXPECT_TRUE(says(text,
+                   "timeout: worker 0 waits for worker 1 (packet down of phase 1, step 7), for "
+                   "0.1"))
+      << text;
+  EXPECT_TRUE(says(text, "worker 1 is at work")) << text;
+}
+
+TEST(Timeout, AStalledWorkerThatWakesLeavesAtItsNextCall) {
+  std::atomic<bool> sent = false;
+  error_of({.workers = 2, .deadline = milliseconds(100)}, [&](Worker& me) {
+    if (me.rank() == 0) {
+      me.recv(1, {});
+      return;
+    }
+    std::this_thread::sleep_for(milliseconds(150));
+    me.send(0, Packet());
+    sent = true;
+  });
+  EXPECT_FALSE(sent);
+}
+
+TEST(Timeout, InTurnsALongTurnIsNoneOfTheWaitersButAStalledOneIs) {
+  // Together longer than the deadline, each turn shorter: all is well.
+  run_workers({.workers = 4, .deadline = milliseconds(200), .executor = Executor::turns},
+              [](Worker& me) {
+                std::this_thread::sleep_for(milliseconds(80));
+                me.barrier();
+              });
+  const auto text = error_of(
+      {.workers = 2, .deadline = milliseconds(100), .executor = Executor::turns}, [](Worker& me) {
+        if (me.rank() == 0) std::this_thread::sleep_for(milliseconds(150));
+        me.barrier();
+      });
+  EXPECT_TRUE(says(text, "timeout: worker 1 waits for its first turn")) << text;
+  EXPECT_TRUE(says(text, "worker 0 has had the turn")) << text;
+}
+
+TEST(Timeout, AWorkerThatNeverComesBackIsReported) {
+  std::mutex mutex;
+  std::condition_variable condition;
+  bool released = false;
+  std::string reported;
+  const WorkerOptions options{
+      .workers = 2, .deadline = milliseconds(50), .on_stuck = [&](const std::string& error) {
+        const std::lock_guard lock(mutex);
+        reported = error;
+        released = true;
+        condition.notify_all();
+      }};
+  const auto text = error_of(options, [&](Worker& me) {
+    if (me.rank() == 0) {
+      me.barrier();
+      return;
+    }
+    std::unique_lock lock(mutex);
+    condition.wait(lock, [&] { return released; });
+  });
+  EXPECT_TRUE(says(reported, text + "; and 0.05 s later not every worker has come back"))
+      << reported;
+}
+
+TEST(TimeoutDeathTest, ByDefaultTheProcessEndsWithTheError) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(run_workers({.workers = 2, .deadline = milliseconds(50)},
+                          [](Worker& me) {
+                            if (me.rank() == 0) me.barrier();
+                            std::this_thread::sleep_for(std::chrono::seconds(60));
+                          }),
+              testing::ExitedWithCode(1), "not every worker has come back");
+}
+
+TEST(Deadlock, InTurnsIsFoundAtOnceAndSaysWhoWaitsForWhom) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto text = error_of({.workers = 3, .executor = Executor::turns}, [](Worker& me) {
+    if (me.rank() == 2) me.barrier();
+    me.recv(me.next(), {.step = 3});
+  });
+  EXPECT_EQ(
+      text,
+      "deadlock: no worker can run; worker 0 waits for worker 1 (packet up of phase 0, step 3), "
+      "worker 1 waits for worker 2 (packet up of phase 0, step 3), worker 2 waits at the barrier");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
+TEST(Deadlock, WaitingForOneThatHasLeftIsFoundAtOnce) {
+  for (const auto executor : {Executor::real, Executor::turns}) {
+    const auto text = error_of({.workers = 2, .executor = executor}, [](Worker& me) {
+      if (me.rank() == 0) me.recv(1, {});
+    });
+    EXPECT_TRUE(says(text, "worker 0 waits for worker 1")) << text;
+    EXPECT_TRUE(says(text, "worker 1 has left")) << text;
+  }
+}
+
+TEST(Disagreement, NamesBothWorkersAndBothValues) {
+  const auto receive = [](const PacketHeader& header, std::size_t bytes, const Expected& expected) {
+    return error_of({.workers = 2}, [&](Worker& me) {
+      if (me.rank() == 1) me.send(0, Packet(header, bytes));
+      if (me.rank() == 0) me.recv(1, expected);
+    });
+  };
+  EXPECT_EQ(receive({.step = 7}, 0, {.step = 8}),
+            "recv: worker 0 got a packet of step 7 from worker 1, step 8 is wanted");
+  EXPECT_EQ(receive({}, 0, {.kind = PacketKind::down}),
+            "recv: worker 0 got a packet of kind up from worker 1, kind down is wanted");
+  EXPECT_EQ(receive({}, 0, {.phase = 1}),
+            "recv: worker 0 got a packet of phase 0 from worker 1, phase 1 is wanted");
+  EXPECT_EQ(receive({}, 12, {.payload_bytes = 16}),
+            "recv: worker 0 got a payload of 12 bytes from worker 1, 16 bytes are wanted");
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,178 @@
+// Error feedback, momentum, warm-up, minimum size and clipping, around many compressors.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "optim/testing/exchange.hpp"
+#include "optim/testing/law_inputs.hpp"
+
+namespace terse {
+namespace {
+
+MakeCompressor maker(const std::string& spec) {
+  return [spec] { return make_compressor(spec); };
+}
+
+std::vector<OwnedGradients> workers_at(std::uint32_t step, std::uint32_t workers) {
+  std::vector<OwnedGradients> gradients;
+  for (std::uint32_t w = 0; w < workers; ++w) {
+    gradients.push_back(normal_gradients(law_shapes(), workers * step + w));
+  }
+  return gradients;
+}
+
+// The mean residual of all workers, out of their states.
+class Residual final : public Archive {
+ public:
+  bool loading() const override { return false; }
+  void bytes(std::string_view name, std::span<std::byte> data) override {
+    if (name != "ef.residual") return;
+    for (std::size_t at = 0; at < data.size(); at += sizeof(float)) {
+      float value = 0;
+      std::memcpy(&value, data.data() + at, sizeof value);
+      values.push_back(value);
+    }
+  }
+  std::vector<float> values;
+};
+
+// y = x - lr (mean e) follows plain SGD whatever is inside, if the answer is the mean of what the
+// workers said (a vote is not): with lr = 1 and x_0 = 0 that is
+// sum of sent + mean residual = sum of mean gradients.
+TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
+  for (const auto* inside : {"none", "sign", "topk:ratio=0.1", "topk:ratio=0.05,scope=model",
+                             "randomk:ratio=0.1", "powersgd:rank=1", "topk+min:size=20"}) {
+    TestExchange exchange(maker(std::string(inside) + "+ef"), 3);
+    std::vector<double> sent, dense;
+    for (std::uint32_t step = 0; step < 12; ++step) {
+      const auto gradients = workers_at(step, 3);
+      const auto mean = flat(mean_of(gradients)), said = flat(exchange.mean(gradients));
+      sent.resize(mean.size());
+      dense.resize(mean.size());
+      for (std::size_t i = 0; i < mean.size(); ++i) {
+        sent[i] += said[i];
+        dense[i] += mean[i];
+      }
+    }
+    for (int w = 0; w < 3; ++w) {
+      Residual residual;
+      exchange.worker(w).serialize(residual);
+      for (std::size_t i = 0; i < sent.size(); ++i) sent[i] += residual.values[i] / 3.0;
+    }
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      ASSERT_NEAR(sent[i], dense[i], 2e-4) << inside << ", value " << i;
+    }
+  }
+}
+
+TEST(ErrorFeedback, WithoutCompressionTheResidualIsZero) {
+  TestExchange exchange(maker("none+ef"), 2);
+  exchange.mean(workers_at(0, 2));
+  Residual residual;
+  exchange.worker(0).serialize(residual);
+  for (const float value : residual.values) EXPECT_EQ(value, 0);
+}
+
+// For a linear compressor both residuals have the same mean, hence the same trajectory.
+TEST(ErrorFeedback, LocalAndAveragedTargetsAgreeForLinearCompressors) {
+  TestExchange local(maker("powersgd:rank=2+ef:target=local"), 3);
+  TestExchange averaged(maker("powersgd:rank=2+ef:target=averaged"), 3);
+  for (std::uint32_t step = 0; step < 10; ++step) {
+    const auto gradients = workers_at(step, 3);
+    const auto a = flat(local.mean(gradients)), b = flat(averaged.mean(gradients));
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 2e-3) << step;
+  }
+}
+
+TEST(ErrorFeedback, AveragedTargetSubtractsTheMean) {
+  TestExchange exchange(maker("sign+ef:target=averaged"), 2);
+  const auto gradients = workers_at(0, 2);
+  const auto mean = flat(exchange.mean(gradients)), own = flat(gradients[0]);
+  Residual residual;
+  exchange.worker(0).serialize(residual);
+  for (std::size_t i = 0; i < own.size(); ++i)
+    EXPECT_FLOAT_EQ(residual.values[i], own[i] - mean[i]);
+}
+
+float momentum_after(const std::string& spec, std::vector<float> gradients) {
+  TestExchange exchange(maker(spec), 1);
+  float last = 0;
+  for (const float g : gradients) last = exchange.mean({{{0, 1, 1, {g}}}})[0].values[0];
+  return last;
+}
+
+TEST(Momentum, BeginsAsAsked) {
+  EXPECT_FLOAT_EQ(momentum_after("none+momentum:beta=0.75", {4}), 1);
+  EXPECT_FLOAT_EQ(momentum_after("none+momentum:beta=0.75", {4, 8}), 2.75);
+  EXPECT_FLOAT_EQ(momentum_after("none+momentum:beta=0.75,init=first", {4}), 4);
+  EXPECT_FLOAT_EQ(momentum_after("none+momentum:beta=0.75,init=first", {4, 8}), 5);
+  EXPECT_FLOAT_EQ(momentum_after("none+momentum:beta=0", {4, 8}), 8);
+}
+
+TEST(Momentum, IsAddedOnceWithSeveralPhases) {
+  TestExchange plain(maker("none+momentum:beta=0.5"), 1);
+  TestExchange phases(maker("powersgd:rank=99+momentum:beta=0.5"), 1);
+  for (std::uint32_t step = 0; step < 5; ++step) {
+    const auto gradients = workers_at(step, 1);
+    const auto a = flat(plain.mean(gradients)), b = flat(phases.mean(gradients));
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-4);
+  }
+}
+
+TEST(Warmup, IsExactlyNoneAndThenExactlyWhatIsInside) {
+  TestExchange warm(maker("topk:ratio=0.1+ef+warmup:steps=2"), 2), none(maker("none"), 2);
+  TestExchange inside(maker("topk:ratio=0.1+ef"), 2);
+  inside.set_next_step(2);
+  for (std::uint32_t step = 0; step < 4; ++step) {
+    const auto gradients = workers_at(step, 2);
+    auto& expected = step < 2 ? none : inside;
+    EXPECT_TRUE(same_bits(warm.mean(gradients), expected.mean(gradients))) << step;
+    EXPECT_TRUE(std::ranges::equal(warm.said()[0].up[1].bytes(), expected.said()[0].up[1].bytes()));
+  }
+}
+
+TEST(MinSize, SmallTensorsAreExact) {
+  const std::vector<MatrixShape> shapes{{"", 9, 1}, {"", 20, 5}, {"", 10, 1}, {"", 3, 3}};
+  for (const auto* inside : {"topk:ratio=0.1", "powersgd:rank=1", "vote:tie=plus", "sign"}) {
+    TestExchange exchange(maker(std::string(inside) + "+min:size=10"), 2);
+    TestExchange alone(maker(inside), 2), none(maker("none"), 2);
+    const std::vector<OwnedGradients> workers{normal_gradients(shapes, 1),
+                                              normal_gradients(shapes, 2)};
+    const auto mean = exchange.mean(workers), dense = none.mean(workers);
+    auto large = workers;
+    for (auto& worker : large) worker = {worker[1], worker[2]};
+    const auto compressed = alone.mean(large);
+    EXPECT_EQ(mean[0].values, dense[0].values) << inside;
+    EXPECT_EQ(mean[3].values, dense[3].values) << inside;
+    EXPECT_EQ(mean[1].values, compressed[0].values) << inside;
+    EXPECT_EQ(mean[2].values, compressed[1].values) << inside;
+  }
+}
+
+TEST(MinSize, PayloadIsThePlainValuesAndTheOneInside) {
+  const std::vector<MatrixShape> shapes{{"", 9, 1}, {"", 20, 5}, {"", 10, 1}};
+  const auto bytes = [&](const std::string& spec) {
+    TestExchange exchange(maker(spec), 1);
+    exchange.mean({normal_gradients(shapes, 1)});
+    std::size_t sum = 0;
+    for (const auto& said : exchange.said()) sum += said.up[0].payload().size();
+    return sum;
+  };
+  EXPECT_EQ(bytes("randomk:ratio=0.1+min:size=10"), 4U * (9 + 10 + 1));
+  EXPECT_EQ(bytes("topk:ratio=0.1+min:size=10"), 8U + 4 * 9 + 8 * (10 + 1));
+  EXPECT_EQ(bytes("powersgd:rank=1+min:size=10"), 4U * (9 + 25 + 10));
+}
+
+TEST(Clip, CutsTheGlobalNormBeforeAnythingElse) {
+  TestExchange exchange(maker("none+clip:norm=2"), 2);
+  const OwnedGradients large{{0, 1, 1, {3}}, {1, 1, 1, {-4}}},
+      small{{0, 1, 1, {1}}, {1, 1, 1, {1}}};
+  const auto mean = flat(exchange.mean({large, small}));
+  EXPECT_FLOAT_EQ(mean[0], (1.2F + 1) / 2);   // 3 * 2/5
+  EXPECT_FLOAT_EQ(mean[1], (-1.6F + 1) / 2);  // -4 * 2/5
+  TestExchange huge(maker("none+clip:norm=2"), 1);
+  EXPECT_FLOAT_EQ(flat(huge.mean({{{0, 1, 1, {3e30F}}, {1, 1, 1, {-4e30F}}}}))[1], -1.6F);
+}
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,161 @@
+// Kernels against what they should do, written naively.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/random.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/low_rank.hpp"
+#include "optim/kernels/sample.hpp"
+#include "optim/kernels/select.hpp"
+#include "optim/kernels/tally.hpp"
+
+namespace terse {
+namespace {
+
+std::vector<float> odd_values(std::int64_t n, std::uint32_t draw) {
+  constexpr std::array<float, 5> kOdd{0.0F, -0.0F, std::numeric_limits<float>::quiet_NaN(),
+                                      -std::numeric_limits<float>::infinity(), -1e-45F};
+  Philox random(3, {.step = draw});
+  std::vector<float> x(static_cast<std::size_t>(n));
+  for (float& value : x) value = random.below(4) == 0 ? kOdd[random.below(5)] : random.normal();
+  return x;
+}
+
+bool bit(const std::vector<std::uint32_t>& plane, std::int64_t i) {
+  return (plane[i / 32] >> (i % 32) & 1U) != 0;
+}
+
+TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
+  for (const std::int64_t n : {0, 1, 7, 31, 32, 33, 64, 100, 70001}) {
+    for (const std::int64_t at : {0, 1, 31, 32, 45}) {
+      const auto x = odd_values(n, static_cast<std::uint32_t>(n + at));
+      std::vector<std::uint32_t> negative(codec::words_for(at + n)), nonzero = negative;
+      codec::pack_negative(x, at, negative);
+      codec::pack_nonzero(x, at, nonzero);
+      std::vector<float> signs(x.size()), sums(x.size(), 1.0F), ternary(x.size());
+      codec::unpack_signs(negative, at, 2.5F, signs);
+      codec::add_signs(negative, at, 2.5F, sums);
+      codec::unpack_ternary(nonzero, negative, at, ternary);
+      for (std::int64_t i = 0; i < n; ++i) {
+        const bool minus = x[i] < 0;
+        ASSERT_EQ(bit(negative, at + i), minus) << n << " at " << at << ", value " << i;
+        ASSERT_EQ(signs[i], minus ? -2.5F : 2.5F);
+        ASSERT_EQ(sums[i], minus ? -1.5F : 3.5F);
+        ASSERT_EQ(ternary[i], x[i] == 0 ? 0.0F : minus ? -1.0F : 1.0F);
+      }
+      for (std::int64_t i = 0; i < at; ++i) ASSERT_FALSE(bit(negative, i)) << "before its place";
+      for (auto i = at + n; i < std::ssize(negative) * 32; ++i) ASSERT_FALSE(bit(negative, i));
+    }
+  }
+}
+
+TEST(Tally, ComparesCountsAsIntegersDo) {
+  Philox random(5, {});
+  for (const int voters : {1, 2, 3, 8, 100}) {
+    codec::Tally a, b;
+    std::vector<int> count_a(32), count_b(32);
+    for (int voter = 0; voter < voters; ++voter) {
+      codec::TallyBlock votes_a{}, votes_b{};
+      votes_a[63] = random.next();
+      votes_b[63] = random.next();
+      a.add(votes_a);
+      b.add(votes_b);
+      for (int i = 0; i < 32; ++i) {
+        count_a[i] += static_cast<int>(votes_a[63] >> i & 1U);
+        count_b[i] += static_cast<int>(votes_b[63] >> i & 1U);
+      }
+    }
+    codec::TallyBlock greater{}, equal{};
+    a.compare(b, greater, equal);
+    for (int i = 0; i < 32; ++i) {
+      EXPECT_EQ((greater[63] >> i & 1U) != 0, count_a[i] > count_b[i]) << voters;
+      EXPECT_EQ((equal[63] >> i & 1U) != 0, count_a[i] == count_b[i]) << voters;
+    }
+  }
+}
+
+TEST(Select, AgreesWithAStableSort) {
+  for (const std::int64_t n : {1, 2, 33, 1000}) {
+    auto x = odd_values(n, static_cast<std::uint32_t>(n));
+    for (float& value : x) value = std::round(value * 2) / 2;  // many ties
+    const auto size = [&](std::uint32_t i) {
+      return std::isnan(x[i]) ? std::numeric_limits<float>::infinity() : std::abs(x[i]);
+    };
+    std::vector<std::uint32_t> order(x.size()), keys(x.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, [&](auto a, auto b) { return size(a) > size(b); });
+    codec::magnitude_keys(x, keys);
+    for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
+      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), chosen;
+      std::ranges::sort(expected);
+      codec::select_largest(keys, k, 0, chosen);
+      EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
+    }
+  }
+}
+
+TEST(Sample, EverySubsetIsEquallyLikely) {
+  constexpr int kDraws = 20000;
+  std::vector<int> seen(32);  // by subset, as a bit mask of 5
+  for (std::uint32_t draw = 0; draw < kDraws; ++draw) {
+    const auto chosen = codec::sample(5, 2, Philox(7, {.step = draw}));
+    ASSERT_EQ(chosen.size(), 2U);
+    ASSERT_LT(chosen[0], chosen[1]);
+    ++seen[(1U << chosen[0]) | (1U << chosen[1])];
+  }
+  const double expected = kDraws / 10.0, spread = std::sqrt(kDraws * 0.1 * 0.9);
+  for (std::uint32_t subset = 0; subset < 32; ++subset) {
+    if (std::popcount(subset) != 2) continue;
+    EXPECT_NEAR(seen[subset], expected, 5 * spread) << "subset " << subset;
+  }
+  EXPECT_EQ(codec::sample(4, 4, Philox(7, {})), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  EXPECT_TRUE(codec::sample(0, 0, Philox(7, {})).empty());
+}
+
+double column_dot(const std::vector<float>& p, std::int64_t n, std::int64_t a, std::int64_t b) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += double{p[a * n + i]} * p[b * n + i];
+  return sum;
+}
+
+TEST(Orthonormalise, FullRankGivesTheIdentity) {
+  for (const float scale : {1.0F, 1e-30F, 1e30F}) {
+    constexpr std::int64_t kN = 50, kR = 6;
+    std::vector<float> p(kN * kR);
+    codec::fill_normal(Philox(1, {}), p);
+    for (float& value : p) value *= scale;
+    EXPECT_TRUE(codec::orthonormalise(kN, kR, p).empty());
+    for (std::int64_t a = 0; a < kR; ++a) {
+      for (std::int64_t b = 0; b < kR; ++b) {
+        EXPECT_NEAR(column_dot(p, kN, a, b), a == b ? 1 : 0, 1e-6) << scale;
+      }
+    }
+  }
+}
+
+TEST(Orthonormalise, DependentZeroAndBrokenColumnsAreDroppedExactly) {
+  constexpr std::int64_t kN = 20, kR = 6;
+  std::vector<float> p(kN * kR);
+  codec::fill_normal(Philox(2, {}), p);
+  for (std::int64_t i = 0; i < kN; ++i) {
+    p[1 * kN + i] = -3 * p[i];
+    p[2 * kN + i] = 0;
+    p[4 * kN + i] = 2 * p[3 * kN + i] + p[i];
+  }
+  p[5 * kN + 7] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(codec::orthonormalise(kN, kR, p), (std::vector<std::int64_t>{1, 2, 4, 5}));
+  for (const std::int64_t c : {1, 2, 4, 5}) {
+    for (std::int64_t i = 0; i < kN; ++i) EXPECT_EQ(p[c * kN + i], 0);
+  }
+  EXPECT_NEAR(column_dot(p, kN, 0, 0), 1, 1e-6);
+  EXPECT_NEAR(column_dot(p, kN, 0, 3), 0, 1e-6);
+}
+
+}  // namespace
+}  // namespace terse

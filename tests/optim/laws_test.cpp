@@ -1,0 +1,75 @@
+// Every registered compressor obeys the laws, with the properties that claims.cpp claims of it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "claims.hpp"
+
+namespace terse {
+namespace {
+
+// GoogleTest wants letters and digits.
+std::string test_name(std::string spec) {
+  std::ranges::replace_if(
+      spec, [](char c) { return std::isalnum(c) == 0; }, '_');
+  return spec;
+}
+
+TEST(Laws, EveryRegisteredCompressorIsClaimed) {
+  const auto claimed = claimed_specs();
+  for (const auto& entry : compressor_registry()) {
+    if (entry.decorator) continue;
+    EXPECT_TRUE(
+        std::ranges::any_of(claimed, [&](const auto& c) { return c.spec == entry.example; }))
+        << "tests/optim/claims.cpp has no row for the example of " << entry.name << ": "
+        << entry.example;
+  }
+}
+
+class Law : public testing::TestWithParam<ClaimedSpec> {};
+
+TEST_P(Law, Holds) {
+  const auto& [spec, claims] = GetParam();
+  const auto broken = check_laws([&] { return make_compressor(spec); }, claims);
+  EXPECT_TRUE(broken.empty()) << spec << "\n" << fmt::format("{}", fmt::join(broken, "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Compressors, Law, testing::ValuesIn(claimed_specs()),
+                         [](const auto& law) { return test_name(law.param.spec); });
+
+// The suite must be able to fail: a compressor that forgets, drifts and miscounts is found out.
+TEST(Laws, FalseClaimsAreFound) {
+  const auto topk = [] { return make_compressor("topk:ratio=0.25"); };
+  const auto error = [](const auto&) { return 0.01; };
+  EXPECT_FALSE(check_laws(topk, {.error = error}).empty());
+  EXPECT_FALSE(check_laws(topk, {.unbiased = true}).empty());
+  EXPECT_FALSE(check_laws(topk, {.linear = true}).empty());
+  EXPECT_FALSE(check_laws(topk, {.payload_bytes = [](const auto&) { return 8; }}).empty());
+  const auto mean = [](const Round&, const auto& workers) { return mean_of(workers); };
+  EXPECT_FALSE(check_laws(topk, {.reference = mean}).empty());
+}
+
+// Decorated, they obey those laws that need no claims.
+class DecoratorLaw : public testing::TestWithParam<std::string> {};
+
+TEST_P(DecoratorLaw, Holds) {
+  const auto spec = GetParam();
+  const auto make = [&] { return make_compressor(spec); };
+  const auto traits = make()->traits(0);
+  const auto broken =
+      check_laws(make, {.linear = traits.linear, .whole_model = traits.whole_model});
+  EXPECT_TRUE(broken.empty()) << spec << "\n" << fmt::format("{}", fmt::join(broken, "\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Decorated, DecoratorLaw,
+                         testing::Values("topk:ratio=0.01+momentum:beta=0.5", "sign+min:size=10",
+                                         "topk+min:size=50", "powersgd:rank=2+min:size=100",
+                                         "randomk:ratio=0.1+min:size=8",
+                                         "vote:tie=plus+min:size=40", "sign+clip:norm=0.5",
+                                         "vote+warmup:steps=2", "powersgd+warmup:steps=1+momentum",
+                                         "topk+clip:norm=1+min:size=5"),
+                         [](const auto& law) { return test_name(law.param); });
+
+}  // namespace
+}  // namespace terse

@@ -1,0 +1,102 @@
+#include "packet_target.hpp"
+
+#include <cstring>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+constexpr int kWorkers = 4;
+
+std::vector<MatrixShape> shapes() {
+  return {{"", 3, 5}, {"", 33, 1}, {"", 0, 1}, {"", 4, 4}, {"", 7, 1}, {"", 1, 1}};
+}
+
+ByteVector bytes_of(Packet packet) {
+  packet.seal();
+  return {packet.bytes().begin(), packet.bytes().end()};
+}
+
+}  // namespace
+
+PacketTarget::PacketTarget(const std::string& spec)
+    : exchange_([&] { return make_compressor(spec); }, kWorkers),
+      out_(zero_gradients(shapes())),
+      views_(views_of(out_)) {
+  std::vector<OwnedGradients> gradients;
+  for (std::uint32_t w = 0; w < kWorkers; ++w) gradients.push_back(normal_gradients(shapes(), w));
+  exchange_.mean(gradients);
+  for (int phase = 0; phase < std::ssize(exchange_.said()); ++phase) {
+    const auto& said = exchange_.said()[phase];
+    samples_.push_back({phase, PacketKind::up, bytes_of(said.up[1])});
+    samples_.push_back({phase, said.answer.header().kind, bytes_of(said.answer)});
+  }
+}
+
+bool PacketTarget::receive(const Sample& sample, ByteVector bytes) {
+  bool parsed = false;
+  try {
+    auto packet = Packet::parse(std::move(bytes));
+    parsed = true;
+    const Round round{
+        .seed = 1, .workers = kWorkers, .phase = sample.phase, .count = count(views_)};
+    if (sample.kind == PacketKind::up) {
+      receive_up(round, sample, std::move(packet));
+    } else {
+      exchange_.worker(0).decode(round, packet, views_);
+    }
+  } catch (const PacketError&) {
+  }
+  return parsed;
+}
+
+void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet packet) {
+  auto& compressor = exchange_.worker(0);
+  const auto traits = compressor.traits(0);
+  if (traits.linear) {
+    compressor.decode(round, packet, views_);
+  } else {
+    // One hostile worker among honest ones.
+    auto up = exchange_.said()[sample.phase].up;
+    up[1] = packet;
+    const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
+    Packet down;
+    compressor.combine(round, up, weights, down);
+    compressor.decode(round, down, views_);
+  }
+  if (sample.phase + 1 == traits.phases) compressor.said(round, packet, views_);
+  compressor.fields(round, packet, views_);
+}
+
+std::vector<std::string> fuzzed_specs() {
+  std::vector<std::string> specs;
+  for (const auto& entry : compressor_registry()) {
+    if (!entry.decorator) specs.emplace_back(entry.example);
+  }
+  for (const auto* more : {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
+                           "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10",
+                           "vote+min:size=20", "powersgd:rank=1+min:size=16"}) {
+    specs.emplace_back(more);
+  }
+  return specs;
+}
+
+ByteVector with_valid_checksum(const ByteVector& bytes) {
+  if (bytes.size() < Packet::kHeaderBytes) return bytes;
+  ByteReader in(std::span<const std::byte>(bytes).subspan(sizeof(Packet::kMagicVersion)));
+  PacketHeader header;
+  header.compressor = in.get<std::uint16_t>();
+  header.kind = in.get<PacketKind>();
+  header.phase = in.get<std::uint8_t>();
+  header.step = in.get<std::uint32_t>();
+  header.worker = in.get<std::uint16_t>();
+  header.weight = in.get<std::uint16_t>();
+  header.tensors = in.get<std::uint32_t>();
+  const auto payload = std::span<const std::byte>(bytes).subspan(Packet::kHeaderBytes);
+  Packet packet(header, payload.size());
+  ByteWriter(packet.payload()).put(payload);
+  return bytes_of(std::move(packet));
+}
+
+}  // namespace terse

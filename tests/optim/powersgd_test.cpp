@@ -1,0 +1,238 @@
+// PowerSGD: what must hold for one matrix, for many steps, and for matrices that break
+// Gram-Schmidt.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "optim/kernels/low_rank.hpp"
+#include "optim/testing/exchange.hpp"
+
+namespace terse {
+namespace {
+
+using Matrix = OwnedTensor;
+
+MakeCompressor powersgd(const std::string& options) {
+  return [options] { return make_compressor("powersgd:" + options); };
+}
+
+Matrix random_matrix(std::int64_t n, std::int64_t m, std::uint32_t draw) {
+  return normal_gradients({{"", n, m}}, draw).front();
+}
+
+// A sum of `rank` outer products.
+Matrix low_rank_matrix(std::int64_t n, std::int64_t m, std::int64_t rank) {
+  Matrix sum = zero_gradients({{"", n, m}}).front();
+  for (std::int64_t c = 0; c < rank; ++c) {
+    const auto u = random_matrix(n, 1, 50 + static_cast<std::uint32_t>(c));
+    const auto v = random_matrix(1, m, 80 + static_cast<std::uint32_t>(c));
+    for (std::int64_t i = 0; i < n * m; ++i) {
+      sum.values[i] += u.values[i / m] * v.values[i % m];
+    }
+  }
+  return sum;
+}
+
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - b[i], 2);
+  return std::sqrt(sum);
+}
+
+double norm(const std::vector<float>& a) {
+  return distance(a, std::vector<float>(a.size()));
+}
+
+double relative_error(const Matrix& matrix, const OwnedGradients& approximation) {
+  return distance(approximation[0].values, matrix.values) / norm(matrix.values);
+}
+
+TEST(PowerSgd, LowRankIsExactInOneStep) {
+  for (const std::int64_t rank : {1, 2, 3}) {
+    const auto matrix = low_rank_matrix(30, 20, rank);
+    for (const auto* options : {"rank=3", "rank=7"}) {
+      TestExchange exchange(powersgd(options), 1);
+      EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}})), 2e-6) << rank << " " << options;
+    }
+  }
+}
+
+TEST(PowerSgd, FullRankIsTheMeanForAnyNumberOfSteps) {
+  for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{5, 12}, {12, 5}, {6, 6}}) {
+    TestExchange exchange(powersgd("rank=50"), 3);  // clamped to min(n, m)
+    for (std::uint32_t step = 0; step < 20; ++step) {
+      std::vector<OwnedGradients> workers;
+      for (std::uint32_t w = 0; w < 3; ++w) workers.push_back({random_matrix(n, m, 3 * step + w)});
+      EXPECT_LT(relative_error(mean_of(workers)[0], exchange.mean(workers)), 1e-5) << step;
+    }
+  }
+}
+
+TEST(PowerSgd, VectorsAreTheExactMean) {
+  TestExchange power(powersgd("rank=2"), 3), none([] { return make_compressor("none"); }, 3);
+  std::vector<OwnedGradients> workers;
+  for (std::uint32_t w = 0; w < 3; ++w) {
+    workers.push_back(normal_gradients({{"", 7, 1}, {"", 8, 4}, {"", 100, 1}}, w));
+  }
+  const auto a = power.mean(workers), b = none.mean(workers);
+  EXPECT_EQ(a[0].values, b[0].values);
+  EXPECT_EQ(a[2].values, b[2].values);
+  EXPECT_NE(a[1].values, b[1].values);
+}
+
+TEST(PowerSgd, WhatIsLostIsOrthogonalToWhatIsSent) {
+  // |D - P P^T D|^2 = |D|^2 - |P^T D|^2, and the message Q is that P^T D.
+  const auto matrix = random_matrix(40, 25, 3);
+  TestExchange exchange(powersgd("rank=4"), 1);
+  const auto lost = distance(exchange.mean({{matrix}})[0].values, matrix.values);
+  const auto q = exchange.said()[1].up[0].floats();
+  const std::vector<float> sent(q.begin(), q.end());
+  const double expected = std::pow(norm(matrix.values), 2) - std::pow(norm(sent), 2);
+  EXPECT_NEAR(lost * lost, expected, 1e-4 * expected);
+}
+
+// sum of ratio^c u_c v_c^T with orthonormal u and v: the singular values are ratio^c exactly.
+Matrix matrix_with_singular_values(std::int64_t n, std::int64_t m, std::int64_t rank,
+                                   double ratio) {
+  auto u = random_matrix(rank, n, 1).values, v = random_matrix(rank, m, 2).values;
+  codec::orthonormalise(n, rank, u);
+  codec::orthonormalise(m, rank, v);
+  Matrix sum = zero_gradients({{"", n, m}}).front();
+  for (std::int64_t c = 0; c < rank; ++c) {
+    const double size = std::pow(ratio, static_cast<double>(c));
+    for (std::int64_t i = 0; i < n * m; ++i) {
+      sum.values[i] += static_cast<float>(size * u[c * n + i / m] * v[c * m + i % m]);
+    }
+  }
+  return sum;
+}
+
+TEST(PowerSgd, WarmStartConvergesToTheBestApproximation) {
+  constexpr double kRatio = 0.5;
+  constexpr std::int64_t kRank = 8, kKept = 2;
+  const auto matrix = matrix_with_singular_values(30, 20, kRank, kRatio);
+  double best = 0;  // squared error of the SVD
+  for (auto c = kKept; c < kRank; ++c) best += std::pow(kRatio, 2.0 * static_cast<double>(c));
+  TestExchange exchange(powersgd("rank=2"), 1);
+  std::vector<double> excess;
+  for (int step = 0; step < 12; ++step) {
+    const auto error = distance(exchange.mean({{matrix}})[0].values, matrix.values);
+    excess.push_back(error * error - best);
+    if (step > 0) {
+      EXPECT_LE(excess[step], excess[step - 1] + 1e-6) << step;
+    }
+  }
+  EXPECT_NEAR(excess.back(), 0, 1e-6);
+  // The tangent of the angle to the best span falls by (s_3 / s_2)^2 in a step, its square twice.
+  const double per_step = std::sqrt(excess[3] / excess[1]);
+  EXPECT_NEAR(per_step, std::pow(kRatio, 4), 0.4 * std::pow(kRatio, 4));
+}
+
+TEST(PowerSgd, WithoutWarmStartEveryStepIsADrawOfItsOwn) {
+  const auto matrix = random_matrix(20, 20, 4);
+  TestExchange cold(powersgd("rank=2,warm=false"), 1), warm(powersgd("rank=2"), 1);
+  double cold_error = 0, warm_error = 0;
+  for (int step = 0; step < 30; ++step) {
+    cold_error = relative_error(matrix, cold.mean({{matrix}}));
+    warm_error = relative_error(matrix, warm.mean({{matrix}}));
+  }
+  EXPECT_LT(warm_error, cold_error);
+}
+
+TEST(PowerSgd, ZeroGradientsDoNotSilenceItForEver) {
+  const auto matrix = low_rank_matrix(10, 8, 2);
+  TestExchange exchange(powersgd("rank=2"), 2);
+  const auto zero = zero_gradients({{"", 10, 8}});
+  EXPECT_EQ(norm(flat(exchange.mean({zero, zero}))), 0);
+  EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}, {matrix}})), 1e-5);
+}
+
+TEST(PowerSgd, DroppedColumnsAreDrawnAnewForTheNextStepOnly) {
+  // Rank 1 with r = 2: exact now; the column drawn anew then serves a matrix of rank 2.
+  const auto one = low_rank_matrix(10, 8, 1), two = low_rank_matrix(10, 8, 2);
+  TestExchange exchange(powersgd("rank=2"), 1);
+  EXPECT_LT(relative_error(one, exchange.mean({{one}})), 2e-6);
+  EXPECT_LT(relative_error(one, exchange.mean({{one}})), 2e-6);
+  EXPECT_LT(relative_error(two, exchange.mean({{two}})), 1e-5);
+}
+
+TEST(PowerSgd, RecoversFromNan) {
+  auto broken = random_matrix(10, 8, 1);
+  broken.values[3] = std::nanf("");
+  const auto matrix = low_rank_matrix(10, 8, 2);
+  TestExchange exchange(powersgd("rank=2"), 1);
+  exchange.mean({{broken}});
+  EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}})), 1e-5);
+}
+
+TEST(PowerSgd, PermutedRowsGiveThePermutedResult) {
+  const auto matrix = random_matrix(12, 9, 6);
+  auto turned = matrix;
+  std::rotate(turned.values.begin(), turned.values.begin() + 3 * 9, turned.values.end());
+  TestExchange a(powersgd("rank=3"), 1), b(powersgd("rank=3"), 1);
+  auto expected = a.mean({{matrix}})[0].values;
+  std::rotate(expected.begin(), expected.begin() + 3 * 9, expected.end());
+  EXPECT_LT(distance(b.mean({{turned}})[0].values, expected), 1e-5 * norm(expected));
+}
+
+TEST(PowerSgd, RotatedRowsGiveTheRotatedResult) {
+  // A reflection of the rows, O = I - 2 v v^T: C(O M) = O C(M).
+  const auto matrix = random_matrix(12, 9, 6);
+  auto v = random_matrix(12, 1, 9).values;
+  const double length = norm(v);
+  const auto reflect = [&](const std::vector<float>& x) {
+    auto y = x;
+    for (std::int64_t j = 0; j < 9; ++j) {
+      double overlap = 0;
+      for (std::int64_t i = 0; i < 12; ++i) overlap += v[i] / length * x[i * 9 + j];
+      for (std::int64_t i = 0; i < 12; ++i) {
+        y[i * 9 + j] -= static_cast<float>(2 * overlap * v[i] / length);
+      }
+    }
+    return y;
+  };
+  auto turned = matrix;
+  turned.values = reflect(matrix.values);
+  TestExchange a(powersgd("rank=3"), 1), b(powersgd("rank=3"), 1);
+  const auto expected = reflect(a.mean({{matrix}})[0].values);
+  EXPECT_LT(distance(b.mean({{turned}})[0].values, expected), 1e-5 * norm(expected));
+}
+
+TEST(PowerSgd, OddShapes) {
+  for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 9}, {2, 300}, {300, 2}}) {
+    TestExchange exchange(powersgd("rank=4"), 2);
+    const auto a = random_matrix(n, m, 1), b = random_matrix(n, m, 2);
+    const auto mean = mean_of({{a}, {b}});
+    EXPECT_LT(relative_error(mean[0], exchange.mean({{a}, {b}})), 1e-5) << n << "x" << m;
+  }
+}
+
+TEST(PowerSgd, HugeAndTinyValuesKeepTheirDirections) {
+  for (const float scale : {1e25F, 1e-25F}) {
+    auto matrix = low_rank_matrix(10, 8, 2);
+    for (float& value : matrix.values) value *= scale;
+    TestExchange exchange(powersgd("rank=2"), 1);
+    EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}})), 1e-5) << scale;
+  }
+}
+
+TEST(PowerSgd, AllWorkersHoldTheSameQ) {
+  TestExchange exchange(powersgd("rank=2"), 3);
+  for (std::uint32_t step = 0; step < 3; ++step) {
+    exchange.mean({{random_matrix(9, 7, 3 * step)},
+                   {random_matrix(9, 7, 3 * step + 1)},
+                   {random_matrix(9, 7, 3 * step + 2)}});
+    std::vector<std::uint64_t> hashes;
+    for (int w = 0; w < 3; ++w) {
+      HashArchive archive;
+      exchange.worker(w).serialize(archive);
+      hashes.push_back(archive.hash());
+    }
+    EXPECT_EQ(hashes[0], hashes[1]);
+    EXPECT_EQ(hashes[0], hashes[2]);
+  }
+}
+
+}  // namespace
+}  // namespace terse

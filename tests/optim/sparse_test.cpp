@@ -1,0 +1,111 @@
+// Top-k and random-k.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "optim/testing/exchange.hpp"
+
+namespace terse {
+namespace {
+
+OwnedGradients vector_of(std::vector<float> values) {
+  const auto n = std::ssize(values);
+  return {{0, n, 1, std::move(values)}};
+}
+
+std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gradient) {
+  TestExchange exchange([&] { return make_compressor(spec); }, 1);
+  return flat(exchange.mean({gradient}));
+}
+
+TEST(TopK, TiesGoToTheLowestIndex) {
+  EXPECT_EQ(said_alone("topk:k=3", vector_of({1, -2, 2, 2, -2, 1})),
+            (std::vector<float>{0, -2, 2, 2, 0, 0}));
+  EXPECT_EQ(said_alone("topk:k=2", vector_of({0, 0, 0})), (std::vector<float>{0, 0, 0}));
+}
+
+TEST(TopK, NanCountsAsInfinite) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto out = said_alone("topk:k=2", vector_of({1e30F, nan, -infinity, infinity}));
+  EXPECT_TRUE(std::isnan(out[1]));
+  EXPECT_EQ(out[2], -infinity);
+  EXPECT_EQ(out[0], 0);
+  EXPECT_EQ(out[3], 0);
+}
+
+TEST(TopK, ScopeModelComparesTensors) {
+  const OwnedGradients two{{0, 2, 1, {5, 4}}, {1, 2, 1, {3, 1}}};
+  EXPECT_EQ(said_alone("topk:ratio=0.5", two), (std::vector<float>{5, 0, 3, 0}));
+  EXPECT_EQ(said_alone("topk:ratio=0.5,scope=model", two), (std::vector<float>{5, 4, 0, 0}));
+}
+
+TEST(TopK, EverythingKeptIsExact) {
+  const auto gradient = vector_of({1, 0, -3});
+  EXPECT_EQ(said_alone("topk:ratio=1", gradient), flat(gradient));
+  EXPECT_EQ(said_alone("topk:k=99", gradient), flat(gradient));
+}
+
+TEST(TopK, PayloadIsCoordinatesThenValues) {
+  TestExchange exchange([] { return make_compressor("topk:k=1"); }, 1);
+  exchange.mean({{{0, 3, 1, {0, 7, 1}}, {1, 2, 1, {-2, -9}}}});
+  const auto& packet = exchange.said()[0].up[0];
+  ASSERT_EQ(packet.words().size(), 4U);
+  EXPECT_EQ(packet.words()[0], 1U);
+  EXPECT_EQ(packet.words()[1], 4U);
+  EXPECT_EQ(packet.floats()[2], 7);
+  EXPECT_EQ(packet.floats()[3], -9);
+}
+
+TEST(TopK, TheAnswerIsTheUnionOrDense) {
+  const auto answer = [](std::vector<float> a, std::vector<float> b) {
+    TestExchange exchange([] { return make_compressor("topk:k=1"); }, 2);
+    exchange.mean({vector_of(std::move(a)), vector_of(std::move(b))});
+    return exchange.said()[0].answer;
+  };
+  const auto sparse = answer({0, 0, 4, 0, 0}, {2, 0, 0, 0, 0});
+  ASSERT_EQ(sparse.words().size(), 4U);  // two entries of 8 bytes are less than 5 of 4
+  EXPECT_EQ(sparse.words()[0], 0U);
+  EXPECT_EQ(sparse.words()[1], 2U);
+  EXPECT_EQ(sparse.floats()[2], 1);
+  EXPECT_EQ(sparse.floats()[3], 2);
+  EXPECT_EQ(answer({0, 0, 4, 0}, {2, 0, 0, 0}).words().size(),
+            4U);  // dense: no more than 2 entries
+  EXPECT_EQ(answer({4, 0, 0, 0}, {2, 0, 0, 0}).words().size(), 2U);  // both chose the same
+}
+
+TEST(RandomK, WorkersShareTheCoordinatesAndStepsDoNot) {
+  const std::vector<MatrixShape> shapes{{"", 40, 5}, {"", 300, 1}};
+  TestExchange exchange([] { return make_compressor("randomk:ratio=0.1"); }, 2);
+  std::vector<bool> before;
+  for (std::uint32_t step = 0; step < 3; ++step) {
+    const auto a = normal_gradients(shapes, 2 * step), b = normal_gradients(shapes, 2 * step + 1);
+    const auto mean = flat(exchange.mean({a, b}));
+    const auto x = flat(a), y = flat(b);
+    std::vector<bool> chosen;
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      chosen.push_back(mean[i] != 0);
+      EXPECT_FLOAT_EQ(mean[i], chosen.back() ? (x[i] + y[i]) / 2 : 0);
+    }
+    EXPECT_EQ(std::count(chosen.begin(), chosen.end(), true), 20 + 30);
+    EXPECT_NE(chosen, before);
+    before = chosen;
+  }
+}
+
+TEST(RandomK, CoordinatesAreUniform) {
+  constexpr int kSteps = 20000;
+  TestExchange exchange([] { return make_compressor("randomk:k=3"); }, 1);
+  std::vector<double> chosen(10);
+  for (int step = 0; step < kSteps; ++step) {
+    const auto out = flat(exchange.mean({vector_of(std::vector<float>(10, 1.0F))}));
+    for (std::size_t i = 0; i < out.size(); ++i) chosen[i] += out[i];
+  }
+  for (const double times : chosen) {
+    EXPECT_NEAR(times, kSteps * 0.3, 5 * std::sqrt(kSteps * 0.3 * 0.7));
+  }
+}
+
+}  // namespace
+}  // namespace terse

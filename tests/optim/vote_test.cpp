@@ -1,0 +1,191 @@
+// Majority vote: its rules, its statistics, and where signs fail.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "optim/testing/exchange.hpp"
+
+namespace terse {
+namespace {
+
+OwnedGradients vector_of(std::vector<float> values) {
+  const auto n = std::ssize(values);
+  return {{0, n, 1, std::move(values)}};
+}
+
+std::vector<float> vote(const std::string& spec, const std::vector<std::vector<float>>& workers) {
+  TestExchange exchange([&] { return make_compressor(spec); }, static_cast<int>(workers.size()));
+  std::vector<OwnedGradients> gradients;
+  for (const auto& values : workers) gradients.push_back(vector_of(values));
+  return flat(exchange.mean(gradients));
+}
+
+TEST(Vote, TheMajorityWins) {
+  EXPECT_EQ(vote("vote", {{1, -2, 3}, {-9, -1, 1}, {1, 5, 1}}), (std::vector<float>{1, -1, 1}));
+}
+
+TEST(Vote, ZerosAndNanVotePlus) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(vote("vote", {{0.0F, -0.0F, nan, -nan}}), (std::vector<float>{1, 1, 1, 1}));
+}
+
+TEST(Vote, TieRules) {
+  EXPECT_EQ(vote("vote:tie=zero", {{1, -1, 1}, {-1, -1, 1}}), (std::vector<float>{0, -1, 1}));
+  EXPECT_EQ(vote("vote:tie=plus", {{1, -1, 1}, {-1, -1, 1}}), (std::vector<float>{1, -1, 1}));
+  const std::vector<float> plus(10000, 1.0F), minus(10000, -1.0F);
+  double sum = 0;
+  for (const float value : vote("vote:tie=random", {plus, minus})) {
+    ASSERT_EQ(std::abs(value), 1);
+    sum += value;
+  }
+  EXPECT_LT(std::abs(sum), 5 * 100);
+}
+
+TEST(Vote, ZeroRules) {
+  EXPECT_EQ(vote("vote:zero=zero", {{0, 0, -1}, {0, -1, 0}, {0, 0, 0}}),
+            (std::vector<float>{0, -1, -1}));
+  // A tie between votes is not the silence of all.
+  EXPECT_EQ(vote("vote:zero=zero,tie=plus", {{0, 1}, {0, -1}, {0, 0}}), (std::vector<float>{0, 1}));
+  EXPECT_EQ(vote("vote:zero=zero,tie=zero", {{0, 1, 1}, {0, -1, 0}}),
+            (std::vector<float>{0, 0, 1}));
+  double sum = 0;
+  for (const float value : vote("vote:zero=random", {std::vector<float>(10000)})) sum += value;
+  EXPECT_LT(std::abs(sum), 5 * 100);
+}
+
+TEST(Vote, PlanesOnTheWire) {
+  const auto planes = [](const std::string& spec, int workers) {
+    TestExchange exchange([&] { return make_compressor(spec); }, workers);
+    exchange.mean(std::vector<OwnedGradients>(workers, vector_of(std::vector<float>(33, 1.0F))));
+    const auto& said = exchange.said()[0];
+    return std::pair(said.up[0].payload().size() / 8, said.answer.payload().size() / 8);
+  };
+  using Planes = std::pair<std::size_t, std::size_t>;
+  EXPECT_EQ(planes("vote", 2), Planes(1, 1));
+  EXPECT_EQ(planes("vote:tie=zero", 3), Planes(1, 1));
+  EXPECT_EQ(planes("vote:tie=zero", 4), Planes(1, 2));
+  EXPECT_EQ(planes("vote:zero=zero", 3), Planes(2, 2));
+}
+
+// A wrong decision of the majority of m voters, each right with probability rho, on many
+// coordinates.
+std::vector<float> simulated_vote(const std::string& spec, int m, double rho) {
+  constexpr std::size_t kCoordinates = 200000;
+  std::vector<std::vector<float>> workers;
+  for (int w = 0; w < m; ++w) {
+    Philox random(17, {.worker = static_cast<std::uint32_t>(w)});
+    auto& votes = workers.emplace_back(kCoordinates);
+    for (float& value : votes) value = random.uniform_double() < rho ? 1.0F : -1.0F;
+  }
+  return vote(spec, workers);
+}
+
+double drift(const std::vector<float>& votes) {
+  double sum = 0;
+  for (const float value : votes) sum += value;
+  return sum / static_cast<double>(votes.size());
+}
+
+// I(rho; l, l) = P(Bin(2l - 1, rho) >= l)
+double success_probability(double rho, int l) {
+  const int m = 2 * l - 1;
+  double sum = 0;
+  for (int k = l; k <= m; ++k) {
+    const double choices =
+        std::exp(std::lgamma(m + 1) - std::lgamma(k + 1) - std::lgamma(m - k + 1));
+    sum += choices * std::pow(rho, k) * std::pow(1 - rho, m - k);
+  }
+  return sum;
+}
+
+constexpr double kStandardError = 1 / 447.2;  // of the mean of 200 000 signs, at most
+
+TEST(Vote, SucceedsAsTheIncompleteBetaFunctionSays) {
+  for (const double rho : {0.5, 0.6, 0.8}) {
+    for (const int l : {1, 2, 4}) {
+      const double expected = 2 * success_probability(rho, l) - 1;
+      EXPECT_NEAR(drift(simulated_vote("vote", 2 * l - 1, rho)), expected, 5 * kStandardError);
+      // One voter more helps nothing if ties are fair,
+      EXPECT_NEAR(drift(simulated_vote("vote:tie=zero", 2 * l, rho)), expected, 5 * kStandardError);
+      EXPECT_NEAR(drift(simulated_vote("vote:tie=random", 2 * l, rho)), expected,
+                  5 * kStandardError);
+    }
+  }
+}
+
+TEST(Vote, TiesToPlusDriftUpwards) {
+  for (const auto& [m, expected] : {std::pair(2, 0.5), {4, 0.375}, {16, 0.196}}) {
+    EXPECT_NEAR(drift(simulated_vote("vote:tie=plus", m, 0.5)), expected,
+                5 * kStandardError + 5e-4);
+  }
+}
+
+TEST(Vote, BetaIsSignum) {
+  // v = 0.25 g1 = 0.25, then 0.75 v + 0.25 g2: -0.8 is too little to turn it, -1 - … is enough.
+  TestExchange exchange([] { return make_compressor("vote:beta=0.75"); }, 1);
+  EXPECT_EQ(flat(exchange.mean({vector_of({1, 1})})), (std::vector<float>{1, 1}));
+  EXPECT_EQ(flat(exchange.mean({vector_of({-0.7F, -0.8F})})), (std::vector<float>{1, -1}));
+}
+
+// Two functions f_n = <a_n, x>^2 whose sum has a valley that signs cannot enter (counter-example of
+// Karimireddy et al., arXiv 1901.09847, in two dimensions).
+class Valley {
+ public:
+  static constexpr double kEps = 0.1;
+  std::array<float, 2> x{1, 1};
+
+  std::vector<float> gradient(int n) const {
+    const auto a = direction(n);
+    const double slope = 2 * inner(a);
+    return {static_cast<float>(slope * a[0]), static_cast<float>(slope * a[1])};
+  }
+  double value() const {
+    return (std::pow(inner(direction(0)), 2) + std::pow(inner(direction(1)), 2)) / 2;
+  }
+  void move(const std::vector<float>& step, double lr) {
+    for (int i = 0; i < 2; ++i) x[i] -= static_cast<float>(lr * step[i]);
+  }
+
+ private:
+  static std::array<double, 2> direction(int n) {
+    return n == 0 ? std::array{1 + kEps, -1 + kEps} : std::array{-1 + kEps, 1 + kEps};
+  }
+  double inner(const std::array<double, 2>& a) const { return a[0] * x[0] + a[1] * x[1]; }
+};
+
+double run_valley(const std::string& spec, double lr, int steps, Valley& valley) {
+  TestExchange exchange([&] { return make_compressor(spec); }, 1);
+  Philox random(23, {});
+  for (int step = 0; step < steps; ++step) {
+    const int n = static_cast<int>(random.below(2));
+    valley.move(flat(exchange.mean({vector_of(valley.gradient(n))})), lr);
+  }
+  return valley.value();
+}
+
+constexpr double kStuck = 4 * Valley::kEps * Valley::kEps;
+
+TEST(Valley, SampledSignsStayStuck) {
+  Valley valley;
+  EXPECT_GE(run_valley("vote", 0.01, 5000, valley), kStuck * (1 - 1e-3));
+  EXPECT_NEAR(valley.x[0] + valley.x[1], 2, 1e-3);
+}
+
+TEST(Valley, TwoVotersDoNotMoveAtAll) {
+  Valley valley;
+  for (int step = 0; step < 100; ++step) {
+    valley.move(vote("vote:tie=zero", {valley.gradient(0), valley.gradient(1)}), 0.01);
+  }
+  EXPECT_EQ(valley.x, (std::array<float, 2>{1, 1}));
+  EXPECT_NEAR(valley.value(), kStuck, 1e-6);
+}
+
+TEST(Valley, ErrorFeedbackFindsTheMinimum) {
+  Valley coarse, fine;
+  EXPECT_LT(run_valley("sign+ef", 0.05, 2000, coarse), 1.5e-4);
+  EXPECT_LT(run_valley("sign+ef", 0.01, 20000, fine), 5e-8);
+}
+
+}  // namespace
+}  // namespace terse
