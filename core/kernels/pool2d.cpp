@@ -1,5 +1,7 @@
 #include "core/kernels/pool2d.hpp"
 
+#include <hwy/highway.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -7,6 +9,8 @@
 
 namespace terse::kernels {
 namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
 
 // Planes of one task: about 100 000 window elements.
 std::int64_t plane_grain(const PoolShape& a) {
@@ -27,43 +31,78 @@ void for_window(const PoolShape& a, std::int64_t p, std::int64_t q, Visit visit)
   }
 }
 
-// Windows of 2x2 side by side, the common case, without branches so that it vectorises. `beats` is
-// written so that a NaN wins wherever it stands.
+// A NaN wins wherever it stands.
 bool beats(real challenger, real champion) {
-  return (challenger > champion) | (challenger != challenger);
+  return challenger > champion || challenger != challenger;
+}
+template <class V>
+auto beats(V challenger, V champion) {
+  return hn::Or(hn::Gt(challenger, champion), hn::IsNaN(challenger));
 }
 
-void max_pool_2x2(const PoolShape& a, const real* x, real* y, std::uint8_t* where) {
+// Windows of 2x2 side by side, the common case, a vector of windows at a time. `top` and `bottom`
+// are their two rows of x.
+template <class D>
+void max_of_windows(D d, const real* top, const real* bottom, real* y, WindowPlace* where) {
+  const hn::RebindToSigned<D> di;
+  hn::Vec<D> t0, t1, b0, b1;
+  hn::LoadInterleaved2(d, top, t0, t1);
+  hn::LoadInterleaved2(d, bottom, b0, b1);
+  const auto right_top = beats(t1, t0), right_bottom = beats(b1, b0);
+  const auto t = hn::IfThenElse(right_top, t1, t0), b = hn::IfThenElse(right_bottom, b1, b0);
+  const auto lower = beats(b, t);
+  hn::StoreU(hn::IfThenElse(lower, b, t), d, y);
+  const auto one = hn::Set(di, 1), two = hn::Set(di, 2);
+  const auto column = hn::IfThenElse(lower, hn::IfThenElseZero(right_bottom, hn::BitCast(d, one)),
+                                     hn::IfThenElseZero(right_top, hn::BitCast(d, one)));
+  const auto row = hn::IfThenElseZero(lower, hn::BitCast(d, two));
+  hn::StoreU(hn::BitCast(di, hn::Or(row, column)), di, where);
+}
+
+template <class D>
+void spread_windows(D d, const real* dy, const WindowPlace* where, real* top, real* bottom) {
+  const hn::RebindToSigned<D> di;
+  const auto g = hn::LoadU(d, dy);
+  const auto at = hn::LoadU(di, where);
+  const auto if_at = [&](WindowPlace place) {
+    return hn::IfThenElseZero(hn::RebindMask(d, hn::Eq(at, hn::Set(di, place))), g);
+  };
+  hn::StoreInterleaved2(if_at(0), if_at(1), d, top);
+  hn::StoreInterleaved2(if_at(2), if_at(3), d, bottom);
+}
+
+// Calls f(tag, q) for every vector of a row; the last one is moved back to end with the row, so some
+// windows are done twice. Narrow rows use narrow vectors.
+template <class F>
+void for_vectors(std::int64_t columns, F f) {
+  const auto run = [&](auto tag) {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+    if (columns < lanes) return false;
+    for (std::int64_t q = 0; q < columns; q += lanes) f(tag, std::min(q, columns - lanes));
+    return true;
+  };
+  if (run(hn::ScalableTag<real>()) || run(hn::CappedTag<real, 4>())) return;
+  run(hn::CappedTag<real, 1>());
+}
+
+void max_pool_2x2(const PoolShape& a, const real* x, real* y, WindowPlace* where) {
   const std::int64_t columns = a.q();
   for (std::int64_t p = 0; p < a.p(); ++p, y += columns, where += columns) {
     const real* top = x + 2 * p * a.w;
-    const real* bottom = top + a.w;
-    for (std::int64_t q = 0; q < columns; ++q) {
-      const real t0 = top[2 * q], t1 = top[2 * q + 1], b0 = bottom[2 * q], b1 = bottom[2 * q + 1];
-      const bool top_right = beats(t1, t0), bottom_right = beats(b1, b0);
-      const real t = top_right ? t1 : t0, b = bottom_right ? b1 : b0;
-      const bool lower = beats(b, t);
-      y[q] = lower ? b : t;
-      where[q] = static_cast<std::uint8_t>(lower ? 2 + bottom_right : top_right);
-    }
+    for_vectors(columns, [&](auto tag, std::int64_t q) {
+      max_of_windows(tag, top + 2 * q, top + a.w + 2 * q, y + q, where + q);
+    });
   }
 }
 
-void max_pool_2x2_backward(const PoolShape& a, const real* dy, const std::uint8_t* where,
-                           real* dx) {
+void max_pool_2x2_backward(const PoolShape& a, const real* dy, const WindowPlace* where, real* dx) {
   const std::int64_t columns = a.q();
   for (std::int64_t p = 0; p < a.p(); ++p, dy += columns, where += columns) {
     real* top = dx + 2 * p * a.w;
-    real* bottom = top + a.w;
-    for (std::int64_t q = 0; q < columns; ++q) {
-      const real d = dy[q];
-      const int at = where[q];
-      top[2 * q] = at == 0 ? d : real{0};
-      top[2 * q + 1] = at == 1 ? d : real{0};
-      bottom[2 * q] = at == 2 ? d : real{0};
-      bottom[2 * q + 1] = at == 3 ? d : real{0};
-    }
-    if (a.w % 2 != 0) top[a.w - 1] = bottom[a.w - 1] = 0;  // no window reaches the last column
+    for_vectors(columns, [&](auto tag, std::int64_t q) {
+      spread_windows(tag, dy + q, where + q, top + 2 * q, top + a.w + 2 * q);
+    });
+    if (a.w % 2 != 0) top[a.w - 1] = top[2 * a.w - 1] = 0;  // no window reaches the last column
   }
   if (a.h % 2 != 0) std::fill_n(dx + (a.h - 1) * a.w, a.w, real{0});
 }
@@ -81,12 +120,12 @@ void for_each_plane(const PoolShape& a, Body body) {
 }  // namespace
 
 void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<real> y,
-                        std::span<std::uint8_t> where) {
+                        std::span<WindowPlace> where) {
   const std::int64_t pixels = a.p() * a.q();
   for_each_plane(a, [&](std::int64_t plane) {
     const real* xs = x.data() + plane * a.h * a.w;
     real* ys = y.data() + plane * pixels;
-    std::uint8_t* ws = where.data() + plane * pixels;
+    WindowPlace* ws = where.data() + plane * pixels;
     if (is_2x2(a)) {
       max_pool_2x2(a, xs, ys, ws);
       return;
@@ -97,7 +136,7 @@ void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<r
       for_window(a, i / a.q(), i % a.q(), [&](std::int64_t at, std::int64_t place) {
         if (first || beats(xs[at], ys[i])) {
           ys[i] = xs[at];
-          ws[i] = static_cast<std::uint8_t>(place);
+          ws[i] = static_cast<WindowPlace>(place);
           first = false;
         }
       });
@@ -106,7 +145,7 @@ void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<r
 }
 
 void max_pool2d_backward(const PoolShape& a, std::span<const real> dy,
-                         std::span<const std::uint8_t> where, std::span<real> dx) {
+                         std::span<const WindowPlace> where, std::span<real> dx) {
   const std::int64_t pixels = a.p() * a.q();
   for_each_plane(a, [&](std::int64_t plane) {
     real* dxs = dx.data() + plane * a.h * a.w;

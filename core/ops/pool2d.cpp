@@ -37,7 +37,7 @@ Tensor empty_result(const Tensor& x, const kernels::PoolShape& shape) {
 Tensor max_pool2d(const Tensor& x, PoolOptions options) {
   const auto shape = pool_shape("max_pool2d", x, options);
   Tensor y = empty_result(x, shape);
-  auto where = std::make_shared<Buffer<std::uint8_t>>(y.numel());
+  auto where = std::make_shared<Buffer<kernels::WindowPlace>>(y.numel());
   kernels::max_pool2d_forward(shape, x.data(), y.data_mut(), where->span());
   return record("max_pool2d", y, {x}, [shape, where, from = x.shape()](const Tensor& dy) {
     Tensor dx = Tensor::empty(from);

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <limits>
+#include <optional>
 
 #include "core/error.hpp"
 #include "optim/compressors/payload.hpp"
@@ -81,8 +82,8 @@ class MinSize final : public Decorator {
   // Makes a packet around `inner`'s payload; returns the room for the plain values.
   std::span<float> join(const Round& round, const Plain& plain, const Packet& inner,
                         Packet& joined) const;
-  // `expected`: what the shapes say; a linear payload does not say it itself.
-  Parts split(const Round& round, const Packet& packet, const Plain* expected) const;
+  // `expected` is what the shapes say, if they are known; a linear payload does not say it.
+  Parts split(const Round& round, const Packet& packet, const std::optional<Plain>& expected) const;
   // Writes the plain values of a packet about `views`.
   Parts reveal(const Round& round, const Packet& packet, std::span<const GradView> views) const;
 
@@ -116,13 +117,14 @@ std::span<float> MinSize::join(const Round& round, const Plain& plain, const Pac
   return {reinterpret_cast<float*>(room.data()), values};
 }
 
-Parts MinSize::split(const Round& round, const Packet& packet, const Plain* expected) const {
+Parts MinSize::split(const Round& round, const Packet& packet,
+                     const std::optional<Plain>& expected) const {
   ByteReader in(packet.payload());
-  const auto plain = is_linear(round) ? *expected : in.get<Plain>();
+  const auto plain = is_linear(round) ? expected.value() : in.get<Plain>();
+  const auto wanted = expected.value_or(plain);
   auto header = packet.header();
-  check<PacketError>(expected == nullptr || plain == *expected,
-                     "packet: {} plain values in {} tensors; {} in {} are wanted", plain.values,
-                     plain.tensors, expected->values, expected->tensors);
+  check<PacketError>(plain == wanted, "packet: {} plain values in {} tensors; {} in {} are wanted",
+                     plain.values, plain.tensors, wanted.values, wanted.tensors);
   check<PacketError>(plain.tensors <= header.tensors && plain.values <= round.count,
                      "packet: {} plain values in {} tensors; there are {} in {}", plain.values,
                      plain.tensors, round.count, header.tensors);
@@ -150,15 +152,17 @@ void MinSize::encode(const Round& round, std::span<const GradView> grads, Packet
 void MinSize::combine(const Round& round, std::span<const Packet> up,
                       std::span<const float> weights, Packet& down) {
   check<PacketError>(!up.empty(), "min: packets of no worker");
+  std::optional<Plain> plain;  // what the first packet says, and the others must
   std::vector<Parts> parts;
   std::vector<Packet> inner_up;
   for (const auto& packet : up) {
-    parts.push_back(split(round, packet, parts.empty() ? nullptr : &parts.front().plain));
+    parts.push_back(split(round, packet, plain));
+    plain = parts.back().plain;
     inner_up.push_back(std::move(parts.back().inner));
   }
   Packet inner;
-  inner_->combine(inside(round, parts.front().plain), inner_up, weights, inner);
-  const auto mean = join(round, parts.front().plain, inner, down);
+  inner_->combine(inside(round, *plain), inner_up, weights, inner);
+  const auto mean = join(round, *plain, inner, down);
   std::ranges::fill(mean, 0.0F);
   for (std::size_t w = 0; w < up.size(); ++w) {
     codec::add_scaled_to(parts[w].values, weights[w], mean);
@@ -170,7 +174,7 @@ Parts MinSize::reveal(const Round& round, const Packet& packet,
   const auto plain = plain_of(views);
   check<PacketError>(packet.header().tensors == views.size(),
                      "packet: for {} tensors; {} is wanted", packet.header().tensors, views.size());
-  auto parts = split(round, packet, &plain);
+  auto parts = split(round, packet, plain);
   // A linear answer is a sum; the other is the mean already.
   const float workers = is_linear(round) ? expect_weight(packet) : 1.0F;
   auto values = parts.values;
@@ -185,7 +189,7 @@ Parts MinSize::reveal(const Round& round, const Packet& packet,
 std::vector<Field> MinSize::fields(const Round& round, const Packet& up,
                                    std::span<const GradView> shape) const {
   const auto plain = plain_of(shape);
-  const auto parts = split(round, up, &plain);
+  const auto parts = split(round, up, plain);
   FieldList list(up);
   if (!is_linear(round)) list.indices("plain tensors and values", 2);
   if (!parts.values.empty()) {

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <exception>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "optim/testing/law_inputs.hpp"
+#include "optim/testing/law_statistics.hpp"
+#include "optim/testing/state.hpp"
 
 namespace terse {
 
@@ -18,18 +19,6 @@ CompressorFactory make_error_feedback;
 namespace {
 
 using Lines = std::vector<std::string>;
-
-std::vector<std::byte> saved(Compressor& compressor) {
-  SaveArchive archive;
-  compressor.serialize(archive);
-  return archive.buffer();
-}
-
-std::uint64_t hash_of(Compressor& compressor) {
-  HashArchive archive;
-  compressor.serialize(archive);
-  return archive.hash();
-}
 
 bool same_bytes(const Packet& a, const Packet& b) {
   return std::ranges::equal(a.bytes(), b.bytes());
@@ -112,7 +101,6 @@ class LawCheck {
   void agrees_with_reference();
   void contraction();
   void unbiased();
-  double worst_z(std::uint64_t seed);
 
   MakeCompressor make_;
   CompressorClaims claims_;
@@ -170,19 +158,6 @@ void LawCheck::said_is_decoded() {
   }
 }
 
-// Reads the residuals out of a compressor's state.
-class ResidualArchive final : public Archive {
- public:
-  bool loading() const override { return false; }
-  void bytes(std::string_view name, std::span<std::byte> data) override {
-    if (name != "ef.residual") return;
-    const auto old = values.size();
-    values.resize(old + data.size() / sizeof(float));
-    if (!data.empty()) std::memcpy(values.data() + old, data.data(), data.size());
-  }
-  std::vector<float> values;
-};
-
 // With error feedback and one worker: residual before + gradient = answer + residual after.
 void LawCheck::nothing_is_lost() {
   const auto with_feedback = [this] {
@@ -194,16 +169,15 @@ void LawCheck::nothing_is_lost() {
   for (std::uint32_t step = 0; step < 3; ++step) {
     const auto gradients = workers_of(law_shapes(), 1, step);
     const auto sent = flat(exchange.mean(gradients)), gradient = flat(gradients[0]);
-    ResidualArchive after;
-    exchange.worker(0).serialize(after);
+    const auto after = residual_of(exchange.worker(0));
     for (std::size_t i = 0; i < sent.size(); ++i) {
-      const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after.values[i];
+      const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after[i];
       const double size = std::abs(before[i]) + std::abs(gradient[i]) + std::abs(sent[i]);
       if (std::abs(in - out) <= 1e-6 * size) continue;
       expect(false, fmt::format("step {}, value {}: {} came in, {} went out", step, i, in, out));
       return;
     }
-    before = after.values;
+    before = after;
   }
 }
 
@@ -213,11 +187,11 @@ void LawCheck::state_is_complete() {
   for (std::uint32_t step = 0; step < 3; ++step) old.mean(workers_of(law_shapes(), 2, step));
   fresh.set_next_step(old.next_step());
   for (int w = 0; w < 2; ++w) {
-    const auto buffer = saved(old.worker(w));
+    const auto buffer = saved_state(old.worker(w));
     LoadArchive archive(buffer);
     fresh.worker(w).serialize(archive);
     expect(archive.done(), "loading leaves something over");
-    expect(hash_of(fresh.worker(w)) == hash_of(old.worker(w)), "the loaded state differs");
+    expect(state_hash(fresh.worker(w)) == state_hash(old.worker(w)), "the loaded state differs");
   }
   const auto gradients = workers_of(law_shapes(), 2, 3);
   old.mean(gradients);
@@ -291,63 +265,23 @@ void LawCheck::agrees_with_reference() {
   }
 }
 
-// The mean of |C(x) - x|^2 / |x|^2 over many draws.
 void LawCheck::contraction() {
   if (!claims_.error) return;
   for (std::uint32_t input = 0; input < 3; ++input) {
     const auto x = normal_gradients(law_shapes(), input);
-    const auto values = flat(x);
-    double size = 0, sum = 0, squares = 0;
-    for (const float v : values) size += double{v} * v;
-    constexpr int kDraws = 200;
-    for (int draw = 0; draw < kDraws; ++draw) {
-      TestExchange exchange(make_, 1, {.seed = static_cast<std::uint64_t>(draw)});
-      const auto c = flat(exchange.mean({x}));
-      double error = 0;
-      for (std::size_t i = 0; i < c.size(); ++i) {
-        error += (double{c[i]} - values[i]) * (double{c[i]} - values[i]);
-      }
-      sum += error / size;
-      squares += error / size * error / size;
-    }
-    const double mean = sum / kDraws, claimed = claims_.error(x);
-    const double spread = std::sqrt(std::max(0.0, squares / kDraws - mean * mean) / kDraws);
+    const auto [mean, spread] = measured_error(make_, x);
+    const double claimed = claims_.error(x);
     const double room = 5 * spread + 1e-6 * claimed + 1e-12;
     expect(mean <= claimed + room && (!claims_.error_is_exact || mean >= claimed - room),
            fmt::format("input {}: {} +- {}; {} is claimed", input, mean, spread, claimed));
   }
 }
 
-// The largest |mean of C(x)_i - x_i| in standard errors.
-double LawCheck::worst_z(std::uint64_t seed) {
-  constexpr int kDraws = 20000;
-  const std::vector<MatrixShape> shapes{{"", 7, 1}, {"", 3, 4}};
-  const auto x = normal_gradients(shapes, 5);
-  const auto values = flat(x);
-  std::vector<double> sum(values.size()), squares(values.size());
-  TestExchange exchange(make_, 1, {.seed = seed});
-  for (int draw = 0; draw < kDraws; ++draw) {
-    const auto c = flat(exchange.mean({x}));
-    for (std::size_t i = 0; i < c.size(); ++i) {
-      sum[i] += c[i];
-      squares[i] += double{c[i]} * c[i];
-    }
-  }
-  double worst = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double mean = sum[i] / kDraws, off = std::abs(mean - values[i]);
-    const double variance = std::max(0.0, squares[i] / kDraws - mean * mean);
-    const double standard_error = std::sqrt(variance / kDraws) + 1e-6 * std::abs(values[i]);
-    worst = std::max(worst, off / standard_error);
-  }
-  return worst;
-}
-
 void LawCheck::unbiased() {
   if (!claims_.unbiased) return;
-  const double first = worst_z(1);
+  const double first = largest_bias(make_, 1);
   if (first < 5) return;
-  const double second = worst_z(2);  // one in a million is bad luck, two are not
+  const double second = largest_bias(make_, 2);  // one in a million is bad luck, two are not
   expect(second < 5, fmt::format("off by {:.1f} and {:.1f} standard errors", first, second));
 }
 

@@ -31,6 +31,36 @@ bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+// A stall that lasts until another worker has given up, however slow the machine is.
+class Stall {
+ public:
+  void last() {
+    begun_ = true;
+    while (!over_) std::this_thread::sleep_for(milliseconds(1));
+  }
+  bool begun() const { return begun_; }
+  // Runs what may give up.
+  void unless(FunctionRef<void()> body) {
+    try {
+      body();
+    } catch (...) {
+      over_ = true;
+      throw;
+    }
+  }
+
+ private:
+  std::atomic<bool> begun_ = false, over_ = false;
+};
+
+// Short deadlines; a loaded machine may need longer to come back from a failure.
+WorkerOptions impatient(int workers, Executor executor = Executor::real) {
+  return {.workers = workers,
+          .deadline = milliseconds(100),
+          .executor = executor,
+          .on_stuck = [](const std::string&) {}};
+}
+
 // What a worker that is about to misbehave does at its point of failure.
 enum class Failure { throws, stalls, wrong_size, wrong_step, leaves };
 constexpr int kFailures = 5;
@@ -48,7 +78,7 @@ class Culprit : public std::runtime_error {
 };
 
 // Four steps of agree, all-reduce and barrier; the culprit fails at its step.
-void work(Worker& me, const Plan& plan, milliseconds stall) {
+void work(Worker& me, const Plan& plan, Stall& stall) {
   Collectives together(me);
   std::vector<float> values(100);
   std::vector<std::uint64_t> words(static_cast<std::size_t>(me.size()));
@@ -59,7 +89,7 @@ void work(Worker& me, const Plan& plan, milliseconds stall) {
         case Failure::throws:
           throw Culprit("the culprit");
         case Failure::stalls:
-          std::this_thread::sleep_for(stall);
+          stall.last();
           break;
         case Failure::wrong_size:
           values.resize(200);
@@ -77,14 +107,16 @@ void work(Worker& me, const Plan& plan, milliseconds stall) {
   }
 }
 
-void expect_right_text(const Plan& plan, const std::string& text) {
+void expect_right_text(const Plan& plan, const std::string& text, bool stalled) {
   const auto culprit = "worker " + std::to_string(plan.culprit);
   switch (plan.failure) {
     case Failure::throws:
       EXPECT_EQ(text, "the culprit");
       break;
     case Failure::stalls:
-      EXPECT_TRUE(says(text, "timeout: ") && says(text, culprit + " is at work")) << text;
+      // On a machine that is busy enough another worker may be late before the culprit is.
+      EXPECT_TRUE(says(text, "timeout: ")) << text;
+      EXPECT_TRUE(!stalled || says(text, culprit + " is at work")) << text;
       break;
     case Failure::wrong_size:
       EXPECT_TRUE(says(text, culprit) && says(text, "bytes are wanted")) << text;
@@ -107,13 +139,13 @@ TEST(Failure, AnywhereEndsTheRunWithOneClearError) {
     plan.step = random.below(4);
     plan.failure = static_cast<Failure>(random.below(kFailures));
     plan.executor = random.below(2) == 0 ? Executor::real : Executor::turns;
-    const bool stalls = plan.failure == Failure::stalls;
-    const WorkerOptions options{.workers = plan.workers,
-                                .deadline = stalls ? milliseconds(100) : milliseconds(20000),
-                                .executor = plan.executor};
+    auto options = impatient(plan.workers, plan.executor);
+    if (plan.failure != Failure::stalls) options.deadline = std::chrono::seconds(20);
     SCOPED_TRACE(testing::Message() << "round " << round);
-    expect_right_text(plan,
-                      error_of(options, [&](Worker& me) { work(me, plan, milliseconds(150)); }));
+    Stall stall;
+    const auto text =
+        error_of(options, [&](Worker& me) { stall.unless([&] { work(me, plan, stall); }); });
+    expect_right_text(plan, text, stall.begun());
   }
 }
 
@@ -150,12 +182,11 @@ TEST(Failure, TheOthersAreToldWhoCalledThemOff) {
 }
 
 TEST(Timeout, SaysWhoWaitedForWhomForWhatAndHowLong) {
-  const auto text = error_of({.workers = 2, .deadline = milliseconds(100)}, [](Worker& me) {
-    if (me.rank() == 0) {
-      me.recv(1, {.kind = PacketKind::down, .phase = 1, .step = 7});
-    } else {
-      std::this_thread::sleep_for(milliseconds(150));
-    }
+  Stall stall;
+  const auto text = error_of(impatient(2), [&](Worker& me) {
+    if (me.rank() == 1) stall.last();
+    stall.unless(
+        [&] { me.recv(1 - me.rank(), {.kind = PacketKind::down, .phase = 1, .step = 7}); });
   });
   EXPECT_TRUE(says(text,
                    "timeout: worker 0 waits for worker 1 (packet down of phase 1, step 7), for "
@@ -165,31 +196,34 @@ TEST(Timeout, SaysWhoWaitedForWhomForWhatAndHowLong) {
 }
 
 TEST(Timeout, AStalledWorkerThatWakesLeavesAtItsNextCall) {
+  Stall stall;
   std::atomic<bool> sent = false;
-  error_of({.workers = 2, .deadline = milliseconds(100)}, [&](Worker& me) {
+  error_of(impatient(2), [&](Worker& me) {
     if (me.rank() == 0) {
-      me.recv(1, {});
+      stall.unless([&] { me.recv(1, {}); });
       return;
     }
-    std::this_thread::sleep_for(milliseconds(150));
+    stall.last();
     me.send(0, Packet());
     sent = true;
   });
   EXPECT_FALSE(sent);
 }
 
-TEST(Timeout, InTurnsALongTurnIsNoneOfTheWaitersButAStalledOneIs) {
-  // Together longer than the deadline, each turn shorter: all is well.
-  run_workers({.workers = 4, .deadline = milliseconds(200), .executor = Executor::turns},
+TEST(Timeout, InTurnsTheOthersTurnsMayTakeLongerTogetherThanTheDeadline) {
+  run_workers({.workers = 4, .deadline = milliseconds(500), .executor = Executor::turns},
               [](Worker& me) {
-                std::this_thread::sleep_for(milliseconds(80));
+                std::this_thread::sleep_for(milliseconds(150));
                 me.barrier();
               });
-  const auto text = error_of(
-      {.workers = 2, .deadline = milliseconds(100), .executor = Executor::turns}, [](Worker& me) {
-        if (me.rank() == 0) std::this_thread::sleep_for(milliseconds(150));
-        me.barrier();
-      });
+}
+
+TEST(Timeout, InTurnsOneTurnLongerThanTheDeadlineIsAStall) {
+  Stall stall;
+  const auto text = error_of(impatient(2, Executor::turns), [&](Worker& me) {
+    if (me.rank() == 0) stall.last();
+    me.barrier();
+  });
   EXPECT_TRUE(says(text, "timeout: worker 1 waits for its first turn")) << text;
   EXPECT_TRUE(says(text, "worker 0 has had the turn")) << text;
 }

@@ -5,6 +5,7 @@
 
 #include "optim/testing/exchange.hpp"
 #include "optim/testing/law_inputs.hpp"
+#include "optim/testing/state.hpp"
 
 namespace terse {
 namespace {
@@ -20,21 +21,6 @@ std::vector<OwnedGradients> workers_at(std::uint32_t step, std::uint32_t workers
   }
   return gradients;
 }
-
-// The mean residual of all workers, out of their states.
-class Residual final : public Archive {
- public:
-  bool loading() const override { return false; }
-  void bytes(std::string_view name, std::span<std::byte> data) override {
-    if (name != "ef.residual") return;
-    for (std::size_t at = 0; at < data.size(); at += sizeof(float)) {
-      float value = 0;
-      std::memcpy(&value, data.data() + at, sizeof value);
-      values.push_back(value);
-    }
-  }
-  std::vector<float> values;
-};
 
 // y = x - lr (mean e) follows plain SGD whatever is inside, if the answer is the mean of what the
 // workers said (a vote is not): with lr = 1 and x_0 = 0 that is
@@ -55,9 +41,8 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
       }
     }
     for (int w = 0; w < 3; ++w) {
-      Residual residual;
-      exchange.worker(w).serialize(residual);
-      for (std::size_t i = 0; i < sent.size(); ++i) sent[i] += residual.values[i] / 3.0;
+      const auto residual = residual_of(exchange.worker(w));
+      for (std::size_t i = 0; i < sent.size(); ++i) sent[i] += residual[i] / 3.0;
     }
     for (std::size_t i = 0; i < sent.size(); ++i) {
       ASSERT_NEAR(sent[i], dense[i], 2e-4) << inside << ", value " << i;
@@ -68,9 +53,8 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
 TEST(ErrorFeedback, WithoutCompressionTheResidualIsZero) {
   TestExchange exchange(maker("none+ef"), 2);
   exchange.mean(workers_at(0, 2));
-  Residual residual;
-  exchange.worker(0).serialize(residual);
-  for (const float value : residual.values) EXPECT_EQ(value, 0);
+  const auto residual = residual_of(exchange.worker(0));
+  for (const float value : residual) EXPECT_EQ(value, 0);
 }
 
 // For a linear compressor both residuals have the same mean, hence the same trajectory.
@@ -88,10 +72,8 @@ TEST(ErrorFeedback, AveragedTargetSubtractsTheMean) {
   TestExchange exchange(maker("sign+ef:target=averaged"), 2);
   const auto gradients = workers_at(0, 2);
   const auto mean = flat(exchange.mean(gradients)), own = flat(gradients[0]);
-  Residual residual;
-  exchange.worker(0).serialize(residual);
-  for (std::size_t i = 0; i < own.size(); ++i)
-    EXPECT_FLOAT_EQ(residual.values[i], own[i] - mean[i]);
+  const auto residual = residual_of(exchange.worker(0));
+  for (std::size_t i = 0; i < own.size(); ++i) EXPECT_FLOAT_EQ(residual[i], own[i] - mean[i]);
 }
 
 float momentum_after(const std::string& spec, std::vector<float> gradients) {

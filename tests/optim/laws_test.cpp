@@ -38,7 +38,7 @@ TEST_P(Law, Holds) {
 INSTANTIATE_TEST_SUITE_P(Compressors, Law, testing::ValuesIn(claimed_specs()),
                          [](const auto& law) { return test_name(law.param.spec); });
 
-// The suite must be able to fail: a compressor that forgets, drifts and miscounts is found out.
+// The suite must be able to fail.
 TEST(Laws, FalseClaimsAreFound) {
   const auto topk = [] { return make_compressor("topk:ratio=0.25"); };
   const auto error = [](const auto&) { return 0.01; };

@@ -7,6 +7,7 @@
 
 #include "optim/kernels/low_rank.hpp"
 #include "optim/testing/exchange.hpp"
+#include "optim/testing/state.hpp"
 
 namespace terse {
 namespace {
@@ -225,9 +226,7 @@ TEST(PowerSgd, AllWorkersHoldTheSameQ) {
                    {random_matrix(9, 7, 3 * step + 2)}});
     std::vector<std::uint64_t> hashes;
     for (int w = 0; w < 3; ++w) {
-      HashArchive archive;
-      exchange.worker(w).serialize(archive);
-      hashes.push_back(archive.hash());
+      hashes.push_back(state_hash(exchange.worker(w)));
     }
     EXPECT_EQ(hashes[0], hashes[1]);
     EXPECT_EQ(hashes[0], hashes[2]);

@@ -68,8 +68,7 @@ TEST(Vote, PlanesOnTheWire) {
   EXPECT_EQ(planes("vote:zero=zero", 3), Planes(2, 2));
 }
 
-// A wrong decision of the majority of m voters, each right with probability rho, on many
-// coordinates.
+// The vote of m workers, each for + with probability rho, on many coordinates.
 std::vector<float> simulated_vote(const std::string& spec, int m, double rho) {
   constexpr std::size_t kCoordinates = 200000;
   std::vector<std::vector<float>> workers;
@@ -122,7 +121,7 @@ TEST(Vote, TiesToPlusDriftUpwards) {
 }
 
 TEST(Vote, BetaIsSignum) {
-  // v = 0.25 g1 = 0.25, then 0.75 v + 0.25 g2: -0.8 is too little to turn it, -1 - … is enough.
+  // v = 0.25 after the first step; then 0.1875 + 0.25 g changes sign at g = -0.75.
   TestExchange exchange([] { return make_compressor("vote:beta=0.75"); }, 1);
   EXPECT_EQ(flat(exchange.mean({vector_of({1, 1})})), (std::vector<float>{1, 1}));
   EXPECT_EQ(flat(exchange.mean({vector_of({-0.7F, -0.8F})})), (std::vector<float>{1, -1}));

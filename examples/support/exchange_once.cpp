@@ -1,0 +1,58 @@
+#include "examples/support/exchange_once.hpp"
+
+#include <mutex>
+
+#include "comm/run_workers.hpp"
+#include "comm/topology.hpp"
+#include "core/buffer.hpp"
+#include "core/random.hpp"
+#include "optim/compressor.hpp"
+
+namespace terse::run {
+namespace {
+
+// Tensors of these shapes behind each other in one buffer.
+std::vector<GradView> views_of(std::span<float> values, const std::vector<MatrixShape>& shapes) {
+  std::vector<GradView> views;
+  std::size_t offset = 0;
+  for (const auto& shape : shapes) {
+    const auto n = static_cast<std::size_t>(shape.rows * shape.cols);
+    views.push_back({.id = static_cast<std::uint32_t>(views.size()),
+                     .rows = shape.rows,
+                     .cols = shape.cols,
+                     .data = values.subspan(offset, n)});
+    offset += n;
+  }
+  return views;
+}
+
+}  // namespace
+
+ExchangeBytes exchange_once(const RunConfig& config, const std::vector<MatrixShape>& shapes) {
+  std::int64_t n = 0;
+  for (const auto& shape : shapes) n += shape.rows * shape.cols;
+  const TopologyPlan plan({.kind = parse_topology(config.topology),
+                           .workers = static_cast<int>(config.workers),
+                           .servers = static_cast<int>(config.servers)},
+                          *make_compressor(config.compressor));
+  ExchangeBytes counted;
+  std::mutex mutex;
+  run_workers({.workers = static_cast<int>(config.workers), .executor = Executor::turns},
+              [&](Worker& me) {
+                const auto compressor = make_compressor(config.compressor);
+                const auto topology = plan.join(me);
+                Buffer<float> gradients(n), mean(n);
+                Philox random(config.seed, {.purpose = Purpose::synthetic,
+                                            .worker = static_cast<std::uint32_t>(me.rank())});
+                for (auto& value : gradients.span()) value = random.normal();
+                topology->run(*compressor, {.seed = config.seed, .step = 0, .lr = 0.1F},
+                              views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
+                const std::lock_guard lock(mutex);
+                counted.bytes_sent_per_worker +=
+                    static_cast<double>(me.counters().bytes_sent) / me.size();
+                if (me.rank() == 0) counted.message_bytes = topology->message_bytes();
+              });
+  return counted;
+}
+
+}  // namespace terse::run

@@ -1,0 +1,56 @@
+#include "examples/support/shape_list.hpp"
+
+#include <charconv>
+
+#include "core/error.hpp"
+#include "core/parameters.hpp"
+#include "nn/models.hpp"
+
+namespace terse::run {
+namespace {
+
+constexpr std::int64_t kMostValues = std::int64_t{1} << 33;
+
+// "64x3x3x3" as a matrix: 64 rows.
+MatrixShape parse_shape(const std::string& text) {
+  MatrixShape shape{.name = text, .rows = 0, .cols = 1};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (bool first = true;; first = false) {
+    std::int64_t size = 0;
+    const auto [rest, error] = std::from_chars(at, end, size);
+    check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
+                          (rest == end || *rest == 'x'),
+                      "--shapes: resnet18, lstm or shapes such as 64x3x3x3,64 are wanted; got '{}'",
+                      text);
+    (first ? shape.rows : shape.cols) = first ? size : shape.cols * size;
+    if (rest == end) return shape;
+    at = rest + 1;
+  }
+}
+
+}  // namespace
+
+std::vector<MatrixShape> parse_shapes(const std::string& text) {
+  if (text == "resnet18") return resnet18_shapes();
+  if (text == "lstm") return lstm_shapes();
+  std::vector<MatrixShape> shapes;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    shapes.push_back(parse_shape(text.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return shapes;
+}
+
+std::vector<MatrixShape> shapes_of_model(const std::string& model) {
+  nn::Init init(0);
+  const auto built =
+      nn::make_model(model, {.channels = 1, .height = 28, .width = 28, .classes = 10}, init);
+  const ParameterBuffer parameters(nn::parameters(*built));
+  std::vector<MatrixShape> shapes;
+  for (const auto& info : parameters.infos()) shapes.push_back({info.name, info.rows, info.cols});
+  return shapes;
+}
+
+}  // namespace terse::run
