@@ -15,6 +15,7 @@
 #include "core/buffer.hpp"
 #include "core/kernels/conv2d.hpp"
 #include "core/kernels/tile.hpp"
+#include "core/kernels/transpose.hpp"
 #include "core/parallel.hpp"
 
 namespace terse::kernels {
@@ -77,7 +78,7 @@ void pack_panels(std::int64_t rows, std::int64_t columns, std::int64_t width, El
 // of output channels is left in `pixels` (P·Q, panel).
 void correlate(const Plane& plane, std::int64_t r, std::int64_t s, std::int64_t stride,
                std::int64_t p, std::int64_t q, const float* image, const float* panel, int vectors,
-               float* pixels) {
+               const float* bias, float* pixels) {
   const TileWalk walk{.row = stride * plane.channels,
                       .run_step = plane.width * plane.channels,
                       .step = 1,
@@ -89,8 +90,8 @@ void correlate(const Plane& plane, std::int64_t r, std::int64_t s, std::int64_t 
     for (std::int64_t t = 0; t < tiles; ++t) {
       const std::int64_t begin = q * t / tiles, end = q * (t + 1) / tiles;
       tile(static_cast<int>(end - begin), vectors,
-           image + (i * plane.width + begin) * stride * plane.channels, walk, panel,
-           pixels + (i * q + begin) * panel_width(vectors), false);
+           image + (i * plane.width + begin) * stride * plane.channels, walk, panel, {bias, 0},
+           pixels + (i * q + begin) * panel_width(vectors));
     }
   }
 }
@@ -108,10 +109,13 @@ struct Correlation {
 };
 
 void correlate_images(const Correlation& a, std::int64_t n, const float* x, const float* panels,
-                      const float* bias, float* y) {
+                      std::span<const float> bias, float* y) {
   const int vectors = panel_vectors(a.k);
   const std::int64_t width = panel_width(vectors), pixels = a.p * a.q;
   const std::int64_t panel_size = a.r * a.s * a.plane.channels * width;
+  Buffer<float> start(divide_up(a.k, width) * width);  // the bias, padded
+  std::ranges::fill(start.span(), 0.0F);
+  std::ranges::copy(bias, start.data());
   parallel_for(n, image_grain(2 * panel_size * pixels), [&](std::int64_t begin, std::int64_t end) {
     Buffer<float> image = zero_image(a.plane);
     Buffer<float> result(pixels * width);
@@ -120,13 +124,13 @@ void correlate_images(const Correlation& a, std::int64_t n, const float* x, cons
                     image.data());
       for (std::int64_t first = 0; first < a.k; first += width) {
         correlate(a.plane, a.r, a.s, a.stride, a.p, a.q, image.data(),
-                  panels + first / width * panel_size, vectors, result.data());
-        for (std::int64_t k = first; k < std::min(a.k, first + width); ++k) {
-          const float b = bias == nullptr ? 0.0F : bias[k];
-          float* out = y + (i * a.k + k) * pixels;
-          const float* in = result.data() + (k - first);
-          for (std::int64_t t = 0; t < pixels; ++t) out[t] = in[t * width] + b;
-        }
+                  panels + first / width * panel_size, vectors, start.data() + first,
+                  result.data());
+        transpose({.rows = pixels,
+                   .columns = std::min(a.k - first, width),
+                   .readable = width,
+                   .writable = pixels},
+                  result.data(), width, y + (i * a.k + first) * pixels, pixels);
       }
     }
   });
@@ -149,8 +153,7 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
                                 .place = {a.h, a.w, a.padding, a.padding, 1},
                                 .k = a.k, .r = a.r, .s = a.s, .stride = a.stride,
                                 .p = a.p(), .q = a.q()};
-  correlate_images(correlation, a.n, x.data(), panels.data(),
-                   bias.empty() ? nullptr : bias.data(), y.data());
+  correlate_images(correlation, a.n, x.data(), panels.data(), bias, y.data());
 }
 
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
@@ -170,7 +173,7 @@ void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
                                           a.s - 1 - a.padding, a.stride},
                                 .k = a.c, .r = a.r, .s = a.s, .stride = 1,
                                 .p = a.h, .q = a.w};
-  correlate_images(correlation, a.n, dy.data(), panels.data(), nullptr, dx.data());
+  correlate_images(correlation, a.n, dy.data(), panels.data(), {}, dx.data());
 }
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
@@ -194,21 +197,25 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
     Buffer<float> image = zero_image(plane);
     Buffer<float> dy_panels(panels * pixels * width);
     float* sum = partial.data() + begin / slot * sums;
+    std::fill(sum, sum + sums, 0.0F);
     for (std::int64_t i = begin; i < end; ++i) {
       scatter_image(x.data() + i * a.c * a.h * a.w, {a.h, a.w, a.padding, a.padding, 1}, plane,
                     image.data());
-      const float* source = dy.data() + i * a.k * pixels;
-      pack_panels(
-          pixels, a.k, width,
-          [&](std::int64_t pixel, std::int64_t k) { return source[k * pixels + pixel]; },
-          dy_panels.data());
+      for (std::int64_t first = 0; first < a.k; first += width) {
+        transpose({.rows = std::min(a.k - first, width),
+                   .columns = pixels,
+                   .readable = pixels,
+                   .writable = width},
+                  dy.data() + (i * a.k + first) * pixels, pixels,
+                  dy_panels.data() + first * pixels, width);
+      }
       for (std::int64_t pr = 0; pr < panels * a.r; ++pr) {
         for (std::int64_t t = 0; t < tiles; ++t) {
           const std::int64_t first = row * t / tiles, last = row * (t + 1) / tiles;
+          float* c = sum + (pr * row + first) * width;
           tile(static_cast<int>(last - first), vectors,
                image.data() + pr % a.r * plane.width * a.c + first, walk,
-               dy_panels.data() + pr / a.r * pixels * width,
-               sum + (pr * row + first) * width, i > begin);
+               dy_panels.data() + pr / a.r * pixels * width, {c, width}, c);
         }
       }
     }

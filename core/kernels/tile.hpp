@@ -1,10 +1,10 @@
 // The register tile: a small matrix product whose result stays in registers.
 //
-//   C (rows, panel) = sum over t of A[., t] ⊗ B[t, .]        A is read element by element,
-//                                                             B is packed (t, panel), contiguous
+//   C (rows, panel) = start + sum over t of A[., t] ⊗ B[t, .]      A is read element by element,
+//                                                                   B is packed (t, panel)
 //
-// It is the inner loop of everything that packs its operands: convolution and its gradients. The sum runs
-// over `runs` stretches of `length` elements of A, so a convolution needs no column buffer.
+// It is the inner loop of everything that packs its operands: convolution and its gradients. The sum
+// runs over `runs` stretches of `length` elements of A, so a convolution needs no column buffer.
 // A panel is one or two vectors wide; a tile has up to 12 or 6 rows, so that 12 sums are in flight.
 #pragma once
 
@@ -33,16 +33,22 @@ struct TileWalk {
   std::int64_t runs, length;
 };
 
+// What the sums begin with: row i at values + i · row. The bias (row = 0), or what C holds already.
+struct TileStart {
+  const float* values;
+  std::int64_t row;
+};
+
 template <int kRows, int kVectors>
-HWY_INLINE void tile(const float* a, const TileWalk& walk, const float* b, float* c,
-                     bool accumulate) {
+HWY_INLINE void tile(const float* a, const TileWalk& walk, const float* b, const TileStart& start,
+                     float* c) {
   constexpr Lanes d;
   using Vector = hn::Vec<Lanes>;
   const std::int64_t width = panel_width(1);
   Vector sum[kRows][kVectors];
   for (int i = 0; i < kRows; ++i)
     for (int v = 0; v < kVectors; ++v)
-      sum[i][v] = accumulate ? hn::LoadU(d, c + (i * kVectors + v) * width) : hn::Zero(d);
+      sum[i][v] = hn::LoadU(d, start.values + i * start.row + v * width);
   for (std::int64_t run = 0; run < walk.runs; ++run) {
     const float* at = a + run * walk.run_step;
     for (std::int64_t t = 0; t < walk.length; ++t, at += walk.step, b += kVectors * width) {
@@ -62,7 +68,7 @@ HWY_INLINE void tile(const float* a, const TileWalk& walk, const float* b, float
 constexpr int tile_rows(int vectors) { return kSumsInFlight / vectors; }
 
 // Any number of rows from 1 to tile_rows(vectors); C is (rows, panel), contiguous.
-void tile(int rows, int vectors, const float* a, const TileWalk& walk, const float* b, float* c,
-          bool accumulate);
+void tile(int rows, int vectors, const float* a, const TileWalk& walk, const float* b,
+          const TileStart& start, float* c);
 
 }  // namespace terse::kernels
