@@ -1,0 +1,220 @@
+// The programs as a user runs them.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Outcome {
+  int code;
+  std::string out, error;
+};
+
+class Programs : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder); }
+  void TearDown() override { fs::remove_all(folder); }
+
+  Outcome run(const std::string& command) const {
+    const std::string whole = std::string(TERSE_BINARY_DIR) + "/bin/" + command + " >" +
+                              (folder / "out").string() + " 2>" + (folder / "error").string() +
+                              " </dev/null";
+    const int status = std::system(whole.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder / "out"), read(folder / "error")};
+  }
+  static std::string read(const fs::path& file) {
+    std::ifstream in(file);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  static json last_line(const std::string& text) {
+    const auto end = text.find_last_not_of('\n');
+    const auto begin = text.rfind('\n', end);
+    return json::parse(text.substr(begin + 1));
+  }
+  // One line on standard error with this text, this exit code, and nothing on standard output.
+  void expect_refused(const std::string& command, int code, const std::string& text) const {
+    const auto o = run(command);
+    EXPECT_EQ(o.code, code) << command << ": " << o.error;
+    EXPECT_NE(o.error.find(text), std::string::npos) << command << ": " << o.error;
+    EXPECT_EQ(std::count(o.error.begin(), o.error.end(), '\n'), 1) << command << ": " << o.error;
+    EXPECT_EQ(o.out, "") << command;
+  }
+
+  const fs::path folder = fs::temp_directory_path() / ("terse_programs_" + std::to_string(getpid()));
+  const std::string small = " --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 "
+                            "--workers 2 --batch 10 ";
+};
+
+TEST_F(Programs, TrainPrintsTheAgreedKeys) {
+  const auto o = run("train" + small + "--epochs 1 --compressor sign+ef --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  const json result = last_line(o.out);
+  for (const char* key : {"test_accuracy", "train_loss", "steps", "message_bytes",
+                          "bytes_sent_per_worker", "bytes_uncompressed", "seconds", "virtual_seconds",
+                          "samples_per_second", "config"}) {
+    EXPECT_TRUE(result.contains(key)) << key;
+  }
+  EXPECT_EQ(result["steps"], 20);
+  EXPECT_EQ(result["config"]["compressor"], "sign+ef:target=local");
+  EXPECT_GT(result["samples_per_second"], 0);
+  EXPECT_LT(result["bytes_sent_per_worker"], result["bytes_uncompressed"]);
+}
+
+TEST_F(Programs, ARunFolderRepeatsWithTheSeed) {
+  const auto log_without_time = [&](const std::string& name, const std::string& more) {
+    const auto o = run("train" + small + "--epochs 4 --compressor topk:ratio=0.1+ef --out " +
+                       (folder / name).string() + more);
+    EXPECT_EQ(o.code, 0) << o.error;
+    std::string all;
+    std::istringstream lines(read(folder / name / "log.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      auto entry = json::parse(line);
+      entry.erase("time");
+      all += entry.dump() + "\n";
+    }
+    return all;
+  };
+  const auto first = log_without_time("a", " --threads 1");
+  EXPECT_GT(std::count(first.begin(), first.end(), '\n'), 5);
+  EXPECT_EQ(first, log_without_time("b", " --threads 2"));
+  EXPECT_NE(first, log_without_time("c", " --seed 2"));
+  const json config = json::parse(read(folder / "a" / "config.json"));
+  EXPECT_EQ(config["compressor"], "topk:ratio=0.1,scope=tensor+ef:target=local");
+  EXPECT_FALSE(fs::exists(folder / "a" / "config.json.tmp"));
+}
+
+TEST_F(Programs, NothingIsOverwritten) {
+  const std::string out = (folder / "run").string();
+  EXPECT_EQ(run("train" + small + "--steps 2 --out " + out).code, 0);
+  const auto before = read(folder / "run" / "log.jsonl");
+  expect_refused("train" + small + "--steps 2 --out " + out, 1, "holds a run already");
+  EXPECT_EQ(read(folder / "run" / "log.jsonl"), before);
+}
+
+TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
+  expect_refused("train --workers 0", 2, "--workers: a whole number from 1 to 1024 is wanted; got 0");
+  expect_refused("train --compressor topk:ratio=2", 2, "ratio must be a number");
+  expect_refused("train --compressor powrsgd", 2, "did you mean powersgd?");
+  expect_refused("train --comprssor none", 2, "did you mean --compressor?");
+  expect_refused("train --workers many", 2, "--workers");
+  expect_refused("train --model lenett", 2, "did you mean lenet?");
+  expect_refused("train --data fasion-mnist", 2, "did you mean fashion-mnist?");
+  expect_refused("train --topology rink", 2, "did you mean ring?");
+  expect_refused("train --topology server --servers 9", 2, "--servers");
+  expect_refused("train --optimizer sdg", 2, "did you mean sgd?");
+  expect_refused("train --schedule cosin", 2, "did you mean cosine?");
+  expect_refused("train --lr 0", 2, "--lr");
+  expect_refused("train --epochs 0", 2, "--epochs");
+  expect_refused("train --non-finite hope", 2, "abort");
+  expect_refused("train" + small + "--partition by-labl", 2, "did you mean by-label?");
+  expect_refused("train" + small + "--batch 100000", 2, "400");
+  expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
+  expect_refused("bytes --shapes 3x-1", 2, "--shapes");
+  expect_refused("explain sign --shape 1,2", 2, "--shape");
+}
+
+TEST_F(Programs, WhatComesLaterIsRefused) {
+  for (const char* flag : {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1",
+                           "--clock virtual", "--compute 5ms", "--bucket-mb 4", "--measure density"}) {
+    expect_refused(std::string("train ") + flag, 2, "not available yet");
+  }
+  expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
+  expect_refused("train --aggregate median", 2, "only 'mean' is available yet");
+  expect_refused("train --topology async", 2, "topology 'async'");
+}
+
+TEST_F(Programs, BrokenDataIsAnErrorThatNamesTheFile) {
+  expect_refused("train --data mnist:/nowhere", 1, "/nowhere");
+  const fs::path source = "/usr/share/datasets/fashion-mnist";  // see data/README.md
+  expect_refused("train --data fashion-mnist:/nowhere", 1, "/nowhere");
+}
+
+TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
+  expect_refused("train" + small + "--steps 2 --out /proc/nowhere", 1, "/proc/nowhere");
+  std::ofstream(folder / "file") << "not a folder";
+  expect_refused("train" + small + "--steps 2 --out " + (folder / "file").string(), 1, "file");
+  EXPECT_EQ(read(folder / "file"), "not a folder");
+}
+
+TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
+  for (const char* program : {"train", "compare", "explain", "bytes"}) {
+    const auto o = run(std::string(program) + " --help");
+    EXPECT_EQ(o.code, 0);
+    EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
+    EXPECT_EQ(o.error, "");
+  }
+  const auto help = run("train --help").out;
+  for (const char* flag :
+       {"--model", "--data", "--workers", "--transport", "--topology", "--servers", "--staleness",
+        "--clock", "--compressor", "--aggregate", "--optimizer", "--lr", "--schedule", "--batch",
+        "--epochs", "--steps", "--seed", "--threads", "--partition", "--network", "--compute",
+        "--bucket-mb", "--attack", "--non-finite", "--measure", "--out", "--resume", "--eval-every",
+        "--describe", "--json"}) {
+    EXPECT_NE(help.find(flag), std::string::npos) << flag;
+  }
+}
+
+TEST_F(Programs, DescribePrintsTheModel) {
+  const auto o = run("train --model lenet --data synthetic --describe");
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("61706 parameters in 10 tensors"), std::string::npos) << o.out;
+}
+
+TEST_F(Programs, CompareWritesTableCsvJsonAndPicture) {
+  const std::string out = (folder / "compare").string();
+  const auto o = run("compare" + small + "--epochs 2 --json --out " + out);
+  ASSERT_EQ(o.code, 0) << o.error;
+  const json result = last_line(o.out);
+  ASSERT_EQ(result["runs"].size(), 6U);
+  EXPECT_EQ(result["runs"][0]["method"], "none");
+  EXPECT_EQ(result["runs"][0]["times_smaller"], 1.0);
+  EXPECT_GT(result["runs"][1]["times_smaller"], 10);
+  EXPECT_EQ(json::parse(read(folder / "compare" / "compare.json")), result);
+  const auto csv = read(folder / "compare" / "compare.csv");
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 7);
+  const auto svg = read(folder / "compare" / "compare.svg");
+  EXPECT_NE(svg.find("powersgd:rank=2+ef"), std::string::npos);
+  EXPECT_NE(svg.find("</svg>"), std::string::npos);
+}
+
+TEST_F(Programs, BytesCountsRealPackets) {
+  const auto o = run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
+                     "--method powersgd:rank=2 --method vote --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  const json methods = last_line(o.out)["methods"];
+  EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
+  EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
+  EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+}
+
+TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {
+  for (const char* spec : {"none", "vote:zero=zero,tie=zero", "sign+ef", "topk:ratio=0.2+ef",
+                           "randomk:ratio=0.2", "powersgd:rank=1+ef"}) {
+    const auto o = run(std::string("explain ") + spec + " --json");
+    ASSERT_EQ(o.code, 0) << o.error;
+    EXPECT_NE(o.out.find("checksum"), std::string::npos);
+    EXPECT_EQ(last_line(o.out)["decoded"].size(), 24U);
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line) && line.front() != '{';) {
+      EXPECT_LE(line.size(), 82U) << line;  // bytes; the squares have two each
+    }
+  }
+  const auto o = run("explain");
+  EXPECT_EQ(o.code, 2);
+  EXPECT_NE(o.out.find("powersgd"), std::string::npos);
+}
+
+}  // namespace

@@ -1,0 +1,220 @@
+// What must hold for whole runs, for every compressor and topology.
+#include "examples/support/training.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "comm/distributed_optimizer.hpp"
+#include "comm/run_workers.hpp"
+#include "core/ops.hpp"
+#include "core/parameters.hpp"
+#include "data/loader.hpp"
+#include "data/partition.hpp"
+#include "nn/models.hpp"
+#include "optim/compressor.hpp"
+#include "optim/optimizer.hpp"
+
+namespace terse::run {
+namespace {
+
+const DatasetSplits& small_images() {
+  static const DatasetSplits data = load_dataset("synthetic:size=14,train=1000,test=100", 3);
+  return data;
+}
+
+RunConfig config_for(const std::string& compressor, const std::string& topology,
+                     std::int64_t workers, std::int64_t servers = 1) {
+  RunConfig c;
+  c.model = "mlp:hidden=20";
+  c.data = "synthetic:size=14,train=1000,test=100";
+  c.workers = workers;
+  c.topology = topology;
+  c.servers = servers;
+  c.compressor = compressor;
+  c.batch = 5;
+  c.steps = 20;
+  c.eval_every = 0;
+  c.schedule = "constant";
+  complete(c);
+  return c;
+}
+
+// Every compressor of the registry, and every decorator, by its example; and some options.
+std::vector<std::string> specs() {
+  std::vector<std::string> list;
+  for (const auto& entry : compressor_registry()) list.emplace_back(entry.example);
+  for (const char* more : {"sign+ef", "vote:tie=zero", "vote:zero=zero,tie=plus", "randomk:k=3+ef",
+                           "powersgd:rank=2+ef", "topk:ratio=0.05,scope=model+ef"}) {
+    list.emplace_back(more);
+  }
+  return list;
+}
+
+class EveryTopology : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryTopology, GivesTheSameBits) {
+  for (const std::int64_t workers : {1, 2, 3, 4, 7}) {
+    std::map<std::string, std::uint64_t> hashes;
+    const auto add = [&](const std::string& topology, std::int64_t servers) {
+      const auto result = train(config_for(GetParam(), topology, workers, servers), small_images(), {});
+      EXPECT_EQ(result.steps, 20);
+      hashes[topology + " " + std::to_string(servers)] = result.state_hash;
+    };
+    add("local", 1);
+    add("ring", 1);
+    add("server", 1);
+    if (workers >= 3) add("server", 3);
+    for (const auto& [name, hash] : hashes) {
+      EXPECT_EQ(hash, hashes.begin()->second) << workers << " workers, " << name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Compressors, EveryTopology, testing::ValuesIn(specs()),
+                         [](const auto& c) { return "spec_" + std::to_string(c.index); });
+
+// The parameters after 20 steps at learning rate 0.01, with batch 60 / workers on each.
+std::vector<float> parameters_after(std::int64_t workers) {
+  const auto& data = small_images();
+  std::vector<float> result;
+  const auto plain = make_compressor("none");
+  const TopologyPlan plan({.kind = TopologyKind::ring, .workers = static_cast<int>(workers)}, *plain);
+  run_workers({.workers = static_cast<int>(workers)}, [&](Worker& me) {
+    nn::Init init(1);
+    const auto model = nn::make_model("lenet", {1, 14, 14, 10}, init);
+    ParameterBuffer parameters(nn::parameters(*model));
+    const auto rule = make_update_rule("sgd:momentum=0.9");
+    DistributedOptimizer optimizer(me, parameters, *rule, make_compressor("none"), plan.join(me), {});
+    Loader loader(data.train,
+                  make_partition("iid", data.train.labels,
+                                 {.worker = me.rank(), .workers = me.size(), .batch = 60 / workers}, 1));
+    for (int step = 0; step < 20; ++step) {
+      const Batch& batch = loader.next();
+      optimizer.zero_grad();
+      cross_entropy((*model)(Tensor::from({batch.size(), 1, 14, 14}, batch.images)), batch.labels)
+          .backward();
+      optimizer.step(0.01F);
+    }
+    if (me.rank() == 0) result.assign(parameters.values().begin(), parameters.values().end());
+  });
+  return result;
+}
+
+TEST(DataParallel, NWorkersWithBatchBOverNEqualOneWithBatchB) {
+  const auto one = parameters_after(1);
+  for (const std::int64_t workers : {2, 3, 4, 5}) {
+    const auto many = parameters_after(workers);
+    double difference = 0, norm = 0;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      difference += std::pow(static_cast<double>(many[i]) - one[i], 2);
+      norm += std::pow(static_cast<double>(one[i]), 2);
+    }
+    EXPECT_LT(std::sqrt(difference / norm), 1e-6) << workers << " workers";
+    EXPECT_GT(difference, 0) << "the same bits: was the batch split at all?";
+  }
+}
+
+TEST(Bytes, SentPerWorkerFollowTheFormulas) {
+  const auto measure = [](const std::string& compressor, const std::string& topology,
+                          std::int64_t workers, std::int64_t servers) {
+    return train(config_for(compressor, topology, workers, servers), small_images(), {});
+  };
+  constexpr double header = 32, steps = 20;
+  for (const std::int64_t workers : {2, 3, 4, 7}) {
+    const auto w = static_cast<double>(workers);
+    const double share = (w - 1) / w;
+    // Ring all-reduce: 2 (W-1)/W · n and as many headers as messages.
+    for (const char* spec : {"none", "randomk:ratio=0.1+ef"}) {
+      const auto r = measure(spec, "ring", workers, 1);
+      EXPECT_NEAR(r.bytes_sent_per_worker,
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header), 1e-6)
+          << spec;
+    }
+    {
+      const auto r = measure("powersgd:rank=2+ef", "ring", workers, 1);  // two all-reduces
+      EXPECT_NEAR(r.bytes_sent_per_worker,
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 4 * (w - 1) * header), 1e-6);
+    }
+    // All-gather: (W-1) · up.
+    for (const char* spec : {"sign+ef", "topk:ratio=0.05+ef"}) {
+      const auto r = measure(spec, "ring", workers, 1);
+      EXPECT_NEAR(r.bytes_sent_per_worker,
+                  steps * (w - 1) * (static_cast<double>(r.message_bytes) + header), 1e-6)
+          << spec;
+    }
+    // Slices: (W-1)/W · (up + down), one bit each way.
+    {
+      const auto r = measure("vote", "ring", workers, 1);
+      EXPECT_NEAR(r.bytes_sent_per_worker,
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header), 1e-6);
+    }
+    // A server of one shard: W-1 packets up, W-1 answers down; the mean over workers.
+    {
+      const auto r = measure("none", "server", workers, 1);
+      EXPECT_NEAR(r.bytes_sent_per_worker,
+                  steps * 2 * share * (static_cast<double>(r.message_bytes) + header), 1e-6);
+    }
+    EXPECT_EQ(measure("none", "local", workers, 1).bytes_sent_per_worker, 0);
+  }
+}
+
+TEST(Bytes, UncompressedIsWhatNoneSends) {
+  for (const char* topology : {"ring", "server"}) {
+    const auto none = train(config_for("none", topology, 3), small_images(), {});
+    const auto vote = train(config_for("vote", topology, 3), small_images(), {});
+    EXPECT_EQ(none.bytes_uncompressed, none.bytes_sent_per_worker);
+    EXPECT_EQ(vote.bytes_uncompressed, none.bytes_sent_per_worker);
+  }
+}
+
+TEST(Runs, RepeatBitForBitWhateverTheThreads) {
+  for (const char* spec : {"none", "powersgd:rank=2+ef", "topk:ratio=0.05+ef", "vote:beta=0.9"}) {
+    auto one = config_for(spec, "ring", 3);
+    one.model = "lenet";
+    one.threads = 1;
+    auto two = one;
+    two.threads = 2;
+    std::vector<double> losses[2];
+    std::uint64_t hashes[2];
+    for (int i = 0; i < 2; ++i) {
+      const auto r = train(i == 0 ? one : two, small_images(),
+                           {.on_step = [&](const StepReport& s) { losses[i].push_back(s.loss); },
+                            .on_evaluation = {}});
+      hashes[i] = r.state_hash;
+    }
+    EXPECT_EQ(hashes[0], hashes[1]) << spec;
+    EXPECT_EQ(losses[0], losses[1]) << spec;
+    auto other = two;
+    other.seed = 2;
+    EXPECT_NE(train(other, small_images(), {}).state_hash, hashes[0]);
+  }
+}
+
+TEST(Partitions, ALabelPerWorkerIsHarderThanShuffledData) {
+  auto iid = config_for("none", "ring", 5), split = iid;
+  iid.steps = split.steps = 60;
+  split.partition = "by-label:2";
+  EXPECT_LT(train(split, small_images(), {}).train_loss, train(iid, small_images(), {}).train_loss)
+      << "two labels a worker are easier to fit locally";
+}
+
+TEST(NonFinite, TheSameForAllWorkers) {
+  auto c = config_for("none", "ring", 3);
+  c.lr = 1e5;  // diverges at once
+  c.steps = 60;
+  try {
+    train(c, small_images(), {});
+    FAIL() << "did not diverge";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("smaller learning rate"), std::string::npos) << e.what();
+  }
+  c.non_finite = "skip_step";
+  EXPECT_EQ(train(c, small_images(), {}).steps, 60);
+}
+
+}  // namespace
+}  // namespace terse::run
