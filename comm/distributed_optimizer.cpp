@@ -77,40 +77,49 @@ NonFinite parse_non_finite(std::string_view name) {
   throw UsageError(unknown_name("non-finite policy", name, std::move(known)));
 }
 
-DistributedOptimizer::DistributedOptimizer(Worker& me, std::vector<GradView> gradients,
-                                           std::unique_ptr<Compressor> compressor,
-                                           std::unique_ptr<Topology> topology, Update update,
+std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat) {
+  std::vector<GradView> views;
+  for (const auto& info : parameters.infos()) {
+    views.push_back({.id = info.id,
+                     .rows = info.rows,
+                     .cols = info.cols,
+                     .data = flat.subspan(static_cast<std::size_t>(info.offset),
+                                          static_cast<std::size_t>(info.numel))});
+  }
+  return views;
+}
+
+DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& parameters,
+                                           UpdateRule& rule, std::unique_ptr<Compressor> compressor,
+                                           std::unique_ptr<Topology> topology,
                                            const Options& options)
     : me_(me),
-      gradients_(std::move(gradients)),
+      parameters_(parameters),
+      rule_(rule),
+      gradients_(grad_views(parameters, parameters.gradients())),
       compressor_(std::move(compressor)),
       topology_(std::move(topology)),
-      update_(std::move(update)),
       options_(options),
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
-      mean_(count(gradients_)),
-      mean_views_(gradients_) {
+      mean_(parameters.numel()),
+      mean_views_(grad_views(parameters, mean_.span())) {
   std::ranges::fill(mean_.span(), 0.0F);
-  std::size_t offset = 0;
-  for (auto& view : mean_views_) {
-    view.data = mean_.span().subspan(offset, view.data.size());
-    offset += view.data.size();
-  }
 }
 
 bool DistributedOptimizer::step(float lr) {
+  parameters_.gradients();  // zero where no backward call has reached
   if (!agree_on_finite()) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = lr};
   topology_->run(*compressor_, round, gradients_, mean_views_);
   const auto timed = me_.time(Phase::update);
-  update_(mean_.span(), lr);
+  rule_.apply(parameters_.values(), mean_.span(), lr);
   ++counts_.steps;
   return true;
 }
 
 void DistributedOptimizer::zero_grad() {
-  for (auto& view : gradients_) std::ranges::fill(view.data, 0.0F);
+  parameters_.zero_grad();
 }
 
 bool DistributedOptimizer::agree_on_finite() {
@@ -132,10 +141,8 @@ bool DistributedOptimizer::agree_on_finite() {
       const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
       throw Error(fmt::format(
           "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
-          "{}, the first in tensor {}; a smaller learning rate may help, or the policy skip_step "
-          "or "
-          "zero",
-          theirs.count, first, counts_.steps, theirs.tensor));
+          "{}, the first in {}; a smaller learning rate may help, or the policy skip_step or zero",
+          theirs.count, first, counts_.steps, parameters_.infos()[theirs.tensor].name));
     }
     case NonFinite::skip_step:
       ++counts_.skipped_steps;
@@ -159,12 +166,13 @@ void DistributedOptimizer::serialize(Archive& archive) {
   archive.item("skipped_steps", counts_.skipped_steps);
   archive.item("zeroed_values", counts_.zeroed_values);
   compressor_->serialize(archive);
+  rule_.serialize(archive);
+  archive.item("parameters", parameters_.values());
 }
 
-std::uint64_t DistributedOptimizer::state_hash(std::span<float> parameters) {
+std::uint64_t DistributedOptimizer::state_hash() {
   HashArchive archive;
   serialize(archive);
-  archive.item("parameters", parameters);
   return archive.hash();
 }
 

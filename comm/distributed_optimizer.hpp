@@ -7,12 +7,11 @@
 //   2. Encode, exchange, decode: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with it, the same on every worker.
 //
-// Memory: one buffer for the mean gradient beside the gradients, which are only read (policy `zero`
-// apart). Phases are timed on the Worker.
+// Memory: one buffer for the mean gradient beside the model's flat gradients, which are only read
+// (policy `zero` apart). Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -23,7 +22,9 @@
 #include "comm/worker.hpp"
 #include "core/archive.hpp"
 #include "core/buffer.hpp"
+#include "core/parameters.hpp"
 #include "optim/compressor.hpp"
+#include "optim/optimizer.hpp"
 
 namespace terse {
 
@@ -36,11 +37,11 @@ enum class NonFinite : std::uint8_t {
 std::string_view to_string(NonFinite policy);
 NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones
 
+// Views of every parameter's part of a flat buffer, in the order of the model.
+std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat);
+
 class DistributedOptimizer {
  public:
-  // Changes the parameters, whose order is that of the gradients' coordinates.
-  using Update = std::function<void(std::span<const float> mean_gradient, float lr)>;
-
   struct Options {
     std::uint64_t seed = 0;
     NonFinite non_finite = NonFinite::abort;
@@ -52,10 +53,10 @@ class DistributedOptimizer {
     std::uint64_t zeroed_values = 0;  // zero: on all workers together
   };
 
-  // `gradients`: views of the tensors' gradients; they must stay where they are.
-  DistributedOptimizer(Worker& me, std::vector<GradView> gradients,
+  // The model's parameters and the rule that updates them; both must outlive the optimizer.
+  DistributedOptimizer(Worker& me, ParameterBuffer& parameters, UpdateRule& rule,
                        std::unique_ptr<Compressor> compressor, std::unique_ptr<Topology> topology,
-                       Update update, const Options& options);
+                       const Options& options);
 
   // All workers together. False: the step was skipped, on every worker.
   bool step(float lr);
@@ -67,10 +68,11 @@ class DistributedOptimizer {
   std::size_t message_bytes() const { return topology_->message_bytes(); }
   std::span<const float> mean_gradient() const { return mean_.span(); }
 
-  // The counts and the compressor's state of this worker; parameters and update rule are others'.
+  // All that decides how this worker goes on: counts, the compressor's state, that of the update
+  // rule, and the parameters.
   void serialize(Archive& archive);
-  // Equal for equal state and parameters.
-  std::uint64_t state_hash(std::span<float> parameters);
+  // Equal for equal states.
+  std::uint64_t state_hash();
 
  private:
   // Acts on non-finite values of any worker; false: skip the step.
@@ -78,10 +80,11 @@ class DistributedOptimizer {
   void zero_non_finite();
 
   Worker& me_;
+  ParameterBuffer& parameters_;
+  UpdateRule& rule_;
   std::vector<GradView> gradients_;
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
-  Update update_;
   Options options_;
   Counts counts_;
   Collectives collectives_;

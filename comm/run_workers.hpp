@@ -25,9 +25,11 @@
 namespace terse {
 
 enum class Executor : std::uint8_t {
-  real,   // all workers run at once
-  turns,  // one runs at a time, until it must wait; the turn goes to the earliest (clock, rank), so
-          // a run repeats and a deadlock is found at once
+  // All workers run at once.
+  concurrent,
+  // One runs at a time, until it must wait; the turn goes to the earliest (clock, rank), so a run
+  // repeats and a deadlock is found at once.
+  turns,
 };
 
 // Prints the text to standard error and ends the process with code 1, without clean-up.
@@ -36,7 +38,7 @@ enum class Executor : std::uint8_t {
 struct WorkerOptions {
   int workers = 1;
   std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
-  Executor executor = Executor::real;
+  Executor executor = Executor::concurrent;
   Verify verify = Verify::checksum;
   std::function<void(const std::string& error)> on_stuck = exit_stuck;
 };

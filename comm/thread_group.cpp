@@ -107,7 +107,7 @@ void ThreadGroup::barrier(int rank) {
   }
   arrived_ = 0;
   ++generation_;
-  if (executor_ == Executor::real) wake_all();
+  if (executor_ == Executor::concurrent) wake_all();
 }
 
 // ---- waiting ------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
   Seat& own = seat(rank);
   own.want = want;
   own.since = Clock::now();
-  if (executor_ == Executor::real) {
+  if (executor_ == Executor::concurrent) {
     spin(lock, own);
   } else if (turn_ == rank) {
     pass_turn();
@@ -128,7 +128,7 @@ void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
       break;
     }
     // In turns a wait lasts as long as the others compute: what must not last is one turn.
-    const auto until = (executor_ == Executor::real ? own.since : turn_since_) + deadline_;
+    const auto until = (executor_ == Executor::concurrent ? own.since : turn_since_) + deadline_;
     if (Clock::now() >= until) {
       fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
       break;
@@ -246,7 +246,7 @@ void ThreadGroup::rethrow_failure() const {
 
 std::string ThreadGroup::timeout_text(int rank) const {
   const auto waited = seconds(Clock::now() - seat(rank).since);
-  if (executor_ == Executor::real) {
+  if (executor_ == Executor::concurrent) {
     return fmt::format("timeout: {}, for {:.3g} s; {}", describe(rank), waited, describe_all());
   }
   return fmt::format("timeout: {}, for {:.3g} s; worker {} has had the turn for {:.3g} s; {}",

@@ -94,7 +94,7 @@ class ThreadGroup {
   void spin(Lock& lock, Seat& seat);
   bool satisfied(int rank);
   bool may_run(int rank) {
-    return satisfied(rank) && (executor_ == Executor::real || turn_ == rank);
+    return satisfied(rank) && (executor_ == Executor::concurrent || turn_ == rank);
   }
   bool hopeless(int rank);
   void pass_turn();

@@ -56,19 +56,6 @@ class Agreement {
   std::vector<std::uint64_t> words_;
 };
 
-// Views of every parameter's part of a flat buffer.
-std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat) {
-  std::vector<GradView> views;
-  for (const auto& info : parameters.infos()) {
-    views.push_back({.id = info.id,
-                     .rows = info.rows,
-                     .cols = info.cols,
-                     .data = flat.subspan(static_cast<std::size_t>(info.offset),
-                                          static_cast<std::size_t>(info.numel))});
-  }
-  return views;
-}
-
 // What the workers of a run share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
@@ -148,11 +135,7 @@ Trainer::Trainer(Run& run, Worker& me)
       model_(build_model(config_, run.data.train)),
       parameters_(nn::parameters(*model_)),
       rule_(make_update_rule(config_.optimizer)),
-      optimizer_(me, grad_views(parameters_, parameters_.gradients()),
-                 make_compressor(config_.compressor), run.plan.join(me),
-                 [this](std::span<const float> gradient, float lr) {
-                   rule_->apply(parameters_.values(), gradient, lr);
-                 },
+      optimizer_(me, parameters_, *rule_, make_compressor(config_.compressor), run.plan.join(me),
                  {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
       schedule_(make_schedule(config_.schedule)),
       loader_(run.data.train, build_partition(config_, run.data.train, me)),
@@ -188,10 +171,9 @@ double Trainer::train_step(const Batch& batch) {
   double loss = 0;
   {
     const auto timed = me_.time(Phase::compute);
-    parameters_.zero_grad();
+    optimizer_.zero_grad();
     const Tensor objective = cross_entropy((*model_)(images_of(batch)), batch.labels);
     objective.backward();
-    parameters_.gradients();  // zero where nothing reached
     loss = static_cast<double>(objective.item());
   }
   optimizer_.step(static_cast<float>(lr));
@@ -268,11 +250,7 @@ void Trainer::hand_in() {
   const auto steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   const auto last_epoch = std::min(step_, loader_.steps_per_epoch());
   const double train_loss = agreement_.mean(epoch_loss_sum_ / static_cast<double>(last_epoch));
-  HashArchive archive;
-  optimizer_.serialize(archive);
-  rule_->serialize(archive);
-  archive.item("parameters", parameters_.values());
-
+  const std::uint64_t hash = optimizer_.state_hash();
   const std::lock_guard lock(run_.mutex);
   RunResult& r = run_.result;
   const auto rank = static_cast<std::size_t>(me_.rank());
@@ -283,7 +261,7 @@ void Trainer::hand_in() {
   for (std::size_t i = 0; i < kPhases; ++i) {
     r.step_times.seconds[i] += (me_.times() - first_step_times_).seconds[i] / steps * share;
   }
-  r.state_hash += archive.hash() * (2 * rank + 1);  // workers in any order
+  r.state_hash += hash * (2 * rank + 1);  // workers in any order
   if (rank != 0) return;
   r.train_loss = train_loss;
   r.steps = step_;
@@ -311,7 +289,7 @@ RunResult train(const RunConfig& config, const DatasetSplits& data, const Listen
           .mutex = {}};
   run.result.bytes_sent.resize(static_cast<std::size_t>(config.workers));
   run_workers({.workers = static_cast<int>(config.workers),
-               .executor = config.topology == "local" ? Executor::turns : Executor::real},
+               .executor = config.topology == "local" ? Executor::turns : Executor::concurrent},
               [&](Worker& me) { Trainer(run, me).train(); });
   run.result.seconds = seconds_since(start);
   return run.result;

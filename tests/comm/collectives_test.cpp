@@ -25,10 +25,11 @@ class Collective : public testing::TestWithParam<std::tuple<int, Executor>> {
 };
 INSTANTIATE_TEST_SUITE_P(All, Collective,
                          testing::Combine(testing::Values(1, 2, 3, 4, 7),
-                                          testing::Values(Executor::real, Executor::turns)),
+                                          testing::Values(Executor::concurrent, Executor::turns)),
                          [](const auto& suite) {
                            return "W" + std::to_string(std::get<0>(suite.param)) +
-                                  (std::get<1>(suite.param) == Executor::real ? "Real" : "Turns");
+                                  (std::get<1>(suite.param) == Executor::concurrent ? "Concurrent"
+                                                                                    : "Turns");
                          });
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {

@@ -19,8 +19,9 @@ class OnBothExecutors : public testing::TestWithParam<Executor> {
   WorkerOptions options(int workers) const { return {.workers = workers, .executor = GetParam()}; }
 };
 INSTANTIATE_TEST_SUITE_P(Executors, OnBothExecutors,
-                         testing::Values(Executor::real, Executor::turns), [](const auto& suite) {
-                           return suite.param == Executor::real ? "real" : "turns";
+                         testing::Values(Executor::concurrent, Executor::turns),
+                         [](const auto& suite) {
+                           return suite.param == Executor::concurrent ? "concurrent" : "turns";
                          });
 
 PacketHeader header_of(const Worker& me, std::uint32_t step) {

@@ -17,7 +17,7 @@ using MakeCompressor = std::function<std::unique_ptr<Compressor>()>;
 
 struct Setting {
   TopologyOptions topology;
-  Executor executor = Executor::real;
+  Executor executor = Executor::concurrent;
 };
 
 constexpr int kSteps = 3;
@@ -82,12 +82,12 @@ TEST_P(EveryTopology, GivesTheBitsOfTheLocalReference) {
         means_of({{TopologyKind::local, workers}, Executor::turns}, sizes, kind.make);
     for (const auto& mean : reference) EXPECT_TRUE(same_bits(mean, reference.front()));
 
-    std::vector<Setting> runs = {{{TopologyKind::local, workers}, Executor::real},
-                                 {{TopologyKind::ring, workers}, Executor::real},
+    std::vector<Setting> runs = {{{TopologyKind::local, workers}, Executor::concurrent},
+                                 {{TopologyKind::ring, workers}, Executor::concurrent},
                                  {{TopologyKind::ring, workers}, Executor::turns},
                                  {{TopologyKind::server, workers, workers}, Executor::turns}};
     for (int servers = 1; servers <= workers; ++servers) {
-      runs.push_back({{TopologyKind::server, workers, servers}, Executor::real});
+      runs.push_back({{TopologyKind::server, workers, servers}, Executor::concurrent});
     }
     for (const auto& run : runs) {
       for (const auto& mean : means_of(run, sizes, kind.make)) {
