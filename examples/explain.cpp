@@ -145,9 +145,9 @@ void explain(int argc, char** argv) {
   print_matrix("left unsaid (gradient - decoded)", e.view, error);
   const double relative = squares > 0 ? error_squares / squares : 0;
   const double bits = 8.0 * static_cast<double>(payload) / static_cast<double>(e.values.size());
-  fmt::print("\nerror |x - C(x)|² / |x|² = {:.4f}, so delta = {:.4f};  {:.2f} bits a value, "
-             "{:.1f}x smaller\n",
-             relative, 1 - relative, bits, bits > 0 ? 32 / bits : 0);
+  fmt::print("\n|x - C(x)|^2 / |x|^2 = {:.4f}, so delta = {:.4f} on this tensor\n", relative,
+             1 - relative);
+  fmt::print("{:.2f} bits a value, {:.1f} times smaller\n", bits, bits > 0 ? 32 / bits : 0);
   if (json) {
     fmt::print("{}\n", nlohmann::json({{"spec", compressor->spec()},
                                        {"input", e.values},

@@ -6,7 +6,6 @@
 #include <bit>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -56,14 +55,20 @@ class Agreement {
   std::vector<std::uint64_t> words_;
 };
 
+// What one worker hands in at the end.
+struct Account {
+  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
+  PhaseTimes step_times;  // seconds per step, the first one apart
+};
+
 // What the workers of a run share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
   const DatasetSplits& data;
   const Listener& listener;
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
-  RunResult result;
-  std::mutex mutex;  // guards result
+  RunResult result;               // worker 0 writes it
+  std::vector<Account> accounts;  // each worker writes its own
 };
 
 TopologyOptions topology_options(const RunConfig& config) {
@@ -106,7 +111,7 @@ class Trainer {
   double loss_sum_ = 0;      // of this worker, over the steps since the last evaluation
   std::int64_t loss_count_ = 0;
   double epoch_loss_sum_ = 0;  // over the last epoch
-  double uncompressed_ = 0;    // bytes that `none` would send in a step
+  std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
   double reported_seconds_ = 0;
   std::int64_t reported_step_ = 0;
   PhaseTimes reported_times_, first_step_times_;
@@ -228,10 +233,7 @@ void Trainer::evaluate() {
   loss_sum_ = 0;
   loss_count_ = 0;
   if (me_.rank() != 0) return;
-  {
-    const std::lock_guard lock(run_.mutex);
-    run_.result.evaluations.push_back(e);
-  }
+  run_.result.evaluations.push_back(e);
   if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
 }
 
@@ -241,36 +243,50 @@ void Trainer::measure_uncompressed() {
   const auto topology = run_.plain_plan.join(me_);
   std::vector<float> gradients(static_cast<std::size_t>(parameters_.numel())), mean(gradients.size());
   topology->run(*plain, {.seed = 0}, grad_views(parameters_, gradients), grad_views(parameters_, mean));
-  uncompressed_ = static_cast<double>(me_.counters().bytes_sent);
+  uncompressed_ = me_.counters().bytes_sent;
   me_.reset_accounts();
 }
 
 void Trainer::hand_in() {
-  const auto sent = me_.counters().bytes_sent;
-  const auto steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
-  const auto last_epoch = std::min(step_, loader_.steps_per_epoch());
-  const double train_loss = agreement_.mean(epoch_loss_sum_ / static_cast<double>(last_epoch));
-  const std::uint64_t hash = optimizer_.state_hash();
-  const std::lock_guard lock(run_.mutex);
+  const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
+  const auto last_epoch = static_cast<double>(std::min(step_, loader_.steps_per_epoch()));
+  const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
+
+  Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
+  account.bytes_sent = me_.counters().bytes_sent;
+  account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
+  account.state_hash = optimizer_.state_hash();
+  account.step_times = me_.times() - first_step_times_;
+  for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
+  if (me_.rank() != 0) return;
+
   RunResult& r = run_.result;
-  const auto rank = static_cast<std::size_t>(me_.rank());
-  const double share = 1.0 / me_.size();
-  r.bytes_sent[rank] = sent;
-  r.bytes_sent_per_worker += static_cast<double>(sent) * share;
-  r.bytes_uncompressed += uncompressed_ * static_cast<double>(step_) * share;
-  for (std::size_t i = 0; i < kPhases; ++i) {
-    r.step_times.seconds[i] += (me_.times() - first_step_times_).seconds[i] / steps * share;
-  }
-  r.state_hash += hash * (2 * rank + 1);  // workers in any order
-  if (rank != 0) return;
   r.train_loss = train_loss;
   r.steps = step_;
   r.steps_per_epoch = loader_.steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = optimizer_.message_bytes();
-  r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>((step_ - 1) * config_.batch) *
-                                                 static_cast<double>(config_.workers) / busy_seconds_
-                                           : 0;
+  const auto samples = static_cast<double>((step_ - 1) * config_.batch * config_.workers);
+  r.samples_per_second = busy_seconds_ > 0 ? samples / busy_seconds_ : 0;
+}
+
+// The workers' accounts, in their order, as means and one hash.
+void add_up(const std::vector<Account>& accounts, RunResult& r) {
+  const auto workers = static_cast<double>(accounts.size());
+  std::uint64_t sent = 0, uncompressed = 0;
+  HashArchive hash;
+  for (Account account : accounts) {
+    r.bytes_sent.push_back(account.bytes_sent);
+    sent += account.bytes_sent;
+    uncompressed += account.bytes_uncompressed;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
+    }
+    hash.item("worker", account.state_hash);
+  }
+  r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
+  r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
+  r.state_hash = hash.hash();
 }
 
 }  // namespace
@@ -286,11 +302,11 @@ RunResult train(const RunConfig& config, const DatasetSplits& data, const Listen
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
           .result = {},
-          .mutex = {}};
-  run.result.bytes_sent.resize(static_cast<std::size_t>(config.workers));
+          .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
   run_workers({.workers = static_cast<int>(config.workers),
                .executor = config.topology == "local" ? Executor::turns : Executor::concurrent},
               [&](Worker& me) { Trainer(run, me).train(); });
+  add_up(run.accounts, run.result);
   run.result.seconds = seconds_since(start);
   return run.result;
 }

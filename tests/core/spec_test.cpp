@@ -80,6 +80,10 @@ TEST(Options, AKeyGivenTwiceIsAnError) {
 TEST(UnknownName, PutsNearMatchesFirst) {
   EXPECT_EQ(unknown_name("compressor", "powrsgd", {"none", "topk", "powersgd"}),
             "compressor 'powrsgd' is not known; did you mean powersgd?; known: powersgd, none, topk");
+  EXPECT_NE(unknown_name("compressor", "tokp", {"none", "topk"}).find("did you mean topk?"),
+            std::string::npos);
+  EXPECT_EQ(unknown_name("compressor", "zzz", {"none", "topk"}).find("did you mean"),
+            std::string::npos);
 }
 
 }  // namespace
