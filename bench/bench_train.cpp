@@ -27,7 +27,8 @@ void train_step(benchmark::State& state, const char* spec, std::int64_t batch,
   auto rule = make_update_rule("sgd:momentum=0.9");
   const Tensor x = random_tensor({batch, task.channels, task.height, task.width}, 1);
   std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < batch; ++i) labels.push_back(static_cast<std::int32_t>(i % task.classes));
+  for (std::int64_t i = 0; i < batch; ++i)
+    labels.push_back(static_cast<std::int32_t>(i % task.classes));
   const auto step = [&] {
     parameters.zero_grad();
     cross_entropy((*model)(x), labels).backward();
@@ -37,13 +38,15 @@ void train_step(benchmark::State& state, const char* spec, std::int64_t batch,
   const auto before = memory_use();
   for (auto _ : state) step();
   const auto after = memory_use();
-  state.counters["samples/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations() * batch), benchmark::Counter::kIsRate);
+  state.counters["samples/s"] = benchmark::Counter(static_cast<double>(state.iterations() * batch),
+                                                   benchmark::Counter::kIsRate);
   state.counters["system_calls"] = static_cast<double>(after.system_calls - before.system_calls);
   state.counters["peak_MB"] = static_cast<double>(after.peak_bytes) / 1e6;
 }
 
-void lenet(benchmark::State& state) { train_step(state, "lenet", 64, {1, 28, 28, 10}); }
+void lenet(benchmark::State& state) {
+  train_step(state, "lenet", 64, {1, 28, 28, 10});
+}
 BENCHMARK(lenet)->Arg(1)->Arg(2)->ArgName("threads")->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace

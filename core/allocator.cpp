@@ -39,8 +39,8 @@ Counters& counters() {
 
 #ifdef TERSE_CACHING_ALLOCATOR
 
-// Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last in
-// first out, so that the next tensor of that size gets the memory that is still in the cache.
+// Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last
+// in first out, so that the next tensor of that size gets the memory that is still in the cache.
 class Cache {
  public:
   void* take(std::size_t bytes) {
@@ -93,7 +93,8 @@ class Cache {
   // Whole huge pages, aligned to them. They are never returned: training asks for the same again.
   static void* map(std::size_t bytes) {
     const std::size_t size = (bytes + kSlab - 1) / kSlab * kSlab;
-    void* raw = mmap(nullptr, size + kSlab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* raw =
+        mmap(nullptr, size + kSlab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     check(raw != MAP_FAILED, "allocate: the system gives no {} bytes: {}", size,
           std::strerror(errno));
     const auto address = reinterpret_cast<std::uintptr_t>(raw);
@@ -135,10 +136,11 @@ void deallocate(void* block, std::size_t bytes) noexcept {
   cache().give(block, bytes);
 }
 
-#else  // each block its own allocation, where sanitizers see it; filled with NaN to show early reads
+#else  // each block its own allocation, where sanitizers see it; filled with NaN to show early
+       // reads
 
 void* allocate(std::size_t bytes) {
-  void* block = ::operator new(bytes, std::align_val_t{kAlignment});
+  void* block = ::operator new (bytes, std::align_val_t{kAlignment});
   std::memset(block, 0xFF, bytes);
   counters().add_live(bytes);
   counters().add_system(bytes);
@@ -147,7 +149,7 @@ void* allocate(std::size_t bytes) {
 
 void deallocate(void* block, std::size_t bytes) noexcept {
   counters().live.fetch_sub(bytes, std::memory_order_relaxed);
-  ::operator delete(block, std::align_val_t{kAlignment});
+  ::operator delete (block, std::align_val_t{kAlignment});
 }
 
 #endif

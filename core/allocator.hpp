@@ -1,5 +1,6 @@
 // Memory of tensors: a cache over huge-page slabs, so that a training step takes nothing new from
-// the system after the first. (The first touch of a fresh page costs more than the arithmetic on it.)
+// the system after the first. (The first touch of a fresh page costs more than the arithmetic on
+// it.)
 #pragma once
 
 #include <cstddef>

@@ -60,9 +60,13 @@ Tensor add_gradients(Tensor sum, const Tensor& more) {
 
 }  // namespace
 
-bool grad_enabled() { return grad_mode; }
+bool grad_enabled() {
+  return grad_mode;
+}
 NoGrad::NoGrad() : before_(std::exchange(grad_mode, false)) {}
-NoGrad::~NoGrad() { grad_mode = before_; }
+NoGrad::~NoGrad() {
+  grad_mode = before_;
+}
 
 // What may look inside a Tensor: recording, and the engine.
 class Graph {
@@ -93,7 +97,8 @@ class Graph {
 
   static void backward(const Tensor& root, const Tensor& dy) {
     check(root.requires_grad(), "backward: the tensor depends on nothing that requires a gradient");
-    check(dy.shape() == root.shape(), "backward: the gradient must have the tensor's shape {}; got {}",
+    check(dy.shape() == root.shape(),
+          "backward: the gradient must have the tensor's shape {}; got {}",
           root.shape().to_string(), dy.shape().to_string());
     const NoGrad no_grad;
     if (!root.impl_->node) {
@@ -171,6 +176,8 @@ void Tensor::backward() const {
         shape().to_string());
   Graph::backward(*this, full(shape(), 1));
 }
-void Tensor::backward(const Tensor& dy) const { Graph::backward(*this, dy); }
+void Tensor::backward(const Tensor& dy) const {
+  Graph::backward(*this, dy);
+}
 
 }  // namespace terse

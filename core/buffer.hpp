@@ -13,7 +13,7 @@
 namespace terse {
 
 template <class T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class Buffer {
  public:
   explicit Buffer(std::int64_t count)

@@ -40,16 +40,16 @@ class ByteReader {
   explicit ByteReader(std::span<const std::byte> bytes) : rest_(bytes) {}
 
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  T get() {
+  requires std::is_trivially_copyable_v<T> T get() {
     T value;
     std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
     return value;
   }
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void get(std::span<T> values) {
-    if (!values.empty()) std::memcpy(values.data(), take(values.size_bytes()).data(), values.size_bytes());
+    if (!values.empty())
+      std::memcpy(values.data(), take(values.size_bytes()).data(), values.size_bytes());
   }
   std::span<const std::byte> take(std::size_t size) {
     check<PacketError>(size <= rest_.size(), "packet: {} more bytes are wanted; {} are left", size,
@@ -74,17 +74,17 @@ class ByteWriter {
   explicit ByteWriter(std::span<std::byte> bytes) : rest_(bytes) {}
 
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  void put(const T& value) {
-    std::memcpy(take(sizeof(T)).data(), &value, sizeof(T));
-  }
+  requires std::is_trivially_copyable_v<T>
+  void put(const T& value) { std::memcpy(take(sizeof(T)).data(), &value, sizeof(T)); }
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void put(std::span<const T> values) {
-    if (!values.empty()) std::memcpy(take(values.size_bytes()).data(), values.data(), values.size_bytes());
+    if (!values.empty())
+      std::memcpy(take(values.size_bytes()).data(), values.data(), values.size_bytes());
   }
   std::span<std::byte> take(std::size_t size) {
-    internal_check(size <= rest_.size(), "ByteWriter: {} bytes into room for {}", size, rest_.size());
+    internal_check(size <= rest_.size(), "ByteWriter: {} bytes into room for {}", size,
+                   rest_.size());
     const auto front = rest_.first(size);
     rest_ = rest_.subspan(size);
     return front;

@@ -20,10 +20,18 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
-inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
-inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
-inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
-inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
+inline Tensor operator+(const Tensor& a, const Tensor& b) {
+  return add(a, b);
+}
+inline Tensor operator-(const Tensor& a, const Tensor& b) {
+  return subtract(a, b);
+}
+inline Tensor operator*(const Tensor& a, const Tensor& b) {
+  return multiply(a, b);
+}
+inline Tensor operator/(const Tensor& a, const Tensor& b) {
+  return divide(a, b);
+}
 Tensor scale(const Tensor& x, real factor);     // factor · x
 Tensor add_scalar(const Tensor& x, real term);  // x + term
 Tensor negate(const Tensor& x);
@@ -39,8 +47,8 @@ Tensor sigmoid(const Tensor& x);
 
 // ---- shapes (core/ops/shape.cpp) ----------------------------------------------------------------
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
-Tensor reshape(const Tensor& x, const Shape& shape);  // a view
-Tensor flatten(const Tensor& x);                      // (N, ...) -> (N, D), a view
+Tensor reshape(const Tensor& x, const Shape& shape);                  // a view
+Tensor flatten(const Tensor& x);                                      // (N, ...) -> (N, D), a view
 Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end);  // of dimension 0, a view
 Tensor concat(std::span<const Tensor> parts, int dim);
 
@@ -71,7 +79,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions opt
 
 struct PoolOptions {
   std::int64_t kernel = 2;
-  std::int64_t stride = 0;  // 0: as the kernel
+  std::int64_t stride = 0;   // 0: as the kernel
   std::int64_t padding = 0;  // at most kernel / 2
 };
 // x (N, C, H, W) -> (N, C, P, Q). Padding is -infinity for max; for average it is zeros that count.

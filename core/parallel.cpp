@@ -90,7 +90,8 @@ void Arena::run(FunctionRef<void()> body) {
 namespace {
 
 std::atomic<int>& thread_limit() {
-  static std::atomic<int> limit{static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
+  static std::atomic<int> limit{
+      static_cast<int>(std::max(1U, std::thread::hardware_concurrency()))};
   return limit;
 }
 
@@ -116,7 +117,9 @@ void run_pieces(std::int64_t pieces, FunctionRef<void(std::int64_t)> piece) {
 
 }  // namespace
 
-int thread_count() { return thread_limit(); }
+int thread_count() {
+  return thread_limit();
+}
 
 void set_thread_count(int threads) {
   check(threads >= 1, "threads: at least 1; got {}", threads);
@@ -126,7 +129,9 @@ void set_thread_count(int threads) {
 struct Arena::Impl {};
 Arena::Arena() = default;
 Arena::~Arena() = default;
-void Arena::run(FunctionRef<void()> body) { body(); }
+void Arena::run(FunctionRef<void()> body) {
+  body();
+}
 
 #endif
 

@@ -47,7 +47,9 @@ std::uint32_t Philox::next() {
   return block_[position_++ % 4];
 }
 
-float Philox::uniform() { return static_cast<float>(next() >> 8) * 0x1p-24F; }
+float Philox::uniform() {
+  return static_cast<float>(next() >> 8) * 0x1p-24F;
+}
 
 double Philox::uniform_double() {
   const std::uint64_t high = next();

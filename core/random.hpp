@@ -12,12 +12,12 @@
 namespace terse {
 
 enum class Purpose : std::uint8_t {
-  init = 1,      // parameters' first values
-  shuffle = 2,   // order and partition of samples
+  init = 1,     // parameters' first values
+  shuffle = 2,  // order and partition of samples
   dropout = 3,
-  synthetic = 4, // procedural data sets
-  compress = 5,  // a compressor's draws; worker 0 where all workers must draw the same
-  tie = 6,       // coins of a vote, shared by all workers
+  synthetic = 4,  // procedural data sets
+  compress = 5,   // a compressor's draws; worker 0 where all workers must draw the same
+  tie = 6,        // coins of a vote, shared by all workers
   test = 7,
 };
 
@@ -42,10 +42,10 @@ class Philox {
   std::uint32_t at(std::uint64_t position) const;
 
   std::uint32_t next();
-  float uniform();                          // [0, 1), 24 bits
-  double uniform_double();                  // [0, 1), 53 bits, two words
-  float normal();                           // N(0, 1), Box-Muller, two words
-  std::uint64_t below(std::uint64_t bound); // uniform in [0, bound), bound > 0; exact by rejection
+  float uniform();                           // [0, 1), 24 bits
+  double uniform_double();                   // [0, 1), 53 bits, two words
+  float normal();                            // N(0, 1), Box-Muller, two words
+  std::uint64_t below(std::uint64_t bound);  // uniform in [0, bound), bound > 0; exact by rejection
 
  private:
   std::array<std::uint32_t, 2> key_;

@@ -9,7 +9,8 @@ namespace terse {
 Shape::Shape(std::span<const std::int64_t> dims) : rank_(static_cast<int>(dims.size())) {
   check(dims.size() <= kMaxRank, "shape: at most {} dimensions; got {}", kMaxRank, dims.size());
   std::copy(dims.begin(), dims.end(), dims_.begin());
-  for (const auto d : dims) check(d >= 0, "shape: no dimension may be negative; got {}", to_string());
+  for (const auto d : dims)
+    check(d >= 0, "shape: no dimension may be negative; got {}", to_string());
 }
 
 std::int64_t Shape::numel() const {
@@ -34,6 +35,8 @@ Shape Shape::without(int dim) const {
   return result;
 }
 
-std::string Shape::to_string() const { return fmt::format("({})", fmt::join(begin(), end(), ", ")); }
+std::string Shape::to_string() const {
+  return fmt::format("({})", fmt::join(begin(), end(), ", "));
+}
 
 }  // namespace terse

@@ -117,8 +117,8 @@ const std::string* Options::find(std::string_view key) {
 }
 
 void Options::fail(std::string_view key, std::string_view value, const std::string& rule) const {
-  throw UsageError(fmt::format("{} '{}': {} must be {}; got '{}'", what_, stage_.name, key, rule,
-                               value));
+  throw UsageError(
+      fmt::format("{} '{}': {} must be {}; got '{}'", what_, stage_.name, key, rule, value));
 }
 
 double Options::number(std::string_view key, double fallback, double low, double high) {
@@ -126,8 +126,9 @@ double Options::number(std::string_view key, double fallback, double low, double
   if (text == nullptr) return fallback;
   double value = 0;
   if (!parse_number(*text, value) || !(value >= low && value <= high)) {
-    fail(key, *text, std::isinf(high) ? fmt::format("a number of at least {}", low)
-                                      : fmt::format("a number from {} to {}", low, high));
+    fail(key, *text,
+         std::isinf(high) ? fmt::format("a number of at least {}", low)
+                          : fmt::format("a number from {} to {}", low, high));
   }
   return value;
 }
@@ -200,8 +201,8 @@ std::string unknown_name(std::string_view what, std::string_view name,
   std::stable_sort(known.begin(), known.end(), [&](const auto& a, const auto& b) {
     return edit_distance(name, a) < edit_distance(name, b);
   });
-  const bool near =
-      !known.empty() && edit_distance(name, known.front()) <= std::max<std::size_t>(1, name.size() / 3);
+  const bool near = !known.empty() &&
+                    edit_distance(name, known.front()) <= std::max<std::size_t>(1, name.size() / 3);
   return fmt::format("{} '{}' is not known{}; known: {}", what, name,
                      near ? fmt::format("; did you mean {}?", known.front()) : "",
                      fmt::join(known, ", "));

@@ -59,7 +59,8 @@ class Options {
 
  private:
   const std::string* find(std::string_view key);
-  [[noreturn]] void fail(std::string_view key, std::string_view value, const std::string& rule) const;
+  [[noreturn]] void fail(std::string_view key, std::string_view value,
+                         const std::string& rule) const;
 
   std::string what_;
   Stage stage_;

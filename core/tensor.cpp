@@ -68,7 +68,9 @@ Tensor Tensor::clone() const {
   return t;
 }
 
-Tensor Tensor::detach() const { return view(shape()); }
+Tensor Tensor::detach() const {
+  return view(shape());
+}
 
 Tensor Tensor::view(const Shape& shape, std::int64_t offset) const {
   internal_check(offset >= 0 && offset + shape.numel() <= numel(),
@@ -87,7 +89,9 @@ bool Tensor::same_storage(const Tensor& other) const {
          impl_->offset == other.impl_->offset;
 }
 
-bool Tensor::requires_grad() const { return defined() && impl_->requires_grad; }
+bool Tensor::requires_grad() const {
+  return defined() && impl_->requires_grad;
+}
 
 Tensor& Tensor::set_requires_grad(bool value) {
   check(defined() && !impl_->node, "set_requires_grad: only a leaf can be asked for a gradient");

@@ -61,8 +61,8 @@ class Tensor {
   void backward() const;
   void backward(const Tensor& dy) const;  // from a given gradient of this tensor's shape
 
-  // Moves the leaf's numbers to `home`, and its future gradients to `grad_home`, for every handle to
-  // it. Both are views of this shape; the numbers are copied there. (core/parameters.hpp)
+  // Moves the leaf's numbers to `home`, and its future gradients to `grad_home`, for every handle
+  // to it. Both are views of this shape; the numbers are copied there. (core/parameters.hpp)
   void rehome(const Tensor& home, const Tensor& grad_home);
 
  private:
@@ -72,9 +72,9 @@ class Tensor {
     std::int64_t offset = 0;
     Shape shape;
     bool requires_grad = false;
-    std::shared_ptr<Node> node;  // what made it; null for a leaf
-    std::unique_ptr<Tensor> grad;   // leaves: where gradients are added up
-    bool has_grad = false;          // false: the next gradient overwrites what stands in grad
+    std::shared_ptr<Node> node;    // what made it; null for a leaf
+    std::unique_ptr<Tensor> grad;  // leaves: where gradients are added up
+    bool has_grad = false;         // false: the next gradient overwrites what stands in grad
   };
   std::shared_ptr<Impl> impl_;
 };

@@ -48,8 +48,8 @@ void bytes(int argc, char** argv) {
                     steps_per_epoch);
   if (steps_per_epoch == 0) steps_per_epoch = 60'000 / (config.workers * config.batch);
 
-  const auto shapes = shapes_text.empty() ? run::shapes_of_model(config.model)
-                                          : run::parse_shapes(shapes_text);
+  const auto shapes =
+      shapes_text.empty() ? run::shapes_of_model(config.model) : run::parse_shapes(shapes_text);
   std::int64_t parameters = 0;
   for (const auto& shape : shapes) parameters += shape.rows * shape.cols;
   fmt::print("{} values in {} tensors; {} workers, {}; {} steps an epoch\n\n",

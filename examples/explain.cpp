@@ -30,8 +30,14 @@ void exchange_alone(Compressor& compressor, std::uint64_t seed, Example& e) {
   const auto traits = compressor.traits(0);
   const auto n = static_cast<std::int64_t>(e.values.size());
   for (int phase = 0; phase < traits.phases; ++phase) {
-    const Round round{.seed = seed, .step = 0, .worker = 0, .workers = 1, .phase = phase,
-                      .lr = 0.1F, .first = 0, .count = n};
+    const Round round{.seed = seed,
+                      .step = 0,
+                      .worker = 0,
+                      .workers = 1,
+                      .phase = phase,
+                      .lr = 0.1F,
+                      .first = 0,
+                      .count = n};
     Packet up, down;
     compressor.encode(round, in, up);
     up.seal();
@@ -97,8 +103,7 @@ void explain(int argc, char** argv) {
   std::string spec, shape = "4x6";
   std::uint64_t seed = 1;
   bool json = false;
-  run::CommandLine command_line("explain",
-                                "Shows what a compressor says of a small random tensor.",
+  run::CommandLine command_line("explain", "Shows what a compressor says of a small random tensor.",
                                 "explain topk:ratio=0.25+ef --shape 4x6");
   command_line.positional("spec", spec, "the compressor, for instance sign+ef")
       .flag("--shape", shape, "of the tensor")
@@ -128,7 +133,8 @@ void explain(int argc, char** argv) {
   print_matrix("gradient", e.view, e.values);
   std::size_t payload = 0;
   for (std::size_t phase = 0; phase < e.said.size(); ++phase) {
-    const Round round{.seed = seed, .phase = static_cast<int>(phase),
+    const Round round{.seed = seed,
+                      .phase = static_cast<int>(phase),
                       .count = static_cast<std::int64_t>(e.values.size())};
     print_packet(e.said[phase], compressor->fields(round, e.said[phase], std::span(&e.view, 1)),
                  static_cast<int>(phase));

@@ -22,19 +22,27 @@ void describe(const run::RunConfig& config, const DatasetSplits& data) {
   nn::Init init(config.seed);
   const auto model = nn::make_model(
       config.model, {images.channels, images.height, images.width, images.classes}, init);
-  fmt::print("{}", nn::summary(*model, {config.batch, images.channels, images.height, images.width}));
+  fmt::print("{}",
+             nn::summary(*model, {config.batch, images.channels, images.height, images.width}));
 }
 
 nlohmann::json log_line(const run::StepReport& r) {
   nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
   for (std::size_t i = 0; i < kPhases; ++i) time[std::string(kPhaseNames[i])] = r.times.seconds[i];
-  return {{"step", r.step}, {"loss", r.loss}, {"lr", r.lr}, {"message_bytes", r.message_bytes},
-          {"bytes_sent", r.bytes_sent}, {"time", time}};
+  return {{"step", r.step},
+          {"loss", r.loss},
+          {"lr", r.lr},
+          {"message_bytes", r.message_bytes},
+          {"bytes_sent", r.bytes_sent},
+          {"time", time}};
 }
 
 nlohmann::json log_line(const run::Evaluation& e) {
-  return {{"step", e.step}, {"epoch", e.epoch}, {"train_loss", e.train_loss},
-          {"test_loss", e.test_loss}, {"test_accuracy", e.test_accuracy},
+  return {{"step", e.step},
+          {"epoch", e.epoch},
+          {"train_loss", e.train_loss},
+          {"test_loss", e.test_loss},
+          {"test_accuracy", e.test_accuracy},
           {"bytes_sent_per_worker", e.bytes_sent_per_worker}};
 }
 
@@ -79,18 +87,17 @@ void train(int argc, char** argv) {
   std::optional<RunFolder> folder;
   if (config.out) folder.emplace(*config.out, run::to_json(config));
   run::Progress progress(config.compressor, stderr);
-  const auto result = run::train(
-      config, data,
-      {.on_step =
-           [&](const run::StepReport& r) {
-             if (folder) folder->log(log_line(r));
-             progress.step(r);
-           },
-       .on_evaluation =
-           [&](const run::Evaluation& e) {
-             if (folder) folder->log(log_line(e));
-             progress.evaluation(e);
-           }});
+  const auto result = run::train(config, data,
+                                 {.on_step =
+                                      [&](const run::StepReport& r) {
+                                        if (folder) folder->log(log_line(r));
+                                        progress.step(r);
+                                      },
+                                  .on_evaluation =
+                                      [&](const run::Evaluation& e) {
+                                        if (folder) folder->log(log_line(e));
+                                        progress.evaluation(e);
+                                      }});
   progress.finish();
   print_summary(config, result);
   if (json) fmt::print("{}\n", run::to_json(result, config).dump());

@@ -52,8 +52,12 @@ std::string Conv2d::describe() const {
                      o.kernel, o.stride, o.padding, o.bias ? "" : ", bias=false");
 }
 
-std::string MaxPool2d::describe() const { return describe_pool("MaxPool2d", options_); }
-std::string AvgPool2d::describe() const { return describe_pool("AvgPool2d", options_); }
+std::string MaxPool2d::describe() const {
+  return describe_pool("MaxPool2d", options_);
+}
+std::string AvgPool2d::describe() const {
+  return describe_pool("AvgPool2d", options_);
+}
 
 Dropout::Dropout(double p) : p_(p) {
   check(p >= 0 && p < 1, "Dropout: p must be in [0, 1); got {}", p);
@@ -61,17 +65,17 @@ Dropout::Dropout(double p) : p_(p) {
 
 Tensor Dropout::forward(const Tensor& x) {
   if (!training() || p_ == 0) return x;
-  Philox random(seed_, {.purpose = Purpose::dropout,
-                        .worker = worker_,
-                        .step = calls_++,
-                        .tensor = number_});
+  Philox random(
+      seed_, {.purpose = Purpose::dropout, .worker = worker_, .step = calls_++, .tensor = number_});
   Tensor mask = Tensor::empty(x.shape());
   const auto kept = static_cast<real>(1 / (1 - p_));
   for (auto& value : mask.data_mut()) value = random.uniform_double() < p_ ? real{0} : kept;
   return multiply(x, mask);
 }
 
-std::string Dropout::describe() const { return fmt::format("Dropout(p={})", p_); }
+std::string Dropout::describe() const {
+  return fmt::format("Dropout(p={})", p_);
+}
 
 void Dropout::seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t number) {
   seed_ = seed;

@@ -1,7 +1,8 @@
 // The model zoo: models by spec string.
 //
 //   mlp:hidden=128,layers=1   784-128-10 for 28x28 grey images: ReLU between linear layers
-//   lenet                     LeNet-5 (LeCun et al. 1998) with ReLU and max pooling: 61 706 parameters
+//   lenet                     LeNet-5 (LeCun et al. 1998) with ReLU and max pooling: 61 706
+//   parameters
 #pragma once
 
 #include <memory>

@@ -31,7 +31,7 @@ class Init {
 // A tensor that is trained. It cannot be assigned: every handle to it stays a handle to it.
 class Parameter {
  public:
-  Parameter() = default;                        // none: a layer without a bias
+  Parameter() = default;                                  // none: a layer without a bias
   Parameter(const Shape& shape, real bound, Init& init);  // uniform in [-bound, bound)
   Parameter(Parameter&&) = default;
   Parameter& operator=(Parameter&&) = delete;
@@ -95,7 +95,8 @@ std::int64_t count_parameters(Module& module);
 // forward passes it has made.
 void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker);
 
-// One line a layer: name, layer, shape of its output, parameters; and the total. `input` is a batch.
+// One line a layer: name, layer, shape of its output, parameters; and the total. `input` is a
+// batch.
 std::string summary(Module& module, const Shape& input);
 
 }  // namespace terse::nn

@@ -18,7 +18,8 @@ double epochs(const Progress& p) {
 }
 // 0 at the first step; 1 after the last, so that the last step still moves.
 double part_done(const Progress& p) {
-  return static_cast<double>(p.step) / static_cast<double>(std::max<std::int64_t>(1, p.total_steps));
+  return static_cast<double>(p.step) /
+         static_cast<double>(std::max<std::int64_t>(1, p.total_steps));
 }
 
 Schedule make_constant(Options&) {
@@ -28,7 +29,8 @@ Schedule make_constant(Options&) {
 Schedule make_step(Options& options) {
   const double every = options.number("every", 1, 1e-9, kInfinity);
   const double gamma = options.number("gamma", 0.1, 0, 1);
-  return [every, gamma](const Progress& p) { return std::pow(gamma, std::floor(epochs(p) / every)); };
+  return
+      [every, gamma](const Progress& p) { return std::pow(gamma, std::floor(epochs(p) / every)); };
 }
 
 Schedule make_linear(Options& options) {
@@ -67,7 +69,8 @@ Schedule make_schedule(std::string_view spec) {
     options.finish();
     if (warmup == 0) return main;
     return [main, warmup, from](const Progress& p) {
-      const double rise = std::min(1.0, (epochs(p) + 1.0 / static_cast<double>(p.steps_per_epoch)) / warmup);
+      const double rise =
+          std::min(1.0, (epochs(p) + 1.0 / static_cast<double>(p.steps_per_epoch)) / warmup);
       return main(p) * (from + (1 - from) * rise);
     };
   }

@@ -1,9 +1,9 @@
 // Learning-rate schedules: a factor on the base rate, a pure function of the step.
 //
 //   constant                 1
-//   step:every=E,gamma=G     G to the number of whole E's that have passed (E in epochs, default 1; G 0.1)
-//   linear:to=T              straight from 1 to T (default 0) at the last step
-//   cosine:to=T              half a cosine from 1 to T (default 0) at the last step
+//   step:every=E,gamma=G     G to the number of whole E's that have passed (E in epochs, default 1;
+//   G 0.1) linear:to=T              straight from 1 to T (default 0) at the last step cosine:to=T
+//   half a cosine from 1 to T (default 0) at the last step
 //
 // Every one takes `warmup=U`: in the first U epochs the factor also rises straight from `from`
 // (default 0) to 1, as (from + (1 - from)·progress).

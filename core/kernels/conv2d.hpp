@@ -24,8 +24,8 @@ struct ConvShape {
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y);
 // dx, from dy and w. Overwrites dx.
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
-                          std::span<const real> w, std::span<real> dx);
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx);
 // dw, from x and dy. Overwrites dw.
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw);
@@ -37,8 +37,8 @@ void channel_sum(std::int64_t n, std::int64_t k, std::int64_t pixels, std::span<
 namespace reference {
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y);
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
-                          std::span<const real> w, std::span<real> dx);
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx);
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw);
 }  // namespace reference

@@ -5,7 +5,8 @@
 // computes a few neighbouring pixels of a row times a panel of output channels.
 //
 //   forward           pixels of y = runs of padded x  ·  panels of w
-//   data gradient     the same, on dy spread out by the stride, with w rotated by 180 degrees and its
+//   data gradient     the same, on dy spread out by the stride, with w rotated by 180 degrees and
+//   its
 //                     channels swapped
 //   weight gradient   (s, c) neighbours of x  ·  panels of dy, summed over all pixels of an image;
 //                     images are summed in slots of a fixed number of them, slots in order
@@ -24,7 +25,9 @@ namespace {
 // At most so many partial sums of a weight gradient; fixed, so that threads change no bit.
 constexpr std::int64_t kSlots = 8;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 // An image as the tiles want it: (height, width, channels), zero where no source pixel stands.
 struct Plane {
@@ -38,8 +41,8 @@ Buffer<float> zero_image(const Plane& plane) {
   return image;
 }
 
-// Where the pixels of an image (channels, h, w) go in a plane: pixel (i, j) to row top + i·spread and
-// column left + j·spread; those that fall outside are dropped.
+// Where the pixels of an image (channels, h, w) go in a plane: pixel (i, j) to row top + i·spread
+// and column left + j·spread; those that fall outside are dropped.
 struct Placement {
   std::int64_t h, w, top, left, spread;
 };
@@ -151,13 +154,17 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
       panels.data());
   const Correlation correlation{.plane = {a.h + 2 * a.padding, a.w + 2 * a.padding, a.c},
                                 .place = {a.h, a.w, a.padding, a.padding, 1},
-                                .k = a.k, .r = a.r, .s = a.s, .stride = a.stride,
-                                .p = a.p(), .q = a.q()};
+                                .k = a.k,
+                                .r = a.r,
+                                .s = a.s,
+                                .stride = a.stride,
+                                .p = a.p(),
+                                .q = a.q()};
   correlate_images(correlation, a.n, x.data(), panels.data(), bias, y.data());
 }
 
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
-                          std::span<const real> w, std::span<real> dx) {
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx) {
   const auto& a = shape;
   const std::int64_t width = panel_width(panel_vectors(a.c)), taps = a.r * a.s * a.k;
   Buffer<float> panels(divide_up(a.c, width) * taps * width);
@@ -168,11 +175,15 @@ void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
         return w[static_cast<std::size_t>((tap % a.k * a.c + c) * a.r * a.s + rotated)];
       },
       panels.data());
-  const Correlation correlation{.plane = {a.h + a.r - 1, a.w + a.s - 1, a.k},
-                                .place = {a.p(), a.q(), a.r - 1 - a.padding,
-                                          a.s - 1 - a.padding, a.stride},
-                                .k = a.c, .r = a.r, .s = a.s, .stride = 1,
-                                .p = a.h, .q = a.w};
+  const Correlation correlation{
+      .plane = {a.h + a.r - 1, a.w + a.s - 1, a.k},
+      .place = {a.p(), a.q(), a.r - 1 - a.padding, a.s - 1 - a.padding, a.stride},
+      .k = a.c,
+      .r = a.r,
+      .s = a.s,
+      .stride = 1,
+      .p = a.h,
+      .q = a.w};
   correlate_images(correlation, a.n, dy.data(), panels.data(), {}, dx.data());
 }
 
@@ -206,8 +217,8 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                    .columns = pixels,
                    .readable = pixels,
                    .writable = width},
-                  dy.data() + (i * a.k + first) * pixels, pixels,
-                  dy_panels.data() + first * pixels, width);
+                  dy.data() + (i * a.k + first) * pixels, pixels, dy_panels.data() + first * pixels,
+                  width);
       }
       for (std::int64_t pr = 0; pr < panels * a.r; ++pr) {
         for (std::int64_t t = 0; t < tiles; ++t) {

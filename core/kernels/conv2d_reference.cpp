@@ -40,8 +40,8 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
   for_each_product(shape, [&](auto ix, auto iw, auto iy) { at(y, iy) += at(x, ix) * at(w, iw); });
 }
 
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
-                          std::span<const real> w, std::span<real> dx) {
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx) {
   std::fill(dx.begin(), dx.end(), real{0});
   for_each_product(shape, [&](auto ix, auto iw, auto iy) { at(dx, ix) += at(dy, iy) * at(w, iw); });
 }
@@ -62,8 +62,8 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
                     std::span<const real> bias, std::span<real> y) {
   reference::conv2d_forward(shape, x, w, bias, y);
 }
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy,
-                          std::span<const real> w, std::span<real> dx) {
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx) {
   reference::conv2d_data_gradient(shape, dy, w, dx);
 }
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,

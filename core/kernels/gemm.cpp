@@ -15,10 +15,12 @@ void use_one_thread() {
   static_cast<void>(done);
 }
 
-CBLAS_TRANSPOSE cblas(Transpose t) { return t == Transpose::yes ? CblasTrans : CblasNoTrans; }
+CBLAS_TRANSPOSE cblas(Transpose t) {
+  return t == Transpose::yes ? CblasTrans : CblasNoTrans;
+}
 
-[[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, const float* a, int lda, const float* b,
-          int ldb, float beta, float* c) {
+[[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, const float* a, int lda,
+                           const float* b, int ldb, float beta, float* c) {
   cblas_sgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, 1, a, lda, b, ldb, beta, c, n);
 }
 [[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, const double* a,

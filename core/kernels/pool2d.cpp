@@ -71,8 +71,8 @@ void spread_windows(D d, const real* dy, const WindowPlace* where, real* top, re
   hn::StoreInterleaved2(if_at(2), if_at(3), d, bottom);
 }
 
-// Calls f(tag, q) for every vector of a row; the last one is moved back to end with the row, so some
-// windows are done twice. Narrow rows use narrow vectors.
+// Calls f(tag, q) for every vector of a row; the last one is moved back to end with the row, so
+// some windows are done twice. Narrow rows use narrow vectors.
 template <class F>
 void for_vectors(std::int64_t columns, F f) {
   const auto run = [&](auto tag) {
@@ -107,7 +107,9 @@ void max_pool_2x2_backward(const PoolShape& a, const real* dy, const WindowPlace
   if (a.h % 2 != 0) std::fill_n(dx + (a.h - 1) * a.w, a.w, real{0});
 }
 
-bool is_2x2(const PoolShape& a) { return a.kernel == 2 && a.stride == 2 && a.padding == 0; }
+bool is_2x2(const PoolShape& a) {
+  return a.kernel == 2 && a.stride == 2 && a.padding == 0;
+}
 
 // Calls body(plane) for every plane, in parallel.
 template <class Body>

@@ -47,7 +47,8 @@ void for_each_row(const Shape& from, const Shape& to, Visit visit) {
 
 void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
                 std::span<real> y) {
-  const std::int64_t grain = std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, n * inner));
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, n * inner));
   parallel_for(outer, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<double> sums(static_cast<std::size_t>(inner));
     for (std::int64_t o = begin; o < end; ++o) {
@@ -62,8 +63,8 @@ void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::spa
   });
 }
 
-void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner,
-                   std::span<const real> x, std::span<real> y) {
+void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
+                   std::span<real> y) {
   for (std::int64_t o = 0; o < outer; ++o) {
     const real* xs = x.data() + o * inner;
     for (std::int64_t i = 0; i < n; ++i) std::copy(xs, xs + inner, y.data() + (o * n + i) * inner);
@@ -71,23 +72,23 @@ void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner,
 }
 
 void broadcast(const Shape& from, const Shape& to, std::span<const real> x, std::span<real> y) {
-  for_each_row(from, to, [&](std::int64_t source, std::int64_t row, std::int64_t length,
-                             std::int64_t step) {
-    const real* xs = x.data() + source;
-    real* ys = y.data() + row;
-    for (std::int64_t i = 0; i < length; ++i) ys[i] = xs[i * step];
-  });
+  for_each_row(from, to,
+               [&](std::int64_t source, std::int64_t row, std::int64_t length, std::int64_t step) {
+                 const real* xs = x.data() + source;
+                 real* ys = y.data() + row;
+                 for (std::int64_t i = 0; i < length; ++i) ys[i] = xs[i * step];
+               });
 }
 
 void broadcast_sum(const Shape& from, const Shape& to, std::span<const real> dy,
                    std::span<real> dx) {
   std::fill(dx.begin(), dx.end(), real{0});
-  for_each_row(from, to, [&](std::int64_t source, std::int64_t row, std::int64_t length,
-                             std::int64_t step) {
-    const real* dys = dy.data() + row;
-    real* dxs = dx.data() + source;
-    for (std::int64_t i = 0; i < length; ++i) dxs[i * step] += dys[i];
-  });
+  for_each_row(from, to,
+               [&](std::int64_t source, std::int64_t row, std::int64_t length, std::int64_t step) {
+                 const real* dys = dy.data() + row;
+                 real* dxs = dx.data() + source;
+                 for (std::int64_t i = 0; i < length; ++i) dxs[i * step] += dys[i];
+               });
 }
 
 void channel_sum(std::int64_t n, std::int64_t k, std::int64_t pixels, std::span<const real> dy,

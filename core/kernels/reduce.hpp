@@ -13,8 +13,8 @@ namespace terse::kernels {
 void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
                 std::span<real> y);
 // y (outer, n, inner) = x (outer, inner) repeated n times.
-void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner,
-                   std::span<const real> x, std::span<real> y);
+void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
+                   std::span<real> y);
 
 // y (to) = x (from) repeated along every dimension that `from` lacks or has with size 1.
 void broadcast(const Shape& from, const Shape& to, std::span<const real> x, std::span<real> y);

@@ -46,9 +46,8 @@ void normalise(std::int64_t d, const real* x, real* y) {
 void softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
                      std::span<real> y) {
   if (d == 0) return;
-  for_each_row(rows, d, [&](std::int64_t row) {
-    normalise(d, x.data() + row * d, y.data() + row * d);
-  });
+  for_each_row(rows, d,
+               [&](std::int64_t row) { normalise(d, x.data() + row * d, y.data() + row * d); });
 }
 
 void softmax_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
@@ -99,15 +98,15 @@ double cross_entropy_forward(std::int64_t rows, std::int64_t d, std::span<const 
       const auto [greatest, sum] = exponentials(d, xs, ys);
       const auto scale = static_cast<real>(1 / sum);
       for (std::int64_t j = 0; j < d; ++j) ys[j] *= scale;
-      loss += std::log(sum) - static_cast<double>(xs[labels[static_cast<std::size_t>(row)]] - greatest);
+      loss +=
+          std::log(sum) - static_cast<double>(xs[labels[static_cast<std::size_t>(row)]] - greatest);
     }
     return loss;
   });
 }
 
 void cross_entropy_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
-                            std::span<const std::int32_t> labels, real scale,
-                            std::span<real> dx) {
+                            std::span<const std::int32_t> labels, real scale, std::span<real> dx) {
   for_each_row(rows, d, [&](std::int64_t row) {
     const real* ys = y.data() + row * d;
     real* dxs = dx.data() + row * d;

@@ -9,8 +9,7 @@
 
 namespace terse::kernels {
 
-void softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
-                     std::span<real> y);
+void softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real> x, std::span<real> y);
 // dx = y ⊙ (dy - <dy, y>)
 void softmax_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
                       std::span<const real> dy, std::span<real> dx);
@@ -26,7 +25,6 @@ double cross_entropy_forward(std::int64_t rows, std::int64_t d, std::span<const 
                              std::span<const std::int32_t> labels, std::span<real> y);
 // dx = scale · (y - onehot(label))
 void cross_entropy_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
-                            std::span<const std::int32_t> labels, real scale,
-                            std::span<real> dx);
+                            std::span<const std::int32_t> labels, real scale, std::span<real> dx);
 
 }  // namespace terse::kernels

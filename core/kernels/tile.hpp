@@ -3,9 +3,10 @@
 //   C (rows, panel) = start + sum over t of A[., t] ⊗ B[t, .]      A is read element by element,
 //                                                                   B is packed (t, panel)
 //
-// It is the inner loop of everything that packs its operands: convolution and its gradients. The sum
-// runs over `runs` stretches of `length` elements of A, so a convolution needs no column buffer.
-// A panel is one or two vectors wide; a tile has up to 12 or 6 rows, so that 12 sums are in flight.
+// It is the inner loop of everything that packs its operands: convolution and its gradients. The
+// sum runs over `runs` stretches of `length` elements of A, so a convolution needs no column
+// buffer. A panel is one or two vectors wide; a tile has up to 12 or 6 rows, so that 12 sums are in
+// flight.
 #pragma once
 
 #include <hwy/highway.h>
@@ -25,7 +26,9 @@ inline std::int64_t panel_width(int vectors) {
 }
 
 // Vectors that a panel should have for so many columns.
-inline int panel_vectors(std::int64_t columns) { return columns <= panel_width(1) ? 1 : 2; }
+inline int panel_vectors(std::int64_t columns) {
+  return columns <= panel_width(1) ? 1 : 2;
+}
 
 // Where the elements of A stand: A[i, (run, t)] = a[i · row + run · run_step + t · step].
 struct TileWalk {
@@ -65,7 +68,9 @@ HWY_INLINE void tile(const float* a, const TileWalk& walk, const float* b, const
 }
 
 // The most rows that a tile of so many vectors can have.
-constexpr int tile_rows(int vectors) { return kSumsInFlight / vectors; }
+constexpr int tile_rows(int vectors) {
+  return kSumsInFlight / vectors;
+}
 
 // Any number of rows from 1 to tile_rows(vectors); C is (rows, panel), contiguous.
 void tile(int rows, int vectors, const float* a, const TileWalk& walk, const float* b,

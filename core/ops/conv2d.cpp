@@ -14,14 +14,21 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
   check(x.rank() == 4 && w.rank() == 4 && x.dim(1) == w.dim(1),
         "conv2d: x (N, C, H, W) and w (K, C, R, S) are wanted; got {} and {}",
         x.shape().to_string(), w.shape().to_string());
-  check(!b.defined() || b.shape() == Shape{w.dim(0)}, "conv2d: the bias must be ({}) for w {}; got {}",
-        w.dim(0), w.shape().to_string(), b.defined() ? b.shape().to_string() : "");
+  check(!b.defined() || b.shape() == Shape{w.dim(0)},
+        "conv2d: the bias must be ({}) for w {}; got {}", w.dim(0), w.shape().to_string(),
+        b.defined() ? b.shape().to_string() : "");
   check(options.stride >= 1 && options.padding >= 0,
         "conv2d: stride at least 1 and padding at least 0 are wanted; got {} and {}",
         options.stride, options.padding);
-  const kernels::ConvShape shape{.n = x.dim(0), .c = x.dim(1), .h = x.dim(2), .w = x.dim(3),
-                                 .k = w.dim(0), .r = w.dim(2), .s = w.dim(3),
-                                 .stride = options.stride, .padding = options.padding};
+  const kernels::ConvShape shape{.n = x.dim(0),
+                                 .c = x.dim(1),
+                                 .h = x.dim(2),
+                                 .w = x.dim(3),
+                                 .k = w.dim(0),
+                                 .r = w.dim(2),
+                                 .s = w.dim(3),
+                                 .stride = options.stride,
+                                 .padding = options.padding};
   check(shape.r >= 1 && shape.s >= 1 && shape.h + 2 * shape.padding >= shape.r &&
             shape.w + 2 * shape.padding >= shape.s,
         "conv2d: the kernel must fit the padded image; got x {}, w {}, padding {}",

@@ -37,7 +37,9 @@ Tensor map(const Tensor& x, F f) {
   return y;
 }
 
-real product(real u, real v) { return u * v; }
+real product(real u, real v) {
+  return u * v;
+}
 
 }  // namespace
 
@@ -46,7 +48,9 @@ Tensor add(const Tensor& a, const Tensor& b) {
   const Shape shape = common_shape("add", a.shape(), b.shape());
   const Tensor u = broadcast_to(a, shape), v = broadcast_to(b, shape);
   return record("add", zip(u, v, [](real x, real y) { return x + y; }), {u, v},
-                [](const Tensor& dy) { return Gradients{dy, dy}; });
+                [](const Tensor& dy) {
+                  return Gradients{dy, dy};
+                });
 }
 
 // y = a - b, da = dy, db = -dy
@@ -94,7 +98,9 @@ Tensor add_scalar(const Tensor& x, real term) {
                 [](const Tensor& dy) { return Gradients{dy}; });
 }
 
-Tensor negate(const Tensor& x) { return scale(x, -1); }
+Tensor negate(const Tensor& x) {
+  return scale(x, -1);
+}
 
 // y = eˣ, dx = dy y
 Tensor exp(const Tensor& x) {

@@ -16,7 +16,9 @@ Tensor product(const Tensor& a, const Tensor& b, Transpose ta, Transpose tb) {
   return c;
 }
 
-Transpose flip(Transpose t) { return t == Transpose::no ? Transpose::yes : Transpose::no; }
+Transpose flip(Transpose t) {
+  return t == Transpose::no ? Transpose::yes : Transpose::no;
+}
 
 }  // namespace
 
@@ -49,8 +51,8 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   if (b.defined()) kernels::repeat_middle(1, n, k, b.data(), y.data_mut());
   kernels::gemm(Transpose::no, Transpose::yes, n, k, d, x.data().data(), w.data().data(),
                 b.defined() ? 1 : 0, y.data_mut().data());
-  const auto backward = [x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(), n,
-                         k](const Tensor& dy, bool with_bias) {
+  const auto backward = [x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(), n, k](
+                            const Tensor& dy, bool with_bias) {
     Gradients gradients{needs_dx ? product(dy, w, Transpose::no, Transpose::no) : Tensor(),
                         product(dy, x, Transpose::yes, Transpose::no)};
     if (with_bias) {

@@ -12,15 +12,18 @@ namespace {
 
 kernels::PoolShape pool_shape(const char* op, const Tensor& x, const PoolOptions& options) {
   check(x.rank() == 4, "{}: x (N, C, H, W) is wanted; got {}", op, x.shape().to_string());
-  const kernels::PoolShape shape{.planes = x.dim(0) * x.dim(1), .h = x.dim(2), .w = x.dim(3),
+  const kernels::PoolShape shape{.planes = x.dim(0) * x.dim(1),
+                                 .h = x.dim(2),
+                                 .w = x.dim(3),
                                  .kernel = options.kernel,
                                  .stride = options.stride == 0 ? options.kernel : options.stride,
                                  .padding = options.padding};
-  check(shape.kernel >= 1 && shape.kernel <= 15 && shape.stride >= 1 && shape.padding >= 0 &&
-            2 * shape.padding <= shape.kernel,
-        "{}: a kernel from 1 to 15, a stride of at least 1 and a padding of at most half the kernel "
-        "are wanted; got {}, {} and {}",
-        op, shape.kernel, shape.stride, shape.padding);
+  check(
+      shape.kernel >= 1 && shape.kernel <= 15 && shape.stride >= 1 && shape.padding >= 0 &&
+          2 * shape.padding <= shape.kernel,
+      "{}: a kernel from 1 to 15, a stride of at least 1 and a padding of at most half the kernel "
+      "are wanted; got {}, {} and {}",
+      op, shape.kernel, shape.stride, shape.padding);
   check(shape.h + 2 * shape.padding >= shape.kernel && shape.w + 2 * shape.padding >= shape.kernel,
         "{}: the kernel {} must fit the padded image; got x {}, padding {}", op, shape.kernel,
         x.shape().to_string(), shape.padding);

@@ -36,7 +36,9 @@ Tensor sum_split(const Tensor& x, const Split& split, const Shape& to) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x) { return sum_split(x, {.outer = 1, .n = x.numel(), .inner = 1}, {}); }
+Tensor sum(const Tensor& x) {
+  return sum_split(x, {.outer = 1, .n = x.numel(), .inner = 1}, {});
+}
 
 Tensor sum(const Tensor& x, int dim) {
   const Split split = split_at("sum", x, dim);

@@ -36,7 +36,8 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 Tensor flatten(const Tensor& x) {
   check(x.rank() >= 1, "flatten: at least one dimension is wanted; got {}", x.shape().to_string());
   const auto dims = x.shape().dims().subspan(1);
-  const std::int64_t d = std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
+  const std::int64_t d =
+      std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
   return reshape(x, {x.dim(0), d});
 }
 
@@ -68,8 +69,10 @@ Tensor concat(std::span<const Tensor> parts, int dim) {
   }
   const auto dims = first.dims();
   const auto split = dims.begin() + dim;
-  const std::int64_t outer = std::accumulate(dims.begin(), split, std::int64_t{1}, std::multiplies<>());
-  const std::int64_t inner = std::accumulate(split + 1, dims.end(), std::int64_t{1}, std::multiplies<>());
+  const std::int64_t outer =
+      std::accumulate(dims.begin(), split, std::int64_t{1}, std::multiplies<>());
+  const std::int64_t inner =
+      std::accumulate(split + 1, dims.end(), std::int64_t{1}, std::multiplies<>());
 
   Tensor y = Tensor::empty(first.with(dim, total));
   std::vector<Shape> shapes;

@@ -46,8 +46,10 @@ Axes axes_of(const std::vector<ComparedRun>& runs) {
       best = std::max(best, 100 * e.test_accuracy);
     }
   }
-  Axes axes{.low_exponent = std::floor(std::log10(fewest)), .high_exponent = std::ceil(std::log10(most)),
-            .low = std::floor(worst / 5) * 5, .high = std::ceil(best / 5) * 5};
+  Axes axes{.low_exponent = std::floor(std::log10(fewest)),
+            .high_exponent = std::ceil(std::log10(most)),
+            .low = std::floor(worst / 5) * 5,
+            .high = std::ceil(best / 5) * 5};
   if (axes.high_exponent <= axes.low_exponent) axes.high_exponent = axes.low_exponent + 1;
   if (axes.high <= axes.low) axes.high = axes.low + 5;
   return axes;
@@ -115,8 +117,8 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
   if (!runs.empty()) {
     const auto& c = runs.front().config;
     svg += text_at(kLeft, 26,
-                   fmt::format("{} on {}, {} workers, {} {}", c.model, c.data, c.workers, c.topology,
-                               c.topology == "ring" ? "all-reduce" : "topology"),
+                   fmt::format("{} on {}, {} workers, {} {}", c.model, c.data, c.workers,
+                               c.topology, c.topology == "ring" ? "all-reduce" : "topology"),
                    "font-size=\"16\" font-weight=\"bold\"");
   }
   svg += grid(axes);
@@ -129,11 +131,12 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
       x = axes.x(static_cast<double>(std::max<std::uint64_t>(1, e.bytes_sent_per_worker)));
       y = axes.y(100 * e.test_accuracy);
       points += fmt::format("{:.1f},{:.1f} ", x, y);
-      dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"/>\n", x, y, colour);
+      dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"/>\n", x, y,
+                          colour);
     }
-    svg += fmt::format(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}", points,
-        colour, dots);
+    svg +=
+        fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}",
+                    points, colour, dots);
     const double margin = kWidth - kRight;
     svg += fmt::format(
         "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"{}\" "

@@ -39,8 +39,8 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
 namespace {
 
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
-  check<UsageError>(value >= low && value <= high, "{}: a whole number from {} to {} is wanted; got {}",
-                    flag, low, high, value);
+  check<UsageError>(value >= low && value <= high,
+                    "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
 }
 
 }  // namespace

@@ -37,21 +37,20 @@ ExchangeBytes exchange_once(const RunConfig& config, const std::vector<MatrixSha
                           *make_compressor(config.compressor));
   ExchangeBytes counted;
   std::mutex mutex;
-  run_workers({.workers = static_cast<int>(config.workers), .executor = Executor::turns},
-              [&](Worker& me) {
-                const auto compressor = make_compressor(config.compressor);
-                const auto topology = plan.join(me);
-                Buffer<float> gradients(n), mean(n);
-                Philox random(config.seed, {.purpose = Purpose::synthetic,
-                                            .worker = static_cast<std::uint32_t>(me.rank())});
-                for (auto& value : gradients.span()) value = random.normal();
-                topology->run(*compressor, {.seed = config.seed, .step = 0, .lr = 0.1F},
-                              views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
-                const std::lock_guard lock(mutex);
-                counted.bytes_sent_per_worker +=
-                    static_cast<double>(me.counters().bytes_sent) / me.size();
-                if (me.rank() == 0) counted.message_bytes = topology->message_bytes();
-              });
+  run_workers(
+      {.workers = static_cast<int>(config.workers), .executor = Executor::turns}, [&](Worker& me) {
+        const auto compressor = make_compressor(config.compressor);
+        const auto topology = plan.join(me);
+        Buffer<float> gradients(n), mean(n);
+        Philox random(config.seed, {.purpose = Purpose::synthetic,
+                                    .worker = static_cast<std::uint32_t>(me.rank())});
+        for (auto& value : gradients.span()) value = random.normal();
+        topology->run(*compressor, {.seed = config.seed, .step = 0, .lr = 0.1F},
+                      views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
+        const std::lock_guard lock(mutex);
+        counted.bytes_sent_per_worker += static_cast<double>(me.counters().bytes_sent) / me.size();
+        if (me.rank() == 0) counted.message_bytes = topology->message_bytes();
+      });
   return counted;
 }
 

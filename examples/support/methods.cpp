@@ -10,13 +10,16 @@ struct Row {
   Recommendation recommendation;
 };
 
-// A vote moves every parameter by the rate. What sends a hundredth of the gradient, or one magnitude
-// a tensor, hands the rest on by error feedback: there momentum counts an entry that comes late and
-// large ten times over, and no momentum with a larger rate serves better.
+// A vote moves every parameter by the rate. What sends a hundredth of the gradient, or one
+// magnitude a tensor, hands the rest on by error feedback: there momentum counts an entry that
+// comes late and large ten times over, and no momentum with a larger rate serves better.
 constexpr Row kRows[] = {
-    {"none", {"sgd:momentum=0.9", 0.05}}, {"powersgd", {"sgd:momentum=0.9", 0.05}},
-    {"topk", {"sgd", 0.4}},               {"randomk", {"sgd", 0.2}},
-    {"sign", {"sgd", 0.3}},               {"vote", {"sgd", 0.002}},
+    {"none", {"sgd:momentum=0.9", 0.05}},
+    {"powersgd", {"sgd:momentum=0.9", 0.05}},
+    {"topk", {"sgd", 0.4}},
+    {"randomk", {"sgd", 0.2}},
+    {"sign", {"sgd", 0.3}},
+    {"vote", {"sgd", 0.002}},
 };
 
 }  // namespace

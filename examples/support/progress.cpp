@@ -68,7 +68,8 @@ std::string bytes_text(double bytes) {
 std::string thousands_text(double value) {
   std::string digits = fmt::format("{:.0f}", value);
   const std::size_t first = digits.front() == '-' ? 1 : 0;
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > static_cast<std::ptrdiff_t>(first); i -= 3) {
+  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3;
+       i > static_cast<std::ptrdiff_t>(first); i -= 3) {
     digits.insert(static_cast<std::size_t>(i), " ");
   }
   return digits;

@@ -39,7 +39,8 @@ Tensor images_of(const Batch& batch) {
 // Numbers that all workers add up, by control messages: they are counted apart from the gradients.
 class Agreement {
  public:
-  explicit Agreement(Worker& me) : me_(me), collectives_(me), words_(static_cast<std::size_t>(me.size())) {}
+  explicit Agreement(Worker& me)
+      : me_(me), collectives_(me), words_(static_cast<std::size_t>(me.size())) {}
   double sum(double value) {
     collectives_.agree(std::bit_cast<std::uint64_t>(value), number_++, words_);
     double total = 0;
@@ -90,7 +91,8 @@ class Trainer {
   void measure_uncompressed();
   void hand_in();
   double rate() const {
-    return *config_.lr * schedule_({.step = step_, .total_steps = total_steps_,
+    return *config_.lr * schedule_({.step = step_,
+                                    .total_steps = total_steps_,
                                     .steps_per_epoch = loader_.steps_per_epoch()});
   }
 
@@ -110,7 +112,7 @@ class Trainer {
   double busy_seconds_ = 0;  // in steps, the first one apart
   double loss_sum_ = 0;      // of this worker, over the steps since the last evaluation
   std::int64_t loss_count_ = 0;
-  double epoch_loss_sum_ = 0;  // over the last epoch
+  double epoch_loss_sum_ = 0;       // over the last epoch
   std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
   double reported_seconds_ = 0;
   std::int64_t reported_step_ = 0;
@@ -120,13 +122,15 @@ class Trainer {
 std::unique_ptr<nn::Module> build_model(const RunConfig& config, const ImageDataset& images) {
   nn::Init init(config.seed);
   return nn::make_model(config.model,
-                        {.channels = images.channels, .height = images.height,
-                         .width = images.width, .classes = images.classes},
+                        {.channels = images.channels,
+                         .height = images.height,
+                         .width = images.width,
+                         .classes = images.classes},
                         init);
 }
 
-std::unique_ptr<const Partition> build_partition(const RunConfig& config, const ImageDataset& images,
-                                                 const Worker& me) {
+std::unique_ptr<const Partition> build_partition(const RunConfig& config,
+                                                 const ImageDataset& images, const Worker& me) {
   return make_partition(config.partition, images.labels,
                         {.worker = me.rank(), .workers = me.size(), .batch = config.batch},
                         config.seed);
@@ -164,7 +168,8 @@ void Trainer::train() {
     if (step_ == 1) first_step_times_ = me_.times();
     if (step_ % kReportEvery == 0 || step_ == total_steps_) report(loss);
     const bool epoch_ends = step_ % per_epoch == 0;
-    const bool asked = config_.eval_every > 0 && step_ / per_epoch % std::max<std::int64_t>(1, config_.eval_every) == 0;
+    const bool asked = config_.eval_every > 0 &&
+                       step_ / per_epoch % std::max<std::int64_t>(1, config_.eval_every) == 0;
     if ((epoch_ends && asked) || step_ == total_steps_) evaluate();
   }
   hand_in();
@@ -190,7 +195,8 @@ void Trainer::report(double loss) {
   const double mean_loss = agreement_.mean(loss);
   if (me_.rank() != 0 || !run_.listener.on_step) return;
   const PhaseTimes times = me_.times();
-  const double samples = static_cast<double>((step_ - reported_step_) * config_.batch * config_.workers);
+  const double samples =
+      static_cast<double>((step_ - reported_step_) * config_.batch * config_.workers);
   const double seconds = busy_seconds_ - reported_seconds_;
   run_.listener.on_step({.step = step_,
                          .total_steps = total_steps_,
@@ -228,8 +234,8 @@ void Trainer::evaluate() {
                .train_loss = agreement_.mean(loss_sum_ / static_cast<double>(loss_count_)),
                .test_loss = agreement_.sum(loss) / tested,
                .test_accuracy = agreement_.sum(correct) / tested};
-  e.bytes_sent_per_worker = static_cast<std::uint64_t>(
-      agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
+  e.bytes_sent_per_worker =
+      static_cast<std::uint64_t>(agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
   loss_sum_ = 0;
   loss_count_ = 0;
   if (me_.rank() != 0) return;
@@ -241,8 +247,10 @@ void Trainer::evaluate() {
 void Trainer::measure_uncompressed() {
   const auto plain = make_compressor("none");
   const auto topology = run_.plain_plan.join(me_);
-  std::vector<float> gradients(static_cast<std::size_t>(parameters_.numel())), mean(gradients.size());
-  topology->run(*plain, {.seed = 0}, grad_views(parameters_, gradients), grad_views(parameters_, mean));
+  std::vector<float> gradients(static_cast<std::size_t>(parameters_.numel())),
+      mean(gradients.size());
+  topology->run(*plain, {.seed = 0}, grad_views(parameters_, gradients),
+                grad_views(parameters_, mean));
   uncompressed_ = me_.counters().bytes_sent;
   me_.reset_accounts();
 }

@@ -14,39 +14,39 @@ namespace terse::run {
 
 // One evaluation on the test set.
 struct Evaluation {
-  std::int64_t step = 0;    // steps taken before it
-  double epoch = 0;         // the same in epochs
-  double train_loss = 0;    // mean over the steps since the evaluation before
-  double test_loss = 0;     // mean over the test set
-  double test_accuracy = 0; // in [0, 1]
+  std::int64_t step = 0;                    // steps taken before it
+  double epoch = 0;                         // the same in epochs
+  double train_loss = 0;                    // mean over the steps since the evaluation before
+  double test_loss = 0;                     // mean over the test set
+  double test_accuracy = 0;                 // in [0, 1]
   std::uint64_t bytes_sent_per_worker = 0;  // up to here, mean over workers
 };
 
 struct RunResult {
   std::vector<Evaluation> evaluations;  // the last one is the run's result
-  double train_loss = 0;     // mean over the last epoch, or over all steps if there is less than one
+  double train_loss = 0;  // mean over the last epoch, or over all steps if there is less than one
   std::int64_t steps = 0;
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0;
-  std::uint64_t message_bytes = 0;          // payload of one worker's packets in a step
-  double bytes_sent_per_worker = 0;         // what its endpoint sent in the run, mean over workers
-  std::vector<std::uint64_t> bytes_sent;    // the same, worker by worker
-  double bytes_uncompressed = 0;            // the same for `none`: one such exchange, counted
-  double seconds = 0;                       // wall clock, loading and evaluation included
-  double samples_per_second = 0;            // without loading, evaluation and the first step
-  PhaseTimes step_times;                    // seconds per step, mean over workers, first step apart
-  std::uint64_t state_hash = 0;             // of parameters, optimizer and compressor, all workers
+  std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
+  double bytes_sent_per_worker = 0;       // what its endpoint sent in the run, mean over workers
+  std::vector<std::uint64_t> bytes_sent;  // the same, worker by worker
+  double bytes_uncompressed = 0;          // the same for `none`: one such exchange, counted
+  double seconds = 0;                     // wall clock, loading and evaluation included
+  double samples_per_second = 0;          // without loading, evaluation and the first step
+  PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
+  std::uint64_t state_hash = 0;           // of parameters, optimizer and compressor, all workers
 };
 
 // What a run tells while it goes on. Called by worker 0.
 struct StepReport {
   std::int64_t step, total_steps, steps_per_epoch;  // `step` steps have been taken
-  double loss;                // of the last step, mean over workers
+  double loss;                                      // of the last step, mean over workers
   double lr;
   double samples_per_second;  // since the last report
   std::uint64_t message_bytes;
-  std::uint64_t bytes_sent;   // by worker 0, so far
-  PhaseTimes times;           // of worker 0, since the last report
+  std::uint64_t bytes_sent;  // by worker 0, so far
+  PhaseTimes times;          // of worker 0, since the last report
 };
 struct Listener {
   std::function<void(const StepReport&)> on_step;

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 #include <numeric>
 #include <tuple>
 
@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(All, Collective,
                          });
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  return std::ranges::equal(std::as_bytes(a), std::as_bytes(b));
 }
 
 TEST_P(Collective, AllReduceOfSmallIntegersIsTheirSum) {

@@ -34,9 +34,7 @@ struct Replica {
     b.backward(Tensor::from({4}, flat.subspan(3)));
     return optimizer.step(lr);
   }
-  std::vector<float> values() {
-    return {parameters.values().begin(), parameters.values().end()};
-  }
+  std::vector<float> values() { return {parameters.values().begin(), parameters.values().end()}; }
 
   Tensor a = ones(3), b = ones(4);
   ParameterBuffer parameters{std::vector<ParameterBuffer::Named>{{"a", a}, {"b", b}}};

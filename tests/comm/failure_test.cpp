@@ -31,12 +31,16 @@ bool says(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// A stall that lasts until another worker has given up, however slow the machine is.
+// A stall that lasts until another worker has given up, however slow the machine is; five seconds
+// at most, for in turns the others may give up before they have run at all.
 class Stall {
  public:
   void last() {
     begun_ = true;
-    while (!over_) std::this_thread::sleep_for(milliseconds(1));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!over_ && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
   }
   bool begun() const { return begun_; }
   // Runs what may give up.
@@ -82,6 +86,7 @@ void work(Worker& me, const Plan& plan, Stall& stall) {
   Collectives together(me);
   std::vector<float> values(100);
   std::vector<std::uint64_t> words(static_cast<std::size_t>(me.size()));
+  me.barrier();  // all have begun
   for (std::uint64_t step = 0; step < 4; ++step) {
     std::uint64_t said = step;
     if (me.rank() == plan.culprit && step == plan.step) {
@@ -170,6 +175,7 @@ TEST(Failure, TypeAndTextOfTheFirstExceptionArePreserved) {
 TEST(Failure, TheOthersAreToldWhoCalledThemOff) {
   std::string told;
   error_of({.workers = 2}, [&](Worker& me) {
+    me.barrier();  // both have begun
     if (me.rank() == 1) throw Culprit("out of memory");
     try {
       me.recv(1, {});

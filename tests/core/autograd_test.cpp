@@ -43,9 +43,7 @@ TEST(Autograd, NoGradRecordsNothing) {
     const NoGrad off;
     EXPECT_FALSE(grad_enabled());
     EXPECT_FALSE(square(x).requires_grad());
-    {
-      const NoGrad again;
-    }
+    { const NoGrad again; }
     EXPECT_FALSE(grad_enabled());
   }
   EXPECT_TRUE(grad_enabled());
@@ -95,13 +93,27 @@ class LongChain : public testing::TestWithParam<int> {
     Tensor y = x;
     for (int i = 0; i < kLength; ++i) {
       switch (GetParam()) {
-        case 0: y = scale(y, 1); break;
-        case 1: y = y * one; break;
-        case 2: y = relu(y); break;
-        case 3: y = reshape(y, {1}); break;
-        case 4: y = i % 2 == 0 ? y + one : y - one; break;
-        case 5: y = slice(y, 0, 1); break;
-        default: y = concat(std::array<Tensor, 1>{y}, 0); break;
+        case 0:
+          y = scale(y, 1);
+          break;
+        case 1:
+          y = y * one;
+          break;
+        case 2:
+          y = relu(y);
+          break;
+        case 3:
+          y = reshape(y, {1});
+          break;
+        case 4:
+          y = i % 2 == 0 ? y + one : y - one;
+          break;
+        case 5:
+          y = slice(y, 0, 1);
+          break;
+        default:
+          y = concat(std::array<Tensor, 1>{y}, 0);
+          break;
       }
     }
     return y;

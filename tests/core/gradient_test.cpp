@@ -21,16 +21,19 @@ struct Case {
   std::function<Tensor(Inputs)> f;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
 
-Tensor positive(const Tensor& x) { return add_scalar(square(x), 0.5); }
+Tensor positive(const Tensor& x) {
+  return add_scalar(square(x), 0.5);
+}
 
 std::vector<Case> elementwise_cases() {
   std::vector<Case> cases;
   const std::vector<std::pair<std::string, std::vector<Shape>>> pairs = {
-      {"same", {{3, 5}, {3, 5}}},      {"row", {{3, 5}, {5}}},
-      {"column", {{3, 5}, {3, 1}}},    {"both", {{3, 1}, {1, 5}}},
-      {"scalar", {{}, {2, 3}}},        {"one", {{1}, {1}}},
+      {"same", {{3, 5}, {3, 5}}},          {"row", {{3, 5}, {5}}},   {"column", {{3, 5}, {3, 1}}},
+      {"both", {{3, 1}, {1, 5}}},          {"scalar", {{}, {2, 3}}}, {"one", {{1}, {1}}},
       {"deep", {{2, 1, 3, 1}, {4, 1, 2}}}, {"empty", {{0, 3}, {3}}},
   };
   for (const auto& [kind, shapes] : pairs) {
@@ -59,15 +62,25 @@ std::vector<Case> elementwise_cases() {
 
 std::vector<Case> shape_cases() {
   return {
-      {"broadcast_to", {{3, 1}}, [](Inputs in) { return broadcast_to(in[0], {2, 3, 4}); }},
+      {"broadcast_to",
+       {{3, 1}},
+       [](Inputs in) {
+         return broadcast_to(in[0], {2, 3, 4});
+       }},
       {"broadcast_to_empty", {{1}}, [](Inputs in) { return broadcast_to(in[0], {2}); }},
-      {"reshape", {{2, 6}}, [](Inputs in) { return reshape(in[0], {3, 4}); }},
+      {"reshape",
+       {{2, 6}},
+       [](Inputs in) {
+         return reshape(in[0], {3, 4});
+       }},
       {"flatten", {{2, 3, 2}}, [](Inputs in) { return flatten(in[0]); }},
       {"flatten_empty", {{0, 3, 2}}, [](Inputs in) { return flatten(in[0]); }},
       {"slice", {{5, 3}}, [](Inputs in) { return slice(in[0], 1, 4); }},
       {"slice_one", {{5, 3}}, [](Inputs in) { return slice(in[0], 4, 5); }},
       {"slice_of_slice", {{6, 2}}, [](Inputs in) { return slice(slice(in[0], 1, 5), 1, 2); }},
-      {"slices_overlap", {{5, 3}}, [](Inputs in) { return slice(in[0], 0, 3) * slice(in[0], 2, 5); }},
+      {"slices_overlap",
+       {{5, 3}},
+       [](Inputs in) { return slice(in[0], 0, 3) * slice(in[0], 2, 5); }},
       {"concat_rows", {{2, 3}, {1, 3}, {4, 3}}, [](Inputs in) { return concat(in, 0); }},
       {"concat_columns", {{2, 3}, {2, 1}, {2, 2}}, [](Inputs in) { return concat(in, 1); }},
       {"concat_middle", {{2, 1, 3}, {2, 2, 3}}, [](Inputs in) { return concat(in, 1); }},
@@ -91,16 +104,19 @@ std::vector<Case> reduction_cases() {
       {"softmax_deep", {{2, 3, 5}}, [](Inputs in) { return softmax(in[0]); }},
       {"softmax_empty", {{0, 5}}, [](Inputs in) { return softmax(in[0]); }},
       {"log_softmax", {{4, 7}}, [](Inputs in) { return log_softmax(in[0]); }},
-      {"cross_entropy_mean", {{4, 7}},
-       [](Inputs in) { return cross_entropy(in[0], std::vector<std::int32_t>{0, 6, 3, 3}); }},
-      {"cross_entropy_sum", {{3, 2}},
+      {"cross_entropy_mean",
+       {{4, 7}},
+       [](Inputs in) {
+         return cross_entropy(in[0], std::vector<std::int32_t>{0, 6, 3, 3});
+       }},
+      {"cross_entropy_sum",
+       {{3, 2}},
        [](Inputs in) {
          return cross_entropy(in[0], std::vector<std::int32_t>{1, 0, 1}, Reduction::sum);
        }},
-      {"cross_entropy_empty", {{0, 2}},
-       [](Inputs in) {
-         return cross_entropy(in[0], std::vector<std::int32_t>{}, Reduction::sum);
-       }},
+      {"cross_entropy_empty",
+       {{0, 2}},
+       [](Inputs in) { return cross_entropy(in[0], std::vector<std::int32_t>{}, Reduction::sum); }},
   };
 }
 
@@ -152,8 +168,10 @@ std::vector<Case> image_cases() {
   };
   for (const auto& [name, options] : kinds) {
     for (const Shape& shape : {Shape{2, 3, 5, 7}, Shape{1, 1, 2, 2}, Shape{0, 2, 4, 4}}) {
-      cases.push_back({"max_pool2d_" + name + shape.to_string(), {shape}, pool(max_pool2d, options)});
-      cases.push_back({"avg_pool2d_" + name + shape.to_string(), {shape}, pool(avg_pool2d, options)});
+      cases.push_back(
+          {"max_pool2d_" + name + shape.to_string(), {shape}, pool(max_pool2d, options)});
+      cases.push_back(
+          {"avg_pool2d_" + name + shape.to_string(), {shape}, pool(avg_pool2d, options)});
     }
   }
   return cases;
@@ -162,12 +180,14 @@ std::vector<Case> image_cases() {
 std::vector<Case> graph_cases() {
   return {
       {"used_twice", {{3}}, [](Inputs in) { return in[0] * in[0] + in[0]; }},
-      {"diamond", {{3}, {3}},
+      {"diamond",
+       {{3}, {3}},
        [](Inputs in) {
          const Tensor a = tanh(in[0] * in[1]);
          return a * sigmoid(a) + exp(a);
        }},
-      {"network", {{2, 1, 6, 6}, {2, 1, 3, 3}, {2}, {3, 8}, {3}},
+      {"network",
+       {{2, 1, 6, 6}, {2, 1, 3, 3}, {2}, {3, 8}, {3}},
        [](Inputs in) {
          const Tensor h = max_pool2d(tanh(conv2d(in[0], in[1], in[2])), {.kernel = 2});
          return cross_entropy(linear(flatten(h), in[3], in[4]), std::vector<std::int32_t>{2, 0});
@@ -188,7 +208,8 @@ class Gradient : public testing::TestWithParam<Case> {};
 
 TEST_P(Gradient, EqualsFiniteDifferences) {
   std::vector<Tensor> inputs;
-  for (const auto& shape : GetParam().shapes) inputs.push_back(random_tensor(shape, inputs.size() + 1));
+  for (const auto& shape : GetParam().shapes)
+    inputs.push_back(random_tensor(shape, inputs.size() + 1));
   std::int64_t elements = 0;
   for (const auto& input : inputs) elements += input.numel();
   EXPECT_EQ(check_gradient(GetParam().f, inputs).elements, elements);
@@ -200,7 +221,8 @@ INSTANTIATE_TEST_SUITE_P(Operators, Gradient, testing::ValuesIn(all_cases()),
 // ---- the checker itself -------------------------------------------------------------------------
 
 // y = x² with a backward that is wrong in one way.
-Tensor broken_square(const Tensor& x, std::function<Gradients(const Tensor& dy, const Tensor& x)> backward) {
+Tensor broken_square(const Tensor& x,
+                     std::function<Gradients(const Tensor& dy, const Tensor& x)> backward) {
   Tensor y = Tensor::empty(x.shape());
   for (std::size_t i = 0; i < x.data().size(); ++i) y.data_mut()[i] = x.data()[i] * x.data()[i];
   return record("broken_square", y, {x},
@@ -221,7 +243,9 @@ void expect_caught(Backward backward, const std::string& why) {
 TEST(CheckGradient, AcceptsTheRightBackward) {
   const auto right = [](const Tensor& dy, const Tensor& x) { return Gradients{scale(dy * x, 2)}; };
   EXPECT_LT(check_gradient([&](Inputs in) { return broken_square(in[0], right); },
-                           {random_tensor({3}, 1)}).worst, 1e-8);
+                           {random_tensor({3}, 1)})
+                .worst,
+            1e-8);
 }
 
 TEST(CheckGradient, CatchesWrongBackwards) {
@@ -231,8 +255,9 @@ TEST(CheckGradient, CatchesWrongBackwards) {
                 "finite differences");
   expect_caught([](const Tensor& dy, const Tensor& x) { return Gradients{scale(dy * x, 2.0001)}; },
                 "finite differences");
-  expect_caught([](const Tensor& dy, const Tensor&) { return Gradients{Tensor::zeros(dy.shape())}; },
-                "finite differences");
+  expect_caught(
+      [](const Tensor& dy, const Tensor&) { return Gradients{Tensor::zeros(dy.shape())}; },
+      "finite differences");
   expect_caught([](const Tensor&, const Tensor&) { return Gradients{Tensor()}; }, "no gradient");
   expect_caught([](const Tensor&, const Tensor&) { return Gradients{}; }, "must return 1");
   expect_caught([](const Tensor& dy, const Tensor&) { return Gradients{sum(dy)}; }, "its shape");

@@ -18,23 +18,32 @@ void expect_error(const std::function<void()>& f, const std::vector<std::string>
     FAIL() << "no error: " << parts.front();
   } catch (const Error& e) {
     for (const auto& part : parts) {
-      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what() << " lacks " << part;
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
+          << e.what() << " lacks " << part;
     }
   }
 }
 
-Tensor z(const Shape& shape) { return Tensor::zeros(shape); }
+Tensor z(const Shape& shape) {
+  return Tensor::zeros(shape);
+}
 
 TEST(OperatorErrors, NameTheOperatorAndTheShapes) {
   expect_error([] { add(z({2, 3}), z({2})); }, {"add:", "(2, 3)", "(2)"});
   expect_error([] { matmul(z({2, 3}), z({2, 3})); }, {"matmul:", "(2, 3)"});
   expect_error([] { linear(z({2, 3}), z({4, 2}), Tensor()); }, {"linear:", "(2, 3)", "(4, 2)"});
   expect_error([] { linear(z({2, 3}), z({4, 3}), z({3})); }, {"linear:", "bias", "(4)", "(3)"});
-  expect_error([] { conv2d(z({1, 2, 4, 4}), z({3, 1, 3, 3}), Tensor()); },
-               {"conv2d:", "(1, 2, 4, 4)", "(3, 1, 3, 3)"});
+  expect_error(
+      [] {
+        conv2d(z({1, 2, 4, 4}), z({3, 1, 3, 3}), Tensor());
+      },
+      {"conv2d:", "(1, 2, 4, 4)", "(3, 1, 3, 3)"});
   expect_error([] { conv2d(z({1, 1, 2, 2}), z({1, 1, 3, 3}), Tensor()); }, {"conv2d:", "must fit"});
-  expect_error([] { conv2d(z({1, 1, 4, 4}), z({1, 1, 3, 3}), Tensor(), {.stride = 0}); },
-               {"conv2d:", "stride"});
+  expect_error(
+      [] {
+        conv2d(z({1, 1, 4, 4}), z({1, 1, 3, 3}), Tensor(), {.stride = 0});
+      },
+      {"conv2d:", "stride"});
   expect_error([] { max_pool2d(z({1, 1, 4})); }, {"max_pool2d:", "(1, 1, 4)"});
   expect_error([] { avg_pool2d(z({1, 1, 1, 1})); }, {"avg_pool2d:", "must fit"});
   expect_error([] { max_pool2d(z({1, 1, 4, 4}), {.kernel = 2, .padding = 2}); }, {"padding"});
@@ -46,9 +55,16 @@ TEST(OperatorErrors, NameTheOperatorAndTheShapes) {
   expect_error([] { max(z({0, 2}), 0); }, {"max:", "no elements"});
   expect_error([] { mean(z({0})); }, {"mean:"});
   expect_error([] { broadcast_to(z({2, 3}), {3}); }, {"broadcast_to:"});
-  expect_error([] { cross_entropy(z({2, 3}), std::vector<std::int32_t>{0}); }, {"cross_entropy:", "(2, 3)"});
-  expect_error([] { cross_entropy(z({2, 3}), std::vector<std::int32_t>{0, 3}); },
-               {"[0, 3)", "label 1 is 3"});
+  expect_error(
+      [] {
+        cross_entropy(z({2, 3}), std::vector<std::int32_t>{0});
+      },
+      {"cross_entropy:", "(2, 3)"});
+  expect_error(
+      [] {
+        cross_entropy(z({2, 3}), std::vector<std::int32_t>{0, 3});
+      },
+      {"[0, 3)", "label 1 is 3"});
   expect_error([] { cross_entropy(z({0, 3}), {}); }, {"Reduction::sum"});
   expect_error([] { Tensor::from({2}, {1, 2, 3}); }, {"(2)", "3 values"});
   expect_error([] { z({2}).item(); }, {"item:", "(2)"});

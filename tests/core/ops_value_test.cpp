@@ -10,12 +10,15 @@
 namespace terse {
 namespace {
 
-std::vector<float> values(const Tensor& t) { return {t.data().begin(), t.data().end()}; }
+std::vector<float> values(const Tensor& t) {
+  return {t.data().begin(), t.data().end()};
+}
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 TEST(Broadcast, FollowsTheLastDimension) {
   const Tensor a = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 6});
-  EXPECT_EQ(values(a + Tensor::from({3}, {10, 20, 30})), (std::vector<float>{11, 22, 33, 14, 25, 36}));
+  EXPECT_EQ(values(a + Tensor::from({3}, {10, 20, 30})),
+            (std::vector<float>{11, 22, 33, 14, 25, 36}));
   EXPECT_EQ(values(a * Tensor::from({2, 1}, {1, -1})), (std::vector<float>{1, 2, 3, -4, -5, -6}));
 }
 
@@ -23,7 +26,8 @@ TEST(Matmul, TransposedOperands) {
   const Tensor a = Tensor::from({2, 2}, {1, 2, 3, 4}), b = Tensor::from({2, 2}, {5, 6, 7, 8});
   EXPECT_EQ(values(matmul(a, b)), (std::vector<float>{19, 22, 43, 50}));
   EXPECT_EQ(values(matmul(a, b, Transpose::yes)), (std::vector<float>{26, 30, 38, 44}));
-  EXPECT_EQ(values(matmul(a, b, Transpose::no, Transpose::yes)), (std::vector<float>{17, 23, 39, 53}));
+  EXPECT_EQ(values(matmul(a, b, Transpose::no, Transpose::yes)),
+            (std::vector<float>{17, 23, 39, 53}));
 }
 
 TEST(Pooling, MaxSeesMinusInfinityAndAverageSeesZerosOverTheEdge) {
@@ -39,7 +43,8 @@ TEST(Pooling, OddEdgesAreDropped) {
 }
 
 TEST(MaxPool, EqualsGoToTheFirst) {
-  for (const PoolOptions options : {PoolOptions{.kernel = 2}, PoolOptions{.kernel = 2, .stride = 3}}) {
+  for (const PoolOptions options :
+       {PoolOptions{.kernel = 2}, PoolOptions{.kernel = 2, .stride = 3}}) {
     Tensor x = Tensor::full({1, 1, 2, 2}, 5);
     x.set_requires_grad();
     sum(max_pool2d(x, options)).backward();

@@ -63,10 +63,13 @@ TEST(Arena, LoopsOfSeveralThreadsDoNotMix) {
     });
   }
   for (auto& thread : threads) thread.join();
-  for (std::size_t t = 0; t < sums.size(); ++t) EXPECT_EQ(sums[t], 10'000.0 * static_cast<double>(t));
+  for (std::size_t t = 0; t < sums.size(); ++t)
+    EXPECT_EQ(sums[t], 10'000.0 * static_cast<double>(t));
 }
 
-TEST(Threads, AtLeastOne) { EXPECT_THROW(set_thread_count(0), Error); }
+TEST(Threads, AtLeastOne) {
+  EXPECT_THROW(set_thread_count(0), Error);
+}
 
 }  // namespace
 }  // namespace terse

@@ -58,7 +58,8 @@ TEST(ParameterBuffer, AParameterThatNothingReachedHasAZeroGradient) {
   two.flat.zero_grad();
   sum(square(two.b)).backward();
   const auto gradients = two.flat.gradients();
-  EXPECT_TRUE(std::all_of(gradients.begin(), gradients.begin() + 6, [](float g) { return g == 0; }));
+  EXPECT_TRUE(
+      std::all_of(gradients.begin(), gradients.begin() + 6, [](float g) { return g == 0; }));
   EXPECT_EQ(gradients[6], 14);
 }
 

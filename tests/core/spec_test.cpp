@@ -20,8 +20,9 @@ void expect_usage_error(const std::function<void()>& f, const std::string& part)
 }
 
 TEST(Spec, RoundTrips) {
-  for (const char* text : {"none", "topk:ratio=0.01+ef", "powersgd:rank=2,warm=false+ef:target=local",
-                           "mnist:/some/dir", "vote:beta=0.9+clip:norm=1"}) {
+  for (const char* text :
+       {"none", "topk:ratio=0.01+ef", "powersgd:rank=2,warm=false+ef:target=local",
+        "mnist:/some/dir", "vote:beta=0.9+clip:norm=1"}) {
     EXPECT_EQ(Spec::parse(text).to_string(), text);
   }
 }
@@ -78,8 +79,9 @@ TEST(Options, AKeyGivenTwiceIsAnError) {
 }
 
 TEST(UnknownName, PutsNearMatchesFirst) {
-  EXPECT_EQ(unknown_name("compressor", "powrsgd", {"none", "topk", "powersgd"}),
-            "compressor 'powrsgd' is not known; did you mean powersgd?; known: powersgd, none, topk");
+  EXPECT_EQ(
+      unknown_name("compressor", "powrsgd", {"none", "topk", "powersgd"}),
+      "compressor 'powrsgd' is not known; did you mean powersgd?; known: powersgd, none, topk");
   EXPECT_NE(unknown_name("compressor", "tokp", {"none", "topk"}).find("did you mean topk?"),
             std::string::npos);
   EXPECT_EQ(unknown_name("compressor", "zzz", {"none", "topk"}).find("did you mean"),

@@ -1,5 +1,5 @@
-// The main job's claim: LeNet-5 on Fashion-MNIST, four workers, three epochs, each method with a rate
-// of its own. The bounds leave one and a half points for the seed.
+// The main job's claim: LeNet-5 on Fashion-MNIST, four workers, three epochs, each method with a
+// rate of its own. The bounds leave one and a half points for the seed.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -31,7 +31,8 @@ class Programs : public testing::Test {
                               (folder / "out").string() + " 2>" + (folder / "error").string() +
                               " </dev/null";
     const int status = std::system(whole.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder / "out"), read(folder / "error")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder / "out"),
+            read(folder / "error")};
   }
   static std::string read(const fs::path& file) {
     std::ifstream in(file);
@@ -53,18 +54,20 @@ class Programs : public testing::Test {
     EXPECT_EQ(o.out, "") << command;
   }
 
-  const fs::path folder = fs::temp_directory_path() / ("terse_programs_" + std::to_string(getpid()));
-  const std::string small = " --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 "
-                            "--workers 2 --batch 10 ";
+  const fs::path folder =
+      fs::temp_directory_path() / ("terse_programs_" + std::to_string(getpid()));
+  const std::string small =
+      " --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 "
+      "--workers 2 --batch 10 ";
 };
 
 TEST_F(Programs, TrainPrintsTheAgreedKeys) {
   const auto o = run("train" + small + "--epochs 1 --compressor sign+ef --json");
   ASSERT_EQ(o.code, 0) << o.error;
   const json result = last_line(o.out);
-  for (const char* key : {"test_accuracy", "train_loss", "steps", "message_bytes",
-                          "bytes_sent_per_worker", "bytes_uncompressed", "seconds", "virtual_seconds",
-                          "samples_per_second", "config"}) {
+  for (const char* key :
+       {"test_accuracy", "train_loss", "steps", "message_bytes", "bytes_sent_per_worker",
+        "bytes_uncompressed", "seconds", "virtual_seconds", "samples_per_second", "config"}) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
   EXPECT_EQ(result["steps"], 20);
@@ -105,7 +108,8 @@ TEST_F(Programs, NothingIsOverwritten) {
 }
 
 TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
-  expect_refused("train --workers 0", 2, "--workers: a whole number from 1 to 1024 is wanted; got 0");
+  expect_refused("train --workers 0", 2,
+                 "--workers: a whole number from 1 to 1024 is wanted; got 0");
   expect_refused("train --compressor topk:ratio=2", 2, "ratio must be a number");
   expect_refused("train --compressor powrsgd", 2, "did you mean powersgd?");
   expect_refused("train --comprssor none", 2, "did you mean --compressor?");
@@ -127,8 +131,9 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag : {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1",
-                           "--clock virtual", "--compute 5ms", "--bucket-mb 4", "--measure density"}) {
+  for (const char* flag :
+       {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1", "--clock virtual",
+        "--compute 5ms", "--bucket-mb 4", "--measure density"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
@@ -158,11 +163,11 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   }
   const auto help = run("train --help").out;
   for (const char* flag :
-       {"--model", "--data", "--workers", "--transport", "--topology", "--servers", "--staleness",
-        "--clock", "--compressor", "--aggregate", "--optimizer", "--lr", "--schedule", "--batch",
-        "--epochs", "--steps", "--seed", "--threads", "--partition", "--network", "--compute",
-        "--bucket-mb", "--attack", "--non-finite", "--measure", "--out", "--resume", "--eval-every",
-        "--describe", "--json"}) {
+       {"--model",     "--data",    "--workers",    "--transport",  "--topology",  "--servers",
+        "--staleness", "--clock",   "--compressor", "--aggregate",  "--optimizer", "--lr",
+        "--schedule",  "--batch",   "--epochs",     "--steps",      "--seed",      "--threads",
+        "--partition", "--network", "--compute",    "--bucket-mb",  "--attack",    "--non-finite",
+        "--measure",   "--out",     "--resume",     "--eval-every", "--describe",  "--json"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }
@@ -191,8 +196,9 @@ TEST_F(Programs, CompareWritesTableCsvJsonAndPicture) {
 }
 
 TEST_F(Programs, BytesCountsRealPackets) {
-  const auto o = run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
-                     "--method powersgd:rank=2 --method vote --json");
+  const auto o =
+      run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
+          "--method powersgd:rank=2 --method vote --json");
   ASSERT_EQ(o.code, 0) << o.error;
   const json methods = last_line(o.out)["methods"];
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);

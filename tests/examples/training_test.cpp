@@ -60,7 +60,8 @@ TEST_P(EveryTopology, GivesTheSameBits) {
   for (const std::int64_t workers : {1, 2, 3, 4, 7}) {
     std::map<std::string, std::uint64_t> hashes;
     const auto add = [&](const std::string& topology, std::int64_t servers) {
-      const auto result = train(config_for(GetParam(), topology, workers, servers), small_images(), {});
+      const auto result =
+          train(config_for(GetParam(), topology, workers, servers), small_images(), {});
       EXPECT_EQ(result.steps, 20);
       hashes[topology + " " + std::to_string(servers)] = result.state_hash;
     };
@@ -82,16 +83,19 @@ std::vector<float> parameters_after(std::int64_t workers) {
   const auto& data = small_images();
   std::vector<float> result;
   const auto plain = make_compressor("none");
-  const TopologyPlan plan({.kind = TopologyKind::ring, .workers = static_cast<int>(workers)}, *plain);
+  const TopologyPlan plan({.kind = TopologyKind::ring, .workers = static_cast<int>(workers)},
+                          *plain);
   run_workers({.workers = static_cast<int>(workers)}, [&](Worker& me) {
     nn::Init init(1);
     const auto model = nn::make_model("lenet", {1, 14, 14, 10}, init);
     ParameterBuffer parameters(nn::parameters(*model));
     const auto rule = make_update_rule("sgd:momentum=0.9");
-    DistributedOptimizer optimizer(me, parameters, *rule, make_compressor("none"), plan.join(me), {});
-    Loader loader(data.train,
-                  make_partition("iid", data.train.labels,
-                                 {.worker = me.rank(), .workers = me.size(), .batch = 60 / workers}, 1));
+    DistributedOptimizer optimizer(me, parameters, *rule, make_compressor("none"), plan.join(me),
+                                   {});
+    Loader loader(
+        data.train,
+        make_partition("iid", data.train.labels,
+                       {.worker = me.rank(), .workers = me.size(), .batch = 60 / workers}, 1));
     for (int step = 0; step < 20; ++step) {
       const Batch& batch = loader.next();
       optimizer.zero_grad();
@@ -131,13 +135,15 @@ TEST(Bytes, SentPerWorkerFollowTheFormulas) {
     for (const char* spec : {"none", "randomk:ratio=0.1+ef"}) {
       const auto r = measure(spec, "ring", workers, 1);
       EXPECT_NEAR(r.bytes_sent_per_worker,
-                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header), 1e-6)
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header),
+                  1e-6)
           << spec;
     }
     {
       const auto r = measure("powersgd:rank=2+ef", "ring", workers, 1);  // two all-reduces
       EXPECT_NEAR(r.bytes_sent_per_worker,
-                  steps * (2 * share * static_cast<double>(r.message_bytes) + 4 * (w - 1) * header), 1e-6);
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 4 * (w - 1) * header),
+                  1e-6);
     }
     // All-gather: (W-1) · up.
     for (const char* spec : {"sign+ef", "topk:ratio=0.05+ef"}) {
@@ -150,7 +156,8 @@ TEST(Bytes, SentPerWorkerFollowTheFormulas) {
     {
       const auto r = measure("vote", "ring", workers, 1);
       EXPECT_NEAR(r.bytes_sent_per_worker,
-                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header), 1e-6);
+                  steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header),
+                  1e-6);
     }
     // A server of one shard: W-1 packets up, W-1 answers down; the mean over workers.
     {

@@ -34,7 +34,8 @@ void expect_parameter_gradients(Module& model, const Tensor& x) {
 
 TEST(ModelGradient, Lenet) {
   Init init(5);
-  const auto model = make_model("lenet", {.channels = 1, .height = 16, .width = 16, .classes = 3}, init);
+  const auto model =
+      make_model("lenet", {.channels = 1, .height = 16, .width = 16, .classes = 3}, init);
   expect_parameter_gradients(*model, random_tensor({2, 1, 16, 16}, 1));
 }
 

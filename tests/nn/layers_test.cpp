@@ -30,7 +30,8 @@ std::int64_t constructed(const std::function<std::unique_ptr<Module>(Init&)>& ma
 using Make = std::function<std::unique_ptr<Module>(Init&)>;
 const std::vector<std::pair<std::string, Make>>& layers() {
   static const std::vector<std::pair<std::string, Make>> all = {
-      {"Linear", [](Init& i) { return std::make_unique<Linear>(LinearOptions{.in = 3, .out = 2}, i); }},
+      {"Linear",
+       [](Init& i) { return std::make_unique<Linear>(LinearOptions{.in = 3, .out = 2}, i); }},
       {"Linear without bias",
        [](Init& i) {
          return std::make_unique<Linear>(LinearOptions{.in = 3, .out = 2, .bias = false}, i);
@@ -49,8 +50,9 @@ const std::vector<std::pair<std::string, Make>>& layers() {
       {"Sequential",
        [](Init& i) {
          auto s = std::make_unique<Sequential>();
-         s->add<Linear>(LinearOptions{.in = 3, .out = 2}, i).add<ReLU>().add<Linear>(
-             LinearOptions{.in = 2, .out = 2}, i);
+         s->add<Linear>(LinearOptions{.in = 3, .out = 2}, i)
+             .add<ReLU>()
+             .add<Linear>(LinearOptions{.in = 2, .out = 2}, i);
          return s;
        }},
   };

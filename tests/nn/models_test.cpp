@@ -25,8 +25,16 @@ TEST(Lenet, Has61706ParametersInTenTensors) {
   Init init(0);
   const auto model = make_model("lenet", kGrey28, init);
   EXPECT_EQ(count_parameters(*model), 61'706);
-  EXPECT_EQ(shapes(*model), (std::vector<Shape>{{6, 1, 5, 5}, {6}, {16, 6, 5, 5}, {16}, {120, 400},
-                                                {120}, {84, 120}, {84}, {10, 84}, {10}}));
+  EXPECT_EQ(shapes(*model), (std::vector<Shape>{{6, 1, 5, 5},
+                                                {6},
+                                                {16, 6, 5, 5},
+                                                {16},
+                                                {120, 400},
+                                                {120},
+                                                {84, 120},
+                                                {84},
+                                                {10, 84},
+                                                {10}}));
   EXPECT_EQ((*model)(Tensor::zeros({3, 1, 28, 28})).shape(), (Shape{3, 10}));
 }
 

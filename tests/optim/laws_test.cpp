@@ -30,13 +30,13 @@ TEST(Laws, EveryRegisteredCompressorIsClaimed) {
 class Law : public testing::TestWithParam<ClaimedSpec> {};
 
 TEST_P(Law, Holds) {
-  const auto& [spec, claims] = GetParam();
-  const auto broken = check_laws([&] { return make_compressor(spec); }, claims);
-  EXPECT_TRUE(broken.empty()) << spec << "\n" << fmt::format("{}", fmt::join(broken, "\n"));
+  const ClaimedSpec& law = GetParam();
+  const auto broken = check_laws([&] { return make_compressor(law.spec); }, law.claims);
+  EXPECT_TRUE(broken.empty()) << law.spec << "\n" << fmt::format("{}", fmt::join(broken, "\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Compressors, Law, testing::ValuesIn(claimed_specs()),
-                         [](const auto& law) { return test_name(law.param.spec); });
+                         [](const auto& c) { return test_name(c.param.spec); });
 
 // The suite must be able to fail.
 TEST(Laws, FalseClaimsAreFound) {
