@@ -175,9 +175,12 @@ TEST(Failure, TypeAndTextOfTheFirstExceptionArePreserved) {
 TEST(Failure, TheOthersAreToldWhoCalledThemOff) {
   std::string told;
   error_of({.workers = 2}, [&](Worker& me) {
-    me.barrier();  // both have begun
-    if (me.rank() == 1) throw Culprit("out of memory");
+    if (me.rank() == 1) {
+      me.barrier();  // the other has begun
+      throw Culprit("out of memory");
+    }
     try {
+      me.barrier();
       me.recv(1, {});
     } catch (const Error& error) {
       told = error.what();
