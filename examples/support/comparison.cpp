@@ -28,25 +28,30 @@ double milliseconds(const RunResult& r) {
   return sum;
 }
 
+// Four characters, whatever the size: 0.03, 3.65, 12.3, 123.
+std::string short_text(double value) {
+  return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+}
+
 }  // namespace
 
 std::string table_text(const std::vector<ComparedRun>& runs) {
-  std::string text =
-      fmt::format("{:<24}{:>8}{:>7}{:>10}{:>8} |{:>8}{:>7}{:>7}{:>7}{:>7} |{:>8}\n", "", "test",
-                  "train", "sent by", "times", "", "", "ms per", "step", "", "images");
-  text += fmt::format("{:<24}{:>8}{:>7}{:>10}{:>8} |{:>8}{:>7}{:>7}{:>7}{:>7} |{:>8}\n", "method",
-                      "accuracy", "loss", "worker", "smaller", "compute", "encode", "exch.",
-                      "decode", "update", "/s");
-  text += std::string(57, '-') + "-+" + std::string(36, '-') + "-+" + std::string(8, '-') + "\n";
+  constexpr const char* kRow = "{:<21}{:>6}{:>6}{:>9}{:>7}{:>5}{:>5}{:>5}{:>5}{:>5}{:>6}\n";
+  std::string text = fmt::format(kRow, "", "test", "train", "sent by", "times", "", "ms", "per",
+                                 "step", "", "images");
+  text += fmt::format(kRow, "method", "acc.%", "loss", "worker", "fewer", "comp", "enc", "exch",
+                      "dec", "upd", "/s");
+  text += std::string(80, '-') + "\n";
   for (const auto& [config, r] : runs) {
-    text += fmt::format("{:<24}{:>6.2f} %{:>7.3f}{:>10}{:>7.1f}x |", config.compressor,
-                        100 * r.evaluations.back().test_accuracy, r.train_loss,
-                        bytes_text(bytes_per_step(r)), times_smaller(r));
-    for (const double seconds : r.step_times.seconds)
-      text += fmt::format("{:>7.2f}", 1e3 * seconds);
-    text += fmt::format("  |{:>8}\n", thousands_text(r.samples_per_second));
+    const auto ms = [&times = r.step_times](Phase phase) { return short_text(1e3 * times[phase]); };
+    text += fmt::format(kRow, config.compressor,
+                        fmt::format("{:.2f}", 100 * r.evaluations.back().test_accuracy),
+                        fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
+                        fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
+                        ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
+                        ms(Phase::update), fmt::format("{:.0f}", r.samples_per_second));
   }
-  return text;
+  return text + "sent by worker: bytes a step, headers and forwarding included\n";
 }
 
 std::string to_csv(const std::vector<ComparedRun>& runs) {

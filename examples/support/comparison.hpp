@@ -14,7 +14,8 @@ struct ComparedRun {
   RunResult result;
 };
 
-// For people, at most 100 columns. "smaller" is how many times fewer bytes than `none` would send.
+// For people, in 80 columns. "times fewer" compares the bytes sent with those that `none` would
+// send.
 std::string table_text(const std::vector<ComparedRun>& runs);
 std::string to_csv(const std::vector<ComparedRun>& runs);
 nlohmann::json to_json(const std::vector<ComparedRun>& runs);

@@ -30,7 +30,8 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
       .flag("--seed", c.seed, "of everything random")
-      .flag("--threads", c.threads, "TBB threads of the process; 0: one a core")
+      .flag("--threads", c.threads,
+            "TBB threads of the process; 0: one a core, or 1 if workers fill the cores")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end");
@@ -55,7 +56,11 @@ void complete(RunConfig& c) {
   check_range("--threads", c.threads, 0, 1024);
   check_range("--eval-every", c.eval_every, 0, kMany);
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
-  if (c.threads == 0) c.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (c.threads == 0) {
+    // Workers that run at once fill the cores by themselves: more threads would only compete.
+    const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
+    c.threads = c.topology != "local" && c.workers >= cores ? 1 : cores;
+  }
 
   const auto advice = recommended(c.compressor);
   if (c.optimizer.empty()) c.optimizer = advice.optimizer;

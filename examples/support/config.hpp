@@ -24,7 +24,7 @@ struct RunConfig {
   std::int64_t epochs = 3;
   std::int64_t steps = 0;  // 0: by epochs
   std::uint64_t seed = 1;
-  std::int64_t threads = 0;  // of TBB, in the whole process; 0: one a core
+  std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
   std::int64_t eval_every = 1;  // epochs; 0: only at the end
