@@ -117,8 +117,7 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
   if (!runs.empty()) {
     const auto& c = runs.front().config;
     svg += text_at(kLeft, 26,
-                   fmt::format("{} on {}, {} workers, {} {}", c.model, c.data, c.workers,
-                               c.topology, c.topology == "ring" ? "all-reduce" : "topology"),
+                   fmt::format("{} on {}, {} workers, {}", c.model, c.data, c.workers, c.topology),
                    "font-size=\"16\" font-weight=\"bold\"");
   }
   svg += grid(axes);
