@@ -67,6 +67,8 @@ void complete(RunConfig& c) {
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
 
+  check<UsageError>(c.topology != "async",
+                    "--topology async is not available yet; known: local, ring, server");
   // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
   make_update_rule(c.optimizer);

@@ -138,7 +138,7 @@ TEST_F(Programs, WhatComesLaterIsRefused) {
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
   expect_refused("train --aggregate median", 2, "only 'mean' is available yet");
-  expect_refused("train --topology async", 2, "topology 'async'");
+  expect_refused("train --topology async", 2, "not available yet");
 }
 
 TEST_F(Programs, BrokenDataIsAnErrorThatNamesTheFile) {
