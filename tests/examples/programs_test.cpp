@@ -143,7 +143,6 @@ TEST_F(Programs, WhatComesLaterIsRefused) {
 
 TEST_F(Programs, BrokenDataIsAnErrorThatNamesTheFile) {
   expect_refused("train --data mnist:/nowhere", 1, "/nowhere");
-  const fs::path source = "/usr/share/datasets/fashion-mnist";  // see data/README.md
   expect_refused("train --data fashion-mnist:/nowhere", 1, "/nowhere");
 }
 
