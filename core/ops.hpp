@@ -44,6 +44,7 @@ Tensor square(const Tensor& x);
 Tensor relu(const Tensor& x);  // derivative at 0: 0
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
+Tensor gelu(const Tensor& x);  // x Φ(x), Φ the normal distribution function: the exact one
 
 // ---- shapes (core/ops/shape.cpp) ----------------------------------------------------------------
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
@@ -85,6 +86,26 @@ struct PoolOptions {
 // x (N, C, H, W) -> (N, C, P, Q). Padding is -infinity for max; for average it is zeros that count.
 Tensor max_pool2d(const Tensor& x, PoolOptions options = {});
 Tensor avg_pool2d(const Tensor& x, PoolOptions options = {});
+
+Tensor global_avg_pool2d(const Tensor& x);  // (N, C, H, W) -> (N, C)
+
+// ---- normalisation (core/ops/normalize.cpp) -----------------------------------------------------
+struct BatchNormOptions {
+  // (C) each. In training y is normalised with the statistics of this batch, and these are moved
+  // towards them; in evaluation y is normalised with these.
+  Tensor running_mean, running_variance;
+  bool training = true;
+  double momentum = 0.1;  // weight of the batch in a running statistic
+  double eps = 1e-5;
+  // What follows, in the same pass: y = relu?( normalised + residual? ).
+  bool relu = false;
+  Tensor residual = {};  // of the shape of x, or undefined
+};
+// x (N, C, H, W), gamma and beta (C) -> (N, C, H, W). Ioffe & Szegedy 2015, Algorithms 1 and 2.
+Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                    const BatchNormOptions& options);
+// x (..., D), gamma and beta (D): each row to mean 0 and variance 1. Ba, Kiros & Hinton 2016.
+Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 
 // ---- softmax and losses (core/ops/softmax.cpp) --------------------------------------------------
 Tensor softmax(const Tensor& x);      // over the last dimension

@@ -42,4 +42,21 @@ Tensor sigmoid(const Tensor& x) {
       [](real d, real y) { return d * y * (1 - y); });
 }
 
+// y = x Φ(x), dx = dy (Φ(x) + x φ(x)), Φ(x) = (1 + erf(x / √2)) / 2, φ its derivative
+// (Hendrycks & Gimpel 2016).
+Tensor gelu(const Tensor& x) {
+  constexpr auto kRootHalf = static_cast<real>(0.70710678118654752440);
+  constexpr auto kRootTwoPi = static_cast<real>(2.50662827463100050242);
+  const auto below = [](real v) { return (1 + std::erf(v * kRootHalf)) / 2; };
+  Tensor y = Tensor::empty(x.shape());
+  kernels::map(x.data(), y.data_mut(), [below](real v) { return v * below(v); });
+  return record("gelu", y, {x}, [x = x.detach(), below](const Tensor& dy) {
+    Tensor dx = Tensor::empty(dy.shape());
+    kernels::zip(dy.data(), x.data(), dx.data_mut(), [below](real d, real v) {
+      return d * (below(v) + v * std::exp(-v * v / 2) / kRootTwoPi);
+    });
+    return Gradients{dx};
+  });
+}
+
 }  // namespace terse

@@ -61,4 +61,11 @@ Tensor avg_pool2d(const Tensor& x, PoolOptions options) {
   });
 }
 
+// y = mean over H and W; dx spreads dy / (H W) over them.
+Tensor global_avg_pool2d(const Tensor& x) {
+  check(x.rank() == 4 && x.dim(2) * x.dim(3) > 0,
+        "global_avg_pool2d: x (N, C, H, W) with pixels is wanted; got {}", x.shape().to_string());
+  return mean(reshape(x, {x.dim(0), x.dim(1), x.dim(2) * x.dim(3)}), 2);
+}
+
 }  // namespace terse

@@ -49,6 +49,7 @@ std::vector<Case> elementwise_cases() {
     add_unary("relu", relu);
     add_unary("tanh", tanh);
     add_unary("sigmoid", sigmoid);
+    add_unary("gelu", gelu);
     add_unary("exp", exp);
     add_unary("square", square);
     add_unary("negate", negate);
@@ -177,6 +178,40 @@ std::vector<Case> image_cases() {
   return cases;
 }
 
+Tensor normalised(Inputs in, bool training, bool relu) {
+  return batch_norm2d(in[0], in[1], in[2],
+                      {.running_mean = random_tensor(in[1].shape(), 8),
+                       .running_variance = positive(random_tensor(in[1].shape(), 9)),
+                       .training = training,
+                       .relu = relu,
+                       .residual = in.size() > 3 ? in[3] : Tensor()});
+}
+
+std::vector<Case> normalisation_cases() {
+  std::vector<Case> cases;
+  for (const Shape& x : {Shape{3, 2, 4, 5}, Shape{5, 3, 1, 1}, Shape{2, 2, 3, 3}}) {
+    const Shape c{x[1]};
+    for (const bool training : {true, false}) {
+      for (const bool relu : {true, false}) {
+        const auto f = [training, relu](Inputs in) { return normalised(in, training, relu); };
+        cases.push_back({"batch_norm2d", {x, c, c}, f});
+        cases.push_back({"batch_norm2d_residual", {x, c, c, x}, f});
+      }
+    }
+  }
+  cases.push_back({"batch_norm2d_empty_batch", {{0, 2, 3, 3}, {2}, {2}}, [](Inputs in) {
+                     return normalised(in, false, true);
+                   }});
+  const auto layer = [](Inputs in) { return layer_norm(in[0], in[1], in[2]); };
+  cases.push_back({"layer_norm", {{4, 7}, {7}, {7}}, layer});
+  cases.push_back({"layer_norm_deep", {{2, 3, 33}, {33}, {33}}, layer});
+  cases.push_back({"layer_norm_empty", {{0, 5}, {5}, {5}}, layer});
+  for (const Shape& x : {Shape{2, 3, 4, 5}, Shape{1, 1, 1, 1}, Shape{0, 2, 3, 3}}) {
+    cases.push_back({"global_avg_pool2d", {x}, [](Inputs in) { return global_avg_pool2d(in[0]); }});
+  }
+  return cases;
+}
+
 std::vector<Case> graph_cases() {
   return {
       {"used_twice", {{3}}, [](Inputs in) { return in[0] * in[0] + in[0]; }},
@@ -198,7 +233,7 @@ std::vector<Case> graph_cases() {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& some : {elementwise_cases(), shape_cases(), reduction_cases(), matrix_cases(),
-                           image_cases(), graph_cases()}) {
+                           image_cases(), normalisation_cases(), graph_cases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;

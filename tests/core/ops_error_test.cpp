@@ -47,6 +47,18 @@ TEST(OperatorErrors, NameTheOperatorAndTheShapes) {
   expect_error([] { max_pool2d(z({1, 1, 4})); }, {"max_pool2d:", "(1, 1, 4)"});
   expect_error([] { avg_pool2d(z({1, 1, 1, 1})); }, {"avg_pool2d:", "must fit"});
   expect_error([] { max_pool2d(z({1, 1, 4, 4}), {.kernel = 2, .padding = 2}); }, {"padding"});
+  const auto norm = [](const Shape& x, const Shape& c, const Shape& residual = {2, 3, 4, 4}) {
+    return [x, c, residual] {
+      batch_norm2d(z(x), z(c), z(c),
+                   {.running_mean = z(c), .running_variance = z(c), .residual = z(residual)});
+    };
+  };
+  expect_error(norm({2, 3}, {3}), {"batch_norm2d:", "(2, 3)"});
+  expect_error(norm({2, 3, 4, 4}, {4}), {"batch_norm2d:", "must be (3)", "(2, 3, 4, 4)", "(4)"});
+  expect_error(norm({2, 3, 4, 5}, {3}), {"batch_norm2d: the residual", "(2, 3, 4, 4)"});
+  expect_error(norm({1, 3, 1, 1}, {3}, {1, 3, 1, 1}), {"more than one value", "(1, 3, 1, 1)"});
+  expect_error([] { layer_norm(z({2, 3}), z({2}), z({3})); }, {"layer_norm:", "(3)", "(2)"});
+  expect_error([] { global_avg_pool2d(z({2, 3})); }, {"global_avg_pool2d:", "(2, 3)"});
   expect_error([] { reshape(z({2, 3}), {7}); }, {"reshape:", "(2, 3)", "(7)"});
   expect_error([] { slice(z({2, 3}), 1, 3); }, {"slice:", "[1, 3)", "(2, 3)"});
   expect_error([] { concat(std::array{z({2, 3}), z({2, 4})}, 0); }, {"concat:", "(2, 4)"});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/ops.hpp"
+#include "core/testing/check_gradient.hpp"
 
 namespace terse {
 namespace {
@@ -35,6 +36,73 @@ TEST(Pooling, MaxSeesMinusInfinityAndAverageSeesZerosOverTheEdge) {
   const PoolOptions padded{.kernel = 2, .stride = 2, .padding = 1};
   EXPECT_EQ(values(max_pool2d(x, padded)), (std::vector<float>{-1, -2, -3, -4}));
   EXPECT_EQ(values(avg_pool2d(x, padded)), (std::vector<float>{-0.25, -0.5, -0.75, -1}));
+}
+
+// The same by operators that do one thing each: what the fused one is compared with.
+Tensor plain_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
+  const std::int64_t n = x.dim(0), c = x.dim(1), pixels = x.dim(2) * x.dim(3);
+  const auto channel_mean = [&](const Tensor& t) {
+    return reshape(mean(mean(reshape(t, {n, c, pixels}), 2), 0), {c, 1, 1});
+  };
+  const Tensor centred = x - channel_mean(x);
+  const Tensor variance = channel_mean(square(centred));
+  return centred / sqrt(add_scalar(variance, static_cast<real>(eps))) * reshape(gamma, {c, 1, 1}) +
+         reshape(beta, {c, 1, 1});
+}
+
+void expect_near(const Tensor& a, const Tensor& b, float tolerance) {
+  ASSERT_EQ(a.shape(), b.shape());
+  for (std::size_t i = 0; i < a.data().size(); ++i) {
+    EXPECT_NEAR(a.data()[i], b.data()[i], tolerance) << i;
+  }
+}
+
+TEST(BatchNorm, FusedEqualsOneOperatorAfterTheOther) {
+  for (const Shape& shape : {Shape{4, 3, 5, 7}, Shape{2, 17, 8, 8}, Shape{9, 2, 1, 1}}) {
+    std::vector<Tensor> leaves{add_scalar(random_tensor(shape, 1), 3), random_tensor({shape[1]}, 2),
+                               random_tensor({shape[1]}, 3), random_tensor(shape, 4)};
+    for (auto& leaf : leaves) leaf = leaf.detach().set_requires_grad();
+    const auto plain = relu(plain_batch_norm(leaves[0], leaves[1], leaves[2], 1e-5) + leaves[3]);
+    const Tensor weights = random_tensor(shape, 5);
+    sum(plain * weights).backward();
+    std::vector<Tensor> expected;
+    for (auto& leaf : leaves) {
+      expected.push_back(leaf.grad().clone());
+      leaf.zero_grad();
+    }
+    const auto fused = batch_norm2d(leaves[0], leaves[1], leaves[2],
+                                    {.running_mean = Tensor::zeros({shape[1]}),
+                                     .running_variance = Tensor::zeros({shape[1]}),
+                                     .relu = true,
+                                     .residual = leaves[3]});
+    expect_near(fused, plain, 1e-5F);
+    sum(fused * weights).backward();
+    for (std::size_t i = 0; i < leaves.size(); ++i)
+      expect_near(leaves[i].grad(), expected[i], 2e-5F);
+  }
+}
+
+TEST(BatchNorm, RunningStatisticsMoveByMomentumAndEvaluationUsesThem) {
+  Tensor mean = Tensor::full({1}, 10), variance = Tensor::full({1}, 20);
+  const Tensor one = Tensor::full({1}, 1), x = Tensor::from({4, 1, 1, 1}, {1, 2, 3, 6});
+  BatchNormOptions options{.running_mean = mean, .running_variance = variance, .momentum = 0.25};
+  batch_norm2d(x, one, one, options);
+  EXPECT_FLOAT_EQ(mean.item(), 10 + 0.25F * (3 - 10));
+  EXPECT_FLOAT_EQ(variance.item(), 20 + 0.25F * (14.0F / 3 - 20));  // without bias: over N - 1
+  options.training = false;
+  const Tensor y = batch_norm2d(x, one, one, options);
+  EXPECT_FLOAT_EQ(mean.item(), 8.25F);
+  EXPECT_FLOAT_EQ(y.data()[3], (6 - 8.25F) / std::sqrt(variance.item() + 1e-5F) + 1);
+}
+
+// A mean a thousand deviations away: sums of squares alone would lose all digits.
+TEST(BatchNorm, AFarMeanCostsNoDigits) {
+  Tensor x = random_tensor({16, 2, 9, 9}, 1);
+  const Tensor one = Tensor::full({2}, 1), zero = Tensor::zeros({2});
+  const BatchNormOptions options{.running_mean = zero.clone(), .running_variance = zero.clone()};
+  const Tensor near = batch_norm2d(x, one, zero, options);
+  const Tensor far = batch_norm2d(add_scalar(x, 1024), one, zero, options);
+  expect_near(far, near, 5e-4F);  // x itself is rounded to 6e-5
 }
 
 TEST(Pooling, OddEdgesAreDropped) {

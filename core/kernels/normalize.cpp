@@ -1,0 +1,312 @@
+// One task owns whole channels (or rows), so every sum has one order and no channel is read from
+// memory more often than the formulas need.
+#include "core/kernels/normalize.hpp"
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/buffer.hpp"
+#include "core/parallel.hpp"
+
+namespace terse::kernels {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <int kSums>
+struct Sums {
+  double total[kSums] = {};
+};
+
+// Sums over i of n of what term(d, i, values) writes to values[0], …, values[kSums - 1]: vectors of
+// the terms from i on, as many as the tag `d` has lanes.
+template <int kSums, class Term>
+Sums<kSums> sum_terms(std::int64_t n, Term term) {
+  constexpr hn::ScalableTag<real> wide;
+  constexpr hn::CappedTag<real, 1> one;
+  constexpr int kInFlight = 2;  // independent sums hide the latency of an addition
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
+  hn::Vec<decltype(wide)> sums[kInFlight][kSums], values[kSums];
+  for (auto& some : sums) std::fill(some, some + kSums, hn::Zero(wide));
+  std::int64_t i = 0;
+  for (; i + kInFlight * lanes <= n; i += kInFlight * lanes) {
+    for (int j = 0; j < kInFlight; ++j) {
+      term(wide, i + j * lanes, values);
+      for (int s = 0; s < kSums; ++s) sums[j][s] = hn::Add(sums[j][s], values[s]);
+    }
+  }
+  Sums<kSums> result;
+  for (int s = 0; s < kSums; ++s) {
+    result.total[s] =
+        static_cast<double>(hn::GetLane(hn::SumOfLanes(wide, hn::Add(sums[0][s], sums[1][s]))));
+  }
+  for (; i < n; ++i) {
+    hn::Vec<decltype(one)> single[kSums];
+    term(one, i, single);
+    for (int s = 0; s < kSums; ++s) result.total[s] += static_cast<double>(hn::GetLane(single[s]));
+  }
+  return result;
+}
+
+// Channels of one task: about 32 000 elements.
+std::int64_t channel_grain(const ChannelShape& a) {
+  return std::max<std::int64_t>(1, 32'768 / std::max<std::int64_t>(1, a.per_channel()));
+}
+
+std::int64_t plane_at(const ChannelShape& a, std::int64_t image, std::int64_t channel) {
+  return (image * a.c + channel) * a.pixels;
+}
+
+struct Moments {
+  double mean, variance;
+};
+
+// Two passes over each plane while it is in the first-level cache: its sum, then its squares about
+// its own mean; then the planes' means about the channel's. Nothing cancels.
+Moments channel_moments(const ChannelShape& a, const real* x, std::int64_t channel,
+                        Buffer<double>& plane_means) {
+  const auto pixels = static_cast<double>(a.pixels);
+  double total = 0, squares = 0;
+  for (std::int64_t i = 0; i < a.n; ++i) {
+    const real* plane = x + plane_at(a, i, channel);
+    const auto sum = sum_terms<1>(
+        a.pixels, [plane](auto d, std::int64_t t, auto* v) { v[0] = hn::LoadU(d, plane + t); });
+    const auto mean = static_cast<real>(sum.total[0] / pixels);
+    const auto about = sum_terms<2>(a.pixels, [plane, mean](auto d, std::int64_t t, auto* v) {
+      v[0] = hn::Sub(hn::LoadU(d, plane + t), hn::Set(d, mean));
+      v[1] = hn::Mul(v[0], v[0]);
+    });
+    // What rounding the mean left over is small, and is taken out.
+    plane_means[i] = static_cast<double>(mean) + about.total[0] / pixels;
+    squares += about.total[1] - about.total[0] * about.total[0] / pixels;
+    total += plane_means[i] * pixels;
+  }
+  const auto count = static_cast<double>(a.per_channel());
+  const double mean = total / count;
+  for (std::int64_t i = 0; i < a.n; ++i) {
+    squares += pixels * (plane_means[i] - mean) * (plane_means[i] - mean);
+  }
+  return {mean, squares / count};
+}
+
+// y = slope x + offset (+ residual), and ReLU, for one channel.
+template <bool kResidual, bool kRelu>
+void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64_t channel,
+                   real slope, real offset, real* y) {
+  for (std::int64_t i = 0; i < a.n; ++i) {
+    const std::int64_t at = plane_at(a, i, channel);
+    const real* x = in.x.data() + at;
+    const real* residual = kResidual ? in.residual.data() + at : nullptr;
+    real* to = y + at;
+    for (std::int64_t t = 0; t < a.pixels; ++t) {
+      real value = slope * x[t] + offset;
+      if constexpr (kResidual) value += residual[t];
+      if constexpr (kRelu) value = value < 0 ? real{0} : value;
+      to[t] = value;
+    }
+  }
+}
+
+void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64_t channel,
+                   const Moments& moments, real* y) {
+  const auto c = static_cast<std::size_t>(channel);
+  const double slope = static_cast<double>(in.gamma[c]) / std::sqrt(moments.variance + in.eps);
+  const auto s = static_cast<real>(slope);
+  const auto offset = static_cast<real>(static_cast<double>(in.beta[c]) - slope * moments.mean);
+  const bool residual = !in.residual.empty();
+  const auto apply = residual
+                         ? (in.relu ? apply_channel<true, true> : apply_channel<true, false>)
+                         : (in.relu ? apply_channel<false, true> : apply_channel<false, false>);
+  apply(a, in, channel, s, offset, y);
+}
+
+// One channel's part of the backward pass; dz is dy where ReLU let it through.
+struct ChannelGradient {
+  const ChannelShape& a;
+  const BatchNormBackward& in;
+  real *dx, *dresidual;  // dresidual may be null
+
+  // sum dz and sum dz (x - mean); dresidual = dz.
+  template <bool kRelu, bool kResidual>
+  Sums<2> sums(std::int64_t channel, real mean) const {
+    Sums<2> all;
+    for (std::int64_t i = 0; i < a.n; ++i) {
+      const std::int64_t at = plane_at(a, i, channel);
+      const real *dy = in.dy.data() + at, *x = in.x.data() + at;
+      const real* y = kRelu ? in.y.data() + at : nullptr;
+      real* dr = kResidual ? dresidual + at : nullptr;
+      const auto plane = sum_terms<2>(a.pixels, [=](auto d, std::int64_t t, auto* v) {
+        v[0] = hn::LoadU(d, dy + t);
+        if constexpr (kRelu) {
+          v[0] = hn::IfThenElseZero(hn::Gt(hn::LoadU(d, y + t), hn::Zero(d)), v[0]);
+        }
+        if constexpr (kResidual) hn::StoreU(v[0], d, dr + t);
+        v[1] = hn::Mul(v[0], hn::Sub(hn::LoadU(d, x + t), hn::Set(d, mean)));
+      });
+      all.total[0] += plane.total[0];
+      all.total[1] += plane.total[1];
+    }
+    return all;
+  }
+
+  // dx = slope dz - tilt (x - mean) - offset
+  template <bool kRelu>
+  void data(std::int64_t channel, real slope, real tilt, real mean, real offset) const {
+    for (std::int64_t i = 0; i < a.n; ++i) {
+      const std::int64_t at = plane_at(a, i, channel);
+      const real *dy = in.dy.data() + at, *x = in.x.data() + at;
+      const real* y = kRelu ? in.y.data() + at : nullptr;
+      real* to = dx + at;
+      for (std::int64_t t = 0; t < a.pixels; ++t) {
+        const real dz = !kRelu || y[t] > 0 ? dy[t] : real{0};
+        to[t] = slope * dz - tilt * (x[t] - mean) - offset;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void batch_norm_forward(const ChannelShape& a, const BatchNormForward& in, std::span<real> mean,
+                        std::span<real> variance, std::span<real> y) {
+  parallel_for(a.c, channel_grain(a), [&](std::int64_t begin, std::int64_t end) {
+    Buffer<double> plane_means(a.n);
+    for (std::int64_t channel = begin; channel < end; ++channel) {
+      const auto moments = channel_moments(a, in.x.data(), channel, plane_means);
+      mean[static_cast<std::size_t>(channel)] = static_cast<real>(moments.mean);
+      variance[static_cast<std::size_t>(channel)] = static_cast<real>(moments.variance);
+      apply_channel(a, in, channel, moments, y.data());
+    }
+  });
+}
+
+void batch_norm_apply(const ChannelShape& a, const BatchNormForward& in, std::span<const real> mean,
+                      std::span<const real> variance, std::span<real> y) {
+  parallel_for(a.c, channel_grain(a), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t channel = begin; channel < end; ++channel) {
+      const auto c = static_cast<std::size_t>(channel);
+      apply_channel(a, in, channel,
+                    {static_cast<double>(mean[c]), static_cast<double>(variance[c])}, y.data());
+    }
+  });
+}
+
+// With x̂ = (x - mean) / deviation, M elements a channel and dz = dy where y > 0:
+//   dgamma = sum dz x̂, dbeta = sum dz, dresidual = dz,
+//   dx = gamma / deviation (dz - dbeta / M - x̂ dgamma / M), or without the last two terms where the
+//   statistics do not depend on x.
+void batch_norm_backward(const ChannelShape& a, const BatchNormBackward& in, std::span<real> dx,
+                         std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual) {
+  const bool relu = !in.y.empty();
+  const ChannelGradient gradient{a, in, dx.data(), dresidual.empty() ? nullptr : dresidual.data()};
+  const double share =
+      in.batch_statistics ? 1 / static_cast<double>(std::max<std::int64_t>(1, a.per_channel())) : 0;
+  parallel_for(a.c, channel_grain(a), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t channel = begin; channel < end; ++channel) {
+      const auto c = static_cast<std::size_t>(channel);
+      const real mean = in.mean[c];
+      const auto sums = [&] {
+        if (dresidual.empty()) {
+          return relu ? gradient.sums<true, false>(channel, mean)
+                      : gradient.sums<false, false>(channel, mean);
+        }
+        return relu ? gradient.sums<true, true>(channel, mean)
+                    : gradient.sums<false, true>(channel, mean);
+      }();
+      const double inverse = 1 / std::sqrt(static_cast<double>(in.variance[c]) + in.eps);
+      const double slope = static_cast<double>(in.gamma[c]) * inverse;
+      dbeta[c] = static_cast<real>(sums.total[0]);
+      dgamma[c] = static_cast<real>(sums.total[1] * inverse);
+      const auto tilt = static_cast<real>(slope * inverse * inverse * sums.total[1] * share);
+      const auto offset = static_cast<real>(slope * sums.total[0] * share);
+      const auto s = static_cast<real>(slope);
+      if (relu) {
+        gradient.data<true>(channel, s, tilt, mean, offset);
+      } else {
+        gradient.data<false>(channel, s, tilt, mean, offset);
+      }
+    }
+  });
+}
+
+namespace {
+
+// Rows of one task: about 32 000 elements.
+std::int64_t row_grain(std::int64_t d) {
+  return std::max<std::int64_t>(1, 32'768 / std::max<std::int64_t>(1, d));
+}
+
+}  // namespace
+
+void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
+                        std::span<const real> gamma, std::span<const real> beta, double eps,
+                        std::span<real> mean, std::span<real> deviation_inverse,
+                        std::span<real> y) {
+  const auto count = static_cast<double>(d);
+  parallel_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const real* xs = x.data() + row * d;
+      const auto sum = sum_terms<1>(
+          d, [xs](auto tag, std::int64_t i, auto* v) { v[0] = hn::LoadU(tag, xs + i); });
+      const auto middle = static_cast<real>(sum.total[0] / count);
+      const auto squares = sum_terms<1>(d, [xs, middle](auto tag, std::int64_t i, auto* v) {
+        v[0] = hn::Sub(hn::LoadU(tag, xs + i), hn::Set(tag, middle));
+        v[0] = hn::Mul(v[0], v[0]);
+      });
+      const auto inverse = static_cast<real>(1 / std::sqrt(squares.total[0] / count + eps));
+      mean[static_cast<std::size_t>(row)] = middle;
+      deviation_inverse[static_cast<std::size_t>(row)] = inverse;
+      real* ys = y.data() + row * d;
+      const real *g = gamma.data(), *b = beta.data();
+      for (std::int64_t i = 0; i < d; ++i) ys[i] = (xs[i] - middle) * inverse * g[i] + b[i];
+    }
+  });
+}
+
+// With x̂ = (x - mean) / deviation and g = dy gamma, row by row:
+//   dx = (g - mean(g) - x̂ mean(g x̂)) / deviation; dgamma = sum over rows of dy x̂, dbeta of dy.
+void layer_norm_backward(std::int64_t rows, std::int64_t d, std::span<const real> dy,
+                         std::span<const real> x, std::span<const real> gamma,
+                         std::span<const real> mean, std::span<const real> deviation_inverse,
+                         std::span<real> dx, std::span<real> dgamma, std::span<real> dbeta) {
+  const auto count = static_cast<double>(std::max<std::int64_t>(1, d));
+  parallel_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const real *xs = x.data() + row * d, *dys = dy.data() + row * d, *g = gamma.data();
+      const real middle = mean[static_cast<std::size_t>(row)];
+      const real inverse = deviation_inverse[static_cast<std::size_t>(row)];
+      const auto sums = sum_terms<2>(d, [=](auto tag, std::int64_t i, auto* v) {
+        v[0] = hn::Mul(hn::LoadU(tag, dys + i), hn::LoadU(tag, g + i));
+        v[1] = hn::Mul(v[0], hn::Sub(hn::LoadU(tag, xs + i), hn::Set(tag, middle)));
+      });
+      const auto mean_g = static_cast<real>(sums.total[0] / count);
+      const auto mean_gx = static_cast<real>(sums.total[1] * static_cast<double>(inverse) / count);
+      real* dxs = dx.data() + row * d;
+      for (std::int64_t i = 0; i < d; ++i) {
+        dxs[i] = inverse * (dys[i] * g[i] - mean_g - (xs[i] - middle) * inverse * mean_gx);
+      }
+    }
+  });
+  // Columns of one task: whole cache lines, all rows in their order.
+  constexpr std::int64_t kColumns = 256;
+  parallel_for(d, kColumns, [&](std::int64_t begin, std::int64_t end) {
+    double g[kColumns] = {}, b[kColumns] = {};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const real *xs = x.data() + row * d, *dys = dy.data() + row * d;
+      const real middle = mean[static_cast<std::size_t>(row)];
+      const real inverse = deviation_inverse[static_cast<std::size_t>(row)];
+      for (std::int64_t i = begin; i < end; ++i) {
+        g[i - begin] += static_cast<double>(dys[i] * (xs[i] - middle) * inverse);
+        b[i - begin] += static_cast<double>(dys[i]);
+      }
+    }
+    for (std::int64_t i = begin; i < end; ++i) {
+      dgamma[static_cast<std::size_t>(i)] = static_cast<real>(g[i - begin]);
+      dbeta[static_cast<std::size_t>(i)] = static_cast<real>(b[i - begin]);
+    }
+  });
+}
+
+}  // namespace terse::kernels
