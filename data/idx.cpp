@@ -1,76 +1,20 @@
 #include "data/idx.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <memory>
 #include <span>
 #include <string>
-#include <string_view>
-#include <system_error>
 
 #include "core/error.hpp"
+#include "data/gz_reader.hpp"
 
 namespace terse {
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08;
-constexpr std::size_t kBlock = std::size_t{1} << 20;        // bytes asked for at once
+constexpr std::size_t kBlock = std::size_t{1} << 20;        // bytes that room is first made for
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;  // more is a broken header
-
-// Takes bytes off the front of a file, gzip or plain.
-class GzReader {
- public:
-  explicit GzReader(const std::filesystem::path& file) : name_(file.string()) {
-    errno = 0;
-    file_.reset(gzopen(name_.c_str(), "rb"));
-    check(file_ != nullptr, "idx: cannot open '{}': {}", name_,
-          errno == 0 ? "out of memory" : std::generic_category().message(errno));
-    gzbuffer(file_.get(), 128U << 10);
-  }
-
-  // Fills `bytes`; returns how many there were, fewer only at the end of the file.
-  std::size_t read(std::span<std::uint8_t> bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const auto want = std::min(bytes.size() - done, kBlock);
-      const int got = gzread(file_.get(), bytes.data() + done, static_cast<unsigned>(want));
-      check(got >= 0, "idx '{}': corrupt or unreadable after byte {}: {}", name_, place_,
-            problem().text);
-      done += static_cast<std::size_t>(got);
-      place_ += got;
-      if (got == 0) break;
-    }
-    return done;
-  }
-
-  // A gzip stream that ends before its checksum.
-  bool cut_off() const { return problem().code == Z_BUF_ERROR; }
-  const std::string& name() const { return name_; }
-  std::int64_t place() const { return place_; }  // uncompressed bytes read
-
- private:
-  struct Problem {
-    int code;
-    std::string_view text;
-  };
-  // zlib puts the file's name before its text; ours stands in the message already.
-  Problem problem() const {
-    int code = Z_OK;
-    std::string_view text = gzerror(file_.get(), &code);
-    if (text.substr(0, name_.size()) == name_) text.remove_prefix(name_.size() + 2);
-    return {code, text};
-  }
-  struct Close {
-    void operator()(gzFile_s* file) const { gzclose(file); }
-  };
-
-  std::string name_;
-  std::unique_ptr<gzFile_s, Close> file_;
-  std::int64_t place_ = 0;
-};
 
 std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) {
   std::uint8_t magic[4];
@@ -103,7 +47,7 @@ std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) 
 }  // namespace
 
 IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
-  GzReader reader(file);
+  GzReader reader("idx", file);
   IdxArray array;
   array.shape = read_shape(reader, dimensions);
   const auto header = reader.place();
