@@ -1,12 +1,17 @@
 #include "data/datasets.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
 #include "data/mnist.hpp"
 #include "data/synthetic.hpp"
+#include "data/synthetic_text.hpp"
+#include "data/text.hpp"
 
 namespace terse {
 namespace {
@@ -21,21 +26,83 @@ constexpr DatasetEntry kDatasets[] = {
      load_synthetic},
 };
 
+constexpr TextEntry kTexts[] = {
+    {"kjv",
+     "[level=word|char,seq=30,vocab=N,path=FILE] the King James Bible; scripts/kjv makes its file",
+     load_kjv},
+    {"synthetic-text",
+     "[vocab=32,order=1,branching=4,length=40000,seq=30] a Markov chain, no file; the best "
+     "perplexity is `branching`",
+     load_synthetic_text},
+    {"text",
+     "path=FILE|DIR or train=FILE,valid=FILE,test=FILE[,level=word|char,prose,seq=30,vocab=N] "
+     "WikiText, PTB or any text",
+     load_text_files},
+};
+
+template <class Entry>
+const Entry* find(std::span<const Entry> table, std::string_view name) {
+  const auto entry =
+      std::find_if(table.begin(), table.end(), [&](const auto& e) { return e.name == name; });
+  return entry == table.end() ? nullptr : &*entry;
+}
+
+template <class Entry>
+std::vector<std::string> names(std::span<const Entry> table) {
+  std::vector<std::string> names;
+  for (const auto& entry : table) names.emplace_back(entry.name);
+  return names;
+}
+
+// Why `name` is not in a table of what is wanted ("images"): it is in the other, or in neither.
+template <class Wanted, class Other>
+[[noreturn]] void refuse(std::string_view name, std::string_view wanted,
+                         std::span<const Wanted> table, std::span<const Other> others) {
+  auto known = names(table);
+  if (find(others, name) != nullptr) {
+    throw UsageError(
+        fmt::format("data '{}': {} are wanted here: {}", name, wanted, fmt::join(known, ", ")));
+  }
+  const auto more = names(others);
+  known.insert(known.end(), more.begin(), more.end());
+  throw UsageError(unknown_name("data", name, std::move(known)));
+}
+
 }  // namespace
 
 std::span<const DatasetEntry> dataset_table() {
   return kDatasets;
 }
+std::span<const TextEntry> text_table() {
+  return kTexts;
+}
+
+std::string dataset_help() {
+  std::string help;
+  const auto add = [&](const auto& table) {
+    for (const auto& entry : table) help += fmt::format("{}  {}\n", entry.name, entry.help);
+  };
+  add(dataset_table());
+  add(text_table());
+  return help;
+}
+
+bool is_text(std::string_view spec) {
+  return find(text_table(), parse_stage("data", spec).name) != nullptr;
+}
 
 DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed) {
   const Stage stage = parse_stage("data", spec);
-  const auto* entry = std::find_if(std::begin(kDatasets), std::end(kDatasets),
-                                   [&](const auto& e) { return e.name == stage.name; });
-  if (entry == std::end(kDatasets)) {
-    std::vector<std::string> names;
-    for (const auto& known : kDatasets) names.emplace_back(known.name);
-    throw UsageError(unknown_name("data", stage.name, std::move(names)));
-  }
+  const auto* entry = find(dataset_table(), stage.name);
+  if (entry == nullptr) refuse(stage.name, "images", dataset_table(), text_table());
+  Options options("data", stage);
+  return entry->load(options, seed);
+}
+
+TextSplits load_text(std::string_view spec, std::uint64_t seed) {
+  const Stage stage = parse_stage("data", spec);
+  const auto* entry = find(text_table(), stage.name);
+  if (entry == nullptr) refuse(stage.name, "texts", text_table(), dataset_table());
   Options options("data", stage);
   return entry->load(options, seed);
 }

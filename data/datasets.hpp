@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/spec.hpp"
 #include "data/image_dataset.hpp"
+#include "data/text_dataset.hpp"
 
 namespace terse {
 
@@ -18,11 +20,27 @@ struct DatasetEntry {
   DatasetSplits (*load)(Options& options, std::uint64_t seed);
 };
 
-// Every data set there is.
+struct TextEntry {
+  std::string_view name;
+  std::string_view help;
+  TextSplits (*load)(Options& options, std::uint64_t seed);
+};
+
+// Every data set there is: of images, and of text.
 std::span<const DatasetEntry> dataset_table();
+std::span<const TextEntry> text_table();
+
+// Both tables, a line for each data set.
+std::string dataset_help();
+
+// Whether a spec names a text. What names nothing known is no text: load_dataset explains it.
+bool is_text(std::string_view spec);
 
 // `fashion-mnist`, `mnist:path=DIR`, `synthetic:classes=4,noise=0.5`, …
 // A wrong name or option is a UsageError; a file that is missing or broken is an Error.
 DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed);
+
+// `kjv`, `text:path=DIR,seq=35`, `synthetic-text:vocab=50`, … with the same errors.
+TextSplits load_text(std::string_view spec, std::uint64_t seed);
 
 }  // namespace terse
