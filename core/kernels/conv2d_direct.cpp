@@ -19,7 +19,7 @@
 #include "core/kernels/transpose.hpp"
 #include "core/parallel.hpp"
 
-namespace terse::kernels {
+namespace terse::kernels::direct {
 namespace {
 
 // At most so many partial sums of a weight gradient; fixed, so that threads change no bit.
@@ -87,15 +87,9 @@ void correlate(const Plane& plane, std::int64_t r, std::int64_t s, std::int64_t 
                       .step = 1,
                       .runs = r,
                       .length = s * plane.channels};
-  // The row is split into tiles as even as possible: 10 pixels are 5 + 5, not 6 + 4.
-  const std::int64_t tiles = divide_up(q, tile_rows(vectors));
   for (std::int64_t i = 0; i < p; ++i) {
-    for (std::int64_t t = 0; t < tiles; ++t) {
-      const std::int64_t begin = q * t / tiles, end = q * (t + 1) / tiles;
-      tile(static_cast<int>(end - begin), vectors,
-           image + (i * plane.width + begin) * stride * plane.channels, walk, panel, {bias, 0},
-           pixels + (i * q + begin) * panel_width(vectors));
-    }
+    tile(q, vectors, image + i * plane.width * stride * plane.channels, walk, panel, {bias, 0},
+         pixels + i * q * panel_width(vectors));
   }
 }
 
@@ -203,7 +197,6 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                       .step = a.stride * a.c,
                       .runs = a.p(),
                       .length = a.q()};
-  const std::int64_t tiles = divide_up(row, tile_rows(vectors));
   parallel_for(a.n, slot, [&](std::int64_t begin, std::int64_t end) {
     Buffer<float> image = zero_image(plane);
     Buffer<float> dy_panels(panels * pixels * width);
@@ -221,13 +214,9 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                   width);
       }
       for (std::int64_t pr = 0; pr < panels * a.r; ++pr) {
-        for (std::int64_t t = 0; t < tiles; ++t) {
-          const std::int64_t first = row * t / tiles, last = row * (t + 1) / tiles;
-          float* c = sum + (pr * row + first) * width;
-          tile(static_cast<int>(last - first), vectors,
-               image.data() + pr % a.r * plane.width * a.c + first, walk,
-               dy_panels.data() + pr / a.r * pixels * width, {c, width}, c);
-        }
+        float* c = sum + pr * row * width;
+        tile(row, vectors, image.data() + pr % a.r * plane.width * a.c, walk,
+             dy_panels.data() + pr / a.r * pixels * width, {c, width}, c);
       }
     }
   });
@@ -242,4 +231,4 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
         }
 }
 
-}  // namespace terse::kernels
+}  // namespace terse::kernels::direct

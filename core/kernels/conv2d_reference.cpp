@@ -2,6 +2,7 @@
 //   h = p·stride + r - padding and w = q·stride + s - padding, inside the image.
 #include <algorithm>
 
+#include "core/buffer.hpp"
 #include "core/kernels/conv2d.hpp"
 
 namespace terse::kernels::reference {
@@ -29,48 +30,46 @@ auto at(auto span, std::int64_t i) -> decltype(span[0]) {
   return span[static_cast<std::size_t>(i)];
 }
 
+// Sums in double, and then the results.
+template <class Visit>
+void sum_products(const ConvShape& shape, std::span<real> results, Visit product) {
+  Buffer<double> sums(static_cast<std::int64_t>(results.size()));
+  std::ranges::fill(sums.span(), 0.0);
+  for_each_product(shape, [&](auto ix, auto iw, auto iy) { product(ix, iw, iy, sums.data()); });
+  std::ranges::transform(sums.span(), results.begin(),
+                         [](double sum) { return static_cast<real>(sum); });
+}
+
+double product(real a, real b) {
+  return static_cast<double>(a) * static_cast<double>(b);
+}
+
 }  // namespace
 
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y) {
+  sum_products(shape, y, [&](auto ix, auto iw, auto iy, double* sums) {
+    sums[iy] += product(at(x, ix), at(w, iw));
+  });
+  if (bias.empty()) return;
   const std::int64_t pixels = shape.p() * shape.q();
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.size()); ++i) {
-    at(y, i) = bias.empty() ? 0 : at(bias, i / pixels % shape.k);
+    at(y, i) += at(bias, i / pixels % shape.k);
   }
-  for_each_product(shape, [&](auto ix, auto iw, auto iy) { at(y, iy) += at(x, ix) * at(w, iw); });
 }
 
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
                           std::span<real> dx) {
-  std::fill(dx.begin(), dx.end(), real{0});
-  for_each_product(shape, [&](auto ix, auto iw, auto iy) { at(dx, ix) += at(dy, iy) * at(w, iw); });
+  sum_products(shape, dx, [&](auto ix, auto iw, auto iy, double* sums) {
+    sums[ix] += product(at(dy, iy), at(w, iw));
+  });
 }
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
-  std::fill(dw.begin(), dw.end(), real{0});
-  for_each_product(shape, [&](auto ix, auto iw, auto iy) { at(dw, iw) += at(dy, iy) * at(x, ix); });
+  sum_products(shape, dw, [&](auto ix, auto iw, auto iy, double* sums) {
+    sums[iw] += product(at(dy, iy), at(x, ix));
+  });
 }
 
 }  // namespace terse::kernels::reference
-
-#ifdef TERSE_REAL_DOUBLE  // the double build has no other kernels
-
-namespace terse::kernels {
-
-void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
-                    std::span<const real> bias, std::span<real> y) {
-  reference::conv2d_forward(shape, x, w, bias, y);
-}
-void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
-                          std::span<real> dx) {
-  reference::conv2d_data_gradient(shape, dy, w, dx);
-}
-void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
-                            std::span<const real> dy, std::span<real> dw) {
-  reference::conv2d_weight_gradient(shape, x, dy, dw);
-}
-
-}  // namespace terse::kernels
-
-#endif

@@ -36,10 +36,11 @@ struct TileWalk {
   std::int64_t runs, length;
 };
 
-// What the sums begin with: row i at values + i · row. The bias (row = 0), or what C holds already.
+// What the sums begin with: row i at values + i · row. The bias (row = 0), or what C holds already;
+// zero by default.
 struct TileStart {
-  const float* values;
-  std::int64_t row;
+  const float* values = nullptr;
+  std::int64_t row = 0;
 };
 
 template <int kRows, int kVectors>
@@ -49,9 +50,12 @@ HWY_INLINE void tile(const float* a, const TileWalk& walk, const float* b, const
   using Vector = hn::Vec<Lanes>;
   const std::int64_t width = panel_width(1);
   Vector sum[kRows][kVectors];
-  for (int i = 0; i < kRows; ++i)
-    for (int v = 0; v < kVectors; ++v)
-      sum[i][v] = hn::LoadU(d, start.values + i * start.row + v * width);
+  for (int i = 0; i < kRows; ++i) {
+    for (int v = 0; v < kVectors; ++v) {
+      sum[i][v] = start.values == nullptr ? hn::Zero(d)
+                                          : hn::LoadU(d, start.values + i * start.row + v * width);
+    }
+  }
   for (std::int64_t run = 0; run < walk.runs; ++run) {
     const float* at = a + run * walk.run_step;
     for (std::int64_t t = 0; t < walk.length; ++t, at += walk.step, b += kVectors * width) {
@@ -72,8 +76,9 @@ constexpr int tile_rows(int vectors) {
   return kSumsInFlight / vectors;
 }
 
-// Any number of rows from 1 to tile_rows(vectors); C is (rows, panel), contiguous.
-void tile(int rows, int vectors, const float* a, const TileWalk& walk, const float* b,
+// Any number of rows, in tiles as even as possible (10 rows are 5 + 5, not 6 + 4); C is (rows,
+// panel), contiguous.
+void tile(std::int64_t rows, int vectors, const float* a, const TileWalk& walk, const float* b,
           const TileStart& start, float* c);
 
 }  // namespace terse::kernels

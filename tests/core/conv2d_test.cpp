@@ -1,4 +1,4 @@
-// The direct kernels against the sums that define them, on many shapes.
+// The direct kernels and Winograd's against the sums that define them, on many shapes.
 #include "core/kernels/conv2d.hpp"
 
 #include <gtest/gtest.h>
@@ -27,67 +27,153 @@ std::vector<ConvShape> shapes() {
   return list;
 }
 
+// 3x3, stride 1, padding 1: those of ResNet-20 and ResNet-18, then partial tiles and panels.
+std::vector<ConvShape> winograd_shapes() {
+  std::vector<ConvShape> list;
+  const auto add = [&](std::int64_t n, std::int64_t c, std::int64_t k, std::int64_t h,
+                       std::int64_t w) {
+    list.push_back({n, c, h, w, k, 3, 3, 1, 1});
+  };
+  add(3, 16, 16, 32, 32);
+  add(3, 32, 32, 16, 16);
+  add(3, 64, 64, 8, 8);
+  add(1, 64, 64, 32, 32);
+  add(1, 128, 128, 16, 16);
+  add(2, 256, 256, 8, 8);
+  add(3, 512, 512, 4, 4);
+  add(2, 16, 16, 1, 1);
+  add(5, 24, 17, 5, 7);
+  add(1, 16, 33, 28, 28);
+  add(7, 40, 16, 14, 14);
+  add(9, 16, 48, 7, 7);
+  add(1, 272, 260, 6, 3);
+  return list;
+}
+
 std::vector<float> random_values(std::int64_t n, std::uint64_t seed) {
   const Tensor t = random_tensor({n}, seed);
   return {t.data().begin(), t.data().end()};
 }
 
-void expect_close(const std::vector<float>& fast, const std::vector<float>& exact) {
+// The largest error allowed, as a part of the largest value.
+constexpr float kDirect = 1e-5F, kWinograd = 3e-5F;
+
+void expect_close(const std::vector<float>& fast, const std::vector<float>& exact, float bound) {
   float largest = 0, worst = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
     largest = std::max(largest, std::abs(exact[i]));
     worst = std::max(worst, std::abs(fast[i] - exact[i]));
   }
-  EXPECT_LE(worst, 1e-5F * largest);
+  EXPECT_TRUE(std::ranges::all_of(fast, [](float value) { return std::isfinite(value); }));
+  EXPECT_LE(worst, bound * largest);
   EXPECT_TRUE(exact.empty() || largest > 0);
 }
 
-class Conv2dDirect : public testing::TestWithParam<ConvShape> {
+// What the fast kernels must equal: the sums in double.
+struct Exact {
+  explicit Exact(const ConvShape& shape)
+      : a(shape),
+        x(random_values(a.n * a.c * a.h * a.w, 1)),
+        w(random_values(a.k * (a.c / a.groups) * a.r * a.s, 2)),
+        b(random_values(a.k, 3)),
+        dy(random_values(a.n * a.k * a.p() * a.q(), 4)) {}
+  ConvShape a;
+  std::vector<float> x, w, b, dy;
+};
+
+class Conv2dDirect : public testing::TestWithParam<ConvShape>, protected Exact {
  protected:
-  const ConvShape a = GetParam();
-  const std::vector<float> x = random_values(a.n * a.c * a.h * a.w, 1);
-  const std::vector<float> w = random_values(a.k * a.c * a.r * a.s, 2);
-  const std::vector<float> b = random_values(a.k, 3);
-  const std::vector<float> dy = random_values(a.n * a.k * a.p() * a.q(), 4);
+  Conv2dDirect() : Exact(GetParam()) {}
 };
 
 TEST_P(Conv2dDirect, ForwardEqualsReference) {
   std::vector<float> fast(dy.size(), NAN), exact(dy.size(), NAN);
-  kernels::conv2d_forward(a, x, w, b, fast);
+  kernels::direct::conv2d_forward(a, x, w, b, fast);
   kernels::reference::conv2d_forward(a, x, w, b, exact);
-  expect_close(fast, exact);
+  expect_close(fast, exact, kDirect);
 }
 
 TEST_P(Conv2dDirect, DataGradientEqualsReference) {
   std::vector<float> fast(x.size(), NAN), exact(x.size(), NAN);
-  kernels::conv2d_data_gradient(a, dy, w, fast);
+  kernels::direct::conv2d_data_gradient(a, dy, w, fast);
   kernels::reference::conv2d_data_gradient(a, dy, w, exact);
-  expect_close(fast, exact);
+  expect_close(fast, exact, kDirect);
 }
 
 TEST_P(Conv2dDirect, WeightGradientEqualsReference) {
   std::vector<float> fast(w.size(), NAN), exact(w.size(), NAN);
-  kernels::conv2d_weight_gradient(a, x, dy, fast);
+  kernels::direct::conv2d_weight_gradient(a, x, dy, fast);
   kernels::reference::conv2d_weight_gradient(a, x, dy, exact);
   if (a.n == 0) {
     EXPECT_EQ(fast, exact);
   } else {
-    expect_close(fast, exact);
+    expect_close(fast, exact, kDirect);
   }
 }
 
-TEST_P(Conv2dDirect, ThreadsChangeNoBit) {
-  std::vector<float> one(w.size()), two(w.size());
-  const int before = thread_count();
-  set_thread_count(1);
-  kernels::conv2d_weight_gradient(a, x, dy, one);
-  set_thread_count(2);
-  kernels::conv2d_weight_gradient(a, x, dy, two);
-  set_thread_count(before);
-  EXPECT_EQ(one, two);
+INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dDirect, testing::ValuesIn(shapes()));
+INSTANTIATE_TEST_SUITE_P(WinogradsShapes, Conv2dDirect, testing::ValuesIn(winograd_shapes()));
+
+class Conv2dWinograd : public testing::TestWithParam<ConvShape>, protected Exact {
+ protected:
+  Conv2dWinograd() : Exact(GetParam()) {}
+};
+
+TEST_P(Conv2dWinograd, ForwardEqualsReference) {
+  std::vector<float> fast(dy.size(), NAN), exact(dy.size(), NAN);
+  kernels::winograd::conv2d_forward(a, x, w, b, fast);
+  kernels::reference::conv2d_forward(a, x, w, b, exact);
+  expect_close(fast, exact, kWinograd);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dDirect, testing::ValuesIn(shapes()));
+TEST_P(Conv2dWinograd, DataGradientEqualsReference) {
+  std::vector<float> fast(x.size(), NAN), exact(x.size(), NAN);
+  kernels::winograd::conv2d_data_gradient(a, dy, w, fast);
+  kernels::reference::conv2d_data_gradient(a, dy, w, exact);
+  expect_close(fast, exact, kWinograd);
+}
+
+TEST_P(Conv2dWinograd, WeightGradientEqualsReference) {
+  std::vector<float> fast(w.size(), NAN), exact(w.size(), NAN);
+  kernels::winograd::conv2d_weight_gradient(a, x, dy, fast);
+  kernels::reference::conv2d_weight_gradient(a, x, dy, exact);
+  expect_close(fast, exact, kWinograd);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dWinograd, testing::ValuesIn(winograd_shapes()));
+
+// What the dispatching kernels answer on so many threads: y, dx and dw.
+std::vector<std::vector<float>> results(const Exact& e, int threads) {
+  const int before = thread_count();
+  set_thread_count(threads);
+  std::vector<float> y(e.dy.size()), dx(e.x.size()), dw(e.w.size());
+  kernels::conv2d_forward(e.a, e.x, e.w, e.b, y);
+  kernels::conv2d_data_gradient(e.a, e.dy, e.w, dx);
+  kernels::conv2d_weight_gradient(e.a, e.x, e.dy, dw);
+  set_thread_count(before);
+  return {y, dx, dw};
+}
+
+class Conv2d : public testing::TestWithParam<ConvShape> {};
+
+TEST_P(Conv2d, ThreadsChangeNoBit) {
+  const Exact e(GetParam());
+  EXPECT_EQ(results(e, 1), results(e, 3));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Conv2d, testing::ValuesIn(shapes()));
+INSTANTIATE_TEST_SUITE_P(WinogradsShapes, Conv2d, testing::ValuesIn(winograd_shapes()));
+
+TEST(ExactConvolution, IsTheDirectSum) {
+  const Exact e({2, 16, 9, 9, 16, 3, 3, 1, 1});
+  std::vector<float> direct(e.dy.size());
+  kernels::direct::conv2d_forward(e.a, e.x, e.w, e.b, direct);
+  EXPECT_NE(results(e, 2)[0], direct);
+  kernels::set_exact_convolution(true);
+  EXPECT_TRUE(kernels::exact_convolution());
+  EXPECT_EQ(results(e, 2)[0], direct);
+  kernels::set_exact_convolution(false);
+}
 
 }  // namespace
 }  // namespace terse

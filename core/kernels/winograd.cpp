@@ -1,0 +1,253 @@
+// Winograd's minimal filtering F(4x4, 3x3) for convolutions of 3x3, stride 1 and padding 1 (Lavin
+// and Gray, "Fast algorithms for convolutional neural networks", 2016, section 4.1).
+//
+// A tile of 4x4 pixels of y needs 6x6 pixels of x. Their polynomials are evaluated at 6 points in
+// each direction, and there the convolution is a product:
+//
+//   y  = Aᵀ [ (G w Gᵀ) ⊙ (Bᵀ d B) ] A          36 products instead of 144
+//   dw = Gᵀ [ (A dy Aᵀ) ⊙ (Bᵀ d B) ] G         the adjoint; the data gradient is a forward pass
+//                                               on dy with w turned and its channels swapped
+//
+// Summed over channels (or, for dw, over tiles), each of the 36 values of a tile is a matrix
+// product of its own: planes V (tiles, C), U (C, K), M (tiles, K). They go through the register
+// tile of tile.hpp; U and the planes of dy are stored as its panels.
+//
+// Few weights: U once, then each task takes a few bands of images (winograd_transform.hpp) through
+// all three phases, so that its V and M stay in the cache. Many weights (U is bigger than V): V
+// once, then each task takes one block of output channels, makes its part of U and uses it at once.
+//
+// Rounding: the largest error is 1e-5 of the largest value for C = 512, ten times that of the
+// direct sum (conv2d_test.cpp bounds it). Results depend on no thread: dw is summed in fixed slots.
+#include <algorithm>
+
+#include "core/buffer.hpp"
+#include "core/kernels/conv2d.hpp"
+#include "core/kernels/winograd_transform.hpp"
+#include "core/parallel.hpp"
+
+namespace terse::kernels::winograd {
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// Rows of V: whole blocks, and off multiples of 512 bytes too.
+std::int64_t padded_row(std::int64_t channels) {
+  return padded_stride(block_count(channels) * block_width());
+}
+
+PlaneLayout rows_layout(std::int64_t tiles, std::int64_t channels) {
+  const std::int64_t row = padded_row(channels);
+  return {.plane = padded_stride(tiles * row), .block = block_width(), .tile = row};
+}
+
+// Of one block.
+PlaneLayout panel_layout(std::int64_t tiles) {
+  return {.plane = padded_stride(tiles * block_width()), .block = 0, .tile = block_width()};
+}
+
+// Of all blocks, one behind the other in each plane.
+PlaneLayout panels_layout(std::int64_t tiles, std::int64_t channels) {
+  const std::int64_t block = tiles * block_width();
+  return {
+      .plane = padded_stride(block_count(channels) * block), .block = block, .tile = block_width()};
+}
+
+// Bands of one task, so that its tiles are about `tiles`.
+std::int64_t band_grain(const Images& images, std::int64_t tiles) {
+  return std::max<std::int64_t>(1, tiles / images.tile_columns());
+}
+
+// M of one block = V U, in each plane.
+void multiply(std::int64_t tiles, std::int64_t in, const PlaneLayout& v_layout, const float* v,
+              std::int64_t u_plane, const float* u, const PlaneLayout& m_layout, float* m) {
+  const TileWalk walk{.row = v_layout.tile, .run_step = 0, .step = 1, .runs = 1, .length = in};
+  for (int i = 0; i < kPlanes; ++i) {
+    tile(tiles, kVectors, v + i * v_layout.plane, walk, u + i * u_plane, {},
+         m + i * m_layout.plane);
+  }
+}
+
+struct Correlation {
+  Images in, out;
+  Weights weights;
+  const float* x;
+  const float* bias;  // or nullptr
+  float* y;
+};
+
+void correlate_by_bands(const Correlation& a) {
+  const std::int64_t panels = block_count(a.out.channels);
+  const std::int64_t u_plane = padded_stride(a.in.channels * block_width());
+  Buffer<float> u(panels * kPlanes * u_plane);
+  parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b)
+      weight_planes(a.weights, b, u_plane, u.data() + b * kPlanes * u_plane);
+  });
+  const std::int64_t grain =
+      band_grain(a.in, std::clamp<std::int64_t>(4096 / a.in.channels, 16, 64));
+  parallel_for(a.in.bands(), grain, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t tiles = (end - begin) * a.in.tile_columns();
+    const PlaneLayout v_layout = rows_layout(tiles, a.in.channels), m_layout = panel_layout(tiles);
+    Buffer<float> v(kPlanes * v_layout.plane), m(kPlanes * m_layout.plane);
+    input_planes(a.in, a.x, {begin, end}, v_layout, v.data());
+    for (std::int64_t b = 0; b < panels; ++b) {
+      multiply(tiles, a.in.channels, v_layout, v.data(), u_plane, u.data() + b * kPlanes * u_plane,
+               m_layout, m.data());
+      output_pixels(a.out, b, {begin, end}, m_layout, m.data(), a.bias, a.y);
+    }
+  });
+}
+
+// V of all images.
+Buffer<float> all_input_planes(const Images& images, const float* x, const PlaneLayout& layout) {
+  Buffer<float> v(kPlanes * layout.plane);
+  parallel_for(images.bands(), band_grain(images, 8), [&](std::int64_t begin, std::int64_t end) {
+    input_planes(images, x, {begin, end}, layout,
+                 v.data() + begin * images.tile_columns() * layout.tile);
+  });
+  return v;
+}
+
+void correlate_by_panels(const Correlation& a) {
+  const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
+  const PlaneLayout v_layout = rows_layout(tiles, a.in.channels), m_layout = panel_layout(tiles);
+  const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
+  parallel_for(block_count(a.out.channels), 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t u_plane = padded_stride(a.in.channels * block_width());
+    Buffer<float> u(kPlanes * u_plane), m(kPlanes * m_layout.plane);
+    for (std::int64_t b = begin; b < end; ++b) {
+      weight_planes(a.weights, b, u_plane, u.data());
+      multiply(tiles, a.in.channels, v_layout, v.data(), u_plane, u.data(), m_layout, m.data());
+      output_pixels(a.out, b, {0, a.out.bands()}, m_layout, m.data(), a.bias, a.y);
+    }
+  });
+}
+
+// Whether the weights outweigh the images.
+bool many_weights(const Images& in, std::int64_t out_channels) {
+  const std::int64_t tiles = in.bands() * in.tile_columns();
+  return in.channels * out_channels >= 256 * 256 && tiles <= 2 * (in.channels + out_channels);
+}
+
+void correlate(const Correlation& a) {
+  if (many_weights(a.in, a.out.channels)) {
+    correlate_by_panels(a);
+  } else {
+    correlate_by_bands(a);
+  }
+}
+
+// Sums of u (C, block of K) over tiles: rows of V times panels of the planes of dy.
+void multiply_gradient(std::int64_t tiles, std::int64_t channels, const PlaneLayout& v_layout,
+                       const float* v, const PlaneLayout& w_layout, const float* w,
+                       std::int64_t u_plane, float* u, bool add) {
+  const TileWalk walk{.row = 1, .run_step = 0, .step = v_layout.tile, .runs = 1, .length = tiles};
+  for (int i = 0; i < kPlanes; ++i) {
+    float* sums = u + i * u_plane;
+    tile(channels, kVectors, v + i * v_layout.plane, walk, w + i * w_layout.plane,
+         add ? TileStart{sums, block_width()} : TileStart{}, sums);
+  }
+}
+
+struct Gradient {
+  Images in, out;  // of x and dy
+  const float *x, *dy;
+  float* dw;
+};
+
+// Images in slots of a fixed number of bands, each with its own sums: at most about 4 MB of them.
+void weight_gradient_by_bands(const Gradient& a) {
+  const std::int64_t c = a.in.channels, k = a.out.channels, panels = block_count(k);
+  const std::int64_t u_plane = padded_stride(c * block_width()), u_panel = kPlanes * u_plane;
+  const std::int64_t wanted = std::clamp<std::int64_t>((1 << 20) / (panels * u_panel), 2, 8);
+  const std::int64_t slot = divide_up(a.in.bands(), wanted), slots = divide_up(a.in.bands(), slot);
+  const std::int64_t group = std::min(slot, band_grain(a.in, 64));
+  Buffer<float> u(slots * panels * u_panel);
+  parallel_for(a.in.bands(), slot, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t most = group * a.in.tile_columns();
+    Buffer<float> v(kPlanes * rows_layout(most, c).plane);
+    Buffer<float> w(kPlanes * panels_layout(most, k).plane);
+    float* sums = u.data() + begin / slot * panels * u_panel;
+    for (std::int64_t first = begin; first < end; first += group) {
+      const Bands bands{first, std::min(first + group, end)};
+      const std::int64_t tiles = (bands.end - bands.begin) * a.in.tile_columns();
+      const PlaneLayout v_layout = rows_layout(tiles, c), w_layout = panels_layout(tiles, k);
+      input_planes(a.in, a.x, bands, v_layout, v.data());
+      output_gradient_planes(a.out, a.dy, bands, w_layout, w.data());
+      for (std::int64_t b = 0; b < panels; ++b) {
+        multiply_gradient(tiles, c, v_layout, v.data(), w_layout, w.data() + b * w_layout.block,
+                          u_plane, sums + b * u_panel, first > begin);
+      }
+    }
+  });
+  parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t b = begin; b < end; ++b)
+      weight_gradient({u.data() + b * u_panel, u_plane, panels * u_panel, slots}, b, 0, c, k, c,
+                      a.dw);
+  });
+}
+
+void weight_gradient_by_panels(const Gradient& a) {
+  constexpr std::int64_t kRows = 48;  // channels at once, so that their sums stay in the cache
+  const std::int64_t c = a.in.channels, k = a.out.channels;
+  const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
+  const PlaneLayout v_layout = rows_layout(tiles, c), w_layout = panels_layout(tiles, k);
+  const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
+  Buffer<float> w(kPlanes * w_layout.plane);
+  parallel_for(a.out.bands(), band_grain(a.out, 8), [&](std::int64_t begin, std::int64_t end) {
+    output_gradient_planes(a.out, a.dy, {begin, end}, w_layout,
+                           w.data() + begin * a.out.tile_columns() * w_layout.tile);
+  });
+  parallel_for(block_count(k), 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t u_plane = padded_stride(kRows * block_width());
+    Buffer<float> u(kPlanes * u_plane);
+    for (std::int64_t b = begin; b < end; ++b) {
+      for (std::int64_t row = 0; row < c; row += kRows) {
+        const std::int64_t last = std::min(row + kRows, c);
+        multiply_gradient(tiles, last - row, v_layout, v.data() + row, w_layout,
+                          w.data() + b * w_layout.block, u_plane, u.data(), false);
+        weight_gradient({u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
+                    std::span<const real> bias, std::span<real> y) {
+  const auto& a = shape;
+  correlate({.in = {a.n, a.c, a.h, a.w},
+             .out = {a.n, a.k, a.h, a.w},
+             .weights = {w.data(), a.k, a.c, false},
+             .x = x.data(),
+             .bias = bias.empty() ? nullptr : bias.data(),
+             .y = y.data()});
+}
+
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx) {
+  const auto& a = shape;
+  correlate({.in = {a.n, a.k, a.h, a.w},
+             .out = {a.n, a.c, a.h, a.w},
+             .weights = {w.data(), a.k, a.c, true},
+             .x = dy.data(),
+             .bias = nullptr,
+             .y = dx.data()});
+}
+
+void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
+                            std::span<const real> dy, std::span<real> dw) {
+  const auto& a = shape;
+  const Gradient gradient{
+      {a.n, a.c, a.h, a.w}, {a.n, a.k, a.h, a.w}, x.data(), dy.data(), dw.data()};
+  if (many_weights(gradient.in, a.k)) {
+    weight_gradient_by_panels(gradient);
+  } else {
+    weight_gradient_by_bands(gradient);
+  }
+}
+
+}  // namespace terse::kernels::winograd
