@@ -1,48 +1,77 @@
+// The table of all update rules, and how a spec string becomes one of them.
 #include "optim/optimizer.hpp"
 
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
-#include "core/spec.hpp"
-#include "optim/rules/sgd.hpp"
 
 namespace terse {
+
+// One file each, in rules/; Adam's has both.
+UpdateRuleFactory make_sgd, make_adam, make_adamw, make_rmsprop, make_adagrad, make_adadelta,
+    make_rprop, make_clipped_rule;
+
 namespace {
 
-struct Factory {
-  UpdateRuleEntry entry;
-  std::unique_ptr<UpdateRule> (*make)(Options&);
+constexpr bool kRule = false, kStage = true;
+
+constexpr UpdateRuleEntry kRegistry[] = {
+    {"sgd", kRule, "stochastic gradient descent; momentum, nesterov, weight_decay, dampening",
+     "sgd:momentum=0.9,weight_decay=1e-4", make_sgd},
+    {"adam", kRule, "steps of about lr, by the moments of the gradient", "adam:amsgrad", make_adam},
+    {"adamw", kRule, "Adam with the weights' decay apart from the gradient",
+     "adamw:weight_decay=0.01", make_adamw},
+    {"rmsprop", kRule, "the gradient over its root mean square", "rmsprop:momentum=0.9,centered",
+     make_rmsprop},
+    {"adagrad", kRule, "the gradient over the root of the sum of its squares",
+     "adagrad:lr_decay=0.01", make_adagrad},
+    {"adadelta", kRule, "steps in the unit of the parameters; lr is 1", "adadelta:rho=0.9",
+     make_adadelta},
+    {"rprop", kRule, "the gradient's sign; each parameter has a step size of its own",
+     "rprop:eta_minus=0.5,eta_plus=1.2", make_rprop},
+
+    {"clip", kStage, "the mean gradient clipped to a global norm, or by value",
+     "sgd:momentum=0.9+clip:norm=0.25", make_clipped_rule},
 };
 
-constexpr Factory kRules[] = {
-    {{"sgd", "stochastic gradient descent; momentum, nesterov, weight_decay, dampening",
-      "sgd:momentum=0.9,weight_decay=1e-4"},
-     make_sgd},
-};
+const UpdateRuleEntry& find(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& entry : kRegistry) {
+    if (entry.name == name) return entry;
+    known.emplace_back(entry.name);
+  }
+  throw UsageError(unknown_name("optimizer", name, std::move(known)));
+}
 
 }  // namespace
 
+void UpdateRule::apply(std::span<float> values, std::span<const float> gradient, float lr) {
+  check(values.size() == gradient.size(),
+        "optimizer: one gradient a value is wanted; got {} values and {} gradients", values.size(),
+        gradient.size());
+  update(values, {.values = gradient}, lr);
+}
+
 std::span<const UpdateRuleEntry> update_rule_registry() {
-  static const std::vector<UpdateRuleEntry> entries = [] {
-    std::vector<UpdateRuleEntry> list;
-    for (const auto& rule : kRules) list.push_back(rule.entry);
-    return list;
-  }();
-  return entries;
+  return kRegistry;
 }
 
 std::unique_ptr<UpdateRule> make_update_rule(std::string_view spec) {
-  const Stage stage = parse_stage("optimizer", spec);
-  std::vector<std::string> known;
-  for (const auto& [entry, make] : kRules) {
-    known.emplace_back(entry.name);
-    if (entry.name != stage.name) continue;
+  std::unique_ptr<UpdateRule> made;
+  for (const auto& stage : Spec::parse(spec).stages) {
+    const auto& entry = find(stage.name);
+    check<UsageError>(made != nullptr || !entry.stage,
+                      "optimizer '{}': {} follows a rule; write e.g. {}", spec, entry.name,
+                      entry.example);
+    check<UsageError>(made == nullptr || entry.stage,
+                      "optimizer '{}': the rule comes first, and there is one; got {} after '+'",
+                      spec, entry.name);
     Options options("optimizer", stage);
-    auto rule = make(options);
+    made = entry.make(options, std::move(made));
     options.finish();
-    return rule;
   }
-  throw UsageError(unknown_name("optimizer", stage.name, known));
+  return made;
 }
 
 }  // namespace terse

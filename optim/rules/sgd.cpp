@@ -1,23 +1,32 @@
-// Stochastic gradient descent with momentum, as PyTorch defines it:
+// Stochastic gradient descent with momentum, in two forms:
 //
 //   g = gradient + weight_decay · x
 //   m = momentum · m + (1 - dampening) · g          (first step: m = g)
-//   x = x - lr · m                                   (nesterov: lr · (g + momentum · m))
+//   form=torch:     x = x - lr · m                  (nesterov: lr · (g + momentum · m))
+//   form=powersgd:  x = x - lr · (g + m)
 //
-// One pass over the buffer; memory: one float a parameter if momentum > 0.
-#include "optim/rules/sgd.hpp"
-
+// The second is not Nesterov's, which weighs m by the momentum. It goes further for the same lr:
+// 1 + 1 / (1 - momentum) times lr · g once a constant gradient has settled, where the first goes
+// 1 / (1 - momentum); and 2 lr · g without momentum, where m = g.
+//
+// Cost: one pass; one float a parameter if momentum > 0. Source: the first as in torch.optim.SGD;
+// the second is Algorithm 2 of Vogels et al., arXiv 1905.13727.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "optim/rules/rule.hpp"
 
 namespace terse {
 namespace {
 
+constexpr std::array<std::string_view, 2> kForms = {"torch", "powersgd"};
+
 struct SgdOptions {
-  float momentum, dampening, weight_decay;
+  double momentum, dampening, weight_decay;
   bool nesterov;
+  std::string form;
 };
 
 class Sgd final : public UpdateRule {
@@ -25,70 +34,55 @@ class Sgd final : public UpdateRule {
   explicit Sgd(const SgdOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("sgd:momentum={},dampening={},nesterov={},weight_decay={}", o_.momentum,
-                       o_.dampening, o_.nesterov, o_.weight_decay);
+    return fmt::format("sgd:momentum={},dampening={},nesterov={},weight_decay={},form={}",
+                       o_.momentum, o_.dampening, o_.nesterov, o_.weight_decay, o_.form);
   }
 
-  void apply(std::span<float> values, std::span<const float> gradient, float lr) override {
-    internal_check(values.size() == gradient.size(), "sgd: {} values and {} gradients",
-                   values.size(), gradient.size());
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const auto decay = static_cast<float>(o_.weight_decay);
+    // The step is lr · (own · g + past · m).
+    const bool direct = o_.nesterov || o_.form == "powersgd";
+    const float own = direct ? 1 : 0;
+    const float past = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
     if (o_.momentum == 0) {
-      plain(values, gradient, lr);
+      const float rate = lr * (own + past);
+      rule::for_each_parameter(values, gradient, std::tie(),
+                               [=](float& x, float g) { x -= rate * (g + decay * x); });
       return;
     }
-    const bool first = momentum_.empty();
-    if (first) momentum_.resize(values.size());
-    internal_check(momentum_.size() == values.size(), "sgd: {} values; the state has {}",
-                   values.size(), momentum_.size());
-    parallel_for(static_cast<std::int64_t>(values.size()), kGrain,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   float* x = values.data();
-                   const float* dx = gradient.data();
-                   float* m = momentum_.data();
-                   const float keep = first ? 0.0F : o_.momentum;
-                   const float take = first ? 1.0F : 1.0F - o_.dampening;
-                   // The step is lr · (own · g + past · m).
-                   const float own = o_.nesterov ? 1.0F : 0.0F;
-                   const float past = o_.nesterov ? o_.momentum : 1.0F;
-                   for (std::int64_t i = begin; i < end; ++i) {
-                     const float g = dx[i] + o_.weight_decay * x[i];
-                     m[i] = keep * m[i] + take * g;
-                     x[i] -= lr * (own * g + past * m[i]);
-                   }
-                 });
+    const bool first = m_.empty();
+    const float keep = first ? 0 : static_cast<float>(o_.momentum);
+    const float take = first ? 1 : static_cast<float>(1 - o_.dampening);
+    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
+      g += decay * x;
+      m = keep * m + take * g;
+      x -= lr * (own * g + past * m);
+    });
   }
 
-  void serialize(Archive& archive) override { archive.item("sgd.momentum", momentum_); }
+  void serialize(Archive& archive) override { m_.serialize(archive); }
 
  private:
-  static constexpr std::int64_t kGrain = 1 << 16;
-
-  void plain(std::span<float> values, std::span<const float> gradient, float lr) const {
-    parallel_for(static_cast<std::int64_t>(values.size()), kGrain,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   float* x = values.data();
-                   const float* dx = gradient.data();
-                   for (std::int64_t i = begin; i < end; ++i) {
-                     x[i] -= lr * (dx[i] + o_.weight_decay * x[i]);
-                   }
-                 });
-  }
-
   SgdOptions o_;
-  std::vector<float> momentum_;
+  StateArray m_{"sgd.momentum"};
 };
 
 }  // namespace
 
-std::unique_ptr<UpdateRule> make_sgd(Options& options) {
-  const SgdOptions o{.momentum = static_cast<float>(options.number("momentum", 0, 0, 1)),
-                     .dampening = static_cast<float>(options.number("dampening", 0, 0, 1)),
-                     .weight_decay = static_cast<float>(options.number("weight_decay", 0, 0, 1e6)),
-                     .nesterov = options.flag("nesterov", false)};
+std::unique_ptr<UpdateRule> make_sgd(Options& options, std::unique_ptr<UpdateRule>) {
+  const SgdOptions o{.momentum = options.number("momentum", 0, 0, 1),
+                     .dampening = options.number("dampening", 0, 0, 1),
+                     .weight_decay = options.number("weight_decay", 0, 0, 1e6),
+                     .nesterov = options.flag("nesterov", false),
+                     .form = options.choice("form", kForms[0], kForms)};
   check<UsageError>(!o.nesterov || (o.momentum > 0 && o.dampening == 0),
                     "optimizer 'sgd': nesterov needs momentum above 0 and dampening 0; got {} and "
                     "{}",
                     o.momentum, o.dampening);
+  check<UsageError>(o.form == "torch" || (!o.nesterov && o.dampening == 0),
+                    "optimizer 'sgd': form=powersgd has neither nesterov nor dampening; got {} and "
+                    "{}",
+                    o.nesterov, o.dampening);
   return std::make_unique<Sgd>(o);
 }
 

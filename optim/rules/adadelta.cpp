@@ -1,0 +1,63 @@
+// Adadelta: the gradient, scaled by how far the parameter has moved of late.
+//
+//   g = gradient + weight_decay · x
+//   v = rho · v + (1 - rho) · g²
+//   d = sqrt(u + eps) / sqrt(v + eps) · g
+//   u = rho · u + (1 - rho) · d²
+//   x = x - lr · d                                  (lr = 1 is the paper's)
+//
+// Cost: one pass; two floats a parameter. Source: Zeiler, arXiv 1212.5701.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+struct AdadeltaOptions {
+  double rho, eps, weight_decay;
+};
+
+class Adadelta final : public UpdateRule {
+ public:
+  explicit Adadelta(const AdadeltaOptions& options) : o_(options) {}
+
+  std::string spec() const override {
+    return fmt::format("adadelta:rho={},eps={},weight_decay={}", o_.rho, o_.eps, o_.weight_decay);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
+    const auto keep = static_cast<float>(o_.rho), take = static_cast<float>(1 - o_.rho);
+    rule::for_each_parameter(values, gradient, std::tie(v_, u_),
+                             [=](float& x, float g, float& v, float& u) {
+                               g += decay * x;
+                               v = keep * v + take * (g * g);
+                               const float d = std::sqrt(u + eps) / std::sqrt(v + eps) * g;
+                               u = keep * u + take * (d * d);
+                               x -= lr * d;
+                             });
+  }
+
+  void serialize(Archive& archive) override {
+    v_.serialize(archive);
+    u_.serialize(archive);
+  }
+
+ private:
+  AdadeltaOptions o_;
+  StateArray v_{"adadelta.v"}, u_{"adadelta.u"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_adadelta(Options& options, std::unique_ptr<UpdateRule>) {
+  return std::make_unique<Adadelta>(
+      AdadeltaOptions{.rho = options.number("rho", 0.9, 0, 1),
+                      .eps = options.number("eps", 1e-6, 0, 1),
+                      .weight_decay = options.number("weight_decay", 0, 0, 1e6)});
+}
+
+}  // namespace terse

@@ -1,0 +1,114 @@
+// Adam and AdamW: steps of about lr in every coordinate, whatever the gradient's scale.
+//
+//   adam:   g = gradient + weight_decay · x         adamw:  x = (1 - lr · weight_decay) · x
+//   m = beta1 · m + (1 - beta1) · g                 mean of the gradient
+//   v = beta2 · v + (1 - beta2) · g²                mean of its square
+//   x = x - lr · m' / (sqrt(v') + eps),  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
+//
+// The divisors, for m and v start at zero, are of step t = 1, 2, … and computed in double. amsgrad:
+// v' has the largest v so far in place of v.
+//
+// Cost: one pass; two floats a parameter, amsgrad three. Source: Kingma and Ba, arXiv 1412.6980;
+// Loshchilov and Hutter, arXiv 1711.05101; Reddi et al., ICLR 2018 (amsgrad, here as in
+// torch.optim: the largest v before its correction).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+struct AdamOptions {
+  double beta1, beta2, eps, weight_decay;
+  bool amsgrad;
+};
+
+enum class Decay { in_gradient, of_weights };  // Adam, AdamW
+
+class Adam final : public UpdateRule {
+ public:
+  Adam(Decay decay, const AdamOptions& options) : decay_(decay), o_(options) {}
+
+  std::string spec() const override {
+    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={}",
+                       decay_ == Decay::of_weights ? "adamw" : "adam", o_.beta1, o_.beta2, o_.eps,
+                       o_.weight_decay, o_.amsgrad);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    ++steps_;
+    const auto t = static_cast<double>(steps_);
+    const bool apart = decay_ == Decay::of_weights;
+    const auto decay = static_cast<float>(apart ? 0 : o_.weight_decay);
+    const auto shrink = static_cast<float>(apart ? 1 - lr * o_.weight_decay : 1);
+    const auto keep1 = static_cast<float>(o_.beta1), take1 = static_cast<float>(1 - o_.beta1);
+    const auto keep2 = static_cast<float>(o_.beta2), take2 = static_cast<float>(1 - o_.beta2);
+    const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
+    const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t)));
+    const auto eps = static_cast<float>(o_.eps);
+
+    const auto moments = [=](float x, float g, float& m, float& v) {
+      g += decay * x;
+      m = keep1 * m + take1 * g;
+      v = keep2 * v + take2 * (g * g);
+    };
+    const auto moved = [=](float x, float m, float v) {
+      return shrink * x - rate * m / (correction * std::sqrt(v) + eps);
+    };
+    if (o_.amsgrad) {
+      rule::for_each_parameter(values, gradient, std::tie(m_, v_, largest_),
+                               [=](float& x, float g, float& m, float& v, float& largest) {
+                                 moments(x, g, m, v);
+                                 largest = std::max(v, largest);
+                                 x = moved(x, m, largest);
+                               });
+    } else {
+      rule::for_each_parameter(values, gradient, std::tie(m_, v_),
+                               [=](float& x, float g, float& m, float& v) {
+                                 moments(x, g, m, v);
+                                 x = moved(x, m, v);
+                               });
+    }
+  }
+
+  void serialize(Archive& archive) override {
+    archive.item("adam.steps", steps_);
+    m_.serialize(archive);
+    v_.serialize(archive);
+    largest_.serialize(archive);
+  }
+
+ private:
+  Decay decay_;
+  AdamOptions o_;
+  std::uint64_t steps_ = 0;
+  StateArray m_{"adam.m"}, v_{"adam.v"}, largest_{"adam.largest"};
+};
+
+std::unique_ptr<UpdateRule> make(Decay decay, double weight_decay, Options& options) {
+  const AdamOptions o{.beta1 = options.number("beta1", 0.9, 0, 1),
+                      .beta2 = options.number("beta2", 0.999, 0, 1),
+                      .eps = options.number("eps", 1e-8, 0, 1),
+                      .weight_decay = options.number("weight_decay", weight_decay, 0, 1e6),
+                      .amsgrad = options.flag("amsgrad", false)};
+  check<UsageError>(o.beta1 < 1 && o.beta2 < 1,
+                    "optimizer 'adam': beta1 and beta2 must be below 1; got {} and {}", o.beta1,
+                    o.beta2);
+  return std::make_unique<Adam>(decay, o);
+}
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_adam(Options& options, std::unique_ptr<UpdateRule>) {
+  return make(Decay::in_gradient, 0, options);
+}
+
+std::unique_ptr<UpdateRule> make_adamw(Options& options, std::unique_ptr<UpdateRule>) {
+  return make(Decay::of_weights, 0.01, options);
+}
+
+}  // namespace terse

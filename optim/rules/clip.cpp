@@ -1,0 +1,94 @@
+// Clipping of the gradient that the rule is given: after decoding, of the mean over all workers.
+// (The compressors' clip, decorators/clip.cpp, is the other one: each worker's own, before
+// encoding.)
+//
+//   norm=c:   s = min(1, c / (|g|_2 + 1e-6)),  s g in place of g       |g|_2 over all parameters
+//   value=c:  min(max(g, -c), c) in place of g
+//
+// A norm that is not finite leaves the gradient as it is: what infinite and NaN values lead to is
+// the policy of the distributed optimizer, and scaling would make NaN of every one of them.
+//
+// Cost: norm one pass that only reads; value none, for rules clip as they read. No memory. Source:
+// Pascanu et al., arXiv 1211.5063; clip_grad_norm_ and clip_grad_value_ of torch.nn.utils.
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "core/error.hpp"
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+// In double and in an order that depends on the length alone. Eight lanes: GCC may not reorder one
+// sum, but it vectorises eight.
+double norm2(const ClippedGradient& gradient) {
+  const double squares = parallel_sum(
+      std::ssize(gradient.values), rule::kGrain, [g = gradient](std::int64_t i, std::int64_t end) {
+        constexpr std::int64_t kLanes = 8;
+        const auto square = [g](std::int64_t at) { return double{g[at]} * double{g[at]}; };
+        std::array<double, kLanes> lanes{};
+        for (; i + kLanes <= end; i += kLanes) {
+          for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(i + lane);
+        }
+        double sum = 0;
+        for (; i < end; ++i) sum += square(i);
+        for (const double lane : lanes) sum += lane;
+        return sum;
+      });
+  return std::sqrt(squares);
+}
+
+enum class Bound { norm, value };
+
+class ClippedRule final : public UpdateRule {
+ public:
+  ClippedRule(Bound bound, double limit, std::unique_ptr<UpdateRule> inner)
+      : bound_(bound), limit_(limit), inner_(std::move(inner)) {}
+
+  std::string spec() const override {
+    return fmt::format("{}+clip:{}={}", inner_->spec(), bound_ == Bound::norm ? "norm" : "value",
+                       limit_);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    inner_->update(values, clipped(gradient), lr);
+  }
+
+  void serialize(Archive& archive) override { inner_->serialize(archive); }
+
+ private:
+  ClippedGradient clipped(ClippedGradient g) const {
+    if (bound_ == Bound::value) {
+      g.limit = std::min(g.limit, static_cast<float>(limit_));
+      return g;
+    }
+    const double norm = norm2(g);
+    if (!std::isfinite(norm)) return g;
+    const auto scale = static_cast<float>(std::min(1.0, limit_ / (norm + 1e-6)));
+    // Of what was cut already, the bounds shrink too.
+    return {.values = g.values, .scale = scale * g.scale, .limit = scale * g.limit};
+  }
+
+  Bound bound_;
+  double limit_;
+  std::unique_ptr<UpdateRule> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_clipped_rule(Options& options, std::unique_ptr<UpdateRule> inner) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const double norm = options.number("norm", 1, 0, kMost);
+  const double value = options.number("value", 1, 0, kMost);
+  check<UsageError>(!options.has("norm") || !options.has("value"),
+                    "optimizer 'clip': norm or value, not both in one stage; got {} and {}", norm,
+                    value);
+  const bool by_value = options.has("value");
+  return std::make_unique<ClippedRule>(by_value ? Bound::value : Bound::norm,
+                                       by_value ? value : norm, std::move(inner));
+}
+
+}  // namespace terse

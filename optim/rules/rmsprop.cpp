@@ -1,0 +1,96 @@
+// RMSprop: the gradient over its root mean square of late.
+//
+//   g = gradient + weight_decay · x
+//   v = alpha · v + (1 - alpha) · g²
+//   d = g / (sqrt(v) + eps)       (centered: v - u² in place of v, u = alpha · u + (1 - alpha) · g)
+//   x = x - lr · d                (momentum: m = momentum · m + d;  x = x - lr · m)
+//
+// v - u² is a variance, and taken as zero where rounding makes it negative.
+//
+// Cost: one pass; one float a parameter, and one more each if centered and if momentum > 0.
+// Source: Hinton's lecture 6e of 2012; centered: Graves, arXiv 1308.0850; eps outside the root as
+// in torch.optim.RMSprop.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+struct RmspropOptions {
+  double alpha, eps, weight_decay, momentum;
+  bool centered;
+};
+
+class Rmsprop final : public UpdateRule {
+ public:
+  explicit Rmsprop(const RmspropOptions& options) : o_(options) {}
+
+  std::string spec() const override {
+    return fmt::format("rmsprop:alpha={},eps={},weight_decay={},momentum={},centered={}", o_.alpha,
+                       o_.eps, o_.weight_decay, o_.momentum, o_.centered);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
+    const auto keep = static_cast<float>(o_.alpha), take = static_cast<float>(1 - o_.alpha);
+    if (o_.centered) {
+      step(values, gradient, lr, std::tie(v_, u_), [=](float x, float g, float& v, float& u) {
+        g += decay * x;
+        v = keep * v + take * (g * g);
+        u = keep * u + take * g;
+        return g / (std::sqrt(std::max(v - u * u, 0.0F)) + eps);
+      });
+    } else {
+      step(values, gradient, lr, std::tie(v_), [=](float x, float g, float& v) {
+        g += decay * x;
+        v = keep * v + take * (g * g);
+        return g / (std::sqrt(v) + eps);
+      });
+    }
+  }
+
+  void serialize(Archive& archive) override {
+    v_.serialize(archive);
+    u_.serialize(archive);
+    m_.serialize(archive);
+  }
+
+ private:
+  // `direction` returns d and brings its state up to date.
+  template <class State, class Direction>
+  void step(std::span<float> values, const ClippedGradient& gradient, float lr, State state,
+            Direction direction) {
+    if (o_.momentum == 0) {
+      rule::for_each_parameter(values, gradient, state, [=](float& x, float g, auto&... s) {
+        x -= lr * direction(x, g, s...);
+      });
+      return;
+    }
+    const auto momentum = static_cast<float>(o_.momentum);
+    rule::for_each_parameter(values, gradient, std::tuple_cat(std::tie(m_), state),
+                             [=](float& x, float g, float& m, auto&... s) {
+                               m = momentum * m + direction(x, g, s...);
+                               x -= lr * m;
+                             });
+  }
+
+  RmspropOptions o_;
+  StateArray v_{"rmsprop.v"}, u_{"rmsprop.u"}, m_{"rmsprop.m"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_rmsprop(Options& options, std::unique_ptr<UpdateRule>) {
+  return std::make_unique<Rmsprop>(
+      RmspropOptions{.alpha = options.number("alpha", 0.99, 0, 1),
+                     .eps = options.number("eps", 1e-8, 0, 1),
+                     .weight_decay = options.number("weight_decay", 0, 0, 1e6),
+                     .momentum = options.number("momentum", 0, 0, 1),
+                     .centered = options.flag("centered", false)});
+}
+
+}  // namespace terse

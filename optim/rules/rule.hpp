@@ -1,0 +1,65 @@
+// What update rules are made of: arrays of one float a parameter, and one loop over them all.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <tuple>
+
+#include "core/archive.hpp"
+#include "core/buffer.hpp"
+#include "core/parallel.hpp"
+#include "optim/optimizer.hpp"
+
+namespace terse {
+
+// What a rule keeps of each parameter between steps. Empty until the first step says how many
+// there are; no memory is taken after that.
+class StateArray {
+ public:
+  // The name is the array's in checkpoints, and in errors: "adam.m".
+  explicit StateArray(std::string_view name, float initial = 0) : name_(name), initial_(initial) {}
+
+  bool empty() const { return !values_.has_value(); }
+  float* data() { return values_ ? values_->data() : nullptr; }
+  void set_initial(float initial) { initial_ = initial; }
+  // Fills n values with the initial one if there are none yet. Error if there are others than n.
+  void prepare(std::int64_t n);
+  void serialize(Archive& archive);
+
+ private:
+  std::string_view name_;
+  float initial_;
+  std::optional<Buffer<float>> values_;
+};
+
+namespace rule {
+
+inline constexpr std::int64_t kGrain = 1 << 16;
+
+// Restricted, for GCC does not compare the addresses of five arrays at run time.
+template <class Element, class... State>
+void run_piece(std::int64_t begin, std::int64_t end, ClippedGradient gradient, Element element,
+               float* __restrict x, State* __restrict... state) {
+  for (std::int64_t i = begin; i < end; ++i) element(x[i], gradient[i], state[i]...);
+}
+
+// element(x, g, s...) for each parameter x, its gradient g and its state s..., by reference but g.
+// `state` is std::tie of StateArrays. One pass; element has its constants by value.
+template <class... State, class Element>
+void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
+                        std::tuple<State&...> state, const Element& element) {
+  const auto n = std::ssize(values);
+  std::apply(
+      [&](auto&... array) {
+        (array.prepare(n), ...);
+        parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+          run_piece(begin, end, gradient, element, values.data(), array.data()...);
+        });
+      },
+      state);
+}
+
+}  // namespace rule
+}  // namespace terse

@@ -1,0 +1,94 @@
+// Every update rule against the trajectories of torch.optim in tests/golden/optimizers.json.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "optim/optimizer.hpp"
+
+namespace terse {
+namespace {
+
+using Values = std::vector<float>;
+
+const nlohmann::json& golden() {
+  static const auto json = nlohmann::json::parse(
+      std::ifstream(std::string(TERSE_SOURCE_DIR) + "/tests/golden/optimizers.json"));
+  return json;
+}
+
+// Some rounding apart: the worst case of all holds 3e-7.
+constexpr double kBound = 1e-6;
+
+// max |a - b| / max |b|
+double difference(const Values& a, const Values& b) {
+  double most = 0, scale = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    if (!std::isfinite(a[i])) return INFINITY;
+    most = std::max(most, std::abs(double{a[i]} - b[i]));
+    scale = std::max(scale, std::abs(double{b[i]}));
+  }
+  return most / scale;
+}
+
+// Names every case in the output, and each is a test of its own.
+class Golden : public testing::TestWithParam<nlohmann::json> {
+ protected:
+  std::unique_ptr<UpdateRule> rule_ = make_update_rule(GetParam().at("spec").get<std::string>());
+  float lr_ = GetParam().at("lr");
+  Values x_ = golden().at("start");
+};
+
+TEST_P(Golden, FollowsPyTorchOnGivenGradients) {
+  const auto& gradients = golden().at("gradients");
+  const auto& rows = GetParam().at("given");
+  ASSERT_EQ(rows.size(), 12);
+  for (std::size_t step = 0; step < rows.size(); ++step) {
+    rule_->apply(x_, gradients[step].get<Values>(), lr_);
+    EXPECT_LE(difference(x_, rows[step]), kBound) << "step " << step;
+  }
+}
+
+TEST_P(Golden, FollowsPyTorchForTwoHundredStepsOnAQuadratic) {
+  const Values curvature = golden().at("curvature"), target = golden().at("target");
+  const auto& rows = GetParam().at("quadratic");
+  ASSERT_EQ(rows.size(), 10);
+  Values gradient(x_.size());
+  for (std::size_t step = 1; step <= 200; ++step) {
+    for (std::size_t i = 0; i < x_.size(); ++i) gradient[i] = curvature[i] * (x_[i] - target[i]);
+    rule_->apply(x_, gradient, lr_);
+    if (step % 20 == 0) {
+      EXPECT_LE(difference(x_, rows[step / 20 - 1]), kBound) << "step " << step;
+    }
+  }
+}
+
+std::string test_name(const testing::TestParamInfo<nlohmann::json>& info) {
+  std::string name = info.param.at("spec");
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(TorchOptim, Golden,
+                         testing::ValuesIn(golden().at("cases").get<std::vector<nlohmann::json>>()),
+                         test_name);
+
+// A rule that no trajectory names would be compared with nothing.
+TEST(GoldenFile, HasEveryRuleAndStage) {
+  for (const auto& entry : update_rule_registry()) {
+    const auto& cases = golden().at("cases");
+    EXPECT_TRUE(std::any_of(cases.begin(), cases.end(), [&](const auto& each) {
+      const auto spec = Spec::parse(each.at("spec").template get<std::string>());
+      return std::any_of(spec.stages.begin(), spec.stages.end(),
+                         [&](const auto& stage) { return stage.name == entry.name; });
+    })) << entry.name;
+  }
+}
+
+}  // namespace
+}  // namespace terse
