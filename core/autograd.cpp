@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/kernels/elementwise.hpp"
+#include "core/kernels/embedding.hpp"
 
 namespace terse {
 
@@ -52,13 +53,46 @@ std::uint64_t next_number() {
   return ++last;
 }
 
-Tensor add_gradients(Tensor sum, const Tensor& more) {
+Tensor add_gradients(const Tensor& sum, const Tensor& more) {
   Tensor result = Tensor::empty(sum.shape());
   kernels::add(sum.data(), more.data(), result.data_mut());
   return result;
 }
 
 }  // namespace
+
+Gradient::Gradient(const Shape& shape, AddTo add_to) : shape_(shape), add_to_(std::move(add_to)) {}
+
+Gradient Gradient::rows(const Shape& shape, std::span<const std::int32_t> ids, Tensor values) {
+  internal_check(
+      shape.rank() >= 1 && values.shape() == shape.with(0, static_cast<std::int64_t>(ids.size())),
+      "rows: {} rows of a gradient {} cannot be {}", ids.size(), shape.to_string(),
+      values.shape().to_string());
+  const std::int64_t row = shape.without(0).numel();
+  Gradient gradient(shape, [ids, row, values = std::move(values)](real beta, std::span<real> dx) {
+    if (beta == 0) kernels::fill(dx, 0);
+    kernels::add_rows(row, ids, values.data(), dx);
+  });
+  gradient.ids_ = ids;
+  return gradient;
+}
+
+Tensor Gradient::dense() const {
+  if (all_.defined()) return all_;
+  Tensor all = Tensor::empty(shape_);
+  add_to_(0, all.data_mut());
+  return all;
+}
+
+void Gradient::add_to(real beta, std::span<real> dx) const {
+  if (!all_.defined()) {
+    add_to_(beta, dx);
+  } else if (beta == 0) {
+    kernels::copy(all_.data(), dx);
+  } else {
+    kernels::add(dx, all_.data(), dx);
+  }
+}
 
 bool grad_enabled() {
   return grad_mode;
@@ -124,7 +158,8 @@ class Graph {
         if (!input.needs_grad) continue;
         if (input.node) {
           auto& next = pending[input.node->number];
-          next.dy = next.node ? add_gradients(next.dy, gradients[i]) : gradients[i];
+          const Tensor dx = gradients[i].dense();
+          next.dy = next.node ? add_gradients(next.dy, dx) : dx;
           next.node = input.node;
         } else {
           accumulate(input.leaf, gradients[i]);
@@ -134,15 +169,10 @@ class Graph {
   }
 
   // First gradient since zero_grad: overwrite. Later ones: add.
-  static void accumulate(const Tensor& leaf, const Tensor& gradient) {
+  static void accumulate(const Tensor& leaf, const Gradient& gradient) {
     auto& impl = *leaf.impl_;
     if (!impl.grad) impl.grad = std::make_unique<Tensor>(Tensor::empty(impl.shape));
-    auto sum = impl.grad->data_mut();
-    if (impl.has_grad) {
-      kernels::add(sum, gradient.data(), sum);
-    } else {
-      kernels::copy(gradient.data(), sum);
-    }
+    gradient.add_to(impl.has_grad ? 1 : 0, impl.grad->data_mut());
     impl.has_grad = true;
   }
 
@@ -158,6 +188,11 @@ class Graph {
       internal_check(gradients[i].shape() == node.inputs[i].shape,
                      "{}: the gradient of input {} must have its shape {}; got {}", node.name, i,
                      node.inputs[i].shape.to_string(), gradients[i].shape().to_string());
+      for (const std::int32_t id : gradients[i].ids_) {
+        internal_check(id >= 0 && id < node.inputs[i].shape[0],
+                       "{}: the gradient of input {} has a row {}, outside {}", node.name, i, id,
+                       node.inputs[i].shape.to_string());
+      }
     }
   }
 };

@@ -1,6 +1,7 @@
 // The operators. Each is one function: it computes its result and records its backward beside it.
 //
-// Letters: N batch, C channels in, H W input, K channels out, R S kernel, P Q output, D features.
+// Letters: N batch, C channels in, H W input, K channels out, R S kernel, P Q output, D features,
+// T time, F hidden units, V vocabulary.
 // Shapes that do not fit are an Error that names the operator and every shape.
 #pragma once
 
@@ -107,6 +108,11 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
 // x (..., D), gamma and beta (D): each row to mean 0 and variance 1. Ba, Kiros & Hinton 2016.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 
+// ---- sequences (core/ops/embedding.cpp, core/ops/lstm.cpp)
+// ---------------------------------------- weight (V, D) and n ids in [0, V) -> its rows (n, D).
+// The gradient is those rows, not (V, D).
+Tensor embedding(const Tensor& weight, std::span<const std::int32_t> ids);
+
 // ---- softmax and losses (core/ops/softmax.cpp) --------------------------------------------------
 Tensor softmax(const Tensor& x);      // over the last dimension
 Tensor log_softmax(const Tensor& x);  // over the last dimension
@@ -114,5 +120,10 @@ enum class Reduction { mean, sum };
 // x (N, D) and one label in [0, D) a row -> -log softmax(x)[label], reduced to shape ().
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels,
                      Reduction reduction = Reduction::mean);
+// The same of linear(x, w, b), for many classes V: x (N, D), w (V, D), b (V) or undefined. At most
+// one array (N, V) is held, and none without gradients.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& b,
+                            std::span<const std::int32_t> labels,
+                            Reduction reduction = Reduction::mean);
 
 }  // namespace terse

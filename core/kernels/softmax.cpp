@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/kernels/exponential.hpp"
 #include "core/parallel.hpp"
 
 namespace terse::kernels {
 namespace {
 
-// Rows of one task: about 8 000 exponentials.
+// Rows of one task: about 32 000 exponentials.
 std::int64_t row_grain(std::int64_t d) {
-  return std::max<std::int64_t>(1, 8192 / std::max<std::int64_t>(1, d));
+  return std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, d));
 }
 
 template <class Body>
@@ -20,25 +21,48 @@ void for_each_row(std::int64_t rows, std::int64_t d, Body body) {
   });
 }
 
-struct Normaliser {
-  real greatest;
-  double sum;  // of exp(x - greatest)
-};
-
-// y = exp(x - greatest), not yet divided by the sum.
-Normaliser exponentials(std::int64_t d, const real* x, real* y) {
-  const real greatest = *std::max_element(x, x + d);
-  double sum = 0;
-  for (std::int64_t j = 0; j < d; ++j) {
-    y[j] = std::exp(x[j] - greatest);
-    sum += static_cast<double>(y[j]);
+// Kept in lanes, so that the loop vectorises. A NaN may be passed over: its exponential is not.
+real greatest_of(std::int64_t d, const real* x) {
+  constexpr int kLanes = 32;
+  real lanes[kLanes];
+  std::fill_n(lanes, kLanes, x[0]);
+  std::int64_t j = 0;
+  for (; j + kLanes <= d; j += kLanes) {
+    for (int i = 0; i < kLanes; ++i) lanes[i] = x[j + i] > lanes[i] ? x[j + i] : lanes[i];
   }
-  return {greatest, sum};
+  for (; j < d; ++j) lanes[0] = std::max(lanes[0], x[j]);
+  return *std::max_element(lanes, lanes + kLanes);
 }
 
 void normalise(std::int64_t d, const real* x, real* y) {
-  const auto scale = static_cast<real>(1 / exponentials(d, x, y).sum);
+  const auto scale = static_cast<real>(1 / exponentials(d, x, greatest_of(d, x), y));
   for (std::int64_t j = 0; j < d; ++j) y[j] *= scale;
+}
+
+struct CrossEntropyRow {
+  std::int64_t d;
+  const real *x, *bias;  // bias may be null
+  std::int32_t label;
+  real scale;
+  real* dx;  // may be null if there is no bias
+};
+
+// -log softmax(x + bias)[label]; dx = scale · (softmax(x + bias) - onehot(label)).
+double row_loss(const CrossEntropyRow& a) {
+  const real* x = a.x;
+  if (a.bias != nullptr) {
+    for (std::int64_t j = 0; j < a.d; ++j) a.dx[j] = x[j] + a.bias[j];
+    x = a.dx;
+  }
+  const real greatest = greatest_of(a.d, x);
+  const double right = static_cast<double>(x[a.label] - greatest);
+  const double sum = exponentials(a.d, x, greatest, a.dx);
+  if (a.dx != nullptr) {
+    const auto scale = static_cast<real>(static_cast<double>(a.scale) / sum);
+    for (std::int64_t j = 0; j < a.d; ++j) a.dx[j] *= scale;
+    a.dx[a.label] -= a.scale;
+  }
+  return std::log(sum) - right;
 }
 
 }  // namespace
@@ -69,8 +93,8 @@ void log_softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real
   for_each_row(rows, d, [&](std::int64_t row) {
     const real* xs = x.data() + row * d;
     real* ys = y.data() + row * d;
-    const auto [greatest, sum] = exponentials(d, xs, ys);
-    const auto log_sum = static_cast<real>(std::log(sum));
+    const real greatest = greatest_of(d, xs);
+    const auto log_sum = static_cast<real>(std::log(exponentials(d, xs, greatest, nullptr)));
     for (std::int64_t j = 0; j < d; ++j) ys[j] = xs[j] - greatest - log_sum;
   });
 }
@@ -88,30 +112,20 @@ void log_softmax_backward(std::int64_t rows, std::int64_t d, std::span<const rea
   });
 }
 
-double cross_entropy_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
-                             std::span<const std::int32_t> labels, std::span<real> y) {
+double cross_entropy(std::int64_t rows, std::int64_t d, std::span<const real> x,
+                     std::span<const real> bias, std::span<const std::int32_t> labels, real scale,
+                     std::span<real> dx) {
   return parallel_sum(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
     double loss = 0;
     for (std::int64_t row = begin; row < end; ++row) {
-      const real* xs = x.data() + row * d;
-      real* ys = y.data() + row * d;
-      const auto [greatest, sum] = exponentials(d, xs, ys);
-      const auto scale = static_cast<real>(1 / sum);
-      for (std::int64_t j = 0; j < d; ++j) ys[j] *= scale;
-      loss +=
-          std::log(sum) - static_cast<double>(xs[labels[static_cast<std::size_t>(row)]] - greatest);
+      loss += row_loss({.d = d,
+                        .x = x.data() + row * d,
+                        .bias = bias.empty() ? nullptr : bias.data(),
+                        .label = labels[static_cast<std::size_t>(row)],
+                        .scale = scale,
+                        .dx = dx.empty() ? nullptr : dx.data() + row * d});
     }
     return loss;
-  });
-}
-
-void cross_entropy_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
-                            std::span<const std::int32_t> labels, real scale, std::span<real> dx) {
-  for_each_row(rows, d, [&](std::int64_t row) {
-    const real* ys = y.data() + row * d;
-    real* dxs = dx.data() + row * d;
-    for (std::int64_t j = 0; j < d; ++j) dxs[j] = scale * ys[j];
-    dxs[labels[static_cast<std::size_t>(row)]] -= scale;
   });
 }
 

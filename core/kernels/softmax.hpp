@@ -20,11 +20,11 @@ void log_softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real
 void log_softmax_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
                           std::span<const real> dy, std::span<real> dx);
 
-// Returns the sum over rows of -log softmax(x)[label], and leaves softmax(x) in `y`.
-double cross_entropy_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
-                             std::span<const std::int32_t> labels, std::span<real> y);
-// dx = scale · (y - onehot(label))
-void cross_entropy_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
-                            std::span<const std::int32_t> labels, real scale, std::span<real> dx);
+// Returns the sum over rows of -log softmax(x + bias)[label]; an empty bias is zero.
+// dx = scale · (softmax(x + bias) - onehot(label)), and may be x itself; without a bias it may be
+// empty: not wanted.
+double cross_entropy(std::int64_t rows, std::int64_t d, std::span<const real> x,
+                     std::span<const real> bias, std::span<const std::int32_t> labels, real scale,
+                     std::span<real> dx);
 
 }  // namespace terse::kernels

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "core/autograd.hpp"
 #include "core/error.hpp"
 #include "core/kernels/gemm.hpp"
@@ -51,23 +53,24 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   if (b.defined()) kernels::repeat_middle(1, n, k, b.data(), y.data_mut());
   kernels::gemm(Transpose::no, Transpose::yes, n, k, d, x.data().data(), w.data().data(),
                 b.defined() ? 1 : 0, y.data_mut().data());
-  const auto backward = [x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(), n, k](
-                            const Tensor& dy, bool with_bias) {
-    Gradients gradients{needs_dx ? product(dy, w, Transpose::no, Transpose::no) : Tensor(),
-                        product(dy, x, Transpose::yes, Transpose::no)};
-    if (with_bias) {
-      Tensor db = Tensor::empty({k});
-      kernels::sum_middle(1, n, k, dy.data(), db.data_mut());
-      gradients.push_back(std::move(db));
-    }
-    return gradients;
-  };
-  if (!b.defined()) {
-    return record("linear", y, {x, w},
-                  [backward](const Tensor& dy) { return backward(dy, false); });
-  }
-  return record("linear", y, {x, w, b},
-                [backward](const Tensor& dy) { return backward(dy, true); });
+  const std::array<Tensor, 3> inputs{x, w, b};
+  const bool with_bias = b.defined();
+  return record("linear", y, std::span(inputs).first(with_bias ? 3 : 2),
+                [x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(), with_bias, n, d,
+                 k](const Tensor& dy) {
+                  const auto add_dw = [n, d, k, x, dy](real beta, std::span<real> dw) {
+                    kernels::gemm(Transpose::yes, Transpose::no, k, d, n, dy.data().data(),
+                                  x.data().data(), beta, dw.data());
+                  };
+                  const auto add_db = [n, k, dy](real beta, std::span<real> db) {
+                    kernels::column_sums(n, k, dy.data().data(), beta, db.data());
+                  };
+                  const Tensor dx =
+                      needs_dx ? product(dy, w, Transpose::no, Transpose::no) : Tensor();
+                  Gradients gradients{dx, Gradient(w.shape(), add_dw)};
+                  if (with_bias) gradients.emplace_back(Shape{k}, add_db);
+                  return gradients;
+                });
 }
 
 }  // namespace terse

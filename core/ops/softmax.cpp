@@ -1,10 +1,12 @@
 #include "core/kernels/softmax.hpp"
 
-#include <memory>
-#include <vector>
+#include <algorithm>
+#include <array>
 
 #include "core/autograd.hpp"
+#include "core/buffer.hpp"
 #include "core/error.hpp"
+#include "core/kernels/gemm.hpp"
 #include "core/ops.hpp"
 
 namespace terse {
@@ -18,6 +20,18 @@ Rows rows_of(const char* op, const Tensor& x) {
   check(x.rank() >= 1, "{}: at least one dimension is wanted; got {}", op, x.shape().to_string());
   const std::int64_t d = x.dim(x.rank() - 1);
   return {d == 0 ? 0 : x.numel() / d, d};
+}
+
+// Labels in [0, d), one a row. Returns what the sum of losses is multiplied by.
+double check_labels(const char* op, std::span<const std::int32_t> labels, std::int64_t d,
+                    Reduction reduction) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    check(labels[i] >= 0 && labels[i] < d, "{}: a label must be in [0, {}); label {} is {}", op, d,
+          i, labels[i]);
+  }
+  check(!labels.empty() || reduction == Reduction::sum,
+        "{}: the mean over no rows is undefined; use Reduction::sum", op);
+  return reduction == Reduction::mean ? 1.0 / static_cast<double>(labels.size()) : 1.0;
 }
 
 }  // namespace
@@ -47,29 +61,98 @@ Tensor log_softmax(const Tensor& x) {
 }
 
 // loss = -sum over rows of log softmax(x)[label], over N if the mean is wanted;
-// dx = (softmax(x) - onehot(label)) dloss, over N likewise
+// dx = (softmax(x) - onehot(label)) dloss, over N likewise: computed with the loss, from the same
+// exponentials, and dloss is nearly always 1.
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && x.dim(0) == static_cast<std::int64_t>(labels.size()),
         "cross_entropy: x (N, D) and N labels are wanted; got {} and {}", x.shape().to_string(),
         labels.size());
   const std::int64_t n = x.dim(0), d = x.dim(1);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    check(labels[i] >= 0 && labels[i] < d,
-          "cross_entropy: a label must be in [0, {}); label {} is {}", d, i, labels[i]);
-  }
-  check(n > 0 || reduction == Reduction::sum,
-        "cross_entropy: the mean over no rows is undefined; use Reduction::sum");
-  Tensor probabilities = Tensor::empty(x.shape());
-  const double loss =
-      kernels::cross_entropy_forward(n, d, x.data(), labels, probabilities.data_mut());
-  const double factor = reduction == Reduction::mean ? 1.0 / static_cast<double>(n) : 1.0;
+  const double factor = check_labels("cross_entropy", labels, d, reduction);
+  Tensor dx;
+  if (grad_enabled() && x.requires_grad()) dx = Tensor::empty(x.shape());
+  const double loss = kernels::cross_entropy(n, d, x.data(), {}, labels, static_cast<real>(factor),
+                                             dx.defined() ? dx.data_mut() : std::span<real>());
   return record("cross_entropy", Tensor::scalar(static_cast<real>(loss * factor)), {x},
-                [probabilities, n, d, scale = static_cast<real>(factor),
-                 labels = std::vector(labels.begin(), labels.end())](const Tensor& dy) {
-                  Tensor dx = Tensor::empty({n, d});
-                  kernels::cross_entropy_backward(n, d, probabilities.data(), labels,
-                                                  scale * dy.item(), dx.data_mut());
-                  return Gradients{dx};
+                [dx](const Tensor& dloss) {
+                  if (dloss.item() == 1) return Gradients{dx};
+                  const NoGrad no_grad;
+                  return Gradients{scale(dx, dloss.item())};
+                });
+}
+
+namespace {
+
+// The loss alone, in blocks of rows: (N, V) is never held.
+double loss_in_blocks(const Tensor& x, const Tensor& w, std::span<const real> bias,
+                      std::span<const std::int32_t> labels) {
+  constexpr std::int64_t kElements = 1 << 20;  // of one block
+  const std::int64_t n = x.dim(0), d = x.dim(1), v = w.dim(0);
+  const std::int64_t block = std::min(n, kElements / std::max<std::int64_t>(1, v) + 1);
+  Buffer<real> logits(block * v);
+  double loss = 0;
+  for (std::int64_t first = 0; first < n; first += block) {
+    const std::int64_t rows = std::min(block, n - first);
+    const auto part = logits.span().first(static_cast<std::size_t>(rows * v));
+    kernels::gemm(Transpose::no, Transpose::yes, rows, v, d, x.data().data() + first * d,
+                  w.data().data(), 0, part.data());
+    loss += kernels::cross_entropy(
+        rows, v, part, bias,
+        labels.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)), 1, part);
+  }
+  return loss;
+}
+
+}  // namespace
+
+// loss of logits z = x wᵀ + b; with dz = (softmax(z) - onehot(label)) dloss (over N for the mean):
+// dx = dz w, dw = dzᵀ x, db = column sums of dz. dz / dloss takes the place of z in the forward
+// already, so that one array (N, V) is all.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& b,
+                            std::span<const std::int32_t> labels, Reduction reduction) {
+  check(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1) &&
+            x.dim(0) == static_cast<std::int64_t>(labels.size()),
+        "linear_cross_entropy: x (N, D), w (V, D) and N labels are wanted; got {}, {} and {}",
+        x.shape().to_string(), w.shape().to_string(), labels.size());
+  check(!b.defined() || b.shape() == Shape{w.dim(0)},
+        "linear_cross_entropy: the bias must be ({}) for w {}; got {}", w.dim(0),
+        w.shape().to_string(), b.defined() ? b.shape().to_string() : "");
+  const std::int64_t n = x.dim(0), d = x.dim(1), v = w.dim(0);
+  const double factor = check_labels("linear_cross_entropy", labels, v, reduction);
+  const auto bias = b.defined() ? b.data() : std::span<const real>();
+  if (!grad_enabled() || !(x.requires_grad() || w.requires_grad() || b.requires_grad())) {
+    return Tensor::scalar(static_cast<real>(loss_in_blocks(x, w, bias, labels) * factor));
+  }
+  Tensor dz = Tensor::empty({n, v});
+  kernels::gemm(Transpose::no, Transpose::yes, n, v, d, x.data().data(), w.data().data(), 0,
+                dz.data_mut().data());
+  const double loss = kernels::cross_entropy(n, v, dz.data(), bias, labels,
+                                             static_cast<real>(factor), dz.data_mut());
+  const std::array<Tensor, 3> inputs{x, w, b};
+  const bool with_bias = b.defined();
+  return record("linear_cross_entropy", Tensor::scalar(static_cast<real>(loss * factor)),
+                std::span(inputs).first(with_bias ? 3 : 2),
+                [n, d, v, dz, x = x.detach(), w = w.detach(), needs_dx = x.requires_grad(),
+                 with_bias](const Tensor& dloss) {
+                  const real alpha = dloss.item();
+                  Tensor dx;
+                  if (needs_dx) {
+                    dx = Tensor::empty(x.shape());
+                    kernels::gemm(Transpose::no, Transpose::no, n, d, v, dz.data().data(),
+                                  w.data().data(), 0, dx.data_mut().data(), alpha);
+                  }
+                  const auto add_dw = [n, d, v, dz, x, alpha](real beta, std::span<real> dw) {
+                    kernels::gemm(Transpose::yes, Transpose::no, v, d, n, dz.data().data(),
+                                  x.data().data(), beta, dw.data(), alpha);
+                  };
+                  Gradients gradients{dx, Gradient(w.shape(), add_dw)};
+                  if (with_bias) {
+                    const auto add_db = [n, v, dz, alpha](real beta, std::span<real> db) {
+                      kernels::column_sums(n, v, dz.data().data(), beta, db.data(), alpha);
+                    };
+                    gradients.emplace_back(Shape{v}, add_db);
+                  }
+                  return gradients;
                 });
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "core/allocator.hpp"
 #include "core/error.hpp"
@@ -165,6 +166,101 @@ TEST(Autograd, AWrongBackwardIsNamed) {
               std::string::npos)
         << e.what();
   }
+}
+
+// ---- gradients of a few rows, and such as add themselves
+// ------------------------------------------
+
+constexpr std::array<std::int32_t, 3> kIds{2, 0, 2};
+
+// An operator of no use, whose gradient is rows 2, 0 and 2 of x.
+Tensor rows_operator(const Tensor& x, std::span<const std::int32_t> ids = kIds) {
+  return record("rows_operator", Tensor::scalar(1), {x}, [ids, shape = x.shape()](const Tensor&) {
+    return Gradients{Gradient::rows(shape, ids, Tensor::from({3, 2}, {1, 2, 10, 20, 100, 200}))};
+  });
+}
+
+std::vector<float> values(const Tensor& t) {
+  return {t.data().begin(), t.data().end()};
+}
+
+TEST(Gradient, RowsOverwriteAndThenAddUp) {
+  Tensor x = Tensor::full({4, 2}, 1);
+  x.set_requires_grad();
+  rows_operator(x).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{10, 20, 0, 0, 101, 202, 0, 0}));
+  rows_operator(x).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{20, 40, 0, 0, 202, 404, 0, 0}));
+  sum(x).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{21, 41, 1, 1, 203, 405, 1, 1}));
+  x.zero_grad();
+  rows_operator(x).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{10, 20, 0, 0, 101, 202, 0, 0}));
+}
+
+TEST(Gradient, RowsOfAResultPassThroughIt) {
+  Tensor x = Tensor::full({4, 2}, 1);
+  x.set_requires_grad();
+  const Tensor y = scale(x, 2);
+  (rows_operator(y) + sum(y)).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{22, 42, 2, 2, 204, 406, 2, 2}));
+}
+
+TEST(Gradient, RowsOfALeafTakeNoMemoryOfItsSize) {
+  Tensor x = Tensor::zeros({100'000, 2});
+  x.set_requires_grad();
+  rows_operator(x).backward();  // from here on the gradient has its place
+  const Tensor y = rows_operator(x);
+  const auto use = memory_use();  // with this much more, all that follows is a new peak
+  const Tensor filler =
+      Tensor::empty({static_cast<std::int64_t>((use.peak_bytes - use.live_bytes) / sizeof(real))});
+  y.backward();
+  EXPECT_LT(memory_use().peak_bytes, use.peak_bytes + 1000);
+  sum(x).backward();  // this one is dense
+  EXPECT_GT(memory_use().peak_bytes, use.peak_bytes + 100'000 * sizeof(real));
+}
+
+TEST(Gradient, WrongRowsAreNamed) {
+  const auto message = [](const Shape& shape, std::span<const std::int32_t> ids) -> std::string {
+    Tensor x = Tensor::zeros(shape);
+    x.set_requires_grad();
+    try {
+      rows_operator(x, ids).backward();
+    } catch (const InternalError& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_NE(message({2, 2}, kIds)
+                .find("rows_operator: the gradient of input 0 has a row 2, outside "
+                      "(2, 2)"),
+            std::string::npos);
+  EXPECT_NE(message({4, 2}, std::array{0, -1, 0}).find("a row -1"), std::string::npos);
+  EXPECT_NE(message({4, 2}, std::array{0, 1}).find("2 rows of a gradient (4, 2) cannot be (3, 2)"),
+            std::string::npos);
+  EXPECT_NE(message({4, 3}, kIds).find("(4, 3) cannot be (3, 2)"), std::string::npos);
+}
+
+TEST(Gradient, AddsItselfWhereALeafWantsIt) {
+  Tensor x = Tensor::full({2}, 1);
+  x.set_requires_grad();
+  std::vector<const real*> places;
+  const auto self_adding = [&places](const Tensor& in) {
+    return record("self_adding", Tensor::scalar(1), {in}, [&places](const Tensor&) {
+      return Gradients{{Shape{2}, [&places](real beta, std::span<real> dx) {
+                          places.push_back(dx.data());
+                          for (real& d : dx) d = 3 + (beta == 0 ? 0 : d);
+                        }}};
+    });
+  };
+  self_adding(x).backward();
+  self_adding(x).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{6, 6}));
+  self_adding(scale(x, 2)).backward();
+  EXPECT_EQ(values(x.grad()), (std::vector<float>{12, 12}));
+  ASSERT_EQ(places.size(), 3U);
+  EXPECT_EQ(places[0], x.grad().data().data());
+  EXPECT_EQ(places[1], x.grad().data().data());
 }
 
 }  // namespace

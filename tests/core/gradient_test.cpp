@@ -212,6 +212,40 @@ std::vector<Case> normalisation_cases() {
   return cases;
 }
 
+std::vector<Case> sequence_cases() {
+  const std::vector<std::int32_t> ids{2, 0, 2, 4, 2};
+  const std::vector<std::int32_t> labels{3, 0, 3, 1, 4};
+  return {
+      {"embedding", {{5, 3}}, [=](Inputs in) { return embedding(in[0], ids); }},
+      {"embedding_of_a_result", {{5, 3}}, [=](Inputs in) { return embedding(tanh(in[0]), ids); }},
+      {"embedding_one",
+       {{1, 1}},
+       [](Inputs in) {
+         return embedding(in[0], std::vector{0, 0});
+       }},
+      {"embedding_of_nothing", {{2, 3}}, [](Inputs in) { return embedding(in[0], {}); }},
+      {"tied_weights",
+       {{5, 3}, {5}},
+       [=](Inputs in) {
+         return linear_cross_entropy(tanh(embedding(in[0], ids)), in[0], in[1], labels);
+       }},
+      {"tied_weights_composed",
+       {{5, 3}, {5}},
+       [=](Inputs in) {
+         return cross_entropy(linear(tanh(embedding(in[0], ids)), in[0], in[1]), labels);
+       }},
+      {"linear_cross_entropy",
+       {{5, 3}, {6, 3}, {6}},
+       [=](Inputs in) { return linear_cross_entropy(in[0], in[1], in[2], labels); }},
+      {"linear_cross_entropy_sum",
+       {{5, 3}, {6, 3}},
+       [=](Inputs in) {
+         const Tensor loss = linear_cross_entropy(in[0], in[1], {}, labels, Reduction::sum);
+         return square(loss);
+       }},
+  };
+}
+
 std::vector<Case> graph_cases() {
   return {
       {"used_twice", {{3}}, [](Inputs in) { return in[0] * in[0] + in[0]; }},
@@ -233,7 +267,8 @@ std::vector<Case> graph_cases() {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const auto& some : {elementwise_cases(), shape_cases(), reduction_cases(), matrix_cases(),
-                           image_cases(), normalisation_cases(), graph_cases()}) {
+                           image_cases(), normalisation_cases(), sequence_cases(),
+                           graph_cases()}) {
     cases.insert(cases.end(), some.begin(), some.end());
   }
   return cases;
