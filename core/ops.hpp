@@ -113,6 +113,22 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
 // The gradient is those rows, not (V, D).
 Tensor embedding(const Tensor& weight, std::span<const std::int32_t> ids);
 
+// Gates i, f, g, o, in this order: w_ih (4F, D), w_hh (4F, F); the biases (4F) may be undefined.
+struct LstmWeights {
+  Tensor w_ih, w_hh, b_ih, b_hh;
+};
+struct LstmState {
+  Tensor h, c;  // (N, F); undefined: zeros
+};
+struct LstmResult {
+  Tensor y;     // (T, N, F): h of every step
+  Tensor h, c;  // (N, F): of the last step
+};
+// One layer over all steps of x (T, N, D), T at least 1: one node.
+LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmWeights& weights);
+// One step, x (N, D).
+LstmState lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const LstmWeights& weights);
+
 // ---- softmax and losses (core/ops/softmax.cpp) --------------------------------------------------
 Tensor softmax(const Tensor& x);      // over the last dimension
 Tensor log_softmax(const Tensor& x);  // over the last dimension

@@ -212,10 +212,44 @@ std::vector<Case> normalisation_cases() {
   return cases;
 }
 
+// x, w_ih, w_hh, then b_ih and b_hh if there are five, then h0 and c0 if there are seven.
+LstmResult lstm_of(Inputs in) {
+  const auto optional = [&](std::size_t i) { return in.size() > i ? in[i] : Tensor(); };
+  return lstm(in[0], optional(5), optional(6), {in[1], in[2], optional(3), optional(4)});
+}
+
 std::vector<Case> sequence_cases() {
+  const auto y = [](Inputs in) { return lstm_of(in).y; };
+  const auto state_and_y = [](Inputs in) {
+    const LstmResult r = lstm_of(in);
+    return sum(square(r.y)) + sum(r.h * r.c);
+  };
+  const std::vector<Shape> whole{{3, 2, 4}, {12, 4}, {12, 3}, {12}, {12}, {2, 3}, {2, 3}};
+  const std::vector<Shape> one_step{{1, 3, 2}, {8, 2}, {8, 2}, {8}, {8}, {3, 2}, {3, 2}};
   const std::vector<std::int32_t> ids{2, 0, 2, 4, 2};
   const std::vector<std::int32_t> labels{3, 0, 3, 1, 4};
   return {
+      {"lstm", whole, y},
+      {"lstm_last_h", whole, [](Inputs in) { return lstm_of(in).h; }},
+      {"lstm_last_c", whole, [](Inputs in) { return lstm_of(in).c; }},
+      {"lstm_everything", whole, state_and_y},
+      {"lstm_one_step", one_step, state_and_y},
+      {"lstm_without_bias", {{3, 2, 4}, {12, 4}, {12, 3}}, y},
+      {"lstm_zero_state", {{4, 3, 1}, {4, 1}, {4, 1}, {4}, {4}}, state_and_y},
+      {"lstm_empty_batch", {{3, 0, 4}, {12, 4}, {12, 3}, {12}, {12}, {0, 3}, {0, 3}}, y},
+      {"lstm_cell",
+       {{2, 3}, {8, 3}, {8, 2}, {2, 2}, {2, 2}},
+       [](Inputs in) {
+         const LstmState s = lstm_cell(in[0], in[3], in[4], {in[1], in[2], {}, {}});
+         return s.h * s.c;
+       }},
+      {"lstm_state_carried_over",
+       {{3, 2, 4}, {12, 4}, {12, 3}},
+       [](Inputs in) {
+         const LstmWeights w{in[1], in[2], {}, {}};
+         const LstmResult first = lstm(slice(in[0], 0, 2), {}, {}, w);
+         return lstm(slice(in[0], 2, 3), first.h, first.c, w).c;
+       }},
       {"embedding", {{5, 3}}, [=](Inputs in) { return embedding(in[0], ids); }},
       {"embedding_of_a_result", {{5, 3}}, [=](Inputs in) { return embedding(tanh(in[0]), ids); }},
       {"embedding_one",
