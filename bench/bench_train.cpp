@@ -1,12 +1,14 @@
-// Whole training steps: forward, backward, update (SGD with momentum 0.9), on the shapes of
-// bench/peers/torch_train.py. One worker; the time is that of a step.
+// Whole training steps: forward, backward, update (SGD with momentum 0.9), on the models and shapes
+// of bench/peers/torch_train.py. One worker; the time is that of a step.
 //
-//   bench_train --benchmark_filter=lenet
+//   bench_train --benchmark_filter=resnet18
 #include <benchmark/benchmark.h>
 
+#include <functional>
 #include <vector>
 
 #include "core/allocator.hpp"
+#include "core/kernels/conv2d.hpp"
 #include "core/ops.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
@@ -18,36 +20,82 @@ namespace {
 
 using namespace terse;
 
-void train_step(benchmark::State& state, const char* spec, std::int64_t batch,
-                const nn::ImageTask& task) {
+// Times steps of a model; `loss` runs it forward on a batch of so many samples.
+void train_steps(benchmark::State& state, nn::Module& model, std::int64_t samples,
+                 const std::function<Tensor()>& loss) {
   set_thread_count(static_cast<int>(state.range(0)));
-  nn::Init init(0);
-  auto model = nn::make_model(spec, task, init);
-  ParameterBuffer parameters(nn::parameters(*model));
-  auto rule = make_update_rule("sgd:momentum=0.9");
-  const Tensor x = random_tensor({batch, task.channels, task.height, task.width}, 1);
-  std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < batch; ++i)
-    labels.push_back(static_cast<std::int32_t>(i % task.classes));
+  ParameterBuffer parameters(nn::parameters(model));
+  const auto rule = make_update_rule("sgd:momentum=0.9");
   const auto step = [&] {
     parameters.zero_grad();
-    cross_entropy((*model)(x), labels).backward();
+    loss().backward();
     rule->apply(parameters.values(), parameters.gradients(), 0.01F);
   };
   step();
   const auto before = memory_use();
   for (auto _ : state) step();
   const auto after = memory_use();
-  state.counters["samples/s"] = benchmark::Counter(static_cast<double>(state.iterations() * batch),
-                                                   benchmark::Counter::kIsRate);
+  state.counters["samples/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations() * samples), benchmark::Counter::kIsRate);
   state.counters["system_calls"] = static_cast<double>(after.system_calls - before.system_calls);
   state.counters["peak_MB"] = static_cast<double>(after.peak_bytes) / 1e6;
+  state.counters["system_MB"] = static_cast<double>(after.system_bytes) / 1e6;
+}
+
+std::vector<std::int32_t> some_integers(std::int64_t count, std::int64_t below) {
+  std::vector<std::int32_t> values;
+  for (std::int64_t i = 0; i < count; ++i) {
+    values.push_back(static_cast<std::int32_t>((i * 7919 + 13) % below));
+  }
+  return values;
+}
+
+void image_steps(benchmark::State& state, const char* spec, std::int64_t batch,
+                 const nn::ImageTask& task) {
+  nn::Init init(0);
+  const auto model = nn::make_model(spec, task, init);
+  const Tensor x = random_tensor({batch, task.channels, task.height, task.width}, 1);
+  const auto labels = some_integers(batch, task.classes);
+  train_steps(state, *model, batch, [&] { return cross_entropy((*model)(x), labels); });
 }
 
 void lenet(benchmark::State& state) {
-  train_step(state, "lenet", 64, {1, 28, 28, 10});
+  image_steps(state, "lenet", 64, {1, 28, 28, 10});
 }
-BENCHMARK(lenet)->Arg(1)->Arg(2)->ArgName("threads")->UseRealTime()->Unit(benchmark::kMillisecond);
+void resnet20(benchmark::State& state) {
+  image_steps(state, "resnet20", 64, {3, 32, 32, 10});
+}
+void resnet18(benchmark::State& state) {
+  image_steps(state, "resnet18", 32, {3, 32, 32, 10});
+}
+void resnet20_exact(benchmark::State& state) {
+  kernels::set_exact_convolution(true);
+  resnet20(state);
+  kernels::set_exact_convolution(false);
+}
+void lstm(benchmark::State& state) {
+  constexpr std::int64_t kTime = 30, kColumns = 32, kWords = 10'000;
+  nn::Init init(0);
+  const auto model = nn::make_language_model("lstm:layers=3,hidden=650,dropout=0", kWords, init);
+  const auto ids = some_integers(kTime * kColumns, kWords);
+  const auto labels = some_integers(kTime * kColumns + 1, kWords);
+  nn::LstmStates states;
+  train_steps(state, *model, kTime * kColumns, [&] {
+    states.clear();
+    return model->loss(
+        {.time = kTime, .batch = kColumns, .ids = ids, .labels = std::span(labels).subspan(1)},
+        states);
+  });
+}
+
+void settings(benchmark::internal::Benchmark* b) {
+  b->Arg(1)->Arg(2)->ArgName("threads")->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(lenet)->Apply(settings);
+BENCHMARK(resnet20)->Apply(settings);
+BENCHMARK(resnet20_exact)->Apply(settings);
+BENCHMARK(resnet18)->Apply(settings);
+BENCHMARK(lstm)->Apply(settings);
 
 }  // namespace
 

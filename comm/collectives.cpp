@@ -157,25 +157,28 @@ void Collectives::broadcast(int root, const Expected& expected, Packet& packet) 
   if (me_.next() != root) me_.send(me_.next(), packet);
 }
 
-void Collectives::agree(std::uint64_t word, std::uint64_t step, std::span<std::uint64_t> words) {
-  internal_check(words.size() == static_cast<std::size_t>(me_.size()),
-                 "agree: {} words for {} workers", words.size(), me_.size());
+void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
+                        std::span<std::uint64_t> all) {
+  internal_check(all.size() == own.size() * static_cast<std::size_t>(me_.size()),
+                 "agree: {} words of each and room for {} of {} workers", own.size(), all.size(),
+                 me_.size());
   const PacketHeader header{.kind = PacketKind::control,
                             .step = static_cast<std::uint32_t>(step),
                             .worker = static_cast<std::uint16_t>(me_.rank())};
   const Expected expected{
-      .kind = PacketKind::control, .step = step, .payload_bytes = sizeof(std::uint64_t)};
+      .kind = PacketKind::control, .step = step, .payload_bytes = own.size_bytes()};
   // To all at once rather than around the ring: one wait instead of W-1.
   for (int other = 0; other < me_.size(); ++other) {
-    if (other != me_.rank()) me_.send(other, header, std::as_bytes(std::span(&word, 1)));
+    if (other != me_.rank()) me_.send(other, header, std::as_bytes(own));
   }
   for (int other = 0; other < me_.size(); ++other) {
-    auto& theirs = words[static_cast<std::size_t>(other)];
+    const auto theirs = all.subspan(static_cast<std::size_t>(other) * own.size(), own.size());
     if (other == me_.rank()) {
-      theirs = word;
+      std::ranges::copy(own, theirs.begin());
     } else {
       me_.recv(other, expected, in_);
-      theirs = ByteReader(std::as_const(in_).payload()).get<std::uint64_t>();
+      ByteReader reader(std::as_const(in_).payload());
+      for (auto& word : theirs) word = reader.get<std::uint64_t>();
     }
   }
 }

@@ -5,7 +5,7 @@
 //   ring_all_reduce   2 (W-1) messages, 2 (W-1)/W · n bytes + their headers
 //   ring_all_gather   W-1 messages: the packets of all workers but the next one
 //   broadcast         1 message of n bytes; the last worker of the chain none
-//   agree             W-1 control messages of 8 bytes
+//   agree             W-1 control messages of 8 bytes a word
 //
 // One order of addition. The buffer is cut into W chunks, chunk c being [n c / W, n (c+1) / W), and
 // chunk c is added in the order of the workers c+1, c+2, …, c (mod W), as the ring passes it on.
@@ -63,8 +63,12 @@ class Collectives {
   // receivers want.
   void broadcast(int root, const Expected& expected, Packet& packet);
 
-  // words[w] = worker w's word, of this step. A worker at another step is an error.
-  void agree(std::uint64_t word, std::uint64_t step, std::span<std::uint64_t> words);
+  // all[w n + i] = word i of worker w, of this step; own.size() = n words each. A worker at another
+  // step, or with another number of words, is an error.
+  void agree(std::span<const std::uint64_t> own, std::uint64_t step, std::span<std::uint64_t> all);
+  void agree(std::uint64_t word, std::uint64_t step, std::span<std::uint64_t> all) {
+    agree(std::span(&word, 1), step, all);
+  }
 
  private:
   // The hops of a ring all-reduce, named after what they do with the chunk of that number. `in_`

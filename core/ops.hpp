@@ -108,9 +108,8 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
 // x (..., D), gamma and beta (D): each row to mean 0 and variance 1. Ba, Kiros & Hinton 2016.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
 
-// ---- sequences (core/ops/embedding.cpp, core/ops/lstm.cpp)
-// ---------------------------------------- weight (V, D) and n ids in [0, V) -> its rows (n, D).
-// The gradient is those rows, not (V, D).
+// ---- sequences (core/ops/embedding.cpp, core/ops/lstm.cpp) --------------------------------------
+// weight (V, D) and n ids in [0, V) -> its rows (n, D). The gradient is those rows, not (V, D).
 Tensor embedding(const Tensor& weight, std::span<const std::int32_t> ids);
 
 // Gates i, f, g, o, in this order: w_ih (4F, D), w_hh (4F, F); the biases (4F) may be undefined.

@@ -38,6 +38,11 @@ std::uint32_t Philox::at(std::uint64_t position) const {
   return philox4x32(counter, key_)[position % 4];
 }
 
+void Philox::seek(std::uint64_t position) {
+  internal_check(position % 4 == 0, "Philox::seek: position {} is not a multiple of 4", position);
+  position_ = position;
+}
+
 std::uint32_t Philox::next() {
   if (position_ % 4 == 0) {
     internal_check(position_ < (1ULL << 34), "Philox: the stream is used up");

@@ -41,6 +41,8 @@ class Philox {
   // The 32-bit word at a position of the stream, position < 2^34; leaves the reader where it is.
   std::uint32_t at(std::uint64_t position) const;
 
+  // Goes on at a position of the stream that is a multiple of 4.
+  void seek(std::uint64_t position);
   std::uint32_t next();
   float uniform();                           // [0, 1), 24 bits
   double uniform_double();                   // [0, 1), 53 bits, two words

@@ -12,6 +12,7 @@
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/shape_list.hpp"
+#include "examples/support/task.hpp"
 
 namespace {
 
@@ -35,7 +36,8 @@ void bytes(int argc, char** argv) {
       .flag("--topology", config.topology, "local, ring or server")
       .flag("--servers", config.servers, "shards of the parameter server")
       .flag("--batch", config.batch, "samples per worker and step: sets the steps of an epoch")
-      .flag("--steps-per-epoch", steps_per_epoch, "given directly [60 000 images by the batch]")
+      .flag("--steps-per-epoch", steps_per_epoch,
+            "given directly [as the data have; with --shapes: 60 000 samples]")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   if (methods.empty()) methods = run::main_methods();
@@ -46,10 +48,16 @@ void bytes(int argc, char** argv) {
   }
   check<UsageError>(steps_per_epoch >= 0, "--steps-per-epoch: at least 0 is wanted; got {}",
                     steps_per_epoch);
-  if (steps_per_epoch == 0) steps_per_epoch = 60'000 / (config.workers * config.batch);
-
-  const auto shapes =
-      shapes_text.empty() ? run::shapes_of_model(config.model) : run::parse_shapes(shapes_text);
+  std::vector<MatrixShape> shapes;
+  if (shapes_text.empty()) {
+    const auto data = run::load_data(config);
+    const auto task = run::make_task(config, data, 0, static_cast<int>(config.workers));
+    shapes = run::shapes_of(task->model());
+    if (steps_per_epoch == 0) steps_per_epoch = task->steps_per_epoch();
+  } else {
+    shapes = run::parse_shapes(shapes_text);
+    if (steps_per_epoch == 0) steps_per_epoch = 60'000 / (config.workers * config.batch);
+  }
   std::int64_t parameters = 0;
   for (const auto& shape : shapes) parameters += shape.rows * shape.cols;
   fmt::print("{} values in {} tensors; {} workers, {}; {} steps an epoch\n\n",

@@ -39,7 +39,7 @@ void compare(int argc, char** argv) {
     runs.back().config.compressor = method;
     run::complete(runs.back().config);
   }
-  const auto data = load_dataset(common.data, common.seed);
+  const auto data = run::load_data(common);
   prepare_folder(out);
   const auto& c = runs.front().config;
   fmt::print("{} on {}: {} workers, batch {} each, {}, {} epochs, TBB threads: {}\n", c.model,

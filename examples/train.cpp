@@ -11,20 +11,10 @@
 #include "examples/support/progress.hpp"
 #include "examples/support/training.hpp"
 #include "inspect/run_folder.hpp"
-#include "nn/models.hpp"
 
 namespace {
 
 using namespace terse;
-
-void describe(const run::RunConfig& config, const DatasetSplits& data) {
-  const auto& images = data.train;
-  nn::Init init(config.seed);
-  const auto model = nn::make_model(
-      config.model, {images.channels, images.height, images.width, images.classes}, init);
-  fmt::print("{}",
-             nn::summary(*model, {config.batch, images.channels, images.height, images.width}));
-}
 
 nlohmann::json log_line(const run::StepReport& r) {
   nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
@@ -37,23 +27,14 @@ nlohmann::json log_line(const run::StepReport& r) {
           {"time", time}};
 }
 
-nlohmann::json log_line(const run::Evaluation& e) {
-  return {{"step", e.step},
-          {"epoch", e.epoch},
-          {"train_loss", e.train_loss},
-          {"test_loss", e.test_loss},
-          {"test_accuracy", e.test_accuracy},
-          {"bytes_sent_per_worker", e.bytes_sent_per_worker}};
-}
-
 void print_summary(const run::RunConfig& config, const run::RunResult& r) {
-  fmt::print("test accuracy {:.2f} %, training loss {:.4f}, {} steps in {}\n",
-             100 * r.evaluations.back().test_accuracy, r.train_loss, r.steps,
-             run::duration_text(r.seconds));
-  fmt::print("packet {}, sent per worker {} ({} for none), {} images/s\n",
+  const auto& last = r.evaluations.back();
+  fmt::print("{}, training loss {:.4f}, {} steps in {}\n", run::score_text(last), r.train_loss,
+             r.steps, run::duration_text(r.seconds));
+  fmt::print("packet {}, sent per worker {} ({} for none), {} {}/s\n",
              run::bytes_text(static_cast<double>(r.message_bytes)),
              run::bytes_text(r.bytes_sent_per_worker), run::bytes_text(r.bytes_uncompressed),
-             run::thousands_text(r.samples_per_second));
+             run::thousands_text(r.samples_per_second), run::sample_name(last.metric));
   fmt::print("ms per step:");
   for (std::size_t i = 0; i < kPhases; ++i) {
     fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * r.step_times.seconds[i]);
@@ -79,9 +60,9 @@ void train(int argc, char** argv) {
   later.refuse();
   run::complete(config);
 
-  const auto data = load_dataset(config.data, config.seed);
+  const auto data = run::load_data(config);
   if (only_describe) {
-    describe(config, data);
+    fmt::print("{}", run::describe_model(config, data));
     return;
   }
   std::optional<RunFolder> folder;
@@ -95,7 +76,7 @@ void train(int argc, char** argv) {
                                       },
                                   .on_evaluation =
                                       [&](const run::Evaluation& e) {
-                                        if (folder) folder->log(log_line(e));
+                                        if (folder) folder->log(run::to_json(e));
                                         progress.evaluation(e);
                                       }});
   progress.finish();

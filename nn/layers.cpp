@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 
 namespace terse::nn {
 namespace {
@@ -59,17 +60,69 @@ std::string AvgPool2d::describe() const {
   return describe_pool("AvgPool2d", options_);
 }
 
+BatchNorm2d::BatchNorm2d(const BatchNorm2dOptions& o, Init& init)
+    : weight(Parameter::constant({o.channels}, 1, init)),
+      bias(Parameter::constant({o.channels}, 0, init)),
+      running_mean(Tensor::zeros({o.channels})),
+      running_variance(Tensor::full({o.channels}, 1)),
+      options_(o) {}
+
+Tensor BatchNorm2d::normalise(const Tensor& x, bool relu, const Tensor& residual) {
+  return batch_norm2d(x, weight, bias,
+                      {.running_mean = running_mean,
+                       .running_variance = running_variance,
+                       .training = training(),
+                       .momentum = options_.momentum,
+                       .eps = options_.eps,
+                       .relu = relu,
+                       .residual = residual});
+}
+
+void BatchNorm2d::visit(Visitor& visitor) {
+  visitor("weight", weight);
+  visitor("bias", bias);
+  visitor("running_mean", running_mean);
+  visitor("running_var", running_variance);
+}
+
+std::string BatchNorm2d::describe() const {
+  return fmt::format("BatchNorm2d({})", options_.channels);
+}
+
+LayerNorm::LayerNorm(const LayerNormOptions& o, Init& init)
+    : weight(Parameter::constant({o.features}, 1, init)),
+      bias(Parameter::constant({o.features}, 0, init)),
+      options_(o) {}
+
+void LayerNorm::visit(Visitor& visitor) {
+  visitor("weight", weight);
+  visitor("bias", bias);
+}
+
+std::string LayerNorm::describe() const {
+  return fmt::format("LayerNorm({})", options_.features);
+}
+
 Dropout::Dropout(double p) : p_(p) {
   check(p >= 0 && p < 1, "Dropout: p must be in [0, 1); got {}", p);
 }
 
 Tensor Dropout::forward(const Tensor& x) {
   if (!training() || p_ == 0) return x;
-  Philox random(
+  const Philox stream(
       seed_, {.purpose = Purpose::dropout, .worker = worker_, .step = calls_++, .tensor = number_});
   Tensor mask = Tensor::empty(x.shape());
+  const auto p = static_cast<float>(p_);
   const auto kept = static_cast<real>(1 / (1 - p_));
-  for (auto& value : mask.data_mut()) value = random.uniform_double() < p_ ? real{0} : kept;
+  constexpr std::int64_t kGrain = 8192;
+  parallel_for(x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    Philox random = stream;
+    random.seek(static_cast<std::uint64_t>(begin));
+    const auto values = mask.data_mut();
+    for (std::int64_t i = begin; i < end; ++i) {
+      values[static_cast<std::size_t>(i)] = random.uniform() < p ? real{0} : kept;
+    }
+  });
   return multiply(x, mask);
 }
 

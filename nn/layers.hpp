@@ -18,7 +18,7 @@ struct LinearOptions {
   bool bias = true;
 };
 // x (N, in) -> x weightᵀ + bias (N, out)
-class Linear final : public Module {
+class Linear final : public Layer {
  public:
   Linear(const LinearOptions& options, Init& init);
   Tensor forward(const Tensor& x) override { return linear(x, weight, bias.tensor()); }
@@ -35,7 +35,7 @@ struct Conv2dOptions {
   bool bias = true;
 };
 // x (N, in, H, W) -> (N, out, P, Q)
-class Conv2d final : public Module {
+class Conv2d final : public Layer {
  public:
   Conv2d(const Conv2dOptions& options, Init& init);
   Tensor forward(const Tensor& x) override {
@@ -51,7 +51,7 @@ class Conv2d final : public Module {
   Conv2dOptions options_;
 };
 
-class MaxPool2d final : public Module {
+class MaxPool2d final : public Layer {
  public:
   explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
   Tensor forward(const Tensor& x) override { return max_pool2d(x, options_); }
@@ -61,7 +61,7 @@ class MaxPool2d final : public Module {
   PoolOptions options_;
 };
 
-class AvgPool2d final : public Module {
+class AvgPool2d final : public Layer {
  public:
   explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
   Tensor forward(const Tensor& x) override { return avg_pool2d(x, options_); }
@@ -71,33 +71,90 @@ class AvgPool2d final : public Module {
   PoolOptions options_;
 };
 
-class ReLU final : public Module {
+// (N, C, H, W) -> (N, C)
+class GlobalAvgPool2d final : public Layer {
+ public:
+  Tensor forward(const Tensor& x) override { return global_avg_pool2d(x); }
+  std::string describe() const override { return "GlobalAvgPool2d"; }
+};
+
+struct BatchNorm2dOptions {
+  std::int64_t channels;
+  double momentum = 0.1, eps = 1e-5;
+};
+// x (N, C, H, W): each channel to weight · (mean 0, variance 1) + bias. Training takes the
+// statistics of the batch, evaluation the running ones.
+class BatchNorm2d final : public Layer {
+ public:
+  BatchNorm2d(const BatchNorm2dOptions& options, Init& init);
+  Tensor forward(const Tensor& x) override { return normalise(x, false, {}); }
+  // What follows in a residual network, in the same pass over memory:
+  Tensor relu(const Tensor& x) { return output(normalise(x, true, {})); }
+  Tensor add_relu(const Tensor& x, const Tensor& residual) {
+    return output(normalise(x, true, residual));
+  }
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  Parameter weight, bias;                 // (C): 1 and 0 at first
+  Tensor running_mean, running_variance;  // (C): 0 and 1 at first
+
+ private:
+  Tensor normalise(const Tensor& x, bool relu, const Tensor& residual);
+  BatchNorm2dOptions options_;
+};
+
+struct LayerNormOptions {
+  std::int64_t features;
+  double eps = 1e-5;
+};
+// x (..., features): each row to weight ⊙ (mean 0, variance 1) + bias.
+class LayerNorm final : public Layer {
+ public:
+  LayerNorm(const LayerNormOptions& options, Init& init);
+  Tensor forward(const Tensor& x) override { return layer_norm(x, weight, bias, options_.eps); }
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  Parameter weight, bias;  // (features): 1 and 0 at first
+
+ private:
+  LayerNormOptions options_;
+};
+
+class ReLU final : public Layer {
  public:
   Tensor forward(const Tensor& x) override { return relu(x); }
   std::string describe() const override { return "ReLU"; }
 };
 
-class Tanh final : public Module {
+class Gelu final : public Layer {
+ public:
+  Tensor forward(const Tensor& x) override { return gelu(x); }
+  std::string describe() const override { return "Gelu"; }
+};
+
+class Tanh final : public Layer {
  public:
   Tensor forward(const Tensor& x) override { return tanh(x); }
   std::string describe() const override { return "Tanh"; }
 };
 
-class Sigmoid final : public Module {
+class Sigmoid final : public Layer {
  public:
   Tensor forward(const Tensor& x) override { return sigmoid(x); }
   std::string describe() const override { return "Sigmoid"; }
 };
 
 // (N, ...) -> (N, D)
-class Flatten final : public Module {
+class Flatten final : public Layer {
  public:
   Tensor forward(const Tensor& x) override { return flatten(x); }
   std::string describe() const override { return "Flatten"; }
 };
 
 // In training each element is zeroed with probability p and the others are divided by 1 - p.
-class Dropout final : public Module {
+class Dropout final : public Layer {
  public:
   explicit Dropout(double p);
   Tensor forward(const Tensor& x) override;
@@ -113,12 +170,12 @@ class Dropout final : public Module {
 };
 
 // Its parts one after the other. It owns them.
-class Sequential final : public Module {
+class Sequential final : public Layer {
  public:
   Sequential() = default;
-  template <class Layer, class... Args>
+  template <class Part, class... Args>
   Sequential& add(Args&&... args) {
-    parts_.push_back(std::make_unique<Layer>(std::forward<Args>(args)...));
+    parts_.push_back(std::make_unique<Part>(std::forward<Args>(args)...));
     return *this;
   }
   Tensor forward(const Tensor& x) override;
@@ -126,7 +183,7 @@ class Sequential final : public Module {
   std::string describe() const override { return "Sequential"; }
 
  private:
-  std::vector<std::unique_ptr<Module>> parts_;
+  std::vector<std::unique_ptr<Layer>> parts_;
 };
 
 }  // namespace terse::nn

@@ -6,12 +6,13 @@
 #include "core/error.hpp"
 #include "core/spec.hpp"
 #include "nn/layers.hpp"
+#include "nn/resnet.hpp"
 
 namespace terse::nn {
 namespace {
 
 // Flatten, then `layers` hidden layers of `hidden` units with ReLU, then the classes.
-std::unique_ptr<Module> make_mlp(Options& options, const ImageTask& task, Init& init) {
+std::unique_ptr<Layer> make_mlp(Options& options, const ImageTask& task, Init& init) {
   const std::int64_t hidden = options.integer("hidden", 128, 1, 1 << 20);
   const std::int64_t layers = options.integer("layers", 1, 0, 100);
   auto model = std::make_unique<Sequential>();
@@ -25,7 +26,7 @@ std::unique_ptr<Module> make_mlp(Options& options, const ImageTask& task, Init& 
 }
 
 // Two convolutions of 5x5 with pooling by 2, then 120, 84 and the classes.
-std::unique_ptr<Module> make_lenet(Options&, const ImageTask& task, Init& init) {
+std::unique_ptr<Layer> make_lenet(Options&, const ImageTask& task, Init& init) {
   // The first convolution keeps the size, each pooling halves it, the second takes 4 away.
   const std::int64_t height = (task.height / 2 - 4) / 2, width = (task.width / 2 - 4) / 2;
   check<UsageError>(height >= 1 && width >= 1,
@@ -47,15 +48,51 @@ std::unique_ptr<Module> make_lenet(Options&, const ImageTask& task, Init& init) 
   return model;
 }
 
+template <int kBlocks, std::int64_t... kWidths>
+std::unique_ptr<Layer> make_resnet(Options&, const ImageTask& task, Init& init) {
+  return std::make_unique<Resnet>(ResnetOptions{.channels = task.channels,
+                                                .classes = task.classes,
+                                                .widths = {kWidths...},
+                                                .blocks = kBlocks},
+                                  init);
+}
+
+LanguageModelOptions language_model_options(Options& options, std::int64_t vocabulary) {
+  LanguageModelOptions o{.vocabulary = vocabulary};
+  o.layers = options.integer("layers", o.layers, 1, 100);
+  o.hidden = options.integer("hidden", o.hidden, 1, 1 << 16);
+  o.embedding = options.integer("embedding", o.hidden, 1, 1 << 16);
+  o.dropout = options.number("dropout", o.dropout, 0, 0.99);
+  o.tied = options.flag("tied", o.embedding == o.hidden);
+  return o;
+}
+
 struct Factory {
   ModelEntry entry;
-  std::unique_ptr<Module> (*make)(Options&, const ImageTask&, Init&);
+  // Null for a model of texts: there is one, and make_language_model makes it.
+  std::unique_ptr<Layer> (*make)(Options&, const ImageTask&, Init&);
 };
 
 constexpr Factory kModels[] = {
     {{"mlp", "fully connected layers with ReLU", "mlp:hidden=128,layers=1"}, make_mlp},
     {{"lenet", "LeNet-5 with ReLU and max pooling", "lenet"}, make_lenet},
+    {{"resnet20", "residual network, 3 x 3 blocks of 16, 32, 64 channels", "resnet20"},
+     make_resnet<3, 16, 32, 64>},
+    {{"resnet18", "residual network, 4 x 2 blocks of 64 to 512 channels", "resnet18"},
+     make_resnet<2, 64, 128, 256, 512>},
+    {{"lstm", "language model of LSTM layers", "lstm:layers=2,hidden=200,dropout=0.2",
+      ModelKind::text},
+     nullptr},
 };
+
+const Factory& find(const Stage& stage) {
+  std::vector<std::string> known;
+  for (const auto& factory : kModels) {
+    if (factory.entry.name == stage.name) return factory;
+    known.emplace_back(factory.entry.name);
+  }
+  throw UsageError(unknown_name("model", stage.name, known));
+}
 
 }  // namespace
 
@@ -68,18 +105,30 @@ std::span<const ModelEntry> model_registry() {
   return entries;
 }
 
-std::unique_ptr<Module> make_model(std::string_view spec, const ImageTask& task, Init& init) {
+ModelKind model_kind(std::string_view spec) {
+  return find(parse_stage("model", spec)).entry.kind;
+}
+
+std::unique_ptr<Layer> make_model(std::string_view spec, const ImageTask& task, Init& init) {
   const Stage stage = parse_stage("model", spec);
-  std::vector<std::string> known;
-  for (const auto& [entry, make] : kModels) {
-    known.emplace_back(entry.name);
-    if (entry.name != stage.name) continue;
-    Options options("model", stage);
-    auto model = make(options, task, init);
-    options.finish();
-    return model;
-  }
-  throw UsageError(unknown_name("model", stage.name, known));
+  const auto& factory = find(stage);
+  check<UsageError>(factory.make != nullptr, "model '{}' reads text, and the data are images",
+                    stage.name);
+  Options options("model", stage);
+  auto model = factory.make(options, task, init);
+  options.finish();
+  return model;
+}
+
+std::unique_ptr<LanguageModel> make_language_model(std::string_view spec, std::int64_t vocabulary,
+                                                   Init& init) {
+  const Stage stage = parse_stage("model", spec);
+  check<UsageError>(find(stage).entry.kind == ModelKind::text,
+                    "model '{}' looks at images, and the data are text", stage.name);
+  Options options("model", stage);
+  const auto o = language_model_options(options, vocabulary);
+  options.finish();
+  return std::make_unique<LanguageModel>(o, init);
 }
 
 }  // namespace terse::nn

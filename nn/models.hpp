@@ -2,13 +2,17 @@
 //
 //   mlp:hidden=128,layers=1   784-128-10 for 28x28 grey images: ReLU between linear layers
 //   lenet                     LeNet-5 (LeCun et al. 1998) with ReLU and max pooling: 61 706
-//   parameters
+//                             parameters
+//   resnet20, resnet18        residual networks for small images (nn/resnet.hpp)
+//   lstm:layers=2,hidden=200,embedding=200,dropout=0.2,tied
+//                             a language model (nn/language_model.hpp)
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string_view>
 
+#include "nn/language_model.hpp"
 #include "nn/module.hpp"
 
 namespace terse::nn {
@@ -18,13 +22,23 @@ struct ImageTask {
   std::int64_t classes;
 };
 
+enum class ModelKind { image, text };
+
 struct ModelEntry {
   std::string_view name, summary, example;
+  ModelKind kind = ModelKind::image;
 };
 std::span<const ModelEntry> model_registry();
 
+// What a spec names. UsageError for an unknown model.
+ModelKind model_kind(std::string_view spec);
+
 // x (N, channels, height, width) -> logits (N, classes). UsageError for an unknown model or option,
 // or images that it cannot take.
-std::unique_ptr<Module> make_model(std::string_view spec, const ImageTask& task, Init& init);
+std::unique_ptr<Layer> make_model(std::string_view spec, const ImageTask& task, Init& init);
+
+// Likewise, for a text of so many different tokens.
+std::unique_ptr<LanguageModel> make_language_model(std::string_view spec, std::int64_t vocabulary,
+                                                   Init& init);
 
 }  // namespace terse::nn

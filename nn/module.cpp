@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "core/autograd.hpp"
 #include "nn/layers.hpp"
 
@@ -24,12 +26,28 @@ void for_each_part(Module& module, F f) {
 
 }  // namespace
 
-Parameter::Parameter(const Shape& shape, real bound, Init& init) : tensor_(Tensor::empty(shape)) {
+Parameter::Parameter(Tensor values) : tensor_(std::move(values)) {
+  tensor_.set_requires_grad();
+}
+
+Parameter::Parameter(const Shape& shape, real bound, Init& init) : Parameter(Tensor::empty(shape)) {
   Philox random = init.next();
   for (auto& value : tensor_.data_mut()) {
     value = bound * static_cast<real>(2 * random.uniform_double() - 1);
   }
-  tensor_.set_requires_grad();
+}
+
+Parameter Parameter::normal(const Shape& shape, Init& init) {
+  Tensor values = Tensor::empty(shape);
+  Philox random = init.next();
+  for (auto& value : values.data_mut()) value = static_cast<real>(random.normal());
+  return Parameter(std::move(values));
+}
+
+// It takes a stream too, so that every parameter has its number.
+Parameter Parameter::constant(const Shape& shape, real value, Init& init) {
+  init.next();
+  return Parameter(Tensor::full(shape, value));
 }
 
 std::string Visitor::path(std::string_view name) const {
@@ -40,6 +58,10 @@ void Visitor::operator()(std::string_view name, Parameter& p) {
   if (p.defined()) parameter(path(name), p);
 }
 
+void Visitor::operator()(std::string_view name, Tensor& b) {
+  buffer(path(name), b);
+}
+
 void Visitor::operator()(std::string_view name, Module& part) {
   const std::string outer = std::exchange(prefix_, path(name));
   module(prefix_, part);
@@ -48,6 +70,11 @@ void Visitor::operator()(std::string_view name, Module& part) {
 }
 
 void Module::visit(Visitor& /*visitor*/) {}
+
+Tensor Module::output(Tensor y) const {
+  if (on_output) on_output(y);
+  return y;
+}
 
 void Module::train(bool on) {
   training_ = on;
@@ -71,6 +98,15 @@ std::int64_t count_parameters(Module& module) {
   return n;
 }
 
+std::vector<ParameterBuffer::Named> buffers(Module& module) {
+  struct Collect final : Visitor {
+    void buffer(const std::string& name, Tensor& b) override { found.push_back({name, b}); }
+    std::vector<ParameterBuffer::Named> found;
+  } collect;
+  module.visit(collect);
+  return std::move(collect.found);
+}
+
 void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker) {
   std::uint32_t number = 0;
   for_each_part(module, [&](const std::string&, Module& part) {
@@ -78,19 +114,30 @@ void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker) {
   });
 }
 
-std::string summary(Module& module, const Shape& input) {
-  std::string text = fmt::format("{:<12} {:<44} {:>12}\n", "name", "layer", "parameters");
-  for_each_part(module, [&](const std::string& name, Module& part) {
-    text += fmt::format("{:<12} {:<44} {:>12}\n", name, part.describe(), count_parameters(part));
+std::string summary(Module& module, const std::string& input, const std::function<void()>& run) {
+  std::map<const Module*, std::string> shapes;
+  for_each_part(module, [&](const std::string&, Module& part) {
+    part.on_output = [&shapes, &part](const Tensor& y) { shapes[&part] = y.shape().to_string(); };
   });
-  const NoGrad no_grad;
   const bool training = module.training();
   module.eval();
-  const Tensor y = module(Tensor::zeros(input));
+  {
+    const NoGrad no_grad;
+    run();
+  }
   module.train(training);
-  text += fmt::format("{} -> {}, {} parameters in {} tensors\n", input.to_string(),
-                      y.shape().to_string(), count_parameters(module), parameters(module).size());
-  return text;
+  constexpr auto kLine = "{:<24} {:<46} {:<20} {:>12}\n";
+  std::string text = fmt::format(kLine, "name", "layer", "output", "parameters");
+  for_each_part(module, [&](const std::string& name, Module& part) {
+    part.on_output = nullptr;
+    text += fmt::format(kLine, name, part.describe(), shapes[&part], count_parameters(part));
+  });
+  return text + fmt::format("input {}; {} parameters in {} tensors\n", input,
+                            count_parameters(module), parameters(module).size());
+}
+
+std::string summary(Layer& layer, const Shape& input) {
+  return summary(layer, input.to_string(), [&] { layer(Tensor::zeros(input)); });
 }
 
 }  // namespace terse::nn

@@ -1,4 +1,4 @@
-// The picture of a comparison: test accuracy over bytes sent, one curve a method.
+// The picture of a comparison: test accuracy, or perplexity, over bytes sent, one curve a method.
 //
 // The bytes stand on a logarithmic axis, for they differ by two orders of magnitude. Each curve is
 // named at its end instead of in a legend.
@@ -24,7 +24,7 @@ constexpr double kLeft = 70, kRight = 220, kTop = 50, kBottom = 60;
 // Where a value stands on the sheet.
 struct Axes {
   double low_exponent, high_exponent;  // of the bytes, base 10
-  double low, high;                    // accuracy, percent
+  double low, high;                    // accuracy in percent, or perplexity
 
   double x(double bytes) const {
     return kLeft + (std::log10(bytes) - low_exponent) / (high_exponent - low_exponent) *
@@ -36,14 +36,14 @@ struct Axes {
 };
 
 Axes axes_of(const std::vector<ComparedRun>& runs) {
-  double fewest = 1e30, most = 1, worst = 100, best = 0;
+  double fewest = 1e30, most = 1, worst = 1e30, best = 0;
   for (const auto& run : runs) {
     for (const auto& e : run.result.evaluations) {
       const auto bytes = static_cast<double>(std::max<std::uint64_t>(1, e.bytes_sent_per_worker));
       fewest = std::min(fewest, bytes);
       most = std::max(most, bytes);
-      worst = std::min(worst, 100 * e.test_accuracy);
-      best = std::max(best, 100 * e.test_accuracy);
+      worst = std::min(worst, e.score());
+      best = std::max(best, e.score());
     }
   }
   Axes axes{.low_exponent = std::floor(std::log10(fewest)),
@@ -80,10 +80,11 @@ std::string grid(const Axes& axes) {
     }
     svg += text_at(x, kHeight - kBottom + 20, label, "text-anchor=\"middle\"");
   }
-  const double step = axes.high - axes.low > 30 ? 10 : axes.high - axes.low > 10 ? 5 : 1;
+  double step = 1;
+  for (int i = 0; (axes.high - axes.low) / step > 10; ++i) step *= i % 2 == 0 ? 5 : 2;
   for (double p = axes.low; p <= axes.high + 1e-9; p += step) {
     svg += line(kLeft, axes.y(p), kWidth - kRight, axes.y(p), "#dddddd");
-    svg += text_at(kLeft - 8, axes.y(p) + 4, fmt::format("{:.0f} %", p), "text-anchor=\"end\"");
+    svg += text_at(kLeft - 8, axes.y(p) + 4, fmt::format("{:.0f}", p), "text-anchor=\"end\"");
   }
   return svg;
 }
@@ -93,7 +94,7 @@ std::vector<double> label_heights(const std::vector<ComparedRun>& runs, const Ax
   constexpr double kApart = 16;
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    order.emplace_back(axes.y(100 * runs[i].result.evaluations.back().test_accuracy), i);
+    order.emplace_back(axes.y(runs[i].result.evaluations.back().score()), i);
   }
   std::sort(order.begin(), order.end());
   for (std::size_t i = 1; i < order.size(); ++i) {
@@ -128,7 +129,7 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
     double x = 0, y = 0;
     for (const auto& e : runs[i].result.evaluations) {
       x = axes.x(static_cast<double>(std::max<std::uint64_t>(1, e.bytes_sent_per_worker)));
-      y = axes.y(100 * e.test_accuracy);
+      y = axes.y(e.score());
       points += fmt::format("{:.1f},{:.1f} ", x, y);
       dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"/>\n", x, y,
                           colour);
@@ -146,7 +147,9 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
   }
   svg += text_at((kLeft + kWidth - kRight) / 2, kHeight - 16, "bytes sent by each worker",
                  "text-anchor=\"middle\"");
-  svg += text_at(kLeft, kTop - 8, "test accuracy", "text-anchor=\"start\"");
+  const bool images = runs.front().result.evaluations.back().metric == Metric::accuracy;
+  const char* name = images ? "test accuracy, %" : "perplexity of the test text";
+  svg += text_at(kLeft, kTop - 8, name, "text-anchor=\"start\"");
   return svg + "</svg>\n";
 }
 

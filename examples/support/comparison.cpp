@@ -37,33 +37,37 @@ std::string short_text(double value) {
 
 std::string table_text(const std::vector<ComparedRun>& runs) {
   constexpr const char* kRow = "{:<21}{:>6}{:>6}{:>9}{:>7}{:>5}{:>5}{:>5}{:>5}{:>5}{:>6}\n";
-  std::string text = fmt::format(kRow, "", "test", "train", "sent by", "times", "", "ms", "per",
-                                 "step", "", "images");
-  text += fmt::format(kRow, "method", "acc.%", "loss", "worker", "fewer", "comp", "enc", "exch",
-                      "dec", "upd", "/s");
+  const Metric metric = runs.front().result.evaluations.back().metric;
+  const bool images = metric == Metric::accuracy;
+  std::string text = fmt::format(kRow, "", images ? "test" : "perp-", "train", "sent by", "times",
+                                 "", "ms", "per", "step", "", sample_name(metric));
+  text += fmt::format(kRow, "method", images ? "acc.%" : "lexity", "loss", "worker", "fewer",
+                      "comp", "enc", "exch", "dec", "upd", "/s");
   text += std::string(80, '-') + "\n";
   for (const auto& [config, r] : runs) {
     const auto ms = [&times = r.step_times](Phase phase) { return short_text(1e3 * times[phase]); };
-    text += fmt::format(kRow, config.compressor,
-                        fmt::format("{:.2f}", 100 * r.evaluations.back().test_accuracy),
-                        fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
-                        fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
-                        ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
-                        ms(Phase::update), fmt::format("{:.0f}", r.samples_per_second));
+    text +=
+        fmt::format(kRow, config.compressor, fmt::format("{:.2f}", r.evaluations.back().score()),
+                    fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
+                    fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute), ms(Phase::encode),
+                    ms(Phase::exchange), ms(Phase::decode), ms(Phase::update),
+                    fmt::format("{:.0f}", r.samples_per_second));
   }
   return text + "sent by worker: bytes a step, headers and forwarding included\n";
 }
 
 std::string to_csv(const std::vector<ComparedRun>& runs) {
   std::string text =
-      "method,optimizer,lr,test_accuracy,train_loss,steps,message_bytes,bytes_sent_per_worker_step,"
+      "method,optimizer,lr,test_accuracy,test_loss,train_loss,steps,message_bytes,"
+      "bytes_sent_per_worker_step,"
       "times_smaller,compute_ms,encode_ms,exchange_ms,decode_ms,update_ms,step_ms,"
-      "images_per_second,seconds\n";
+      "samples_per_second,seconds\n";
   for (const auto& [config, r] : runs) {
     text +=
-        fmt::format("\"{}\",\"{}\",{},{:.6f},{:.6f},{},{},{:.3f},{:.4f}", config.compressor,
+        fmt::format("\"{}\",\"{}\",{},{:.6f},{:.6f},{:.6f},{},{},{:.3f},{:.4f}", config.compressor,
                     config.optimizer, config.lr.value_or(0), r.evaluations.back().test_accuracy,
-                    r.train_loss, r.steps, r.message_bytes, bytes_per_step(r), times_smaller(r));
+                    r.evaluations.back().test_loss, r.train_loss, r.steps, r.message_bytes,
+                    bytes_per_step(r), times_smaller(r));
     for (const Phase phase :
          {Phase::compute, Phase::encode, Phase::exchange, Phase::decode, Phase::update}) {
       text += fmt::format(",{:.4f}", milliseconds(r, phase));

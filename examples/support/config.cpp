@@ -6,8 +6,10 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
+#include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/methods.hpp"
+#include "nn/models.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
@@ -15,15 +17,18 @@
 namespace terse::run {
 
 void add_data_flags(CommandLine& command_line, RunConfig& c) {
-  command_line.flag("--model", c.model, "mlp, lenet; with options: mlp:hidden=128")
-      .flag("--data", c.data, "fashion-mnist, mnist:path=DIR, synthetic; with options");
+  command_line
+      .flag("--model", c.model,
+            "mlp, lenet, resnet20, resnet18 or lstm; with options: lstm:hidden=650")
+      .flag("--data", c.data,
+            "fashion-mnist, cifar10:path=DIR, images:path=DIR, kjv, text:path=FILE, ...");
 }
 
 void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
       .flag("--topology", c.topology, "local, ring or server")
       .flag("--servers", c.servers, "shards of the parameter server")
-      .flag("--optimizer", c.optimizer, "sgd:momentum=,nesterov,weight_decay= [by compressor]")
+      .flag("--optimizer", c.optimizer, "sgd:momentum=, adam, ...; +clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
       .flag("--batch", c.batch, "samples per worker and step")
@@ -33,6 +38,8 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--threads", c.threads,
             "TBB threads of the process; 0: one a core, or 1 if workers fill the cores")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
+      .flag("--exact-convolution", c.exact_convolution,
+            "never Winograd's method: slower, rounds less")
       .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end");
 }
@@ -62,7 +69,15 @@ void complete(RunConfig& c) {
     c.threads = c.topology != "local" && c.workers >= cores ? 1 : cores;
   }
 
-  const auto advice = recommended(c.compressor);
+  const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
+  check<UsageError>(!reads_text || is_text(c.data),
+                    "--model {}: it reads text, and --data {} is no text; try --data kjv", c.model,
+                    c.data);
+  check<UsageError>(reads_text || !is_text(c.data),
+                    "--data {}: it is text, and --model {} looks at images; try --model lstm",
+                    c.data, c.model);
+
+  const auto advice = recommended(c.compressor, reads_text);
   if (c.optimizer.empty()) c.optimizer = advice.optimizer;
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
@@ -97,6 +112,7 @@ nlohmann::json to_json(const RunConfig& c) {
           {"seed", c.seed},
           {"threads", c.threads},
           {"partition", c.partition},
+          {"exact_convolution", c.exact_convolution},
           {"non_finite", c.non_finite},
           {"eval_every", c.eval_every}};
 }

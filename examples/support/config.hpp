@@ -27,7 +27,8 @@ struct RunConfig {
   std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
-  std::int64_t eval_every = 1;  // epochs; 0: only at the end
+  std::int64_t eval_every = 1;     // epochs; 0: only at the end
+  bool exact_convolution = false;  // never Winograd's method
   std::optional<std::string> out;
 };
 

@@ -1,5 +1,7 @@
 #include "examples/support/methods.hpp"
 
+#include <span>
+
 #include "core/spec.hpp"
 
 namespace terse::run {
@@ -22,14 +24,21 @@ constexpr Row kRows[] = {
     {"vote", {"sgd", 0.002}},
 };
 
+// Language models: gradients now and then explode, so their norm is held; plain steps.
+constexpr Row kTextRows[] = {
+    {"none", {"sgd+clip:norm=0.25", 5}},
+    {"vote", {"sgd", 0.001}},
+};
+
 }  // namespace
 
-Recommendation recommended(std::string_view compressor_spec) {
+Recommendation recommended(std::string_view compressor_spec, bool text) {
   const Spec spec = Spec::parse(compressor_spec);
-  for (const auto& row : kRows) {
+  const std::span<const Row> rows = text ? std::span<const Row>(kTextRows) : kRows;
+  for (const auto& row : rows) {
     if (row.first_stage == spec.stages.front().name) return row.recommendation;
   }
-  return {"sgd:momentum=0.9", 0.05};
+  return rows.front().recommendation;
 }
 
 const std::vector<std::string>& main_methods() {

@@ -36,8 +36,8 @@ void Progress::step(const StepReport& r) {
 
 void Progress::evaluation(const Evaluation& e) {
   if (terminal_) return;
-  fmt::print(out_, "{:<24} epoch {:<5.3g} step {:<6} train loss {:.4f}  test accuracy {:.2f} %\n",
-             title_, e.epoch, e.step, e.train_loss, 100 * e.test_accuracy);
+  fmt::print(out_, "{:<24} epoch {:<5.3g} step {:<6} train loss {:.4f}  {}\n", title_, e.epoch,
+             e.step, e.train_loss, score_text(e));
   std::fflush(out_);
 }
 
@@ -49,6 +49,15 @@ void Progress::finish() {
 Listener Progress::listener() {
   return {.on_step = [this](const StepReport& r) { step(r); },
           .on_evaluation = [this](const Evaluation& e) { evaluation(e); }};
+}
+
+std::string score_text(const Evaluation& e) {
+  return e.metric == Metric::accuracy ? fmt::format("test accuracy {:.2f} %", e.score())
+                                      : fmt::format("perplexity {:.2f}", e.score());
+}
+
+const char* sample_name(Metric metric) {
+  return metric == Metric::accuracy ? "images" : "tokens";
 }
 
 std::string duration_text(double seconds) {

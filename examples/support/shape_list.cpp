@@ -4,7 +4,6 @@
 
 #include "core/error.hpp"
 #include "core/parameters.hpp"
-#include "nn/models.hpp"
 
 namespace terse::run {
 namespace {
@@ -43,11 +42,8 @@ std::vector<MatrixShape> parse_shapes(const std::string& text) {
   return shapes;
 }
 
-std::vector<MatrixShape> shapes_of_model(const std::string& model) {
-  nn::Init init(0);
-  const auto built =
-      nn::make_model(model, {.channels = 1, .height = 28, .width = 28, .classes = 10}, init);
-  const ParameterBuffer parameters(nn::parameters(*built));
+std::vector<MatrixShape> shapes_of(nn::Module& model) {
+  const ParameterBuffer parameters(nn::parameters(model));
   std::vector<MatrixShape> shapes;
   for (const auto& info : parameters.infos()) shapes.push_back({info.name, info.rows, info.cols});
   return shapes;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/module.hpp"
 #include "optim/testing/shapes.hpp"
 
 namespace terse::run {
@@ -11,7 +12,7 @@ namespace terse::run {
 // "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError for anything else.
 std::vector<MatrixShape> parse_shapes(const std::string& text);
 
-// The parameters of a model for 28x28 grey images of 10 classes.
-std::vector<MatrixShape> shapes_of_model(const std::string& model);
+// Those of a model's parameters.
+std::vector<MatrixShape> shapes_of(nn::Module& model);
 
 }  // namespace terse::run

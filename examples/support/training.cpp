@@ -10,12 +10,9 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
-#include "core/ops.hpp"
+#include "core/kernels/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
-#include "data/loader.hpp"
-#include "data/partition.hpp"
-#include "nn/models.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
@@ -29,20 +26,24 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-Tensor images_of(const Batch& batch) {
-  return Tensor::from({batch.size(), batch.channels, batch.height, batch.width}, batch.images);
-}
-
 // Numbers that all workers add up, by control messages: they are counted apart from the gradients.
 class Agreement {
  public:
-  explicit Agreement(Worker& me)
-      : me_(me), collectives_(me), words_(static_cast<std::size_t>(me.size())) {}
+  explicit Agreement(Worker& me) : me_(me), collectives_(me) {}
+
+  // values = their sums over the workers, added in the order of the workers.
+  void sum(std::span<double> values) {
+    const std::size_t n = values.size();
+    own_.resize(n);
+    all_.resize(n * static_cast<std::size_t>(me_.size()));
+    for (std::size_t i = 0; i < n; ++i) own_[i] = std::bit_cast<std::uint64_t>(values[i]);
+    collectives_.agree(own_, number_++, all_);
+    std::ranges::fill(values, 0.0);
+    for (std::size_t i = 0; i < all_.size(); ++i) values[i % n] += std::bit_cast<double>(all_[i]);
+  }
   double sum(double value) {
-    collectives_.agree(std::bit_cast<std::uint64_t>(value), number_++, words_);
-    double total = 0;
-    for (const auto word : words_) total += std::bit_cast<double>(word);
-    return total;
+    sum(std::span(&value, 1));
+    return value;
   }
   double mean(double value) { return sum(value) / me_.size(); }
 
@@ -50,7 +51,7 @@ class Agreement {
   Worker& me_;
   Collectives collectives_;
   std::uint64_t number_ = 0;
-  std::vector<std::uint64_t> words_;
+  std::vector<std::uint64_t> own_, all_;
 };
 
 // What one worker hands in at the end.
@@ -59,10 +60,14 @@ struct Account {
   PhaseTimes step_times;  // seconds per step, the first one apart
 };
 
+Metric metric_of(const Dataset& data) {
+  return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
+}
+
 // What the workers of a run share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
-  const DatasetSplits& data;
+  const Dataset& data;
   const Listener& listener;
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
   RunResult result;               // worker 0 writes it
@@ -82,28 +87,28 @@ class Trainer {
   void train();
 
  private:
-  double train_step(const Batch& batch);
+  double train_step();
   void report(double loss);
   void evaluate();
+  void average_buffers();
   void measure_uncompressed();
   void hand_in();
   double rate() const {
     return *config_.lr * schedule_({.step = step_,
                                     .total_steps = total_steps_,
-                                    .steps_per_epoch = loader_.steps_per_epoch()});
+                                    .steps_per_epoch = task_->steps_per_epoch()});
   }
 
   Run& run_;
   const RunConfig& config_;
   Worker& me_;
   Agreement agreement_;
-  std::unique_ptr<nn::Module> model_;
+  std::unique_ptr<Task> task_;
   ParameterBuffer parameters_;
+  std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
   DistributedOptimizer optimizer_;
   Schedule schedule_;
-  Loader loader_;
-  EvaluationLoader test_;
 
   std::int64_t step_ = 0, total_steps_ = 0;
   double busy_seconds_ = 0;  // in steps, the first one apart
@@ -112,53 +117,38 @@ class Trainer {
   double epoch_loss_sum_ = 0;       // over the last epoch
   std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
   double reported_seconds_ = 0;
-  std::int64_t reported_step_ = 0;
+  std::int64_t samples_ = 0, reported_samples_ = 0;  // of all workers, in these steps
   PhaseTimes reported_times_, first_step_times_;
 };
-
-std::unique_ptr<nn::Module> build_model(const RunConfig& config, const ImageDataset& images) {
-  nn::Init init(config.seed);
-  return nn::make_model(config.model,
-                        {.channels = images.channels,
-                         .height = images.height,
-                         .width = images.width,
-                         .classes = images.classes},
-                        init);
-}
-
-std::unique_ptr<const Partition> build_partition(const RunConfig& config,
-                                                 const ImageDataset& images, const Worker& me) {
-  return make_partition(config.partition, images.labels,
-                        {.worker = me.rank(), .workers = me.size(), .batch = config.batch},
-                        config.seed);
-}
 
 Trainer::Trainer(Run& run, Worker& me)
     : run_(run),
       config_(run.config),
       me_(me),
       agreement_(me),
-      model_(build_model(config_, run.data.train)),
-      parameters_(nn::parameters(*model_)),
+      task_(make_task(config_, run.data, me.rank(), me.size())),
+      parameters_(nn::parameters(task_->model())),
+      buffers_(nn::buffers(task_->model())),
       rule_(make_update_rule(config_.optimizer)),
       optimizer_(me, parameters_, *rule_, make_compressor(config_.compressor), run.plan.join(me),
                  {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
-      schedule_(make_schedule(config_.schedule)),
-      loader_(run.data.train, build_partition(config_, run.data.train, me)),
-      test_(run.data.test, {.worker = me.rank(), .workers = me.size(), .batch = 250}) {
-  nn::seed_dropout(*model_, config_.seed, static_cast<std::uint32_t>(me.rank()));
-  total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * loader_.steps_per_epoch();
+      schedule_(make_schedule(config_.schedule)) {
+  nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
+  total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * task_->steps_per_epoch();
 }
 
 void Trainer::train() {
   measure_uncompressed();
-  const std::int64_t per_epoch = loader_.steps_per_epoch();
+  const std::int64_t per_epoch = task_->steps_per_epoch();
   const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
   while (step_ < total_steps_) {
-    const Batch& batch = loader_.next();
+    task_->load();
     const auto start = Clock::now();
-    const double loss = train_step(batch);
-    if (step_ > 1) busy_seconds_ += seconds_since(start);
+    const double loss = train_step();
+    if (step_ > 1) {
+      busy_seconds_ += seconds_since(start);
+      samples_ += task_->samples_per_step() * config_.workers;
+    }
     loss_sum_ += loss;
     ++loss_count_;
     if (step_ > last_epoch) epoch_loss_sum_ += loss;
@@ -173,13 +163,13 @@ void Trainer::train() {
 }
 
 // The training step. It is the same text for one worker and for many, over every topology.
-double Trainer::train_step(const Batch& batch) {
+double Trainer::train_step() {
   const double lr = rate();
   double loss = 0;
   {
     const auto timed = me_.time(Phase::compute);
     optimizer_.zero_grad();
-    const Tensor objective = cross_entropy((*model_)(images_of(batch)), batch.labels);
+    const Tensor objective = task_->loss();
     objective.backward();
     loss = static_cast<double>(objective.item());
   }
@@ -192,12 +182,11 @@ void Trainer::report(double loss) {
   const double mean_loss = agreement_.mean(loss);
   if (me_.rank() != 0 || !run_.listener.on_step) return;
   const PhaseTimes times = me_.times();
-  const double samples =
-      static_cast<double>((step_ - reported_step_) * config_.batch * config_.workers);
+  const auto samples = static_cast<double>(samples_ - reported_samples_);
   const double seconds = busy_seconds_ - reported_seconds_;
   run_.listener.on_step({.step = step_,
                          .total_steps = total_steps_,
-                         .steps_per_epoch = loader_.steps_per_epoch(),
+                         .steps_per_epoch = task_->steps_per_epoch(),
                          .loss = mean_loss,
                          .lr = rate(),
                          .samples_per_second = seconds > 0 ? samples / seconds : 0,
@@ -206,31 +195,38 @@ void Trainer::report(double loss) {
                          .times = times - reported_times_});
   reported_times_ = times;
   reported_seconds_ = busy_seconds_;
-  reported_step_ = step_;
+  reported_samples_ = samples_;
+}
+
+// Running statistics are each worker's own, for each sees other samples; from here on all have
+// their mean, so that the replicas are equal again.
+void Trainer::average_buffers() {
+  std::vector<double> all;
+  for (const auto& [name, buffer] : buffers_) {
+    all.insert(all.end(), buffer.data().begin(), buffer.data().end());
+  }
+  if (all.empty()) return;
+  agreement_.sum(all);
+  auto mean = all.begin();
+  for (auto& [name, buffer] : buffers_) {
+    for (auto& value : buffer.data_mut()) value = static_cast<float>(*mean++ / me_.size());
+  }
 }
 
 // Every worker takes its share of the test set; the replicas are equal.
 void Trainer::evaluate() {
+  average_buffers();
   const NoGrad no_grad;
-  model_->eval();
-  double correct = 0, loss = 0;
-  test_.rewind();
-  while (const Batch* batch = test_.next()) {
-    const Tensor logits = (*model_)(images_of(*batch));
-    loss += static_cast<double>(cross_entropy(logits, batch->labels, Reduction::sum).item());
-    const auto classes = static_cast<std::size_t>(logits.dim(1));
-    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
-      const auto row = logits.data().subspan(i * classes, classes);
-      correct += std::ranges::max_element(row) - row.begin() == batch->labels[i];
-    }
-  }
-  model_->train();
-  const auto tested = static_cast<double>(run_.data.test.size());
+  task_->model().eval();
+  const auto own = task_->test();
+  task_->model().train();
+  const double samples = agreement_.sum(own.samples);
   Evaluation e{.step = step_,
-               .epoch = static_cast<double>(step_) / static_cast<double>(loader_.steps_per_epoch()),
+               .epoch = static_cast<double>(step_) / static_cast<double>(task_->steps_per_epoch()),
                .train_loss = agreement_.mean(loss_sum_ / static_cast<double>(loss_count_)),
-               .test_loss = agreement_.sum(loss) / tested,
-               .test_accuracy = agreement_.sum(correct) / tested};
+               .metric = metric_of(run_.data),
+               .test_loss = agreement_.sum(own.loss) / samples,
+               .test_accuracy = agreement_.sum(own.correct) / samples};
   e.bytes_sent_per_worker =
       static_cast<std::uint64_t>(agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
   loss_sum_ = 0;
@@ -254,7 +250,7 @@ void Trainer::measure_uncompressed() {
 
 void Trainer::hand_in() {
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
-  const auto last_epoch = static_cast<double>(std::min(step_, loader_.steps_per_epoch()));
+  const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
   const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
 
   Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
@@ -268,11 +264,10 @@ void Trainer::hand_in() {
   RunResult& r = run_.result;
   r.train_loss = train_loss;
   r.steps = step_;
-  r.steps_per_epoch = loader_.steps_per_epoch();
+  r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = optimizer_.message_bytes();
-  const auto samples = static_cast<double>((step_ - 1) * config_.batch * config_.workers);
-  r.samples_per_second = busy_seconds_ > 0 ? samples / busy_seconds_ : 0;
+  r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 
 // The workers' accounts, in their order, as means and one hash.
@@ -296,9 +291,10 @@ void add_up(const std::vector<Account>& accounts, RunResult& r) {
 
 }  // namespace
 
-RunResult train(const RunConfig& config, const DatasetSplits& data, const Listener& listener) {
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener) {
   const auto start = Clock::now();
   set_thread_count(static_cast<int>(config.threads));
+  kernels::set_exact_convolution(config.exact_convolution);
   const auto compressor = make_compressor(config.compressor);
   const auto plain = make_compressor("none");
   Run run{.config = config,

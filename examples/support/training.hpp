@@ -1,25 +1,36 @@
 // A training run: builds what a RunConfig names, trains, evaluates, and says what it cost.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
 #include "comm/accounting.hpp"
-#include "data/datasets.hpp"
 #include "examples/support/config.hpp"
+#include "examples/support/task.hpp"
 
 namespace terse::run {
 
+// What a test measures: of images the share that is classified right, of text the exponential of
+// the mean loss per token.
+enum class Metric { accuracy, perplexity };
+
 // One evaluation on the test set.
 struct Evaluation {
-  std::int64_t step = 0;                    // steps taken before it
-  double epoch = 0;                         // the same in epochs
-  double train_loss = 0;                    // mean over the steps since the evaluation before
+  std::int64_t step = 0;  // steps taken before it
+  double epoch = 0;       // the same in epochs
+  double train_loss = 0;  // mean over the steps since the evaluation before
+  Metric metric = Metric::accuracy;
   double test_loss = 0;                     // mean over the test set
-  double test_accuracy = 0;                 // in [0, 1]
+  double test_accuracy = 0;                 // in [0, 1]; of images alone
   std::uint64_t bytes_sent_per_worker = 0;  // up to here, mean over workers
+
+  // In the unit that people read: percent right, or perplexity.
+  double score() const {
+    return metric == Metric::accuracy ? 100 * test_accuracy : std::exp(test_loss);
+  }
 };
 
 struct RunResult {
@@ -56,9 +67,10 @@ struct Listener {
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 
 // `config` is complete. Throws what goes wrong on any worker.
-RunResult train(const RunConfig& config, const DatasetSplits& data, const Listener& listener);
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener);
 
 // The keys that other tools read, and what else is known.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);
+nlohmann::json to_json(const Evaluation& evaluation);
 
 }  // namespace terse::run

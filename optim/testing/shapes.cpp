@@ -38,13 +38,11 @@ std::vector<MatrixShape> resnet18_shapes() {
 
 std::vector<MatrixShape> lstm_shapes() {
   constexpr std::int64_t kWords = 28869, kWidth = 650, kGates = 4 * kWidth;
-  std::vector<MatrixShape> shapes{{"embedding.weight", kWords, kWidth}};
+  std::vector<MatrixShape> shapes{{"encoder.weight", kWords, kWidth}};
   for (int layer = 0; layer < 3; ++layer) {
-    const auto name = fmt::format("lstm.{}.", layer);
-    shapes.push_back({name + "weight_ih", kGates, kWidth});
-    shapes.push_back({name + "weight_hh", kGates, kWidth});
-    shapes.push_back({name + "bias_ih", kGates, 1});
-    shapes.push_back({name + "bias_hh", kGates, 1});
+    for (const char* name : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
+      shapes.push_back({fmt::format("rnn.{}_l{}", name, layer), kGates, name[0] == 'w' ? kWidth : 1});
+    }
   }
   shapes.push_back({"decoder.bias", kWords, 1});
   return shapes;

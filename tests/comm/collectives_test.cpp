@@ -160,6 +160,10 @@ TEST_P(Collective, AgreeTellsEveryWordToAll) {
       for (std::size_t w = 0; w < words.size(); ++w) {
         EXPECT_EQ(words[w], 0xabcd00000000ULL + 10 * step + w);
       }
+      const std::vector<std::uint64_t> own(3, static_cast<std::uint64_t>(me.rank()));
+      std::vector<std::uint64_t> all(3 * words.size());
+      together.agree(own, step, all);
+      for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], i / 3);
     }
     EXPECT_EQ(me.counters().bytes_sent, 0);
     EXPECT_EQ(me.counters().control_messages, static_cast<std::uint64_t>(3 * (me.size() - 1)));

@@ -19,7 +19,7 @@ const std::map<std::string, double> kLeastAccuracy = {{"none", 0.88},
                                                       {"sign+ef", 0.84}};
 
 TEST(MainJob, ReachesItsAccuracies) {
-  DatasetSplits data;
+  Dataset data;
   try {
     data = load_dataset("fashion-mnist", 1);
   } catch (const Error& e) {

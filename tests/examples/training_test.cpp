@@ -21,8 +21,8 @@
 namespace terse::run {
 namespace {
 
-const DatasetSplits& small_images() {
-  static const DatasetSplits data = load_dataset("synthetic:size=14,train=1000,test=100", 3);
+const Dataset& small_images() {
+  static const Dataset data = load_dataset("synthetic:size=14,train=1000,test=100", 3);
   return data;
 }
 

@@ -1,4 +1,6 @@
 #include "nn/layers.hpp"
+#include "nn/language_model.hpp"
+#include "nn/resnet.hpp"
 
 #include <gtest/gtest.h>
 
@@ -42,6 +44,36 @@ const std::vector<std::pair<std::string, Make>>& layers() {
        }},
       {"MaxPool2d", [](Init&) { return std::make_unique<MaxPool2d>(PoolOptions{}); }},
       {"AvgPool2d", [](Init&) { return std::make_unique<AvgPool2d>(PoolOptions{}); }},
+      {"GlobalAvgPool2d", [](Init&) { return std::make_unique<GlobalAvgPool2d>(); }},
+      {"BatchNorm2d",
+       [](Init& i) { return std::make_unique<BatchNorm2d>(BatchNorm2dOptions{.channels = 3}, i); }},
+      {"LayerNorm",
+       [](Init& i) { return std::make_unique<LayerNorm>(LayerNormOptions{.features = 3}, i); }},
+      {"Gelu", [](Init&) { return std::make_unique<Gelu>(); }},
+      {"Embedding",
+       [](Init& i) {
+         return std::make_unique<Embedding>(EmbeddingOptions{.tokens = 5, .features = 3}, i);
+       }},
+      {"Lstm",
+       [](Init& i) {
+         return std::make_unique<Lstm>(
+             LstmOptions{.in = 3, .hidden = 4, .layers = 3, .dropout = 0.5}, i);
+       }},
+      {"LstmCell",
+       [](Init& i) {
+         return std::make_unique<LstmCell>(LstmCell::Sizes{.in = 3, .hidden = 4}, i);
+       }},
+      {"BasicBlock", [](Init& i) { return std::make_unique<BasicBlock>(3, 4, 2, i); }},
+      {"LanguageModel",
+       [](Init& i) {
+         return std::make_unique<LanguageModel>(
+             LanguageModelOptions{.vocabulary = 9, .embedding = 4, .hidden = 4}, i);
+       }},
+      {"LanguageModel, not tied",
+       [](Init& i) {
+         return std::make_unique<LanguageModel>(
+             LanguageModelOptions{.vocabulary = 9, .embedding = 3, .hidden = 4, .tied = false}, i);
+       }},
       {"ReLU", [](Init&) { return std::make_unique<ReLU>(); }},
       {"Tanh", [](Init&) { return std::make_unique<Tanh>(); }},
       {"Sigmoid", [](Init&) { return std::make_unique<Sigmoid>(); }},

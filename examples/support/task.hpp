@@ -1,0 +1,45 @@
+// What is trained: a model and its data. The training loop knows no more of it than this.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "core/tensor.hpp"
+#include "data/datasets.hpp"
+#include "examples/support/config.hpp"
+#include "nn/module.hpp"
+
+namespace terse::run {
+
+using Dataset = std::variant<DatasetSplits, TextSplits>;  // images or text
+Dataset load_data(const RunConfig& config);
+
+// One worker's model, and its place in the data.
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual nn::Module& model() = 0;
+  virtual std::int64_t steps_per_epoch() const = 0;
+  virtual std::int64_t samples_per_step() const = 0;  // images, or tokens
+
+  virtual void load() = 0;    // the next batch
+  virtual Tensor loss() = 0;  // of that batch, mean over its samples: shape ()
+
+  // Sums over this worker's share of the test set. The caller has switched the model to evaluation.
+  struct Test {
+    double samples = 0, loss = 0, correct = 0;  // correct: images alone
+  };
+  virtual Test test() = 0;
+};
+
+// The worker's rank and the number of workers say which part of the data is its own. UsageError for
+// a model that does not fit the data.
+std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank,
+                                int workers);
+
+// The model's table of layers, for a batch of this data.
+std::string describe_model(const RunConfig& config, const Dataset& data);
+
+}  // namespace terse::run

@@ -1,0 +1,106 @@
+#include "nn/recurrent.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+
+namespace terse::nn {
+namespace {
+
+real hidden_bound(std::int64_t hidden) {
+  return static_cast<real>(1 / std::sqrt(static_cast<double>(hidden)));
+}
+
+}  // namespace
+
+Embedding::Embedding(const EmbeddingOptions& o, Init& init)
+    : weight(o.bound > 0 ? Parameter({o.tokens, o.features}, static_cast<real>(o.bound), init)
+                         : Parameter::normal({o.tokens, o.features}, init)) {}
+
+std::string Embedding::describe() const {
+  const Shape& shape = weight.tensor().shape();
+  return fmt::format("Embedding(tokens={}, features={})", shape[0], shape[1]);
+}
+
+LstmStates detach(const LstmStates& states) {
+  LstmStates detached;
+  for (const auto& [h, c] : states) detached.push_back({h.detach(), c.detach()});
+  return detached;
+}
+
+Lstm::Lstm(const LstmOptions& o, Init& init) : options_(o) {
+  check(o.layers >= 1, "Lstm: at least one layer is wanted; got {}", o.layers);
+  const real bound = hidden_bound(o.hidden);
+  const std::int64_t gates = 4 * o.hidden;
+  for (std::int64_t layer = 0; layer < o.layers; ++layer) {
+    const std::int64_t in = layer == 0 ? o.in : o.hidden;
+    // Braces: the members are drawn in their order.
+    layers_.push_back(LayerWeights{.weight_ih = Parameter({gates, in}, bound, init),
+                                   .weight_hh = Parameter({gates, o.hidden}, bound, init),
+                                   .bias_ih = Parameter({gates}, bound, init),
+                                   .bias_hh = Parameter({gates}, bound, init)});
+    if (layer + 1 < o.layers) dropouts_.push_back(std::make_unique<Dropout>(o.dropout));
+  }
+}
+
+Tensor Lstm::forward(const Tensor& x, LstmStates& states) {
+  check(states.empty() || states.size() == layers_.size(),
+        "Lstm: a state for each of {} layers is wanted, or none; got {}", layers_.size(),
+        states.size());
+  states.resize(layers_.size());
+  Tensor y = x;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const auto& w = layers_[i];
+    auto result =
+        lstm(y, states[i].h, states[i].c,
+             {.w_ih = w.weight_ih, .w_hh = w.weight_hh, .b_ih = w.bias_ih, .b_hh = w.bias_hh});
+    states[i] = {result.h, result.c};
+    y = i < dropouts_.size() ? (*dropouts_[i])(result.y) : result.y;
+  }
+  return output(y);
+}
+
+void Lstm::visit(Visitor& visitor) {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    visitor(fmt::format("weight_ih_l{}", i), layers_[i].weight_ih);
+    visitor(fmt::format("weight_hh_l{}", i), layers_[i].weight_hh);
+    visitor(fmt::format("bias_ih_l{}", i), layers_[i].bias_ih);
+    visitor(fmt::format("bias_hh_l{}", i), layers_[i].bias_hh);
+    if (i < dropouts_.size()) visitor(fmt::format("dropout_l{}", i), *dropouts_[i]);
+  }
+}
+
+std::string Lstm::describe() const {
+  return fmt::format("Lstm(in={}, hidden={}, layers={}, dropout={})", options_.in, options_.hidden,
+                     options_.layers, options_.dropout);
+}
+
+LstmCell::LstmCell(const Sizes& sizes, Init& init)
+    : weight_ih({4 * sizes.hidden, sizes.in}, hidden_bound(sizes.hidden), init),
+      weight_hh({4 * sizes.hidden, sizes.hidden}, hidden_bound(sizes.hidden), init),
+      bias_ih({4 * sizes.hidden}, hidden_bound(sizes.hidden), init),
+      bias_hh({4 * sizes.hidden}, hidden_bound(sizes.hidden), init) {}
+
+LstmState LstmCell::forward(const Tensor& x, const LstmState& state) {
+  LstmState next =
+      lstm_cell(x, state.h, state.c,
+                {.w_ih = weight_ih, .w_hh = weight_hh, .b_ih = bias_ih, .b_hh = bias_hh});
+  output(next.h);
+  return next;
+}
+
+void LstmCell::visit(Visitor& visitor) {
+  visitor("weight_ih", weight_ih);
+  visitor("weight_hh", weight_hh);
+  visitor("bias_ih", bias_ih);
+  visitor("bias_hh", bias_hh);
+}
+
+std::string LstmCell::describe() const {
+  const Shape& shape = weight_ih.tensor().shape();
+  return fmt::format("LstmCell(in={}, hidden={})", shape[1], shape[0] / 4);
+}
+
+}  // namespace terse::nn

@@ -1,0 +1,78 @@
+// Layers of sequences: embedding of tokens, LSTM over all time steps, one LSTM step.
+//
+// Time comes first: x is (T, N, D). Names and order of the gates (input, forget, cell, output) are
+// PyTorch's, and so are the two bias vectors of every layer.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/layers.hpp"
+
+namespace terse::nn {
+
+struct EmbeddingOptions {
+  std::int64_t tokens, features;
+  // First values: uniform in ±bound, or N(0, 1) if it is 0.
+  double bound = 0;
+};
+// n token ids -> rows of weight (n, features). Their gradient touches only these rows.
+class Embedding final : public Module {
+ public:
+  Embedding(const EmbeddingOptions& options, Init& init);
+  Tensor forward(std::span<const std::int32_t> ids) { return output(embedding(weight, ids)); }
+  void visit(Visitor& visitor) override { visitor("weight", weight); }
+  std::string describe() const override;
+
+  Parameter weight;  // (tokens, features)
+};
+
+struct LstmOptions {
+  std::int64_t in, hidden;
+  std::int64_t layers = 1;
+  double dropout = 0;  // between layers, in training
+};
+
+// h and c (N, hidden) of every layer; empty: zeros.
+using LstmStates = std::vector<LstmState>;
+// The same numbers, outside the graph: what truncated back-propagation carries on.
+LstmStates detach(const LstmStates& states);
+
+// Hochreiter & Schmidhuber 1997, with forget gates (Gers et al. 2000); `layers` of them stacked.
+class Lstm final : public Module {
+ public:
+  Lstm(const LstmOptions& options, Init& init);
+  // x (T, N, in), T at least 1 -> (T, N, hidden); `states` becomes that after the last step.
+  Tensor forward(const Tensor& x, LstmStates& states);
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  struct LayerWeights {
+    Parameter weight_ih;  // (4 hidden, in)
+    Parameter weight_hh;  // (4 hidden, hidden)
+    Parameter bias_ih, bias_hh;
+  };
+
+ private:
+  LstmOptions options_;
+  std::vector<LayerWeights> layers_;
+  std::vector<std::unique_ptr<Dropout>> dropouts_;  // behind every layer but the last
+};
+
+// One step of one layer: x (N, in), state (N, hidden) -> the next state.
+class LstmCell final : public Module {
+ public:
+  struct Sizes {
+    std::int64_t in, hidden;
+  };
+  LstmCell(const Sizes& sizes, Init& init);
+  LstmState forward(const Tensor& x, const LstmState& state);
+  void visit(Visitor& visitor) override;
+  std::string describe() const override;
+
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh;
+};
+
+}  // namespace terse::nn
