@@ -29,14 +29,17 @@ struct AdamOptions {
 
 enum class Decay { in_gradient, of_weights };  // Adam, AdamW
 
+std::string_view name_of(Decay decay) {
+  return decay == Decay::of_weights ? "adamw" : "adam";
+}
+
 class Adam final : public UpdateRule {
  public:
   Adam(Decay decay, const AdamOptions& options) : decay_(decay), o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={}",
-                       decay_ == Decay::of_weights ? "adamw" : "adam", o_.beta1, o_.beta2, o_.eps,
-                       o_.weight_decay, o_.amsgrad);
+    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={}", name_of(decay_),
+                       o_.beta1, o_.beta2, o_.eps, o_.weight_decay, o_.amsgrad);
   }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
@@ -96,8 +99,8 @@ std::unique_ptr<UpdateRule> make(Decay decay, double weight_decay, Options& opti
                       .weight_decay = options.number("weight_decay", weight_decay, 0, 1e6),
                       .amsgrad = options.flag("amsgrad", false)};
   check<UsageError>(o.beta1 < 1 && o.beta2 < 1,
-                    "optimizer 'adam': beta1 and beta2 must be below 1; got {} and {}", o.beta1,
-                    o.beta2);
+                    "optimizer '{}': beta1 and beta2 must be below 1; got {} and {}",
+                    name_of(decay), o.beta1, o.beta2);
   return std::make_unique<Adam>(decay, o);
 }
 

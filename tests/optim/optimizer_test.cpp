@@ -110,7 +110,8 @@ TEST(UpdateRules, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("sgd:form=caffe"), HasSubstr("one of torch, powersgd; got 'caffe'"));
   EXPECT_THAT(usage_error("sgd:momentum=0.9,nesterov,form=powersgd"),
               HasSubstr("neither nesterov nor dampening; got true and 0"));
-  EXPECT_THAT(usage_error("adamw:beta2=1"), HasSubstr("must be below 1; got 0.9 and 1"));
+  EXPECT_THAT(usage_error("adamw:beta2=1"),
+              HasSubstr("'adamw': beta1 and beta2 must be below 1; got 0.9 and 1"));
   EXPECT_THAT(usage_error("rprop:eta_minus=0"), HasSubstr("0 < eta_minus < 1 < eta_plus"));
   EXPECT_THAT(usage_error("rprop:step_min=1,step_max=0.5"), HasSubstr("got 1 and 0.5"));
   EXPECT_THAT(usage_error("clip:norm=1"), HasSubstr("clip follows a rule; write e.g. sgd"));
