@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "data/synthetic.hpp"
-#include "tests/data/idx_files.hpp"
+#include "tests/data/files.hpp"
 
 namespace terse {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "tests/data/idx_files.hpp"
+#include "tests/data/files.hpp"
 
 namespace terse {
 namespace {
