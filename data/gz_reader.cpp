@@ -12,7 +12,8 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 20;  // bytes asked for at once
+constexpr std::size_t kBlock = std::size_t{1} << 20;       // bytes asked for at once
+constexpr std::size_t kSmallFile = std::size_t{64} << 10;  // bytes that room is first made for
 
 }  // namespace
 
@@ -47,7 +48,7 @@ std::string GzReader::read_rest() {
   std::string bytes;
   for (;;) {
     const auto begin = bytes.size();
-    bytes.resize(std::max(kBlock, 2 * begin));
+    bytes.resize(std::max(kSmallFile, 2 * begin));
     const auto room = std::span(bytes).subspan(begin);
     const auto got = read({reinterpret_cast<std::uint8_t*>(room.data()), room.size()});
     if (got < room.size()) {
