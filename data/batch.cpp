@@ -1,5 +1,7 @@
 #include "data/batch.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace terse {
@@ -23,21 +25,62 @@ void BatchMaker::write_sample(std::int64_t index, float* out) const {
   }
 }
 
-void BatchMaker::make(std::span<const std::int32_t> samples, Batch& batch) const {
-  const std::int64_t each = images_->sample_size();
+void BatchMaker::write_view(std::int64_t index, const View& view, float* out) const {
+  const std::int64_t height = images_->height, width = images_->width;
+  // Columns [begin, end) lie in the image; the rest is black, as above and below it.
+  const auto begin = std::max<std::int64_t>(0, -view.dx);
+  const auto end = std::min(width, width - view.dx);
+  const std::uint8_t* plane = images_->sample(index).data();
+  for (const auto& channel : table_) {
+    for (std::int64_t y = 0; y < height; ++y, out += width) {
+      const std::int64_t row = y + view.dy;
+      if (row < 0 || row >= height) {
+        std::fill_n(out, width, channel[0]);
+        continue;
+      }
+      const std::uint8_t* pixel = plane + row * width + view.dx;
+      std::fill(out, out + begin, channel[0]);
+      for (std::int64_t x = begin; x < end; ++x) out[x] = channel[pixel[x]];
+      std::fill(out + end, out + width, channel[0]);
+      if (view.mirrored) std::reverse(out, out + width);
+    }
+    plane += height * width;
+  }
+}
+
+void BatchMaker::prepare(std::span<const std::int32_t> samples, Batch& batch) const {
   batch.channels = images_->channels;
   batch.height = images_->height;
   batch.width = images_->width;
-  batch.images.resize(samples.size() * static_cast<std::size_t>(each));
+  batch.images.resize(samples.size() * static_cast<std::size_t>(images_->sample_size()));
   batch.labels.resize(samples.size());
-  float* out = batch.images.data();
-  for (std::size_t i = 0; i < samples.size(); ++i, out += each) {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto index = samples[i];
     check(index >= 0 && index < images_->size(),
           "data set '{}': sample must be from 0 to {}; got {}", images_->name, images_->size() - 1,
           index);
-    write_sample(index, out);
     batch.labels[i] = images_->labels[static_cast<std::size_t>(index)];
+  }
+}
+
+void BatchMaker::make(std::span<const std::int32_t> samples, Batch& batch) const {
+  prepare(samples, batch);
+  float* out = batch.images.data();
+  for (const auto index : samples) {
+    write_sample(index, out);
+    out += images_->sample_size();
+  }
+}
+
+void BatchMaker::make(std::span<const std::int32_t> samples, std::int64_t epoch,
+                      Batch& batch) const {
+  const auto& augmentation = images_->augmentation;
+  if (!augmentation.any()) return make(samples, batch);
+  prepare(samples, batch);
+  float* out = batch.images.data();
+  for (const auto index : samples) {
+    write_view(index, draw_view(augmentation, epoch, index), out);
+    out += images_->sample_size();
   }
 }
 

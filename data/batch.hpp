@@ -26,14 +26,21 @@ class BatchMaker {
   explicit BatchMaker(const ImageDataset& images);
   explicit BatchMaker(ImageDataset&&) = delete;
 
-  // Fills floats, labels and sizes of `batch` with these samples. Takes no memory if the batch held
-  // as many before. Thread-safe.
+  // Fills floats, labels and sizes of `batch` with these samples as they are. Takes no memory if
+  // the batch held as many before. Thread-safe.
   void make(std::span<const std::int32_t> samples, Batch& batch) const;
+
+  // The same as an epoch of training sees them: moved and mirrored as the data set's augmentation
+  // says.
+  void make(std::span<const std::int32_t> samples, std::int64_t epoch, Batch& batch) const;
 
   const ImageDataset& images() const { return *images_; }
 
  private:
+  // Sizes and labels.
+  void prepare(std::span<const std::int32_t> samples, Batch& batch) const;
   void write_sample(std::int64_t index, float* out) const;
+  void write_view(std::int64_t index, const View& view, float* out) const;
 
   const ImageDataset* images_;
   std::vector<std::array<float, 256>> table_;  // per channel

@@ -18,10 +18,11 @@ namespace {
 
 constexpr DatasetEntry kDatasets[] = {
     {"fashion-mnist",
-     "[path=DIR,train=N,test=N] clothes, 28x28, 10 classes; found where Debian's "
+     "[path=DIR,train=N,test=N,channels=1] clothes, 28x28, 10 classes; found where Debian's "
      "dataset-fashion-mnist puts it",
      load_fashion_mnist},
-    {"mnist", "path=DIR[,train=N,test=N] handwritten digits, 28x28, 10 classes", load_mnist},
+    {"mnist", "path=DIR[,train=N,test=N,channels=1] handwritten digits, 28x28, 10 classes",
+     load_mnist},
     {"synthetic", "[classes=10,size=28,channels=1,train=6000,test=1000,noise=1] drawn, no file",
      load_synthetic},
 };
@@ -83,6 +84,7 @@ std::string dataset_help() {
     for (const auto& entry : table) help += fmt::format("{}  {}\n", entry.name, entry.help);
   };
   add(dataset_table());
+  help += "any images  [crop=0,flip] training alone: moved by up to so many pixels, mirrored\n";
   add(text_table());
   return help;
 }
@@ -96,7 +98,13 @@ DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed) {
   const auto* entry = find(dataset_table(), stage.name);
   if (entry == nullptr) refuse(stage.name, "images", dataset_table(), text_table());
   Options options("data", stage);
-  return entry->load(options, seed);
+  const auto augmentation = read_augmentation(options, seed);
+  auto splits = entry->load(options, seed);
+  check<UsageError>(augmentation.crop < std::min(splits.train.height, splits.train.width),
+                    "data '{}': crop must be below the size of the images; got {} and {}x{}",
+                    stage.name, augmentation.crop, splits.train.height, splits.train.width);
+  splits.train.augmentation = augmentation;
+  return splits;
 }
 
 TextSplits load_text(std::string_view spec, std::uint64_t seed) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -55,7 +56,31 @@ void check_dataset(const ImageDataset& images) {
     check(stddev[c] > 0, "data set '{}': stddev of channel {} must be positive; got {}",
           images.name, c, stddev[c]);
   }
+  const std::int64_t crop = images.augmentation.crop;
+  check(crop >= 0 && crop < images.height && crop < images.width,
+        "data set '{}': crop must be at least 0 and below the size of the images; got {} and {}x{}",
+        images.name, crop, images.height, images.width);
   check_labels("data set '" + images.name + "'", images.labels, images.classes);
+}
+
+void repeat_channel(ImageDataset& images, std::int64_t channels) {
+  if (images.channels == channels) return;
+  check(images.channels == 1 && channels >= 1,
+        "data set '{}': one channel can be repeated; got {} channels, to become {}", images.name,
+        images.channels, channels);
+  std::vector<std::uint8_t> repeated;
+  repeated.reserve(images.pixels.size() * static_cast<std::size_t>(channels));
+  for (std::int64_t n = 0; n < images.size(); ++n) {
+    const auto plane = images.sample(n);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      repeated.insert(repeated.end(), plane.begin(), plane.end());
+    }
+  }
+  images.pixels = std::move(repeated);
+  images.channels = channels;
+  auto& [mean, stddev] = images.statistics;
+  mean.assign(static_cast<std::size_t>(channels), mean.at(0));
+  stddev.assign(static_cast<std::size_t>(channels), stddev.at(0));
 }
 
 void keep_first(ImageDataset& images, std::int64_t count) {

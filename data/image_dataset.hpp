@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "data/augmentation.hpp"
+
 namespace terse {
 
 // Mean and standard deviation of each channel, where pixels run from 0 to 1.
@@ -21,6 +23,7 @@ struct ImageDataset {
   std::vector<std::uint8_t> pixels;  // N×C×H×W
   std::vector<std::int32_t> labels;  // N, each in [0, classes)
   ChannelStatistics statistics;      // what pixels are normalised with: the training split's
+  Augmentation augmentation{};       // none, but for a training split
 
   std::int64_t size() const { return std::ssize(labels); }
   std::int64_t sample_size() const { return channels * height * width; }
@@ -42,8 +45,11 @@ ChannelStatistics channel_statistics(const ImageDataset& images);
 void check_labels(const std::string& what, std::span<const std::int32_t> labels,
                   std::int64_t classes);
 
-// Sizes of pixels, labels and statistics must agree with one another.
+// Sizes of pixels, labels and statistics must agree with one another, and a crop leave something.
 void check_dataset(const ImageDataset& images);
+
+// Repeats the one channel of a grey data set so often. One that has `channels` already stays.
+void repeat_channel(ImageDataset& images, std::int64_t channels);
 
 // Drops all samples but the first `count`, if there are more.
 void keep_first(ImageDataset& images, std::int64_t count);

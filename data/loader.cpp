@@ -43,7 +43,8 @@ void Loader::make(std::int64_t index, Batch& batch) {
   batch.epoch = epoch;
   batch.step = step % steps_per_epoch();
   const auto size = static_cast<std::size_t>(partition_->batch());
-  maker_.make(std::span(order_).subspan(static_cast<std::size_t>(batch.step) * size, size), batch);
+  maker_.make(std::span(order_).subspan(static_cast<std::size_t>(batch.step) * size, size), epoch,
+              batch);
 }
 
 const Batch& Loader::next() {

@@ -57,6 +57,7 @@ ImageDataset read_split(const IdxFolder& folder, const std::string& prefix) {
 struct Request {
   std::string directory;  // empty: not given
   std::int64_t train, test;
+  std::int64_t channels;
 };
 
 Request read_options(Options& options) {
@@ -65,6 +66,8 @@ Request read_options(Options& options) {
   request.directory = options.text("path", "");
   request.train = options.integer("train", 0, 0, kMost);
   request.test = options.integer("test", 0, 0, kMost);
+  constexpr std::string_view kChannels[] = {"1", "3"};
+  request.channels = options.choice("channels", "1", kChannels) == "3" ? 3 : 1;
   if (request.directory.empty()) request.directory = options.positional().value_or("");
   options.finish();
   return request;
@@ -74,6 +77,8 @@ DatasetSplits load(const IdxFolder& folder, const Request& request) {
   auto splits = read_idx_folder(folder);
   if (request.train > 0) keep_first(splits.train, request.train);
   if (request.test > 0) keep_first(splits.test, request.test);
+  repeat_channel(splits.train, request.channels);
+  repeat_channel(splits.test, request.channels);
   return splits;
 }
 

@@ -22,7 +22,7 @@ struct IdxFolder {
 DatasetSplits read_idx_folder(const IdxFolder& folder);
 
 // `mnist:path=DIR` and `fashion-mnist[:path=DIR]`; path= may be left out: `mnist:DIR`.
-// train=, test= : only the first so many samples (0: all).
+// train=, test= : only the first so many samples (0: all). channels=3 repeats the grey one.
 DatasetSplits load_mnist(Options& options, std::uint64_t seed);
 DatasetSplits load_fashion_mnist(Options& options, std::uint64_t seed);
 

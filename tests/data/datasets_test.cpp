@@ -58,6 +58,20 @@ TEST(Mnist, FolderMayStandWithoutItsKey) {
   EXPECT_EQ(few.test.size(), 2);
 }
 
+TEST(Mnist, GreyMayBeRepeatedOverThreeChannels) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  const auto grey = load_dataset("mnist:" + folder.path().string(), 1);
+  const auto [train, test] = load_dataset("mnist:" + folder.path().string() + ",channels=3", 1);
+  EXPECT_EQ(train.channels, 3);
+  EXPECT_EQ(test.pixels.size(), 3 * grey.test.pixels.size());
+  for (std::int64_t n = 0; n < 10; ++n) {
+    for (std::size_t i = 0; i < 18; ++i) EXPECT_EQ(train.sample(n)[i], grey.train.sample(n)[i % 6]);
+  }
+  EXPECT_EQ(train.statistics.mean, (std::vector<float>{0.1307F, 0.1307F, 0.1307F}));
+  expect_has(usage_error("mnist:" + folder.path().string() + ",channels=2"), {"1, 3", "'2'"});
+}
+
 TEST(Mnist, WithoutAPathTheErrorSaysWhatIsWanted) {
   expect_has(usage_error("mnist"),
              {"mnist:path=DIR", kTrainImages, kTrainLabels, kTestImages, kTestLabels, ".gz"});
