@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "data/cifar.hpp"
 #include "data/mnist.hpp"
 #include "data/synthetic.hpp"
 #include "data/synthetic_text.hpp"
@@ -17,6 +18,8 @@ namespace terse {
 namespace {
 
 constexpr DatasetEntry kDatasets[] = {
+    {"cifar10", "path=DIR[,train=N,test=N] photographs, 3x32x32, 10 classes; the binary files",
+     load_cifar10},
     {"fashion-mnist",
      "[path=DIR,train=N,test=N,channels=1] clothes, 28x28, 10 classes; found where Debian's "
      "dataset-fashion-mnist puts it",
