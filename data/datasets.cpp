@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "data/cifar.hpp"
+#include "data/image_folder.hpp"
 #include "data/mnist.hpp"
 #include "data/synthetic.hpp"
 #include "data/synthetic_text.hpp"
@@ -24,6 +25,9 @@ constexpr DatasetEntry kDatasets[] = {
      "[path=DIR,train=N,test=N,channels=1] clothes, 28x28, 10 classes; found where Debian's "
      "dataset-fashion-mnist puts it",
      load_fashion_mnist},
+    {"images",
+     "path=DIR[,size=32,channels=3,test=0.1] PNG and JPEG files, one folder for each class",
+     load_image_folder},
     {"mnist", "path=DIR[,train=N,test=N,channels=1] handwritten digits, 28x28, 10 classes",
      load_mnist},
     {"synthetic", "[classes=10,size=28,channels=1,train=6000,test=1000,noise=1] drawn, no file",
