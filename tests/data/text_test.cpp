@@ -254,21 +254,17 @@ TEST(Kjv, TheScriptMakesTheTextAndKeepsIt) {
   const TemporaryFolder folder;
   const Variable own("TERSE_DATA", folder.path().string());
   folder.write_text("kjv.txt", "a file that is not whole\n");
-  ASSERT_EQ(std::system(TERSE_SOURCE_DIR "/scripts/kjv 2>/dev/null"), 0);
+  ASSERT_EQ(std::system("'" TERSE_SOURCE_DIR "/scripts/kjv' 2>/dev/null"), 0);
   const auto written = std::filesystem::last_write_time(kjv_file());
-  ASSERT_EQ(std::system(TERSE_SOURCE_DIR "/scripts/kjv"), 0);
+  ASSERT_EQ(std::system("'" TERSE_SOURCE_DIR "/scripts/kjv'"), 0);
   EXPECT_EQ(std::filesystem::last_write_time(kjv_file()), written);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 
   const auto splits = load_text("kjv", 1);
   EXPECT_EQ(splits.train.size() + splits.valid.size() + splits.test.size(), 944708);
   std::int64_t verses = 0;
-  std::string words;
-  const auto end = splits.train.vocabulary.size();
-  const auto eos = std::find(splits.train.vocabulary.begin(), splits.train.vocabulary.end(),
-                             std::string(kEndOfLine)) -
-                   splits.train.vocabulary.begin();
-  ASSERT_LT(eos, static_cast<std::ptrdiff_t>(end));
+  const auto& vocabulary = splits.train.vocabulary;
+  const auto eos = std::find(vocabulary.begin(), vocabulary.end(), kEndOfLine) - vocabulary.begin();
   for (const auto* split : {&splits.train, &splits.valid, &splits.test}) {
     verses += std::count(split->tokens.begin(), split->tokens.end(), eos);
   }
