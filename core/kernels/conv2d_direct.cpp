@@ -123,11 +123,8 @@ void correlate_images(const Correlation& a, std::int64_t n, const float* x, cons
         correlate(a.plane, a.r, a.s, a.stride, a.p, a.q, image.data(),
                   panels + first / width * panel_size, vectors, start.data() + first,
                   result.data());
-        transpose({.rows = pixels,
-                   .columns = std::min(a.k - first, width),
-                   .readable = width,
-                   .writable = pixels},
-                  result.data(), width, y + (i * a.k + first) * pixels, pixels);
+        transpose(pixels, std::min(a.k - first, width), result.data(), width,
+                  y + (i * a.k + first) * pixels, pixels);
       }
     }
   });
@@ -206,12 +203,8 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
       scatter_image(x.data() + i * a.c * a.h * a.w, {a.h, a.w, a.padding, a.padding, 1}, plane,
                     image.data());
       for (std::int64_t first = 0; first < a.k; first += width) {
-        transpose({.rows = std::min(a.k - first, width),
-                   .columns = pixels,
-                   .readable = pixels,
-                   .writable = width},
-                  dy.data() + (i * a.k + first) * pixels, pixels, dy_panels.data() + first * pixels,
-                  width);
+        transpose(std::min(a.k - first, width), pixels, dy.data() + (i * a.k + first) * pixels,
+                  pixels, dy_panels.data() + first * pixels, width);
       }
       for (std::int64_t pr = 0; pr < panels * a.r; ++pr) {
         float* c = sum + pr * row * width;

@@ -127,10 +127,7 @@ class BandReader {
         std::fill(to, to + row_size_, 0.0F);
         continue;
       }
-      transpose({.rows = std::min(images_.channels - channel, block_width()),
-                 .columns = images_.w,
-                 .readable = images_.w,
-                 .writable = block_width()},
+      transpose(std::min(images_.channels - channel, block_width()), images_.w,
                 from + row * images_.w, images_.h * images_.w, to + border_ * block_width(),
                 block_width());
     }
@@ -218,9 +215,12 @@ void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
     const std::int64_t top = band % images.tile_rows() * 4;
     float* to = y + (band / images.tile_rows() * images.channels + block * width) * plane_size +
                 top * images.w;
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(4, images.h - top); ++i) {
-      transpose({.rows = images.w, .columns = channels, .readable = width, .writable = images.w},
-                pixels.data() + i * row, width, to + i * images.w, plane_size);
+    const std::int64_t rows = std::min<std::int64_t>(4, images.h - top);
+    // Without partial tiles the rows of pixels follow on each other: then all at once.
+    const std::int64_t at_once = images.w % 4 == 0 ? rows : 1;
+    for (std::int64_t i = 0; i < rows; i += at_once) {
+      transpose(at_once * images.w, channels, pixels.data() + i * row, width, to + i * images.w,
+                plane_size);
     }
   }
 }
@@ -233,12 +233,9 @@ void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plan
   const std::int64_t in_step = weights.rotated ? weights.c * 9 : 9;
   Buffer<float> taps(9 * width);  // of one input channel: (tap, block)
   std::ranges::fill(taps.span(), 0.0F);
-  const float* end = weights.values + weights.k * weights.c * 9;
   for (std::int64_t in = 0; in < weights.in(); ++in) {
     const float* from = weights.values + first * out_step + in * in_step;
-    const bool last = from + (out - 1) * out_step + 12 > end;
-    transpose({.rows = out, .columns = 9, .readable = last ? 9 : 12, .writable = width}, from,
-              out_step, taps.data(), width);
+    transpose(out, 9, from, out_step, taps.data(), width);
     for (int v = 0; v < kVectors; ++v) {
       Vector columns[3][6];
       for (int s = 0; s < 3; ++s) {
@@ -286,10 +283,8 @@ void weight_gradient(const WeightSums& sums, std::int64_t block, std::int64_t be
       }
     }
   }
-  const std::int64_t rows = (end - begin) * 9;
-  transpose(
-      {.rows = rows, .columns = std::min(k - first, width), .readable = width, .writable = rows},
-      taps.data(), width, dw + (first * c + begin) * 9, c * 9);
+  transpose((end - begin) * 9, std::min(k - first, width), taps.data(), width,
+            dw + (first * c + begin) * 9, c * 9);
 }
 
 }  // namespace terse::kernels::winograd
