@@ -1,20 +1,18 @@
 // Direct convolution: no column buffer.
 //
-// An image is copied once to a zero-padded (H', W', C) scratch. There the S·C inputs of one kernel
-// row are contiguous, so an output pixel is a sum over R runs of length S·C, and a register tile
-// computes a few neighbouring pixels of a row times a panel of output channels.
+// Images are copied to zero-padded planes (H', W', C), where the S·C inputs of one kernel row are
+// contiguous: an output pixel is a sum over R runs of length S·C. A register tile computes some
+// pixels, which a list names, times a panel of output channels. Small images are worked on several
+// at once, and long sums in stretches, so that a stretch of a panel is used often while it is in
+// the first cache.
 //
-//   forward           pixels of y = runs of padded x  ·  panels of w
-//   data gradient     the same, on dy spread out by the stride, with w rotated by 180 degrees and
-//   its
-//                     channels swapped
-//   weight gradient   (s, c) neighbours of x  ·  panels of dy, summed over all pixels of an image;
-//                     images are summed in slots of a fixed number of them, slots in order
+// The data gradient with stride s is s² such convolutions of dy, all with stride 1: the pixels
+// (h, w) of dx with the same (h + padding) mod s and (w + padding) mod s see the same taps of w,
+// every s-th in each direction, turned by 180 degrees.
 #include <algorithm>
-#include <cstring>
 
-#include "core/buffer.hpp"
 #include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv2d_plane.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
 #include "core/parallel.hpp"
@@ -22,112 +20,214 @@
 namespace terse::kernels::direct {
 namespace {
 
-// At most so many partial sums of a weight gradient; fixed, so that threads change no bit.
-constexpr std::int64_t kSlots = 8;
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
-// An image as the tiles want it: (height, width, channels), zero where no source pixel stands.
-struct Plane {
-  std::int64_t height, width, channels;
-  std::int64_t size() const { return height * width * channels; }
+// Pixels of the result that see the same r·s taps.
+struct PixelClass {
+  std::int64_t r, s;
+  std::int64_t first, pixels;  // pixels: of one image; first: those of the classes before
+  std::int64_t panels;         // where the packed weights begin
 };
 
-Buffer<float> zero_image(const Plane& plane) {
-  Buffer<float> image(plane.size());
-  std::memset(image.data(), 0, static_cast<std::size_t>(plane.size()) * sizeof(float));
-  return image;
-}
+// One group of a correlation: images in, images out, and which pixels see what.
+struct Correlation {
+  Correlation(const ImageSlice& in_images, const ImageSlice& out_images, const Plane& padded,
+              const RowsRead& rows, std::int64_t class_count)
+      : in(in_images),
+        out(out_images),
+        plane(padded),
+        read(rows),
+        vectors(panel_vectors(out.channels)),
+        width(panel_width(vectors)),
+        panels(divide_up(out.channels, width)),
+        at_once(std::clamp<std::int64_t>(divide_up(96, out.pixels()), 1,
+                                         std::max<std::int64_t>(1, in.n))),
+        count(class_count),
+        classes(class_count),
+        places(at_once * out.pixels()),
+        targets(at_once * out.pixels()) {}
 
-// Where the pixels of an image (channels, h, w) go in a plane: pixel (i, j) to row top + i·spread
-// and column left + j·spread; those that fall outside are dropped.
-struct Placement {
-  std::int64_t h, w, top, left, spread;
+  // Enters the next class: rows and columns first + i · step of the result, whose taps begin at row
+  // (and column) place + i · place_step of the plane.
+  struct Axis {
+    std::int64_t taps, first, step, end, place, place_step;
+    std::int64_t size() const { return first < end ? (end - first - 1) / step + 1 : 0; }
+  };
+  void add(std::int64_t number, const Axis& rows, const Axis& columns);
+
+  ImageSlice in, out;
+  Plane plane;
+  RowsRead read;
+  int vectors;
+  std::int64_t width, panels;
+  std::int64_t at_once;  // images
+  std::int64_t count;
+  Buffer<PixelClass> classes;
+  Buffer<std::int32_t> places, targets;  // of every class, for `at_once` images
 };
 
-// Writes the placed pixels only: what lies between and around them must be zero already.
-void scatter_image(const float* from, const Placement& place, const Plane& plane, float* to) {
-  for (std::int64_t c = 0; c < plane.channels; ++c) {
-    for (std::int64_t i = 0; i < place.h; ++i) {
-      const std::int64_t row = place.top + i * place.spread;
-      if (row < 0 || row >= plane.height) continue;
-      const float* source = from + (c * place.h + i) * place.w;
-      float* target = to + row * plane.width * plane.channels + c;
-      for (std::int64_t j = 0; j < place.w; ++j) {
-        const std::int64_t column = place.left + j * place.spread;
-        if (column >= 0 && column < plane.width) target[column * plane.channels] = source[j];
+void Correlation::add(std::int64_t number, const Axis& rows, const Axis& columns) {
+  PixelClass& a = classes[number];
+  a = {.r = rows.taps,
+       .s = columns.taps,
+       .first = 0,
+       .pixels = rows.size() * columns.size(),
+       .panels = 0};
+  if (number > 0) {
+    const PixelClass& before = classes[number - 1];
+    a.first = before.first + before.pixels;
+    a.panels = before.panels + panels * before.r * before.s * in.channels * width;
+  }
+  std::int64_t i = at_once * a.first;
+  for (std::int64_t n = 0; n < at_once; ++n) {
+    for (std::int64_t row = 0; row < rows.size(); ++row) {
+      for (std::int64_t column = 0; column < columns.size(); ++column, ++i) {
+        places[i] = static_cast<std::int32_t>(
+            n * plane.size() + plane.at(rows.place + row * rows.place_step,
+                                        columns.place + column * columns.place_step));
+        targets[i] =
+            static_cast<std::int32_t>(n * out.pixels() + (rows.first + row * rows.step) * out.w +
+                                      columns.first + column * columns.step);
       }
     }
   }
 }
 
-// Columns of a matrix in panels of `width`: (ceil(columns / width), rows, width), zero-filled.
-// element(row, column) gives the matrix.
-template <class Element>
-void pack_panels(std::int64_t rows, std::int64_t columns, std::int64_t width, Element element,
-                 float* panels) {
-  for (std::int64_t first = 0; first < columns; first += width) {
-    const std::int64_t some = std::min(width, columns - first);
-    for (std::int64_t row = 0; row < rows; ++row, panels += width) {
-      for (std::int64_t j = 0; j < some; ++j) panels[j] = element(row, first + j);
-      std::fill(panels + some, panels + width, 0.0F);
+// The pixels of one class in some images: sums from the bias on.
+void correlate_class(const Correlation& a, const PixelClass& pixels, std::int64_t images,
+                     const float* planes, const float* panel, const float* bias, float* result) {
+  constexpr std::int64_t kStretch = 384;  // of a panel of 16: 24 KB
+  const std::int64_t rows = images * pixels.pixels, length = pixels.s * a.in.channels;
+  const ListedRows where{a.places.data() + a.at_once * pixels.first,
+                         a.targets.data() + a.at_once * pixels.first};
+  const std::int64_t run = a.plane.width * a.plane.pitch;
+  if (pixels.r * length <= kStretch) {
+    const EvenSteps steps{.step = 1, .length = length, .run_step = run, .runs = pixels.r};
+    tile(rows, a.vectors, planes, where, steps, panel, {bias}, result);
+    return;
+  }
+  const std::int64_t parts = divide_up(length, kStretch);
+  for (std::int64_t r = 0; r < pixels.r; ++r) {
+    for (std::int64_t part = 0; part < parts; ++part) {
+      const std::int64_t begin = length * part / parts, end = length * (part + 1) / parts;
+      tile(rows, a.vectors, planes + r * run + begin, where,
+           EvenSteps{.step = 1, .length = end - begin}, panel + (r * length + begin) * a.width,
+           {.values = bias, .add = r + part > 0}, result);
     }
   }
 }
 
-// The stride-1-or-more correlation of one padded plane with packed weights; the result of one panel
-// of output channels is left in `pixels` (P·Q, panel).
-void correlate(const Plane& plane, std::int64_t r, std::int64_t s, std::int64_t stride,
-               std::int64_t p, std::int64_t q, const float* image, const float* panel, int vectors,
-               const float* bias, float* pixels) {
-  const TileWalk walk{.row = stride * plane.channels,
-                      .run_step = plane.width * plane.channels,
-                      .step = 1,
-                      .runs = r,
-                      .length = s * plane.channels};
-  for (std::int64_t i = 0; i < p; ++i) {
-    tile(q, vectors, image + i * plane.width * stride * plane.channels, walk, panel, {bias, 0},
-         pixels + i * q * panel_width(vectors));
+// Images [begin, end), at most `at_once`, already in planes; panels [first, last).
+void correlate_panels(const Correlation& a, std::int64_t begin, std::int64_t end,
+                      std::int64_t first, std::int64_t last, const float* planes,
+                      const float* weights, const float* bias, float* result, float* y) {
+  for (std::int64_t panel = first; panel < last; ++panel) {
+    for (std::int64_t i = 0; i < a.count; ++i) {
+      const PixelClass& pixels = *(a.classes.data() + i);
+      correlate_class(
+          a, pixels, end - begin, planes,
+          weights + pixels.panels + panel * pixels.r * pixels.s * a.in.channels * a.width,
+          bias + panel * a.width, result);
+    }
+    for (std::int64_t n = begin; n < end; ++n) {
+      transpose(a.out.pixels(), std::min(a.width, a.out.channels - panel * a.width),
+                result + (n - begin) * a.out.pixels() * a.width, a.width,
+                y + a.out.offset(n) + panel * a.width * a.out.pixels(), a.out.pixels());
+    }
   }
 }
 
 // Images of one task: about 2 MFLOP.
-std::int64_t image_grain(std::int64_t flops_per_image) {
-  return std::max<std::int64_t>(1, 2'000'000 / std::max<std::int64_t>(1, flops_per_image));
+std::int64_t image_grain(const Correlation& a) {
+  std::int64_t products = 0;  // of one image
+  for (std::int64_t i = 0; i < a.count; ++i) {
+    const PixelClass& pixels = *(a.classes.data() + i);
+    products += pixels.pixels * pixels.r * pixels.s * a.in.channels * a.panels * a.width;
+  }
+  return divide_up(1'000'000 / std::max<std::int64_t>(1, products) + 1, a.at_once) * a.at_once;
 }
 
-// Every image: scatter, correlate panel by panel, transpose back to (K, P, Q) and add the bias.
-struct Correlation {
-  Plane plane;      // the padded image
-  Placement place;  // of the source image in it
-  std::int64_t k, r, s, stride, p, q;
-};
-
-void correlate_images(const Correlation& a, std::int64_t n, const float* x, const float* panels,
-                      std::span<const float> bias, float* y) {
-  const int vectors = panel_vectors(a.k);
-  const std::int64_t width = panel_width(vectors), pixels = a.p * a.q;
-  const std::int64_t panel_size = a.r * a.s * a.plane.channels * width;
-  Buffer<float> start(divide_up(a.k, width) * width);  // the bias, padded
+// A task is some images and some panels: all panels, unless there are few images.
+void correlate(const Correlation& a, const float* x, const float* weights,
+               std::span<const float> bias, float* y) {
+  Buffer<float> start(a.panels * a.width);  // the bias, padded
   std::ranges::fill(start.span(), 0.0F);
-  std::ranges::copy(bias, start.data());
-  parallel_for(n, image_grain(2 * panel_size * pixels), [&](std::int64_t begin, std::int64_t end) {
-    Buffer<float> image = zero_image(a.plane);
-    Buffer<float> result(pixels * width);
-    for (std::int64_t i = begin; i < end; ++i) {
-      scatter_image(x + i * a.plane.channels * a.place.h * a.place.w, a.place, a.plane,
-                    image.data());
-      for (std::int64_t first = 0; first < a.k; first += width) {
-        correlate(a.plane, a.r, a.s, a.stride, a.p, a.q, image.data(),
-                  panels + first / width * panel_size, vectors, start.data() + first,
-                  result.data());
-        transpose(pixels, std::min(a.k - first, width), result.data(), width,
-                  y + (i * a.k + first) * pixels, pixels);
+  if (!bias.empty()) std::copy_n(bias.data() + a.out.first, a.out.channels, start.data());
+  const std::int64_t grain = image_grain(a), groups = divide_up(a.in.n, grain);
+  const std::int64_t parts =
+      std::clamp<std::int64_t>(8 / std::max<std::int64_t>(1, groups), 1, a.panels);
+  parallel_for(groups * parts, 1, [&](std::int64_t task, std::int64_t) {
+    const std::int64_t part = task % parts, begin = task / parts * grain;
+    Buffer<float> planes = zero_planes(a.plane, a.at_once);
+    Buffer<float> result(a.at_once * a.out.pixels() * a.width);
+    const std::int64_t end = std::min(a.in.n, begin + grain);
+    for (std::int64_t n = begin; n < end; n += a.at_once) {
+      const std::int64_t last = std::min(end, n + a.at_once);
+      copy_to_planes(a.in, x, n, last, a.plane, a.read, planes.data());
+      correlate_panels(a, n, last, a.panels * part / parts, a.panels * (part + 1) / parts,
+                       planes.data(), weights, start.data(), result.data(), y);
+    }
+  });
+}
+
+// w (K, C / groups, R, S) of one group in panels of output channels: (panel, r, s, c, width).
+Buffer<float> pack_forward(const ConvShape& a, const Correlation& correlation, const float* w) {
+  const std::int64_t c = correlation.in.channels, width = correlation.width, taps = a.r * a.s;
+  Buffer<float> packed(correlation.panels * taps * c * width);
+  std::ranges::fill(packed.span(), 0.0F);
+  parallel_for(correlation.panels, 1, [&](std::int64_t panel, std::int64_t) {
+    const std::int64_t some = std::min(width, correlation.out.channels - panel * width);
+    const float* from = w + (correlation.out.first + panel * width) * c * taps;
+    float* to = packed.data() + panel * taps * c * width;
+    if (taps == 1) {
+      transpose(some, c, from, c, to, width);
+      return;
+    }
+    for (std::int64_t i = 0; i < c; ++i)
+      transpose(some, taps, from + i * taps, c * taps, to + i * width, c * width);
+  });
+  return packed;
+}
+
+// For the data gradient: (class, panel of input channels, r, s, k, width), each class its own taps,
+// the last first.
+Buffer<float> pack_backward(const ConvShape& a, const Correlation& correlation, const float* w) {
+  const std::int64_t c = correlation.out.channels, k = correlation.in.channels;
+  const std::int64_t width = correlation.width, taps = a.r * a.s;
+  Buffer<float> packed(correlation.panels * taps * k * width);
+  parallel_for(correlation.panels, 1, [&](std::int64_t panel, std::int64_t) {
+    const std::int64_t some = std::min(width, c - panel * width);
+    Buffer<float> all(taps * width);  // the taps of one k
+    std::ranges::fill(all.span(), 0.0F);
+    for (std::int64_t i = 0; i < k; ++i) {
+      transpose(some, taps, w + ((correlation.in.first + i) * c + panel * width) * taps, taps,
+                all.data(), width);
+      for (std::int64_t r = 0; r < a.r; ++r) {
+        for (std::int64_t s = 0; s < a.s; ++s) {
+          const PixelClass& seen =
+              *(correlation.classes.data() + r % a.stride * a.stride + s % a.stride);
+          const std::int64_t tap = (seen.r - 1 - r / a.stride) * seen.s + seen.s - 1 - s / a.stride;
+          std::copy_n(
+              all.data() + (r * a.s + s) * width, width,
+              packed.data() + seen.panels + ((panel * seen.r * seen.s + tap) * k + i) * width);
+        }
       }
     }
   });
+  return packed;
+}
+
+// The pixels of dx along one axis (so many, `size`) that see the taps r with r mod stride = rest:
+// h + padding = p · stride + r. `top` zeros stand before dy.
+Correlation::Axis data_gradient_axis(const ConvShape& a, std::int64_t rest, std::int64_t kernel,
+                                     std::int64_t size, std::int64_t top) {
+  const std::int64_t taps = divide_up(std::max<std::int64_t>(0, kernel - rest), a.stride);
+  const std::int64_t first = ((rest - a.padding) % a.stride + a.stride) % a.stride;
+  const std::int64_t p = (first + a.padding - rest) / a.stride;  // for the first tap
+  return {.taps = taps,
+          .first = first,
+          .step = a.stride,
+          .end = size,
+          .place = top + p - std::max<std::int64_t>(0, taps - 1),
+          .place_step = 1};
 }
 
 }  // namespace
@@ -135,93 +235,39 @@ void correlate_images(const Correlation& a, std::int64_t n, const float* x, cons
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y) {
   const auto& a = shape;
-  const std::int64_t width = panel_width(panel_vectors(a.k)), taps = a.r * a.s * a.c;
-  Buffer<float> panels(divide_up(a.k, width) * taps * width);
-  pack_panels(
-      taps, a.k, width,
-      [&](std::int64_t tap, std::int64_t k) {  // tap = (r, s, c)
-        return w[static_cast<std::size_t>((k * a.c + tap % a.c) * a.r * a.s + tap / a.c)];
-      },
-      panels.data());
-  const Correlation correlation{.plane = {a.h + 2 * a.padding, a.w + 2 * a.padding, a.c},
-                                .place = {a.h, a.w, a.padding, a.padding, 1},
-                                .k = a.k,
-                                .r = a.r,
-                                .s = a.s,
-                                .stride = a.stride,
-                                .p = a.p(),
-                                .q = a.q()};
-  correlate_images(correlation, a.n, x.data(), panels.data(), bias, y.data());
+  const std::int64_t c = a.c / a.groups, k = a.k / a.groups;
+  const Plane plane{a.h + 2 * a.padding, a.w + 2 * a.padding, c, a.padding, a.padding};
+  for (std::int64_t group = 0; group < a.groups; ++group) {
+    Correlation correlation({a.n, a.c, group * c, c, a.h, a.w},
+                            {a.n, a.k, group * k, k, a.p(), a.q()}, plane, {a.stride, a.r}, 1);
+    correlation.add(0, {a.r, 0, 1, a.p(), 0, a.stride}, {a.s, 0, 1, a.q(), 0, a.stride});
+    const Buffer<float> packed = pack_forward(a, correlation, w.data());
+    correlate(correlation, x.data(), packed.data(), bias, y.data());
+  }
 }
 
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
                           std::span<real> dx) {
   const auto& a = shape;
-  const std::int64_t width = panel_width(panel_vectors(a.c)), taps = a.r * a.s * a.k;
-  Buffer<float> panels(divide_up(a.c, width) * taps * width);
-  pack_panels(
-      taps, a.c, width,
-      [&](std::int64_t tap, std::int64_t c) {  // tap = (r, s, k), rotated
-        const std::int64_t rotated = a.r * a.s - 1 - tap / a.k;
-        return w[static_cast<std::size_t>((tap % a.k * a.c + c) * a.r * a.s + rotated)];
-      },
-      panels.data());
-  const Correlation correlation{
-      .plane = {a.h + a.r - 1, a.w + a.s - 1, a.k},
-      .place = {a.p(), a.q(), a.r - 1 - a.padding, a.s - 1 - a.padding, a.stride},
-      .k = a.c,
-      .r = a.r,
-      .s = a.s,
-      .stride = 1,
-      .p = a.h,
-      .q = a.w};
-  correlate_images(correlation, a.n, dy.data(), panels.data(), {}, dx.data());
-}
-
-void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
-                            std::span<const real> dy, std::span<real> dw) {
-  const auto& a = shape;
-  const int vectors = panel_vectors(a.k);
-  const std::int64_t width = panel_width(vectors), panels = divide_up(a.k, width);
-  const std::int64_t pixels = a.p() * a.q(), row = a.s * a.c;  // row: (s, c), contiguous in x
-  const Plane plane{a.h + 2 * a.padding, a.w + 2 * a.padding, a.c};
-  const std::int64_t sums = panels * a.r * row * width;  // (panel, r, (s, c), width)
-  const std::int64_t slot = std::max(image_grain(2 * sums * pixels), divide_up(a.n, kSlots));
-  const std::int64_t slots = divide_up(a.n, slot);
-  Buffer<float> partial(slots * sums);
-  const TileWalk walk{.row = 1,
-                      .run_step = a.stride * plane.width * a.c,
-                      .step = a.stride * a.c,
-                      .runs = a.p(),
-                      .length = a.q()};
-  parallel_for(a.n, slot, [&](std::int64_t begin, std::int64_t end) {
-    Buffer<float> image = zero_image(plane);
-    Buffer<float> dy_panels(panels * pixels * width);
-    float* sum = partial.data() + begin / slot * sums;
-    std::fill(sum, sum + sums, 0.0F);
-    for (std::int64_t i = begin; i < end; ++i) {
-      scatter_image(x.data() + i * a.c * a.h * a.w, {a.h, a.w, a.padding, a.padding, 1}, plane,
-                    image.data());
-      for (std::int64_t first = 0; first < a.k; first += width) {
-        transpose(std::min(a.k - first, width), pixels, dy.data() + (i * a.k + first) * pixels,
-                  pixels, dy_panels.data() + first * pixels, width);
-      }
-      for (std::int64_t pr = 0; pr < panels * a.r; ++pr) {
-        float* c = sum + pr * row * width;
-        tile(row, vectors, image.data() + pr % a.r * plane.width * a.c, walk,
-             dy_panels.data() + pr / a.r * pixels * width, {c, width}, c);
+  const std::int64_t c = a.c / a.groups, k = a.k / a.groups;
+  const std::int64_t top = divide_up(a.r, a.stride) - 1, left = divide_up(a.s, a.stride) - 1;
+  const Plane plane{.height = top + std::max(a.p(), (a.h - 1 + a.padding) / a.stride + 1),
+                    .width = left + std::max(a.q(), (a.w - 1 + a.padding) / a.stride + 1),
+                    .pitch = k,
+                    .top = top,
+                    .left = left};
+  for (std::int64_t group = 0; group < a.groups; ++group) {
+    Correlation correlation({a.n, a.k, group * k, k, a.p(), a.q()},
+                            {a.n, a.c, group * c, c, a.h, a.w}, plane, {1, 1}, a.stride * a.stride);
+    for (std::int64_t i = 0; i < a.stride; ++i) {
+      for (std::int64_t j = 0; j < a.stride; ++j) {
+        correlation.add(i * a.stride + j, data_gradient_axis(a, i, a.r, a.h, top),
+                        data_gradient_axis(a, j, a.s, a.w, left));
       }
     }
-  });
-  for (std::int64_t k = 0; k < a.k; ++k)
-    for (std::int64_t c = 0; c < a.c; ++c)
-      for (std::int64_t r = 0; r < a.r; ++r)
-        for (std::int64_t s = 0; s < a.s; ++s) {
-          const std::int64_t at = ((k / width * a.r + r) * row + s * a.c + c) * width + k % width;
-          float total = 0;
-          for (std::int64_t j = 0; j < slots; ++j) total += partial[j * sums + at];
-          dw[static_cast<std::size_t>(((k * a.c + c) * a.r + r) * a.s + s)] = total;
-        }
+    const Buffer<float> packed = pack_backward(a, correlation, w.data());
+    correlate(correlation, dy.data(), packed.data(), {}, dx.data());
+  }
 }
 
 }  // namespace terse::kernels::direct

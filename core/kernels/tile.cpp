@@ -8,43 +8,105 @@
 namespace terse::kernels {
 namespace {
 
-// `count` tiles of the same number of rows, one below the other.
-using TileFunction = void (*)(std::int64_t count, const float*, const TileWalk&, const float*,
-                              const TileStart&, float*);
+constexpr Lanes kLanes;
+using Vector = hn::Vec<Lanes>;
 
-template <int kVectors, int... kRowsMinus1>
-constexpr auto table(std::integer_sequence<int, kRowsMinus1...>) {
-  return std::array<TileFunction, sizeof...(kRowsMinus1)>{[](std::int64_t count, const float* a,
-                                                             const TileWalk& walk, const float* b,
-                                                             const TileStart& start, float* c) {
-    constexpr int kRows = kRowsMinus1 + 1;
-    TileStart from = start;
-    for (; count > 0; --count) {
-      tile<kRows, kVectors>(a, walk, b, from, c);
-      a += kRows * walk.row;
-      if (from.values != nullptr) from.values += kRows * from.row;
-      c += kRows * panel_width(kVectors);
+template <int kRows, int kVectors>
+using Sums = Vector[kRows][kVectors];
+
+// One step: a column of A times a row of the panel.
+template <int kRows, int kVectors>
+HWY_INLINE void add_step(const float* const (&rows)[kRows], std::int64_t place, const float* b,
+                         Sums<kRows, kVectors>& sum) {
+  Vector panel[kVectors];
+  for (int v = 0; v < kVectors; ++v) panel[v] = hn::LoadU(kLanes, b + v * panel_width(1));
+  for (int i = 0; i < kRows; ++i) {
+    const Vector left = hn::Set(kLanes, rows[i][place]);
+    for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(left, panel[v], sum[i][v]);
+  }
+}
+
+template <int kRows, int kVectors>
+HWY_INLINE void add_steps(const float* const (&rows)[kRows], const EvenSteps& steps, const float* b,
+                          Sums<kRows, kVectors>& sum) {
+  for (std::int64_t run = 0; run < steps.runs; ++run) {
+    std::int64_t place = run * steps.run_step;
+    for (std::int64_t t = 0; t < steps.length; ++t, place += steps.step) {
+      add_step<kRows, kVectors>(rows, place, b, sum);
+      b += panel_width(kVectors);
     }
-  }...};
+  }
+}
+
+template <int kRows, int kVectors>
+HWY_INLINE void add_steps(const float* const (&rows)[kRows], const ListedSteps& steps,
+                          const float* b, Sums<kRows, kVectors>& sum) {
+  for (std::int64_t t = 0; t < steps.count; ++t, b += panel_width(kVectors))
+    add_step<kRows, kVectors>(rows, steps.places[t], b, sum);
+}
+
+// `count` tiles of kRows rows, from row `first` on.
+template <int kRows, int kVectors, class Rows, class Steps>
+void tiles(std::int64_t first, std::int64_t count, const float* a, const Rows& where,
+           const Steps& steps, const float* b, const TileStart& start, float* c) {
+  for (; count > 0; --count, first += kRows) {
+    const float* rows[kRows];
+    Sums<kRows, kVectors> sum;
+    for (int i = 0; i < kRows; ++i) {
+      rows[i] = a + where.place(first + i);
+      const float* from =
+          start.add ? c + where.target(first + i) * panel_width(kVectors) : start.values;
+      for (int v = 0; v < kVectors; ++v)
+        sum[i][v] =
+            from == nullptr ? hn::Zero(kLanes) : hn::LoadU(kLanes, from + v * panel_width(1));
+    }
+    add_steps<kRows, kVectors>(rows, steps, b, sum);
+    for (int i = 0; i < kRows; ++i) {
+      float* to = c + where.target(first + i) * panel_width(kVectors);
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[i][v], kLanes, to + v * panel_width(1));
+    }
+  }
+}
+
+template <class Rows, class Steps>
+using Tiles = void (*)(std::int64_t first, std::int64_t count, const float* a, const Rows& where,
+                       const Steps& steps, const float* b, const TileStart& start, float* c);
+
+template <class Rows, class Steps, int kVectors, int... kRowsMinus1>
+constexpr auto table(std::integer_sequence<int, kRowsMinus1...>) {
+  return std::array<Tiles<Rows, Steps>, sizeof...(kRowsMinus1)>{
+      tiles<kRowsMinus1 + 1, kVectors, Rows, Steps>...};
+}
+
+template <class Rows, class Steps>
+void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& where,
+                const Steps& steps, const float* b, const TileStart& start, float* c) {
+  static constexpr auto kOne =
+      table<Rows, Steps, 1>(std::make_integer_sequence<int, tile_rows(1)>());
+  static constexpr auto kTwo =
+      table<Rows, Steps, 2>(std::make_integer_sequence<int, tile_rows(2)>());
+  internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
+  if (rows == 0) return;
+  const Tiles<Rows, Steps>* by_rows = (vectors == 1 ? kOne.data() : kTwo.data()) - 1;
+  const std::int64_t count = (rows + tile_rows(vectors) - 1) / tile_rows(vectors);
+  const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
+  if (higher > 0) by_rows[least + 1](0, higher, a, where, steps, b, start, c);
+  by_rows[least](higher * (least + 1), count - higher, a, where, steps, b, start, c);
 }
 
 }  // namespace
 
-void tile(std::int64_t rows, int vectors, const float* a, const TileWalk& walk, const float* b,
-          const TileStart& start, float* c) {
-  static constexpr auto kOne = table<1>(std::make_integer_sequence<int, tile_rows(1)>());
-  static constexpr auto kTwo = table<2>(std::make_integer_sequence<int, tile_rows(2)>());
-  internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
-  if (rows == 0) return;
-  const TileFunction* functions = vectors == 1 ? kOne.data() : kTwo.data();
-  const std::int64_t tiles = (rows + tile_rows(vectors) - 1) / tile_rows(vectors);
-  const std::int64_t least = rows / tiles, higher = rows % tiles;  // `higher` have a row more
-  if (higher > 0) functions[least](higher, a, walk, b, start, c);
-  const std::int64_t done = higher * (least + 1);
-  TileStart rest = start;
-  if (rest.values != nullptr) rest.values += done * rest.row;
-  functions[least - 1](tiles - higher, a + done * walk.row, walk, b, rest,
-                       c + done * panel_width(vectors));
+void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+  even_tiles(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+  even_tiles(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+          const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
+  even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
 
 }  // namespace terse::kernels

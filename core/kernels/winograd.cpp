@@ -62,10 +62,9 @@ std::int64_t band_grain(const Images& images, std::int64_t tiles) {
 // M of one block = V U, in each plane.
 void multiply(std::int64_t tiles, std::int64_t in, const PlaneLayout& v_layout, const float* v,
               std::int64_t u_plane, const float* u, const PlaneLayout& m_layout, float* m) {
-  const TileWalk walk{.row = v_layout.tile, .run_step = 0, .step = 1, .runs = 1, .length = in};
   for (int i = 0; i < kPlanes; ++i) {
-    tile(tiles, kVectors, v + i * v_layout.plane, walk, u + i * u_plane, {},
-         m + i * m_layout.plane);
+    tile(tiles, kVectors, v + i * v_layout.plane, EvenRows{v_layout.tile},
+         EvenSteps{.step = 1, .length = in}, u + i * u_plane, {}, m + i * m_layout.plane);
   }
 }
 
@@ -143,11 +142,10 @@ void correlate(const Correlation& a) {
 void multiply_gradient(std::int64_t tiles, std::int64_t channels, const PlaneLayout& v_layout,
                        const float* v, const PlaneLayout& w_layout, const float* w,
                        std::int64_t u_plane, float* u, bool add) {
-  const TileWalk walk{.row = 1, .run_step = 0, .step = v_layout.tile, .runs = 1, .length = tiles};
   for (int i = 0; i < kPlanes; ++i) {
-    float* sums = u + i * u_plane;
-    tile(channels, kVectors, v + i * v_layout.plane, walk, w + i * w_layout.plane,
-         add ? TileStart{sums, block_width()} : TileStart{}, sums);
+    tile(channels, kVectors, v + i * v_layout.plane, EvenRows{1},
+         EvenSteps{.step = v_layout.tile, .length = tiles}, w + i * w_layout.plane, {.add = add},
+         u + i * u_plane);
   }
 }
 

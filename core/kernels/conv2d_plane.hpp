@@ -1,0 +1,44 @@
+// What the direct convolutions share: an image as the tiles want it.
+#pragma once
+
+#include <cstdint>
+
+#include "core/buffer.hpp"
+
+namespace terse::kernels {
+
+inline std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// One group's channels, [first, first + channels), of images (N, all, H, W).
+struct ImageSlice {
+  std::int64_t n, all, first, channels, h, w;
+  std::int64_t pixels() const { return h * w; }
+  std::int64_t offset(std::int64_t image) const { return (image * all + first) * pixels(); }
+};
+
+// A padded image (height, width, pitch), zero around the pixels: pixel (i, j) of the source stands
+// at (top + i, left + j). The pitch is the number of channels, or more.
+struct Plane {
+  std::int64_t height, width, pitch;
+  std::int64_t top, left;
+  std::int64_t size() const { return height * width * pitch; }
+  std::int64_t at(std::int64_t row, std::int64_t column) const {
+    return (row * width + column) * pitch;
+  }
+};
+
+// So many planes, all zero.
+Buffer<float> zero_planes(const Plane& plane, std::int64_t count);
+
+// Which rows of a plane a convolution reads: of every `stride` rows the first `r`.
+struct RowsRead {
+  std::int64_t stride, r;
+};
+
+// Copies the pixels of images [begin, end) to planes; what lies around them must be zero already.
+void copy_to_planes(const ImageSlice& images, const float* x, std::int64_t begin, std::int64_t end,
+                    const Plane& plane, const RowsRead& read, float* planes);
+
+}  // namespace terse::kernels

@@ -1,0 +1,178 @@
+// Direct weight gradient: dw[r, (s, c), k] = sum over pixels of x[pixel + r, (s, c)] · dy[pixel,
+// k].
+//
+// A register tile has some neighbours (s, c) of the padded x, contiguous there, as rows, a panel of
+// output channels as columns, and the pixels of the task as steps, which a list names. Pixels are
+// taken in stretches whose panel of dy stays in the first cache.
+//
+// Few weights: images in slots of a fixed number, each with its own sums, added in order at the
+// end. Many weights: all images are copied first, then each task sums over all of them for one
+// panel and one kernel row, and there is nothing to add.
+#include <algorithm>
+
+#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv2d_plane.hpp"
+#include "core/kernels/tile.hpp"
+#include "core/kernels/transpose.hpp"
+#include "core/parallel.hpp"
+
+namespace terse::kernels::direct {
+namespace {
+
+constexpr std::int64_t kStretch = 192;           // pixels: 12 KB of a panel of dy
+constexpr std::int64_t kManyWeights = 64 << 10;  // floats
+
+// One group.
+struct Gradient {
+  Gradient(const ConvShape& a, std::int64_t group)
+      : shape(a),
+        c(a.c / a.groups),
+        k(a.k / a.groups),
+        x({a.n, a.c, group * c, c, a.h, a.w}),
+        dy({a.n, a.k, group * k, k, a.p(), a.q()}),
+        plane({a.h + 2 * a.padding, a.w + 2 * a.padding, pitch(c), a.padding, a.padding}),
+        vectors(panel_vectors(k)),
+        width(panel_width(vectors)),
+        panels(divide_up(k, width)),
+        row_sums(a.s * c * width),
+        sums(panels * a.r * row_sums) {}
+
+  // Pixels at multiples of 512 bytes would meet in the same few sets of the cache.
+  static std::int64_t pitch(std::int64_t channels) {
+    return channels % 64 == 0 ? channels + 16 : channels;
+  }
+
+  ConvShape shape;
+  std::int64_t c, k;
+  ImageSlice x, dy;
+  Plane plane;
+  int vectors;
+  std::int64_t width, panels;
+  std::int64_t row_sums, sums;  // (panel, r, s, c, width)
+};
+
+// Where the pixels of `images` images stand in their planes.
+Buffer<std::int32_t> pixel_places(const Gradient& a, std::int64_t images) {
+  Buffer<std::int32_t> places(images * a.dy.pixels());
+  std::int64_t i = 0;
+  for (std::int64_t n = 0; n < images; ++n)
+    for (std::int64_t p = 0; p < a.dy.h; ++p)
+      for (std::int64_t q = 0; q < a.dy.w; ++q)
+        places[i++] = static_cast<std::int32_t>(n * a.plane.size() +
+                                                a.plane.at(p * a.shape.stride, q * a.shape.stride));
+  return places;
+}
+
+// dy of images [begin, end) in panels: (panel, pixel, width), panels `step` pixels apart.
+void copy_to_panels(const Gradient& a, const float* dy, std::int64_t begin, std::int64_t end,
+                    std::int64_t step, float* panels) {
+  for (std::int64_t n = begin; n < end; ++n) {
+    for (std::int64_t panel = 0; panel < a.panels; ++panel) {
+      transpose(std::min(a.width, a.k - panel * a.width), a.dy.pixels(),
+                dy + a.dy.offset(n) + panel * a.width * a.dy.pixels(), a.dy.pixels(),
+                panels + (panel * step + (n - begin) * a.dy.pixels()) * a.width, a.width);
+    }
+  }
+}
+
+// Adds some pixels to the sums of one panel and one kernel row (s, c, width).
+void add_row(const Gradient& a, const float* row, const ListedSteps& pixels, const float* panel,
+             bool add, float* sums) {
+  const bool contiguous = a.plane.pitch == a.c;
+  const std::int64_t calls = contiguous ? 1 : a.shape.s, rows = a.shape.s * a.c / calls;
+  for (std::int64_t s = 0; s < calls; ++s) {
+    tile(rows, a.vectors, row + s * a.plane.pitch, EvenRows{1}, pixels, panel, {.add = add},
+         sums + s * rows * a.width);
+  }
+}
+
+void sum_by_slots(const Gradient& a, std::int64_t slot, const float* x, const float* dy,
+                  float* partial) {
+  const std::int64_t pixels = a.dy.pixels();
+  const std::int64_t at_once = std::min(slot, divide_up(kStretch, pixels));
+  const Buffer<std::int32_t> places = pixel_places(a, at_once);
+  parallel_for(a.x.n, slot, [&](std::int64_t begin, std::int64_t end) {
+    Buffer<float> planes = zero_planes(a.plane, at_once);
+    Buffer<float> panels(a.panels * at_once * pixels * a.width);
+    std::ranges::fill(panels.span(), 0.0F);
+    float* sums = partial + begin / slot * a.sums;
+    std::fill(sums, sums + a.sums, 0.0F);
+    for (std::int64_t n = begin; n < end; n += at_once) {
+      const std::int64_t last = std::min(end, n + at_once), count = (last - n) * pixels;
+      copy_to_planes(a.x, x, n, last, a.plane, {a.shape.stride, a.shape.r}, planes.data());
+      copy_to_panels(a, dy, n, last, at_once * pixels, panels.data());
+      for (std::int64_t i = 0; i < count; i += kStretch) {
+        const ListedSteps steps{places.data() + i, std::min(kStretch, count - i)};
+        for (std::int64_t pr = 0; pr < a.panels * a.shape.r; ++pr) {
+          add_row(a, planes.data() + a.plane.at(pr % a.shape.r, 0), steps,
+                  panels.data() + (pr / a.shape.r * at_once * pixels + i) * a.width, true,
+                  sums + pr * a.row_sums);
+        }
+      }
+    }
+  });
+}
+
+void sum_by_panels(const Gradient& a, const float* x, const float* dy, float* sums) {
+  const std::int64_t pixels = a.x.n * a.dy.pixels();
+  const Buffer<std::int32_t> places = pixel_places(a, a.x.n);
+  Buffer<float> planes(a.x.n * a.plane.size()), panels(a.panels * pixels * a.width);
+  parallel_for(a.x.n, 1, [&](std::int64_t n, std::int64_t) {
+    float* plane = planes.data() + n * a.plane.size();
+    std::fill(plane, plane + a.plane.size(), 0.0F);
+    copy_to_planes(a.x, x, n, n + 1, a.plane, {a.shape.stride, a.shape.r}, plane);
+    copy_to_panels(a, dy, n, n + 1, pixels, panels.data() + n * a.dy.pixels() * a.width);
+  });
+  parallel_for(a.panels * a.shape.r, 1, [&](std::int64_t pr, std::int64_t) {
+    for (std::int64_t i = 0; i < pixels; i += kStretch) {
+      add_row(a, planes.data() + a.plane.at(pr % a.shape.r, 0),
+              {places.data() + i, std::min(kStretch, pixels - i)},
+              panels.data() + (pr / a.shape.r * pixels + i) * a.width, i > 0,
+              sums + pr * a.row_sums);
+    }
+  });
+}
+
+// Adds the slots up, in order, and brings the sums (panel, r, s, c, width) to (K, C, R, S).
+void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float* dw) {
+  const std::int64_t taps = a.shape.r * a.shape.s, panel_sums = a.shape.r * a.row_sums;
+  parallel_for(a.panels, 1, [&](std::int64_t panel, std::int64_t) {
+    float* sums = partial + panel * panel_sums;
+    for (std::int64_t slot = 1; slot < slots; ++slot) {
+      const float* more = sums + slot * a.sums;
+      for (std::int64_t i = 0; i < panel_sums; ++i) sums[i] += more[i];
+    }
+    const std::int64_t some = std::min(a.width, a.k - panel * a.width);
+    float* to = dw + (a.dy.first + panel * a.width) * a.c * taps;
+    if (taps == 1) {
+      transpose(a.c, some, sums, a.width, to, a.c);
+      return;
+    }
+    for (std::int64_t i = 0; i < a.c; ++i)
+      transpose(taps, some, sums + i * a.width, a.c * a.width, to + i * taps, a.c * taps);
+  });
+}
+
+}  // namespace
+
+void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
+                            std::span<const real> dy, std::span<real> dw) {
+  for (std::int64_t group = 0; group < shape.groups; ++group) {
+    const Gradient a(shape, group);
+    if (a.sums >= kManyWeights && a.x.n > 0) {
+      Buffer<float> sums(a.sums);
+      sum_by_panels(a, x.data(), dy.data(), sums.data());
+      write_gradient(a, 1, sums.data(), dw.data());
+      continue;
+    }
+    const std::int64_t products = std::max<std::int64_t>(1, a.sums * a.dy.pixels());
+    const std::int64_t slot = std::max(1'000'000 / products + 1, divide_up(a.x.n, 8));
+    const std::int64_t slots = std::max<std::int64_t>(1, divide_up(a.x.n, slot));
+    Buffer<float> partial(slots * a.sums);
+    if (a.x.n == 0) std::ranges::fill(partial.span(), 0.0F);
+    sum_by_slots(a, slot, x.data(), dy.data(), partial.data());
+    write_gradient(a, slots, partial.data(), dw.data());
+  }
+}
+
+}  // namespace terse::kernels::direct
