@@ -15,8 +15,10 @@ real fan_in_bound(std::int64_t fan_in) {
 }
 
 std::string describe_pool(const char* name, const PoolOptions& o) {
-  return fmt::format("{}(kernel={}, stride={}, padding={})", name, o.kernel,
-                     o.stride == 0 ? o.kernel : o.stride, o.padding);
+  std::string text = fmt::format("{}({}x{}", name, o.kernel, o.kernel);
+  if (o.stride != 0 && o.stride != o.kernel) text += fmt::format(", stride {}", o.stride);
+  if (o.padding != 0) text += fmt::format(", pad {}", o.padding);
+  return text + ")";
 }
 
 }  // namespace
@@ -32,8 +34,7 @@ void Linear::visit(Visitor& visitor) {
 
 std::string Linear::describe() const {
   const Shape& shape = weight.tensor().shape();
-  return fmt::format("Linear(in={}, out={}{})", shape[1], shape[0],
-                     bias.defined() ? "" : ", bias=false");
+  return fmt::format("Linear({}, {}{})", shape[1], shape[0], bias.defined() ? "" : ", no bias");
 }
 
 Conv2d::Conv2d(const Conv2dOptions& o, Init& init)
@@ -47,10 +48,13 @@ void Conv2d::visit(Visitor& visitor) {
   visitor("bias", bias);
 }
 
+// Defaults are left out, to fit a line.
 std::string Conv2d::describe() const {
   const auto& o = options_;
-  return fmt::format("Conv2d(in={}, out={}, kernel={}, stride={}, padding={}{})", o.in, o.out,
-                     o.kernel, o.stride, o.padding, o.bias ? "" : ", bias=false");
+  std::string text = fmt::format("Conv2d({}, {}, {}x{}", o.in, o.out, o.kernel, o.kernel);
+  if (o.stride != 1) text += fmt::format(", stride {}", o.stride);
+  if (o.padding != 0) text += fmt::format(", pad {}", o.padding);
+  return text + (o.bias ? ")" : ", no bias)");
 }
 
 std::string MaxPool2d::describe() const {

@@ -114,10 +114,34 @@ void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker) {
   });
 }
 
+namespace {
+
+// "32x128x14x14"
+std::string size_text(const Shape& shape) {
+  return fmt::format("{}", fmt::join(shape.begin(), shape.end(), "x"));
+}
+
+// A path below the last module that it is a part of, indented by how deep it lies in them.
+class Outline {
+ public:
+  std::string entry(const std::string& path) {
+    while (!open_.empty() && !path.starts_with(open_.back() + ".")) open_.pop_back();
+    const std::size_t known = open_.empty() ? 0 : open_.back().size() + 1;
+    const std::string text = std::string(2 * open_.size(), ' ') + path.substr(known);
+    open_.push_back(path);
+    return text;
+  }
+
+ private:
+  std::vector<std::string> open_;
+};
+
+}  // namespace
+
 std::string summary(Module& module, const std::string& input, const std::function<void()>& run) {
-  std::map<const Module*, std::string> shapes;
+  std::map<const Module*, std::string> sizes;
   for_each_part(module, [&](const std::string&, Module& part) {
-    part.on_output = [&shapes, &part](const Tensor& y) { shapes[&part] = y.shape().to_string(); };
+    part.on_output = [&sizes, &part](const Tensor& y) { sizes[&part] = size_text(y.shape()); };
   });
   const bool training = module.training();
   module.eval();
@@ -126,18 +150,20 @@ std::string summary(Module& module, const std::string& input, const std::functio
     run();
   }
   module.train(training);
-  constexpr auto kLine = "{:<24} {:<46} {:<20} {:>12}\n";
+  constexpr auto kLine = "{:<17} {:<38} {:<13} {:>10}\n";
   std::string text = fmt::format(kLine, "name", "layer", "output", "parameters");
-  for_each_part(module, [&](const std::string& name, Module& part) {
+  Outline outline;
+  for_each_part(module, [&](const std::string& path, Module& part) {
     part.on_output = nullptr;
-    text += fmt::format(kLine, name, part.describe(), shapes[&part], count_parameters(part));
+    text += fmt::format(kLine, outline.entry(path), part.describe(), sizes[&part],
+                        count_parameters(part));
   });
   return text + fmt::format("input {}; {} parameters in {} tensors\n", input,
                             count_parameters(module), parameters(module).size());
 }
 
 std::string summary(Layer& layer, const Shape& input) {
-  return summary(layer, input.to_string(), [&] { layer(Tensor::zeros(input)); });
+  return summary(layer, size_text(input), [&] { layer(Tensor::zeros(input)); });
 }
 
 }  // namespace terse::nn

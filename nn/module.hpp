@@ -79,7 +79,7 @@ class Module {
 
   // Lists every parameter, buffer and part, once.
   virtual void visit(Visitor& visitor);
-  // "Linear(in=400, out=120)"
+  // "Linear(400, 120)"
   virtual std::string describe() const = 0;
 
   bool training() const { return training_; }

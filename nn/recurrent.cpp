@@ -21,7 +21,7 @@ Embedding::Embedding(const EmbeddingOptions& o, Init& init)
 
 std::string Embedding::describe() const {
   const Shape& shape = weight.tensor().shape();
-  return fmt::format("Embedding(tokens={}, features={})", shape[0], shape[1]);
+  return fmt::format("Embedding({}, {})", shape[0], shape[1]);
 }
 
 LstmStates detach(const LstmStates& states) {
@@ -73,7 +73,7 @@ void Lstm::visit(Visitor& visitor) {
 }
 
 std::string Lstm::describe() const {
-  return fmt::format("Lstm(in={}, hidden={}, layers={}, dropout={})", options_.in, options_.hidden,
+  return fmt::format("Lstm({}, {}, layers {}, dropout {})", options_.in, options_.hidden,
                      options_.layers, options_.dropout);
 }
 
@@ -100,7 +100,7 @@ void LstmCell::visit(Visitor& visitor) {
 
 std::string LstmCell::describe() const {
   const Shape& shape = weight_ih.tensor().shape();
-  return fmt::format("LstmCell(in={}, hidden={})", shape[1], shape[0] / 4);
+  return fmt::format("LstmCell({}, {})", shape[1], shape[0] / 4);
 }
 
 }  // namespace terse::nn

@@ -82,8 +82,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=pathlib.Path, default=pathlib.Path(folder) / "kjv.txt")
-    for name, value in dict(epochs=3, hidden=200, layers=2, batch=32, seq=30, vocab=10000, seed=1,
-                            threads=1, dropout=0.2, lr=5.0, clip=0.25).items():
+    for name, value in dict(epochs=3, hidden=200, layers=2, batch=32, seq=30, vocab=1000000, seed=1,
+                            threads=1, dropout=0.2, lr=20.0, clip=0.25).items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     o = parser.parse_args()
     torch.manual_seed(o.seed)

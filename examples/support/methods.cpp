@@ -26,7 +26,7 @@ constexpr Row kRows[] = {
 
 // Language models: gradients now and then explode, so their norm is held; plain steps.
 constexpr Row kTextRows[] = {
-    {"none", {"sgd+clip:norm=0.25", 5}},
+    {"none", {"sgd+clip:norm=0.25", 20}},
     {"vote", {"sgd", 0.001}},
 };
 

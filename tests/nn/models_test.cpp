@@ -174,8 +174,8 @@ TEST(Summary, ListsLayersAndTotal) {
   Init init(0);
   const auto model = make_model("lenet", kGrey28, init);
   const std::string text = summary(*model, {32, 1, 28, 28});
-  EXPECT_NE(text.find("Conv2d(in=6, out=16, kernel=5"), std::string::npos);
-  EXPECT_NE(text.find("(32, 6, 28, 28)"), std::string::npos);
+  EXPECT_NE(text.find("Conv2d(6, 16, 5x5)"), std::string::npos);
+  EXPECT_NE(text.find("32x6x28x28"), std::string::npos);
   EXPECT_NE(text.find("61706 parameters in 10 tensors"), std::string::npos);
 }
 
