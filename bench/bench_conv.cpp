@@ -77,6 +77,7 @@ struct Kernel {
 
 std::vector<Kernel> all_kernels() {
   namespace direct = kernels::direct;
+  namespace depthwise = kernels::depthwise;
   namespace winograd = kernels::winograd;
   return {
       {"direct", "forward",
@@ -90,6 +91,18 @@ std::vector<Kernel> all_kernels() {
       {"direct", "weight_gradient",
        [](const ConvShape& a, Operands& t) {
          direct::conv2d_weight_gradient(a, t.x.data(), t.y.data(), t.w.data_mut());
+       }},
+      {"depthwise", "forward",
+       [](const ConvShape& a, Operands& t) {
+         depthwise::conv2d_forward(a, t.x.data(), t.w.data(), {}, t.y.data_mut());
+       }},
+      {"depthwise", "data_gradient",
+       [](const ConvShape& a, Operands& t) {
+         depthwise::conv2d_data_gradient(a, t.y.data(), t.w.data(), t.x.data_mut());
+       }},
+      {"depthwise", "weight_gradient",
+       [](const ConvShape& a, Operands& t) {
+         depthwise::conv2d_weight_gradient(a, t.x.data(), t.y.data(), t.w.data_mut());
        }},
       {"winograd", "forward",
        [](const ConvShape& a, Operands& t) {
@@ -132,13 +145,15 @@ const std::vector<ConvShape> kShapes = {
     {32, 64, 32, 32, 64, 3, 3, 1, 1, 4},   // groups
 };
 
+bool applies(const std::string& method, const ConvShape& a) {
+  if (method == "winograd") return kernels::winograd::applies(a) && a.c >= 16 && a.k >= 16;
+  return method == "direct" || (a.groups == a.c && a.groups > 1);
+}
+
 void register_all() {
   for (const auto& shape : kShapes) {
     for (const auto& kernel : all_kernels()) {
-      if (kernel.method == "winograd" &&
-          (!kernels::winograd::applies(shape) || shape.c < 16 || shape.k < 16)) {
-        continue;
-      }
+      if (!applies(kernel.method, shape)) continue;
       const std::string name = fmt::format("{}/{}/N{} C{} K{} {}x{} kernel {} stride {} groups {}",
                                            kernel.method, kernel.name, shape.n, shape.c, shape.k,
                                            shape.h, shape.w, shape.r, shape.stride, shape.groups);

@@ -74,8 +74,9 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b);
 struct ConvOptions {
   std::int64_t stride = 1;
   std::int64_t padding = 0;
+  std::int64_t groups = 1;  // of channels, each convolved with its own; C of them: depthwise
 };
-// x (N, C, H, W), w (K, C, R, S), b (K) or undefined -> (N, K, P, Q),
+// x (N, C, H, W), w (K, C / groups, R, S), b (K) or undefined -> (N, K, P, Q),
 // P = (H + 2 padding - R) / stride + 1, rounded down.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions options = {});
 

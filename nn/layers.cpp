@@ -21,6 +21,14 @@ std::string describe_pool(const char* name, const PoolOptions& o) {
   return text + ")";
 }
 
+// Input channels that an output channel sees.
+std::int64_t group_inputs(const Conv2dOptions& o) {
+  check(o.groups >= 1 && o.in % o.groups == 0 && o.out % o.groups == 0,
+        "Conv2d: in and out must be multiples of groups; got in {}, out {}, groups {}", o.in, o.out,
+        o.groups);
+  return o.in / o.groups;
+}
+
 }  // namespace
 
 Linear::Linear(const LinearOptions& o, Init& init)
@@ -38,8 +46,9 @@ std::string Linear::describe() const {
 }
 
 Conv2d::Conv2d(const Conv2dOptions& o, Init& init)
-    : weight({o.out, o.in, o.kernel, o.kernel}, fan_in_bound(o.in * o.kernel * o.kernel), init),
-      bias(o.bias ? Parameter({o.out}, fan_in_bound(o.in * o.kernel * o.kernel), init)
+    : weight({o.out, group_inputs(o), o.kernel, o.kernel},
+             fan_in_bound(group_inputs(o) * o.kernel * o.kernel), init),
+      bias(o.bias ? Parameter({o.out}, fan_in_bound(group_inputs(o) * o.kernel * o.kernel), init)
                   : Parameter()),
       options_(o) {}
 
@@ -54,6 +63,7 @@ std::string Conv2d::describe() const {
   std::string text = fmt::format("Conv2d({}, {}, {}x{}", o.in, o.out, o.kernel, o.kernel);
   if (o.stride != 1) text += fmt::format(", stride {}", o.stride);
   if (o.padding != 0) text += fmt::format(", pad {}", o.padding);
+  if (o.groups != 1) text += fmt::format(", groups {}", o.groups);
   return text + (o.bias ? ")" : ", no bias)");
 }
 

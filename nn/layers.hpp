@@ -31,7 +31,7 @@ class Linear final : public Layer {
 
 struct Conv2dOptions {
   std::int64_t in, out, kernel;
-  std::int64_t stride = 1, padding = 0;
+  std::int64_t stride = 1, padding = 0, groups = 1;
   bool bias = true;
 };
 // x (N, in, H, W) -> (N, out, P, Q)
@@ -39,12 +39,12 @@ class Conv2d final : public Layer {
  public:
   Conv2d(const Conv2dOptions& options, Init& init);
   Tensor forward(const Tensor& x) override {
-    return conv2d(x, weight, bias.tensor(), {options_.stride, options_.padding});
+    return conv2d(x, weight, bias.tensor(), {options_.stride, options_.padding, options_.groups});
   }
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 
-  Parameter weight;  // (out, in, kernel, kernel)
+  Parameter weight;  // (out, in / groups, kernel, kernel)
   Parameter bias;    // (out)
 
  private:

@@ -22,7 +22,7 @@ bool exact_convolution() {
 
 namespace winograd {
 bool applies(const ConvShape& a) {
-  return a.r == 3 && a.s == 3 && a.stride == 1 && a.padding == 1 && a.n > 0;
+  return a.r == 3 && a.s == 3 && a.stride == 1 && a.padding == 1 && a.groups == 1 && a.n > 0;
 }
 }  // namespace winograd
 
@@ -33,6 +33,10 @@ bool use_winograd(const ConvShape& a) {
   return winograd::applies(a) && a.c >= 16 && a.k >= 16 && !exact_convolution();
 }
 
+bool is_depthwise(const ConvShape& a) {
+  return a.groups > 1 && a.groups == a.c;
+}
+
 }  // namespace
 
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
@@ -41,6 +45,8 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
     reference::conv2d_forward(shape, x, w, bias, y);
   } else if (use_winograd(shape)) {
     winograd::conv2d_forward(shape, x, w, bias, y);
+  } else if (is_depthwise(shape)) {
+    depthwise::conv2d_forward(shape, x, w, bias, y);
   } else {
     direct::conv2d_forward(shape, x, w, bias, y);
   }
@@ -52,6 +58,8 @@ void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std:
     reference::conv2d_data_gradient(shape, dy, w, dx);
   } else if (use_winograd(shape)) {
     winograd::conv2d_data_gradient(shape, dy, w, dx);
+  } else if (is_depthwise(shape)) {
+    depthwise::conv2d_data_gradient(shape, dy, w, dx);
   } else {
     direct::conv2d_data_gradient(shape, dy, w, dx);
   }
@@ -63,6 +71,8 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
     reference::conv2d_weight_gradient(shape, x, dy, dw);
   } else if (use_winograd(shape)) {
     winograd::conv2d_weight_gradient(shape, x, dy, dw);
+  } else if (is_depthwise(shape)) {
+    depthwise::conv2d_weight_gradient(shape, x, dy, dw);
   } else {
     direct::conv2d_weight_gradient(shape, x, dy, dw);
   }

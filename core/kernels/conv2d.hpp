@@ -13,15 +13,16 @@
 
 namespace terse::kernels {
 
-// x (N, C, H, W) with w (K, C, R, S) gives y (N, K, P, Q).
+// x (N, C, H, W) with w (K, C / groups, R, S) gives y (N, K, P, Q). C and K are multiples of
+// `groups`: output channels of group g see the input channels of group g only.
 struct ConvShape {
   std::int64_t n, c, h, w, k, r, s, stride, padding, groups = 1;
   std::int64_t p() const { return (h + 2 * padding - r) / stride + 1; }
   std::int64_t q() const { return (w + 2 * padding - s) / stride + 1; }
 };
 
-// y[n,k,p,q] = bias[k] + sum over c,r,s of x[n,c, p·stride + r - padding, q·stride + s - padding]
-// · w[k,c,r,s]; an empty bias is zero. Overwrites y.
+// y[n,k,p,q] = bias[k] + sum over c,r,s (c in the group of k) of x[n,c, p·stride + r - padding,
+// q·stride + s - padding] · w[k,c,r,s]; an empty bias is zero. Overwrites y.
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y);
 // dx, from dy and w. Overwrites dx.
@@ -58,7 +59,17 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw);
 }  // namespace direct
 
-// Only where it applies: kernels of 3x3, stride 1, padding 1, and some image.
+// Only where each group has one input channel.
+namespace depthwise {
+void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
+                    std::span<const real> bias, std::span<real> y);
+void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
+                          std::span<real> dx);
+void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
+                            std::span<const real> dy, std::span<real> dw);
+}  // namespace depthwise
+
+// Only where it applies: kernels of 3x3, stride 1, padding 1, one group, and some image.
 namespace winograd {
 bool applies(const ConvShape& shape);
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,

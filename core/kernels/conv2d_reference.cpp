@@ -11,17 +11,19 @@ namespace {
 // Calls visit(x index, w index, y index) for every product of the convolution.
 template <class Visit>
 void for_each_product(const ConvShape& a, Visit visit) {
+  const std::int64_t inputs = a.c / a.groups, outputs = a.k / a.groups;  // channels of a group
   for (std::int64_t n = 0; n < a.n; ++n)
     for (std::int64_t k = 0; k < a.k; ++k)
       for (std::int64_t p = 0; p < a.p(); ++p)
         for (std::int64_t q = 0; q < a.q(); ++q)
-          for (std::int64_t c = 0; c < a.c; ++c)
+          for (std::int64_t i = 0; i < inputs; ++i)
             for (std::int64_t r = 0; r < a.r; ++r)
               for (std::int64_t s = 0; s < a.s; ++s) {
                 const std::int64_t h = p * a.stride + r - a.padding;
                 const std::int64_t w = q * a.stride + s - a.padding;
                 if (h < 0 || h >= a.h || w < 0 || w >= a.w) continue;
-                visit(((n * a.c + c) * a.h + h) * a.w + w, ((k * a.c + c) * a.r + r) * a.s + s,
+                const std::int64_t c = k / outputs * inputs + i;
+                visit(((n * a.c + c) * a.h + h) * a.w + w, ((k * inputs + i) * a.r + r) * a.s + s,
                       ((n * a.k + k) * a.p() + p) * a.q() + q);
               }
 }

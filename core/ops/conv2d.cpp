@@ -11,9 +11,14 @@ namespace {
 
 kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
                               const ConvOptions& options) {
-  check(x.rank() == 4 && w.rank() == 4 && x.dim(1) == w.dim(1),
-        "conv2d: x (N, C, H, W) and w (K, C, R, S) are wanted; got {} and {}",
-        x.shape().to_string(), w.shape().to_string());
+  const std::int64_t groups = options.groups;
+  check(groups >= 1, "conv2d: groups must be at least 1; got {}", groups);
+  check(x.rank() == 4 && w.rank() == 4 && x.dim(1) == w.dim(1) * groups,
+        "conv2d: x (N, C, H, W) and w (K, C / groups, R, S) are wanted; got {} and {}, groups {}",
+        x.shape().to_string(), w.shape().to_string(), groups);
+  check(w.dim(0) % groups == 0,
+        "conv2d: the output channels must be a multiple of the groups; got w {}, groups {}",
+        w.shape().to_string(), groups);
   check(!b.defined() || b.shape() == Shape{w.dim(0)},
         "conv2d: the bias must be ({}) for w {}; got {}", w.dim(0), w.shape().to_string(),
         b.defined() ? b.shape().to_string() : "");
@@ -28,7 +33,8 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
                                  .r = w.dim(2),
                                  .s = w.dim(3),
                                  .stride = options.stride,
-                                 .padding = options.padding};
+                                 .padding = options.padding,
+                                 .groups = groups};
   check(shape.r >= 1 && shape.s >= 1 && shape.h + 2 * shape.padding >= shape.r &&
             shape.w + 2 * shape.padding >= shape.s,
         "conv2d: the kernel must fit the padded image; got x {}, w {}, padding {}",

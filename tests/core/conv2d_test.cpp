@@ -29,6 +29,19 @@ std::vector<ConvShape> shapes() {
   return list;
 }
 
+std::vector<ConvShape> grouped_shapes() {
+  return {{2, 6, 7, 9, 4, 3, 3, 1, 1, 2},
+          {3, 36, 8, 8, 54, 3, 3, 2, 1, 3},
+          {2, 8, 5, 5, 8, 1, 1, 1, 0, 4},
+          {0, 4, 5, 5, 4, 3, 3, 1, 1, 2}};
+}
+
+std::vector<ConvShape> depthwise_shapes() {
+  return {{2, 5, 9, 11, 5, 3, 3, 1, 1, 5},     {2, 4, 20, 18, 12, 3, 3, 1, 1, 4},
+          {3, 3, 10, 9, 3, 5, 3, 2, 2, 3},     {1, 7, 1, 1, 7, 1, 1, 1, 0, 7},
+          {2, 16, 32, 32, 16, 3, 3, 1, 1, 16}, {0, 4, 5, 5, 4, 3, 3, 1, 1, 4}};
+}
+
 // 3x3, stride 1, padding 1: those of ResNet-20 and ResNet-18, then partial tiles and panels.
 std::vector<ConvShape> winograd_shapes() {
   std::vector<ConvShape> list;
@@ -115,6 +128,37 @@ TEST_P(Conv2dDirect, WeightGradientEqualsReference) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dDirect, testing::ValuesIn(shapes()));
 INSTANTIATE_TEST_SUITE_P(WinogradsShapes, Conv2dDirect, testing::ValuesIn(winograd_shapes()));
+INSTANTIATE_TEST_SUITE_P(Grouped, Conv2dDirect, testing::ValuesIn(grouped_shapes()));
+INSTANTIATE_TEST_SUITE_P(Depthwise, Conv2dDirect, testing::ValuesIn(depthwise_shapes()));
+
+class Conv2dDepthwise : public testing::TestWithParam<ConvShape>, protected Exact {
+ protected:
+  Conv2dDepthwise() : Exact(GetParam()) {}
+};
+
+TEST_P(Conv2dDepthwise, ForwardEqualsReference) {
+  std::vector<float> fast(dy.size(), NAN), exact(dy.size(), NAN);
+  kernels::depthwise::conv2d_forward(a, x, w, b, fast);
+  kernels::reference::conv2d_forward(a, x, w, b, exact);
+  expect_close(fast, exact, kDirect);
+}
+
+TEST_P(Conv2dDepthwise, GradientsEqualReference) {
+  std::vector<float> dx(x.size(), NAN), exact_dx(x.size(), NAN);
+  kernels::depthwise::conv2d_data_gradient(a, dy, w, dx);
+  kernels::reference::conv2d_data_gradient(a, dy, w, exact_dx);
+  expect_close(dx, exact_dx, kDirect);
+  std::vector<float> dw(w.size(), NAN), exact_dw(w.size(), NAN);
+  kernels::depthwise::conv2d_weight_gradient(a, x, dy, dw);
+  kernels::reference::conv2d_weight_gradient(a, x, dy, exact_dw);
+  if (a.n > 0) {
+    expect_close(dw, exact_dw, kDirect);
+  } else {
+    EXPECT_EQ(dw, exact_dw);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dDepthwise, testing::ValuesIn(depthwise_shapes()));
 
 class Conv2dWinograd : public testing::TestWithParam<ConvShape>, protected Exact {
  protected:
@@ -165,6 +209,8 @@ TEST_P(Conv2d, ThreadsChangeNoBit) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2d, testing::ValuesIn(shapes()));
 INSTANTIATE_TEST_SUITE_P(WinogradsShapes, Conv2d, testing::ValuesIn(winograd_shapes()));
+INSTANTIATE_TEST_SUITE_P(Grouped, Conv2d, testing::ValuesIn(grouped_shapes()));
+INSTANTIATE_TEST_SUITE_P(Depthwise, Conv2d, testing::ValuesIn(depthwise_shapes()));
 
 TEST(ExactConvolution, IsTheDirectSum) {
   const Exact e({2, 16, 9, 9, 16, 3, 3, 1, 1});

@@ -144,9 +144,9 @@ std::vector<Case> matrix_cases() {
 
 std::vector<Case> image_cases() {
   std::vector<Case> cases;
-  const auto conv = [](std::int64_t stride, std::int64_t padding) {
-    return [stride, padding](Inputs in) {
-      return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), {stride, padding});
+  const auto conv = [](std::int64_t stride, std::int64_t padding, std::int64_t groups = 1) {
+    return [stride, padding, groups](Inputs in) {
+      return conv2d(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), {stride, padding, groups});
     };
   };
   cases.push_back({"conv2d", {{2, 3, 5, 6}, {4, 3, 3, 3}, {4}}, conv(1, 0)});
@@ -157,6 +157,9 @@ std::vector<Case> image_cases() {
   cases.push_back({"conv2d_1x1_strided", {{2, 2, 5, 5}, {3, 2, 1, 1}}, conv(2, 0)});
   cases.push_back({"conv2d_one_pixel", {{1, 1, 1, 1}, {1, 1, 1, 1}, {1}}, conv(1, 0)});
   cases.push_back({"conv2d_wide_padding", {{1, 1, 2, 2}, {1, 1, 2, 2}, {1}}, conv(1, 3)});
+  cases.push_back({"conv2d_groups_2", {{2, 4, 5, 5}, {6, 2, 3, 3}, {6}}, conv(1, 1, 2)});
+  cases.push_back({"conv2d_depthwise", {{2, 3, 5, 6}, {3, 1, 3, 3}, {3}}, conv(2, 1, 3)});
+  cases.push_back({"conv2d_depthwise_twofold", {{1, 2, 4, 4}, {4, 1, 3, 3}}, conv(1, 1, 2)});
   cases.push_back({"conv2d_empty_batch", {{0, 2, 4, 4}, {3, 2, 3, 3}, {3}}, conv(1, 1)});
   const auto pool = [](auto op, PoolOptions o) {
     return [op, o](Inputs in) { return op(in[0], o); };

@@ -44,6 +44,21 @@ TEST(OperatorErrors, NameTheOperatorAndTheShapes) {
         conv2d(z({1, 1, 4, 4}), z({1, 1, 3, 3}), Tensor(), {.stride = 0});
       },
       {"conv2d:", "stride"});
+  expect_error(
+      [] {
+        conv2d(z({1, 4, 4, 4}), z({6, 4, 3, 3}), Tensor(), {.groups = 2});
+      },
+      {"conv2d:", "(K, C / groups, R, S)", "(1, 4, 4, 4)", "(6, 4, 3, 3)", "groups 2"});
+  expect_error(
+      [] {
+        conv2d(z({1, 4, 4, 4}), z({5, 2, 3, 3}), Tensor(), {.groups = 2});
+      },
+      {"conv2d:", "multiple of the groups", "(5, 2, 3, 3)", "groups 2"});
+  expect_error(
+      [] {
+        conv2d(z({1, 4, 4, 4}), z({4, 4, 3, 3}), Tensor(), {.groups = 0});
+      },
+      {"conv2d:", "groups", "0"});
   expect_error([] { max_pool2d(z({1, 1, 4})); }, {"max_pool2d:", "(1, 1, 4)"});
   expect_error([] { avg_pool2d(z({1, 1, 1, 1})); }, {"avg_pool2d:", "must fit"});
   expect_error([] { max_pool2d(z({1, 1, 4, 4}), {.kernel = 2, .padding = 2}); }, {"padding"});
