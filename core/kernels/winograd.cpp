@@ -138,14 +138,22 @@ void correlate(const Correlation& a) {
   }
 }
 
-// Sums of u (C, block of K) over tiles: rows of V times panels of the planes of dy.
+// Adds to u (C, block of K) of some blocks the sums over tiles: rows of V times panels of the
+// planes of dy. Plane by plane, so that each is read once.
+struct GradientSums {
+  std::int64_t plane, block;  // strides
+  float* values;
+};
 void multiply_gradient(std::int64_t tiles, std::int64_t channels, const PlaneLayout& v_layout,
-                       const float* v, const PlaneLayout& w_layout, const float* w,
-                       std::int64_t u_plane, float* u, bool add) {
+                       const float* v, std::int64_t blocks, const PlaneLayout& w_layout,
+                       const float* w, const GradientSums& u, bool add) {
   for (int i = 0; i < kPlanes; ++i) {
-    tile(channels, kVectors, v + i * v_layout.plane, EvenRows{1},
-         EvenSteps{.step = v_layout.tile, .length = tiles}, w + i * w_layout.plane, {.add = add},
-         u + i * u_plane);
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      tile(channels, kVectors, v + i * v_layout.plane, EvenRows{1},
+           EvenSteps{.step = v_layout.tile, .length = tiles},
+           w + i * w_layout.plane + b * w_layout.block, {.add = add},
+           u.values + i * u.plane + b * u.block);
+    }
   }
 }
 
@@ -155,11 +163,14 @@ struct Gradient {
   float* dw;
 };
 
-// Images in slots of a fixed number of bands, each with its own sums: at most about 4 MB of them.
+// Images in slots of a fixed number of bands, each with its own sums: fewer slots where the sums
+// are bigger.
 void weight_gradient_by_bands(const Gradient& a) {
   const std::int64_t c = a.in.channels, k = a.out.channels, panels = block_count(k);
   const std::int64_t u_plane = padded_stride(c * block_width()), u_panel = kPlanes * u_plane;
-  const std::int64_t wanted = std::clamp<std::int64_t>((1 << 20) / (panels * u_panel), 2, 8);
+  const std::int64_t size = panels * u_panel, wanted = size < 64 << 10  ? 16
+                                                       : size < 1 << 18 ? 4
+                                                                        : 2;
   const std::int64_t slot = divide_up(a.in.bands(), wanted), slots = divide_up(a.in.bands(), slot);
   const std::int64_t group = std::min(slot, band_grain(a.in, 64));
   Buffer<float> u(slots * panels * u_panel);
@@ -174,10 +185,8 @@ void weight_gradient_by_bands(const Gradient& a) {
       const PlaneLayout v_layout = rows_layout(tiles, c), w_layout = panels_layout(tiles, k);
       input_planes(a.in, a.x, bands, v_layout, v.data());
       output_gradient_planes(a.out, a.dy, bands, w_layout, w.data());
-      for (std::int64_t b = 0; b < panels; ++b) {
-        multiply_gradient(tiles, c, v_layout, v.data(), w_layout, w.data() + b * w_layout.block,
-                          u_plane, sums + b * u_panel, first > begin);
-      }
+      multiply_gradient(tiles, c, v_layout, v.data(), panels, w_layout, w.data(),
+                        {u_plane, u_panel, sums}, first > begin);
     }
   });
   parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -204,8 +213,8 @@ void weight_gradient_by_panels(const Gradient& a) {
     for (std::int64_t b = begin; b < end; ++b) {
       for (std::int64_t row = 0; row < c; row += kRows) {
         const std::int64_t last = std::min(row + kRows, c);
-        multiply_gradient(tiles, last - row, v_layout, v.data() + row, w_layout,
-                          w.data() + b * w_layout.block, u_plane, u.data(), false);
+        multiply_gradient(tiles, last - row, v_layout, v.data() + row, 1, w_layout,
+                          w.data() + b * w_layout.block, {u_plane, 0, u.data()}, false);
         weight_gradient({u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
       }
     }
