@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv2d_narrow.hpp"
 #include "core/kernels/conv2d_plane.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
@@ -230,11 +231,40 @@ Correlation::Axis data_gradient_axis(const ConvShape& a, std::int64_t rest, std:
           .place_step = 1};
 }
 
+// Few output channels (conv2d_narrow.cpp).
+void forward_narrow(const ConvShape& a, const float* x, std::span<const float> w,
+                    std::span<const float> bias, float* y) {
+  Buffer<float> packed(static_cast<std::int64_t>(w.size()));  // (K, C, R, S) -> (K, R, C, S)
+  for (std::int64_t i = 0; i < a.k * a.c * a.r; ++i) {
+    const std::int64_t k = i / (a.c * a.r), c = i / a.r % a.c, r = i % a.r;
+    std::copy_n(w.data() + i * a.s, a.s, packed.data() + ((k * a.r + r) * a.c + c) * a.s);
+  }
+  correlate_narrow({a.n, a.c, a.h, a.w, a.k, a.r, a.s, a.padding}, x, packed.data(),
+                   bias.empty() ? nullptr : bias.data(), y);
+}
+
+// Few input channels, a square kernel and padding less than it: the kernel is turned.
+void data_gradient_narrow(const ConvShape& a, const float* dy, std::span<const float> w,
+                          float* dx) {
+  Buffer<float> packed(static_cast<std::int64_t>(w.size()));  // (K, C, R, S) -> (C, R, K, S)
+  for (std::int64_t i = 0; i < a.k * a.c * a.r; ++i) {
+    const std::int64_t k = i / (a.c * a.r), c = i / a.r % a.c, r = a.r - 1 - i % a.r;
+    std::reverse_copy(w.data() + i * a.s, w.data() + (i + 1) * a.s,
+                      packed.data() + ((c * a.r + r) * a.k + k) * a.s);
+  }
+  correlate_narrow({a.n, a.k, a.p(), a.q(), a.c, a.r, a.s, a.r - 1 - a.padding}, dy, packed.data(),
+                   nullptr, dx);
+}
+
 }  // namespace
 
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y) {
   const auto& a = shape;
+  if (a.stride == 1 && a.groups == 1 && a.k <= kNarrow) {
+    forward_narrow(a, x.data(), w, bias, y.data());
+    return;
+  }
   const std::int64_t c = a.c / a.groups, k = a.k / a.groups;
   const Plane plane{a.h + 2 * a.padding, a.w + 2 * a.padding, c, a.padding, a.padding};
   for (std::int64_t group = 0; group < a.groups; ++group) {
@@ -249,6 +279,10 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
                           std::span<real> dx) {
   const auto& a = shape;
+  if (a.stride == 1 && a.groups == 1 && a.c <= kNarrow && a.r == a.s && a.padding < a.r) {
+    data_gradient_narrow(a, dy.data(), w, dx.data());
+    return;
+  }
   const std::int64_t c = a.c / a.groups, k = a.k / a.groups;
   const std::int64_t top = divide_up(a.r, a.stride) - 1, left = divide_up(a.s, a.stride) - 1;
   const Plane plane{.height = top + std::max(a.p(), (a.h - 1 + a.padding) / a.stride + 1),

@@ -94,20 +94,24 @@ void broadcast_sum(const Shape& from, const Shape& to, std::span<const real> dy,
 void channel_sum(std::int64_t n, std::int64_t k, std::int64_t pixels, std::span<const real> dy,
                  std::span<real> db) {
   constexpr int kLanes = 16;  // independent sums, so that the loop vectorises
-  for (std::int64_t channel = 0; channel < k; ++channel) {
-    double total = 0;
-    for (std::int64_t i = 0; i < n; ++i) {
-      const real* plane = dy.data() + (i * k + channel) * pixels;
-      real lanes[kLanes] = {};
-      std::int64_t t = 0;
-      for (; t + kLanes <= pixels; t += kLanes) {
-        for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += plane[t + lane];
+  const std::int64_t grain =
+      std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, n * pixels));
+  parallel_for(k, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t channel = begin; channel < end; ++channel) {
+      double total = 0;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const real* plane = dy.data() + (i * k + channel) * pixels;
+        real lanes[kLanes] = {};
+        std::int64_t t = 0;
+        for (; t + kLanes <= pixels; t += kLanes) {
+          for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += plane[t + lane];
+        }
+        for (; t < pixels; ++t) lanes[0] += plane[t];
+        for (const real lane : lanes) total += static_cast<double>(lane);
       }
-      for (; t < pixels; ++t) lanes[0] += plane[t];
-      for (const real lane : lanes) total += static_cast<double>(lane);
+      db[static_cast<std::size_t>(channel)] = static_cast<real>(total);
     }
-    db[static_cast<std::size_t>(channel)] = static_cast<real>(total);
-  }
+  });
 }
 
 }  // namespace terse::kernels

@@ -94,6 +94,36 @@ void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& wher
   by_rows[least](higher * (least + 1), count - higher, a, where, steps, b, start, c);
 }
 
+// `kRows` rows of tile_of_pixels.
+template <int kRows>
+void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const float* b,
+                const float* values, float* c) {
+  Sums<kRows, 2> sum;
+  for (int i = 0; i < kRows; ++i)
+    for (auto& s : sum[i]) s = hn::Set(kLanes, values == nullptr ? 0.0F : values[i]);
+  const std::int64_t vector = panel_width(1);
+  for (std::int64_t run = 0; run < steps.runs; ++run, b += steps.run_step) {
+    for (std::int64_t t = 0; t < steps.run.count; ++t, ++a) {
+      const float* pixels = b + steps.run.places[t];
+      const Vector panel[2] = {hn::LoadU(kLanes, pixels), hn::LoadU(kLanes, pixels + vector)};
+      for (int i = 0; i < kRows; ++i) {
+        const Vector left = hn::Set(kLanes, a[i * row]);
+        for (int v = 0; v < 2; ++v) sum[i][v] = hn::MulAdd(left, panel[v], sum[i][v]);
+      }
+    }
+  }
+  for (int i = 0; i < kRows; ++i)
+    for (int v = 0; v < 2; ++v) hn::StoreU(sum[i][v], kLanes, c + (2 * i + v) * vector);
+}
+
+using PixelTile = void (*)(const float*, std::int64_t, const PixelSteps&, const float*,
+                           const float*, float*);
+
+template <int... kRowsMinus1>
+constexpr auto pixel_table(std::integer_sequence<int, kRowsMinus1...>) {
+  return std::array<PixelTile, sizeof...(kRowsMinus1)>{pixel_tile<kRowsMinus1 + 1>...};
+}
+
 }  // namespace
 
 void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
@@ -107,6 +137,13 @@ void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& wher
 void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
+}
+
+void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
+                    const PixelSteps& steps, const float* b, const float* values, float* c) {
+  static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, tile_rows(2)>());
+  internal_check(rows >= 1 && rows <= tile_rows(2), "tile: {} rows of pixels do not fit", rows);
+  kByRows[static_cast<std::size_t>(rows - 1)](a, where.row, steps, b, values, c);
 }
 
 }  // namespace terse::kernels

@@ -71,4 +71,17 @@ void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& wher
 void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c);
 
+// The same with rows that begin with a number each, and with panels of pixels: row t of the panel,
+// two vectors, stands where it is in an image.
+//
+//   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + place of t, .]
+//
+// A is (row, (run, t)), contiguous; values may be nullptr for zeros; C is (rows, panel).
+struct PixelSteps {
+  ListedSteps run;
+  std::int64_t run_step, runs;
+};
+void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
+                    const PixelSteps& steps, const float* b, const float* values, float* c);
+
 }  // namespace terse::kernels
