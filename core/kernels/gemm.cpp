@@ -21,19 +21,23 @@ CBLAS_TRANSPOSE cblas(Transpose t) {
 }
 
 [[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, float alpha,
-                           const float* a, int lda, const float* b, int ldb, float beta, float* c) {
-  cblas_sgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, n);
+                           const float* a, int lda, const float* b, int ldb, float beta, float* c,
+                           int ldc) {
+  cblas_sgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 [[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, double alpha,
                            const double* a, int lda, const double* b, int ldb, double beta,
-                           double* c) {
-  cblas_dgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, n);
+                           double* c, int ldc) {
+  cblas_dgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-// Rows of C in one piece: about 4 MFLOP, a multiple of 16.
-std::int64_t row_grain(std::int64_t n, std::int64_t k) {
-  const std::int64_t rows = 2'000'000 / (n * k) + 1;
-  return (rows + 15) / 16 * 16;
+// C is cut along its longer dimension into at most kPieces, of 3 MFLOP or more. Every piece packs
+// the whole of the other operand once more, so they are few.
+constexpr std::int64_t kPieces = 4;
+
+std::int64_t piece_size(std::int64_t longer, std::int64_t products) {
+  const std::int64_t pieces = std::clamp<std::int64_t>(products / 1'500'000, 1, kPieces);
+  return ((longer + pieces - 1) / pieces + 15) / 16 * 16;
 }
 
 }  // namespace
@@ -50,10 +54,17 @@ void gemm(Transpose transpose_a, Transpose transpose_b, std::int64_t m, std::int
   const bool tb = transpose_b == Transpose::yes;
   const auto lda = static_cast<int>(ta ? m : k);
   const auto ldb = static_cast<int>(tb ? k : n);
-  parallel_for(m, row_grain(n, k), [&](std::int64_t begin, std::int64_t end) {
-    call(transpose_a, transpose_b, static_cast<int>(end - begin), static_cast<int>(n),
-         static_cast<int>(k), alpha, a + begin * (ta ? 1 : k), lda, b, ldb, beta, c + begin * n);
-  });
+  const auto piece = [&](std::int64_t i, std::int64_t rows, std::int64_t j, std::int64_t columns) {
+    call(transpose_a, transpose_b, static_cast<int>(rows), static_cast<int>(columns),
+         static_cast<int>(k), alpha, a + i * (ta ? 1 : k), lda, b + j * (tb ? k : 1), ldb, beta,
+         c + i * n + j, static_cast<int>(n));
+  };
+  const std::int64_t size = piece_size(std::max(m, n), m * n * k);
+  if (m >= n) {
+    parallel_for(m, size, [&](std::int64_t i, std::int64_t end) { piece(i, end - i, 0, n); });
+  } else {
+    parallel_for(n, size, [&](std::int64_t j, std::int64_t end) { piece(0, m, j, end - j); });
+  }
 }
 
 void column_sums(std::int64_t m, std::int64_t n, const real* x, real beta, real* y, real alpha) {
