@@ -24,7 +24,7 @@ namespace terse::kernels {
 namespace {
 
 constexpr int kVectors = 2;           // of a panel
-constexpr std::int64_t kChunk = 128;  // of k, at most
+constexpr std::int64_t kChunk = 256;  // of k, at most
 // With fewer rows in all steps together, packing would cost more than it gains.
 constexpr std::int64_t kRowsWorthPacking = 16;
 
