@@ -18,7 +18,9 @@ const LanguageModelOptions& checked(const LanguageModelOptions& o) {
 
 LanguageModel::LanguageModel(const LanguageModelOptions& o, Init& init)
     : options_(checked(o)),
-      encoder_({.tokens = o.vocabulary, .features = o.embedding, .bound = static_cast<double>(kBound)}, init),
+      encoder_(
+          {.tokens = o.vocabulary, .features = o.embedding, .bound = static_cast<double>(kBound)},
+          init),
       input_dropout_(o.dropout),
       rnn_({.in = o.embedding, .hidden = o.hidden, .layers = o.layers, .dropout = o.dropout}, init),
       output_dropout_(o.dropout),

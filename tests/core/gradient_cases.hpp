@@ -1,0 +1,29 @@
+// The table of operators: what each gradient check, and each spoiled one, runs on.
+#pragma once
+
+#include <functional>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.hpp"
+
+namespace terse {
+
+struct Case {
+  std::string name;
+  std::vector<Shape> shapes;  // of the inputs
+  std::function<Tensor(std::span<const Tensor> inputs)> f;
+};
+
+inline std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.name;
+}
+
+std::vector<Case> all_cases();
+
+// Random inputs of a case, the same every time.
+std::vector<Tensor> inputs_of(const Case& c);
+
+}  // namespace terse
