@@ -87,11 +87,11 @@ void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& wher
       table<Rows, Steps, 2>(std::make_integer_sequence<int, tile_rows(2)>());
   internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
   if (rows == 0) return;
-  const Tiles<Rows, Steps>* by_rows = (vectors == 1 ? kOne.data() : kTwo.data()) - 1;
+  const Tiles<Rows, Steps>* by_rows = vectors == 1 ? kOne.data() : kTwo.data();
   const std::int64_t count = (rows + tile_rows(vectors) - 1) / tile_rows(vectors);
   const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
-  if (higher > 0) by_rows[least + 1](0, higher, a, where, steps, b, start, c);
-  by_rows[least](higher * (least + 1), count - higher, a, where, steps, b, start, c);
+  if (higher > 0) by_rows[least](0, higher, a, where, steps, b, start, c);
+  by_rows[least - 1](higher * (least + 1), count - higher, a, where, steps, b, start, c);
 }
 
 // `kRows` rows of tile_of_pixels.
