@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -37,31 +38,42 @@ Counters& counters() {
   return instance;
 }
 
+thread_local int piece_threads =
+    0;  // threads of the loop that this thread runs a piece of; 0: none
+
 #ifdef TERSE_CACHING_ALLOCATOR
 
 // Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last
 // in first out, so that the next tensor of that size gets the memory that is still in the cache.
 class Cache {
  public:
-  void* take(std::size_t bytes) {
+  static constexpr int kClasses = 4 * 42;
+
+  void* take(std::size_t bytes, Pool pool) {
     const int c = size_class(bytes);
+    const auto index = static_cast<std::size_t>(c);
     const std::lock_guard lock(mutex_);
-    auto& free = free_[static_cast<std::size_t>(c)];
+    auto& free = free_of(pool)[index];
+    if (pool == Pool::pieces && ++held_[index] > reserved_[index]) {
+      // No piece held so many before: as many for every thread.
+      reserved_[index] = held_[index];
+      for (int i = 0; i < piece_threads; ++i) free.push_back(carve(class_bytes(c)));
+    }
     if (free.empty()) return carve(class_bytes(c));
     void* block = free.back();
     free.pop_back();
     return block;
   }
 
-  void give(void* block, std::size_t bytes) {
-    const int c = size_class(bytes);
+  void give(void* block, std::size_t bytes, Pool pool) {
+    const auto index = static_cast<std::size_t>(size_class(bytes));
     const std::lock_guard lock(mutex_);
-    free_[static_cast<std::size_t>(c)].push_back(block);
+    if (pool == Pool::pieces) --held_[index];
+    free_of(pool)[index].push_back(block);
   }
 
  private:
   static constexpr std::size_t kSlab = std::size_t{2} << 20;  // a huge page
-  static constexpr int kClasses = 4 * 42;
 
   // The smallest class that holds so many bytes: class 4 o + q has 64 · 2^o · (1 + q/4) bytes,
   // rounded up to whole cache lines.
@@ -107,11 +119,18 @@ class Cache {
     return block;
   }
 
+  using FreeLists = std::array<std::vector<void*>, kClasses>;
+  FreeLists& free_of(Pool pool) { return pool == Pool::common ? free_ : free_for_pieces_; }
+
   std::mutex mutex_;
-  std::array<std::vector<void*>, kClasses> free_;  // guarded by mutex_
-  std::byte* slab_ = nullptr;                      // what is left of the newest slab; likewise
+  FreeLists free_, free_for_pieces_;      // guarded by mutex_
+  std::array<int, kClasses> reserved_{};  // blocks for the pieces of each thread; likewise
+  static thread_local std::array<int, kClasses> held_;  // by the piece of this thread
+  std::byte* slab_ = nullptr;                           // what is left of the newest slab; likewise
   std::size_t left_ = 0;
 };
+
+thread_local std::array<int, Cache::kClasses> Cache::held_{};
 
 // Leaked on purpose: tensors with static lifetime may be freed after it would have been destroyed.
 Cache& cache() {
@@ -125,21 +144,21 @@ Cache& cache() {
 
 #ifdef TERSE_CACHING_ALLOCATOR
 
-void* allocate(std::size_t bytes) {
-  void* block = cache().take(bytes);
+void* allocate(std::size_t bytes, Pool pool) {
+  void* block = cache().take(bytes, pool);
   counters().add_live(bytes);
   return block;
 }
 
-void deallocate(void* block, std::size_t bytes) noexcept {
+void deallocate(void* block, std::size_t bytes, Pool pool) noexcept {
   counters().live.fetch_sub(bytes, std::memory_order_relaxed);
-  cache().give(block, bytes);
+  cache().give(block, bytes, pool);
 }
 
 #else  // each block its own allocation, where sanitizers see it; filled with NaN to show early
        // reads
 
-void* allocate(std::size_t bytes) {
+void* allocate(std::size_t bytes, Pool) {
   void* block = ::operator new (bytes, std::align_val_t{kAlignment});
   std::memset(block, 0xFF, bytes);
   counters().add_live(bytes);
@@ -147,12 +166,20 @@ void* allocate(std::size_t bytes) {
   return block;
 }
 
-void deallocate(void* block, std::size_t bytes) noexcept {
+void deallocate(void* block, std::size_t bytes, Pool) noexcept {
   counters().live.fetch_sub(bytes, std::memory_order_relaxed);
   ::operator delete (block, std::align_val_t{kAlignment});
 }
 
 #endif
+
+Pool current_pool() {
+  return piece_threads > 0 ? Pool::pieces : Pool::common;
+}
+PieceScope::PieceScope(int threads) : before_(std::exchange(piece_threads, threads)) {}
+PieceScope::~PieceScope() {
+  piece_threads = before_;
+}
 
 MemoryUse memory_use() {
   const auto& c = counters();

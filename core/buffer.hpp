@@ -18,12 +18,15 @@ class Buffer {
  public:
   explicit Buffer(std::int64_t count)
       : count_(static_cast<std::size_t>(count)),
-        data_(static_cast<T*>(allocate(count_ * sizeof(T)))) {}
+        pool_(current_pool()),
+        data_(static_cast<T*>(allocate(count_ * sizeof(T), pool_))) {}
   ~Buffer() {
-    if (data_ != nullptr) deallocate(data_, count_ * sizeof(T));
+    if (data_ != nullptr) deallocate(data_, count_ * sizeof(T), pool_);
   }
   Buffer(Buffer&& other) noexcept
-      : count_(std::exchange(other.count_, 0)), data_(std::exchange(other.data_, nullptr)) {}
+      : count_(std::exchange(other.count_, 0)),
+        pool_(other.pool_),
+        data_(std::exchange(other.data_, nullptr)) {}
   Buffer& operator=(Buffer&&) = delete;
 
   T* data() { return data_; }
@@ -34,6 +37,7 @@ class Buffer {
 
  private:
   std::size_t count_;
+  Pool pool_;
   T* data_;
 };
 

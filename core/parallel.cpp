@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/allocator.hpp"
 #include "core/error.hpp"
 
 #ifdef TERSE_PARALLEL_TBB
@@ -35,7 +36,11 @@ void parallel_for(std::int64_t n, std::int64_t grain,
     body(0, n);
     return;
   }
-  run_pieces(pieces, [&](std::int64_t i) { body(i * grain, std::min(n, (i + 1) * grain)); });
+  const int threads = thread_count();
+  run_pieces(pieces, [&](std::int64_t i) {
+    const PieceScope scope(threads);
+    body(i * grain, std::min(n, (i + 1) * grain));
+  });
 }
 
 double parallel_sum(std::int64_t n, std::int64_t grain,

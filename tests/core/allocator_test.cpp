@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <thread>
 #include <vector>
 
 #include "core/buffer.hpp"
+#include "core/parallel.hpp"
 
 namespace terse {
 namespace {
@@ -54,6 +56,27 @@ TEST(Allocator, ThreadsMayShareIt) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(memory_use().live_bytes, before);
+}
+
+// However the pieces of a loop overlap, the first loop has taken all that they will ever need.
+TEST(Allocator, PiecesTakeNothingNewAfterTheFirstLoop) {
+  constexpr std::int64_t kBig = 5'000'000;  // of a size that nothing else here asks for
+  const auto loop = [](bool wait) {
+    std::atomic<int> running{0};
+    parallel_for(2, 1, [&](std::int64_t, std::int64_t) {
+      const Buffer<float> a(kBig), b(kBig);
+      ++running;
+      // Overlap, if there are threads; and if not, one after the other.
+      for (int i = 0; wait && running < 2 && i < 1'000'000; ++i) std::this_thread::yield();
+    });
+  };
+  const int before = thread_count();
+  set_thread_count(2);
+  loop(false);
+  const auto calls = memory_use().system_calls;
+  for (int i = 0; i < 20; ++i) loop(true);
+  EXPECT_EQ(memory_use().system_calls, calls);
+  set_thread_count(before);
 }
 
 }  // namespace
