@@ -3,6 +3,7 @@
 //
 //   bench_train --benchmark_filter=resnet18
 #include <benchmark/benchmark.h>
+#include <sys/resource.h>
 
 #include <functional>
 #include <vector>
@@ -39,7 +40,9 @@ void train_steps(benchmark::State& state, nn::Module& model, std::int64_t sample
       static_cast<double>(state.iterations() * samples), benchmark::Counter::kIsRate);
   state.counters["system_calls"] = static_cast<double>(after.system_calls - before.system_calls);
   state.counters["peak_MB"] = static_cast<double>(after.peak_bytes) / 1e6;
-  state.counters["system_MB"] = static_cast<double>(after.system_bytes) / 1e6;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);  // of the whole process
+  state.counters["resident_MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
 std::vector<std::int32_t> some_integers(std::int64_t count, std::int64_t below) {
