@@ -57,11 +57,11 @@ void Conv2d::visit(Visitor& visitor) {
   visitor("bias", bias);
 }
 
-// Defaults are left out, to fit a line.
+// Stride 2 is /2; defaults are left out. Short, to fit a line of the model's table.
 std::string Conv2d::describe() const {
   const auto& o = options_;
   std::string text = fmt::format("Conv2d({}, {}, {}x{}", o.in, o.out, o.kernel, o.kernel);
-  if (o.stride != 1) text += fmt::format(", stride {}", o.stride);
+  if (o.stride != 1) text += fmt::format("/{}", o.stride);
   if (o.padding != 0) text += fmt::format(", pad {}", o.padding);
   if (o.groups != 1) text += fmt::format(", groups {}", o.groups);
   return text + (o.bias ? ")" : ", no bias)");

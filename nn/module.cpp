@@ -150,7 +150,7 @@ std::string summary(Module& module, const std::string& input, const std::functio
     run();
   }
   module.train(training);
-  constexpr auto kLine = "{:<17} {:<38} {:<13} {:>10}\n";
+  constexpr auto kLine = "{:<15} {:<40} {:<13}{:>10}\n";
   std::string text = fmt::format(kLine, "name", "layer", "output", "parameters");
   Outline outline;
   for_each_part(module, [&](const std::string& path, Module& part) {

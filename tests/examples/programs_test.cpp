@@ -130,6 +130,48 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("explain sign --shape 1,2", 2, "--shape");
 }
 
+TEST_F(Programs, ModelsAndDataMustFit) {
+  expect_refused("train --model lstm", 2, "--model lstm: it reads text");
+  expect_refused("train --model lenet --data synthetic-text", 2, "try --model lstm");
+  expect_refused("train --model lstm --data synthetic-text:length=9000,seq=500", 2,
+                 "seq must leave each of workers x batch columns one step");
+  expect_refused("train --model lstm --data synthetic-text --partition shared", 2,
+                 "only iid is possible");
+  expect_refused("train --model lstm --data text:/nowhere", 1, "/nowhere");
+  expect_refused("train --model lstm:hidden=8,embedding=4,tied --data synthetic-text", 2,
+                 "embedding equal to hidden");
+  fs::create_directories(folder / "pictures" / "cats");
+  expect_refused("train --data images:path=" + (folder / "pictures").string(), 1, "cats");
+  for (const char* name : {"cat.png", "tom.png"}) {
+    std::ofstream(folder / "pictures" / "cats" / name) << "meow";
+  }
+  expect_refused("train --data images:test=0.5,path=" + (folder / "pictures").string(), 1, ".png");
+}
+
+TEST_F(Programs, TrainReportsPerplexityOfText) {
+  const auto o =
+      run("train --model lstm:layers=1,hidden=8 --data synthetic-text:length=5000 "
+          "--workers 2 --batch 4 --steps 5 --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto result = last_line(o.out);
+  EXPECT_GT(result["perplexity"], 1);
+  EXPECT_FALSE(result.contains("test_accuracy"));
+  EXPECT_NE(o.out.find("perplexity"), std::string::npos);
+  EXPECT_NE(o.out.find("tokens/s"), std::string::npos);
+}
+
+TEST_F(Programs, DescribePrintsLayersIn80Columns) {
+  const std::string images = " --data synthetic:size=32,channels=3,train=100,test=10 --describe";
+  const auto o = run("train --model resnet18" + images);
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("11173962 parameters in 62 tensors"), std::string::npos);
+  std::istringstream lines(o.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  const auto text = run("train --model lstm --data synthetic-text --describe");
+  ASSERT_EQ(text.code, 0) << text.error;
+  EXPECT_NE(text.out.find("Lstm(200, 200"), std::string::npos) << text.out;
+}
+
 TEST_F(Programs, WhatComesLaterIsRefused) {
   for (const char* flag :
        {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1", "--clock virtual",

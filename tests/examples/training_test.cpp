@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Compressors, EveryTopology, testing::ValuesIn(specs()),
 
 // The parameters after 20 steps at learning rate 0.01, with batch 60 / workers on each.
 std::vector<float> parameters_after(std::int64_t workers) {
-  const auto& data = small_images();
+  const auto& data = std::get<DatasetSplits>(small_images());
   std::vector<float> result;
   const auto plain = make_compressor("none");
   const TopologyPlan plan({.kind = TopologyKind::ring, .workers = static_cast<int>(workers)},
@@ -223,6 +223,86 @@ TEST(NonFinite, TheSameForAllWorkers) {
   }
   c.non_finite = "skip_step";
   EXPECT_EQ(train(c, small_images(), {}).steps, 60);
+}
+
+// ---- language models, and models with running statistics ----------------------------------------
+
+RunConfig small_config(const std::string& model, const std::string& data, std::int64_t workers) {
+  RunConfig c;
+  c.model = model;
+  c.data = data;
+  c.workers = workers;
+  c.batch = 4;
+  c.steps = 6;
+  c.eval_every = 0;
+  c.schedule = "constant";
+  return c;
+}
+
+std::map<std::string, RunResult> over_topologies(RunConfig c) {
+  std::map<std::string, RunResult> results;
+  for (const char* topology : {"local", "ring", "server"}) {
+    c.topology = topology;
+    c.threads = 0;
+    complete(c);
+    results[topology] = train(c, load_data(c), {});
+  }
+  return results;
+}
+
+TEST(LanguageModel, TrainsOverEveryTopologyWithTheSameBits) {
+  for (const char* compressor : {"none", "powersgd:rank=2+ef", "topk:ratio=0.05+ef", "vote"}) {
+    auto c = small_config("lstm:layers=2,hidden=8", "synthetic-text:length=4000,seq=5", 3);
+    c.compressor = compressor;
+    const auto results = over_topologies(c);
+    for (const auto& [topology, result] : results) {
+      EXPECT_EQ(result.state_hash, results.at("local").state_hash) << compressor << topology;
+      const auto& e = result.evaluations.back();
+      EXPECT_EQ(e.metric, Metric::perplexity);
+      EXPECT_DOUBLE_EQ(e.score(), std::exp(e.test_loss));
+      EXPECT_EQ(e.test_loss, results.at("local").evaluations.back().test_loss);
+    }
+  }
+}
+
+// The text is a Markov chain, so the best perplexity that any model can have is known.
+TEST(LanguageModel, ComesNearTheEntropyOfItsText) {
+  auto c = small_config("lstm:layers=1,hidden=32,dropout=0",
+                        "synthetic-text:vocab=20,length=60000,seq=20", 1);
+  c.batch = 32;
+  c.steps = 250;
+  c.optimizer = "adam+clip:norm=1";
+  c.lr = 0.02;
+  c.schedule = "linear";
+  complete(c);
+  const auto data = load_data(c);
+  const double best = std::exp(std::get<TextSplits>(data).entropy_rate.value());
+  const double reached = train(c, data, {}).evaluations.back().score();
+  EXPECT_GT(reached, 0.98 * best);
+  EXPECT_LT(reached, 1.15 * best);
+}
+
+TEST(BatchNorm, ReplicasAgreeAfterEvaluationOverEveryTopology) {
+  const auto results =
+      over_topologies(small_config("resnet20", "synthetic:size=8,channels=3,train=200,test=50", 3));
+  for (const auto& [topology, result] : results) {
+    EXPECT_EQ(result.state_hash, results.at("local").state_hash) << topology;
+    EXPECT_EQ(result.evaluations.back().test_loss, results.at("local").evaluations.back().test_loss)
+        << topology;
+  }
+}
+
+// Winograd's method rounds differently, and no more than that.
+TEST(ExactConvolution, ChangesRoundingAlone) {
+  auto c = small_config("resnet20", "synthetic:size=16,channels=3,train=200,test=50", 1);
+  c.topology = "local";
+  complete(c);
+  const auto data = load_data(c);
+  const auto winograd = train(c, data, {});
+  c.exact_convolution = true;
+  const auto exact = train(c, data, {});
+  EXPECT_NE(winograd.state_hash, exact.state_hash);
+  EXPECT_NEAR(winograd.train_loss, exact.train_loss, 1e-3 * exact.train_loss);
 }
 
 }  // namespace
