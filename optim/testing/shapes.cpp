@@ -41,7 +41,8 @@ std::vector<MatrixShape> lstm_shapes() {
   std::vector<MatrixShape> shapes{{"encoder.weight", kWords, kWidth}};
   for (int layer = 0; layer < 3; ++layer) {
     for (const char* name : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
-      shapes.push_back({fmt::format("rnn.{}_l{}", name, layer), kGates, name[0] == 'w' ? kWidth : 1});
+      shapes.push_back(
+          {fmt::format("rnn.{}_l{}", name, layer), kGates, name[0] == 'w' ? kWidth : 1});
     }
   }
   shapes.push_back({"decoder.bias", kWords, 1});

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/ops.hpp"
 #include "core/testing/check_gradient.hpp"
+#include "nn/resnet.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/testing/shapes.hpp"
 
@@ -131,6 +132,32 @@ TEST(Models, EveryExampleOfTheRegistryTrains) {
       });
     }
   }
+}
+
+TEST(Memory, IsFlatOverTenThousandSteps) {
+  Init init(1);
+  BasicBlock block(2, 3, 2, init);
+  const auto text_model = make_language_model("lstm:layers=1,hidden=4", 5, init);
+  ParameterBuffer block_parameters(parameters(block)), text_parameters(parameters(*text_model));
+  const auto rule = make_update_rule("adam"), text_rule = make_update_rule("sgd:momentum=0.9");
+  const Tensor x = random_tensor({2, 2, 4, 4}, 1);
+  const std::vector<std::int32_t> ids{0, 1, 2, 3};
+  LstmStates states;
+  const auto step = [&] {
+    block_parameters.zero_grad();
+    sum(square(block(x))).backward();
+    rule->apply(block_parameters.values(), block_parameters.gradients(), 1e-4F);
+    text_parameters.zero_grad();
+    text_model->loss({.time = 2, .batch = 2, .ids = ids, .labels = ids}, states).backward();
+    text_rule->apply(text_parameters.values(), text_parameters.gradients(), 1e-3F);
+  };
+  step();
+  step();  // now there is a state that is carried
+  const auto before = memory_use();
+  for (int i = 0; i < 10'000; ++i) step();
+  EXPECT_EQ(memory_use().live_bytes, before.live_bytes);
+  EXPECT_EQ(memory_use().peak_bytes, before.peak_bytes);
+  EXPECT_EQ(memory_use().system_calls, before.system_calls);
 }
 
 // A stretch read in two pieces, with the state carried, is the stretch read at once.
