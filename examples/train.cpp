@@ -48,7 +48,7 @@ void train(int argc, char** argv) {
   run::NotYet later;
   run::CommandLine command_line(
       "train", "Trains one model with one way of exchanging gradients.",
-      "train --model lenet --data fashion-mnist --workers 4 --compressor powersgd:rank=2+ef");
+      "train --model resnet20 --workers 4 --compressor powersgd:rank=2+ef");
   run::add_data_flags(command_line, config);
   command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
   run::add_training_flags(command_line, config);

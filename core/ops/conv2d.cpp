@@ -3,7 +3,9 @@
 #include <array>
 
 #include "core/autograd.hpp"
+#include "core/buffer.hpp"
 #include "core/error.hpp"
+#include "core/kernels/elementwise.hpp"
 #include "core/ops.hpp"
 
 namespace terse {
@@ -42,6 +44,18 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
   return shape;
 }
 
+// dw = gradient + beta dw: straight into it, if nothing is there yet.
+void add_weight_gradient(const kernels::ConvShape& shape, const Tensor& x, const Tensor& dy,
+                         real beta, std::span<real> dw) {
+  if (beta == 0) {
+    kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), dw);
+    return;
+  }
+  Buffer<real> more(std::ssize(dw));
+  kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), more.span());
+  kernels::add(dw, more.span(), dw);
+}
+
 }  // namespace
 
 // y = x ⋆ w + b; the sums of y, dx and dw are written out in core/kernels/conv2d_reference.cpp.
@@ -60,8 +74,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions opt
                     dx = Tensor::empty(x.shape());
                     kernels::conv2d_data_gradient(shape, dy.data(), w.data(), dx.data_mut());
                   }
-                  Tensor dw = Tensor::empty(w.shape());
-                  kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), dw.data_mut());
+                  const Gradient dw(w.shape(), [shape, x, dy](real beta, std::span<real> sum) {
+                    add_weight_gradient(shape, x, dy, beta, sum);
+                  });
                   if (!with_bias) return Gradients{dx, dw};
                   Tensor db = Tensor::empty({shape.k});
                   kernels::channel_sum(shape.n, shape.k, shape.p() * shape.q(), dy.data(),

@@ -1,9 +1,9 @@
-#include "core/kernels/normalize.hpp"
-
 #include <array>
 
 #include "core/autograd.hpp"
 #include "core/error.hpp"
+#include "core/kernels/batch_norm.hpp"
+#include "core/kernels/layer_norm.hpp"
 #include "core/ops.hpp"
 
 namespace terse {

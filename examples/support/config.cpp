@@ -17,26 +17,22 @@
 namespace terse::run {
 
 void add_data_flags(CommandLine& command_line, RunConfig& c) {
-  command_line
-      .flag("--model", c.model,
-            "mlp, lenet, resnet20, resnet18 or lstm; with options: lstm:hidden=650")
-      .flag("--data", c.data,
-            "fashion-mnist, cifar10:path=DIR, images:path=DIR, kjv, text:path=FILE, ...");
+  command_line.flag("--model", c.model, "mlp, lenet, resnet20, resnet18, lstm:hidden=650")
+      .flag("--data", c.data, "fashion-mnist, cifar10, images, kjv, text:path=...");
 }
 
 void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
       .flag("--topology", c.topology, "local, ring or server")
       .flag("--servers", c.servers, "shards of the parameter server")
-      .flag("--optimizer", c.optimizer, "sgd:momentum=, adam, ...; +clip:norm= [by compressor]")
+      .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
       .flag("--batch", c.batch, "samples per worker and step")
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
       .flag("--seed", c.seed, "of everything random")
-      .flag("--threads", c.threads,
-            "TBB threads of the process; 0: one a core, or 1 if workers fill the cores")
+      .flag("--threads", c.threads, "of the process; 0: a core each, 1 if workers fill them")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")

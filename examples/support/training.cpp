@@ -1,18 +1,16 @@
 #include "examples/support/training.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <memory>
-#include <optional>
 
-#include "comm/collectives.hpp"
 #include "comm/distributed_optimizer.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
 #include "core/kernels/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
+#include "examples/support/agreement.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
@@ -25,34 +23,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// Numbers that all workers add up, by control messages: they are counted apart from the gradients.
-class Agreement {
- public:
-  explicit Agreement(Worker& me) : me_(me), collectives_(me) {}
-
-  // values = their sums over the workers, added in the order of the workers.
-  void sum(std::span<double> values) {
-    const std::size_t n = values.size();
-    own_.resize(n);
-    all_.resize(n * static_cast<std::size_t>(me_.size()));
-    for (std::size_t i = 0; i < n; ++i) own_[i] = std::bit_cast<std::uint64_t>(values[i]);
-    collectives_.agree(own_, number_++, all_);
-    std::ranges::fill(values, 0.0);
-    for (std::size_t i = 0; i < all_.size(); ++i) values[i % n] += std::bit_cast<double>(all_[i]);
-  }
-  double sum(double value) {
-    sum(std::span(&value, 1));
-    return value;
-  }
-  double mean(double value) { return sum(value) / me_.size(); }
-
- private:
-  Worker& me_;
-  Collectives collectives_;
-  std::uint64_t number_ = 0;
-  std::vector<std::uint64_t> own_, all_;
-};
 
 // What one worker hands in at the end.
 struct Account {

@@ -201,6 +201,8 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
     EXPECT_EQ(o.error, "");
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
   }
   const auto help = run("train --help").out;
   for (const char* flag :

@@ -1,7 +1,7 @@
-// Normalisation: of each channel over a batch (BatchNorm), of each row (LayerNorm).
+// Normalisation of each channel over a batch.
 //
-// What follows a batch normalisation in a residual network, the addition of the shortcut and ReLU,
-// is done in the same pass: these layers are bound by memory, not by arithmetic.
+// What follows it in a residual network, the addition of the shortcut and ReLU, is done in the same
+// pass: these layers are bound by memory, not by arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -42,16 +42,5 @@ struct BatchNormBackward {
 // Overwrites dx, dgamma, dbeta, and dresidual unless it is empty.
 void batch_norm_backward(const ChannelShape& shape, const BatchNormBackward& in, std::span<real> dx,
                          std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual);
-
-// y = gamma (x - mean) / sqrt(variance + eps) + beta, with the mean and the biased variance of each
-// row of x (rows, D); they are left in `mean` and `deviation_inverse` = 1 / sqrt(variance + eps).
-void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
-                        std::span<const real> gamma, std::span<const real> beta, double eps,
-                        std::span<real> mean, std::span<real> deviation_inverse, std::span<real> y);
-// Overwrites dx, dgamma and dbeta.
-void layer_norm_backward(std::int64_t rows, std::int64_t d, std::span<const real> dy,
-                         std::span<const real> x, std::span<const real> gamma,
-                         std::span<const real> mean, std::span<const real> deviation_inverse,
-                         std::span<real> dx, std::span<real> dgamma, std::span<real> dbeta);
 
 }  // namespace terse::kernels

@@ -1,0 +1,50 @@
+// Sums of what is computed of a vector of elements at a time.
+#pragma once
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/real.hpp"
+
+namespace terse::kernels {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <int kSums>
+struct Sums {
+  double total[kSums] = {};
+};
+
+// Sums over i of n of what term(d, i, values) writes to values[0], …, values[kSums - 1]: vectors of
+// the terms from i on, as many as the tag `d` has lanes.
+template <int kSums, class Term>
+Sums<kSums> sum_terms(std::int64_t n, Term term) {
+  constexpr hn::ScalableTag<real> wide;
+  constexpr hn::CappedTag<real, 1> one;
+  constexpr int kInFlight = 2;  // independent sums hide the latency of an addition
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
+  hn::Vec<decltype(wide)> sums[kInFlight][kSums], values[kSums];
+  for (auto& some : sums) std::fill(some, some + kSums, hn::Zero(wide));
+  std::int64_t i = 0;
+  for (; i + kInFlight * lanes <= n; i += kInFlight * lanes) {
+    for (int j = 0; j < kInFlight; ++j) {
+      term(wide, i + j * lanes, values);
+      for (int s = 0; s < kSums; ++s) sums[j][s] = hn::Add(sums[j][s], values[s]);
+    }
+  }
+  Sums<kSums> result;
+  for (int s = 0; s < kSums; ++s) {
+    result.total[s] =
+        static_cast<double>(hn::GetLane(hn::SumOfLanes(wide, hn::Add(sums[0][s], sums[1][s]))));
+  }
+  for (; i < n; ++i) {
+    hn::Vec<decltype(one)> single[kSums];
+    term(one, i, single);
+    for (int s = 0; s < kSums; ++s) result.total[s] += static_cast<double>(hn::GetLane(single[s]));
+  }
+  return result;
+}
+
+}  // namespace terse::kernels
