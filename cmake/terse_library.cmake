@@ -1,5 +1,7 @@
 # terse_library(NAME SOURCES … LINK …): one static library per folder, target terse_NAME, alias terse::NAME.
 # terse_flags(TARGET): the compiler flags that everything of ours is built with.
+# terse_compile_quickly(TARGET): tests and programs, whose own loops are not hot, are optimised little;
+#   they then compile in about half the time.
 
 function(terse_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
@@ -18,6 +20,10 @@ function(terse_flags target)
                                              -fno-sanitize-recover=all)
     target_link_options(${target} PRIVATE -fsanitize=${TERSE_SANITIZE})
   endif()
+endfunction()
+
+function(terse_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(terse_library name)

@@ -26,18 +26,16 @@ void bytes(int argc, char** argv) {
   bool json = false;
   run::CommandLine command_line(
       "bytes", "Counts the bytes of a step and of an epoch for each method, without training.",
-      "bytes --shapes resnet18 --steps-per-epoch 24 --method none --method powersgd:rank=2");
+      "bytes --shapes resnet18 --steps-per-epoch 24 --method powersgd:rank=2");
   run::add_data_flags(command_line, config);
-  command_line
-      .flag("--shapes", shapes_text,
-            "instead of a model: resnet18, lstm, or a list such as 64x3x3x3,64")
+  command_line.flag("--shapes", shapes_text, "instead of a model: resnet18, lstm, or 64x3x3x3,64")
       .list("--method", methods, "a compressor spec; once for each [the six main ones]")
       .flag("--workers", config.workers, "how many exchange their gradients")
       .flag("--topology", config.topology, "local, ring or server")
       .flag("--servers", config.servers, "shards of the parameter server")
-      .flag("--batch", config.batch, "samples per worker and step: sets the steps of an epoch")
+      .flag("--batch", config.batch, "samples per worker and step: sets an epoch's steps")
       .flag("--steps-per-epoch", steps_per_epoch,
-            "given directly [as the data have; with --shapes: 60 000 samples]")
+            "[as the data have; with --shapes: of 60 000 samples]")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   if (methods.empty()) methods = run::main_methods();

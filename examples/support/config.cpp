@@ -32,7 +32,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
       .flag("--seed", c.seed, "of everything random")
-      .flag("--threads", c.threads, "of the process; 0: a core each, 1 if workers fill them")
+      .flag("--threads", c.threads, "of the process; 0: a core each; many workers: 1")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")

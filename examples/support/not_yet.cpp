@@ -13,7 +13,7 @@ void NotYet::add_flags(CommandLine& command_line) {
   command_line.flag("--transport", transport_, "threads; mpi is " + later + "MPI")
       .flag("--staleness", staleness_, later + "bounded staleness")
       .flag("--clock", clock_, later + "virtual time")
-      .flag("--aggregate", aggregate_, "mean; others are " + later + "robust aggregation")
+      .flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
       .flag("--network", network_, later + "a modelled network")
       .flag("--compute", compute_, later + "declared compute time")
       .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
