@@ -34,7 +34,9 @@ void expect_close(const std::vector<float>& fast, const std::vector<float>& exac
     worst = std::max(worst, std::abs(fast[i] - exact[i]));
     ASSERT_FALSE(std::isnan(fast[i])) << i;
   }
-  EXPECT_LE(worst, 2e-6F * std::max(largest, 1.0F));
+  // Sums of up to 4F = 2600 products: rounding alone gives 2600^(1/2) 2^-24 = 3e-6 of a term
+  // without fused multiply-add.
+  EXPECT_LE(worst, 5e-6F * std::max(largest, 1.0F));
   EXPECT_TRUE(exact.empty() || largest > 0);
 }
 
