@@ -7,10 +7,6 @@
 
 namespace terse::kernels {
 
-inline std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 // One group's channels, [first, first + channels), of images (N, all, H, W).
 struct ImageSlice {
   std::int64_t n, all, first, channels, h, w;

@@ -28,10 +28,6 @@ constexpr std::int64_t kChunk = 256;  // of k, at most
 // With fewer rows in all steps together, packing would cost more than it gains.
 constexpr std::int64_t kRowsWorthPacking = 16;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 struct Panels {
   std::int64_t width, count, grain;  // units of one, how many, how many to a task
   explicit Panels(const LstmShape& a)

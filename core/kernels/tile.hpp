@@ -20,6 +20,10 @@ using Lanes = hn::ScalableTag<float>;
 
 inline constexpr int kSumsInFlight = 12;
 
+inline std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
 // Floats in a panel of so many vectors.
 inline std::int64_t panel_width(int vectors) {
   return vectors * static_cast<std::int64_t>(hn::Lanes(Lanes()));

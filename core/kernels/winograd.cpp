@@ -28,10 +28,6 @@
 namespace terse::kernels::winograd {
 namespace {
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
 // Rows of V: whole blocks, and off multiples of 512 bytes too.
 std::int64_t padded_row(std::int64_t channels) {
   return padded_stride(block_count(channels) * block_width());

@@ -317,7 +317,7 @@ std::vector<Mutant> mutants() {
                              {in[3], in[4], in[5], in[6]});
          return Results{r.y, r.h, r.c};
        }},
-      {"layer normalisation without bias correction of eps", "layer_norm",
+      {"layer normalisation with a larger eps", "layer_norm",
        [](Inputs in, const json&) { return Results{layer_norm(in[0], in[1], in[2], 1e-4)}; }},
   };
 }
