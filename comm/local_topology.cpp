@@ -32,7 +32,7 @@ class LocalTopology final : public Topology {
   }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
-    meet(up, up.payload().size(), [&] { combine(job, job.round, board_->up, board_->down); });
+    meet(up, up.payload().size(), [&] { combine(job, job.round, {}, board_->up, board_->down); });
     down = board_->down;
   }
 
@@ -40,7 +40,8 @@ class LocalTopology final : public Topology {
     encode(job, job.round, job.gradients, own_);
     {
       const auto timed = me_.time(Phase::exchange);
-      meet(own_, std::nullopt, [&] { combine(job, job.round, board_->up, board_->down); });
+      meet(own_, std::nullopt,
+           [&] { combine(job, job.round, job.gradients, board_->up, board_->down); });
     }
     decode(job, job.round, board_->down, job.mean);
   }

@@ -31,7 +31,7 @@ class RingTopology final : public Topology {
     slices_.run(
         job.round, up,
         [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
-          combine(job, round, parts, answer);
+          combine(job, round, {}, parts, answer);
         },
         down);
   }
@@ -42,7 +42,7 @@ class RingTopology final : public Topology {
       const auto timed = me_.time(Phase::exchange);
       collectives_.ring_all_gather(all_);
     }
-    combine(job, job.round, all_, answer_);
+    combine(job, job.round, job.gradients, all_, answer_);
     decode(job, job.round, answer_, job.mean);
   }
 

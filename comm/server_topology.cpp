@@ -120,7 +120,7 @@ class ServerTopology final : public Topology {
     slices_.run(
         job.round, up,
         [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
-          combine(job, round, parts, answer);
+          combine(job, round, {}, parts, answer);
         },
         down);
   }
@@ -140,7 +140,9 @@ class ServerTopology final : public Topology {
       if (buckets[shard].tensors > 0) push(job, round_of(buckets[shard]), buckets[shard], shard);
     }
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
-      if (buckets[shard].tensors > 0 && owned(shard)) answer(job, round_of(buckets[shard]));
+      const auto& bucket = buckets[shard];
+      if (bucket.tensors > 0 && owned(shard))
+        answer(job, round_of(bucket), bucket.of(job.gradients));
     }
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
       const auto& bucket = buckets[shard];
@@ -161,14 +163,14 @@ class ServerTopology final : public Topology {
     me_.send(server, up_);
   }
 
-  void answer(const Job& job, const Round& round) {
+  void answer(const Job& job, const Round& round, std::span<const GradView> shape) {
     const auto timed = me_.time(Phase::exchange);
     const Expected expected{.phase = round.phase, .step = round.step};
     for (int worker = 0; worker < me_.size(); ++worker) {
       if (worker != me_.rank())
         me_.recv(worker, expected, pushed_[static_cast<std::size_t>(worker)]);
     }
-    combine(job, round, pushed_, answer_);
+    combine(job, round, shape, pushed_, answer_);
     for (int worker = 0; worker < me_.size(); ++worker) {
       if (worker != me_.rank()) me_.send(worker, answer_);
     }

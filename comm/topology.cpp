@@ -102,10 +102,10 @@ void Topology::encode(const Job& job, const Round& round, std::span<const GradVi
   message_bytes_ += up.payload().size();
 }
 
-void Topology::combine(const Job& job, const Round& round, std::span<const Packet> up,
-                       Packet& down) {
+void Topology::combine(const Job& job, const Round& round, std::span<const GradView> shape,
+                       std::span<const Packet> up, Packet& down) {
   const auto timed = me_.time(Phase::decode);
-  job.compressor.combine(round, up, weights_, down);
+  job.compressor.combine(round, shape, up, weights_, down);
   internal_check(down.header().kind == PacketKind::down, "{}: combine made a packet {}",
                  job.compressor.spec(), to_string(down.header().kind));
 }

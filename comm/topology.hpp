@@ -69,7 +69,9 @@ class Topology {
 
   // These measure their phase; `encode` also counts message_bytes.
   void encode(const Job& job, const Round& round, std::span<const GradView> views, Packet& up);
-  void combine(const Job& job, const Round& round, std::span<const Packet> up, Packet& down);
+  // The packets of `shape`, or of a slice of the coordinates, which has no shape.
+  void combine(const Job& job, const Round& round, std::span<const GradView> shape,
+               std::span<const Packet> up, Packet& down);
   void decode(const Job& job, const Round& round, const Packet& down,
               std::span<const GradView> views);
 

@@ -47,7 +47,7 @@ void exchange_alone(Compressor& compressor, std::uint64_t seed, Example& e) {
       down.start(header, up.payload().size());
       std::ranges::copy(up.payload(), down.payload().begin());
     } else {
-      compressor.combine(round, std::span(&up, 1), std::vector<float>{1.0F}, down);
+      compressor.combine(round, in, std::span(&up, 1), std::vector<float>{1.0F}, down);
     }
     compressor.decode(round, down, mean);
     e.said.push_back(std::move(up));

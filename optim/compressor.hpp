@@ -73,9 +73,10 @@ class Compressor {
   virtual void encode(const Round&, std::span<const GradView> grads, Packet& up) = 0;
 
   // Where packets meet: many -> one, of kind `down`. `up` is in the order of the workers, and so is
-  // every sum; `weights` are the factors of the mean (1/workers each). Not called if linear.
-  virtual void combine(const Round&, std::span<const Packet> up, std::span<const float> weights,
-                       Packet& down) = 0;
+  // every sum; `weights` are the factors of the mean (1/workers each). Of `shape` only ids and
+  // sizes are read; a slice has none. Not called if linear.
+  virtual void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
+                       std::span<const float> weights, Packet& down) = 0;
 
   // Every worker: the answer -> the mean gradient. `out` is complete after the last phase. A linear
   // compressor gets the sum of the payloads, of kind `partial`, and divides by the packet's weight.

@@ -9,7 +9,10 @@
 namespace terse {
 
 // One file each, in compressors/ and decorators/.
-CompressorFactory make_none, make_vote, make_sign, make_topk, make_randomk, make_powersgd;
+CompressorFactory make_vote, make_sign;
+CompressorFactory make_topk, make_randomk;
+CompressorFactory make_powersgd;
+CompressorFactory make_none;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
 
 namespace {
@@ -18,16 +21,24 @@ constexpr bool kCompressor = false, kDecorator = true;
 
 // A number is never given to another method: it is in packets on disk.
 constexpr RegistryEntry kRegistry[] = {
+    // Whole gradients, and quantised.
     {"none", 1, kCompressor, "the gradient itself, 32 bits a coordinate", "none", make_none},
+
+    // Signs.
     {"vote", 2, kCompressor, "signSGD with majority vote, 1 bit; beta= makes it Signum",
      "vote:beta=0.9", make_vote},
     {"sign", 3, kCompressor, "signs times the tensor's mean magnitude, 1 bit", "sign", make_sign},
+
+    // Sparse.
     {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01", make_topk},
     {"randomk", 5, kCompressor, "coordinates drawn alike by all workers, 32 bits each",
      "randomk:ratio=0.01", make_randomk},
+
+    // Low rank.
     {"powersgd", 6, kCompressor, "low-rank factors by one step of power iteration",
      "powersgd:rank=2", make_powersgd},
 
+    // Decorators.
     {"ef", 101, kDecorator, "error feedback: what was left out is added to the next gradient",
      "topk:ratio=0.01+ef", make_error_feedback},
     {"momentum", 102, kDecorator, "momentum before compression", "vote+momentum:beta=0.9",

@@ -18,10 +18,13 @@ std::span<const float> expect_floats(const Packet& packet, std::int64_t n) {
 }
 
 std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n) {
-  const auto words = packet.words();
-  check<PacketError>(std::ssize(words) == n, "packet: a payload of {} 32-bit values; {} are wanted",
-                     words.size(), n);
-  return words;
+  expect_size(packet.words(), n);
+  return packet.words();
+}
+
+void expect_size(std::span<const std::uint32_t> payload, std::int64_t n) {
+  check<PacketError>(std::ssize(payload) == n,
+                     "packet: a payload of {} 32-bit values; {} are wanted", payload.size(), n);
 }
 
 void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits) {
@@ -87,8 +90,8 @@ std::string shape_text(const GradView& view) {
   return view.cols == 1 ? fmt::format("{}", view.rows) : fmt::format("{}x{}", view.rows, view.cols);
 }
 
-void LinearCompressor::combine(const Round&, std::span<const Packet>, std::span<const float>,
-                               Packet&) {
+void LinearCompressor::combine(const Round&, std::span<const GradView>, std::span<const Packet>,
+                               std::span<const float>, Packet&) {
   internal_check(false, "{}: payloads of a linear compressor are added, not combined", spec());
 }
 

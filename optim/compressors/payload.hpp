@@ -14,6 +14,8 @@ namespace terse {
 std::span<const float> expect_floats(const Packet& packet, std::int64_t n);
 // The payload as exactly `n` words, or PacketError.
 std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n);
+// PacketError unless a payload has exactly `n` words.
+void expect_size(std::span<const std::uint32_t> payload, std::int64_t n);
 // PacketError unless the bits of a plane beyond the first `bits` are zero.
 void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits);
 // How many workers' values are summed up in the packet: at least 1, or PacketError.
@@ -48,8 +50,8 @@ std::string shape_text(const GradView& view);
 // A compressor whose payload is floats that may be added up.
 class LinearCompressor : public Compressor {
  public:
-  void combine(const Round&, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) final;
+  void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) final;
 };
 
 }  // namespace terse

@@ -73,8 +73,8 @@ class TopK final : public Compressor {
     }
   }
 
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) override;
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override;
 
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     down.expect(number_, round.phase, out.size());
@@ -138,8 +138,8 @@ class TopK final : public Compressor {
   std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
 };
 
-void TopK::combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-                   Packet& down) {
+void TopK::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
+                   std::span<const float> weights, Packet& down) {
   check<PacketError>(!up.empty(), "topk: packets of no worker");
   const auto tensors = up.front().header().tensors;
   const auto n = static_cast<std::size_t>(round.count);

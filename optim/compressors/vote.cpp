@@ -94,8 +94,8 @@ class Vote final : public Compressor {
   Traits traits(std::uint64_t) const override { return {.sliceable = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) override;
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override;
 
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     const auto words = words_for(count(out));
@@ -166,8 +166,8 @@ void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
   }
 }
 
-void Vote::combine(const Round& round, std::span<const Packet> up, std::span<const float>,
-                   Packet& down) {
+void Vote::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
+                   std::span<const float>, Packet& down) {
   check<PacketError>(!up.empty() && up.size() <= kMostVoters, "vote: 1 to {} votes; got {}",
                      kMostVoters, up.size());
   const auto words = words_for(round.count);

@@ -18,9 +18,9 @@ class Decorator : public Compressor {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     inner_->encode(round, grads, up);
   }
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) override {
-    inner_->combine(round, up, weights, down);
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override {
+    inner_->combine(round, shape, up, weights, down);
   }
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     inner_->decode(round, down, out);

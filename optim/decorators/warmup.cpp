@@ -31,9 +31,9 @@ class Warmup final : public Decorator {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     at(round.step).encode(round, grads, up);
   }
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) override {
-    at(round.step).combine(round, up, weights, down);
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override {
+    at(round.step).combine(round, shape, up, weights, down);
   }
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     at(round.step).decode(round, down, out);

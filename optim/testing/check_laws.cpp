@@ -199,6 +199,8 @@ void LawCheck::state_is_complete() {
   for (std::size_t phase = 0; phase < old.said().size(); ++phase) {
     expect(same_bytes(old.said()[phase].up[1], fresh.said()[phase].up[1]),
            "the packet after loading differs");
+    expect(same_bytes(old.said()[phase].answer, fresh.said()[phase].answer),
+           "the answer after loading differs");
   }
 }
 

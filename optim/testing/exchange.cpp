@@ -48,7 +48,7 @@ Packet add_packets(const std::vector<Packet>& up) {
 }
 
 TestExchange::TestExchange(const MakeCompressor& make, int workers, Options options)
-    : options_(options), server_(make()) {
+    : options_(options) {
   for (int w = 0; w < workers; ++w) compressors_.push_back(make());
 }
 
@@ -84,7 +84,7 @@ OwnedGradients TestExchange::mean(const std::vector<OwnedGradients>& gradients) 
   auto means = step(gradients);
   for (const auto& other : means) {
     check(same_bits(other, means.front()), "{}: the workers decode different values",
-          server_->spec());
+          worker(0).spec());
   }
   return std::move(means.front());
 }
@@ -100,7 +100,7 @@ void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket
       compressors_[w]->encode(round, gradients[w], said.up[w]);
     }
     round.worker = 0;
-    said.answer = answer(round, traits, said.up);
+    said.answer = answer(round, traits, out.front(), said.up);
     for (std::uint32_t w = 0; w < compressors_.size(); ++w) {
       round.worker = w;
       compressors_[w]->decode(round, said.answer, out[w]);
@@ -110,14 +110,14 @@ void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket
 }
 
 Packet TestExchange::answer(const Round& round, const Traits& traits,
-                            const std::vector<Packet>& up) {
+                            std::span<const GradView> shape, const std::vector<Packet>& up) {
   if (traits.linear) return add_packets(up);
   const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
   if (traits.sliceable && options_.slice > 0 && round.count > options_.slice) {
     return combine_slices(round, up, weights);
   }
   Packet down;
-  server_->combine(round, up, weights, down);
+  worker(0).combine(round, shape, up, weights, down);
   return down;
 }
 
@@ -132,7 +132,7 @@ Packet TestExchange::combine_slices(const Round& round, const std::vector<Packet
     const auto n = codec::words_for(slice.count);
     std::vector<Packet> votes;
     for (const auto& packet : up) votes.push_back(slice_of(packet, words, at / 32, n));
-    server_->combine(slice, votes, weights, down.emplace_back());
+    worker(0).combine(slice, {}, votes, weights, down.emplace_back());
   }
   const auto planes = std::ssize(down.front().words()) / codec::words_for(options_.slice);
   return join_slices(down, planes);

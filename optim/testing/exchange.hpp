@@ -36,6 +36,7 @@ class TestExchange {
   // The same if the workers agree on the result bit for bit, otherwise an Error.
   OwnedGradients mean(const std::vector<OwnedGradients>& gradients);
 
+  // Worker 0 is also where packets meet.
   Compressor& worker(int w) { return *compressors_[w]; }
   const std::vector<Said>& said() const { return said_; }
   std::uint64_t next_step() const { return step_; }
@@ -44,14 +45,14 @@ class TestExchange {
  private:
   using Bucket = std::vector<std::vector<GradView>>;  // views by worker
   void run_bucket(Round round, const Bucket& gradients, const Bucket& out);
-  Packet answer(const Round& round, const Traits& traits, const std::vector<Packet>& up);
+  Packet answer(const Round& round, const Traits& traits, std::span<const GradView> shape,
+                const std::vector<Packet>& up);
   Packet combine_slices(const Round& round, const std::vector<Packet>& up,
                         std::span<const float> weights);
 
   Options options_;
   std::uint64_t step_ = 0;
   std::vector<std::unique_ptr<Compressor>> compressors_;
-  std::unique_ptr<Compressor> server_;  // where packets meet
   std::vector<Said> said_;
 };
 

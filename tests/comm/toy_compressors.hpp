@@ -20,7 +20,8 @@ constexpr std::uint16_t kNumber = 999;  // in the packets' headers
 
 class Toy : public Compressor {
  public:
-  void combine(const Round&, std::span<const Packet>, std::span<const float>, Packet&) override {
+  void combine(const Round&, std::span<const GradView>, std::span<const Packet>,
+               std::span<const float>, Packet&) override {
     throw InternalError("toy: combine is not meant to be called");
   }
   void said(const Round&, const Packet&, std::span<const GradView>) const override {}
@@ -109,8 +110,8 @@ class Vote final : public Toy {
     }
   }
 
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float>,
-               Packet& down) override {
+  void combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
+               std::span<const float>, Packet& down) override {
     const bool wrong = wrong_owner_ == static_cast<int>(round.worker);
     const std::size_t planes = answer_planes_ + (wrong ? 1 : 0);
     start(down, round, PacketKind::down, up.front().header().tensors, 4 * planes * words(round));
@@ -182,8 +183,8 @@ class Peaks final : public Toy {
   }
 
   // The answer is all packets one after the other, each value times its weight.
-  void combine(const Round& round, std::span<const Packet> up, std::span<const float> weights,
-               Packet& down) override {
+  void combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override {
     std::vector<float> all;
     for (std::size_t w = 0; w < up.size(); ++w) {
       const auto floats = up[w].floats();

@@ -62,7 +62,7 @@ void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet p
     up[1] = packet;
     const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
     Packet down;
-    compressor.combine(round, up, weights, down);
+    compressor.combine(round, views_, up, weights, down);
     compressor.decode(round, down, views_);
   }
   if (sample.phase + 1 == traits.phases) compressor.said(round, packet, views_);

@@ -1,0 +1,111 @@
+#include "optim/compressors/gather.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::size_t kLead = 2;  // words before each packet of an answer: its size and weight
+
+void clear(std::span<const GradView> views) {
+  for (const auto& view : views) std::ranges::fill(view.data, 0.0F);
+}
+
+// The next n words of `rest`, which loses them.
+std::span<const std::uint32_t> take(std::span<const std::uint32_t>& rest, std::size_t n) {
+  check<PacketError>(n <= rest.size(), "packet: it ends {} words early", n - rest.size());
+  const auto taken = rest.first(n);
+  rest = rest.subspan(n);
+  return taken;
+}
+
+void copy_mean(std::span<const float> mean, std::span<const GradView> out) {
+  for (const auto& view : out) {
+    codec::copy_to(mean.first(view.data.size()), view.data);
+    mean = mean.subspan(view.data.size());
+  }
+}
+
+}  // namespace
+
+std::span<std::uint32_t> GatherCompressor::start(const Round& round,
+                                                 std::span<const GradView> grads,
+                                                 std::int64_t words, Packet& up) const {
+  up.start(header_for(round, number_, PacketKind::up, grads.size()),
+           static_cast<std::size_t>(words) * sizeof(std::uint32_t));
+  return up.words();
+}
+
+void GatherCompressor::combine(const Round& round, std::span<const GradView> shape,
+                               std::span<const Packet> up, std::span<const float> weights,
+                               Packet& down) {
+  constexpr std::size_t kMost = 65535;  // what a header's weight can say
+  check<PacketError>(!up.empty() && up.size() <= kMost, "{}: 1 to {} packets; got {}", spec(),
+                     kMost, up.size());
+  std::size_t words = 0;
+  for (const auto& packet : up) {
+    packet.expect(number_, round.phase, shape.size());
+    words += kLead + packet.words().size();
+  }
+  auto header = header_for(round, number_, PacketKind::down, shape.size());
+  header.weight = static_cast<std::uint16_t>(up.size());
+  const auto d = static_cast<std::size_t>(count(shape));
+  const bool dense = words >= d;
+  down.start(header, (1 + (dense ? d : words)) * sizeof(std::uint32_t));
+  auto rest = down.words();
+  rest.front() = dense ? 0 : static_cast<std::uint32_t>(up.size());
+  rest = rest.subspan(1);
+
+  if (!dense) {
+    for (std::size_t w = 0; w < up.size(); ++w) {
+      const auto payload = up[w].words();
+      rest[0] = static_cast<std::uint32_t>(payload.size());
+      as_floats(rest)[1] = weights[w];
+      std::ranges::copy(payload, rest.begin() + kLead);
+      rest = rest.subspan(kLead + payload.size());
+    }
+    return;
+  }
+  auto mean = as_floats(rest);
+  std::vector<GradView> views;
+  for (const auto& view : shape) {
+    views.push_back({view.id, view.rows, view.cols, mean.first(view.data.size())});
+    mean = mean.subspan(view.data.size());
+  }
+  clear(views);
+  for (std::size_t w = 0; w < up.size(); ++w) add(round, up[w].words(), weights[w], views);
+}
+
+void GatherCompressor::decode(const Round& round, const Packet& down,
+                              std::span<const GradView> out) {
+  down.expect(number_, round.phase, out.size());
+  auto rest = down.words();
+  const auto packets = take(rest, 1).front();
+  if (packets == 0) {
+    const auto d = static_cast<std::size_t>(count(out));
+    check<PacketError>(rest.size() == d, "packet: a mean of {} values; {} are wanted", rest.size(),
+                       d);
+    return copy_mean(as_floats(rest), out);
+  }
+  clear(out);
+  for (std::uint32_t p = 0; p < packets; ++p) {
+    const auto lead = take(rest, kLead);
+    const auto weight = as_floats(lead)[1];
+    add(round, take(rest, lead[0]), weight, out);
+  }
+  check<PacketError>(rest.empty(), "packet: {} words after the last of {} packets", rest.size(),
+                     packets);
+}
+
+void GatherCompressor::said(const Round& round, const Packet& own,
+                            std::span<const GradView> out) const {
+  own.expect(number_, round.phase, out.size());
+  clear(out);
+  add(round, own.words(), 1, out);
+}
+
+}  // namespace terse

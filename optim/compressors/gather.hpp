@@ -1,0 +1,39 @@
+// The base of compressors whose packets cannot be added up: each is decoded by itself.
+//
+//   exchange:  pass on all packets with their weights - or their weighted mean, once that is
+//   shorter worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
+//
+// What is left to a compressor: to write a packet, and to add what it says to a gradient.
+//
+// Answer: u32 P, then P packets, each u32 words, f32 weight and its payload; P = 0: the mean, d
+// floats. Every payload is a whole number of 32-bit words.
+#pragma once
+
+#include "optim/compressor.hpp"
+
+namespace terse {
+
+class GatherCompressor : public Compressor {
+ public:
+  explicit GatherCompressor(std::uint16_t number) : number_(number) {}
+
+  Traits traits(std::uint64_t) const override { return {}; }
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) final;
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
+
+  // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
+  virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
+                   std::span<const GradView> out) const = 0;
+
+ protected:
+  // Begins a packet about `grads`; the words are not initialised.
+  std::span<std::uint32_t> start(const Round& round, std::span<const GradView> grads,
+                                 std::int64_t words, Packet& up) const;
+
+ private:
+  std::uint16_t number_;
+};
+
+}  // namespace terse
