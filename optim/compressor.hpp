@@ -127,6 +127,7 @@ struct RegistryEntry {
   std::string_view summary;  // one line
   std::string_view example;  // a spec that shows it
   CompressorFactory* make;
+  std::string_view bare = {};  // what a decorator that comes first wraps; empty: it cannot
 };
 
 // Every compressor and decorator, each with a number of its own; compressors first.

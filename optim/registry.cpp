@@ -9,11 +9,12 @@
 namespace terse {
 
 // One file each, in compressors/ and decorators/.
-CompressorFactory make_vote, make_sign;
+CompressorFactory make_vote, make_sign, make_ssdm, make_stochastic_sign, make_noisy_sign;
 CompressorFactory make_topk, make_randomk;
 CompressorFactory make_powersgd;
 CompressorFactory make_none;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
+CompressorFactory make_double_squeeze, make_diana, make_ef21, make_onebit_adam;
 
 namespace {
 
@@ -28,6 +29,12 @@ constexpr RegistryEntry kRegistry[] = {
     {"vote", 2, kCompressor, "signSGD with majority vote, 1 bit; beta= makes it Signum",
      "vote:beta=0.9", make_vote},
     {"sign", 3, kCompressor, "signs times the tensor's mean magnitude, 1 bit", "sign", make_sign},
+    {"ssdm", 10, kCompressor, "stochastic signs of a momentum, added up as integers, 1 bit",
+     "ssdm:beta=0.9", make_ssdm},
+    {"stochastic_sign", 11, kCompressor, "stochastic signs times the norm: unbiased, 1 bit",
+     "stochastic_sign:norm=max", make_stochastic_sign},
+    {"noisy_sign", 12, kCompressor, "a majority vote of signs of gradient and noise, 1 bit",
+     "noisy_sign:sigma=1", make_noisy_sign},
 
     // Sparse.
     {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01", make_topk},
@@ -49,6 +56,18 @@ constexpr RegistryEntry kRegistry[] = {
      "topk:ratio=0.01+min:size=1000", make_min_size},
     {"clip", 105, kDecorator, "each worker's gradient clipped to a global norm",
      "powersgd:rank=4+ef+clip:norm=0.4", make_clip},
+
+    // Decorators that are methods: bare, each takes what its paper, or its commonest use, has
+    // inside.
+    {"doublesqueeze", 110, kDecorator,
+     "error feedback in both directions, the answer compressed too", "sign+doublesqueeze",
+     make_double_squeeze, "sign"},
+    {"diana", 111, kDecorator, "unbiased differences to an estimate that all workers keep",
+     "stochastic_sign:norm=max+diana:alpha=0.1", make_diana, "stochastic_sign:norm=max"},
+    {"ef21", 112, kDecorator, "differences to an estimate in place of error feedback",
+     "topk:ratio=0.01+ef21", make_ef21, "topk:ratio=0.01"},
+    {"onebit_adam", 113, kDecorator, "Adam's momentum compressed; with the rule adam:freeze=",
+     "sign+doublesqueeze+onebit_adam:steps=100", make_onebit_adam, "sign+doublesqueeze"},
 };
 
 const RegistryEntry& find(std::string_view name) {
@@ -70,6 +89,7 @@ std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
   std::unique_ptr<Compressor> made;
   for (const auto& stage : Spec::parse(spec).stages) {
     const auto& entry = find(stage.name);
+    if (made == nullptr && !entry.bare.empty()) made = make_compressor(entry.bare);
     check<UsageError>(made != nullptr || !entry.decorator,
                       "compressor '{}': {} wraps a compressor, which comes first; write e.g. {}",
                       spec, entry.name, entry.example);

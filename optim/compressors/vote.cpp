@@ -5,7 +5,8 @@
 //              send sign(V_i); a tie is a fair coin, + or 0      one bit a coordinate
 //   worker:    mean = sign(V)
 //
-//   vote:beta=b is Signum: sign(v_w) instead, v_w = b v_w + (1 - b) g_w, v_w = 0 at first.
+//   vote:beta=b is Signum: sign(v_w) instead, v_w = b v_w + (1 - b) g_w, v_w = 0 at first. With
+//   `warmup` its first C(b) steps (decorators/momentum.hpp) vote with g_w while v_w gathers.
 //
 // The sign bit is set iff x < 0, so both zeros and NaN vote +. `zero` changes that for zeros: a
 // coin, or no vote at all, which takes a second plane of bits. Only a coin or 0 for a tie keeps
@@ -224,14 +225,18 @@ void Vote::reveal(const Round& round, const Packet& packet, std::int64_t planes,
 std::unique_ptr<Compressor> make_vote(std::uint16_t number, Options& options,
                                       std::unique_ptr<Compressor>) {
   const auto beta = options.number("beta", 0, 0, 1);
+  const bool warmup = options.flag("warmup", false);
   Rules rules;
   rules.tie = options.choice("tie", rules.tie, kRules);
   rules.zero = options.choice("zero", rules.zero, kRules);
   auto vote = std::make_unique<Vote>(number, rules);
   if (beta == 0) return vote;
   // Signum: the momentum stage, written as this paper writes it.
-  const auto spec = fmt::format("vote:beta={},{}", beta, rules.text());
-  return make_momentum({.beta = beta, .init = "ema"}, std::move(vote), spec);
+  check<UsageError>(!warmup || beta < 1, "vote: a warm-up of beta=1 never ends");
+  const auto spec = fmt::format("vote:beta={},warmup={},{}", beta, warmup, rules.text());
+  return make_momentum(
+      {.beta = beta, .warmup_steps = warmup ? signum_warmup_steps(beta) : std::uint64_t{0}},
+      std::move(vote), spec);
 }
 
 }  // namespace terse

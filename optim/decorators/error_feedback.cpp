@@ -1,10 +1,15 @@
 // Error feedback: what a packet leaves out is added to the next gradient.
 //
 //   state:   residual e of every tensor, e = 0
-//   worker:  e = e + g
+//   worker:  e = e + g                               lr=inside: e = (last lr / lr) e + g
 //            encode e in place of g
 //            target=local:     e = e - said          what this worker's own packet says
 //            target=averaged:  e = e - mean          what all of them say together
+//
+// lr=inside first rescales e by the ratio of the last step's learning rate to this one's, as if the
+// residual were kept in units of the parameters: what was left out under an old rate is stepped
+// with at the old rate. lr=outside, the default, keeps e in units of the gradient; both are one
+// while the rate is constant.
 //
 // y = x - lr (mean of all e) then follows plain SGD exactly for constant lr, whatever the
 // compressor. Both targets give the same mean residual when the compressor is linear; the averaged
@@ -14,6 +19,8 @@
 // Cost: 4 d bytes of state, two passes more. Nothing is added to the packet.
 // Source: Karimireddy et al., arXiv 1901.09847, algorithm 2, with the residual in units of the
 // gradient as in Vogels et al., arXiv 1905.13727, algorithm 2.
+#include <fmt/format.h>
+
 #include <array>
 
 #include "optim/decorators/decorator.hpp"
@@ -24,20 +31,23 @@ namespace terse {
 namespace {
 
 enum class Target { local, averaged };
+enum class Rate { outside, inside };
 
 class ErrorFeedback final : public Decorator {
  public:
-  ErrorFeedback(Target target, std::unique_ptr<Compressor> inner)
-      : Decorator(std::move(inner)), target_(target) {}
+  ErrorFeedback(Target target, Rate rate, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), target_(target), rate_(rate) {}
 
   std::string spec() const override {
-    return around(target_ == Target::local ? "ef:target=local" : "ef:target=averaged");
+    return around(fmt::format("ef:target={},lr={}", target_ == Target::local ? "local" : "averaged",
+                              rate_ == Rate::inside ? "inside" : "outside"));
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto e = residual_.views(grads);
     if (round.phase == 0) {
-      for (std::size_t t = 0; t < e.size(); ++t) codec::add_to(grads[t].data, e[t].data);
+      const float keep = kept_of(round);
+      for (std::size_t t = 0; t < e.size(); ++t) codec::blend_to(grads[t].data, keep, 1, e[t].data);
     }
     inner_->encode(round, e, up);
     if (target_ == Target::local && last_phase(round)) {
@@ -54,10 +64,23 @@ class ErrorFeedback final : public Decorator {
 
   void serialize(Archive& archive) override {
     residual_.serialize(archive, "ef.residual");
+    archive.item("ef.step", step_);
+    archive.item("ef.rates", std::span(rates_));
     inner_->serialize(archive);
   }
 
  private:
+  // By how much the residual is scaled in this step: the same for all its buckets.
+  float kept_of(const Round& round) {
+    if (rate_ == Rate::outside) return 1;
+    if (round.step != step_ || rates_[1] == 0) {
+      step_ = round.step;
+      rates_ = {rates_[1], round.lr};
+    }
+    const auto [last, now] = rates_;
+    return last > 0 && now > 0 ? last / now : 1;
+  }
+
   void subtract(std::span<const GradView> reconstruction) {
     for (const auto& view : reconstruction) {
       codec::subtract_from(view.data, residual_.at(view.id, std::ssize(view.data)));
@@ -65,6 +88,9 @@ class ErrorFeedback final : public Decorator {
   }
 
   Target target_;
+  Rate rate_;
+  std::uint64_t step_ = 0;            // whose rate is the second of
+  std::array<float, 2> rates_{0, 0};  // the last step's and this one's; 0: none yet
   TensorState residual_;
   BucketCopy copy_;
 };
@@ -74,8 +100,11 @@ class ErrorFeedback final : public Decorator {
 std::unique_ptr<Compressor> make_error_feedback(std::uint16_t, Options& options,
                                                 std::unique_ptr<Compressor> inner) {
   constexpr std::array<std::string_view, 2> kTargets{"local", "averaged"};
+  constexpr std::array<std::string_view, 2> kRates{"outside", "inside"};
   const auto target = options.choice("target", "local", kTargets);
+  const auto rate = options.choice("lr", "outside", kRates);
   return std::make_unique<ErrorFeedback>(target == "local" ? Target::local : Target::averaged,
+                                         rate == "inside" ? Rate::inside : Rate::outside,
                                          std::move(inner));
 }
 

@@ -1,17 +1,25 @@
 // Momentum before compression.
 //
 //   state:   v of every tensor, v = 0
-//   worker:  v = beta v + (1 - beta) g      (init=first: v = g the first time)
-//            encode v in place of g
+//   worker:  v = beta v + (1 - beta) g      form=sum: beta v + g; init=first: v = g the first time
+//            encode v in place of g         nesterov: v by the same step once more, beta v + (1 -
+//            beta) g mask: v_i = 0 wherever the packet says something of i
 //
-// Cost: 4 d bytes of state, one pass. Nothing is added to the packet.
-// Source: Signum, Bernstein et al., arXiv 1802.04434, algorithm 2 (init=ema); the first gradient as
-// the start is what the PowerSGD authors' Signum does (arXiv 1905.13727, appendix).
+// In the first `warmup` steps v is kept as always, but g itself is encoded: Signum's theorem lets v
+// gather C(beta) steps first. mask is Deep Gradient Compression's momentum factor masking: what was
+// sent stops pushing on in its old direction.
+//
+// Cost: 4 d bytes of state, one pass; mask decodes its own packet. Nothing is added to the packet.
+// Source: Signum, Bernstein et al., arXiv 1802.04434, algorithm 2, and its warm-up (its constant as
+// remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
+// does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
 #include "optim/decorators/momentum.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "optim/decorators/decorator.hpp"
 #include "optim/kernels/vector.hpp"
@@ -23,7 +31,11 @@ namespace {
 class Momentum final : public Decorator {
  public:
   Momentum(const MomentumOptions& options, std::unique_ptr<Compressor> inner, std::string spec)
-      : Decorator(std::move(inner)), options_(options), spec_(std::move(spec)) {}
+      : Decorator(std::move(inner)),
+        o_(options),
+        keep_(static_cast<float>(o_.beta)),
+        take_(static_cast<float>(o_.form == "sum" ? 1 : 1 - o_.beta)),
+        spec_(std::move(spec)) {}
 
   std::string spec() const override { return spec_; }
 
@@ -31,7 +43,13 @@ class Momentum final : public Decorator {
     if (round.phase == 0) {
       for (const auto& grad : grads) accumulate(grad);
     }
-    inner_->encode(round, velocity_.views(grads), up);
+    if (round.step < o_.warmup_steps) return inner_->encode(round, grads, up);
+    if (o_.nesterov) {
+      inner_->encode(round, looked_ahead(grads), up);
+    } else {
+      inner_->encode(round, velocity_.views(grads), up);
+    }
+    if (o_.mask && last_phase(round)) forget_said(round, grads, up);
   }
 
   void serialize(Archive& archive) override {
@@ -43,20 +61,50 @@ class Momentum final : public Decorator {
   void accumulate(const GradView& grad) {
     const bool first = !velocity_.has(grad.id);
     const auto v = velocity_.at(grad.id, std::ssize(grad.data));
-    if (first && options_.init == "first") {
+    if (first && o_.init == "first") {
       codec::copy_to(grad.data, v);
     } else {
-      codec::blend_to(grad.data, static_cast<float>(options_.beta),
-                      static_cast<float>(1 - options_.beta), v);
+      codec::blend_to(grad.data, keep_, take_, v);
     }
   }
 
-  MomentumOptions options_;
+  std::span<const GradView> looked_ahead(std::span<const GradView> grads) {
+    const auto next = copy_.like(grads);
+    const auto now = velocity_.views(grads);
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      codec::copy_to(now[t].data, next[t].data);
+      codec::blend_to(grads[t].data, keep_, take_, next[t].data);
+    }
+    return next;
+  }
+
+  void forget_said(const Round& round, std::span<const GradView> grads, const Packet& up) {
+    const auto said = copy_.like(grads);
+    inner_->said(round, up, said);
+    const auto v = velocity_.views(grads);
+    for (std::size_t t = 0; t < v.size(); ++t) {
+      for (std::size_t i = 0; i < v[t].data.size(); ++i) {
+        if (said[t].data[i] != 0) v[t].data[i] = 0;
+      }
+    }
+  }
+
+  MomentumOptions o_;
+  float keep_, take_;
   std::string spec_;
   TensorState velocity_;
+  BucketCopy copy_;
 };
 
 }  // namespace
+
+std::uint64_t signum_warmup_steps(double beta) {
+  for (std::uint64_t c = 1;; ++c) {
+    const auto steps = static_cast<double>(c), kept = std::pow(beta, steps);
+    if (steps / 2 * kept <= 1 / ((1 - beta * beta) * (steps + 1)) && beta * kept <= 1 / (steps + 1))
+      return c;
+  }
+}
 
 std::unique_ptr<Compressor> make_momentum(const MomentumOptions& options,
                                           std::unique_ptr<Compressor> inner, std::string spec) {
@@ -65,13 +113,19 @@ std::unique_ptr<Compressor> make_momentum(const MomentumOptions& options,
 
 std::unique_ptr<Compressor> make_momentum(std::uint16_t, Options& options,
                                           std::unique_ptr<Compressor> inner) {
-  constexpr std::array<std::string_view, 2> kInits{"ema", "first"};
-  MomentumOptions momentum;
-  momentum.beta = options.number("beta", momentum.beta, 0, 1);
-  momentum.init = options.choice("init", momentum.init, kInits);
+  constexpr std::array<std::string_view, 2> kForms{"ema", "sum"}, kInits{"zero", "first"};
+  MomentumOptions o;
+  o.beta = options.number("beta", o.beta, 0, 1);
+  o.form = options.choice("form", o.form, kForms);
+  o.init = options.choice("init", o.init, kInits);
+  o.nesterov = options.flag("nesterov", false);
+  o.mask = options.flag("mask", false);
+  o.warmup_steps = static_cast<std::uint64_t>(
+      options.integer("warmup", 0, 0, std::numeric_limits<std::int64_t>::max()));
   auto spec =
-      fmt::format("{}+momentum:beta={},init={}", inner->spec(), momentum.beta, momentum.init);
-  return make_momentum(momentum, std::move(inner), std::move(spec));
+      fmt::format("{}+momentum:beta={},form={},init={},nesterov={},mask={},warmup={}",
+                  inner->spec(), o.beta, o.form, o.init, o.nesterov, o.mask, o.warmup_steps);
+  return make_momentum(o, std::move(inner), std::move(spec));
 }
 
 }  // namespace terse

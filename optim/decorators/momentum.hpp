@@ -1,6 +1,7 @@
-// Momentum before compression; `vote:beta=` is this stage too.
+// Momentum before compression; `vote:beta=` and `ssdm:beta=` are this stage too.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -10,11 +11,19 @@ namespace terse {
 
 struct MomentumOptions {
   double beta = 0.9;
-  std::string init = "ema";  // v_0 = 0; "first": v_1 = g_1
+  std::string form = "ema";   // v = beta v + (1 - beta) g; "sum": v = beta v + g
+  std::string init = "zero";  // v_0 = 0; "first": v_1 = g_1
+  bool nesterov = false;
+  bool mask = false;  // v = 0 wherever the packet says something
+  std::uint64_t warmup_steps = 0;
 };
 
 // `spec` is what the stage and all it wraps are written as.
 std::unique_ptr<Compressor> make_momentum(const MomentumOptions& options,
                                           std::unique_ptr<Compressor> inner, std::string spec);
+
+// Signum's warm-up C(beta): the least C >= 1 with C/2 beta^C <= 1 / ((1 - beta^2)(C + 1)) and
+// beta^(C+1) <= 1 / (C + 1). C(0.5) = 1, C(0.9) = 54. For beta < 1.
+std::uint64_t signum_warmup_steps(double beta);
 
 }  // namespace terse

@@ -1,5 +1,7 @@
 #include "optim/kernels/bits.hpp"
 
+#include <array>
+
 namespace terse::codec {
 namespace {
 
@@ -50,6 +52,18 @@ void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std:
       const float sign = (minus >> i & 1U) != 0 ? -1.0F : 1.0F;
       values[i] = (some >> i & 1U) != 0 ? sign : 0.0F;
     }
+  });
+}
+
+void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::int64_t at,
+                   FunctionRef<float(std::uint32_t)> value, std::span<float> out) {
+  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
+    std::array<std::uint32_t, kWordBits> counts{};
+    for (std::size_t p = 0; p < planes.size(); ++p) {
+      const auto word = bits_from(planes[p], bit);
+      for (std::uint32_t i = 0; i < kWordBits; ++i) counts[i] |= (word >> i & 1U) << p;
+    }
+    for (std::int64_t i = 0; i < n; ++i) values[i] = value(counts[static_cast<std::size_t>(i)]);
   });
 }
 

@@ -63,5 +63,8 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
 // out[i] = +1, -1 or 0
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                     std::int64_t at, std::span<float> out);
+// out[i] = value(the number whose bit p is in planes[p])
+void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::int64_t at,
+                   FunctionRef<float(std::uint32_t)> value, std::span<float> out);
 
 }  // namespace terse::codec

@@ -25,6 +25,9 @@ class Tally {
     grow(carry);
   }
 
+  // Bit p of all counts.
+  TallyBlock plane(int p) const { return planes_[static_cast<std::size_t>(p)]; }
+
   // Bits: this count > the other, and this count == the other.
   void compare(const Tally& other, TallyBlock& greater, TallyBlock& equal) const {
     greater.fill(0);

@@ -66,6 +66,17 @@ void blend_to(std::span<const float> x, float keep, float take, std::span<float>
   for_each(x, y, [keep, take](float from, float to) { return keep * to + take * from; });
 }
 
+void step_estimate(std::span<float> h, float alpha, std::span<float> d) {
+  internal_check(h.size() == d.size(), "codec: {} values meet {}", h.size(), d.size());
+  parallel_for(std::ssize(h), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const float estimate = h[i], difference = d[i];
+      h[i] = estimate + alpha * difference;
+      d[i] = estimate + difference;
+    }
+  });
+}
+
 double norm1(std::span<const float> x) {
   return sum_of(std::ssize(x), [p = x.data()](std::int64_t i) { return std::abs(double{p[i]}); });
 }

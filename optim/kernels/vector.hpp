@@ -17,6 +17,8 @@ void scale_to(std::span<const float> x, float scale, std::span<float> y);       
 void divide_to(std::span<const float> x, float divisor, std::span<float> y);    // y = x / divisor
 void blend_to(std::span<const float> x, float keep, float take,
               std::span<float> y);  // y = keep y + take x
+// h, d = h + alpha d, h + d
+void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 
 // Sums in double, in an order that depends on the length alone.
 double norm1(std::span<const float> x);           // sum |x_i|

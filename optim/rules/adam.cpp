@@ -6,7 +6,8 @@
 //   x = x - lr · m' / (sqrt(v') + eps),  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
 //
 // The divisors, for m and v start at zero, are of step t = 1, 2, … and computed in double. amsgrad:
-// v' has the largest v so far in place of v.
+// v' has the largest v so far in place of v. freeze=N: v and its divisor stay as step N leaves
+// them, which is what 1-bit Adam steps with once it compresses (Tang et al., arXiv 2102.02888).
 //
 // Cost: one pass; two floats a parameter, amsgrad three. Source: Kingma and Ba, arXiv 1412.6980;
 // Loshchilov and Hutter, arXiv 1711.05101; Reddi et al., ICLR 2018 (amsgrad, here as in
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "optim/rules/rule.hpp"
@@ -25,6 +27,7 @@ namespace {
 struct AdamOptions {
   double beta1, beta2, eps, weight_decay;
   bool amsgrad;
+  std::uint64_t freeze;  // steps after which v stands still; 0: never
 };
 
 enum class Decay { in_gradient, of_weights };  // Adam, AdamW
@@ -38,20 +41,24 @@ class Adam final : public UpdateRule {
   Adam(Decay decay, const AdamOptions& options) : decay_(decay), o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={}", name_of(decay_),
-                       o_.beta1, o_.beta2, o_.eps, o_.weight_decay, o_.amsgrad);
+    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={},freeze={}",
+                       name_of(decay_), o_.beta1, o_.beta2, o_.eps, o_.weight_decay, o_.amsgrad,
+                       o_.freeze);
   }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     ++steps_;
     const auto t = static_cast<double>(steps_);
+    const bool frozen = o_.freeze > 0 && steps_ > o_.freeze;
+    const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // the steps that are in v
     const bool apart = decay_ == Decay::of_weights;
     const auto decay = static_cast<float>(apart ? 0 : o_.weight_decay);
     const auto shrink = static_cast<float>(apart ? 1 - lr * o_.weight_decay : 1);
     const auto keep1 = static_cast<float>(o_.beta1), take1 = static_cast<float>(1 - o_.beta1);
-    const auto keep2 = static_cast<float>(o_.beta2), take2 = static_cast<float>(1 - o_.beta2);
+    const auto keep2 = static_cast<float>(frozen ? 1 : o_.beta2);
+    const auto take2 = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
     const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
-    const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t)));
+    const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t2)));
     const auto eps = static_cast<float>(o_.eps);
 
     const auto moments = [=](float x, float g, float& m, float& v) {
@@ -97,7 +104,9 @@ std::unique_ptr<UpdateRule> make(Decay decay, double weight_decay, Options& opti
                       .beta2 = options.number("beta2", 0.999, 0, 1),
                       .eps = options.number("eps", 1e-8, 0, 1),
                       .weight_decay = options.number("weight_decay", weight_decay, 0, 1e6),
-                      .amsgrad = options.flag("amsgrad", false)};
+                      .amsgrad = options.flag("amsgrad", false),
+                      .freeze = static_cast<std::uint64_t>(options.integer(
+                          "freeze", 0, 0, std::numeric_limits<std::int64_t>::max()))};
   check<UsageError>(o.beta1 < 1 && o.beta2 < 1,
                     "optimizer '{}': beta1 and beta2 must be below 1; got {} and {}",
                     name_of(decay), o.beta1, o.beta2);

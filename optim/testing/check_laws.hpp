@@ -23,6 +23,7 @@ struct CompressorClaims {
   bool error_is_exact = false;
   bool unbiased = false;     // E C(x) = x
   bool linear = false;       // the result is the one of a single worker with the mean gradient
+  bool recoded = false;      // the answer is compressed once more: it is not what workers said
   bool whole_model = false;  // the result may depend on how tensors are put into buckets
   // Payload of one worker's packets in one step, all phases together.
   std::function<std::size_t(const std::vector<MatrixShape>&)> payload_bytes = {};

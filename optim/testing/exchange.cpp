@@ -56,6 +56,7 @@ std::vector<OwnedGradients> TestExchange::step(std::vector<OwnedGradients> gradi
   internal_check(gradients.size() == compressors_.size(), "TestExchange: {} gradients; {} workers",
                  gradients.size(), compressors_.size());
   auto means = gradients;
+  own_said_.clear();
   Bucket from, to;
   for (auto& worker : gradients) from.push_back(views_of(worker));
   for (auto& worker : means) to.push_back(views_of(worker));
@@ -100,6 +101,14 @@ void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket
       compressors_[w]->encode(round, gradients[w], said.up[w]);
     }
     round.worker = 0;
+    if (options_.record_said && round.phase == traits.phases - 1) {
+      for (const auto& view : out.front()) {
+        auto& tensor = own_said_.emplace_back(OwnedTensor{view.id, view.rows, view.cols, {}});
+        tensor.values.resize(view.data.size());
+      }
+      const auto own = views_of(own_said_);
+      worker(0).said(round, said.up[0], std::span(own).last(out.front().size()));
+    }
     said.answer = answer(round, traits, out.front(), said.up);
     for (std::uint32_t w = 0; w < compressors_.size(); ++w) {
       round.worker = w;

@@ -20,6 +20,7 @@ class TestExchange {
     std::uint64_t seed = 1;
     bool bucket_per_tensor = false;  // otherwise all tensors are one bucket
     std::int64_t slice = 0;          // coordinates in a slice, a multiple of 32; 0: all
+    bool record_said = false;        // fill own_said()
   };
 
   // What was said in the last step, by phase; of the last bucket, if there are several.
@@ -39,6 +40,8 @@ class TestExchange {
   // Worker 0 is also where packets meet.
   Compressor& worker(int w) { return *compressors_[w]; }
   const std::vector<Said>& said() const { return said_; }
+  // What worker 0's packet said by itself in the last step.
+  const OwnedGradients& own_said() const { return own_said_; }
   std::uint64_t next_step() const { return step_; }
   void set_next_step(std::uint64_t step) { step_ = step; }
 
@@ -54,6 +57,7 @@ class TestExchange {
   std::uint64_t step_ = 0;
   std::vector<std::unique_ptr<Compressor>> compressors_;
   std::vector<Said> said_;
+  OwnedGradients own_said_;
 };
 
 // The sum of packets of floats, added in the order of the workers.

@@ -5,16 +5,20 @@
 namespace terse {
 namespace {
 
-class ResidualArchive final : public Archive {
+class ArrayArchive final : public Archive {
  public:
+  explicit ArrayArchive(std::string_view name) : name_(name) {}
   bool loading() const override { return false; }
   void bytes(std::string_view name, std::span<std::byte> data) override {
-    if (name != "ef.residual") return;
+    if (name != name_) return;
     const auto old = values.size();
     values.resize(old + data.size() / sizeof(float));
     if (!data.empty()) std::memcpy(values.data() + old, data.data(), data.size());
   }
   std::vector<float> values;
+
+ private:
+  std::string_view name_;
 };
 
 }  // namespace
@@ -31,10 +35,14 @@ std::uint64_t state_hash(Compressor& compressor) {
   return archive.hash();
 }
 
-std::vector<float> residual_of(Compressor& compressor) {
-  ResidualArchive archive;
+std::vector<float> state_of(Compressor& compressor, std::string_view name) {
+  ArrayArchive archive(name);
   compressor.serialize(archive);
   return archive.values;
+}
+
+std::vector<float> residual_of(Compressor& compressor) {
+  return state_of(compressor, "ef.residual");
 }
 
 }  // namespace terse

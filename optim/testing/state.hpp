@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "optim/compressor.hpp"
@@ -12,7 +13,9 @@ namespace terse {
 std::vector<std::byte> saved_state(Compressor& compressor);
 std::uint64_t state_hash(Compressor& compressor);
 
-// The residuals of its error feedback, in the order of the tensors' ids.
+// The arrays that a compressor keeps by this name, in the order of the tensors' ids.
+std::vector<float> state_of(Compressor& compressor, std::string_view name);
+// The residuals of its error feedback.
 std::vector<float> residual_of(Compressor& compressor);
 
 }  // namespace terse

@@ -1,6 +1,7 @@
 // The sign family: naive code from the formulas, and what is claimed.
 #include "claims.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace terse {
@@ -49,6 +50,99 @@ double one_minus_density(const OwnedTensor& tensor, double) {
   return 1 - norm1 * norm1 / (static_cast<double>(tensor.values.size()) * squares(tensor.values));
 }
 
+// The draw of coordinate i: + with the probability 1/2 + x_i / (2 norm).
+bool drawn_minus(const Philox& draws, std::size_t i, float x, double norm) {
+  const double u = (draws.at(i) + 0.5) * 0x1p-32;
+  return u >= 0.5 + 0.5 * x / norm;
+}
+
+Philox draws_of(const Round& round, std::size_t worker, std::uint32_t tensor) {
+  return Philox(round.seed, {.purpose = Purpose::compress,
+                             .worker = static_cast<std::uint32_t>(worker),
+                             .tensor = tensor});
+}
+
+// norm: of the model or of a tensor; with_norm: the signs are worth it, otherwise 1.
+OwnedGradients reference_stochastic(const Round& round, const Workers& workers, bool max_norm,
+                                    bool of_model, bool with_norm) {
+  const auto norm_of = [&](const std::vector<float>& x) {
+    double largest = 0;
+    for (const float v : x) largest = std::max(largest, std::abs(double{v}));
+    return max_norm ? largest : std::sqrt(squares(x));
+  };
+  auto result = zeros_like(workers[0]);
+  for (std::size_t w = 0; w < workers.size(); ++w) {
+    for (std::size_t t = 0; t < result.size(); ++t) {
+      const auto& x = workers[w][t].values;
+      const double norm = norm_of(of_model ? flat(workers[w]) : x);
+      const auto draws = draws_of(round, w, result[t].id);
+      const auto size = static_cast<float>((with_norm ? norm : 1) / double(workers.size()));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        // The sign goes by the norm that is sent, which is a float.
+        const double by = with_norm ? static_cast<double>(static_cast<float>(norm)) : norm;
+        result[t].values[i] += drawn_minus(draws, i, x[i], by) ? -size : size;
+      }
+    }
+  }
+  return result;
+}
+
+OwnedGradients reference_noisy(const Round& round, const Workers& workers, double sigma) {
+  Workers noisy = workers;
+  for (std::size_t w = 0; w < noisy.size(); ++w) {
+    for (auto& tensor : noisy[w]) {
+      const double rms = std::sqrt(squares(tensor.values) / double(tensor.values.size()));
+      auto draws = draws_of(round, w, tensor.id);
+      for (float& value : tensor.values) value += static_cast<float>(sigma * rms) * draws.normal();
+    }
+  }
+  return reference_vote(round, noisy, "random");
+}
+
+double l2_variance(const OwnedTensor& tensor, double) {
+  return static_cast<double>(tensor.values.size()) - 1;
+}
+
+double max_variance(const OwnedTensor& tensor, double) {
+  double largest = 0;
+  for (const float v : tensor.values) largest = std::max(largest, std::abs(double{v}));
+  return static_cast<double>(tensor.values.size()) * largest * largest / squares(tensor.values) - 1;
+}
+
+CompressorClaims stochastic_claims(bool max_norm) {
+  return {
+      .error = [=](const auto& x) { return weighted(x, max_norm ? max_variance : l2_variance, 0); },
+      .error_is_exact = true,
+      .unbiased = true,
+      .payload_bytes = [](const Shapes& shapes) { return 4 * shapes.size() + plane_bytes(shapes); },
+      .reference =
+          [=](const Round& round, const auto& workers) {
+            return reference_stochastic(round, workers, max_norm, false, true);
+          }};
+}
+
+// scaled: the momentum's first step is the gradient.
+CompressorClaims ssdm_claims(bool scaled, bool of_model) {
+  CompressorClaims claims{
+      .whole_model = of_model,
+      .payload_bytes = [=](const Shapes& shapes) { return (scaled ? 4 : 0) + plane_bytes(shapes); },
+      .reference =
+          [=](const Round& round, const auto& workers) {
+            return reference_stochastic(round, workers, false, of_model, scaled);
+          }};
+  if (scaled) {
+    claims.error = [](const auto& x) { return static_cast<double>(flat(x).size()) - 1; };
+    claims.error_is_exact = true;
+  }
+  return claims;
+}
+
+CompressorClaims noisy_claims() {
+  return {.payload_bytes = plane_bytes, .reference = [](const Round& round, const auto& workers) {
+            return reference_noisy(round, workers, 1);
+          }};
+}
+
 CompressorClaims vote_claims(const std::string& tie, const std::string& zero) {
   const std::size_t planes = zero == "zero" ? 2 : 1;
   return {.payload_bytes = [=](const Shapes& shapes) { return planes * plane_bytes(shapes); },
@@ -74,7 +168,14 @@ std::vector<ClaimedSpec> sign_claims() {
           {"vote:zero=zero", vote_claims("random", "zero")},
           {"vote:zero=zero,tie=zero", vote_claims("zero", "zero")},
           {"vote:zero=random,tie=plus", vote_claims("plus", "random")},
-          {"sign", scaled_sign_claims()}};
+          {"vote:beta=0.9,warmup", vote_claims("random", "plus")},
+          {"sign", scaled_sign_claims()},
+          {"ssdm:beta=0.9", ssdm_claims(false, true)},
+          {"ssdm:beta=0.9,scope=tensor", ssdm_claims(false, false)},
+          {"ssdm:scaled", ssdm_claims(true, true)},
+          {"stochastic_sign:norm=max", stochastic_claims(true)},
+          {"stochastic_sign", stochastic_claims(false)},
+          {"noisy_sign:sigma=1", noisy_claims()}};
 }
 
 }  // namespace terse

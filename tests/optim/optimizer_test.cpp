@@ -87,9 +87,10 @@ TEST(UpdateRules, SpecsRoundTrip) {
 TEST(UpdateRules, SpecWritesEveryOptionOut) {
   const auto written = [](std::string_view spec) { return make_update_rule(spec)->spec(); };
   EXPECT_EQ(written("sgd"), "sgd:momentum=0,dampening=0,nesterov=false,weight_decay=0,form=torch");
-  EXPECT_EQ(written("adam"), "adam:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0,amsgrad=false");
+  EXPECT_EQ(written("adam"),
+            "adam:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0,amsgrad=false,freeze=0");
   EXPECT_EQ(written("adamw:amsgrad"),
-            "adamw:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0.01,amsgrad=true");
+            "adamw:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0.01,amsgrad=true,freeze=0");
   EXPECT_EQ(written("rmsprop"),
             "rmsprop:alpha=0.99,eps=1e-08,weight_decay=0,momentum=0,centered=false");
   EXPECT_EQ(written("adagrad"),
@@ -102,8 +103,9 @@ TEST(UpdateRules, SpecWritesEveryOptionOut) {
 
 TEST(UpdateRules, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("adm"), HasSubstr("did you mean adam?; known: adam, adamw, sgd, clip, "));
-  EXPECT_THAT(usage_error("adam:beta=0.9"),
-              HasSubstr("did you mean beta1?; known: beta1, beta2, eps, amsgrad, weight_decay"));
+  EXPECT_THAT(
+      usage_error("adam:beta=0.9"),
+      HasSubstr("did you mean beta1?; known: beta1, beta2, eps, freeze, amsgrad, weight_decay"));
   EXPECT_THAT(usage_error("sgd:momentum=2"), HasSubstr("from 0 to 1; got '2'"));
   EXPECT_THAT(usage_error("sgd:nesterov"), HasSubstr("nesterov needs momentum above 0"));
   EXPECT_THAT(usage_error("sgd:momentum=0.9,dampening=0.1,nesterov"), HasSubstr("got 0.9 and 0.1"));

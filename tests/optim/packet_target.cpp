@@ -76,7 +76,8 @@ std::vector<std::string> fuzzed_specs() {
   }
   for (const auto* more : {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
                            "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10",
-                           "vote+min:size=20", "powersgd:rank=1+min:size=16"}) {
+                           "vote+min:size=20", "powersgd:rank=1+min:size=16", "ssdm:scaled",
+                           "ssdm:scope=tensor", "sign+doublesqueeze", "topk:ratio=0.3+ef21"}) {
     specs.emplace_back(more);
   }
   return specs;

@@ -43,15 +43,16 @@ TEST(Registry, EveryExampleRoundTrips) {
 TEST(Registry, SpecWritesEveryOptionOut) {
   const auto written = [](std::string_view spec) { return make_compressor(spec)->spec(); };
   EXPECT_EQ(written("vote"), "vote:beta=0,tie=random,zero=plus");
-  EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,tie=random,zero=plus");
+  EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,warmup=false,tie=random,zero=plus");
   EXPECT_EQ(written("vote:beta=0.9,tie=zero+warmup:steps=7"),
-            "vote:beta=0.9,tie=zero,zero=plus+warmup:steps=7");
+            "vote:beta=0.9,warmup=false,tie=zero,zero=plus+warmup:steps=7");
   EXPECT_EQ(written("topk"), "topk:ratio=0.01,scope=tensor");
   EXPECT_EQ(written("topk:k=12,scope=model"), "topk:k=12,scope=model");
   EXPECT_EQ(written("randomk:ratio=0.003676470588235294,scaled"),
             "randomk:ratio=0.003676470588235294,scaled=true");
   EXPECT_EQ(written("powersgd+ef+momentum+clip:norm=0.4+min:size=10"),
-            "powersgd:rank=2,warm=true+ef:target=local+momentum:beta=0.9,init=ema+clip:norm=0.4"
+            "powersgd:rank=2,warm=true+ef:target=local,lr=outside+momentum:beta=0.9,form=ema,init="
+            "zero,nesterov=false,mask=false,warmup=0+clip:norm=0.4"
             "+min:size=10");
 }
 

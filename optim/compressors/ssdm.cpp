@@ -1,0 +1,191 @@
+// SSDM: stochastic sign descent with momentum, for workers with different data.
+//
+//   worker w:  m_w = beta m_w + (1 - beta) g_w                m_w = g_w at first
+//              s_i = + with the probability 1/2 + m_i / (2 |m_w|_2), - otherwise, independently
+//              send s, one bit a coordinate; a zero m_w has no signs and says so
+//   exchange:  S = sum over w of s_w                           integers of [-M, M], M voters
+//              send the number of minus signs of every coordinate: S = M - 2 minus
+//   worker:    mean = S / W
+//
+// No norm is sent and nothing is fed back, so every worker pulls with the same force: where local
+// gradients differ in length, SSDM settles at a point where their directions cancel, not where
+// their sum does (in one dimension at the median). `ssdm:scaled` sends the norm as well and does
+// not.
+//
+// |m_w| is that of the whole model, which then must be one bucket; scope=tensor takes each tensor
+// by itself, where a zero tensor of a model that is not zero tosses fair coins.
+//
+// Payload: 4 ceil(d/32) bytes; a zero vector is one whose header has the weight 0. Down,
+// ceil(log2(M
+// + 1)) planes of bits: as S has M's parity, a bit less than the 2M + 1 integers of [-M, M] would
+// take. Source: Safaryan and Richtárik, arXiv 1905.12938, algorithm 3 (update and sum as remembered
+// from it; its theorem takes beta = 1 - 1/sqrt(K) and the rate K^(-3/4) for K steps).
+#include <fmt/format.h>
+
+#include <bit>
+#include <limits>
+
+#include "core/error.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/scope.hpp"
+#include "optim/decorators/momentum.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/stochastic_sign.hpp"
+#include "optim/kernels/tally.hpp"
+
+namespace terse {
+
+CompressorFactory make_stochastic_sign;
+
+namespace {
+
+using codec::words_for;
+
+constexpr std::size_t kMostVoters = 65535;  // of a tally
+
+// Planes of a number of 0 … voters; one at least, so that there is a packet to cut.
+std::int64_t planes_for(std::uint32_t voters) {
+  return std::max<std::int64_t>(1, std::bit_width(voters));
+}
+
+class Ssdm final : public Compressor {
+ public:
+  Ssdm(std::uint16_t number, Scope scope) : number_(number), scope_(scope) {}
+
+  std::string spec() const override {
+    return fmt::format("ssdm:beta=0,scope={}", to_string(scope_));
+  }
+  Traits traits(std::uint64_t) const override {
+    return {.sliceable = true, .whole_model = scope_ == Scope::model};
+  }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override;
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    reveal(round, down, static_cast<float>(round.workers), out);
+  }
+  // A worker's packet counts its own minus signs.
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    reveal(round, own, 1, out);
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    list.words("sign bits", words_for(count(shape)));
+    return list.take();
+  }
+
+ private:
+  void reveal(const Round& round, const Packet& packet, float workers,
+              std::span<const GradView> out) const;
+
+  std::uint16_t number_;
+  Scope scope_;
+};
+
+void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  double squares = 0;
+  for (const auto& grad : grads) squares += codec::sum_of_squares(grad.data);
+  auto header = header_for(round, number_, PacketKind::up, grads.size());
+  header.weight = squares == 0 ? 0 : 1;
+  const auto words = static_cast<std::size_t>(words_for(count(grads)));
+  up.start(header, words * sizeof(std::uint32_t));
+  std::ranges::fill(up.words(), 0U);
+  if (squares == 0) return;
+
+  std::int64_t at = 0;
+  for (const auto& grad : grads) {
+    const Philox draws(round.seed, {.purpose = Purpose::compress,
+                                    .worker = round.worker,
+                                    .step = static_cast<std::uint32_t>(round.step),
+                                    .tensor = grad.id});
+    if (scope_ == Scope::tensor) squares = codec::sum_of_squares(grad.data);
+    constexpr double kCoin = std::numeric_limits<double>::infinity();  // as good as no value
+    codec::pack_stochastic(grad.data, squares > 0 ? std::sqrt(squares) : kCoin, draws, at,
+                           up.words());
+    at += std::ssize(grad.data);
+  }
+}
+
+void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
+                   std::span<const float>, Packet& down) {
+  check<PacketError>(!up.empty() && up.size() <= kMostVoters, "ssdm: 1 to {} votes; got {}",
+                     kMostVoters, up.size());
+  const auto words = words_for(round.count);
+  const auto tensors = up.front().header().tensors;
+  std::vector<std::span<const std::uint32_t>> votes;
+  for (const auto& packet : up) {
+    packet.expect(number_, round.phase, tensors);
+    const auto signs = expect_words(packet, words);
+    expect_padding(signs, round.count);
+    if (packet.header().weight != 0) votes.push_back(signs);
+  }
+
+  auto header = header_for(round, number_, PacketKind::down, tensors);
+  header.weight = static_cast<std::uint16_t>(votes.size());
+  const auto planes = planes_for(header.weight);
+  down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
+  const auto counts = down.words();
+  parallel_for(words, codec::kTallyWords, [&](std::int64_t begin, std::int64_t end) {
+    codec::Tally minus;
+    for (const auto& signs : votes) {
+      codec::TallyBlock block{};
+      std::copy(signs.begin() + begin, signs.begin() + end, block.begin());
+      minus.add(block);
+    }
+    for (int p = 0; p < planes; ++p) {
+      const auto plane = minus.plane(p);
+      std::copy_n(plane.begin(), end - begin, counts.begin() + p * words + begin);
+    }
+  });
+}
+
+void Ssdm::reveal(const Round& round, const Packet& packet, float workers,
+                  std::span<const GradView> out) const {
+  packet.expect(number_, round.phase, out.size());
+  const std::uint32_t voters = packet.header().weight;
+  const auto n = count(out);
+  const auto planes = planes_for(voters), words = words_for(n);
+  const auto all = expect_words(packet, planes * words);
+  std::vector<std::span<const std::uint32_t>> plane;
+  for (std::int64_t p = 0; p < planes; ++p) {
+    plane.push_back(
+        all.subspan(static_cast<std::size_t>(p * words), static_cast<std::size_t>(words)));
+    expect_padding(plane.back(), n);
+  }
+  std::int64_t at = 0;
+  for (const auto& view : out) {
+    codec::unpack_counts(
+        plane, at,
+        [&](std::uint32_t minus) {
+          return (static_cast<float>(voters) - 2 * static_cast<float>(minus)) / workers;
+        },
+        view.data);
+    at += std::ssize(view.data);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_ssdm(std::uint16_t number, Options& options,
+                                      std::unique_ptr<Compressor>) {
+  const MomentumOptions momentum{.beta = options.number("beta", 0.9, 0, 1), .init = "first"};
+  const bool scaled = options.flag("scaled", false);
+  const auto scope = parse_scope(options, "model");
+  const auto spec =
+      fmt::format("ssdm:beta={},scaled={},scope={}", momentum.beta, scaled, to_string(scope));
+  std::unique_ptr<Compressor> signs;
+  if (scaled) {
+    Options norm(
+        "ssdm", {.name = "stochastic_sign", .options = {{"scope", std::string(to_string(scope))}}});
+    signs = make_stochastic_sign(number, norm, nullptr);
+  } else {
+    signs = std::make_unique<Ssdm>(number, scope);
+  }
+  return make_momentum(momentum, std::move(signs), spec);
+}
+
+}  // namespace terse

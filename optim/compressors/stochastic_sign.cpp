@@ -1,0 +1,119 @@
+// Stochastic sign with its norm: one bit a coordinate, and right in the mean.
+//
+//   worker w:  N = |x|_2, or with norm=max the largest |x_i|
+//              s_i = + with the probability 1/2 + x_i / (2 N), - otherwise, independently
+//              send N, then the s_i, one bit each
+//   exchange:  pass on what all workers sent
+//   worker:    mean = sum over w of N_w s_w / W
+//
+// E C(x) = x, and E|C(x) - x|^2 = (n N^2 / |x|_2^2 - 1) |x|_2^2: n - 1 times |x|^2 for the 2-norm,
+// less for the other. With scope=tensor each tensor of n values has its N; with scope=model there
+// is one of all d, and the model must be one bucket. A zero vector is sent as N = 0.
+//
+// `ssdm:scaled` is this behind SSDM's momentum: unlike SSDM it keeps its right mean when the
+// workers' gradients differ in length.
+//
+// Payload: 4 bytes a norm + 4 ceil(d/32). Time: a pass for the norm, a draw a coordinate.
+// Source: Safaryan and Richtárik, arXiv 1905.12938, definition of the stochastic sign.
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/scope.hpp"
+#include "optim/decorators/momentum.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/stochastic_sign.hpp"
+
+namespace terse {
+namespace {
+
+class StochasticSign final : public GatherCompressor {
+ public:
+  StochasticSign(std::uint16_t number, bool max_norm, Scope scope)
+      : GatherCompressor(number), max_norm_(max_norm), scope_(scope) {}
+
+  std::string spec() const override {
+    return fmt::format("stochastic_sign:norm={},scope={}", max_norm_ ? "max" : "l2",
+                       to_string(scope_));
+  }
+  Traits traits(std::uint64_t) const override { return {.whole_model = scope_ == Scope::model}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    const auto norms = norms_of(grads);
+    const auto words = start(round, grads, std::ssize(norms) + codec::words_for(count(grads)), up);
+    std::ranges::copy(norms, as_floats(words).begin());
+    const auto signs = words.subspan(norms.size());
+    std::ranges::fill(signs, 0U);
+    std::int64_t at = 0;
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      const Philox draws(round.seed, {.purpose = Purpose::compress,
+                                      .worker = round.worker,
+                                      .step = static_cast<std::uint32_t>(round.step),
+                                      .tensor = grads[t].id});
+      const double norm = norms[scope_ == Scope::model ? 0 : t];
+      codec::pack_stochastic(grads[t].data, norm, draws, at, signs);
+      at += std::ssize(grads[t].data);
+    }
+  }
+
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override {
+    const auto n = count(out);
+    const auto norms_sent = norms(out);
+    expect_size(payload, norms_sent + codec::words_for(n));
+    const auto norm = as_floats(payload.first(static_cast<std::size_t>(norms_sent)));
+    const auto signs = payload.subspan(norm.size());
+    expect_padding(signs, n);
+    std::int64_t at = 0;
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      const float scale = norm[scope_ == Scope::model ? 0 : t];
+      codec::add_signs(signs, at, weight * scale, out[t].data);
+      at += std::ssize(out[t].data);
+    }
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    list.floats("norms", norms(shape));
+    list.words("sign bits", codec::words_for(count(shape)));
+    return list.take();
+  }
+
+ private:
+  std::int64_t norms(std::span<const GradView> views) const {
+    return scope_ == Scope::model ? 1 : std::ssize(views);
+  }
+
+  // As they are sent: probabilities and values go by the same rounded norm.
+  std::vector<float> norms_of(std::span<const GradView> grads) const {
+    std::vector<float> norms(static_cast<std::size_t>(this->norms(grads)));
+    double squares = 0, largest = 0;
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      if (scope_ == Scope::tensor) squares = largest = 0;
+      if (max_norm_) {
+        largest = std::max(largest, largest_magnitude(grads[t].data));
+      } else {
+        squares += codec::sum_of_squares(grads[t].data);
+      }
+      norms[scope_ == Scope::model ? 0 : t] =
+          static_cast<float>(max_norm_ ? largest : std::sqrt(squares));
+    }
+    return norms;
+  }
+
+  bool max_norm_;
+  Scope scope_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_stochastic_sign(std::uint16_t number, Options& options,
+                                                 std::unique_ptr<Compressor>) {
+  constexpr std::array<std::string_view, 2> kNorms{"l2", "max"};
+  const auto norm = options.choice("norm", "l2", kNorms);
+  return std::make_unique<StochasticSign>(number, norm == "max", parse_scope(options, "tensor"));
+}
+
+}  // namespace terse

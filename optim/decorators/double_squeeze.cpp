@@ -1,0 +1,102 @@
+// DoubleSqueeze: compression with error feedback in both directions.
+//
+//   state:   residual e_w of each worker, residual E where packets meet; all 0 at first
+//   worker:  p = g_w + e_w;  send C(p);  e_w = p - C(p)
+//   server:  q = mean of all C(p) + E;  send C(q);  E = q - C(q)
+//   worker:  mean = C(q)
+//
+// x - lr (E + mean of e_w) follows plain SGD exactly for constant lr. The answer is as small as a
+// packet. Where there is no server every worker plays it, and E is the same on all.
+//
+// Cost: 4 d bytes of state on a worker, as much where packets meet. Nothing is added to the packet.
+// C must have one phase and need no more than its packet to be decoded.
+// Source: Tang et al., arXiv 1905.05957, algorithm 1.
+#include "core/error.hpp"
+#include "optim/decorators/decorator.hpp"
+#include "optim/kernels/vector.hpp"
+#include "optim/tensor_state.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::uint32_t kServer = (1U << 24) - 1;  // in draws: nobody's rank
+
+// The same payload as a packet of another kind: a new start of equal size leaves it as it is.
+void relabel(Packet& packet, PacketKind kind, std::uint32_t worker) {
+  auto header = packet.header();
+  header.kind = kind;
+  header.worker = static_cast<std::uint16_t>(worker);
+  packet.start(header, packet.payload().size());
+}
+
+class DoubleSqueeze final : public Decorator {
+ public:
+  explicit DoubleSqueeze(std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), server_(make_compressor(inner_->spec())) {}
+
+  std::string spec() const override { return around("doublesqueeze"); }
+  Traits traits(std::uint64_t step) const override {
+    return {.whole_model = inner_->traits(step).whole_model};
+  }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    const auto e = worker_residual_.views(grads);
+    for (std::size_t t = 0; t < e.size(); ++t) codec::add_to(grads[t].data, e[t].data);
+    squeeze(*inner_, round, e, up);
+  }
+
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override {
+    const auto q = server_residual_.views(shape);
+    const auto said = copy_.like(shape);
+    for (std::size_t w = 0; w < up.size(); ++w) {
+      inner_->said(round, up[w], said);
+      for (std::size_t t = 0; t < q.size(); ++t) {
+        codec::add_scaled_to(said[t].data, weights[w], q[t].data);
+      }
+    }
+    auto server = round;
+    server.worker = kServer;
+    squeeze(*server_, server, q, down);
+    relabel(down, PacketKind::down, round.worker);
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    server_->said(round, down, out);
+  }
+
+  void serialize(Archive& archive) override {
+    worker_residual_.serialize(archive, "doublesqueeze.worker");
+    server_residual_.serialize(archive, "doublesqueeze.server");
+    inner_->serialize(archive);
+    server_->serialize(archive);
+  }
+
+ private:
+  // The packet of x; x becomes what the packet leaves out.
+  void squeeze(Compressor& compressor, const Round& round, std::span<const GradView> x,
+               Packet& packet) {
+    compressor.encode(round, x, packet);
+    const auto said = copy_.like(x);
+    compressor.said(round, packet, said);
+    for (std::size_t t = 0; t < x.size(); ++t) codec::subtract_from(said[t].data, x[t].data);
+  }
+
+  std::unique_ptr<Compressor> server_;
+  TensorState worker_residual_, server_residual_;
+  BucketCopy copy_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_double_squeeze(std::uint16_t, Options&,
+                                                std::unique_ptr<Compressor> inner) {
+  const auto traits = inner->traits(0);
+  check<UsageError>(traits.phases == 1 && traits.self_contained,
+                    "doublesqueeze: the server compresses what a packet says by itself; {} takes "
+                    "more than one packet to say it",
+                    inner->spec());
+  return std::make_unique<DoubleSqueeze>(std::move(inner));
+}
+
+}  // namespace terse

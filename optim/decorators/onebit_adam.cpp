@@ -1,0 +1,119 @@
+// 1-bit Adam: Adam's momentum compressed, once its variance stands still.
+//
+//   state:   m of every tensor, alike on every worker, m = 0 at first
+//   step < steps:   as `none`: mean = mean of all g_w;  m = beta m + (1 - beta) mean
+//   afterwards:     worker:  m_w = beta m + (1 - beta) g_w;  encode m_w in place of g_w
+//                   all:     m' = mean of what the workers said
+//                            mean = (m' - beta m) / (1 - beta);  m = m'
+//
+// The mean is the gradient that makes the momentum m', so the optimizer stays Adam's own: use the
+// rule adam:freeze=N with the same N and beta, which keeps its variance from step N on. Inside
+// there should be error feedback in both directions; bare, it is sign+doublesqueeze, as in the
+// paper.
+//
+// Cost: 4 d bytes of state; the payload of `none` in the first steps. Source: Tang et al., arXiv
+// 2102.02888, algorithm 1.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/error.hpp"
+#include "optim/decorators/decorator.hpp"
+#include "optim/kernels/vector.hpp"
+#include "optim/tensor_state.hpp"
+
+namespace terse {
+namespace {
+
+class OnebitAdam final : public Decorator {
+ public:
+  OnebitAdam(std::int64_t steps, double beta, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)),
+        steps_(steps),
+        beta_(beta),
+        keep_(static_cast<float>(beta)),
+        take_(static_cast<float>(1 - beta)),
+        none_(make_compressor("none")) {}
+
+  std::string spec() const override {
+    return around(fmt::format("onebit_adam:steps={},beta={}", steps_, beta_));
+  }
+  Traits traits(std::uint64_t step) const override {
+    auto traits = at(step).traits(step);
+    traits.whole_model = inner_->traits(step).whole_model;
+    traits.self_contained = false;
+    return traits;
+  }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    if (warming_up(round.step)) return none_->encode(round, grads, up);
+    const auto momentum = copy_.like(grads);
+    const auto m = momentum_.views(grads);
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      codec::copy_to(m[t].data, momentum[t].data);
+      codec::blend_to(grads[t].data, keep_, take_, momentum[t].data);
+    }
+    inner_->encode(round, momentum, up);
+  }
+
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) override {
+    at(round.step).combine(round, shape, up, weights, down);
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    at(round.step).decode(round, down, out);
+    const auto m = momentum_.views(out);
+    for (std::size_t t = 0; t < out.size() && last_phase(round); ++t) {
+      if (!warming_up(round.step)) as_gradient(m[t].data, out[t].data);
+      codec::blend_to(out[t].data, keep_, take_, m[t].data);
+    }
+  }
+
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    at(round.step).said(round, own, out);
+    if (warming_up(round.step)) return;
+    for (const auto& view : out) {
+      as_gradient(momentum_.existing(view.id, std::ssize(view.data)), view.data);
+    }
+  }
+
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    return at(round.step).fields(round, up, shape);
+  }
+
+  void serialize(Archive& archive) override {
+    momentum_.serialize(archive, "onebit_adam.momentum");
+    inner_->serialize(archive);
+  }
+
+ private:
+  bool warming_up(std::uint64_t step) const { return step < static_cast<std::uint64_t>(steps_); }
+  Compressor& at(std::uint64_t step) const { return warming_up(step) ? *none_ : *inner_; }
+
+  // Turns the next momentum into the gradient that leads to it from m.
+  void as_gradient(std::span<const float> m, std::span<float> next) const {
+    codec::add_scaled_to(m, -keep_, next);
+    codec::divide_to(next, take_, next);
+  }
+
+  std::int64_t steps_;
+  double beta_;
+  float keep_, take_;
+  std::unique_ptr<Compressor> none_;
+  TensorState momentum_;
+  BucketCopy copy_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_onebit_adam(std::uint16_t, Options& options,
+                                             std::unique_ptr<Compressor> inner) {
+  const auto steps = options.integer("steps", 100, 0, std::numeric_limits<std::int64_t>::max());
+  const auto beta = options.number("beta", 0.9, 0, 1);
+  check<UsageError>(beta < 1, "onebit_adam: beta must be below 1; got {}", beta);
+  return std::make_unique<OnebitAdam>(steps, beta, std::move(inner));
+}
+
+}  // namespace terse

@@ -1,0 +1,173 @@
+// DoubleSqueeze, DIANA, EF21 and 1-bit Adam: what each promises of a whole run.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "optim/optimizer.hpp"
+#include "optim/testing/exchange.hpp"
+#include "optim/testing/law_inputs.hpp"
+#include "optim/testing/state.hpp"
+
+namespace terse {
+namespace {
+
+MakeCompressor maker(const std::string& spec) {
+  return [spec] { return make_compressor(spec); };
+}
+
+OwnedGradients vector_of(std::vector<float> values) {
+  const auto n = std::ssize(values);
+  return {{0, n, 1, std::move(values)}};
+}
+
+// Worker w minimises sum_i a_wi/2 (x_i - b_wi)^2; together the minimiser is sum a b / sum a.
+struct Quadratics {
+  static constexpr int kWorkers = 3, kSize = 40;
+
+  static float curvature(int w, int i) { return 0.5F + 0.5F * static_cast<float>((w + i) % 3); }
+  static float centre(int w, int i) { return static_cast<float>((7 * w + 3 * i) % 11) - 5.0F; }
+
+  static std::vector<OwnedGradients> gradients(const std::vector<double>& x) {
+    std::vector<OwnedGradients> all;
+    for (int w = 0; w < kWorkers; ++w) {
+      std::vector<float> g(kSize);
+      for (int i = 0; i < kSize; ++i) {
+        g[i] = curvature(w, i) * static_cast<float>(x[i] - centre(w, i));
+      }
+      all.push_back(vector_of(g));
+    }
+    return all;
+  }
+  static double distance(const std::vector<double>& x) {
+    double sum = 0;
+    for (int i = 0; i < kSize; ++i) {
+      double top = 0, bottom = 0;
+      for (int w = 0; w < kWorkers; ++w) {
+        top += double{curvature(w, i)} * centre(w, i);
+        bottom += curvature(w, i);
+      }
+      sum += (x[i] - top / bottom) * (x[i] - top / bottom);
+    }
+    return std::sqrt(sum);
+  }
+
+  // The distance to the minimiser after so many steps at a constant rate.
+  static double run(const std::string& spec, int steps, double lr) {
+    TestExchange exchange(maker(spec), kWorkers);
+    std::vector<double> x(kSize);
+    for (int step = 0; step < steps; ++step) {
+      const auto mean = flat(exchange.mean(gradients(x)));
+      for (int i = 0; i < kSize; ++i) x[i] -= lr * mean[i];
+    }
+    return distance(x);
+  }
+};
+
+// The workers' gradients at the minimiser are not zero: the compressor alone keeps its noise.
+TEST(Diana, ConvergesLinearlyWhereItsCompressorStalls) {
+  const std::string inside = "stochastic_sign:norm=max";
+  const double alone = Quadratics::run(inside, 4000, 0.02);
+  const double after_2000 = Quadratics::run(inside + "+diana:alpha=0.1", 2000, 0.02);
+  const double after_4000 = Quadratics::run(inside + "+diana:alpha=0.1", 4000, 0.02);
+  EXPECT_GT(alone, 0.1);
+  EXPECT_LT(after_2000, 1e-3);
+  EXPECT_LT(after_4000, 2e-5);  // as near as the rounding of 40 floats of size 5 lets it
+}
+
+TEST(Diana, EstimateFindsTheGradientAtTheMinimiser) {
+  // All workers say g of a constant problem: h_w -> g_w, and the packets' norm falls to nothing.
+  const auto g = std::vector<OwnedGradients>{vector_of({1, -2, 3}), vector_of({-4, 5, 6})};
+  TestExchange exchange(maker("stochastic_sign:norm=max+diana:alpha=0.3"), 2);
+  for (int step = 0; step < 400; ++step) exchange.mean(g);
+  EXPECT_LT(exchange.said()[0].up[0].floats()[0], 1e-5F);
+  const auto mean = flat(exchange.mean(g));
+  EXPECT_NEAR(mean[0], -1.5, 1e-4);
+  EXPECT_NEAR(mean[2], 4.5, 1e-4);
+}
+
+TEST(Ef21, ConvergesLinearlyWhereItsCompressorStalls) {
+  EXPECT_GT(Quadratics::run("topk:ratio=0.1", 2000, 0.1), 0.1);
+  EXPECT_LT(Quadratics::run("topk:ratio=0.1+ef21", 2000, 0.1), 1e-4);
+}
+
+TEST(Ef21, WithoutCompressionItIsTheGradient) {
+  TestExchange exchange(maker("none+ef21"), 2), plain(maker("none"), 2);
+  for (std::uint32_t step = 0; step < 5; ++step) {
+    const std::vector<OwnedGradients> gradients{normal_gradients(law_shapes(), 2 * step),
+                                                normal_gradients(law_shapes(), 2 * step + 1)};
+    const auto a = flat(exchange.mean(gradients)), b = flat(plain.mean(gradients));
+    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 1e-5);
+  }
+}
+
+// x - lr (E + mean e_w) follows plain SGD: sum of answers + E + mean e_w = sum of mean gradients.
+TEST(DoubleSqueeze, VirtualIterateFollowsSgd) {
+  for (const auto* inside : {"sign", "topk:ratio=0.1", "randomk:ratio=0.2", "none"}) {
+    const auto spec = std::string(inside) + "+doublesqueeze";
+    TestExchange exchange(maker(spec), 3);
+    std::vector<double> answered, dense;
+    for (std::uint32_t step = 0; step < 12; ++step) {
+      std::vector<OwnedGradients> gradients;
+      for (std::uint32_t w = 0; w < 3; ++w) {
+        gradients.push_back(normal_gradients(law_shapes(), 3 * step + w));
+      }
+      const auto mean = flat(mean_of(gradients)), answer = flat(exchange.mean(gradients));
+      answered.resize(mean.size());
+      dense.resize(mean.size());
+      for (std::size_t i = 0; i < mean.size(); ++i) {
+        answered[i] += answer[i];
+        dense[i] += mean[i];
+      }
+    }
+    const auto add = [&](int worker, const std::string& name, double share) {
+      const auto e = state_of(exchange.worker(worker), name);
+      ASSERT_EQ(e.size(), answered.size());
+      for (std::size_t i = 0; i < e.size(); ++i) answered[i] += share * e[i];
+    };
+    for (int w = 0; w < 3; ++w) add(w, "doublesqueeze.worker", 1.0 / 3);
+    add(0, "doublesqueeze.server", 1);
+    for (std::size_t i = 0; i < dense.size(); ++i) {
+      ASSERT_NEAR(answered[i], dense[i], 2e-4) << spec << ", value " << i;
+    }
+  }
+}
+
+TEST(DoubleSqueeze, TheAnswerIsAsSmallAsAPacket) {
+  TestExchange exchange(maker("sign+doublesqueeze"), 4);
+  exchange.mean(std::vector<OwnedGradients>(4, normal_gradients({{"", 100, 10}}, 1)));
+  EXPECT_EQ(exchange.said()[0].answer.payload().size(), exchange.said()[0].up[0].payload().size());
+}
+
+// With nothing compressed, momentum through the exchange and a variance that stands still are
+// Adam's.
+TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
+  constexpr int kSteps = 30, kWarmup = 10;
+  TestExchange exchange(maker("none+onebit_adam:steps=10"), 1), plain(maker("none"), 1);
+  const auto rule = make_update_rule("adam:freeze=10"), same = make_update_rule("adam:freeze=10");
+  const auto adam = make_update_rule("adam");
+  std::vector<float> x(40, 1.0F), y = x, z = x;
+  for (int step = 0; step < kSteps; ++step) {
+    const auto g = normal_gradients({{"", 40, 1}}, static_cast<std::uint32_t>(step));
+    rule->apply(x, flat(exchange.mean({g})), 0.01F);
+    same->apply(y, flat(g), 0.01F);
+    adam->apply(z, flat(g), 0.01F);
+    double frozen = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(x[i], y[i], 1e-5);
+      frozen = std::max(frozen, std::abs(double{y[i]} - z[i]));
+    }
+    EXPECT_EQ(frozen > 0, step >= kWarmup) << step;
+  }
+}
+
+TEST(TwoWay, BareStagesTakeADocumentedInside) {
+  EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign+doublesqueeze");
+  EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,scope=tensor+ef21");
+  EXPECT_EQ(make_compressor("onebit_adam")->spec(),
+            "sign+doublesqueeze+onebit_adam:steps=100,beta=0.9");
+  EXPECT_THROW(make_compressor("ef"), UsageError);
+  EXPECT_THROW(make_compressor("powersgd+doublesqueeze"), UsageError);
+}
+
+}  // namespace
+}  // namespace terse
