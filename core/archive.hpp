@@ -19,12 +19,14 @@ class Archive {
 
   // Raw bytes of fixed length.
   virtual void bytes(std::string_view name, std::span<std::byte> data) = 0;
+  // The same for values, so that an archive can tell them from counts and numbers.
+  virtual void floats(std::string_view name, std::span<float> values) {
+    bytes(name, std::as_writable_bytes(values));
+  }
 
   void item(std::string_view name, std::uint32_t& value) { pod(name, value); }
   void item(std::string_view name, std::uint64_t& value) { pod(name, value); }
-  void item(std::string_view name, std::span<float> values) {
-    bytes(name, std::as_writable_bytes(values));
-  }
+  void item(std::string_view name, std::span<float> values) { floats(name, values); }
   // A vector's length is an item of its own; loading resizes it.
   void item(std::string_view name, std::vector<float>& values);
 

@@ -21,17 +21,19 @@ void compare(int argc, char** argv) {
   common.epochs = 7;  // six methods then take about three minutes on two cores
   std::vector<std::string> methods;
   std::string out = "runs/compare";
-  bool json = false;
+  bool all = false, json = false;
   run::CommandLine command_line(
       "compare", "Trains one model once with each method and compares them in one table.",
       "compare --method none --method powersgd:rank=2+ef --epochs 1");
   run::add_data_flags(command_line, common);
   command_line.list("--method", methods, "a compressor spec; once for each [the six main ones]");
+  command_line.flag("--all", all, "every method that there is");
   run::add_training_flags(command_line, common);
   command_line.flag("--out", out, "folder for compare.csv, compare.json and compare.svg")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
-  if (methods.empty()) methods = run::main_methods();
+  check<UsageError>(!all || methods.empty(), "--all and --method exclude each other");
+  if (methods.empty()) methods = all ? run::all_methods() : run::main_methods();
 
   std::vector<run::ComparedRun> runs;
   for (const auto& method : methods) {

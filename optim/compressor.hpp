@@ -57,7 +57,7 @@ struct Traits {
 struct Field {
   std::string name;
   std::size_t offset = 0, size = 0;  // bytes within the payload
-  std::string text;                  // the value, short
+  std::string text;                  // the first values, apart by spaces
 };
 
 class Compressor {

@@ -36,6 +36,7 @@ std::string short_text(double value) {
 }  // namespace
 
 std::string table_text(const std::vector<ComparedRun>& runs) {
+  constexpr std::size_t kName = 21;
   constexpr const char* kRow = "{:<21}{:>6}{:>6}{:>9}{:>7}{:>5}{:>5}{:>5}{:>5}{:>5}{:>6}\n";
   const Metric metric = runs.front().result.evaluations.back().metric;
   const bool images = metric == Metric::accuracy;
@@ -46,12 +47,15 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
   text += std::string(80, '-') + "\n";
   for (const auto& [config, r] : runs) {
     const auto ms = [&times = r.step_times](Phase phase) { return short_text(1e3 * times[phase]); };
-    text +=
-        fmt::format(kRow, config.compressor, fmt::format("{:.2f}", r.evaluations.back().score()),
-                    fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
-                    fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute), ms(Phase::encode),
-                    ms(Phase::exchange), ms(Phase::decode), ms(Phase::update),
-                    fmt::format("{:.0f}", r.samples_per_second));
+    // A long name has a line of its own.
+    const bool fits = config.compressor.size() < kName;
+    if (!fits) text += config.compressor + "\n";
+    text += fmt::format(kRow, fits ? config.compressor : "",
+                        fmt::format("{:.2f}", r.evaluations.back().score()),
+                        fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
+                        fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
+                        ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
+                        ms(Phase::update), fmt::format("{:.0f}", r.samples_per_second));
   }
   return text + "sent by worker: bytes a step, headers and forwarding included\n";
 }

@@ -1,14 +1,16 @@
 #include "examples/support/methods.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "core/spec.hpp"
+#include "optim/compressor.hpp"
 
 namespace terse::run {
 namespace {
 
 struct Row {
-  std::string_view first_stage;
+  std::string_view method;  // a spec; a row holds for all specs that have its stages
   Recommendation recommendation;
 };
 
@@ -17,11 +19,19 @@ struct Row {
 // comes late and large ten times over, and no momentum with a larger rate serves better.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
-    {"powersgd", {"sgd:momentum=0.9", 0.05}},
-    {"topk", {"sgd", 0.4}},
-    {"randomk", {"sgd", 0.2}},
-    {"sign", {"sgd", 0.3}},
-    {"vote", {"sgd", 0.002}},
+    {"vote:beta=0.9", {"sgd", 0.002}},
+    {"noisy_sign", {"sgd", 0.002}},
+    {"ssdm:beta=0.9", {"sgd", 0.002}},
+    {"ssdm:scaled", {"sgd", 0.002}},
+    {"stochastic_sign:norm=max", {"sgd", 0.02}},
+    {"sign+ef", {"sgd", 0.3}},
+    {"topk:ratio=0.01+ef", {"sgd", 0.4}},
+    {"randomk:ratio=0.01+ef", {"sgd", 0.2}},
+    {"powersgd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
+    {"sign+doublesqueeze", {"sgd", 0.2}},
+    {"stochastic_sign:norm=max+diana", {"sgd", 0.02}},
+    {"topk:ratio=0.01+ef21", {"sgd", 0.1}},
+    {"sign+doublesqueeze+onebit_adam:steps=100", {"adam:freeze=100", 0.001}},
 };
 
 // Language models: gradients now and then explode, so their norm is held; plain steps.
@@ -30,15 +40,40 @@ constexpr Row kTextRows[] = {
     {"vote", {"sgd", 0.001}},
 };
 
+// How many stages of the row the spec has, in order, if it has them all and begins as the row does;
+// otherwise none. An option of the row's first stage that stands alone must be there, too.
+std::size_t match(const Spec& row, const Spec& spec) {
+  if (row.stages.front().name != spec.stages.front().name) return 0;
+  for (const auto& option : row.stages.front().options) {
+    if (!option.value && std::ranges::none_of(spec.stages.front().options, [&](const auto& o) {
+          return o.key == option.key && o.value.value_or("true") == "true";
+        })) {
+      return 0;
+    }
+  }
+  auto stage = spec.stages.begin();
+  for (const auto& wanted : row.stages) {
+    stage = std::ranges::find(stage, spec.stages.end(), wanted.name, &Stage::name);
+    if (stage == spec.stages.end()) return 0;
+  }
+  const auto& options = row.stages.front().options;
+  const auto flags = std::ranges::count_if(options, [](const auto& o) { return !o.value; });
+  return row.stages.size() + static_cast<std::size_t>(flags);
+}
+
 }  // namespace
 
 Recommendation recommended(std::string_view compressor_spec, bool text) {
-  const Spec spec = Spec::parse(compressor_spec);
+  const Spec spec = Spec::parse(make_compressor(compressor_spec)->spec());
   const std::span<const Row> rows = text ? std::span<const Row>(kTextRows) : kRows;
+  const Row* best = &rows.front();
+  std::size_t most = 0;
   for (const auto& row : rows) {
-    if (row.first_stage == spec.stages.front().name) return row.recommendation;
+    const auto stages = match(Spec::parse(row.method), spec);
+    if (stages > most) best = &row;
+    most = std::max(most, stages);
   }
-  return rows.front().recommendation;
+  return best->recommendation;
 }
 
 const std::vector<std::string>& main_methods() {
@@ -50,6 +85,12 @@ const std::vector<std::string>& main_methods() {
       "randomk:ratio=0.01+ef",
       "powersgd:rank=2+ef",
   };
+  return methods;
+}
+
+std::vector<std::string> all_methods() {
+  std::vector<std::string> methods;
+  for (const auto& row : kRows) methods.emplace_back(row.method);
   return methods;
 }
 

@@ -13,10 +13,12 @@ struct Recommendation {
   std::string_view optimizer;
   double lr;
 };
-// By the name of the spec's first stage.
+// By the spec's stages: `sign+ef` wants another rate than `sign+doublesqueeze`.
 Recommendation recommended(std::string_view compressor_spec, bool text);
 
 // The methods of the main job, in the order of its table.
 const std::vector<std::string>& main_methods();
+// Every method there is, one spec each.
+std::vector<std::string> all_methods();
 
 }  // namespace terse::run

@@ -9,7 +9,8 @@
 namespace terse {
 namespace {
 
-constexpr std::int64_t kShown = 6;  // values of a field that its text shows
+// Values of a field that its text shows.
+constexpr std::int64_t kShown = 48, kShownWords = 8;
 
 }  // namespace
 
@@ -70,11 +71,16 @@ void FieldList::indices(std::string name, std::int64_t n) {
 }
 
 void FieldList::words(std::string name, std::int64_t n) {
-  const auto front = next<std::uint32_t>(std::move(name), n);
-  std::string text;
-  if (!front.empty()) text = fmt::format("{:032b}", front.front());
-  std::ranges::reverse(text);
-  fields_.back().text = text + (n > 1 ? " …" : "");
+  auto front = next<std::uint32_t>(std::move(name), n);
+  front.resize(static_cast<std::size_t>(std::min(n, kShownWords)));
+  auto& text = fields_.back().text;
+  for (const auto word : front) {
+    for (int bit = 0; bit < 32; ++bit) {
+      if (bit % 8 == 0 && !text.empty()) text += ' ';
+      text += (word >> bit & 1U) != 0 ? '1' : '0';
+    }
+  }
+  if (n > kShownWords) text += " …";
 }
 
 void FieldList::append(std::vector<Field> fields) {

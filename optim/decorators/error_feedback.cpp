@@ -64,8 +64,10 @@ class ErrorFeedback final : public Decorator {
 
   void serialize(Archive& archive) override {
     residual_.serialize(archive, "ef.residual");
-    archive.item("ef.step", step_);
-    archive.item("ef.rates", std::span(rates_));
+    if (rate_ == Rate::inside) {
+      archive.item("ef.step", step_);
+      archive.item("ef.rates", std::span(rates_));
+    }
     inner_->serialize(archive);
   }
 

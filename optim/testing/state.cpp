@@ -1,7 +1,5 @@
 #include "optim/testing/state.hpp"
 
-#include <cstring>
-
 namespace terse {
 namespace {
 
@@ -9,11 +7,9 @@ class ArrayArchive final : public Archive {
  public:
   explicit ArrayArchive(std::string_view name) : name_(name) {}
   bool loading() const override { return false; }
-  void bytes(std::string_view name, std::span<std::byte> data) override {
-    if (name != name_) return;
-    const auto old = values.size();
-    values.resize(old + data.size() / sizeof(float));
-    if (!data.empty()) std::memcpy(values.data() + old, data.data(), data.size());
+  void bytes(std::string_view, std::span<std::byte>) override {}
+  void floats(std::string_view name, std::span<float> array) override {
+    if (name == name_) values.insert(values.end(), array.begin(), array.end());
   }
   std::vector<float> values;
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "optim/compressor.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -71,7 +73,7 @@ TEST_F(Programs, TrainPrintsTheAgreedKeys) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
   EXPECT_EQ(result["steps"], 20);
-  EXPECT_EQ(result["config"]["compressor"], "sign+ef:target=local");
+  EXPECT_EQ(result["config"]["compressor"], "sign+ef:target=local,lr=outside");
   EXPECT_GT(result["samples_per_second"], 0);
   EXPECT_LT(result["bytes_sent_per_worker"], result["bytes_uncompressed"]);
 }
@@ -95,7 +97,7 @@ TEST_F(Programs, ARunFolderRepeatsWithTheSeed) {
   EXPECT_EQ(first, log_without_time("b", " --threads 2"));
   EXPECT_NE(first, log_without_time("c", " --seed 2"));
   const json config = json::parse(read(folder / "a" / "config.json"));
-  EXPECT_EQ(config["compressor"], "topk:ratio=0.1,scope=tensor+ef:target=local");
+  EXPECT_EQ(config["compressor"], "topk:ratio=0.1,scope=tensor+ef:target=local,lr=outside");
   EXPECT_FALSE(fs::exists(folder / "a" / "config.json.tmp"));
 }
 
@@ -250,17 +252,22 @@ TEST_F(Programs, BytesCountsRealPackets) {
 }
 
 TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {
-  for (const char* spec : {"none", "vote:zero=zero,tie=zero", "sign+ef", "topk:ratio=0.2+ef",
-                           "randomk:ratio=0.2", "powersgd:rank=1+ef"}) {
-    const auto o = run(std::string("explain ") + spec + " --json");
+  std::vector<std::string> specs{"vote:zero=zero,tie=zero", "sign+ef", "powersgd:rank=1+ef"};
+  for (const auto& entry : terse::compressor_registry()) specs.emplace_back(entry.example);
+  for (const auto& spec : specs) {
+    const auto o = run("explain " + spec + " --step 1 --json");
     ASSERT_EQ(o.code, 0) << o.error;
     EXPECT_NE(o.out.find("checksum"), std::string::npos);
-    EXPECT_EQ(last_line(o.out)["decoded"].size(), 24U);
+    const auto said = last_line(o.out);
+    EXPECT_EQ(said["decoded"].size(), 24U);
+    EXPECT_FALSE(said["packets"][0]["fields"].empty()) << spec;
     std::istringstream lines(o.out);
     for (std::string line; std::getline(lines, line) && line.front() != '{';) {
       EXPECT_LE(line.size(), 80U) << line;
     }
   }
+  EXPECT_EQ(last_line(run("explain sign+ef --json").out)["state"]["ef.residual"],
+            last_line(run("explain sign+ef --json").out)["left_unsaid"]);
   const auto o = run("explain");
   EXPECT_EQ(o.code, 2);
   EXPECT_NE(o.out.find("powersgd"), std::string::npos);

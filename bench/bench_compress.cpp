@@ -1,0 +1,135 @@
+// Compressors on ResNet-18's gradient, 62 tensors and 11 173 962 floats: what a worker does itself
+// to say it (encode, with the residual's update where there is error feedback) and to understand a
+// packet (decode); and, in turns with it, reading the gradient once and copying it.
+//
+//   bench_compress --benchmark_filter=topk
+//
+// ms is encode and decode together, x_read the encode's time over that of one pass that reads.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/parallel.hpp"
+#include "optim/compressor.hpp"
+#include "optim/kernels/vector.hpp"
+#include "optim/testing/gradients.hpp"
+#include "optim/testing/shapes.hpp"
+
+namespace {
+
+using namespace terse;
+
+template <class Body>
+double seconds(Body body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+const OwnedGradients& gradients() {
+  static const OwnedGradients made = normal_gradients(resnet18_shapes(), 1);
+  return made;
+}
+
+// A step of a lone worker: what its packets are to it is measured, what happens to them on the way
+// is not.
+class LoneWorker {
+ public:
+  explicit LoneWorker(const std::string& spec)
+      : compressor_(make_compressor(spec)), in_(gradients()), out_(gradients()) {}
+
+  void step(double& encode, double& decode) {
+    const auto in = views_of(in_), out = views_of(out_);
+    Round round{.seed = 1, .step = step_++, .lr = 0.1F, .count = count(in)};
+    const auto traits = compressor_->traits(round.step);
+    for (; round.phase < traits.phases; ++round.phase) {
+      encode += seconds([&] { compressor_->encode(round, in, up_); });
+      if (traits.linear) {
+        auto header = up_.header();
+        header.kind = PacketKind::partial;
+        up_.start(header, up_.payload().size());
+      } else {
+        compressor_->combine(round, in, std::span(&up_, 1), weights_, down_);
+      }
+      decode += seconds([&] { compressor_->decode(round, traits.linear ? up_ : down_, out); });
+    }
+  }
+
+ private:
+  std::unique_ptr<Compressor> compressor_;
+  OwnedGradients in_, out_;
+  std::vector<float> weights_{1.0F};
+  Packet up_, down_;
+  std::uint64_t step_ = 0;
+};
+
+void compress(benchmark::State& state, const std::string& spec) {
+  set_thread_count(static_cast<int>(state.range(0)));
+  LoneWorker worker(spec);
+  auto flat_gradient = flat(gradients()), copy = flat_gradient;
+  double encode = 0, decode = 0, read = 0, copied = 0;
+  for (int step = 0; step < 3; ++step) worker.step(encode, decode);  // memory is there afterwards
+  encode = decode = 0;
+  for (auto _ : state) {
+    double here = 0, back = 0;
+    worker.step(here, back);
+    state.SetIterationTime(here + back);
+    encode += here;
+    decode += back;
+    read += seconds([&] { benchmark::DoNotOptimize(codec::norm1(flat_gradient)); });
+    copied += seconds([&] { codec::copy_to(flat_gradient, copy); });
+  }
+  const double steps = static_cast<double>(state.iterations());
+  state.counters["encode_ms"] = 1e3 * encode / steps;
+  state.counters["decode_ms"] = 1e3 * decode / steps;
+  state.counters["read_ms"] = 1e3 * read / steps;
+  state.counters["copy_ms"] = 1e3 * copied / steps;
+  state.counters["x_read"] = encode / read;
+}
+
+// The vote of so many workers on packed signs.
+void vote(benchmark::State& state, std::uint32_t workers) {
+  set_thread_count(static_cast<int>(state.range(0)));
+  auto shape = gradients();
+  const auto views = views_of(shape);
+  std::vector<Packet> up(workers);
+  const auto compressor = make_compressor("vote");
+  Round round{.seed = 1, .workers = workers, .count = count(views)};
+  for (std::uint32_t w = 0; w < workers; ++w) {
+    auto own = normal_gradients(resnet18_shapes(), w);
+    round.worker = w;
+    compressor->encode(round, views_of(own), up[w]);
+  }
+  const std::vector<float> weights(workers, 1.0F / static_cast<float>(workers));
+  Packet down;
+  for (auto _ : state) compressor->combine(round, views, up, weights, down);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> specs{"vote", "sign+ef", "topk:ratio=0.01+ef", "powersgd:rank=2+ef"};
+  for (const auto& entry : compressor_registry()) {
+    if (!entry.decorator || !entry.bare.empty()) specs.emplace_back(entry.example);
+  }
+  for (const auto& spec : specs) {
+    benchmark::RegisterBenchmark(spec.c_str(), compress, spec)
+        ->Arg(1)
+        ->Arg(2)
+        ->ArgName("threads")
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+  for (const std::uint32_t workers : {3U, 4U, 15U}) {
+    benchmark::RegisterBenchmark(("majority of " + std::to_string(workers)).c_str(), vote, workers)
+        ->Arg(1)
+        ->Arg(2)
+        ->ArgName("threads")
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,35 @@
+// The table of methods: complete, and found by a spec's stages.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/spec.hpp"
+#include "examples/support/methods.hpp"
+#include "optim/compressor.hpp"
+
+namespace terse::run {
+namespace {
+
+TEST(Methods, EveryCompressorAndSchemeIsAmongAll) {
+  const auto all = all_methods();
+  for (const auto& entry : compressor_registry()) {
+    if (entry.decorator && entry.bare.empty()) continue;  // no method by itself
+    EXPECT_TRUE(std::ranges::any_of(all, [&](const auto& method) {
+      const auto stages = Spec::parse(method).stages;
+      return std::ranges::find(stages, entry.name, &Stage::name) != stages.end();
+    })) << entry.name;
+  }
+  for (const auto& method : all) EXPECT_NE(make_compressor(method), nullptr);
+}
+
+TEST(Methods, TheRowWithMostOfTheStagesHolds) {
+  EXPECT_EQ(recommended("sign", false).lr, recommended("none", false).lr);
+  EXPECT_NE(recommended("sign+ef", false).lr, recommended("none", false).lr);
+  EXPECT_EQ(recommended("sign+ef:target=averaged+clip:norm=1", false).lr,
+            recommended("sign+ef", false).lr);
+  EXPECT_EQ(recommended("onebit_adam", false).optimizer, "adam:freeze=100");
+  EXPECT_EQ(recommended("doublesqueeze", false).lr, recommended("sign+doublesqueeze", false).lr);
+}
+
+}  // namespace
+}  // namespace terse::run
