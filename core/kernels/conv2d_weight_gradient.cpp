@@ -19,8 +19,8 @@
 namespace terse::kernels::direct {
 namespace {
 
-constexpr std::int64_t kStretch = 192;           // pixels: 12 KB of a panel of dy
-constexpr std::int64_t kManyWeights = 64 << 10;  // floats
+constexpr std::int64_t kStretch = 192;            // pixels: 12 KB of a panel of dy
+constexpr std::int64_t kManyWeights = 128 << 10;  // floats: what the second cache holds
 
 // One group.
 struct Gradient {
