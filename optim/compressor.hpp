@@ -87,6 +87,17 @@ class Compressor {
   // phase and before its decode.
   virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
 
+  // Fused with error feedback: residual = keep · residual + gradient, then encode the residual,
+  // then subtract what the packet says of it; or false, if there is no faster way than to do so.
+  // The subtraction may be owed until the next call: `settle` makes the residual true. One phase
+  // only.
+  virtual bool encode_with_residual(const Round&, std::span<const GradView> /*grads*/,
+                                    float /*keep*/, std::span<const GradView> /*residual*/,
+                                    Packet& /*up*/) {
+    return false;
+  }
+  virtual void settle(std::span<const GradView> /*residual*/) {}
+
   // The parts of a payload of kind `up`, in order and without gaps.
   virtual std::vector<Field> fields(const Round&, const Packet& up,
                                     std::span<const GradView> shape) const = 0;

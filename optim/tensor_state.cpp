@@ -28,6 +28,12 @@ std::vector<GradView> TensorState::views(std::span<const GradView> like) {
   return views;
 }
 
+std::vector<GradView> TensorState::all() {
+  std::vector<GradView> views;
+  for (auto& [id, array] : arrays_) views.push_back({id, std::ssize(array), 1, array});
+  return views;
+}
+
 void TensorState::serialize(Archive& archive, const std::string& name) {
   auto tensors = static_cast<std::uint64_t>(arrays_.size());
   archive.item(name + ".tensors", tensors);

@@ -24,6 +24,9 @@ class TensorState {
   // Views with these ids and shapes over the arrays: state handed on in place of the gradients.
   std::vector<GradView> views(std::span<const GradView> like);
 
+  // Views over all arrays, each a column.
+  std::vector<GradView> all();
+
   void serialize(Archive& archive, const std::string& name);
 
  private:

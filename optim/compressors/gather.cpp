@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kLead = 2;  // words before each packet of an answer: its size and weight
 
 void clear(std::span<const GradView> views) {
-  for (const auto& view : views) std::ranges::fill(view.data, 0.0F);
+  for (const auto& view : views) codec::clear(view.data);
 }
 
 // The next n words of `rest`, which loses them.

@@ -12,9 +12,13 @@
 // Payload: 4 T + 4 ceil(d/32) bytes for T tensors; down, that for every worker (an all-gather).
 // Time: one pass for the bits and one for the norms; decode O(W d).
 // Source: Karimireddy et al., arXiv 1901.09847, algorithm 2; "Sign+Norm" of arXiv 1905.13727.
+#include <map>
+#include <utility>
+
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/bits.hpp"
+#include "optim/kernels/feedback.hpp"
 
 namespace terse {
 namespace {
@@ -40,6 +44,29 @@ class Sign final : public GatherCompressor {
     }
   }
 
+  // One pass; what the packet says is subtracted with the next one.
+  bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
+                            std::span<const GradView> residual, Packet& up) override {
+    const auto words = start(round, grads, std::ssize(grads) + codec::words_for(count(grads)), up);
+    const auto scales = as_floats(words.first(grads.size()));
+    const auto signs = words.subspan(grads.size());
+    std::ranges::fill(signs, 0U);
+    std::int64_t at = 0;
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      const auto n = std::ssize(grads[t].data);
+      auto& owed = owed_[grads[t].id];
+      const double norm =
+          codec::feed_back_signs(grads[t].data, keep, owed, residual[t].data, at, signs);
+      scales[t] = owed = n == 0 ? 0 : static_cast<float>(norm / static_cast<double>(n));
+      at += n;
+    }
+    return true;
+  }
+
+  void settle(std::span<const GradView> residual) override {
+    for (const auto& e : residual) codec::subtract_signs(std::exchange(owed_[e.id], 0.0F), e.data);
+  }
+
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto n = count(out);
@@ -61,6 +88,10 @@ class Sign final : public GatherCompressor {
     list.words("sign bits", codec::words_for(count(shape)));
     return list.take();
   }
+
+ private:
+  std::map<std::uint32_t, float>
+      owed_;  // by tensor: scales that residuals still hold; 0 if settled
 };
 
 }  // namespace

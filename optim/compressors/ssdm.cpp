@@ -129,16 +129,12 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
   const auto planes = planes_for(header.weight);
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto counts = down.words();
-  parallel_for(words, codec::kTallyWords, [&](std::int64_t begin, std::int64_t end) {
-    codec::Tally minus;
-    for (const auto& signs : votes) {
-      codec::TallyBlock block{};
-      std::copy(signs.begin() + begin, signs.begin() + end, block.begin());
-      minus.add(block);
-    }
+  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+    const auto n = static_cast<int>(end - begin);
+    const codec::Tally minus(votes.size(), n,
+                             [&](std::size_t v, int w) { return votes[v][begin + w]; });
     for (int p = 0; p < planes; ++p) {
-      const auto plane = minus.plane(p);
-      std::copy_n(plane.begin(), end - begin, counts.begin() + p * words + begin);
+      for (int w = 0; w < n; ++w) counts[p * words + begin + w] = minus.word(p, w);
     }
   });
 }

@@ -58,33 +58,40 @@ struct Ballot {
 
 // What the votes on a block of coordinates come to; a bit of none of the three is a win for plus.
 struct Outcome {
-  codec::TallyBlock minus{};   // more votes for minus
-  codec::TallyBlock tie{};     // as many for plus, and some
-  codec::TallyBlock silent{};  // no votes
+  codec::TallyBlock minus;   // more votes for minus
+  codec::TallyBlock tie;     // as many for plus, and some
+  codec::TallyBlock silent;  // no votes
 };
 
-// Words [begin, end) of all ballots, at most kTallyWords.
-Outcome count_votes(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end) {
-  codec::Tally plus, minus;
-  for (const auto& ballot : ballots) {
-    codec::TallyBlock for_plus{}, for_minus{};
-    for (auto w = begin; w < end; ++w) {
-      const auto votes = ballot.nonzero.empty() ? ~std::uint32_t{0} : ballot.nonzero[w];
-      for_plus[w - begin] = votes & ~ballot.negative[w];
-      for_minus[w - begin] = votes & ballot.negative[w];
-    }
-    plus.add(for_plus);
-    minus.add(for_minus);
-  }
-  Outcome outcome;
+// Words [begin, end) of all ballots, at most kTallyWords, where everybody votes: the minus votes
+// are compared with half of all.
+void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
+               Outcome& outcome) {
+  const auto voters = static_cast<std::uint32_t>(ballots.size());
+  const codec::Tally minus(voters, static_cast<int>(end - begin),
+                           [&](std::size_t v, int w) { return ballots[v].negative[begin + w]; });
+  minus.compare(voters / 2, outcome.minus, outcome.tie);
+  if (voters % 2 == 1) outcome.tie.fill(0);
+  outcome.silent.fill(0);
+}
+
+// The same where a voter may be silent: the minus votes are compared with the plus votes.
+void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
+                  Outcome& outcome) {
+  const auto n = static_cast<int>(end - begin);
+  const codec::Tally plus(ballots.size(), n, [&](std::size_t v, int w) {
+    return ballots[v].nonzero[begin + w] & ~ballots[v].negative[begin + w];
+  });
+  const codec::Tally minus(ballots.size(), n, [&](std::size_t v, int w) {
+    return ballots[v].nonzero[begin + w] & ballots[v].negative[begin + w];
+  });
   minus.compare(plus, outcome.minus, outcome.tie);
-  codec::TallyBlock some{}, none{};
-  minus.compare(codec::Tally{}, some, none);
+  codec::TallyBlock some, none;
+  minus.compare(std::uint32_t{0}, some, none);
   for (std::size_t w = 0; w < none.size(); ++w) {
     outcome.silent[w] = outcome.tie[w] & none[w];
     outcome.tie[w] &= ~none[w];
   }
-  return outcome;
 }
 
 class Vote final : public Compressor {
@@ -186,13 +193,16 @@ void Vote::combine(const Round& round, std::span<const GradView>, std::span<cons
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto nonzero = down.words().first(planes == 2 ? words : 0);
   const auto negative = down.words().last(words);
+  const bool coins_decide = rules_.tie == "random" && (up_planes() == 2 || up.size() % 2 == 0);
   const codec::Coins coins(round.seed, round.step, Purpose::tie);
-  parallel_for(words, codec::kTallyWords, [&](std::int64_t begin, std::int64_t end) {
-    const Outcome outcome = count_votes(ballots, begin, end);
+  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+    Outcome outcome;
+    (up_planes() == 2 ? count_voters : count_all)(ballots, begin, end, outcome);
+    codec::TallyBlock toss{};
+    if (coins_decide) coins.from(round.first + begin * 32, std::span(toss).first(end - begin));
     for (auto w = begin; w < end; ++w) {
       const auto tie = outcome.tie[w - begin], silent = outcome.silent[w - begin];
-      negative[w] = outcome.minus[w - begin];
-      if (rules_.tie == "random" && tie != 0) negative[w] |= tie & coins.from(round.first + w * 32);
+      negative[w] = outcome.minus[w - begin] | (tie & toss[w - begin]);
       if (planes == 2) nonzero[w] = ~(rules_.tie == "zero" ? tie | silent : silent);
     }
   });

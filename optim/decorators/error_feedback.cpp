@@ -45,8 +45,9 @@ class ErrorFeedback final : public Decorator {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto e = residual_.views(grads);
+    const float keep = round.phase == 0 ? kept_of(round) : 1;
+    if (target_ == Target::local && inner_->encode_with_residual(round, grads, keep, e, up)) return;
     if (round.phase == 0) {
-      const float keep = kept_of(round);
       for (std::size_t t = 0; t < e.size(); ++t) codec::blend_to(grads[t].data, keep, 1, e[t].data);
     }
     inner_->encode(round, e, up);
@@ -63,6 +64,7 @@ class ErrorFeedback final : public Decorator {
   }
 
   void serialize(Archive& archive) override {
+    inner_->settle(residual_.all());
     residual_.serialize(archive, "ef.residual");
     if (rate_ == Rate::inside) {
       archive.item("ef.step", step_);

@@ -1,23 +1,6 @@
 #include "optim/kernels/bits.hpp"
 
-#include <array>
-
 namespace terse::codec {
-namespace {
-
-// body(values, n, bit): the next n <= 32 values; the bit of the first of them.
-template <class Body>
-void for_each_word(std::int64_t at, std::span<float> out, Body body) {
-  const auto n = std::ssize(out);
-  parallel_for(words_for(n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t w = begin; w < end; ++w) {
-      const auto i = w * kWordBits;
-      body(out.data() + i, std::min(kWordBits, n - i), at + i);
-    }
-  });
-}
-
-}  // namespace
 
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
   pack_if(x, at, plane, [](float value) { return value < 0; });
@@ -52,18 +35,6 @@ void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std:
       const float sign = (minus >> i & 1U) != 0 ? -1.0F : 1.0F;
       values[i] = (some >> i & 1U) != 0 ? sign : 0.0F;
     }
-  });
-}
-
-void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::int64_t at,
-                   FunctionRef<float(std::uint32_t)> value, std::span<float> out) {
-  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
-    std::array<std::uint32_t, kWordBits> counts{};
-    for (std::size_t p = 0; p < planes.size(); ++p) {
-      const auto word = bits_from(planes[p], bit);
-      for (std::uint32_t i = 0; i < kWordBits; ++i) counts[i] |= (word >> i & 1U) << p;
-    }
-    for (std::int64_t i = 0; i < n; ++i) values[i] = value(counts[static_cast<std::size_t>(i)]);
   });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -23,6 +24,13 @@ inline std::uint32_t bits_from(std::span<const std::uint32_t> plane, std::int64_
   std::uint64_t pair = plane[word];
   if (word + 1 < plane.size()) pair |= std::uint64_t{plane[word + 1]} << kWordBits;
   return static_cast<std::uint32_t>(pair >> (at % kWordBits));
+}
+
+// The signs of 32 values.
+inline std::uint32_t negative_bits(const float* x) {
+  std::uint32_t word = 0;
+  for (std::uint32_t bit = 0; bit < kWordBits; ++bit) word |= std::uint32_t{x[bit] < 0} << bit;
+  return word;
 }
 
 // Bit at + i becomes predicate(x[i]). The plane is all zeros before its first tensor is packed.
@@ -50,6 +58,18 @@ void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t>
   for (std::int64_t i = head + whole_words * kWordBits; i < n; ++i) set_bit(i);
 }
 
+// body(values, n, bit): the next n <= 32 values; the bit of the first of them.
+template <class Body>
+void for_each_word(std::int64_t at, std::span<float> out, Body body) {
+  const auto n = std::ssize(out);
+  parallel_for(words_for(n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t w = begin; w < end; ++w) {
+      const auto i = w * kWordBits;
+      body(out.data() + i, std::min(kWordBits, n - i), at + i);
+    }
+  });
+}
+
 // Signs: a set bit is minus. A NaN and both zeros are plus.
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
@@ -64,7 +84,17 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                     std::int64_t at, std::span<float> out);
 // out[i] = value(the number whose bit p is in planes[p])
+template <class Value>
 void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::int64_t at,
-                   FunctionRef<float(std::uint32_t)> value, std::span<float> out);
+                   Value value, std::span<float> out) {
+  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
+    std::array<std::uint32_t, kWordBits> counts{};
+    for (std::size_t p = 0; p < planes.size(); ++p) {
+      const auto word = bits_from(planes[p], bit);
+      for (std::uint32_t i = 0; i < kWordBits; ++i) counts[i] |= (word >> i & 1U) << p;
+    }
+    for (std::int64_t i = 0; i < n; ++i) values[i] = value(counts[static_cast<std::size_t>(i)]);
+  });
+}
 
 }  // namespace terse::codec

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "core/random.hpp"
 
@@ -20,6 +21,21 @@ class Coins {
     if (shift == 0) return stream_.at(word);
     const auto pair = (std::uint64_t{stream_.at(word + 1)} << 32) | stream_.at(word);
     return static_cast<std::uint32_t>(pair >> shift);
+  }
+
+  // The coins of as many words of coordinates from `coordinate` on.
+  void from(std::int64_t coordinate, std::span<std::uint32_t> coins) const {
+    const auto word = static_cast<std::uint64_t>(coordinate) / 32;
+    const auto shift = coordinate % 32;
+    auto stream = stream_;
+    stream.seek(word / 4 * 4);
+    for (auto skip = word % 4; skip > 0; --skip) stream.next();
+    std::uint64_t low = stream.next();
+    for (auto& coin : coins) {
+      const std::uint64_t high = stream.next();
+      coin = static_cast<std::uint32_t>((high << 32 | low) >> shift);
+      low = high;
+    }
   }
 
  private:

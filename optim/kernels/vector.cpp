@@ -1,5 +1,6 @@
 #include "optim/kernels/vector.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -37,6 +38,12 @@ double sum_of(std::int64_t n, Term term) {
 }
 
 }  // namespace
+
+void clear(std::span<float> y) {
+  parallel_for(std::ssize(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(y.begin() + begin, y.begin() + end, 0.0F);
+  });
+}
 
 void copy_to(std::span<const float> x, std::span<float> y) {
   for_each(x, y, [](float from, float) { return from; });

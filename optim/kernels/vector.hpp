@@ -9,6 +9,7 @@ namespace terse::codec {
 // Values in one piece of a parallel loop over a tensor: 128 KB, a multiple of every word's 32.
 inline constexpr std::int64_t kGrain = 1 << 15;
 
+void clear(std::span<float> y);                                                 // y = 0
 void copy_to(std::span<const float> x, std::span<float> y);                     // y = x
 void add_to(std::span<const float> x, std::span<float> y);                      // y += x
 void add_scaled_to(std::span<const float> x, float scale, std::span<float> y);  // y += scale x

@@ -50,6 +50,26 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
   }
 }
 
+// What a compressor fuses with error feedback is, bit for bit, what the stages do one by one: here
+// a clip that clips nothing keeps them apart.
+TEST(ErrorFeedback, FusedItIsTheSameToTheBit) {
+  for (const auto* inside : {"sign"}) {
+    for (const auto* options : {"", ":lr=inside"}) {
+      const auto name = std::string(inside);
+      TestExchange fused(maker(name + "+ef" + options), 2);
+      TestExchange apart(maker(name + "+clip:norm=1e30+ef" + options), 2);
+      for (std::uint32_t step = 0; step < 6; ++step) {
+        const auto gradients = workers_at(step, 2);
+        ASSERT_TRUE(same_bits(fused.mean(gradients), apart.mean(gradients))) << name << step;
+        if (step % 2 == 1) {
+          const auto a = residual_of(fused.worker(1)), b = residual_of(apart.worker(1));
+          ASSERT_EQ(a, b) << name << ", step " << step;
+        }
+      }
+    }
+  }
+}
+
 TEST(ErrorFeedback, WithoutCompressionTheResidualIsZero) {
   TestExchange exchange(maker("none+ef"), 2);
   exchange.mean(workers_at(0, 2));

@@ -57,25 +57,37 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
 
 TEST(Tally, ComparesCountsAsIntegersDo) {
   Philox random(5, {});
-  for (const int voters : {1, 2, 3, 8, 100}) {
-    codec::Tally a, b;
-    std::vector<int> count_a(32), count_b(32);
-    for (int voter = 0; voter < voters; ++voter) {
-      codec::TallyBlock votes_a{}, votes_b{};
-      votes_a[63] = random.next();
-      votes_b[63] = random.next();
-      a.add(votes_a);
-      b.add(votes_b);
-      for (int i = 0; i < 32; ++i) {
-        count_a[i] += static_cast<int>(votes_a[63] >> i & 1U);
-        count_b[i] += static_cast<int>(votes_b[63] >> i & 1U);
+  constexpr int kWords = 13;  // not a whole number of what is counted at once
+  for (const std::size_t voters : {0, 1, 2, 3, 8, 15, 16, 100}) {
+    std::vector<codec::TallyBlock> votes_a(voters), votes_b(voters);
+    std::vector<int> count_a(32 * kWords), count_b(32 * kWords);
+    const auto draw = [&](codec::TallyBlock& votes, std::vector<int>& count) {
+      for (int i = 0; i < 32 * kWords; ++i) {
+        if (i % 32 == 0) votes[i / 32] = random.next();
+        count[i] += static_cast<int>(votes[i / 32] >> (i % 32) & 1U);
       }
-    }
-    codec::TallyBlock greater{}, equal{};
+    };
+    for (auto& votes : votes_a) draw(votes, count_a);
+    for (auto& votes : votes_b) draw(votes, count_b);
+    const codec::Tally a(voters, kWords, [&](std::size_t v, int w) { return votes_a[v][w]; });
+    const codec::Tally b(voters, kWords, [&](std::size_t v, int w) { return votes_b[v][w]; });
+    const auto half = static_cast<std::uint32_t>(voters / 2);
+    codec::TallyBlock greater{}, equal{}, above{}, at{};
     a.compare(b, greater, equal);
-    for (int i = 0; i < 32; ++i) {
-      EXPECT_EQ((greater[63] >> i & 1U) != 0, count_a[i] > count_b[i]) << voters;
-      EXPECT_EQ((equal[63] >> i & 1U) != 0, count_a[i] == count_b[i]) << voters;
+    a.compare(half, above, at);
+    const auto bit = [](const codec::TallyBlock& block, int i) {
+      return (block[i / 32] >> (i % 32) & 1U) != 0;
+    };
+    for (int i = 0; i < 32 * kWords; ++i) {
+      EXPECT_EQ(bit(greater, i), count_a[i] > count_b[i]) << voters;
+      EXPECT_EQ(bit(equal, i), count_a[i] == count_b[i]) << voters;
+      EXPECT_EQ(bit(above, i), count_a[i] > static_cast<int>(half)) << voters;
+      EXPECT_EQ(bit(at, i), count_a[i] == static_cast<int>(half)) << voters;
+      std::uint32_t count = 0;
+      for (int p = 0; p < codec::kTallyPlanes; ++p) {
+        count |= (a.word(p, i / 32) >> (i % 32) & 1U) << p;
+      }
+      EXPECT_EQ(count, static_cast<std::uint32_t>(count_a[i])) << voters;
     }
   }
 }
