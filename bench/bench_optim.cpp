@@ -3,17 +3,25 @@
 //
 //   bench_optim --benchmark_filter=adam
 //
+// And compressors, on as many values in one tensor or as the matrices of ResNet-18: what a worker
+// does to say its gradient, exchange and decoding left out (between two phases it decodes its own
+// packet). Against PyTorch: peers/torch_compress.py.
+//
 // A copy is no ceiling: to write a line of the target the processor first reads it, which is not
 // counted. A rule reads what it writes anyway, so one that memory bounds has 1.5 times the copy's
 // rate.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "core/buffer.hpp"
 #include "core/parallel.hpp"
+#include "core/random.hpp"
+#include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
+#include "optim/testing/shapes.hpp"
 
 namespace {
 
@@ -68,6 +76,58 @@ void step(benchmark::State& state, const Case& each) {
   state.counters["copy_GB/s"] = gigabytes / copy_time;
 }
 
+std::vector<MatrixShape> one_vector() {
+  return {{"", 11'173'962, 1}};
+}
+
+struct CompressorCase {
+  const char* spec;
+  std::vector<MatrixShape> (*shapes)();
+};
+
+void say(benchmark::State& state, const CompressorCase& each) {
+  set_thread_count(static_cast<int>(state.range(0)));
+  const auto shapes = each.shapes();
+  std::int64_t n = 0;
+  for (const auto& shape : shapes) n += shape.rows * shape.cols;
+  Buffer<float> gradient(n), mean(n);
+  parallel_for(n, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+    Philox random(1, {.purpose = Purpose::synthetic, .step = static_cast<std::uint32_t>(begin)});
+    for (auto i = begin; i < end; ++i) gradient[i] = random.normal();
+  });
+  std::vector<GradView> from, to;
+  std::size_t at = 0;
+  for (const auto& shape : shapes) {
+    const auto size = static_cast<std::size_t>(shape.rows * shape.cols);
+    const auto id = static_cast<std::uint32_t>(from.size());
+    from.push_back({id, shape.rows, shape.cols, gradient.span().subspan(at, size)});
+    to.push_back({id, shape.rows, shape.cols, mean.span().subspan(at, size)});
+    at += size;
+  }
+  const auto compressor = make_compressor(each.spec);
+  Round round{.seed = 1, .count = n};
+  Packet up;
+  const auto step = [&] {
+    const int phases = compressor->traits(round.step).phases;
+    for (round.phase = 0; round.phase < phases; ++round.phase) {
+      compressor->encode(round, from, up);
+      if (round.phase + 1 < phases) compressor->decode(round, up, to);
+    }
+    ++round.step;
+  };
+  step();
+  for (auto _ : state) step();
+  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(n) * sizeof(float) / 1e9,
+                                              benchmark::Counter::kIsIterationInvariantRate);
+}
+
+constexpr CompressorCase kCompressors[] = {
+    {"topk:ratio=0.01", one_vector},      {"topk:ratio=0.01+ef", one_vector},
+    {"topk:ratio=0.01", resnet18_shapes}, {"randomk:ratio=0.01", one_vector},
+    {"threshold:tau=2.6+ef", one_vector}, {"dgc:ratio=0.01", resnet18_shapes},
+    {"wangni:ratio=0.01", one_vector},    {"randomblock:ratio=0.01", one_vector},
+    {"powersgd:rank=2", resnet18_shapes}, {"powersgd:rank=2+ef", resnet18_shapes}};
+
 constexpr Case kCases[] = {{"sgd", 3},
                            {"sgd:momentum=0.9", 5},
                            {"sgd:momentum=0.9+clip:norm=1", 6},
@@ -90,6 +150,16 @@ int main(int argc, char** argv) {
         ->Arg(2)
         ->ArgName("threads")
         ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+  for (const auto& each : kCompressors) {
+    const bool vector = each.shapes == one_vector;
+    benchmark::RegisterBenchmark(
+        fmt::format("{}/{}", each.spec, vector ? "vector" : "resnet18").c_str(), say, each)
+        ->Arg(1)
+        ->Arg(2)
+        ->ArgName("threads")
+        ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
   }
   benchmark::Initialize(&argc, argv);

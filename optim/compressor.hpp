@@ -87,6 +87,12 @@ class Compressor {
   // phase and before its decode.
   virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
 
+  // residual -= what `said` would say, for those who say few coordinates: the same bits without a
+  // pass over all. Otherwise false, and nothing is done.
+  virtual bool subtract_said(const Round&, const Packet&, std::span<const GradView>) const {
+    return false;
+  }
+
   // The parts of a payload of kind `up`, in order and without gaps.
   virtual std::vector<Field> fields(const Round&, const Packet& up,
                                     std::span<const GradView> shape) const = 0;

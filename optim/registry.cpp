@@ -5,12 +5,13 @@
 
 #include "core/error.hpp"
 #include "optim/compressor.hpp"
+#include "optim/compressors/sparse.hpp"
 
 namespace terse {
 
 // One file each, in compressors/ and decorators/.
 CompressorFactory make_vote, make_sign;
-CompressorFactory make_topk, make_randomk;
+CompressorFactory make_topk, make_randomk, make_threshold, make_dgc, make_wangni, make_randomblock;
 CompressorFactory make_powersgd;
 CompressorFactory make_none;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
@@ -33,6 +34,14 @@ constexpr RegistryEntry kRegistry[] = {
     {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01", make_topk},
     {"randomk", 5, kCompressor, "coordinates drawn alike by all workers, 32 bits each",
      "randomk:ratio=0.01", make_randomk},
+    {"threshold", 20, kCompressor, "coordinates beyond tau, as +tau or -tau, 32 bits each",
+     "threshold:tau=0.01", make_threshold},
+    {"dgc", 21, kCompressor, "deep gradient compression: momentum and accumulation before top-k",
+     "dgc:ratio=0.001", make_dgc},
+    {"wangni", 22, kCompressor, "coordinates at random, large ones more likely, without bias",
+     "wangni:ratio=0.1", make_wangni},
+    {"randomblock", 23, kCompressor, "a block of coordinates drawn alike by all, 32 bits each",
+     "randomblock:ratio=0.01", make_randomblock},
 
     // Low rank.
     {"powersgd", 6, kCompressor, "low-rank factors by one step of power iteration",
@@ -66,6 +75,27 @@ std::span<const RegistryEntry> compressor_registry() {
   return kRegistry;
 }
 
+namespace {
+
+// topk + sign: a compressor behind a sparse one codes its values.
+void chain(std::string_view spec, std::string_view name, Compressor& sparse,
+           std::unique_ptr<Compressor> coder) {
+  auto* values = dynamic_cast<SparseCompressor*>(&sparse);
+  check<UsageError>(values != nullptr,
+                    "compressor '{}': {} after '+' would code the values of a sparse stage right "
+                    "before it; {} is none",
+                    spec, name, sparse.spec());
+  auto* gather = dynamic_cast<GatherCompressor*>(coder.get());
+  check<UsageError>(gather != nullptr && gather->traits(0).phases == 1,
+                    "compressor '{}': {} cannot code values: its packets are added up or voted on, "
+                    "and each worker has chosen other coordinates",
+                    spec, name);
+  static_cast<void>(coder.release());
+  values->code_values(std::unique_ptr<GatherCompressor>(gather));
+}
+
+}  // namespace
+
 std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
   std::unique_ptr<Compressor> made;
   for (const auto& stage : Spec::parse(spec).stages) {
@@ -73,13 +103,15 @@ std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
     check<UsageError>(made != nullptr || !entry.decorator,
                       "compressor '{}': {} wraps a compressor, which comes first; write e.g. {}",
                       spec, entry.name, entry.example);
-    check<UsageError>(made == nullptr || entry.decorator,
-                      "compressor '{}': {} after '+' would code the values of the stage before; "
-                      "chains of compressors are not available yet",
-                      spec, entry.name);
     Options options("compressor", stage);
-    made = entry.make(entry.number, options, std::move(made));
+    const bool coder = made != nullptr && !entry.decorator;
+    auto next = entry.make(entry.number, options, coder ? nullptr : std::move(made));
     options.finish();
+    if (coder) {
+      chain(spec, entry.name, *made, std::move(next));
+    } else {
+      made = std::move(next);
+    }
   }
   return made;
 }

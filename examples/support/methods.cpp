@@ -20,6 +20,10 @@ constexpr Row kRows[] = {
     {"powersgd", {"sgd:momentum=0.9", 0.05}},
     {"topk", {"sgd", 0.4}},
     {"randomk", {"sgd", 0.2}},
+    {"randomblock", {"sgd", 0.2}},
+    {"threshold", {"sgd", 0.3}},
+    {"dgc", {"sgd", 0.05}},    // its momentum is inside
+    {"wangni", {"sgd", 0.1}},  // unbiased, and the noisier the smaller the rate
     {"sign", {"sgd", 0.3}},
     {"vote", {"sgd", 0.002}},
 };

@@ -33,7 +33,8 @@ class FieldList {
   void floats(std::string name, std::int64_t n);
   void words(std::string name, std::int64_t n);  // as 0 and 1, bit 0 first
   void indices(std::string name, std::int64_t n);
-  void append(std::vector<Field> fields);  // of a payload that begins here
+  void signed_indices(std::string name, std::int64_t n);  // bit 31 is minus: "+3 -7"
+  void append(std::vector<Field> fields);                 // of a payload that begins here
   std::vector<Field> take() { return std::move(fields_); }
 
  private:

@@ -40,7 +40,7 @@ class ErrorFeedback final : public Decorator {
       for (std::size_t t = 0; t < e.size(); ++t) codec::add_to(grads[t].data, e[t].data);
     }
     inner_->encode(round, e, up);
-    if (target_ == Target::local && last_phase(round)) {
+    if (target_ == Target::local && last_phase(round) && !inner_->subtract_said(round, up, e)) {
       const auto said = copy_.like(grads);
       inner_->said(round, up, said);
       subtract(said);
