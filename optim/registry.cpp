@@ -12,7 +12,7 @@ namespace terse {
 // One file each, in compressors/ and decorators/.
 CompressorFactory make_vote, make_sign;
 CompressorFactory make_topk, make_randomk, make_threshold, make_dgc, make_wangni, make_randomblock;
-CompressorFactory make_powersgd;
+CompressorFactory make_powersgd, make_svd, make_unbiased_rank, make_atomo, make_gradiveq;
 CompressorFactory make_none;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
 
@@ -46,6 +46,12 @@ constexpr RegistryEntry kRegistry[] = {
     // Low rank.
     {"powersgd", 6, kCompressor, "low-rank factors by one step of power iteration",
      "powersgd:rank=2", make_powersgd},
+    {"svd", 30, kCompressor, "each worker's best approximation of a rank", "svd:rank=2", make_svd},
+    {"unbiased_rank", 31, kCompressor, "a random projection that all workers share, without bias",
+     "unbiased_rank:rank=2", make_unbiased_rank},
+    {"atomo", 32, kCompressor, "singular vectors drawn without bias", "atomo:rank=2", make_atomo},
+    {"gradiveq", 33, kCompressor, "slices in principal axes learned from earlier gradients",
+     "gradiveq:slice=64,keep=8", make_gradiveq},
 
     // Decorators.
     {"ef", 101, kDecorator, "error feedback: what was left out is added to the next gradient",
@@ -89,6 +95,10 @@ void chain(std::string_view spec, std::string_view name, Compressor& sparse,
   check<UsageError>(gather != nullptr && gather->traits(0).phases == 1,
                     "compressor '{}': {} cannot code values: its packets are added up or voted on, "
                     "and each worker has chosen other coordinates",
+                    spec, name);
+  check<UsageError>(gather->codes_vectors(),
+                    "compressor '{}': {} cannot code values: it factors matrices, and what is "
+                    "chosen of one is a vector",
                     spec, name);
   static_cast<void>(coder.release());
   values->code_values(std::unique_ptr<GatherCompressor>(gather));

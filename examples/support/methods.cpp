@@ -24,6 +24,8 @@ constexpr Row kRows[] = {
     {"threshold", {"sgd", 0.3}},
     {"dgc", {"sgd", 0.05}},    // its momentum is inside
     {"wangni", {"sgd", 0.1}},  // unbiased, and the noisier the smaller the rate
+    {"atomo", {"sgd", 0.1}},
+    {"unbiased_rank", {"sgd", 0.005}},
     {"sign", {"sgd", 0.3}},
     {"vote", {"sgd", 0.002}},
 };

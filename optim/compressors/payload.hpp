@@ -45,6 +45,11 @@ class FieldList {
   std::vector<Field> fields_;
 };
 
+// Whether low-rank methods may factor it: a vector is one column.
+inline bool is_matrix(const GradView& view) {
+  return view.cols > 1;
+}
+
 // "3x4" or "5": a tensor's shape as the compressors see it.
 std::string shape_text(const GradView& view);
 

@@ -31,6 +31,20 @@ std::int64_t rows_per_piece(std::int64_t m) {
   return std::max<std::int64_t>(1, kGrain / m);
 }
 
+// Rows [begin, end) of out += scale P Q^T.
+void add_rows(std::int64_t begin, std::int64_t end, std::int64_t n, std::int64_t m, std::int64_t r,
+              std::span<const float> p, std::span<const float> q, float scale,
+              std::span<float> out) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    float* row = out.data() + i * m;
+    for (std::int64_t c = 0; c < r; ++c) {
+      const float* column = q.data() + c * m;
+      const float weight = scale * p[c * n + i];
+      for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
+    }
+  }
+}
+
 }  // namespace
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
@@ -63,15 +77,15 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                    std::span<const float> q, std::span<float> out) {
   parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      float* row = out.data() + i * m;
-      std::fill_n(row, m, 0.0F);
-      for (std::int64_t c = 0; c < r; ++c) {
-        const float* column = q.data() + c * m;
-        const float weight = p[c * n + i];
-        for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
-      }
-    }
+    std::fill(out.begin() + begin * m, out.begin() + end * m, 0.0F);
+    add_rows(begin, end, n, m, r, p, q, 1, out);
+  });
+}
+
+void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                       std::span<const float> q, float scale, std::span<float> out) {
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    add_rows(begin, end, n, m, r, p, q, scale, out);
   });
 }
 

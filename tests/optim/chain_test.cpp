@@ -31,6 +31,8 @@ TEST(Chain, SpecStringsRoundTrip) {
 TEST(Chain, WhatCannotBeIsRefusedWithTheReason) {
   EXPECT_THAT(refusal("topk+randomk"), HasSubstr("randomk cannot code values"));
   EXPECT_THAT(refusal("topk+powersgd"), HasSubstr("packets are added up"));
+  EXPECT_THAT(refusal("topk+svd"), HasSubstr("it factors matrices"));
+  EXPECT_THAT(refusal("topk+atomo"), HasSubstr("it factors matrices"));
   EXPECT_THAT(refusal("topk+vote"), HasSubstr("voted on"));
   EXPECT_THAT(refusal("topk+topk"), HasSubstr("topk cannot code values"));
   EXPECT_THAT(refusal("none+sign"), HasSubstr("none is none"));
