@@ -20,12 +20,12 @@ constexpr Row kRows[] = {
     {"powersgd", {"sgd:momentum=0.9", 0.05}},
     {"topk", {"sgd", 0.4}},
     {"randomk", {"sgd", 0.2}},
-    {"randomblock", {"sgd", 0.2}},
-    {"threshold", {"sgd", 0.3}},
-    {"dgc", {"sgd", 0.05}},    // its momentum is inside
-    {"wangni", {"sgd", 0.1}},  // unbiased, and the noisier the smaller the rate
-    {"atomo", {"sgd", 0.1}},
-    {"unbiased_rank", {"sgd", 0.005}},
+    {"randomblock", {"sgd", 0.05}},
+    {"threshold", {"sgd", 0.4}},
+    {"dgc", {"sgd", 0.1}},     // its momentum is inside
+    {"wangni", {"sgd", 0.2}},  // unbiased, and the noisier the smaller the rate
+    {"atomo", {"sgd", 0.2}},
+    {"unbiased_rank", {"sgd", 0.02}},
     {"sign", {"sgd", 0.3}},
     {"vote", {"sgd", 0.002}},
 };
