@@ -5,13 +5,14 @@
 
 #include "core/error.hpp"
 #include "optim/compressor.hpp"
+#include "optim/compressors/sparse.hpp"
 
 namespace terse {
 
 // One file each, in compressors/ and decorators/.
 CompressorFactory make_vote, make_sign, make_ssdm, make_stochastic_sign, make_noisy_sign;
-CompressorFactory make_topk, make_randomk;
-CompressorFactory make_powersgd;
+CompressorFactory make_topk, make_randomk, make_threshold, make_dgc, make_wangni, make_randomblock;
+CompressorFactory make_powersgd, make_svd, make_unbiased_rank, make_atomo, make_gradiveq;
 CompressorFactory make_none;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
 CompressorFactory make_double_squeeze, make_diana, make_ef21, make_onebit_adam;
@@ -40,10 +41,24 @@ constexpr RegistryEntry kRegistry[] = {
     {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01", make_topk},
     {"randomk", 5, kCompressor, "coordinates drawn alike by all workers, 32 bits each",
      "randomk:ratio=0.01", make_randomk},
+    {"threshold", 20, kCompressor, "coordinates beyond tau, as +tau or -tau, 32 bits each",
+     "threshold:tau=0.01", make_threshold},
+    {"dgc", 21, kCompressor, "deep gradient compression: momentum and accumulation before top-k",
+     "dgc:ratio=0.001", make_dgc},
+    {"wangni", 22, kCompressor, "coordinates at random, large ones more likely, without bias",
+     "wangni:ratio=0.1", make_wangni},
+    {"randomblock", 23, kCompressor, "a block of coordinates drawn alike by all, 32 bits each",
+     "randomblock:ratio=0.01", make_randomblock},
 
     // Low rank.
     {"powersgd", 6, kCompressor, "low-rank factors by one step of power iteration",
      "powersgd:rank=2", make_powersgd},
+    {"svd", 30, kCompressor, "each worker's best approximation of a rank", "svd:rank=2", make_svd},
+    {"unbiased_rank", 31, kCompressor, "a random projection that all workers share, without bias",
+     "unbiased_rank:rank=2", make_unbiased_rank},
+    {"atomo", 32, kCompressor, "singular vectors drawn without bias", "atomo:rank=2", make_atomo},
+    {"gradiveq", 33, kCompressor, "slices in principal axes learned from earlier gradients",
+     "gradiveq:slice=64,keep=8", make_gradiveq},
 
     // Decorators.
     {"ef", 101, kDecorator, "error feedback: what was left out is added to the next gradient",
@@ -79,6 +94,27 @@ const RegistryEntry& find(std::string_view name) {
   throw UsageError(unknown_name("compressor", name, std::move(known)));
 }
 
+// topk + sign: a compressor behind a sparse one codes its values.
+void chain(std::string_view spec, std::string_view name, Compressor& sparse,
+           std::unique_ptr<Compressor> coder) {
+  auto* values = dynamic_cast<SparseCompressor*>(&sparse);
+  check<UsageError>(values != nullptr,
+                    "compressor '{}': {} after '+' would code the values of a sparse stage right "
+                    "before it; {} is none",
+                    spec, name, sparse.spec());
+  auto* gather = dynamic_cast<GatherCompressor*>(coder.get());
+  check<UsageError>(gather != nullptr && gather->traits(0).phases == 1,
+                    "compressor '{}': {} cannot code values: its packets are added up or voted on, "
+                    "and each worker has chosen other coordinates",
+                    spec, name);
+  check<UsageError>(gather->codes_vectors(),
+                    "compressor '{}': {} cannot code values: it factors matrices, and what is "
+                    "chosen of one is a vector",
+                    spec, name);
+  static_cast<void>(coder.release());
+  values->code_values(std::unique_ptr<GatherCompressor>(gather));
+}
+
 }  // namespace
 
 std::span<const RegistryEntry> compressor_registry() {
@@ -93,13 +129,15 @@ std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
     check<UsageError>(made != nullptr || !entry.decorator,
                       "compressor '{}': {} wraps a compressor, which comes first; write e.g. {}",
                       spec, entry.name, entry.example);
-    check<UsageError>(made == nullptr || entry.decorator,
-                      "compressor '{}': {} after '+' would code the values of the stage before; "
-                      "chains of compressors are not available yet",
-                      spec, entry.name);
     Options options("compressor", stage);
-    made = entry.make(entry.number, options, std::move(made));
+    const bool coder = made != nullptr && !entry.decorator;
+    auto next = entry.make(entry.number, options, coder ? nullptr : std::move(made));
     options.finish();
+    if (coder) {
+      chain(spec, entry.name, *made, std::move(next));
+    } else {
+      made = std::move(next);
+    }
   }
   return made;
 }

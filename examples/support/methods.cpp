@@ -27,7 +27,16 @@ constexpr Row kRows[] = {
     {"sign+ef", {"sgd", 0.3}},
     {"topk:ratio=0.01+ef", {"sgd", 0.4}},
     {"randomk:ratio=0.01+ef", {"sgd", 0.2}},
+    {"randomblock:ratio=0.01+ef", {"sgd", 0.05}},
+    {"threshold:tau=0.01+ef", {"sgd", 0.4}},
+    {"dgc:ratio=0.01", {"sgd", 0.1}},    // its momentum is inside
+    {"wangni:ratio=0.1", {"sgd", 0.2}},  // unbiased, and the noisier the smaller the rate
+    {"topk:ratio=0.01+sign+ef", {"sgd", 0.4}},
     {"powersgd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
+    {"svd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
+    {"atomo:rank=2", {"sgd", 0.2}},
+    {"unbiased_rank:rank=2", {"sgd", 0.02}},
+    {"gradiveq:slice=64,keep=8+ef", {"sgd:momentum=0.9", 0.05}},
     {"sign+doublesqueeze", {"sgd", 0.2}},
     {"stochastic_sign:norm=max+diana", {"sgd", 0.02}},
     {"topk:ratio=0.01+ef21", {"sgd", 0.1}},

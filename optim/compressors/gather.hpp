@@ -23,6 +23,9 @@ class GatherCompressor : public Compressor {
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
 
+  // Whether it says less of a vector than its values: `topk+NAME` can code values with it.
+  virtual bool codes_vectors() const { return true; }
+
   // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
   virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
                    std::span<const GradView> out) const = 0;

@@ -1,39 +1,72 @@
-// How many of n coordinates a sparsifier keeps: a ratio, or a number.
+// How many coordinates of a tensor a sparsifier keeps, and how that many are reached.
+//
+//   ratio=0.01   of n coordinates max(1, floor(ratio n))
+//   k=100        so many of every tensor
+//   rank=2       as many bytes as PowerSGD of that rank: b = min(r (n + m), n m) floats of a
+//   matrix,
+//                all of a vector; an entry with its coordinate takes two floats
+//   warmup=500   in step t < 500 more: a quarter of all at first, then fewer by equal factors
+//
+// Source: the sizes are those of Vogels et al., arXiv 1905.13727, appendix; the warm-up is Deep
+// Gradient Compression's (Lin et al., arXiv 1712.01887, section 3.3) from 75 % sparsity on.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/spec.hpp"
+#include "optim/compressor.hpp"
 
 namespace terse {
 
 struct Keep {
   double ratio = 0.01;
-  std::int64_t k = 0;  // 0: the ratio holds
+  std::int64_t k = 0, rank = 0;  // both 0: the ratio holds
+  std::int64_t warmup = 0;       // steps
+  std::int64_t entry_floats = 1;
 
-  static Keep parse(Options& options) {
-    check<UsageError>(!(options.has("ratio") && options.has("k")),
-                      "compressor: give ratio= or k=, not both");
-    Keep keep;
+  static Keep parse(Options& options, std::int64_t entry_floats) {
+    const int given = options.has("ratio") + options.has("k") + options.has("rank");
+    check<UsageError>(given <= 1, "compressor: give one of ratio=, k= and rank=, not both");
+    Keep keep{.entry_floats = entry_floats};
     keep.ratio = options.number("ratio", keep.ratio, 0, 1);
     keep.k = options.integer("k", 0, 1, std::numeric_limits<std::uint32_t>::max());
+    keep.rank = options.integer("rank", 0, 1, 1 << 16);
+    keep.warmup = options.integer("warmup", 0, 0, std::numeric_limits<std::uint32_t>::max());
     return keep;
   }
 
-  // max(1, floor(ratio n)), or k if there are so many; nothing of nothing.
-  std::int64_t of(std::int64_t n) const {
-    const auto wanted = k > 0 ? k : static_cast<std::int64_t>(ratio * static_cast<double>(n));
-    return std::min(n, std::max<std::int64_t>(1, wanted));
+  // At least 1 and at most all; nothing of nothing.
+  std::int64_t of(std::int64_t rows, std::int64_t cols, std::uint64_t step) const {
+    const auto n = rows * cols;
+    auto wanted = static_cast<std::int64_t>(ratio * static_cast<double>(n));
+    if (k > 0) wanted = k;
+    if (rank > 0) wanted = std::min(rank * (rows + cols), n) / entry_floats;
+    return std::min(n, std::max<std::int64_t>(1, warmed(wanted, n, step)));
+  }
+  std::int64_t of(const GradView& view, std::uint64_t step) const {
+    return of(view.rows, view.cols, step);
   }
 
   std::string text() const {
-    return k > 0 ? fmt::format("k={}", k) : fmt::format("ratio={}", ratio);
+    auto size = fmt::format("ratio={}", ratio);
+    if (k > 0) size = fmt::format("k={}", k);
+    if (rank > 0) size = fmt::format("rank={}", rank);
+    return fmt::format("{},warmup={}", size, warmup);
+  }
+
+ private:
+  std::int64_t warmed(std::int64_t wanted, std::int64_t n, std::uint64_t step) const {
+    const double first = static_cast<double>(n) / 4, last = static_cast<double>(wanted);
+    if (step >= static_cast<std::uint64_t>(warmup) || last >= first) return wanted;
+    const double done = static_cast<double>(step) / static_cast<double>(warmup);
+    return static_cast<std::int64_t>(first * std::pow(std::max(1.0, last) / first, done));
   }
 };
 

@@ -70,6 +70,15 @@ void FieldList::indices(std::string name, std::int64_t n) {
   fields_.back().text = fmt::format("{}{}", fmt::join(front, " "), n > kShown ? " …" : "");
 }
 
+void FieldList::signed_indices(std::string name, std::int64_t n) {
+  std::string text;
+  for (const auto word : next<std::uint32_t>(std::move(name), n)) {
+    text += fmt::format("{}{}{}", text.empty() ? "" : " ", (word >> 31) != 0 ? '-' : '+',
+                        word & 0x7fffffffU);
+  }
+  fields_.back().text = text + (n > kShown ? " …" : "");
+}
+
 void FieldList::words(std::string name, std::int64_t n) {
   auto front = next<std::uint32_t>(std::move(name), n);
   front.resize(static_cast<std::size_t>(std::min(n, kShownWords)));

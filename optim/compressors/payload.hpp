@@ -33,7 +33,8 @@ class FieldList {
   void floats(std::string name, std::int64_t n);
   void words(std::string name, std::int64_t n);  // as 0 and 1, bit 0 first
   void indices(std::string name, std::int64_t n);
-  void append(std::vector<Field> fields);  // of a payload that begins here
+  void signed_indices(std::string name, std::int64_t n);  // bit 31 is minus: "+3 -7"
+  void append(std::vector<Field> fields);                 // of a payload that begins here
   std::vector<Field> take() { return std::move(fields_); }
 
  private:
@@ -43,6 +44,11 @@ class FieldList {
   std::size_t at_ = 0;
   std::vector<Field> fields_;
 };
+
+// Whether low-rank methods may factor it: a vector is one column.
+inline bool is_matrix(const GradView& view) {
+  return view.cols > 1;
+}
 
 // "3x4" or "5": a tensor's shape as the compressors see it.
 std::string shape_text(const GradView& view);

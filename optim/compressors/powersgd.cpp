@@ -9,17 +9,25 @@
 //              worker:    Q = sum of Q / workers;  mean = P Q^T
 //                         keep Q for the next step (warm=false: draw a new one)
 //
+// iterations=I repeats both phases, with the Q of one as the start of the next: 2 I phases, and the
+// vectors in the last. The result comes closer to the best of rank r (subspace iteration).
+// min_rate=R leaves a matrix as it is unless I r (n + m) R < n m: with R = 2 and I = 1 that is the
+// rule of PyTorch's hook and of the authors' package. For first steps without compression put
+// `+warmup:steps=` behind.
+//
 // All workers compute the same P from the same sum, so the result is the one of the mean matrix. A
 // column of P that depends on the others is dropped (zero), and its column of Q is drawn anew for
 // the next step; so is a Q that is zero or not finite, which would otherwise stay so for ever.
 //
-// Payload: 4 r (n + m) bytes for each matrix and 4 n for each vector. Time: O(r n m), O(n r^2).
-// Source: Vogels, Karimireddy, Jaggi, arXiv 1905.13727, algorithm 1. The dropping and redrawing of
-// columns are ours: the plain Gram-Schmidt with an epsilon fails on matrices of lower rank.
+// Payload: 4 I r (n + m) bytes for each matrix and 4 n for each vector. Time: O(I r n m), O(I n
+// r^2). Source: Vogels, Karimireddy, Jaggi, arXiv 1905.13727, algorithm 1. The dropping and
+// redrawing of columns are ours: the plain Gram-Schmidt with an epsilon fails on matrices of lower
+// rank.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.hpp"
 #include "optim/compressors/payload.hpp"
@@ -30,16 +38,23 @@
 namespace terse {
 namespace {
 
+struct PowerSgdOptions {
+  std::int64_t rank = 2;
+  bool warm = true;
+  int iterations = 1;
+  double min_rate = 0;
+};
+
 class PowerSgd final : public LinearCompressor {
  public:
-  PowerSgd(std::uint16_t number, std::int64_t rank, bool warm)
-      : number_(number), rank_(rank), warm_(warm) {}
+  PowerSgd(std::uint16_t number, PowerSgdOptions options) : number_(number), options_(options) {}
 
   std::string spec() const override {
-    return fmt::format("powersgd:rank={},warm={}", rank_, warm_);
+    return fmt::format("powersgd:rank={},warm={},iterations={},min_rate={}", options_.rank,
+                       options_.warm, options_.iterations, options_.min_rate);
   }
   Traits traits(std::uint64_t) const override {
-    return {.phases = 2, .linear = true, .self_contained = false};
+    return {.phases = 2 * options_.iterations, .linear = true, .self_contained = false};
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
@@ -50,10 +65,18 @@ class PowerSgd final : public LinearCompressor {
   void serialize(Archive& archive) override { q_.serialize(archive, "powersgd.q"); }
 
  private:
-  static bool is_matrix(const GradView& view) { return view.cols > 1; }
-  std::int64_t rank_of(const GradView& view) const {
-    return std::min({rank_, view.rows, view.cols});
+  bool compressed(const GradView& view) const {
+    const auto factors = static_cast<double>(options_.iterations * options_.rank) *
+                         static_cast<double>(view.rows + view.cols);
+    return is_matrix(view) && (options_.min_rate == 0 ||
+                               factors * options_.min_rate < static_cast<double>(view.data.size()));
   }
+  std::int64_t rank_of(const GradView& view) const {
+    return std::min({options_.rank, view.rows, view.cols});
+  }
+  // Even phases send P, odd ones Q.
+  static bool sends_p(int phase) { return phase % 2 == 0; }
+  bool is_last(int phase) const { return phase == 2 * options_.iterations - 1; }
   std::int64_t size_of_p(const GradView& view) const { return rank_of(view) * view.rows; }
   std::int64_t size_of_q(const GradView& view) const { return rank_of(view) * view.cols; }
 
@@ -66,18 +89,17 @@ class PowerSgd final : public LinearCompressor {
   void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> out) const;
 
   std::uint16_t number_;
-  std::int64_t rank_;
-  bool warm_;
-  TensorState q_;  // what the next step begins with
-  TensorState p_;  // orthonormal, from the end of phase 0 to the end of phase 1
+  PowerSgdOptions options_;
+  TensorState q_;  // what the next iteration or step begins with
+  TensorState p_;  // orthonormal, from the end of one phase to the end of the next
 };
 
 std::int64_t PowerSgd::payload_size(int phase, std::span<const GradView> views) const {
   std::int64_t floats = 0;
   for (const auto& view : views) {
-    if (is_matrix(view)) {
-      floats += phase == 0 ? size_of_p(view) : size_of_q(view);
-    } else if (phase == 1) {
+    if (compressed(view)) {
+      floats += sends_p(phase) ? size_of_p(view) : size_of_q(view);
+    } else if (is_last(phase)) {
       floats += std::ssize(view.data);
     }
   }
@@ -94,7 +116,8 @@ void PowerSgd::draw_q(const Round& round, std::uint64_t step, const GradView& vi
 std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
   const bool first = !q_.has(view.id);
   const auto q = q_.at(view.id, size_of_q(view));
-  if (first || !warm_) draw_q(round, warm_ ? 0 : round.step, view, q);
+  const bool cold = !options_.warm && round.phase == 0;
+  if (first || cold) draw_q(round, options_.warm ? 0 : round.step, view, q);
   return q;
 }
 
@@ -108,27 +131,28 @@ void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packe
     return front;
   };
   for (const auto& grad : grads) {
-    if (!is_matrix(grad)) continue;
+    if (!compressed(grad)) continue;
     const codec::MatrixView matrix{grad.rows, grad.cols, grad.data};
-    if (round.phase == 0) {
+    if (sends_p(round.phase)) {
       codec::times_q(matrix, rank_of(grad), q_for(round, grad), next(size_of_p(grad)));
     } else {
       codec::transposed_times_p(matrix, rank_of(grad), p_.existing(grad.id, size_of_p(grad)),
                                 next(size_of_q(grad)));
     }
   }
-  if (round.phase == 0) return;
+  if (!is_last(round.phase)) return;
   for (const auto& grad : grads) {
-    if (!is_matrix(grad)) codec::copy_to(grad.data, next(std::ssize(grad.data)));
+    if (!compressed(grad)) codec::copy_to(grad.data, next(std::ssize(grad.data)));
   }
 }
 
 void PowerSgd::decode(const Round& round, const Packet& down, std::span<const GradView> out) {
-  if (round.phase == 1) {
-    reconstruct(round, down, out);
-    auto qs = down.floats();
+  down.expect(number_, round.phase, out.size());
+  if (!sends_p(round.phase)) {
+    if (is_last(round.phase)) reconstruct(round, down, out);
+    auto qs = expect_floats(down, payload_size(round.phase, out));
     for (const auto& view : out) {
-      if (!is_matrix(view)) continue;
+      if (!compressed(view)) continue;
       const auto size = static_cast<std::size_t>(size_of_q(view));
       codec::divide_to(qs.first(size), expect_weight(down), q_.at(view.id, size_of_q(view)));
       qs = qs.subspan(size);
@@ -136,10 +160,9 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
     }
     return;
   }
-  down.expect(number_, round.phase, out.size());
-  auto ps = expect_floats(down, payload_size(0, out));
+  auto ps = expect_floats(down, payload_size(round.phase, out));
   for (const auto& view : out) {
-    if (!is_matrix(view)) continue;
+    if (!compressed(view)) continue;
     const auto p = p_.at(view.id, size_of_p(view));
     codec::copy_to(ps.first(p.size()), p);
     codec::orthonormalise(view.rows, rank_of(view), p);
@@ -169,11 +192,11 @@ void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradV
 void PowerSgd::reconstruct(const Round& round, const Packet& sum,
                            std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
-  auto rest = expect_floats(sum, payload_size(1, out));
+  auto rest = expect_floats(sum, payload_size(round.phase, out));
   const float workers = expect_weight(sum);
   std::vector<float> q;
   for (const auto& view : out) {
-    if (!is_matrix(view)) continue;
+    if (!compressed(view)) continue;
     q.resize(static_cast<std::size_t>(size_of_q(view)));
     codec::divide_to(rest.first(q.size()), workers, q);
     rest = rest.subspan(q.size());
@@ -181,7 +204,7 @@ void PowerSgd::reconstruct(const Round& round, const Packet& sum,
                          q, view.data);
   }
   for (const auto& view : out) {
-    if (is_matrix(view)) continue;
+    if (compressed(view)) continue;
     codec::divide_to(rest.first(view.data.size()), workers, view.data);
     rest = rest.subspan(view.data.size());
   }
@@ -191,12 +214,15 @@ std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,
                                     std::span<const GradView> shape) const {
   FieldList list(up);
   for (const auto& view : shape) {
-    if (!is_matrix(view)) continue;
-    if (round.phase == 0) list.floats("P of " + shape_text(view), size_of_p(view));
-    if (round.phase == 1) list.floats("Q of " + shape_text(view), size_of_q(view));
+    if (!compressed(view)) continue;
+    if (sends_p(round.phase)) {
+      list.floats("P of " + shape_text(view), size_of_p(view));
+    } else {
+      list.floats("Q of " + shape_text(view), size_of_q(view));
+    }
   }
   for (const auto& view : shape) {
-    if (round.phase == 1 && !is_matrix(view)) {
+    if (is_last(round.phase) && !compressed(view)) {
       list.floats("values " + shape_text(view), std::ssize(view.data));
     }
   }
@@ -207,8 +233,12 @@ std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,
 
 std::unique_ptr<Compressor> make_powersgd(std::uint16_t number, Options& options,
                                           std::unique_ptr<Compressor>) {
-  const auto rank = options.integer("rank", 2, 1, 1 << 16);
-  return std::make_unique<PowerSgd>(number, rank, options.flag("warm", true));
+  PowerSgdOptions powersgd;
+  powersgd.rank = options.integer("rank", powersgd.rank, 1, 1 << 16);
+  powersgd.warm = options.flag("warm", powersgd.warm);
+  powersgd.iterations = static_cast<int>(options.integer("iterations", 1, 1, 100));
+  powersgd.min_rate = options.number("min_rate", 0, 0, std::numeric_limits<float>::max());
+  return std::make_unique<PowerSgd>(number, powersgd);
 }
 
 }  // namespace terse

@@ -1,6 +1,6 @@
 // Random-k: k coordinates drawn afresh in every step, the same for all workers.
 //
-//   all:       for each tensor of n values: k = max(1, floor(ratio n))
+//   all:       for each tensor of n values: k = max(1, floor(ratio n))       keep.hpp: other sizes
 //              I = a k-subset of its coordinates, all equally likely, from (seed, step, tensor)
 //   worker:    send x_i, i in I, ascending                  I is known and not sent
 //   exchange:  s = sum of all payloads
@@ -32,7 +32,7 @@ class RandomK final : public LinearCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(kept(grads)) * sizeof(float));
+             static_cast<std::size_t>(kept(round, grads)) * sizeof(float));
     auto value = up.floats().begin();
     for (const auto& grad : grads) {
       for (const auto i : indices(round, grad)) *value++ = grad.data[i];
@@ -47,11 +47,11 @@ class RandomK final : public LinearCompressor {
     mean(round, own, out);
   }
 
-  std::vector<Field> fields(const Round&, const Packet& up,
+  std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     for (const auto& view : shape) {
-      list.floats("values " + shape_text(view), keep_.of(std::ssize(view.data)));
+      list.floats("values " + shape_text(view), keep_.of(view, round.step));
     }
     return list.take();
   }
@@ -59,21 +59,21 @@ class RandomK final : public LinearCompressor {
  private:
   std::vector<std::uint32_t> indices(const Round& round, const GradView& view) const {
     const auto n = std::ssize(view.data);
-    return codec::sample(n, keep_.of(n),
+    return codec::sample(n, keep_.of(view, round.step),
                          Philox(round.seed, {.purpose = Purpose::compress,
                                              .step = static_cast<std::uint32_t>(round.step),
                                              .tensor = view.id}));
   }
 
-  std::int64_t kept(std::span<const GradView> views) const {
+  std::int64_t kept(const Round& round, std::span<const GradView> views) const {
     std::int64_t k = 0;
-    for (const auto& view : views) k += keep_.of(std::ssize(view.data));
+    for (const auto& view : views) k += keep_.of(view, round.step);
     return k;
   }
 
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
     sum.expect(number_, round.phase, out.size());
-    const auto values = expect_floats(sum, kept(out));
+    const auto values = expect_floats(sum, kept(round, out));
     const float workers = expect_weight(sum);
     auto value = values.begin();
     for (const auto& view : out) {
@@ -94,7 +94,7 @@ class RandomK final : public LinearCompressor {
 
 std::unique_ptr<Compressor> make_randomk(std::uint16_t number, Options& options,
                                          std::unique_ptr<Compressor>) {
-  const auto keep = Keep::parse(options);
+  const auto keep = Keep::parse(options, 1);
   return std::make_unique<RandomK>(number, keep, options.flag("scaled", false));
 }
 

@@ -10,20 +10,41 @@
 namespace terse::codec {
 namespace {
 
+constexpr std::int64_t kRows = 4;     // of M that one pass over a column of M^T P takes
 constexpr std::int64_t kStrip = 128;  // columns of M in a piece of M^T P: 512 bytes of each row
 
-// Sixteen partial sums: GCC may not reorder one, but it vectorises sixteen.
-float dot_product(const float* a, const float* b, std::int64_t n) {
-  constexpr std::int64_t kLanes = 16;
-  std::array<float, kLanes> lanes{};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+// Products of one row with `Columns` columns of m values at once, so that it is read once. Partial
+// sums: GCC may not reorder one, but it vectorises many, and enough of them hide the latency.
+template <std::int64_t Columns>
+void dot_products(const float* row, const float* columns, std::int64_t m,
+                  std::array<float, Columns>& sums) {
+  constexpr std::int64_t kLanes = 64 / Columns;
+  std::array<std::array<float, kLanes>, Columns> lanes{};
+  std::int64_t j = 0;
+  for (; j + kLanes <= m; j += kLanes) {
+    for (std::int64_t c = 0; c < Columns; ++c) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        lanes[c][lane] += row[j + lane] * columns[c * m + j + lane];
+      }
+    }
   }
-  float sum = 0;
-  for (; i < n; ++i) sum += a[i] * b[i];
-  for (const float lane : lanes) sum += lane;
-  return sum;
+  for (std::int64_t c = 0; c < Columns; ++c) {
+    sums[c] = 0;
+    for (auto rest = j; rest < m; ++rest) sums[c] += row[rest] * columns[c * m + rest];
+    for (const float lane : lanes[c]) sums[c] += lane;
+  }
+}
+
+// Columns c … c + Columns - 1 of P = M Q, in rows [begin, end).
+template <std::int64_t Columns>
+void times_columns(const MatrixView& matrix, std::int64_t c, std::span<const float> q,
+                   std::span<float> p, std::int64_t begin, std::int64_t end) {
+  std::array<float, Columns> sums;
+  for (auto i = begin; i < end; ++i) {
+    dot_products<Columns>(matrix.data.data() + i * matrix.m, q.data() + c * matrix.m, matrix.m,
+                          sums);
+    for (std::int64_t k = 0; k < Columns; ++k) p[(c + k) * matrix.n + i] = sums[k];
+  }
 }
 
 // Pieces of about kGrain values of M.
@@ -31,16 +52,29 @@ std::int64_t rows_per_piece(std::int64_t m) {
   return std::max<std::int64_t>(1, kGrain / m);
 }
 
+// Rows [begin, end) of out += scale P Q^T.
+void add_rows(std::int64_t begin, std::int64_t end, std::int64_t n, std::int64_t m, std::int64_t r,
+              std::span<const float> p, std::span<const float> q, float scale,
+              std::span<float> out) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    float* row = out.data() + i * m;
+    for (std::int64_t c = 0; c < r; ++c) {
+      const float* column = q.data() + c * m;
+      const float weight = scale * p[c * n + i];
+      for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
+    }
+  }
+}
+
 }  // namespace
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p) {
-  const auto n = matrix.n, m = matrix.m;
-  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const float* row = matrix.data.data() + i * m;
-      for (std::int64_t c = 0; c < r; ++c) p[c * n + i] = dot_product(row, q.data() + c * m, m);
-    }
+  parallel_for(matrix.n, rows_per_piece(matrix.m), [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t c = 0;
+    for (; c + 4 <= r; c += 4) times_columns<4>(matrix, c, q, p, begin, end);
+    for (; c + 2 <= r; c += 2) times_columns<2>(matrix, c, q, p, begin, end);
+    for (; c < r; ++c) times_columns<1>(matrix, c, q, p, begin, end);
   });
 }
 
@@ -49,7 +83,20 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
   const auto n = matrix.n, m = matrix.m;
   parallel_for(m, kStrip, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = 0; c < r; ++c) std::fill_n(q.data() + c * m + begin, end - begin, 0.0F);
-    for (std::int64_t i = 0; i < n; ++i) {
+    std::int64_t i = 0;
+    for (; i + kRows <= n; i += kRows) {
+      const float* row = matrix.data.data() + i * m;
+      for (std::int64_t c = 0; c < r; ++c) {
+        float* column = q.data() + c * m;
+        const std::array<float, kRows> w{p[c * n + i], p[c * n + i + 1], p[c * n + i + 2],
+                                         p[c * n + i + 3]};
+        for (std::int64_t j = begin; j < end; ++j) {
+          column[j] +=
+              (w[0] * row[j] + w[1] * row[m + j]) + (w[2] * row[2 * m + j] + w[3] * row[3 * m + j]);
+        }
+      }
+    }
+    for (; i < n; ++i) {
       const float* row = matrix.data.data() + i * m;
       for (std::int64_t c = 0; c < r; ++c) {
         float* column = q.data() + c * m;
@@ -63,15 +110,15 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                    std::span<const float> q, std::span<float> out) {
   parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      float* row = out.data() + i * m;
-      std::fill_n(row, m, 0.0F);
-      for (std::int64_t c = 0; c < r; ++c) {
-        const float* column = q.data() + c * m;
-        const float weight = p[c * n + i];
-        for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
-      }
-    }
+    std::fill(out.begin() + begin * m, out.begin() + end * m, 0.0F);
+    add_rows(begin, end, n, m, r, p, q, 1, out);
+  });
+}
+
+void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                       std::span<const float> q, float scale, std::span<float> out) {
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    add_rows(begin, end, n, m, r, p, q, scale, out);
   });
 }
 

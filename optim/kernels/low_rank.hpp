@@ -21,6 +21,9 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
                         std::span<float> q);  // Q = M^T P
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                    std::span<const float> q, std::span<float> out);  // out = P Q^T
+void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                       std::span<const float> q, float scale,
+                       std::span<float> out);  // out += scale P Q^T
 
 // Makes the r columns of P (n values each) orthonormal, in place. A column that is zero, not finite
 // or, to rounding, a combination of those before it becomes zero; their numbers are returned.

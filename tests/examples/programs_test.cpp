@@ -97,7 +97,8 @@ TEST_F(Programs, ARunFolderRepeatsWithTheSeed) {
   EXPECT_EQ(first, log_without_time("b", " --threads 2"));
   EXPECT_NE(first, log_without_time("c", " --seed 2"));
   const json config = json::parse(read(folder / "a" / "config.json"));
-  EXPECT_EQ(config["compressor"], "topk:ratio=0.1,scope=tensor+ef:target=local,lr=outside");
+  EXPECT_EQ(config["compressor"],
+            "topk:ratio=0.1,warmup=0,scope=tensor+ef:target=local,lr=outside");
   EXPECT_FALSE(fs::exists(folder / "a" / "config.json.tmp"));
 }
 

@@ -48,6 +48,95 @@ OwnedGradients reference_randomk(const Round& round, const Workers& workers, dou
   return result;
 }
 
+OwnedGradients reference_randomblock(const Round& round, const Workers& workers, double ratio) {
+  auto result = mean_of(workers);
+  for (auto& tensor : result) {
+    const auto n = std::ssize(tensor.values), b = kept_of(n, ratio);
+    if (n == 0) continue;
+    Philox random(round.seed, {.purpose = Purpose::compress, .tensor = tensor.id});
+    const auto start = static_cast<std::int64_t>(random.below(std::uint64_t(n)));
+    for (std::int64_t i = 0; i < n; ++i) {
+      if ((i - start + n) % n >= b) tensor.values[i] = 0;
+    }
+  }
+  return result;
+}
+
+OwnedGradients reference_threshold(const Workers& workers, float tau) {
+  auto result = zeros_like(workers[0]);
+  for (const auto& worker : workers) {
+    for (std::size_t t = 0; t < result.size(); ++t) {
+      for (std::size_t i = 0; i < result[t].values.size(); ++i) {
+        const float x = worker[t].values[i];
+        const float said = x > tau ? tau : x < -tau ? -tau : 0;
+        result[t].values[i] += said / static_cast<float>(workers.size());
+      }
+    }
+  }
+  return result;
+}
+
+double threshold_error(const OwnedGradients& x, double tau) {
+  double lost = 0;
+  for (const float v : flat(x)) {
+    const double size = std::abs(v);
+    lost += size > tau ? (size - tau) * (size - tau) : size * size;
+  }
+  return lost / squares(flat(x));
+}
+
+// The first step: top-k of matrices, vectors as they are.
+OwnedGradients reference_dgc(const Workers& workers, double ratio) {
+  auto result = mean_of(workers);
+  for (std::size_t t = 0; t < result.size(); ++t) {
+    if (result[t].cols == 1) continue;
+    Workers matrix;
+    for (const auto& worker : workers) matrix.push_back({worker[t]});
+    const auto n = static_cast<double>(result[t].size());
+    result[t].values = reference_topk(matrix, (std::ceil(ratio * n) + 0.5) / n)[0].values;
+  }
+  return result;
+}
+
+// What a sign makes of the values that top-k keeps.
+OwnedGradients reference_topk_sign(const Workers& workers, double ratio) {
+  auto result = zeros_like(workers[0]);
+  for (const auto& worker : workers) {
+    const auto kept = reference_topk({worker}, ratio);
+    for (std::size_t t = 0; t < result.size(); ++t) {
+      double scale = 0;
+      for (const float v : kept[t].values) scale += std::abs(double{v});
+      scale /= static_cast<double>(kept_of(std::ssize(kept[t].values), ratio));
+      for (std::size_t i = 0; i < result[t].values.size(); ++i) {
+        const float v = kept[t].values[i];
+        const double said = v > 0 ? scale : v < 0 ? -scale : 0;
+        result[t].values[i] += static_cast<float>(said / static_cast<double>(workers.size()));
+      }
+    }
+  }
+  return result;
+}
+
+// Wangni's probabilities as the paper's algorithm 3 finds them, all of them in a vector.
+double greedy_variance(const OwnedTensor& tensor, double ratio) {
+  const auto& x = tensor.values;
+  const double wanted = ratio * static_cast<double>(x.size());
+  double norm1 = 0;
+  for (const float v : x) norm1 += std::abs(double{v});
+  std::vector<double> p;
+  for (const float v : x) p.push_back(std::min(1.0, wanted * std::abs(v) / norm1));
+  for (int iteration = 0; iteration < 2; ++iteration) {
+    double certain = 0, others = 0;
+    for (const double each : p) (each == 1 ? certain : others) += each;
+    const double more = (wanted - certain) / others;
+    if (others == 0 || more <= 1) break;
+    for (double& each : p) each = each == 1 ? 1 : std::min(1.0, more * each);
+  }
+  double variance = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) variance += double{x[i]} * x[i] * (1 / p[i] - 1);
+  return variance / squares(x);
+}
+
 // sum of max(1, floor(ratio n)) over the tensors
 std::size_t kept(const Shapes& shapes, double ratio) {
   std::size_t k = 0;
@@ -107,6 +196,61 @@ CompressorClaims randomk_claims(double ratio, bool scaled) {
               }};
 }
 
+CompressorClaims randomblock_claims(double ratio) {
+  return {.error = [=](const auto& x) { return weighted(x, unkept_share, ratio); },
+          .error_is_exact = true,
+          .linear = true,
+          .payload_bytes = [=](const Shapes& shapes) { return 4 * kept(shapes, ratio); },
+          .reference =
+              [=](const Round& round, const auto& workers) {
+                return reference_randomblock(round, workers, ratio);
+              }};
+}
+
+CompressorClaims threshold_claims(float tau) {
+  return {.error = [=](const auto& x) { return threshold_error(x, tau); },
+          .error_is_exact = true,
+          .reference = [=](const Round&,
+                           const auto& workers) { return reference_threshold(workers, tau); }};
+}
+
+CompressorClaims dgc_claims(double ratio) {
+  return {.error = [=](const auto& x) { return weighted(x, unkept_share, 0); },
+          .payload_bytes =
+              [=](const Shapes& shapes) {
+                double words = 0;
+                for (const auto& [name, n, m] : shapes) {
+                  const auto all = static_cast<double>(n * m), k = std::ceil(ratio * all);
+                  words += m == 1 || k == all ? all : 2 * k;
+                }
+                return 4 * static_cast<std::size_t>(words);
+              },
+          .reference = [=](const Round&,
+                           const auto& workers) { return reference_dgc(workers, ratio); }};
+}
+
+CompressorClaims wangni_claims(double ratio) {
+  return {.error = [=](const auto& x) { return weighted(x, greedy_variance, ratio); },
+          .error_is_exact = true,
+          .unbiased = true};
+}
+
+// Whatever the input, the variance is what was asked for.
+CompressorClaims exact_wangni_claims(double variance) {
+  return {.error = [=](const auto&) { return variance; }, .error_is_exact = true, .unbiased = true};
+}
+
+CompressorClaims topk_sign_claims(double ratio) {
+  return {.error = [=](const auto& x) { return weighted(x, unkept_share, 0); },
+          .payload_bytes =
+              [=](const Shapes& shapes) {
+                const auto k = kept(shapes, ratio);
+                return 4 * (1 + k + shapes.size() + (k + 31) / 32);
+              },
+          .reference = [=](const Round&,
+                           const auto& workers) { return reference_topk_sign(workers, ratio); }};
+}
+
 }  // namespace
 
 std::vector<ClaimedSpec> sparse_claims() {
@@ -115,7 +259,20 @@ std::vector<ClaimedSpec> sparse_claims() {
           {"topk:ratio=0.1,scope=model", topk_of_model_claims(0.1)},
           {"randomk:ratio=0.01", randomk_claims(0.01, false)},
           {"randomk:ratio=0.3", randomk_claims(0.3, false)},
-          {"randomk:ratio=0.3,scaled", randomk_claims(0.3, true)}};
+          {"randomk:ratio=0.3,scaled", randomk_claims(0.3, true)},
+          {"threshold:tau=0.01", threshold_claims(0.01F)},
+          {"threshold:tau=0.7", threshold_claims(0.7F)},
+          {"dgc:ratio=0.001", {}},  // a sampled threshold: no fixed size
+          {"dgc:ratio=0.1,sample=1", dgc_claims(0.1)},
+          {"dgc:ratio=0.1,nesterov,masking=false,beta=0.5", {}},
+          {"dgc:ratio=0.1,clip=0.5", {.whole_model = true}},
+          {"wangni:ratio=0.1", wangni_claims(0.1)},
+          {"wangni:ratio=0.5", wangni_claims(0.5)},
+          {"wangni:variance=0.3", exact_wangni_claims(0.3)},
+          {"randomblock:ratio=0.01", randomblock_claims(0.01)},
+          {"randomblock:ratio=0.3", randomblock_claims(0.3)},
+          {"topk:ratio=0.25+sign", topk_sign_claims(0.25)},
+          {"topk:ratio=0.3,scope=model+sign", {.whole_model = true}}};
 }
 
 }  // namespace terse

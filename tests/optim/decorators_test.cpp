@@ -53,7 +53,7 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
 // What a compressor fuses with error feedback is, bit for bit, what the stages do one by one: here
 // a clip that clips nothing keeps them apart.
 TEST(ErrorFeedback, FusedItIsTheSameToTheBit) {
-  for (const auto* inside : {"sign"}) {
+  for (const auto* inside : {"sign", "topk:ratio=0.3", "topk:ratio=0.3+sign"}) {
     for (const auto* options : {"", ":lr=inside"}) {
       const auto name = std::string(inside);
       TestExchange fused(maker(name + "+ef" + options), 2);

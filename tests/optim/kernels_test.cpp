@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -51,6 +52,41 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
       }
       for (std::int64_t i = 0; i < at; ++i) ASSERT_FALSE(bit(negative, i)) << "before its place";
       for (auto i = at + n; i < std::ssize(negative) * 32; ++i) ASSERT_FALSE(bit(negative, i));
+    }
+  }
+}
+
+// Large enough for a sample; each must give what sorting everything gives.
+TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
+  constexpr std::int64_t kMany = (1 << 18) + 77;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  Philox random(17, {});
+  const std::vector<std::pair<std::string, std::function<float(std::int64_t)>>> kinds{
+      {"normal", [&](auto) { return random.normal(); }},
+      {"few magnitudes", [&](auto) { return static_cast<float>(random.below(5)); }},
+      {"all equal", [](auto) { return -2.0F; }},
+      {"mostly zero", [](auto i) { return i % 1000 == 0 ? 1.0F : 0.0F; }},
+      {"large ones together", [&](auto i) { return random.normal() * (i < 2000 ? 1e3F : 1.0F); }},
+      {"denormal", [&](auto) { return 1e-42F * random.normal(); }},
+      {"NaN and infinite", [&](auto i) {
+         return i % 300 == 1 ? nan : i % 300 == 7 ? 1 / 0.0F : random.normal();
+       }}};
+  for (const auto& [name, value] : kinds) {
+    std::vector<float> x;
+    for (std::int64_t i = 0; i < kMany; ++i) x.push_back(value(i));
+    std::vector<std::uint32_t> keys(x.size()), order(x.size());
+    codec::magnitude_keys(x, keys);
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return keys[a] > keys[b]; });
+    for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{30}, kMany / 100,
+                                 kMany / 9, kMany / 2, kMany}) {
+      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), of_values, of_keys;
+      for (auto& i : expected) i += 5;
+      std::ranges::sort(expected);
+      codec::select_largest(std::span<const float>(x), k, 5, of_values);
+      codec::select_largest(std::span<const std::uint32_t>(keys), k, 5, of_keys);
+      EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
+      EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
     }
   }
 }
@@ -106,7 +142,7 @@ TEST(Select, AgreesWithAStableSort) {
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), chosen;
       std::ranges::sort(expected);
-      codec::select_largest(keys, k, 0, chosen);
+      codec::select_largest(std::span<const std::uint32_t>(keys), k, 0, chosen);
       EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
     }
   }

@@ -74,10 +74,12 @@ std::vector<std::string> fuzzed_specs() {
   for (const auto& entry : compressor_registry()) {
     if (!entry.decorator) specs.emplace_back(entry.example);
   }
-  for (const auto* more : {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
-                           "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10",
-                           "vote+min:size=20", "powersgd:rank=1+min:size=16", "ssdm:scaled",
-                           "ssdm:scope=tensor", "sign+doublesqueeze", "topk:ratio=0.3+ef21"}) {
+  for (const auto* more :
+       {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
+        "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10", "vote+min:size=20",
+        "powersgd:rank=1+min:size=16", "ssdm:scaled", "ssdm:scope=tensor", "sign+doublesqueeze",
+        "topk:ratio=0.3+ef21", "topk:ratio=0.3+sign", "dgc:ratio=0.3", "wangni:ratio=0.5",
+        "powersgd:iterations=2", "gradiveq:slice=4,keep=2,samples=1,period=1"}) {
     specs.emplace_back(more);
   }
   return specs;

@@ -130,6 +130,54 @@ TEST(PowerSgd, WarmStartConvergesToTheBestApproximation) {
   EXPECT_NEAR(per_step, std::pow(kRatio, 4), 0.4 * std::pow(kRatio, 4));
 }
 
+TEST(PowerSgd, IterationsComeCloserToTheBestApproximation) {
+  // Singular values 1, 1/2, 1/4, …: a further iteration cuts the excess over the best by about 16.
+  const auto matrix = matrix_with_singular_values(30, 20, 8, 0.5);
+  double best = 0;
+  for (int c = 2; c < 8; ++c) best += std::pow(0.25, c);
+  std::vector<double> excess;
+  for (const auto* options :
+       {"rank=2,warm=false", "rank=2,warm=false,iterations=2", "rank=2,warm=false,iterations=4"}) {
+    double sum = 0;
+    TestExchange exchange(powersgd(options), 1);
+    for (int step = 0; step < 20; ++step) {
+      const auto error = distance(exchange.mean({{matrix}})[0].values, matrix.values);
+      sum += error * error - best;
+    }
+    excess.push_back(sum / 20);
+  }
+  EXPECT_LT(excess[1], excess[0] / 4);
+  EXPECT_LT(excess[2], excess[1] / 16);
+}
+
+TEST(PowerSgd, IterationsOfAWarmStartAreStepsOnTheSameMatrix) {
+  const auto matrix = random_matrix(20, 15, 4);
+  TestExchange three(powersgd("rank=2,iterations=3"), 2), one(powersgd("rank=2"), 2);
+  const auto at_once = three.mean({{matrix}, {matrix}});
+  OwnedGradients stepwise;
+  for (int step = 0; step < 3; ++step) stepwise = one.mean({{matrix}, {matrix}});
+  EXPECT_TRUE(same_bits(at_once, stepwise));
+  EXPECT_EQ(three.said().size(), 6U);
+}
+
+TEST(PowerSgd, MinRateIsStrict) {
+  // 12 x 6 at rank 2: 2 (12 + 6) = 36 floats instead of 72, a rate of 2 exactly.
+  const auto floats = [](const std::string& options) {
+    TestExchange exchange(powersgd(options), 1);
+    exchange.mean({{random_matrix(12, 6, 1)}});
+    std::size_t sum = 0;
+    for (const auto& said : exchange.said()) sum += said.up[0].floats().size();
+    return sum;
+  };
+  EXPECT_EQ(floats("rank=2"), 36U);
+  EXPECT_EQ(floats("rank=2,min_rate=1.99"), 36U);
+  EXPECT_EQ(floats("rank=2,min_rate=2"), 72U);
+  EXPECT_EQ(floats("rank=1,iterations=2,min_rate=2"), 72U);
+  const auto matrix = random_matrix(12, 6, 1);
+  TestExchange whole(powersgd("rank=2,min_rate=2"), 1);
+  EXPECT_EQ(whole.mean({{matrix}})[0].values, matrix.values);
+}
+
 TEST(PowerSgd, WithoutWarmStartEveryStepIsADrawOfItsOwn) {
   const auto matrix = random_matrix(20, 20, 4);
   TestExchange cold(powersgd("rank=2,warm=false"), 1), warm(powersgd("rank=2"), 1);

@@ -46,12 +46,13 @@ TEST(Registry, SpecWritesEveryOptionOut) {
   EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,warmup=false,tie=random,zero=plus");
   EXPECT_EQ(written("vote:beta=0.9,tie=zero+warmup:steps=7"),
             "vote:beta=0.9,warmup=false,tie=zero,zero=plus+warmup:steps=7");
-  EXPECT_EQ(written("topk"), "topk:ratio=0.01,scope=tensor");
-  EXPECT_EQ(written("topk:k=12,scope=model"), "topk:k=12,scope=model");
+  EXPECT_EQ(written("topk"), "topk:ratio=0.01,warmup=0,scope=tensor");
+  EXPECT_EQ(written("topk:k=12,scope=model"), "topk:k=12,warmup=0,scope=model");
   EXPECT_EQ(written("randomk:ratio=0.003676470588235294,scaled"),
-            "randomk:ratio=0.003676470588235294,scaled=true");
+            "randomk:ratio=0.003676470588235294,warmup=0,scaled=true");
   EXPECT_EQ(written("powersgd+ef+momentum+clip:norm=0.4+min:size=10"),
-            "powersgd:rank=2,warm=true+ef:target=local,lr=outside+momentum:beta=0.9,form=ema,init="
+            "powersgd:rank=2,warm=true,iterations=1,min_rate=0+ef:target=local,lr=outside+momentum:"
+            "beta=0.9,form=ema,init="
             "zero,nesterov=false,mask=false,warmup=0+clip:norm=0.4"
             "+min:size=10");
 }
@@ -63,7 +64,6 @@ TEST(Registry, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("topk:ratio=0.1,k=3"), HasSubstr("not both"));
   EXPECT_THAT(usage_error("vote:tie=maybe"), HasSubstr("zero, plus, random"));
   EXPECT_THAT(usage_error("ef"), HasSubstr("wraps a compressor"));
-  EXPECT_THAT(usage_error("topk+sign"), HasSubstr("chains of compressors are not available yet"));
   EXPECT_THAT(usage_error("none:x=1"), HasSubstr("takes no options"));
 }
 

@@ -75,6 +75,48 @@ TEST(TopK, TheAnswerIsTheUnionOrDense) {
   EXPECT_EQ(answer({4, 0, 0, 0}, {2, 0, 0, 0}).words().size(), 2U);  // both chose the same
 }
 
+TEST(TopK, WarmUpFallsFromAQuarterByEqualFactors) {
+  const auto entries = [](const std::string& spec) {
+    TestExchange exchange([&] { return make_compressor(spec); }, 1);
+    std::vector<std::size_t> counts;
+    for (std::uint32_t step = 0; step < 6; ++step) {
+      exchange.mean({normal_gradients({{"", 64, 64}}, step)});
+      counts.push_back(exchange.said()[0].up[0].payload().size() / 4);
+    }
+    return counts;
+  };
+  // 4096 values: 1024, then a quarter each time down to 4.
+  EXPECT_EQ(entries("randomk:k=4,warmup=4"), (std::vector<std::size_t>{1024, 256, 64, 16, 4, 4}));
+  EXPECT_EQ(entries("randomblock:k=4,warmup=4"),
+            (std::vector<std::size_t>{1024, 256, 64, 16, 4, 4}));
+  EXPECT_EQ(entries("topk:k=4,warmup=2"), (std::vector<std::size_t>{2048, 128, 8, 8, 8, 8}));
+  EXPECT_EQ(entries("topk:ratio=0.5,warmup=9"), (std::vector<std::size_t>(6, 4096)));
+}
+
+TEST(Sparse, SubtractingWhatWasSaidIsTheGenericWayBitForBit) {
+  for (const auto* spec : {"topk:ratio=0.3", "topk:ratio=0.3+sign", "threshold:tau=0.5",
+                           "wangni:ratio=0.5", "dgc:ratio=0.3"}) {
+    const auto compressor = make_compressor(spec);
+    auto gradient = normal_gradients({{"", 12, 9}, {"", 7, 1}, {"", 4, 30}}, 3);
+    gradient[0].values[5] = std::numeric_limits<float>::quiet_NaN();
+    gradient[2].values[7] = std::numeric_limits<float>::infinity();
+    auto residual = zero_gradients(shapes_of(gradient)), said = gradient, generic = gradient;
+    const Round round{.seed = 1, .count = count(views_of(gradient))};
+    Packet packet;
+    compressor->encode(round, views_of(gradient), packet);
+    compressor->said(round, packet, views_of(said));
+    for (std::size_t t = 0; t < said.size(); ++t) {
+      for (std::size_t i = 0; i < said[t].values.size(); ++i) {
+        generic[t].values[i] -= said[t].values[i];
+      }
+    }
+    ASSERT_TRUE(make_compressor(spec)->encode_with_residual(round, views_of(gradient), 1,
+                                                            views_of(residual), packet))
+        << spec;
+    EXPECT_TRUE(same_bits(residual, generic)) << spec;
+  }
+}
+
 TEST(RandomK, WorkersShareTheCoordinatesAndStepsDoNot) {
   const std::vector<MatrixShape> shapes{{"", 40, 5}, {"", 300, 1}};
   TestExchange exchange([] { return make_compressor("randomk:ratio=0.1"); }, 2);

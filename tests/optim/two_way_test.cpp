@@ -162,7 +162,7 @@ TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
 
 TEST(TwoWay, BareStagesTakeADocumentedInside) {
   EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign+doublesqueeze");
-  EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,scope=tensor+ef21");
+  EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,warmup=0,scope=tensor+ef21");
   EXPECT_EQ(make_compressor("onebit_adam")->spec(),
             "sign+doublesqueeze+onebit_adam:steps=100,beta=0.9");
   EXPECT_THROW(make_compressor("ef"), UsageError);

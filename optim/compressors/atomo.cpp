@@ -1,0 +1,180 @@
+// Spectral ATOMO: some of the singular vectors, drawn so that the mean is the gradient.
+//
+//   worker w:  M_w = sum of s_c u_c v_c^T, s descending             for each matrix (n x m)
+//              p_c = min(1, what makes the p_c sum up to `rank`), proportional to s_c below 1
+//              each c by itself with probability p_c: send u_c, s_c / p_c, v_c
+//              vectors as they are
+//   exchange:  pass on all packets with their weights
+//   worker:    mean = sum over w of weight_w sum over the c sent of (s_c / p_c) u_c v_c^T
+//
+// E C(M) = M, and E|C(M) - M|^2 = sum of s_c^2 (1/p_c - 1), the least of all unbiased choices of as
+// many atoms. Draws are independent, so none may be picked; drawing until exactly `rank` are, as
+// the authors' code does, would be biased. A matrix with a NaN or infinity is said as NaN.
+//
+// Payload: 4 bytes a matrix and 4 (n + m + 1) an atom, `rank` of them expected; 4 n a vector. The
+// authors also fold convolutions into (in out / 2) x (2 kh kw): here a matrix is what it is
+// everywhere else, rows = first dimension.
+// Time: O(n m min(n, m)), LAPACK's.
+// Source: Wang et al., arXiv 1806.04090.
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/random.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/svd.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+// p_c for s descending: the first t are certain, the others share what is left of the budget.
+std::vector<double> probabilities(std::span<const float> s, double budget) {
+  std::vector<double> tail(s.size() + 1);  // sum of s from c on
+  for (auto c = s.size(); c-- > 0;) tail[c] = tail[c + 1] + s[c];
+  std::size_t t = 0;
+  while (t < s.size() && (budget - static_cast<double>(t)) * s[t] > tail[t]) ++t;
+  std::vector<double> p(s.size(), 1);
+  for (auto c = t; c < s.size(); ++c) {
+    p[c] = s[c] == 0 ? 0 : (budget - static_cast<double>(t)) * s[c] / tail[t];
+  }
+  return p;
+}
+
+// The atoms of a matrix as a payload says them.
+class Atoms {
+ public:
+  // Takes them off the front of `rest`.
+  Atoms(const GradView& view, std::span<const std::uint32_t>& rest)
+      : n_(static_cast<std::size_t>(view.rows)), m_(static_cast<std::size_t>(view.cols)) {
+    check<PacketError>(!rest.empty(), "packet: it ends before the atoms of {}", shape_text(view));
+    count_ = rest[0];
+    rest = rest.subspan(1);
+    check<PacketError>(count_ <= std::min(n_, m_) && count_ * (1 + n_ + m_) <= rest.size(),
+                       "packet: {} atoms of {} in {} words", count_, shape_text(view), rest.size());
+    values_ = as_floats(rest.first(count_ * (1 + n_ + m_)));
+    rest = rest.subspan(values_.size());
+  }
+
+  std::int64_t count() const { return static_cast<std::int64_t>(count_); }
+  std::span<const float> sizes() const { return values_.first(count_); }
+  std::span<const float> u() const { return values_.subspan(count_, count_ * n_); }
+  std::span<const float> v() const { return values_.last(count_ * m_); }
+
+ private:
+  std::size_t n_, m_, count_ = 0;
+  std::span<const float> values_;
+};
+
+class Atomo final : public GatherCompressor {
+ public:
+  Atomo(std::uint16_t number, std::int64_t rank) : GatherCompressor(number), rank_(rank) {}
+
+  std::string spec() const override { return fmt::format("atomo:rank={}", rank_); }
+  bool codes_vectors() const override { return false; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    std::vector<std::vector<std::uint32_t>> parts(grads.size());
+    parallel_for(std::ssize(grads), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto t = begin; t < end; ++t) {
+        if (is_matrix(grads[t])) parts[t] = atoms_of(round, grads[t]);
+      }
+    });
+    std::int64_t words = 0;
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      words += is_matrix(grads[t]) ? std::ssize(parts[t]) : std::ssize(grads[t].data);
+    }
+    auto rest = start(round, grads, words, up);
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      if (is_matrix(grads[t])) {
+        std::ranges::copy(parts[t], rest.begin());
+        rest = rest.subspan(parts[t].size());
+      } else {
+        codec::copy_to(grads[t].data, as_floats(rest.first(grads[t].data.size())));
+        rest = rest.subspan(grads[t].data.size());
+      }
+    }
+  }
+
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override {
+    auto rest = payload;
+    std::vector<float> sized;
+    for (const auto& view : out) {
+      if (is_matrix(view)) {
+        const Atoms atoms(view, rest);
+        sized.assign(atoms.u().begin(), atoms.u().end());
+        for (std::int64_t c = 0; c < atoms.count(); ++c) {
+          const auto column = std::span(sized).subspan(c * view.rows, view.rows);
+          codec::scale_to(column, atoms.sizes()[c], column);
+        }
+        codec::add_outer_product(view.rows, view.cols, atoms.count(), sized, atoms.v(), weight,
+                                 view.data);
+      } else {
+        const auto n = view.data.size();
+        check<PacketError>(n <= rest.size(), "packet: it ends before {} values", n);
+        codec::add_scaled_to(as_floats(rest.first(n)), weight, view.data);
+        rest = rest.subspan(n);
+      }
+    }
+    check<PacketError>(rest.empty(), "packet: {} words after the last tensor", rest.size());
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    auto rest = up.words();
+    for (const auto& view : shape) {
+      if (!is_matrix(view)) {
+        list.floats("values " + shape_text(view), std::ssize(view.data));
+        rest = rest.subspan(std::min(rest.size(), view.data.size()));
+        continue;
+      }
+      const Atoms atoms(view, rest);
+      list.indices("atoms of " + shape_text(view), 1);
+      list.floats("s / p", atoms.count());
+      list.floats("u", std::ssize(atoms.u()));
+      list.floats("v", std::ssize(atoms.v()));
+    }
+    return list.take();
+  }
+
+ private:
+  // Count, sizes, u and v of what is drawn.
+  std::vector<std::uint32_t> atoms_of(const Round& round, const GradView& grad) const {
+    const auto found = codec::svd({grad.rows, grad.cols, grad.data});
+    const auto p = probabilities(found.s, static_cast<double>(rank_));
+    Philox random(round.seed, {.purpose = Purpose::compress,
+                               .worker = round.worker,
+                               .step = static_cast<std::uint32_t>(round.step),
+                               .tensor = grad.id});
+    std::vector<std::size_t> picked;
+    for (std::size_t c = 0; c < p.size(); ++c) {
+      if (!(random.uniform_double() >= p[c])) picked.push_back(c);  // NaN: all are
+    }
+    std::vector<std::uint32_t> words{static_cast<std::uint32_t>(picked.size())};
+    const auto put = [&words](float value) {
+      words.push_back(std::bit_cast<std::uint32_t>(value));
+    };
+    for (const auto c : picked) put(static_cast<float>(found.s[c] / p[c]));
+    for (const auto c : picked) {
+      for (std::int64_t i = 0; i < grad.rows; ++i) put(found.u[c * grad.rows + i]);
+    }
+    for (const auto c : picked) {
+      for (std::int64_t j = 0; j < grad.cols; ++j) put(found.v[c * grad.cols + j]);
+    }
+    return words;
+  }
+
+  std::int64_t rank_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_atomo(std::uint16_t number, Options& options,
+                                       std::unique_ptr<Compressor>) {
+  return std::make_unique<Atomo>(number, options.integer("rank", 2, 1, 1 << 16));
+}
+
+}  // namespace terse

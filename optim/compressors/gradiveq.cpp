@@ -1,0 +1,194 @@
+// GradiVeQ: slices of the gradient in the axes along which they have been large, which is linear.
+//
+//   learning   in the first `samples` of every `period` steps:
+//     worker:    send g
+//     exchange:  add
+//     worker:    mean = the sum / workers;  for each tensor, of each slice x of K values of the
+//     mean:
+//                C = C + x x^T
+//     at the end U = the `keep` eigenvectors of C with the largest eigenvalues (K x keep);  C = 0
+//   between    in all other steps:
+//     worker:    send U^T x of each slice; what is left over at a tensor's end as it is
+//     exchange:  add
+//     worker:    mean = U (the sum / workers), slice by slice
+//
+// All workers see the same mean and compute the same U of it. The projection is orthogonal; the
+// share it keeps is that of the largest eigenvalues as long as the gradients look as they did; keep
+// = K is exact. Before anything was learned (a warm-up skipped it) U is a random basis.
+//
+// Payload: 4 d bytes while learning, then 4 keep floor(n / K) + 4 (n mod K) a tensor.
+// State: K (K + keep) floats a tensor. Time: O(keep d); learning O(K d), then O(K^3) a tensor.
+// Source: Yu et al., arXiv 1811.03617; reconstructed: the period and the uncentred moments are
+// ours.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/svd.hpp"
+#include "optim/kernels/vector.hpp"
+#include "optim/tensor_state.hpp"
+
+namespace terse {
+namespace {
+
+struct GradiVeqOptions {
+  std::int64_t slice = 64, keep = 8, period = 500, samples = 20;
+};
+
+class GradiVeq final : public LinearCompressor {
+ public:
+  GradiVeq(std::uint16_t number, GradiVeqOptions options) : number_(number), options_(options) {}
+
+  std::string spec() const override {
+    return fmt::format("gradiveq:slice={},keep={},period={},samples={}", options_.slice,
+                       options_.keep, options_.period, options_.samples);
+  }
+  Traits traits(std::uint64_t) const override { return {.linear = true}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    mean(round, down, out);
+    if (!learning(round)) return;
+    const bool last = place(round) == options_.samples - 1;
+    for (const auto& view : out) learn(view, last);
+  }
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    mean(round, own, out);
+  }
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    for (const auto& view : shape) {
+      const auto projected = learning(round) ? 0 : slices(view) * options_.keep;
+      if (projected > 0) list.floats("U^T x of " + shape_text(view), projected);
+      list.floats("values " + shape_text(view), size(round, view) - projected);
+    }
+    return list.take();
+  }
+  void serialize(Archive& archive) override {
+    moments_.serialize(archive, "gradiveq.moments");
+    axes_.serialize(archive, "gradiveq.axes");
+  }
+
+ private:
+  // The step's place in its period.
+  std::int64_t place(const Round& round) const {
+    return static_cast<std::int64_t>(round.step % static_cast<std::uint64_t>(options_.period));
+  }
+  bool learning(const Round& round) const { return place(round) < options_.samples; }
+  std::int64_t slices(const GradView& view) const { return std::ssize(view.data) / options_.slice; }
+  std::int64_t size(const Round& round, const GradView& view) const {
+    const auto n = std::ssize(view.data);
+    return learning(round) ? n : n - slices(view) * (options_.slice - options_.keep);
+  }
+  std::int64_t size(const Round& round, std::span<const GradView> views) const {
+    std::int64_t floats = 0;
+    for (const auto& view : views) floats += size(round, view);
+    return floats;
+  }
+  // The slices of a tensor, one a row.
+  codec::MatrixView matrix(const GradView& view) const {
+    return {slices(view), options_.slice, view.data.first(sliced(view))};
+  }
+  std::size_t sliced(const GradView& view) const {
+    return static_cast<std::size_t>(slices(view) * options_.slice);
+  }
+
+  std::vector<float> axes(const Round& round, const GradView& view) const;
+  void learn(const GradView& mean, bool last);
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const;
+
+  std::uint16_t number_;
+  GradiVeqOptions options_;
+  TensorState moments_;  // C
+  TensorState axes_;     // U, column by column
+};
+
+std::vector<float> GradiVeq::axes(const Round& round, const GradView& view) const {
+  const auto n = options_.slice * options_.keep;
+  if (axes_.has(view.id)) {
+    const auto learned = axes_.existing(view.id, n);
+    return {learned.begin(), learned.end()};
+  }
+  std::vector<float> drawn(static_cast<std::size_t>(n));
+  codec::fill_normal(Philox(round.seed, {.purpose = Purpose::compress, .tensor = view.id}), drawn);
+  codec::orthonormalise(options_.slice, options_.keep, drawn);
+  return drawn;
+}
+
+void GradiVeq::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  up.start(header_for(round, number_, PacketKind::up, grads.size()),
+           static_cast<std::size_t>(size(round, grads)) * sizeof(float));
+  auto rest = up.floats();
+  for (const auto& grad : grads) {
+    auto values = grad.data;
+    if (!learning(round) && slices(grad) > 0) {
+      const auto projected = rest.first(static_cast<std::size_t>(slices(grad) * options_.keep));
+      codec::times_q(matrix(grad), options_.keep, axes(round, grad), projected);
+      rest = rest.subspan(projected.size());
+      values = values.subspan(sliced(grad));
+    }
+    codec::copy_to(values, rest.first(values.size()));
+    rest = rest.subspan(values.size());
+  }
+}
+
+void GradiVeq::mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+  sum.expect(number_, round.phase, out.size());
+  auto rest = expect_floats(sum, size(round, out));
+  const float workers = expect_weight(sum);
+  std::vector<float> projected;
+  for (const auto& view : out) {
+    auto values = view.data;
+    if (!learning(round) && slices(view) > 0) {
+      projected.resize(static_cast<std::size_t>(slices(view) * options_.keep));
+      codec::divide_to(rest.first(projected.size()), workers, projected);
+      codec::outer_product(slices(view), options_.slice, options_.keep, projected,
+                           axes(round, view), values.first(sliced(view)));
+      rest = rest.subspan(projected.size());
+      values = values.subspan(sliced(view));
+    }
+    codec::divide_to(rest.first(values.size()), workers, values);
+    rest = rest.subspan(values.size());
+  }
+}
+
+void GradiVeq::learn(const GradView& mean, bool last) {
+  constexpr std::int64_t kRows = 8;  // of C in a piece
+  const auto k = options_.slice;
+  if (slices(mean) == 0) return;
+  const auto moments = moments_.at(mean.id, k * k);
+  parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t s = 0; s < slices(mean); ++s) {
+      const float* x = mean.data.data() + s * k;
+      for (auto i = begin; i < end; ++i) {
+        float* row = moments.data() + i * k;
+        for (std::int64_t j = 0; j < k; ++j) row[j] += x[i] * x[j];
+      }
+    }
+  });
+  if (!last) return;
+  const auto found = codec::principal_axes(k, moments, options_.keep);
+  if (!found.empty()) codec::copy_to(found, axes_.at(mean.id, k * options_.keep));
+  std::ranges::fill(moments, 0.0F);
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_gradiveq(std::uint16_t number, Options& options,
+                                          std::unique_ptr<Compressor>) {
+  GradiVeqOptions gradiveq;
+  gradiveq.slice = options.integer("slice", gradiveq.slice, 1, 1024);
+  gradiveq.keep =
+      options.integer("keep", std::min(gradiveq.keep, gradiveq.slice), 1, gradiveq.slice);
+  gradiveq.period =
+      options.integer("period", gradiveq.period, 1, std::numeric_limits<std::uint32_t>::max());
+  gradiveq.samples =
+      options.integer("samples", std::min(gradiveq.samples, gradiveq.period), 1, gradiveq.period);
+  return std::make_unique<GradiVeq>(number, gradiveq);
+}
+
+}  // namespace terse

@@ -1,0 +1,104 @@
+// Random block: consecutive coordinates from a place drawn afresh in every step, the same for all.
+//
+//   all:       for each tensor of n values: b = max(1, floor(ratio n))       keep.hpp: other sizes
+//              start uniform in 0 … n-1, from (seed, step, tensor)
+//   worker:    send x_i, i = start, start + 1, … start + b - 1, modulo n     they are not named
+//   exchange:  s = sum of all payloads
+//   worker:    mean_i = s_i / workers in the block, 0 elsewhere
+//
+// E|C(x) - x|^2 = (1 - b/n) |x|^2 exactly, as random-k has it, and memory is read in order; but
+// neighbours tend to be alike: the paper finds it learns less from as many bytes.
+//
+// Payload: 4 b bytes. Time: two copies of b values.
+// Source: "Random Block" of Vogels et al., arXiv 1905.13727, appendix.
+#include <array>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "optim/compressors/keep.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+class RandomBlock final : public LinearCompressor {
+ public:
+  RandomBlock(std::uint16_t number, Keep keep) : number_(number), keep_(keep) {}
+
+  std::string spec() const override { return "randomblock:" + keep_.text(); }
+  Traits traits(std::uint64_t) const override { return {.linear = true}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    up.start(header_for(round, number_, PacketKind::up, grads.size()),
+             static_cast<std::size_t>(kept(round, grads)) * sizeof(float));
+    auto values = up.floats();
+    for (const auto& grad : grads) {
+      for (const auto part : block(round, grad)) {
+        codec::copy_to(part, values.first(part.size()));
+        values = values.subspan(part.size());
+      }
+    }
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    mean(round, down, out);
+  }
+
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+    mean(round, own, out);
+  }
+
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    for (const auto& view : shape) {
+      list.floats("values " + shape_text(view), keep_.of(view, round.step));
+    }
+    return list.take();
+  }
+
+ private:
+  // The block, and what of it goes on at the beginning of the tensor.
+  std::array<std::span<float>, 2> block(const Round& round, const GradView& view) const {
+    if (view.data.empty()) return {};
+    Philox random(round.seed, {.purpose = Purpose::compress,
+                               .step = static_cast<std::uint32_t>(round.step),
+                               .tensor = view.id});
+    const auto start = random.below(view.data.size());
+    const auto b = static_cast<std::size_t>(keep_.of(view, round.step));
+    const auto to_the_end = std::min<std::size_t>(b, view.data.size() - start);
+    return {view.data.subspan(start, to_the_end), view.data.first(b - to_the_end)};
+  }
+
+  std::int64_t kept(const Round& round, std::span<const GradView> views) const {
+    std::int64_t b = 0;
+    for (const auto& view : views) b += keep_.of(view, round.step);
+    return b;
+  }
+
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+    sum.expect(number_, round.phase, out.size());
+    auto values = expect_floats(sum, kept(round, out));
+    const float workers = expect_weight(sum);
+    for (const auto& view : out) {
+      std::ranges::fill(view.data, 0.0F);
+      for (const auto part : block(round, view)) {
+        codec::divide_to(values.first(part.size()), workers, part);
+        values = values.subspan(part.size());
+      }
+    }
+  }
+
+  std::uint16_t number_;
+  Keep keep_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_randomblock(std::uint16_t number, Options& options,
+                                             std::unique_ptr<Compressor>) {
+  return std::make_unique<RandomBlock>(number, Keep::parse(options, 1));
+}
+
+}  // namespace terse

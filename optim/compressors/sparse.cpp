@@ -1,0 +1,304 @@
+#include "optim/compressors/sparse.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+// body(the value in the bucket, the value of the entry)
+template <class AnyEntries, class Body>
+void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body body) {
+  std::size_t entry = 0, first = 0;
+  for (const auto& view : bucket) {
+    const auto end = first + view.data.size();
+    for (; entry < entries.at.size() && entries.at[entry] < end; ++entry) {
+      body(view.data[entries.at[entry] - first], entries.values[entry]);
+    }
+    first = end;
+  }
+}
+
+// What a coder sees: for each tensor of the bucket, a vector of its chosen values.
+std::vector<GradView> chosen_views(std::span<const GradView> shape,
+                                   std::span<const std::uint32_t> coordinates,
+                                   std::span<float> values) {
+  std::vector<GradView> views;
+  std::size_t entry = 0, end = 0;
+  for (const auto& view : shape) {
+    end += view.data.size();
+    const auto begin = entry;
+    while (entry < coordinates.size() && coordinates[entry] < end) ++entry;
+    const auto k = entry - begin;
+    views.push_back({view.id, static_cast<std::int64_t>(k), 1, values.subspan(begin, k)});
+  }
+  return views;
+}
+
+Round for_values(Round round, std::size_t k) {
+  round.count = static_cast<std::int64_t>(k);
+  return round;
+}
+
+// A payload whose values are coded, taken apart.
+struct Coded {
+  std::span<const std::uint32_t> coordinates, values;
+
+  Coded(std::span<const std::uint32_t> payload, std::int64_t n) {
+    check<PacketError>(!payload.empty() && payload[0] < payload.size(),
+                       "packet: {} words hold fewer coordinates than they say", payload.size());
+    coordinates = payload.subspan(1, payload[0]);
+    values = payload.subspan(1 + coordinates.size());
+    expect_ascending(coordinates, n);
+  }
+};
+
+}  // namespace
+
+void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {
+  std::int64_t before = -1;
+  for (const std::int64_t i : coordinates) {
+    check<PacketError>(i > before && i < n, "packet: coordinate {} after {}, of {}", i, before, n);
+    before = i;
+  }
+}
+
+void Entries::take_values(std::span<const GradView> tensors) {
+  values.resize(at.size());
+  for_each_entry(*this, tensors, [](float from, float& value) { value = from; });
+}
+
+std::string SparseCompressor::spec() const {
+  return coder_ == nullptr ? stage() : stage() + '+' + coder_->spec();
+}
+
+void SparseCompressor::code_values(std::unique_ptr<GatherCompressor> coder) {
+  check<UsageError>(coder_ == nullptr, "compressor '{}': its values are coded already; {} cannot",
+                    spec(), coder->spec());
+  check<UsageError>(refuses_coder().empty(), "compressor '{}': {} cannot code its values: {}",
+                    spec(), coder->spec(), refuses_coder());
+  coder_ = std::move(coder);
+}
+
+void SparseCompressor::serialize(Archive& archive) {
+  if (coder_ != nullptr) coder_->serialize(archive);
+}
+
+std::span<std::uint32_t> SparseCompressor::start(const Round& round,
+                                                 std::span<const GradView> shape, std::size_t words,
+                                                 Packet& up) const {
+  up.start(header_for(round, number_, PacketKind::up, shape.size()), words * sizeof(std::uint32_t));
+  return up.words();
+}
+
+void SparseCompressor::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  entries_.clear();
+  choose(round, grads, entries_);
+  if (coder_ == nullptr) return write(round, grads, entries_, up);
+  write_coded(round, grads, entries_, up);
+}
+
+void SparseCompressor::said(const Round& round, const Packet& own,
+                            std::span<const GradView> out) const {
+  for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
+  for_each_entry(entries_of(round, out, own), out, [](float& to, float value) { to = value; });
+}
+
+bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
+                                            float keep, std::span<const GradView> residual,
+                                            Packet& up) {
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    codec::blend_to(grads[t].data, keep, 1, residual[t].data);
+  }
+  encode(round, residual, up);
+  for_each_entry(entries_of(round, residual, up), residual,
+                 [](float& to, float value) { to -= value; });
+  return true;
+}
+
+Entries SparseCompressor::entries_of(const Round& round, std::span<const GradView> shape,
+                                     const Packet& own) const {
+  own.expect(number_, round.phase, shape.size());
+  Entries entries;
+  coder_ == nullptr ? read(round, shape, own.words(), entries)
+                    : read_coded(round, shape, own.words(), entries);
+  return entries;
+}
+
+void SparseCompressor::combine(const Round& round, std::span<const GradView> shape,
+                               std::span<const Packet> up, std::span<const float> weights,
+                               Packet& down) {
+  check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
+  const auto n = static_cast<std::size_t>(count(shape));
+  sum_.assign(n, 0.0F);
+  touched_.assign(static_cast<std::size_t>(codec::words_for(std::ssize(sum_))), 0U);
+  for (std::size_t w = 0; w < up.size(); ++w) {
+    up[w].expect(number_, round.phase, shape.size());
+    entries_.clear();
+    coder_ == nullptr ? read(round, shape, up[w].words(), entries_)
+                      : read_coded(round, shape, up[w].words(), entries_);
+    for (std::size_t entry = 0; entry < entries_.at.size(); ++entry) {
+      const auto i = entries_.at[entry];
+      sum_[i] += weights[w] * entries_.values[entry];
+      touched_[i / 32] |= 1U << (i % 32);
+    }
+  }
+
+  auto header = header_for(round, number_, PacketKind::down, shape.size());
+  header.weight = static_cast<std::uint16_t>(up.size());
+  const auto in_union = std::transform_reduce(touched_.begin(), touched_.end(), std::size_t{0},
+                                              std::plus<>(), std::popcount<std::uint32_t>);
+  if (2 * in_union - in_whole_tensors(round, shape) >= n) {
+    down.start(header, n * sizeof(float));
+    return codec::copy_to(sum_, down.floats());
+  }
+  entries_.clear();
+  for (std::size_t word = 0; word < touched_.size(); ++word) {
+    for (auto bits = touched_[word]; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<std::uint32_t>(32 * word) +
+                     static_cast<std::uint32_t>(std::countr_zero(bits));
+      entries_.add(i, sum_[i]);
+    }
+  }
+  write_plain(round, shape, entries_, header, down);
+}
+
+void SparseCompressor::decode(const Round& round, const Packet& down,
+                              std::span<const GradView> out) {
+  down.expect(number_, round.phase, out.size());
+  if (std::ssize(down.words()) != count(out)) {
+    entries_.clear();
+    read_plain(round, out, down.words(), entries_);
+    for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
+    return for_each_entry(entries_, out, [](float& to, float value) { to = value; });
+  }
+  auto values = down.floats();
+  for (const auto& view : out) {
+    codec::copy_to(values.first(view.data.size()), view.data);
+    values = values.subspan(view.data.size());
+  }
+}
+
+std::size_t SparseCompressor::in_whole_tensors(const Round& round,
+                                               std::span<const GradView> shape) const {
+  std::size_t n = 0;
+  for (const auto& view : shape) n += whole(round, view) ? view.data.size() : 0;
+  return n;
+}
+
+void SparseCompressor::write(const Round& round, std::span<const GradView> shape,
+                             const Entries& chosen, Packet& up) const {
+  write_plain(round, shape, chosen, header_for(round, number_, PacketKind::up, shape.size()), up);
+}
+
+void SparseCompressor::read(const Round& round, std::span<const GradView> shape,
+                            std::span<const std::uint32_t> payload, Entries& said) const {
+  read_plain(round, shape, payload, said);
+}
+
+void SparseCompressor::write_plain(const Round& round, std::span<const GradView> shape,
+                                   const Entries& entries, PacketHeader header,
+                                   Packet& packet) const {
+  const auto plain = in_whole_tensors(round, shape);
+  const auto named = entries.at.size() - plain;
+  packet.start(header, (plain + 2 * named) * sizeof(std::uint32_t));
+  auto whole_values = packet.floats().begin();
+  auto coordinates = packet.words().begin() + static_cast<std::ptrdiff_t>(plain);
+  auto values = packet.floats().begin() + static_cast<std::ptrdiff_t>(plain + named);
+  std::size_t begin = 0, end = 0, first = 0;
+  for (const auto& view : shape) {
+    first += view.data.size();
+    while (end < entries.at.size() && entries.at[end] < first) ++end;
+    const auto said = std::span(entries.values).subspan(begin, end - begin);
+    if (whole(round, view)) {
+      whole_values = std::ranges::copy(said, whole_values).out;
+    } else {
+      const auto at = std::span(entries.at).subspan(begin, end - begin);
+      coordinates = std::ranges::copy(at, coordinates).out;
+      values = std::ranges::copy(said, values).out;
+    }
+    begin = end;
+  }
+}
+
+void SparseCompressor::read_plain(const Round& round, std::span<const GradView> shape,
+                                  std::span<const std::uint32_t> payload, Entries& entries) const {
+  const auto plain = in_whole_tensors(round, shape);
+  check<PacketError>(payload.size() >= plain && (payload.size() - plain) % 2 == 0,
+                     "packet: {} words are not {} values and entries of two", payload.size(),
+                     plain);
+  auto whole_values = as_floats(payload.first(plain)).begin();
+  const auto named = (payload.size() - plain) / 2;
+  const auto coordinates = payload.subspan(plain, named);
+  const auto values = as_floats(payload.last(named));
+  expect_ascending(coordinates, count(shape));
+  std::size_t entry = 0;
+  std::uint32_t first = 0;
+  for (const auto& view : shape) {
+    const auto end = first + static_cast<std::uint32_t>(view.data.size());
+    if (whole(round, view)) {
+      check<PacketError>(entry == named || coordinates[entry] >= end,
+                         "packet: coordinate {} is of a tensor that is sent whole",
+                         entry == named ? 0 : coordinates[entry]);
+      for (auto i = first; i < end; ++i) entries.add(i, *whole_values++);
+    }
+    for (; entry < named && coordinates[entry] < end; ++entry) {
+      entries.add(coordinates[entry], values[entry]);
+    }
+    first = end;
+  }
+}
+
+void SparseCompressor::write_coded(const Round& round, std::span<const GradView> shape,
+                                   const Entries& chosen, Packet& up) const {
+  const auto k = chosen.at.size();
+  auto values = chosen.values;  // the coder only reads them
+  Packet coded;
+  coder_->encode(for_values(round, k), chosen_views(shape, chosen.at, values), coded);
+  const auto words = start(round, shape, 1 + k + coded.words().size(), up);
+  words[0] = static_cast<std::uint32_t>(k);
+  std::ranges::copy(chosen.at, words.begin() + 1);
+  std::ranges::copy(coded.words(), words.begin() + 1 + static_cast<std::ptrdiff_t>(k));
+}
+
+void SparseCompressor::read_coded(const Round& round, std::span<const GradView> shape,
+                                  std::span<const std::uint32_t> payload, Entries& said) const {
+  const Coded coded(payload, count(shape));
+  said.at.assign(coded.coordinates.begin(), coded.coordinates.end());
+  said.values.assign(said.at.size(), 0.0F);
+  coder_->add(for_values(round, said.at.size()), coded.values, 1,
+              chosen_views(shape, said.at, said.values));
+}
+
+std::vector<Field> SparseCompressor::fields(const Round& round, const Packet& up,
+                                            std::span<const GradView> shape) const {
+  FieldList list(up);
+  if (coder_ == nullptr) {
+    const auto plain = in_whole_tensors(round, shape);
+    for (const auto& view : shape) {
+      if (!whole(round, view)) continue;
+      list.floats("values " + shape_text(view), std::ssize(view.data));
+    }
+    const auto entries = (std::ssize(up.words()) - static_cast<std::int64_t>(plain)) / 2;
+    list.indices("coordinates", entries);
+    list.floats("values", entries);
+    return list.take();
+  }
+  const Coded coded(up.words(), count(shape));
+  list.indices("entries", 1);
+  list.indices("coordinates", std::ssize(coded.coordinates));
+  Packet inner(up.header(), coded.values.size_bytes());
+  std::ranges::copy(coded.values, inner.words().begin());
+  std::vector<float> room(coded.coordinates.size());
+  list.append(coder_->fields(for_values(round, room.size()), inner,
+                             chosen_views(shape, coded.coordinates, room)));
+  return list.take();
+}
+
+}  // namespace terse

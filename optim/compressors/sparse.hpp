@@ -1,0 +1,118 @@
+// The base of sparsifiers: a packet says some coordinates and their values, nothing of the others.
+//
+//   worker w:  I_w, and x_w,i for i in I_w                        chosen by the compressor
+//              send I_w ascending, then the values - or what a coder makes of them
+//   exchange:  s_i = sum over the w with i in I_w of weight_w x_w,i, in the order of the workers
+//              send the i of any I_w ascending, then the s_i - or all s if that is no longer
+//   worker:    mean = s, 0 elsewhere
+//
+// What is left to a compressor: to choose. A coordinate is its place in the bucket.
+//
+// Payload up: the values of the tensors that are sent whole, if the compressor has any; then
+// u32 coordinates, then as many f32 values: 8 bytes an entry.
+//   with a coder (`topk+sign`): u32 k, k coordinates, then the coder's payload: to it, tensor t is
+//   a vector of its k_t values. Error feedback subtracts what the coder said of them.
+// Answer: the same without a coder; or all s, if that has no more words.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "optim/compressors/gather.hpp"
+
+namespace terse {
+
+// Coordinates, ascending, each with a value.
+struct Entries {
+  std::vector<std::uint32_t> at;
+  std::vector<float> values;
+
+  void clear() {
+    at.clear();
+    values.clear();
+  }
+  void add(std::uint32_t coordinate, float value) {
+    at.push_back(coordinate);
+    values.push_back(value);
+  }
+  // The values at these coordinates, from the tensors of the bucket.
+  void take_values(std::span<const GradView> tensors);
+};
+
+class SparseCompressor : public Compressor {
+ public:
+  explicit SparseCompressor(std::uint16_t number) : number_(number) {}
+
+  std::string spec() const final;
+  Traits traits(std::uint64_t) const override { return {}; }
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) final;
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float> weights, Packet& down) final;
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
+  // Subtracts the entries that the packet says, without a pass over all.
+  bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
+                            std::span<const GradView> residual, Packet& up) final;
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override;
+  void serialize(Archive& archive) override;
+
+  // From now on `coder` codes the values. UsageError if they cannot be coded.
+  void code_values(std::unique_ptr<GatherCompressor> coder);
+
+ protected:
+  // The spec of this stage, without a coder.
+  virtual std::string stage() const = 0;
+  // Why a coder cannot stand behind this compressor; empty if it can.
+  virtual std::string_view refuses_coder() const { return {}; }
+  // Fills `chosen`, which is empty. A tensor that is sent whole is all in it.
+  virtual void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) = 0;
+  // Whether all values of this tensor are sent, and its coordinates therefore not.
+  virtual bool whole(const Round&, const GradView&) const { return false; }
+
+  // The payload, for those who have a shorter one; `read` appends to `said`, which is empty, and
+  // throws PacketError unless the coordinates ascend and lie in the bucket.
+  virtual void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
+                     Packet& up) const;
+  virtual void read(const Round& round, std::span<const GradView> shape,
+                    std::span<const std::uint32_t> payload, Entries& said) const;
+
+  // Begins a packet; the words are not initialised.
+  std::span<std::uint32_t> start(const Round& round, std::span<const GradView> shape,
+                                 std::size_t words, Packet& up) const;
+
+ private:
+  Entries entries_of(const Round& round, std::span<const GradView> shape, const Packet& own) const;
+  std::size_t in_whole_tensors(const Round& round, std::span<const GradView> shape) const;
+  void write_plain(const Round& round, std::span<const GradView> shape, const Entries& entries,
+                   PacketHeader header, Packet& packet) const;
+  void read_plain(const Round& round, std::span<const GradView> shape,
+                  std::span<const std::uint32_t> payload, Entries& entries) const;
+  void write_coded(const Round& round, std::span<const GradView> shape, const Entries& chosen,
+                   Packet& up) const;
+  void read_coded(const Round& round, std::span<const GradView> shape,
+                  std::span<const std::uint32_t> payload, Entries& said) const;
+  std::uint16_t number_;
+  std::unique_ptr<GatherCompressor> coder_;
+  // Room that is used again: no state.
+  Entries entries_;
+  std::vector<float> sum_;
+  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
+};
+
+// A coordinate and a sign in one word: bit 31 is minus.
+constexpr std::uint32_t kMinus = 1U << 31;
+constexpr std::uint32_t with_sign(std::uint32_t coordinate, bool minus) {
+  return coordinate | (minus ? kMinus : 0U);
+}
+constexpr std::uint32_t coordinate_of(std::uint32_t word) {
+  return word & ~kMinus;
+}
+constexpr bool is_minus(std::uint32_t word) {
+  return (word & kMinus) != 0;
+}
+
+// PacketError unless the coordinates ascend and lie below n.
+void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n);
+
+}  // namespace terse

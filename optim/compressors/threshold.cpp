@@ -1,0 +1,82 @@
+// Threshold: every coordinate beyond tau, as +tau or -tau.
+//
+//   worker w:  I_w = the i with |x_i| > tau
+//              send i and the sign of x_i, for i in I_w ascending
+//   the rest:  as every sparsifier, in sparse.hpp
+//
+// With `+ef` it is the published method: what exceeds tau, and what never reached it, stays in the
+// residual, so a coordinate says at most tau a step. A NaN exceeds nothing.
+// A coordinate that is sent errs by |x_i| - tau, the others by |x_i|: never by more than x itself.
+//
+// Payload: 4 bytes an entry: the coordinate in 31 bits, bit 31 set for minus. Time: one pass.
+// Source: Strom, "Scalable distributed DNN training using commodity GPU cloud computing",
+// Interspeech 2015.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/sparse.hpp"
+#include "optim/kernels/select.hpp"
+
+namespace terse {
+namespace {
+
+class Threshold final : public SparseCompressor {
+ public:
+  Threshold(std::uint16_t number, float tau) : SparseCompressor(number), tau_(tau) {}
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView>) const override {
+    FieldList list(up);
+    list.signed_indices("coordinates", std::ssize(up.words()));
+    return list.take();
+  }
+
+ protected:
+  std::string stage() const override { return fmt::format("threshold:tau={}", tau_); }
+  std::string_view refuses_coder() const override { return "each is +tau or -tau, one bit"; }
+
+  void choose(const Round&, std::span<const GradView> grads, Entries& chosen) override {
+    std::uint32_t first = 0;
+    for (const auto& grad : grads) {
+      const auto x = grad.data;
+      codec::select_if(
+          std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, chosen.at);
+      first += static_cast<std::uint32_t>(x.size());
+    }
+    chosen.take_values(grads);
+  }
+
+  void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
+             Packet& up) const override {
+    check<UsageError>(count(shape) <= std::int64_t{1} << 31,
+                      "threshold: {} values in a bucket; 31 bits name 2^31", count(shape));
+    const auto words = start(round, shape, chosen.at.size(), up);
+    for (std::size_t entry = 0; entry < words.size(); ++entry) {
+      words[entry] = with_sign(chosen.at[entry], chosen.values[entry] < 0);
+    }
+  }
+
+  void read(const Round&, std::span<const GradView> shape, std::span<const std::uint32_t> payload,
+            Entries& said) const override {
+    for (const auto word : payload) said.add(coordinate_of(word), is_minus(word) ? -tau_ : tau_);
+    expect_ascending(said.at, count(shape));
+  }
+
+ private:
+  float tau_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_threshold(std::uint16_t number, Options& options,
+                                           std::unique_ptr<Compressor>) {
+  const auto tau = options.number("tau", 0.01, std::numeric_limits<float>::min(),
+                                  std::numeric_limits<float>::max());
+  return std::make_unique<Threshold>(number, static_cast<float>(tau));
+}
+
+}  // namespace terse

@@ -1,0 +1,245 @@
+// Wangni's sparsification: coordinates at random, large ones more likely, without bias.
+//
+//   worker w:  for each tensor: p_i = min(1, lambda |x_i|)       lambda sets how many, see below
+//              I_w = each i by itself with probability p_i
+//              send i and x_i where p_i = 1, i and sign x_i where p_i < 1, and every 1/lambda
+//   decoded:   x_i / p_i: x_i itself where p_i = 1, else sign(x_i)/lambda, alike for all of them
+//   the rest:  as every sparsifier, in sparse.hpp
+//
+// E C(x) = x and E|C(x) - x|^2 = sum of x_i^2 (1/p_i - 1). lambda comes from one of two rules:
+//   ratio=r     sum p_i = r n: lambda = r n / |x|_1, then `iterations` times enlarged so that what
+//               the certain ones cannot take goes to the others (greedy, at most r n)
+//   variance=e  E|C(x)|^2 = (1 + e) |x|^2 exactly, with the fewest entries that allow it
+// A value that is not finite is certain and does not count for lambda.
+//
+// Payload: 4 bytes a tensor, 4, 8 an entry in full, 4 the others (coordinate, bit 31 for minus).
+// Time: one draw a coordinate; the exact rule sorts.
+// Source: Wangni, Wang, Liu, Zhang, arXiv 1710.09854, algorithms 2 (exact) and 3 (greedy);
+// reconstructed, and the variance derived.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/sparse.hpp"
+#include "optim/kernels/select.hpp"
+
+namespace terse {
+namespace {
+
+struct Rule {
+  double ratio = 0.01;
+  std::int64_t iterations = 2;
+  double variance = 0;  // above 0: the exact rule
+
+  std::string text() const {
+    return variance > 0 ? fmt::format("variance={}", variance)
+                        : fmt::format("ratio={},iterations={}", ratio, iterations);
+  }
+  double lambda(std::span<const float> x) const { return variance > 0 ? exact(x) : greedy(x); }
+
+ private:
+  double greedy(std::span<const float> x) const;
+  double exact(std::span<const float> x) const;
+};
+
+double magnitude(float value) {
+  return std::isfinite(value) ? std::abs(double{value}) : 0;
+}
+
+double Rule::greedy(std::span<const float> x) const {
+  const double wanted = ratio * static_cast<double>(x.size());
+  double norm1 = 0;
+  for (const float value : x) norm1 += magnitude(value);
+  if (norm1 == 0) return 0;
+  double lambda = wanted / norm1;
+  for (std::int64_t i = 0; i < iterations; ++i) {
+    double certain = 0, uncertain = 0;  // sums of p
+    for (const float value : x) {
+      const double p = lambda * magnitude(value);
+      (p >= 1 ? certain : uncertain) += std::min(p, 1.0);
+    }
+    const double more = (wanted - certain) / uncertain;
+    if (!(more > 1) || !std::isfinite(more)) break;
+    lambda *= more;
+  }
+  return lambda;
+}
+
+// The k largest are certain: with S = sum of x_i^2 and A = sum of |x_i| of the others, lambda is
+// A / (e |x|^2 + S). k is the first with which no other is certain.
+double Rule::exact(std::span<const float> x) const {
+  std::vector<double> sizes;
+  sizes.reserve(x.size());
+  for (const float value : x) sizes.push_back(magnitude(value));
+  std::ranges::sort(sizes, std::greater<>());
+  // Of what comes from i on, added from the smallest up: small ones are not lost.
+  std::vector<double> rest(sizes.size()), rest_squares(sizes.size());
+  double sum = 0, squares = 0;
+  for (auto i = sizes.size(); i-- > 0;) {
+    rest[i] = sum += sizes[i];
+    rest_squares[i] = squares += sizes[i] * sizes[i];
+  }
+  if (squares == 0) return 0;
+  std::size_t k = 0;
+  const auto lambda = [&] { return rest[k] / (variance * squares + rest_squares[k]); };
+  while (k + 1 < sizes.size() && lambda() * sizes[k] > 1) ++k;
+  return lambda();
+}
+
+class Wangni final : public SparseCompressor {
+ public:
+  Wangni(std::uint16_t number, Rule rule) : SparseCompressor(number), rule_(rule) {}
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    const Parts parts(up.words(), shape);
+    FieldList list(up);
+    list.floats("1/lambda", std::ssize(shape));
+    list.indices("entries in full", 1);
+    list.indices("coordinates", std::ssize(parts.certain));
+    list.floats("values", std::ssize(parts.certain));
+    list.signed_indices("coordinates of +-1/lambda", std::ssize(parts.uncertain));
+    return list.take();
+  }
+
+ protected:
+  std::string stage() const override { return "wangni:" + rule_.text(); }
+  std::string_view refuses_coder() const override {
+    return "all but the largest share one magnitude";
+  }
+
+  void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override;
+  void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
+             Packet& up) const override;
+  void read(const Round&, std::span<const GradView> shape, std::span<const std::uint32_t> payload,
+            Entries& said) const override;
+
+ private:
+  // A payload taken apart.
+  struct Parts {
+    std::span<const float> steps;  // 1/lambda of every tensor
+    std::span<const std::uint32_t> certain;
+    std::span<const float> values;
+    std::span<const std::uint32_t> uncertain;  // with signs
+
+    Parts(std::span<const std::uint32_t> payload, std::span<const GradView> shape) {
+      check<PacketError>(payload.size() > shape.size(), "packet: it ends before its entries");
+      steps = as_floats(payload.first(shape.size()));
+      const auto k = payload[shape.size()];
+      auto rest = payload.subspan(shape.size() + 1);
+      check<PacketError>(k <= rest.size() / 2, "packet: {} words hold no {} entries", rest.size(),
+                         k);
+      certain = rest.first(k);
+      values = as_floats(rest.subspan(k, k));
+      uncertain = rest.subspan(2 * std::size_t{k});
+    }
+  };
+
+  Rule rule_;
+  std::vector<float> steps_;  // 1/lambda, from choose to write: no state
+};
+
+// p_i >= 1. What is decoded otherwise is the float 1/lambda, so that is what p_i is made of.
+bool is_certain(float value, float step) {
+  return !(std::abs(value) < step);
+}
+
+void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries& chosen) {
+  constexpr double kWords = 4294967296.0;  // 2^32 values of a draw
+  steps_.clear();
+  std::uint32_t first = 0;
+  for (const auto& grad : grads) {
+    const auto x = grad.data;
+    const auto step = static_cast<float>(1 / rule_.lambda(x));  // infinite: none is likely
+    steps_.push_back(step);
+    const Philox random(round.seed, {.purpose = Purpose::compress,
+                                     .worker = round.worker,
+                                     .step = static_cast<std::uint32_t>(round.step),
+                                     .tensor = grad.id});
+    codec::select_if(
+        std::ssize(x), first,
+        [&](std::int64_t i) {
+          if (is_certain(x[i], step)) return true;
+          const double p = std::abs(double{x[i]}) / step;
+          return p > 0 && random.at(static_cast<std::uint64_t>(i)) < p * kWords;
+        },
+        chosen.at);
+    first += static_cast<std::uint32_t>(x.size());
+  }
+  chosen.take_values(grads);
+}
+
+void Wangni::write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
+                   Packet& up) const {
+  check<UsageError>(count(shape) <= std::int64_t{1} << 31,
+                    "wangni: {} values in a bucket; 31 bits name 2^31", count(shape));
+  std::vector<std::uint32_t> certain, uncertain;
+  std::vector<float> values;
+  std::size_t entry = 0, end = 0;
+  for (std::size_t t = 0; t < shape.size(); ++t) {
+    end += shape[t].data.size();
+    for (; entry < chosen.at.size() && chosen.at[entry] < end; ++entry) {
+      const float value = chosen.values[entry];
+      if (is_certain(value, steps_[t])) {
+        certain.push_back(chosen.at[entry]);
+        values.push_back(value);
+      } else {
+        uncertain.push_back(with_sign(chosen.at[entry], value < 0));
+      }
+    }
+  }
+  const auto words =
+      start(round, shape, shape.size() + 1 + 2 * certain.size() + uncertain.size(), up);
+  std::ranges::copy(steps_, as_floats(words).begin());
+  words[shape.size()] = static_cast<std::uint32_t>(certain.size());
+  const auto rest = words.subspan(shape.size() + 1);
+  std::ranges::copy(certain, rest.begin());
+  std::ranges::copy(values, as_floats(rest).begin() + std::ssize(certain));
+  std::ranges::copy(uncertain, rest.begin() + 2 * std::ssize(certain));
+}
+
+void Wangni::read(const Round&, std::span<const GradView> shape,
+                  std::span<const std::uint32_t> payload, Entries& said) const {
+  const Parts parts(payload, shape);
+  std::size_t c = 0, u = 0, end = 0;
+  for (std::size_t t = 0; t < shape.size(); ++t) {
+    end += shape[t].data.size();
+    for (;;) {
+      const bool some = c < parts.certain.size() && parts.certain[c] < end;
+      const bool other = u < parts.uncertain.size() && coordinate_of(parts.uncertain[u]) < end;
+      if (!some && !other) break;
+      if (!other || (some && parts.certain[c] <= coordinate_of(parts.uncertain[u]))) {
+        said.add(parts.certain[c], parts.values[c]);
+        ++c;
+      } else {
+        const auto word = parts.uncertain[u++];
+        said.add(coordinate_of(word), is_minus(word) ? -parts.steps[t] : parts.steps[t]);
+      }
+    }
+  }
+  check<PacketError>(c == parts.certain.size() && u == parts.uncertain.size(),
+                     "packet: a coordinate is not one of {}", end);
+  expect_ascending(said.at, count(shape));
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_wangni(std::uint16_t number, Options& options,
+                                        std::unique_ptr<Compressor>) {
+  check<UsageError>(
+      !options.has("variance") || !(options.has("ratio") || options.has("iterations")),
+      "wangni: give variance=, or ratio= and iterations=, not both");
+  Rule rule;
+  rule.ratio = options.number("ratio", rule.ratio, 0, 1);
+  rule.iterations = options.integer("iterations", rule.iterations, 0, 100);
+  rule.variance = options.number("variance", 0, 0, std::numeric_limits<double>::max());
+  return std::make_unique<Wangni>(number, rule);
+}
+
+}  // namespace terse
