@@ -89,6 +89,13 @@ std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<fl
   return views;
 }
 
+RuleSetup rule_setup(const ParameterBuffer& parameters, std::uint64_t seed) {
+  RuleSetup setup;
+  setup.seed = seed;
+  for (const auto& info : parameters.infos()) setup.tensors.push_back(info.numel);
+  return setup;
+}
+
 DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& parameters,
                                            UpdateRule& rule, std::unique_ptr<Compressor> compressor,
                                            std::unique_ptr<Topology> topology,
@@ -105,6 +112,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       mean_(parameters.numel()),
       mean_views_(grad_views(parameters, mean_.span())) {
   std::ranges::fill(mean_.span(), 0.0F);
+  rule_.prepare(rule_setup(parameters, options.seed));
 }
 
 bool DistributedOptimizer::step(float lr) {

@@ -40,6 +40,9 @@ NonFinite parse_non_finite(std::string_view name);  // UsageError lists the know
 // Views of every parameter's part of a flat buffer, in the order of the model.
 std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat);
 
+// What the update rule of these parameters may know.
+RuleSetup rule_setup(const ParameterBuffer& parameters, std::uint64_t seed);
+
 class DistributedOptimizer {
  public:
   struct Options {

@@ -19,7 +19,8 @@ enum class Purpose : std::uint8_t {
   compress = 5,   // a compressor's draws; worker 0 where all workers must draw the same
   tie = 6,        // coins of a vote, shared by all workers
   test = 7,
-  augment = 8,  // crops and flips of training images
+  augment = 8,   // crops and flips of training images
+  update = 9,    // an update rule's draws, the same on all workers
 };
 
 // Names one stream of random numbers under a seed.
