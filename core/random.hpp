@@ -21,6 +21,7 @@ enum class Purpose : std::uint8_t {
   test = 7,
   augment = 8,   // crops and flips of training images
   update = 9,    // an update rule's draws, the same on all workers
+  problem = 10,  // samples and noise of a stochastic gradient of a test problem
 };
 
 // Names one stream of random numbers under a seed.
