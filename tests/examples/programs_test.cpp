@@ -128,6 +128,11 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
   expect_refused("bytes --shapes 3x-1", 2, "--shapes");
   expect_refused("explain sign --shape 1,2", 2, "--shape");
+  expect_refused("rosenbrock --batch -1", 2, "--batch: a whole number from 0");
+  expect_refused("rosenbrock --steps 3", 2, "--steps: a whole number from 8");
+  expect_refused("rosenbrock --noise -1", 2, "--noise: a number from 0");
+  expect_refused("rosenbrock --lr 0", 2, "--lr: a number above 0");
+  expect_refused("rosenbrock --voters 3", 2, "--voters");
 }
 
 TEST_F(Programs, ModelsAndDataMustFit) {
@@ -196,7 +201,7 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program : {"train", "compare", "explain", "bytes"}) {
+  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
@@ -247,6 +252,45 @@ TEST_F(Programs, BytesCountsRealPackets) {
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+}
+
+// More samples, and more voters, make more signs right; and only what goes downhill is kept.
+TEST_F(Programs, RosenbrockMeasuresSignsOnTheWay) {
+  const auto measured = [&](const std::string& more) {
+    const auto o = run("rosenbrock --steps 400 --repeat 3 --samples 200 --json " + more);
+    EXPECT_EQ(o.code, 0) << o.error;
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line) && line.front() != '{';) {
+      EXPECT_LE(line.size(), 80U) << line;
+    }
+    return last_line(o.out)["methods"];
+  };
+  const std::string file = (folder / "valley.svg").string();
+  const json single = measured("--batch 1 --noise 1 --plot " + file);
+  ASSERT_EQ(single.size(), 3U);
+  for (const auto& method : single) {
+    ASSERT_EQ(method["points"].size(), 9U);
+    for (const auto& p : method["points"]) {
+      EXPECT_GT(p["p_correct"].get<double>() - p["p_wrong"].get<double>(), 0);
+      EXPECT_LE(p["p_correct"].get<double>() + p["p_wrong"].get<double>(), 1 + 1e-9);
+    }
+  }
+  const auto first = [](const json& method, const char* key) {
+    return method["points"][0][key].get<double>();
+  };
+  EXPECT_GT(first(single[2], "p_correct"), first(single[0], "p_correct") + 0.02) << "the vote";
+  const json batch = measured("--batch 8 --noise 1");
+  EXPECT_GT(first(batch[0], "p_correct"), first(single[0], "p_correct") + 0.1);
+  const auto& downhill = single[1]["points"];
+  for (std::size_t i = 1; i < downhill.size(); ++i) {
+    EXPECT_LE(downhill[i]["f"], downhill[i - 1]["f"]);
+  }
+  EXPECT_LT(downhill.back()["f"], downhill.front()["f"].get<double>() / 10);
+  EXPECT_EQ(single, measured("--batch 1 --noise 1")) << "the same seed";
+  EXPECT_NE(single, measured("--batch 1 --noise 1 --seed 2"));
+  const json exact = measured("--batch 0");
+  EXPECT_EQ(first(exact[0], "p_correct"), 1) << "the gradient itself";
+  EXPECT_NE(read(file).find("vote of 5"), std::string::npos);
 }
 
 TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {
