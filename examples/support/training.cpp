@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "comm/distributed_optimizer.hpp"
+#include "comm/local_sgd.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
 #include "core/kernels/conv2d.hpp"
@@ -40,6 +42,7 @@ struct Run {
   const Dataset& data;
   const Listener& listener;
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
+  TopologyPlan local_plan;        // where models meet instead of gradients
   RunResult result;               // worker 0 writes it
   std::vector<Account> accounts;  // each worker writes its own
 };
@@ -58,11 +61,15 @@ class Trainer {
 
  private:
   double train_step();
+  void update(float lr);
   void report(double loss);
   void evaluate();
   void average_buffers();
   void measure_uncompressed();
   void hand_in();
+  std::size_t message_bytes() const {
+    return local_ ? local_->message_bytes() : optimizer_.message_bytes();
+  }
   double rate() const {
     return *config_.lr * schedule_({.step = step_,
                                     .total_steps = total_steps_,
@@ -78,6 +85,7 @@ class Trainer {
   std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
   DistributedOptimizer optimizer_;
+  std::optional<LocalSgd> local_;  // from the first local step on
   Schedule schedule_;
 
   std::int64_t step_ = 0, total_steps_ = 0;
@@ -143,9 +151,25 @@ double Trainer::train_step() {
     objective.backward();
     loss = static_cast<double>(objective.item());
   }
-  optimizer_.step(static_cast<float>(lr));
+  update(static_cast<float>(lr));
   ++step_;
   return loss;
+}
+
+void Trainer::update(float lr) {
+  if (config_.local_steps == 0 || step_ < config_.local_after) {
+    optimizer_.step(lr);
+    return;
+  }
+  if (!local_) {
+    local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
+                   make_compressor(config_.compressor), run_.local_plan.join(me_),
+                   LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
+                                     .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
+                                     .seed = config_.seed,
+                                     .non_finite = parse_non_finite(config_.non_finite)});
+  }
+  local_->step(lr);
 }
 
 void Trainer::report(double loss) {
@@ -160,7 +184,7 @@ void Trainer::report(double loss) {
                          .loss = mean_loss,
                          .lr = rate(),
                          .samples_per_second = seconds > 0 ? samples / seconds : 0,
-                         .message_bytes = optimizer_.message_bytes(),
+                         .message_bytes = message_bytes(),
                          .bytes_sent = me_.counters().bytes_sent,
                          .times = times - reported_times_});
   reported_times_ = times;
@@ -183,8 +207,9 @@ void Trainer::average_buffers() {
   }
 }
 
-// Every worker takes its share of the test set; the replicas are equal.
+// Every worker takes its share of the test set; the replicas are equal, or are made so.
 void Trainer::evaluate() {
+  if (local_) local_->meet();
   average_buffers();
   const NoGrad no_grad;
   task_->model().eval();
@@ -226,7 +251,7 @@ void Trainer::hand_in() {
   Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
   account.bytes_sent = me_.counters().bytes_sent;
   account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
-  account.state_hash = optimizer_.state_hash();
+  account.state_hash = local_ ? local_->state_hash() : optimizer_.state_hash();
   account.step_times = me_.times() - first_step_times_;
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
   if (me_.rank() != 0) return;
@@ -236,7 +261,7 @@ void Trainer::hand_in() {
   r.steps = step_;
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
-  r.message_bytes = optimizer_.message_bytes();
+  r.message_bytes = message_bytes();
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 
@@ -272,6 +297,7 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
           .listener = listener,
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
+          .local_plan = TopologyPlan(topology_options(config), *compressor),
           .result = {},
           .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
   run_workers({.workers = static_cast<int>(config.workers),

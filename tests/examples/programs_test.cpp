@@ -123,6 +123,12 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --lr 0", 2, "--lr");
   expect_refused("train --epochs 0", 2, "--epochs");
   expect_refused("train --non-finite hope", 2, "abort");
+  expect_refused("train --local-steps -1", 2, "--local-steps: a whole number from 0");
+  expect_refused("train --local-after 5", 2, "go with --local-steps");
+  expect_refused("train --outer-lr 0.7", 2, "go with --local-steps");
+  expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
+  expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
+  expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
   expect_refused("train" + small + "--partition by-labl", 2, "did you mean by-label?");
   expect_refused("train --data synthetic:train=400 --batch 100000", 2, "400");
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
@@ -211,11 +217,13 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   }
   const auto help = run("train --help").out;
   for (const char* flag :
-       {"--model",     "--data",    "--workers",    "--transport",  "--topology",  "--servers",
-        "--staleness", "--clock",   "--compressor", "--aggregate",  "--optimizer", "--lr",
-        "--schedule",  "--batch",   "--epochs",     "--steps",      "--seed",      "--threads",
-        "--partition", "--network", "--compute",    "--bucket-mb",  "--attack",    "--non-finite",
-        "--measure",   "--out",     "--resume",     "--eval-every", "--describe",  "--json"}) {
+       {"--model",       "--data",        "--workers",    "--transport",  "--topology",
+        "--servers",     "--staleness",   "--clock",      "--compressor", "--aggregate",
+        "--optimizer",   "--lr",          "--schedule",   "--batch",      "--epochs",
+        "--steps",       "--seed",        "--threads",    "--partition",  "--network",
+        "--compute",     "--bucket-mb",   "--attack",     "--non-finite", "--measure",
+        "--out",         "--resume",      "--eval-every", "--describe",   "--json",
+        "--local-steps", "--local-after", "--outer",      "--outer-lr"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }
