@@ -22,6 +22,7 @@ enum class Purpose : std::uint8_t {
   augment = 8,   // crops and flips of training images
   update = 9,    // an update rule's draws, the same on all workers
   problem = 10,  // samples and noise of a stochastic gradient of a test problem
+  probe = 11,    // which coordinates a measurement keeps
 };
 
 // Names one stream of random numbers under a seed.

@@ -6,6 +6,7 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
+#include "core/spec.hpp"
 #include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/methods.hpp"
@@ -89,6 +90,8 @@ void complete(RunConfig& c) {
   // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
   make_update_rule(c.optimizer);
+  check<UsageError>(c.measure == "none" || c.measure == "density", "--measure: {}",
+                    unknown_name("measurement", c.measure, {"none", "density"}));
   make_update_rule(c.outer);
   make_schedule(c.schedule);
   check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
@@ -131,6 +134,7 @@ nlohmann::json to_json(const RunConfig& c) {
           {"local_after", c.local_after},
           {"outer", make_update_rule(c.outer)->spec()},
           {"outer_lr", c.outer_lr.value_or(1)},
+          {"measure", c.measure},
           {"eval_every", c.eval_every}};
 }
 

@@ -63,6 +63,7 @@ class Trainer {
   double train_step();
   void update(float lr);
   void report(double loss);
+  void measure_density();
   void evaluate();
   void average_buffers();
   void measure_uncompressed();
@@ -87,6 +88,7 @@ class Trainer {
   DistributedOptimizer optimizer_;
   std::optional<LocalSgd> local_;  // from the first local step on
   Schedule schedule_;
+  std::unique_ptr<DensityProbe> probe_;  // --measure density
 
   std::int64_t step_ = 0, total_steps_ = 0;
   double busy_seconds_ = 0;  // in steps, the first one apart
@@ -112,6 +114,9 @@ Trainer::Trainer(Run& run, Worker& me)
                  {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
       schedule_(make_schedule(config_.schedule)) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
+  if (config_.measure == "density") {
+    probe_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
+  }
   total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * task_->steps_per_epoch();
 }
 
@@ -120,6 +125,7 @@ void Trainer::train() {
   const std::int64_t per_epoch = task_->steps_per_epoch();
   const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
   while (step_ < total_steps_) {
+    if (probe_ && step_ % per_epoch == 0) measure_density();
     task_->load();
     const auto start = Clock::now();
     const double loss = train_step();
@@ -190,6 +196,16 @@ void Trainer::report(double loss) {
   reported_times_ = times;
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
+}
+
+// Every worker passes over its share, so that none waits for another past a deadline.
+void Trainer::measure_density() {
+  auto report = probe_->measure(parameters_, buffers_);
+  if (me_.rank() != 0) return;
+  report.step = step_;
+  report.epoch = static_cast<double>(step_) / static_cast<double>(task_->steps_per_epoch());
+  if (run_.listener.on_density) run_.listener.on_density(report);
+  run_.result.densities.push_back(std::move(report));
 }
 
 // Running statistics are each worker's own, for each sees other samples; from here on all have

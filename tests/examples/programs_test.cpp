@@ -129,6 +129,9 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
   expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
+  expect_refused("train --measure densty", 2, "did you mean density?");
+  expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
+                 "two batches");
   expect_refused("train" + small + "--partition by-labl", 2, "did you mean by-label?");
   expect_refused("train --data synthetic:train=400 --batch 100000", 2, "400");
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
@@ -184,9 +187,8 @@ TEST_F(Programs, DescribePrintsLayersIn80Columns) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag :
-       {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1", "--clock virtual",
-        "--compute 5ms", "--bucket-mb 4", "--measure density"}) {
+  for (const char* flag : {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1",
+                           "--clock virtual", "--compute 5ms", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
@@ -260,6 +262,34 @@ TEST_F(Programs, BytesCountsRealPackets) {
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+}
+
+TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
+  const std::string out = (folder / "density").string();
+  const auto o = run("train" + small + "--epochs 2 --measure density --json --out " + out);
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto densities = last_line(o.out)["densities"];
+  ASSERT_EQ(densities.size(), 2U);
+  EXPECT_EQ(densities[1]["step"], 20);
+  EXPECT_EQ(densities[1]["batches"], 20);
+  EXPECT_EQ(densities[0]["density"].size(), 5U) << "the model, and four tensors";
+  for (const auto& part : densities[0]["density"]) {
+    EXPECT_GT(part["density_mean"], 0);
+    EXPECT_LE(part["density_mean"], 1);
+    EXPECT_GT(part["variance"], 0);
+  }
+  std::istringstream log(read(folder / "density" / "log.jsonl")), lines(o.out);
+  int found = 0;
+  for (std::string line; std::getline(log, line);) {
+    const auto entry = json::parse(line);
+    if (!entry.contains("density")) continue;
+    EXPECT_EQ(entry, densities[static_cast<std::size_t>(found++)]);
+  }
+  EXPECT_EQ(found, 2);
+  for (std::string line; std::getline(lines, line) && !line.starts_with("test accuracy");) {
+    EXPECT_LE(line.size(), 80U) << line;
+  }
+  EXPECT_NE(o.out.find("phi(mean)"), std::string::npos);
 }
 
 // More samples, and more voters, make more signs right; and only what goes downhill is kept.

@@ -201,6 +201,34 @@ TEST(Runs, RepeatBitForBitWhateverTheThreads) {
   }
 }
 
+// With running statistics, and with dropout and a state that is carried.
+TEST(Measure, DensityChangesNoBitOfTheRun) {
+  for (const auto& [model, source] :
+       {std::pair{"resnet20", "synthetic:size=8,channels=3,train=60,test=20"},
+        std::pair{"lstm:layers=1,hidden=8,dropout=0.5", "synthetic-text:length=1000,seq=5"}}) {
+    RunConfig c;
+    c.model = model;
+    c.data = source;
+    c.workers = 2;
+    c.batch = 5;
+    c.steps = 12;
+    complete(c);
+    const auto data = load_data(c);
+    const auto plain = train(c, data, {});
+    c.measure = "density";
+    const auto measured = train(c, data, {});
+    EXPECT_EQ(measured.state_hash, plain.state_hash) << model;
+    EXPECT_EQ(measured.evaluations.back().test_loss, plain.evaluations.back().test_loss) << model;
+    EXPECT_EQ(measured.bytes_sent, plain.bytes_sent);
+    ASSERT_FALSE(measured.densities.empty());
+    const auto& whole = measured.densities.back().parts.front();
+    EXPECT_GT(whole.density_noise.value(), 0.01);
+    EXPECT_LT(whole.density_noise.value(), 1);
+    EXPECT_GT(whole.snr_mean, 0);
+    EXPECT_NEAR(whole.below_mean, 0.5, 0.2);
+  }
+}
+
 // ---- local steps --------------------------------------------------------------------------------
 
 TEST(LocalSteps, SendAnExchangeEveryHSteps) {
