@@ -14,10 +14,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "comm/collectives.hpp"
+#include "comm/non_finite.hpp"
 #include "comm/topology.hpp"
 #include "comm/worker.hpp"
 #include "core/archive.hpp"
@@ -28,17 +28,11 @@
 
 namespace terse {
 
-// What to do when a gradient has infinite or NaN values, on whichever worker.
-enum class NonFinite : std::uint8_t {
-  abort,      // every worker throws the same error
-  skip_step,  // the step changes nothing, its number included
-  zero,       // these values become zero
-};
-std::string_view to_string(NonFinite policy);
-NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones
-
 // Views of every parameter's part of a flat buffer, in the order of the model.
 std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat);
+
+// What the update rule of these parameters may know.
+RuleSetup rule_setup(const ParameterBuffer& parameters, std::uint64_t seed);
 
 class DistributedOptimizer {
  public:
@@ -77,7 +71,6 @@ class DistributedOptimizer {
  private:
   // Acts on non-finite values of any worker; false: skip the step.
   bool agree_on_finite();
-  void zero_non_finite();
 
   Worker& me_;
   ParameterBuffer& parameters_;

@@ -19,7 +19,10 @@ enum class Purpose : std::uint8_t {
   compress = 5,   // a compressor's draws; worker 0 where all workers must draw the same
   tie = 6,        // coins of a vote, shared by all workers
   test = 7,
-  augment = 8,  // crops and flips of training images
+  augment = 8,   // crops and flips of training images
+  update = 9,    // an update rule's draws, the same on all workers
+  problem = 10,  // samples and noise of a stochastic gradient of a test problem
+  probe = 11,    // which coordinates a measurement keeps
 };
 
 // Names one stream of random numbers under a seed.

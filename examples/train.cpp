@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -25,6 +26,19 @@ nlohmann::json log_line(const run::StepReport& r) {
           {"message_bytes", r.message_bytes},
           {"bytes_sent", r.bytes_sent},
           {"time", time}};
+}
+
+void print_densities(const std::vector<run::DensityReport>& reports) {
+  if (reports.empty()) return;
+  fmt::print("{:>6} {:>8} {:>11} {:>9} {:>9} {:>9} {:>7} {:>8}\n", "epoch", "batches", "phi(mean)",
+             "phi(std)", "mean SNR", "max SNR", "< 1.15", "P(below)");
+  for (const auto& report : reports) {
+    const auto& whole = report.parts.front();
+    fmt::print("{:>6.0f} {:>8} {:>11.4f} {:>9.4f} {:>9.4f} {:>9.3f} {:>7.3f} {:>8.3f}\n",
+               report.epoch, report.batches, whole.density_mean.value_or(NAN),
+               whole.density_noise.value_or(NAN), whole.snr_mean, whole.snr_max, whole.snr_below,
+               whole.below_mean);
+  }
 }
 
 void print_summary(const run::RunConfig& config, const run::RunResult& r) {
@@ -52,7 +66,9 @@ void train(int argc, char** argv) {
   run::add_data_flags(command_line, config);
   command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
   run::add_training_flags(command_line, config);
-  command_line.flag("--out", config.out, "folder for config.json and log.jsonl")
+  command_line
+      .flag("--measure", config.measure, "none; density: how noisy gradients are, each epoch")
+      .flag("--out", config.out, "folder for config.json and log.jsonl")
       .flag("--describe", only_describe, "print the model's layers and leave")
       .flag("--json", json, "print one JSON object as the last line");
   later.add_flags(command_line);
@@ -78,8 +94,13 @@ void train(int argc, char** argv) {
                                       [&](const run::Evaluation& e) {
                                         if (folder) folder->log(run::to_json(e));
                                         progress.evaluation(e);
+                                      },
+                                  .on_density =
+                                      [&](const run::DensityReport& d) {
+                                        if (folder) folder->log(run::to_json(d));
                                       }});
   progress.finish();
+  print_densities(result.densities);
   print_summary(config, result);
   if (json) fmt::print("{}\n", run::to_json(result, config).dump());
 }

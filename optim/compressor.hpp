@@ -51,6 +51,7 @@ struct Traits {
   bool sliceable = false;      // combine works on any 32-aligned slice of coordinates
   bool self_contained = true;  // one packet can be applied alone: asynchronous server
   bool whole_model = false;    // needs all tensors at once: no buckets
+  bool scale_free = false;  // the answer says a direction and no magnitude: a rate decides how far
 };
 
 // A part of a packet's payload, for people: `explain` prints it.

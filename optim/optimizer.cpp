@@ -10,7 +10,8 @@ namespace terse {
 
 // One file each, in rules/; Adam's has both.
 UpdateRuleFactory make_sgd, make_adam, make_adamw, make_rmsprop, make_adagrad, make_adadelta,
-    make_rprop, make_clipped_rule;
+    make_rprop, make_yogi, make_msvag, make_lars, make_nsgd, make_signsgd, make_signum, make_ssd,
+    make_ssd_bh, make_clipped_rule;
 
 namespace {
 
@@ -30,6 +31,20 @@ constexpr UpdateRuleEntry kRegistry[] = {
      make_adadelta},
     {"rprop", kRule, "the gradient's sign; each parameter has a step size of its own",
      "rprop:eta_minus=0.5,eta_plus=1.2", make_rprop},
+    {"yogi", kRule, "Adam whose second moment forgets slowly", "yogi:eps=0.001", make_yogi},
+    {"msvag", kRule, "momentum, shorter where the gradient is noisy", "msvag:beta=0.9", make_msvag},
+    {"lars", kRule, "momentum with a rate for each tensor, by its length",
+     "lars:trust=0.001,weight_decay=1e-4", make_lars},
+    {"nsgd", kRule, "steps of length lr along the momentum", "nsgd:beta=0.9", make_nsgd},
+
+    {"signsgd", kRule, "the gradient's sign", "signsgd:weight_decay=1e-4,decay=outside",
+     make_signsgd},
+    {"signum", kRule, "the momentum's sign; warmup begins with the gradient's", "signum:beta=0.9",
+     make_signum},
+    {"ssd", kRule, "signs drawn so that the mean step is along the momentum", "ssd:beta=0.9",
+     make_ssd},
+    {"ssd_bh", kRule, "signs drawn by the odds that the momentum's sign is right",
+     "ssd_bh:beta=0.9", make_ssd_bh},
 
     {"clip", kStage, "the mean gradient clipped to a global norm, or by value",
      "sgd:momentum=0.9+clip:norm=0.25", make_clipped_rule},

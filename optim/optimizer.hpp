@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/archive.hpp"
 #include "core/spec.hpp"
@@ -26,17 +27,29 @@ struct ClippedGradient {
   float operator[](std::int64_t i) const {
     return std::min(std::max(scale * values[static_cast<std::size_t>(i)], -limit), limit);
   }
+  // That of the elements [first, first + count).
+  ClippedGradient part(std::int64_t first, std::int64_t count) const {
+    const auto at = static_cast<std::size_t>(first), n = static_cast<std::size_t>(count);
+    return {.values = values.subspan(at, n), .scale = scale, .limit = limit};
+  }
+};
+
+// What a rule may know of a run beside values and gradients.
+struct RuleSetup {
+  std::vector<std::int64_t> tensors;  // their sizes in the flat buffer; empty: all is one tensor
+  std::uint64_t seed = 0;             // of the rule's own draws
 };
 
 class UpdateRule {
  public:
   virtual ~UpdateRule() = default;
   virtual std::string spec() const = 0;
+  // Before the first step, or never: few rules ask for the tensors, or draw.
+  virtual void prepare(const RuleSetup&) {}
   // values -= the step for this gradient. Both have the same length in every call; the gradient is
   // only read.
   void apply(std::span<float> values, std::span<const float> gradient, float lr);
-  // The same for a clipped gradient: what a rule overrides. Value i of the result depends on the
-  // elements i alone.
+  // The same for a clipped gradient: what a rule overrides.
   virtual void update(std::span<float> values, const ClippedGradient& gradient, float lr) = 0;
   virtual void serialize(Archive&) = 0;
 };

@@ -6,6 +6,7 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
+#include "core/spec.hpp"
 #include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/methods.hpp"
@@ -28,6 +29,10 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
+      .flag("--local-steps", c.local_steps, "models meet after so many steps; 0: gradients do")
+      .flag("--local-after", c.local_after, "so many first steps in which gradients meet")
+      .flag("--outer", c.outer, "rule of a meeting; DiLoCo: sgd:momentum=0.9,nesterov")
+      .flag("--outer-lr", c.outer_lr, "its rate [1: the mean of the models]")
       .flag("--batch", c.batch, "samples per worker and step")
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
@@ -58,6 +63,8 @@ void complete(RunConfig& c) {
   check_range("--steps", c.steps, 0, kMany);
   check_range("--threads", c.threads, 0, 1024);
   check_range("--eval-every", c.eval_every, 0, kMany);
+  check_range("--local-steps", c.local_steps, 0, kMany);
+  check_range("--local-after", c.local_after, 0, kMany);
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
@@ -83,7 +90,20 @@ void complete(RunConfig& c) {
   // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
   make_update_rule(c.optimizer);
+  check<UsageError>(c.measure == "none" || c.measure == "density", "--measure: {}",
+                    unknown_name("measurement", c.measure, {"none", "density"}));
+  make_update_rule(c.outer);
   make_schedule(c.schedule);
+  check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
+                    "--local-after, --outer and --outer-lr go with --local-steps; how many steps "
+                    "from meeting to meeting?");
+  const double outer_lr = c.outer_lr.value_or(1);
+  check<UsageError>(outer_lr > 0 && outer_lr < 1e6,
+                    "--outer-lr: a number above 0 is wanted; got {}", outer_lr);
+  check<UsageError>(c.local_steps == 0 || !compressor->traits(0).scale_free,
+                    "--local-steps with --compressor {}: it says which way the models went and not "
+                    "how far; take none or a compressor with magnitudes",
+                    c.compressor);
   parse_non_finite(c.non_finite);
   TopologyPlan({.kind = parse_topology(c.topology),
                 .workers = static_cast<int>(c.workers),
@@ -110,6 +130,11 @@ nlohmann::json to_json(const RunConfig& c) {
           {"partition", c.partition},
           {"exact_convolution", c.exact_convolution},
           {"non_finite", c.non_finite},
+          {"local_steps", c.local_steps},
+          {"local_after", c.local_after},
+          {"outer", make_update_rule(c.outer)->spec()},
+          {"outer_lr", c.outer_lr.value_or(1)},
+          {"measure", c.measure},
           {"eval_every", c.eval_every}};
 }
 

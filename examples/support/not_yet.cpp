@@ -18,7 +18,6 @@ void NotYet::add_flags(CommandLine& command_line) {
       .flag("--compute", compute_, later + "declared compute time")
       .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
       .flag("--attack", attack_, later + "faulty workers")
-      .flag("--measure", measure_, later + "probes")
       .flag("--resume", resume_, later + "checkpoints");
 }
 
@@ -27,14 +26,13 @@ void NotYet::refuse() const {
                     "--transport {}: only 'threads' is available yet", transport_.value_or(""));
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 8> later = {
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 7> later = {
       {{"--staleness", &staleness_},
        {"--clock", &clock_},
        {"--network", &network_},
        {"--compute", &compute_},
        {"--bucket-mb", &bucket_mb_},
        {"--attack", &attack_},
-       {"--measure", &measure_},
        {"--resume", &resume_}}};
   for (const auto& [name, value] : later) {
     check<UsageError>(!*value, "{} is not available yet; leave it out", name);

@@ -17,7 +17,7 @@ class NotYet {
 
  private:
   std::optional<std::string> transport_, staleness_, clock_, aggregate_, network_, compute_,
-      bucket_mb_, attack_, measure_, resume_;
+      bucket_mb_, attack_, resume_;
 };
 
 }  // namespace terse::run

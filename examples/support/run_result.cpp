@@ -47,6 +47,11 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
                {"state_hash", fmt::format("{:016x}", r.state_hash)},
                {"evaluations", curve},
                {"config", to_json(config)}});
+  if (!r.densities.empty()) {
+    auto densities = nlohmann::json::array();
+    for (const auto& report : r.densities) densities.push_back(to_json(report));
+    json["densities"] = densities;
+  }
   return json;
 }
 

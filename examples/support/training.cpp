@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "comm/distributed_optimizer.hpp"
+#include "comm/local_sgd.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
 #include "core/kernels/conv2d.hpp"
@@ -40,6 +42,7 @@ struct Run {
   const Dataset& data;
   const Listener& listener;
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
+  TopologyPlan local_plan;        // where models meet instead of gradients
   RunResult result;               // worker 0 writes it
   std::vector<Account> accounts;  // each worker writes its own
 };
@@ -58,11 +61,16 @@ class Trainer {
 
  private:
   double train_step();
+  void update(float lr);
   void report(double loss);
+  void measure_density();
   void evaluate();
   void average_buffers();
   void measure_uncompressed();
   void hand_in();
+  std::size_t message_bytes() const {
+    return local_ ? local_->message_bytes() : optimizer_.message_bytes();
+  }
   double rate() const {
     return *config_.lr * schedule_({.step = step_,
                                     .total_steps = total_steps_,
@@ -78,7 +86,9 @@ class Trainer {
   std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
   DistributedOptimizer optimizer_;
+  std::optional<LocalSgd> local_;  // from the first local step on
   Schedule schedule_;
+  std::unique_ptr<DensityProbe> probe_;  // --measure density
 
   std::int64_t step_ = 0, total_steps_ = 0;
   double busy_seconds_ = 0;  // in steps, the first one apart
@@ -104,6 +114,9 @@ Trainer::Trainer(Run& run, Worker& me)
                  {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
       schedule_(make_schedule(config_.schedule)) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
+  if (config_.measure == "density") {
+    probe_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
+  }
   total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * task_->steps_per_epoch();
 }
 
@@ -112,6 +125,7 @@ void Trainer::train() {
   const std::int64_t per_epoch = task_->steps_per_epoch();
   const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
   while (step_ < total_steps_) {
+    if (probe_ && step_ % per_epoch == 0) measure_density();
     task_->load();
     const auto start = Clock::now();
     const double loss = train_step();
@@ -143,9 +157,25 @@ double Trainer::train_step() {
     objective.backward();
     loss = static_cast<double>(objective.item());
   }
-  optimizer_.step(static_cast<float>(lr));
+  update(static_cast<float>(lr));
   ++step_;
   return loss;
+}
+
+void Trainer::update(float lr) {
+  if (config_.local_steps == 0 || step_ < config_.local_after) {
+    optimizer_.step(lr);
+    return;
+  }
+  if (!local_) {
+    local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
+                   make_compressor(config_.compressor), run_.local_plan.join(me_),
+                   LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
+                                     .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
+                                     .seed = config_.seed,
+                                     .non_finite = parse_non_finite(config_.non_finite)});
+  }
+  local_->step(lr);
 }
 
 void Trainer::report(double loss) {
@@ -160,12 +190,22 @@ void Trainer::report(double loss) {
                          .loss = mean_loss,
                          .lr = rate(),
                          .samples_per_second = seconds > 0 ? samples / seconds : 0,
-                         .message_bytes = optimizer_.message_bytes(),
+                         .message_bytes = message_bytes(),
                          .bytes_sent = me_.counters().bytes_sent,
                          .times = times - reported_times_});
   reported_times_ = times;
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
+}
+
+// Every worker passes over its share, so that none waits for another past a deadline.
+void Trainer::measure_density() {
+  auto report = probe_->measure(parameters_, buffers_);
+  if (me_.rank() != 0) return;
+  report.step = step_;
+  report.epoch = static_cast<double>(step_) / static_cast<double>(task_->steps_per_epoch());
+  if (run_.listener.on_density) run_.listener.on_density(report);
+  run_.result.densities.push_back(std::move(report));
 }
 
 // Running statistics are each worker's own, for each sees other samples; from here on all have
@@ -183,8 +223,9 @@ void Trainer::average_buffers() {
   }
 }
 
-// Every worker takes its share of the test set; the replicas are equal.
+// Every worker takes its share of the test set; the replicas are equal, or are made so.
 void Trainer::evaluate() {
+  if (local_) local_->meet();
   average_buffers();
   const NoGrad no_grad;
   task_->model().eval();
@@ -226,7 +267,7 @@ void Trainer::hand_in() {
   Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
   account.bytes_sent = me_.counters().bytes_sent;
   account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
-  account.state_hash = optimizer_.state_hash();
+  account.state_hash = local_ ? local_->state_hash() : optimizer_.state_hash();
   account.step_times = me_.times() - first_step_times_;
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
   if (me_.rank() != 0) return;
@@ -236,7 +277,7 @@ void Trainer::hand_in() {
   r.steps = step_;
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
-  r.message_bytes = optimizer_.message_bytes();
+  r.message_bytes = message_bytes();
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 
@@ -272,6 +313,7 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
           .listener = listener,
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
+          .local_plan = TopologyPlan(topology_options(config), *compressor),
           .result = {},
           .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
   run_workers({.workers = static_cast<int>(config.workers),

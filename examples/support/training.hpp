@@ -9,6 +9,7 @@
 
 #include "comm/accounting.hpp"
 #include "examples/support/config.hpp"
+#include "examples/support/density_probe.hpp"
 #include "examples/support/task.hpp"
 
 namespace terse::run {
@@ -34,7 +35,8 @@ struct Evaluation {
 };
 
 struct RunResult {
-  std::vector<Evaluation> evaluations;  // the last one is the run's result
+  std::vector<Evaluation> evaluations;   // the last one is the run's result
+  std::vector<DensityReport> densities;  // with --measure density: of worker 0's share, each epoch
   double train_loss = 0;  // mean over the last epoch, or over all steps if there is less than one
   std::int64_t steps = 0;
   std::int64_t steps_per_epoch = 0;
@@ -62,6 +64,7 @@ struct StepReport {
 struct Listener {
   std::function<void(const StepReport&)> on_step;
   std::function<void(const Evaluation&)> on_evaluation;
+  std::function<void(const DensityReport&)> on_density = {};
 };
 
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports

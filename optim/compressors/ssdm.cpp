@@ -56,7 +56,7 @@ class Ssdm final : public Compressor {
     return fmt::format("ssdm:beta=0,scope={}", to_string(scope_));
   }
   Traits traits(std::uint64_t) const override {
-    return {.sliceable = true, .whole_model = scope_ == Scope::model};
+    return {.sliceable = true, .whole_model = scope_ == Scope::model, .scale_free = true};
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;

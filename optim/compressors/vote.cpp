@@ -99,7 +99,7 @@ class Vote final : public Compressor {
   Vote(std::uint16_t number, Rules rules) : number_(number), rules_(std::move(rules)) {}
 
   std::string spec() const override { return "vote:beta=0," + rules_.text(); }
-  Traits traits(std::uint64_t) const override { return {.sliceable = true}; }
+  Traits traits(std::uint64_t) const override { return {.sliceable = true, .scale_free = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,

@@ -26,6 +26,7 @@ class Warmup final : public Decorator {
   Traits traits(std::uint64_t step) const override {
     auto traits = at(step).traits(step);
     traits.whole_model = inner_->traits(step).whole_model;
+    traits.scale_free = inner_->traits(step).scale_free;
     return traits;
   }
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {

@@ -12,7 +12,6 @@
 // Pascanu et al., arXiv 1211.5063; clip_grad_norm_ and clip_grad_value_ of torch.nn.utils.
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -21,25 +20,6 @@
 
 namespace terse {
 namespace {
-
-// In double and in an order that depends on the length alone. Eight lanes: GCC may not reorder one
-// sum, but it vectorises eight.
-double norm2(const ClippedGradient& gradient) {
-  const double squares = parallel_sum(
-      std::ssize(gradient.values), rule::kGrain, [g = gradient](std::int64_t i, std::int64_t end) {
-        constexpr std::int64_t kLanes = 8;
-        const auto square = [g](std::int64_t at) { return double{g[at]} * double{g[at]}; };
-        std::array<double, kLanes> lanes{};
-        for (; i + kLanes <= end; i += kLanes) {
-          for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(i + lane);
-        }
-        double sum = 0;
-        for (; i < end; ++i) sum += square(i);
-        for (const double lane : lanes) sum += lane;
-        return sum;
-      });
-  return std::sqrt(squares);
-}
 
 enum class Bound { norm, value };
 
@@ -53,6 +33,7 @@ class ClippedRule final : public UpdateRule {
                        limit_);
   }
 
+  void prepare(const RuleSetup& setup) override { inner_->prepare(setup); }
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     inner_->update(values, clipped(gradient), lr);
   }
@@ -65,7 +46,7 @@ class ClippedRule final : public UpdateRule {
       g.limit = std::min(g.limit, static_cast<float>(limit_));
       return g;
     }
-    const double norm = norm2(g);
+    const double norm = rule::norm2(g);
     if (!std::isfinite(norm)) return g;
     const auto scale = static_cast<float>(std::min(1.0, limit_ / (norm + 1e-6)));
     // Of what was cut already, the bounds shrink too.

@@ -1,6 +1,10 @@
 #include "optim/rules/rule.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <string>
 
 #include "core/error.hpp"
@@ -31,4 +35,35 @@ void StateArray::serialize(Archive& archive) {
   archive.item(name_, empty() ? std::span<float>() : values_->span());
 }
 
+namespace rule {
+
+// Eight lanes: GCC may not reorder one sum, but it vectorises eight.
+double norm2(const ClippedGradient& gradient) {
+  const double squares = parallel_sum(
+      std::ssize(gradient.values), rule::kGrain, [g = gradient](std::int64_t i, std::int64_t end) {
+        constexpr std::int64_t kLanes = 8;
+        const auto square = [g](std::int64_t at) { return double{g[at]} * double{g[at]}; };
+        std::array<double, kLanes> lanes{};
+        for (; i + kLanes <= end; i += kLanes) {
+          for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(i + lane);
+        }
+        double sum = 0;
+        for (; i < end; ++i) sum += square(i);
+        for (const double lane : lanes) sum += lane;
+        return sum;
+      });
+  return std::sqrt(squares);
+}
+
+Decay Decay::read(Options& options) {
+  constexpr std::array<std::string_view, 2> kPlaces = {"outside", "inside"};
+  return {.weight_decay = options.number("weight_decay", 0, 0, 1e6),
+          .place = options.choice("decay", kPlaces[0], kPlaces)};
+}
+
+std::string Decay::text() const {
+  return fmt::format("weight_decay={},decay={}", weight_decay, place);
+}
+
+}  // namespace rule
 }  // namespace terse

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <tuple>
 
@@ -37,6 +38,26 @@ class StateArray {
 namespace rule {
 
 inline constexpr std::int64_t kGrain = 1 << 16;
+
+// |g|_2, in double and in an order that depends on the length alone. No float's square overflows.
+double norm2(const ClippedGradient& gradient);
+
+// Weight decay of rules that step by signs: `inside` adds weight_decay · x to the gradient, before
+// momentum and sign; `outside` leaves both alone and takes lr · weight_decay · x besides.
+struct Decay {
+  double weight_decay;
+  std::string place;
+
+  static Decay read(Options& options);
+  std::string text() const;
+  float inside() const { return place == "inside" ? static_cast<float>(weight_decay) : 0; }
+  float outside() const { return place == "outside" ? static_cast<float>(weight_decay) : 0; }
+};
+
+// The mathematical sign: 0 of both zeros, and of NaN.
+inline float sign(float value) {
+  return value > 0 ? 1.0F : value < 0 ? -1.0F : 0.0F;
+}
 
 // Restricted, for GCC does not compare the addresses of five arrays at run time.
 template <class Element, class... State>

@@ -126,11 +126,25 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --lr 0", 2, "--lr");
   expect_refused("train --epochs 0", 2, "--epochs");
   expect_refused("train --non-finite hope", 2, "abort");
+  expect_refused("train --local-steps -1", 2, "--local-steps: a whole number from 0");
+  expect_refused("train --local-after 5", 2, "go with --local-steps");
+  expect_refused("train --outer-lr 0.7", 2, "go with --local-steps");
+  expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
+  expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
+  expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
+  expect_refused("train --measure densty", 2, "did you mean density?");
+  expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
+                 "two batches");
   expect_refused("train" + small + "--partition by-labl", 2, "did you mean by-label?");
   expect_refused("train --data synthetic:train=400 --batch 100000", 2, "400");
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
   expect_refused("bytes --shapes 3x-1", 2, "--shapes");
   expect_refused("explain sign --shape 1,2", 2, "--shape");
+  expect_refused("rosenbrock --batch -1", 2, "--batch: a whole number from 0");
+  expect_refused("rosenbrock --steps 3", 2, "--steps: a whole number from 8");
+  expect_refused("rosenbrock --noise -1", 2, "--noise: a number from 0");
+  expect_refused("rosenbrock --lr 0", 2, "--lr: a number above 0");
+  expect_refused("rosenbrock --voters 3", 2, "--voters");
 }
 
 TEST_F(Programs, ModelsAndDataMustFit) {
@@ -176,9 +190,8 @@ TEST_F(Programs, DescribePrintsLayersIn80Columns) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag :
-       {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1", "--clock virtual",
-        "--compute 5ms", "--bucket-mb 4", "--measure density"}) {
+  for (const char* flag : {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1",
+                           "--clock virtual", "--compute 5ms", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
@@ -199,7 +212,7 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program : {"train", "compare", "explain", "bytes"}) {
+  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
@@ -209,11 +222,13 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   }
   const auto help = run("train --help").out;
   for (const char* flag :
-       {"--model",     "--data",    "--workers",    "--transport",  "--topology",  "--servers",
-        "--staleness", "--clock",   "--compressor", "--aggregate",  "--optimizer", "--lr",
-        "--schedule",  "--batch",   "--epochs",     "--steps",      "--seed",      "--threads",
-        "--partition", "--network", "--compute",    "--bucket-mb",  "--attack",    "--non-finite",
-        "--measure",   "--out",     "--resume",     "--eval-every", "--describe",  "--json"}) {
+       {"--model",       "--data",        "--workers",    "--transport",  "--topology",
+        "--servers",     "--staleness",   "--clock",      "--compressor", "--aggregate",
+        "--optimizer",   "--lr",          "--schedule",   "--batch",      "--epochs",
+        "--steps",       "--seed",        "--threads",    "--partition",  "--network",
+        "--compute",     "--bucket-mb",   "--attack",     "--non-finite", "--measure",
+        "--out",         "--resume",      "--eval-every", "--describe",   "--json",
+        "--local-steps", "--local-after", "--outer",      "--outer-lr"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }
@@ -250,6 +265,73 @@ TEST_F(Programs, BytesCountsRealPackets) {
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+}
+
+TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
+  const std::string out = (folder / "density").string();
+  const auto o = run("train" + small + "--epochs 2 --measure density --json --out " + out);
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto densities = last_line(o.out)["densities"];
+  ASSERT_EQ(densities.size(), 2U);
+  EXPECT_EQ(densities[1]["step"], 20);
+  EXPECT_EQ(densities[1]["batches"], 20);
+  EXPECT_EQ(densities[0]["density"].size(), 5U) << "the model, and four tensors";
+  for (const auto& part : densities[0]["density"]) {
+    EXPECT_GT(part["density_mean"], 0);
+    EXPECT_LE(part["density_mean"], 1);
+    EXPECT_GT(part["variance"], 0);
+  }
+  std::istringstream log(read(folder / "density" / "log.jsonl")), lines(o.out);
+  int found = 0;
+  for (std::string line; std::getline(log, line);) {
+    const auto entry = json::parse(line);
+    if (!entry.contains("density")) continue;
+    EXPECT_EQ(entry, densities[static_cast<std::size_t>(found++)]);
+  }
+  EXPECT_EQ(found, 2);
+  for (std::string line; std::getline(lines, line) && !line.starts_with("test accuracy");) {
+    EXPECT_LE(line.size(), 80U) << line;
+  }
+  EXPECT_NE(o.out.find("phi(mean)"), std::string::npos);
+}
+
+// More samples, and more voters, make more signs right; and only what goes downhill is kept.
+TEST_F(Programs, RosenbrockMeasuresSignsOnTheWay) {
+  const auto measured = [&](const std::string& more) {
+    const auto o = run("rosenbrock --steps 400 --repeat 3 --samples 200 --json " + more);
+    EXPECT_EQ(o.code, 0) << o.error;
+    std::istringstream lines(o.out);
+    for (std::string line; std::getline(lines, line) && line.front() != '{';) {
+      EXPECT_LE(line.size(), 80U) << line;
+    }
+    return last_line(o.out)["methods"];
+  };
+  const std::string file = (folder / "valley.svg").string();
+  const json single = measured("--batch 1 --noise 1 --plot " + file);
+  ASSERT_EQ(single.size(), 3U);
+  for (const auto& method : single) {
+    ASSERT_EQ(method["points"].size(), 9U);
+    for (const auto& p : method["points"]) {
+      EXPECT_GT(p["p_correct"].get<double>() - p["p_wrong"].get<double>(), 0);
+      EXPECT_LE(p["p_correct"].get<double>() + p["p_wrong"].get<double>(), 1 + 1e-9);
+    }
+  }
+  const auto first = [](const json& method, const char* key) {
+    return method["points"][0][key].get<double>();
+  };
+  EXPECT_GT(first(single[2], "p_correct"), first(single[0], "p_correct") + 0.02) << "the vote";
+  const json batch = measured("--batch 8 --noise 1");
+  EXPECT_GT(first(batch[0], "p_correct"), first(single[0], "p_correct") + 0.1);
+  const auto& downhill = single[1]["points"];
+  for (std::size_t i = 1; i < downhill.size(); ++i) {
+    EXPECT_LE(downhill[i]["f"], downhill[i - 1]["f"]);
+  }
+  EXPECT_LT(downhill.back()["f"], downhill.front()["f"].get<double>() / 10);
+  EXPECT_EQ(single, measured("--batch 1 --noise 1")) << "the same seed";
+  EXPECT_NE(single, measured("--batch 1 --noise 1 --seed 2"));
+  const json exact = measured("--batch 0");
+  EXPECT_EQ(first(exact[0], "p_correct"), 1) << "the gradient itself";
+  EXPECT_NE(read(file).find("vote of 5"), std::string::npos);
 }
 
 TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {

@@ -201,6 +201,104 @@ TEST(Runs, RepeatBitForBitWhateverTheThreads) {
   }
 }
 
+// With running statistics, and with dropout and a state that is carried.
+TEST(Measure, DensityChangesNoBitOfTheRun) {
+  for (const auto& [model, source] :
+       {std::pair{"resnet20", "synthetic:size=8,channels=3,train=60,test=20"},
+        std::pair{"lstm:layers=1,hidden=8,dropout=0.5", "synthetic-text:length=1000,seq=5"}}) {
+    RunConfig c;
+    c.model = model;
+    c.data = source;
+    c.workers = 2;
+    c.batch = 5;
+    c.steps = 12;
+    complete(c);
+    const auto data = load_data(c);
+    const auto plain = train(c, data, {});
+    c.measure = "density";
+    const auto measured = train(c, data, {});
+    EXPECT_EQ(measured.state_hash, plain.state_hash) << model;
+    EXPECT_EQ(measured.evaluations.back().test_loss, plain.evaluations.back().test_loss) << model;
+    EXPECT_EQ(measured.bytes_sent, plain.bytes_sent);
+    ASSERT_FALSE(measured.densities.empty());
+    const auto& whole = measured.densities.back().parts.front();
+    EXPECT_GT(whole.density_noise.value(), 0.01);
+    EXPECT_LT(whole.density_noise.value(), 1);
+    EXPECT_GT(whole.snr_mean, 0);
+    EXPECT_NEAR(whole.below_mean, 0.5, 0.2);
+  }
+}
+
+// ---- local steps --------------------------------------------------------------------------------
+
+TEST(LocalSteps, SendAnExchangeEveryHSteps) {
+  for (const char* topology : {"local", "ring", "server"}) {
+    auto c = config_for("none", topology, 3);
+    const auto all = train(c, small_images(), {});
+    c.local_steps = 4;
+    const auto r = train(c, small_images(), {});
+    EXPECT_NEAR(4 * r.bytes_sent_per_worker, all.bytes_sent_per_worker, 1e-6) << topology;
+    EXPECT_EQ(r.bytes_uncompressed, all.bytes_uncompressed);
+    c.local_after = 12;  // 12 exchanges, and two for the 8 steps after
+    EXPECT_NEAR(train(c, small_images(), {}).bytes_sent_per_worker,
+                all.bytes_sent_per_worker * 14 / 20, 1e-6)
+        << topology;
+  }
+}
+
+TEST(LocalSteps, GiveTheSameBitsOverEveryTopology) {
+  for (const char* compressor : {"none", "topk:ratio=0.1+ef", "powersgd:rank=2+ef"}) {
+    std::map<std::string, std::uint64_t> hashes;
+    for (const char* topology : {"local", "ring", "server"}) {
+      auto c = config_for(compressor, topology, 3);
+      c.local_steps = 3;
+      c.local_after = 5;
+      c.outer = "sgd:momentum=0.9,nesterov";
+      hashes[topology] = train(c, small_images(), {}).state_hash;
+    }
+    EXPECT_EQ(hashes["ring"], hashes["local"]) << compressor;
+    EXPECT_EQ(hashes["server"], hashes["local"]) << compressor;
+  }
+}
+
+TEST(LocalSteps, LearnMoreFromTheSameBytes) {
+  auto c = config_for("none", "ring", 4);
+  c.steps = 25;
+  const auto few = train(c, small_images(), {});
+  c.steps = 200;
+  c.local_steps = 8;
+  const auto local = train(c, small_images(), {});
+  EXPECT_EQ(local.bytes_sent, few.bytes_sent);
+  EXPECT_GT(local.evaluations.back().test_accuracy, 0.8);
+  EXPECT_LT(local.evaluations.back().test_loss, few.evaluations.back().test_loss);
+}
+
+// DiLoCo's outer step goes 0.7 / (1 - 0.9) times as far in the long run.
+TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
+  auto c = config_for("none", "ring", 4);
+  c.steps = 200;
+  c.optimizer = "sgd";
+  c.lr = 0.01;
+  c.local_steps = 8;
+  const auto mean = train(c, small_images(), {}).evaluations.back();
+  c.outer = "sgd:momentum=0.9,nesterov";
+  c.outer_lr = 0.7;
+  const auto outer = train(c, small_images(), {}).evaluations.back();
+  EXPECT_LT(outer.test_loss, 0.8 * mean.test_loss);
+}
+
+// Tests after the steps 50, 100 and 120 end a round of seven early: of 19 meetings 16 are in step.
+TEST(LocalSteps, ModelsMeetBeforeEveryTest) {
+  auto c = config_for("none", "ring", 4);
+  c.steps = 120;
+  c.eval_every = 1;
+  const auto all = train(c, small_images(), {});
+  c.local_steps = 7;
+  const auto r = train(c, small_images(), {});
+  ASSERT_EQ(r.evaluations.size(), 3U);
+  EXPECT_NEAR(r.bytes_sent_per_worker, all.bytes_sent_per_worker * 19 / 120, 1e-6);
+}
+
 TEST(Partitions, EachIsATrainingOfItsOwn) {
   std::map<std::uint64_t, std::string> runs;
   for (const char* partition : {"iid", "shared", "by-label:2"}) {

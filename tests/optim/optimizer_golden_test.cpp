@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "optim/optimizer.hpp"
+#include "rule_references.hpp"
 
 namespace terse {
 namespace {
@@ -79,13 +80,15 @@ INSTANTIATE_TEST_SUITE_P(TorchOptim, Golden,
                          testing::ValuesIn(golden().at("cases").get<std::vector<nlohmann::json>>()),
                          test_name);
 
-// A rule that no trajectory names would be compared with nothing.
+// A rule that neither a trajectory nor a reference names would be compared with nothing.
 TEST(GoldenFile, HasEveryRuleAndStage) {
+  std::vector<std::string> compared;
+  for (const auto& each : golden().at("cases")) compared.push_back(each.at("spec"));
+  for (const auto& each : rule_references()) compared.emplace_back(each.spec);
   for (const auto& entry : update_rule_registry()) {
-    const auto& cases = golden().at("cases");
-    EXPECT_TRUE(std::any_of(cases.begin(), cases.end(), [&](const auto& each) {
-      const auto spec = Spec::parse(each.at("spec").template get<std::string>());
-      return std::any_of(spec.stages.begin(), spec.stages.end(),
+    EXPECT_TRUE(std::any_of(compared.begin(), compared.end(), [&](const auto& spec) {
+      const auto stages = Spec::parse(spec).stages;
+      return std::any_of(stages.begin(), stages.end(),
                          [&](const auto& stage) { return stage.name == entry.name; });
     })) << entry.name;
   }

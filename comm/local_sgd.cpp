@@ -1,0 +1,101 @@
+#include "comm/local_sgd.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+
+namespace terse {
+
+LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
+                   std::unique_ptr<UpdateRule> outer, std::unique_ptr<Compressor> compressor,
+                   std::unique_ptr<Topology> topology, const Options& options)
+    : me_(me),
+      parameters_(parameters),
+      inner_(inner),
+      outer_(std::move(outer)),
+      compressor_(std::move(compressor)),
+      topology_(std::move(topology)),
+      options_(options),
+      met_(parameters.numel()),
+      moved_(parameters.numel()),
+      mean_(parameters.numel()),
+      gradients_(grad_views(parameters, parameters.gradients())),
+      moved_views_(grad_views(parameters, moved_.span())),
+      mean_views_(grad_views(parameters, mean_.span())) {
+  check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
+                    options.every);
+  check<UsageError>(!compressor_->traits(0).scale_free,
+                    "local steps with {}: it says which way the models went and not how far; take "
+                    "none or a compressor with magnitudes",
+                    compressor_->spec());
+  inner_.prepare(rule_setup(parameters, options.seed));
+  outer_->prepare(rule_setup(parameters, options.seed));
+  std::ranges::copy(parameters.values(), met_.span().begin());
+  std::ranges::fill(mean_.span(), 0.0F);
+}
+
+bool LocalSgd::step(float lr) {
+  const auto gradient = parameters_.gradients();  // zero where no backward call has reached
+  const bool usable = gradient_is_usable();
+  if (usable) {
+    const auto timed = me_.time(Phase::update);
+    inner_.apply(parameters_.values(), gradient, lr);
+  }
+  ++steps_;
+  if (++since_ == options_.every) meet();
+  return usable;
+}
+
+void LocalSgd::meet() {
+  if (since_ == 0) return;
+  since_ = 0;
+  const auto x = parameters_.values();
+  const auto met = met_.span();
+  {
+    const auto timed = me_.time(Phase::encode);
+    constexpr std::int64_t kGrain = 1 << 16;
+    parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) moved_[i] = met_[i] - x.data()[i];
+    });
+  }
+  topology_->run(*compressor_, {.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr},
+                 moved_views_, mean_views_);
+  const auto timed = me_.time(Phase::update);
+  outer_->apply(met, mean_.span(), options_.outer_lr);
+  std::ranges::copy(met, x.begin());
+  ++meetings_;
+}
+
+// Nobody else is asked: that would be a message a step.
+bool LocalSgd::gradient_is_usable() {
+  const auto found = find_non_finite(gradients_);
+  if (found.count == 0) return true;
+  if (options_.non_finite == NonFinite::zero) zero_non_finite(gradients_);
+  check(options_.non_finite != NonFinite::abort,
+        "gradient: all values must be finite; got {} infinite or NaN values on worker {} at local "
+        "step {}, the first in {}; a smaller learning rate may help, or the policy skip_step or "
+        "zero",
+        found.count, me_.rank(), steps_, parameters_.infos()[found.tensor].name);
+  return options_.non_finite == NonFinite::zero;
+}
+
+void LocalSgd::serialize(Archive& archive) {
+  archive.item("local.steps", steps_);
+  archive.item("local.since", since_);
+  archive.item("local.meetings", meetings_);
+  archive.item("local.met", met_.span());
+  compressor_->serialize(archive);
+  outer_->serialize(archive);
+  inner_.serialize(archive);
+  archive.item("parameters", parameters_.values());
+}
+
+std::uint64_t LocalSgd::state_hash() {
+  HashArchive archive;
+  serialize(archive);
+  return archive.hash();
+}
+
+}  // namespace terse

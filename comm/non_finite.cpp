@@ -1,0 +1,75 @@
+#include "comm/non_finite.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/spec.hpp"
+
+namespace terse {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, NonFinite>, 3> kPolicies = {
+    {{"abort", NonFinite::abort}, {"skip_step", NonFinite::skip_step}, {"zero", NonFinite::zero}}};
+
+// An exponent of all ones: infinite or NaN. In integers, for it must hold under any -ffast-math.
+bool is_finite(float value) {
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  return (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
+}
+
+std::int64_t count_non_finite(std::span<const float> values) {
+  constexpr std::int64_t kGrain = 1 << 16;
+  return static_cast<std::int64_t>(parallel_sum(
+      static_cast<std::int64_t>(values.size()), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        std::uint32_t bad = 0;
+        for (std::int64_t i = begin; i < end; ++i) {
+          bad += is_finite(values[static_cast<std::size_t>(i)]) ? 0U : 1U;
+        }
+        return static_cast<double>(bad);
+      }));
+}
+
+}  // namespace
+
+std::string_view to_string(NonFinite policy) {
+  for (const auto& [name, value] : kPolicies) {
+    if (value == policy) return name;
+  }
+  return "unknown";
+}
+
+NonFinite parse_non_finite(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& [each, value] : kPolicies) {
+    if (each == name) return value;
+    known.emplace_back(each);
+  }
+  throw UsageError(unknown_name("non-finite policy", name, std::move(known)));
+}
+
+Finding find_non_finite(std::span<const GradView> gradients) {
+  std::int64_t bad = 0;
+  std::uint32_t tensor = 0;
+  for (const auto& view : gradients) {
+    const auto here = count_non_finite(view.data);
+    if (bad == 0 && here > 0) tensor = view.id;
+    bad += here;
+  }
+  constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return {.count = static_cast<std::uint32_t>(std::min(bad, kMost)), .tensor = tensor};
+}
+
+void zero_non_finite(std::span<const GradView> gradients) {
+  for (const auto& view : gradients) {
+    for (auto& value : view.data) value = is_finite(value) ? value : 0.0F;
+  }
+}
+
+}  // namespace terse

@@ -1,0 +1,86 @@
+// LARS: momentum, with a rate for each tensor that makes its step a fixed share of its length.
+//
+//   for each tensor:
+//     g = gradient + weight_decay · x
+//     ratio = trust · |x|_2 / (|gradient|_2 + weight_decay · |x|_2)     (1 where either norm is 0)
+//     m = momentum · m + lr · ratio · g                                 (m = 0 at first)
+//     x = x - m
+//
+// The rate is inside the momentum: what it was when a gradient came is what that gradient keeps.
+// For large batches. A rule that is told of no tensors takes all parameters for one.
+//
+// Cost: two passes; one float a parameter. Source: You, Gitman and Ginsburg, arXiv 1708.03888,
+// algorithm 1; the ratio at zero norms as in the usual implementations.
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include "core/error.hpp"
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+struct LarsOptions {
+  double trust, momentum, weight_decay;
+};
+
+class Lars final : public UpdateRule {
+ public:
+  explicit Lars(const LarsOptions& options) : o_(options) {}
+
+  std::string spec() const override {
+    return fmt::format("lars:trust={},momentum={},weight_decay={}", o_.trust, o_.momentum,
+                       o_.weight_decay);
+  }
+  void prepare(const RuleSetup& setup) override { tensors_ = setup.tensors; }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const auto n = std::ssize(values);
+    m_.prepare(n);
+    if (tensors_.empty()) return update_tensor(values.data(), m_.data(), gradient, lr);
+    const auto all = std::accumulate(tensors_.begin(), tensors_.end(), std::int64_t{0});
+    check(all == n, "lars: the tensors have {} values; got {}", all, n);
+    std::int64_t first = 0;
+    for (const auto size : tensors_) {
+      update_tensor(values.data() + first, m_.data() + first, gradient.part(first, size), lr);
+      first += size;
+    }
+  }
+
+  void serialize(Archive& archive) override { m_.serialize(archive); }
+
+ private:
+  void update_tensor(float* values, float* momentum, const ClippedGradient& gradient, float lr) {
+    const std::size_t size = gradient.values.size();
+    const double length = rule::norm2({.values = {values, size}});
+    const double slope = rule::norm2(gradient);
+    const double ratio =
+        length > 0 && slope > 0 ? o_.trust * length / (slope + o_.weight_decay * length) : 1;
+    const auto rate = static_cast<float>(lr * ratio);
+    const auto keep = static_cast<float>(o_.momentum), decay = static_cast<float>(o_.weight_decay);
+    const auto step = [=](float& x, float g, float& m) {
+      m = keep * m + rate * (g + decay * x);
+      x -= m;
+    };
+    parallel_for(std::ssize(gradient.values), rule::kGrain,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   rule::run_piece(begin, end, gradient, step, values, momentum);
+                 });
+  }
+
+  LarsOptions o_;
+  std::vector<std::int64_t> tensors_;  // their sizes; empty: one
+  StateArray m_{"lars.momentum"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_lars(Options& options, std::unique_ptr<UpdateRule>) {
+  return std::make_unique<Lars>(
+      LarsOptions{.trust = options.number("trust", 0.001, 0, 1e6),
+                  .momentum = options.number("momentum", 0.9, 0, 1),
+                  .weight_decay = options.number("weight_decay", 0, 0, 1e6)});
+}
+
+}  // namespace terse

@@ -1,0 +1,62 @@
+// M-SVAG: momentum, each parameter's step shortened by how noisy its gradient is; no signs.
+//
+//   m = beta · m + (1 - beta) · g,    m' = m / (1 - beta^t)          g = gradient + weight_decay ·
+//   x v = beta · v + (1 - beta) · g²,   v' = v / (1 - beta^t) r = (1 - beta) (1 + beta^t) / ((1 +
+//   beta) (1 - beta^t)) s = (v' - m'²) / (1 - r)                                         variance
+//   of the gradient x = x - lr · m' · m'² / (m'² + r · s)                            r s: variance
+//   of m'
+//
+// The first step, where r = 1, is plain SGD's. 0 / 0 is 1: a gradient that does not vary is taken
+// whole.
+//
+// Cost: one pass; two floats a parameter. Source: Balles and Hennig, arXiv 1705.07774, algorithm 2.
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "optim/rules/rule.hpp"
+#include "optim/rules/variance.hpp"
+
+namespace terse {
+namespace {
+
+class Msvag final : public UpdateRule {
+ public:
+  Msvag(double beta, double weight_decay) : beta_(beta), weight_decay_(weight_decay) {}
+
+  std::string spec() const override {
+    return fmt::format("msvag:beta={},weight_decay={}", beta_, weight_decay_);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const rule::Averages averages(beta_, ++steps_);
+    const auto decay = static_cast<float>(weight_decay_);
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_),
+                             [=](float& x, float g, float& m, float& v) {
+                               averages.update(g + decay * x, m, v);
+                               const float mean = averages.correction * m;
+                               const float square = mean * mean;
+                               const float all = square + averages.variance(mean, v);
+                               x -= lr * (all > 0 ? mean * (square / all) : mean);
+                             });
+  }
+
+  void serialize(Archive& archive) override {
+    archive.item("msvag.steps", steps_);
+    m_.serialize(archive);
+    v_.serialize(archive);
+  }
+
+ private:
+  double beta_, weight_decay_;
+  std::uint64_t steps_ = 0;
+  StateArray m_{"msvag.m"}, v_{"msvag.v"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_msvag(Options& options, std::unique_ptr<UpdateRule>) {
+  const double beta = options.number("beta", 0.9, 0, 0.999999);
+  return std::make_unique<Msvag>(beta, options.number("weight_decay", 0, 0, 1e6));
+}
+
+}  // namespace terse

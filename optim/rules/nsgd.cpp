@@ -1,0 +1,55 @@
+// Normalised SGD with momentum: steps of length lr along the momentum, whatever its length.
+//
+//   m = beta · m + (1 - beta) · (gradient + weight_decay · x)   (m = that gradient at first)
+//   x = x - lr · m / |m|_2                                      (m = 0: x stays)
+//
+// |m|_2 is that of the whole model.
+//
+// Cost: three passes; one float a parameter. Source: Cutkosky and Mehta, arXiv 2002.03305; the
+// first m is reconstructed.
+#include <fmt/format.h>
+
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+class NormalisedSgd final : public UpdateRule {
+ public:
+  NormalisedSgd(double beta, double weight_decay) : beta_(beta), weight_decay_(weight_decay) {}
+
+  std::string spec() const override {
+    return fmt::format("nsgd:beta={},weight_decay={}", beta_, weight_decay_);
+  }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const bool first = m_.empty();
+    const auto keep = static_cast<float>(first ? 0 : beta_);
+    const auto take = static_cast<float>(first ? 1 : 1 - beta_);
+    const auto decay = static_cast<float>(weight_decay_);
+    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
+      m = keep * m + take * (g + decay * x);
+    });
+    const double norm = rule::norm2({.values = {m_.data(), values.size()}});
+    if (norm == 0) return;
+    // The quotient first: lr over a denormal norm would be infinite.
+    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float, float& m) {
+      x -= lr * static_cast<float>(m / norm);
+    });
+  }
+
+  void serialize(Archive& archive) override { m_.serialize(archive); }
+
+ private:
+  double beta_, weight_decay_;
+  StateArray m_{"nsgd.m"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_nsgd(Options& options, std::unique_ptr<UpdateRule>) {
+  const double beta = options.number("beta", 0.9, 0, 1);
+  return std::make_unique<NormalisedSgd>(beta, options.number("weight_decay", 0, 0, 1e6));
+}
+
+}  // namespace terse

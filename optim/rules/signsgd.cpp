@@ -1,0 +1,43 @@
+// signSGD: every parameter moves by lr against the sign of its gradient.
+//
+//   decay=inside:    x = x - lr · sign(gradient + weight_decay · x)
+//   decay=outside:   x = x - lr · (sign(gradient) + weight_decay · x)
+//
+// sign(0) = 0. A step is as long in every coordinate, whatever the gradient's scale: lr is a
+// hundredth or less of SGD's. (Workers that send their signs are a compressor's business: vote.)
+//
+// Cost: one pass; no state. Source: Bernstein et al., arXiv 1802.04434, algorithm 1; Safaryan and
+// Richtárik, arXiv 1905.12938, algorithm 1, option 1.
+#include <fmt/format.h>
+
+#include "optim/rules/rule.hpp"
+
+namespace terse {
+namespace {
+
+class SignSgd final : public UpdateRule {
+ public:
+  explicit SignSgd(rule::Decay decay) : decay_(std::move(decay)) {}
+
+  std::string spec() const override { return fmt::format("signsgd:{}", decay_.text()); }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const float inside = decay_.inside(), outside = decay_.outside();
+    rule::for_each_parameter(values, gradient, std::tie(), [=](float& x, float g) {
+      x -= lr * (rule::sign(g + inside * x) + outside * x);
+    });
+  }
+
+  void serialize(Archive&) override {}
+
+ private:
+  rule::Decay decay_;
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_signsgd(Options& options, std::unique_ptr<UpdateRule>) {
+  return std::make_unique<SignSgd>(rule::Decay::read(options));
+}
+
+}  // namespace terse

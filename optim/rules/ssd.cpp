@@ -1,0 +1,63 @@
+// Stochastic sign descent with momentum: the sign of each parameter's step is drawn, so that the
+// mean step is along the momentum.
+//
+//   g = gradient + weight_decay · x                             (decay=inside)
+//   m = beta · m + (1 - beta) · g                               (m = g at first)
+//   s_i = +1 with probability 1/2 + m_i / (2 |m|_2), else -1    (m = 0: s = 0)
+//   x = x - lr · s                                  (decay=outside: + lr · weight_decay · x)
+//
+// E[s] = m / |m|_2: in the mean it is `nsgd`, by steps of one bit a parameter. |m|_2 is that of the
+// whole model. This is SSDM on a single node.
+//
+// Cost: three passes; one float a parameter. Source: Safaryan and Richtárik, arXiv 1905.12938,
+// algorithm 3; its first m is reconstructed.
+#include <fmt/format.h>
+
+#include "optim/rules/coins.hpp"
+
+namespace terse {
+namespace {
+
+class StochasticSignDescent final : public UpdateRule {
+ public:
+  StochasticSignDescent(double beta, rule::Decay decay) : beta_(beta), decay_(std::move(decay)) {}
+
+  std::string spec() const override { return fmt::format("ssd:beta={},{}", beta_, decay_.text()); }
+  void prepare(const RuleSetup& setup) override { seed_ = setup.seed; }
+
+  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+    const bool first = m_.empty();
+    const auto keep = static_cast<float>(first ? 0 : beta_);
+    const auto take = static_cast<float>(first ? 1 : 1 - beta_);
+    const float inside = decay_.inside();
+    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
+      m = keep * m + take * (g + inside * x);
+    });
+    const std::span<const float> m(m_.data(), values.size());
+    const double norm = rule::norm2({.values = m});
+    const float shrink = 1 - lr * decay_.outside();
+    rule::step_by_coins(values, shrink, lr, seed_, steps_++, [&](std::int64_t i) {
+      return m[static_cast<std::size_t>(i)] / norm;  // 0 / 0: no step
+    });
+  }
+
+  void serialize(Archive& archive) override {
+    archive.item("ssd.steps", steps_);
+    m_.serialize(archive);
+  }
+
+ private:
+  double beta_;
+  rule::Decay decay_;
+  std::uint64_t seed_ = 0, steps_ = 0;
+  StateArray m_{"ssd.m"};
+};
+
+}  // namespace
+
+std::unique_ptr<UpdateRule> make_ssd(Options& options, std::unique_ptr<UpdateRule>) {
+  const double beta = options.number("beta", 0.9, 0, 1);
+  return std::make_unique<StochasticSignDescent>(beta, rule::Decay::read(options));
+}
+
+}  // namespace terse
