@@ -25,9 +25,10 @@ inline std::uint32_t bits_from(std::span<const std::uint32_t> plane, std::int64_
   return static_cast<std::uint32_t>(pair >> (at % kWordBits));
 }
 
-// Bit at + i becomes predicate(x[i]). The plane is all zeros before its first tensor is packed.
-template <class Predicate>
-void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane,
+// Bit at + i becomes predicate(x[i]), x a span of anything. The plane is all zeros before its first
+// tensor is packed.
+template <class Values, class Predicate>
+void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
              Predicate predicate) {
   const auto n = std::ssize(x);
   const auto set_bit = [&](std::int64_t i) {
@@ -39,7 +40,7 @@ void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t>
   parallel_for(whole_words, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t* to = plane.data() + (at + head) / kWordBits;
     for (std::int64_t w = begin; w < end; ++w) {
-      const float* from = x.data() + head + w * kWordBits;
+      const auto* from = x.data() + head + w * kWordBits;
       std::uint32_t word = 0;
       for (std::uint32_t bit = 0; bit < kWordBits; ++bit) {
         word |= std::uint32_t{predicate(from[bit])} << bit;
@@ -63,5 +64,8 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
 // out[i] = +1, -1 or 0
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                     std::int64_t at, std::span<float> out);
+// out[i] += +scale, -scale or 0 · scale
+void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
+                 std::int64_t at, float scale, std::span<float> out);
 
 }  // namespace terse::codec

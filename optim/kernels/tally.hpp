@@ -25,6 +25,9 @@ class Tally {
     grow(carry);
   }
 
+  // Bit p of all counts; zeros above the highest that is set.
+  const TallyBlock& plane(int p) const { return planes_[p]; }
+
   // Bits: this count > the other, and this count == the other.
   void compare(const Tally& other, TallyBlock& greater, TallyBlock& equal) const {
     greater.fill(0);

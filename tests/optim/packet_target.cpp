@@ -74,9 +74,11 @@ std::vector<std::string> fuzzed_specs() {
   for (const auto& entry : compressor_registry()) {
     if (!entry.decorator) specs.emplace_back(entry.example);
   }
-  for (const auto* more : {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
-                           "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10",
-                           "vote+min:size=20", "powersgd:rank=1+min:size=16"}) {
+  for (const auto* more :
+       {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
+        "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10", "vote+min:size=20",
+        "powersgd:rank=1+min:size=16", "qsgd:levels=5,bucket=0", "qsgd:bits=2,code=elias",
+        "terngrad:shared", "int8:bucket=3", "terngrad:clip=2,shared+min:size=10"}) {
     specs.emplace_back(more);
   }
   return specs;
