@@ -6,13 +6,21 @@
 // A copy is no ceiling: to write a line of the target the processor first reads it, which is not
 // counted. A rule reads what it writes anyway, so one that memory bounds has 1.5 times the copy's
 // rate.
+//
+// And compressors, on a gradient of as many normal values as ResNet-18 has: from gradient to
+// packet, and from one packet to what it says. peers/torch_compress.py times PyTorch on as many.
+//
+//   bench_optim --benchmark_filter=qsgd
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
 #include "core/buffer.hpp"
 #include "core/parallel.hpp"
+#include "core/random.hpp"
+#include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 
 namespace {
@@ -81,6 +89,46 @@ constexpr Case kCases[] = {{"sgd", 3},
                            {"adadelta", 7},
                            {"rprop", 7}};
 
+// ---- compressors --------------------------------------------------------------------------------
+
+constexpr std::int64_t kGradient = 11'173'962;
+
+struct Coded {
+  Buffer<float> values{kGradient}, said{kGradient};
+  GradView gradient{.rows = kGradient, .cols = 1, .data = values.span()};
+  GradView result{.rows = kGradient, .cols = 1, .data = said.span()};
+  Round round{.seed = 1, .count = kGradient};
+  Packet packet;
+
+  Coded() {
+    Philox random(1, {.purpose = Purpose::synthetic});
+    for (float& value : values.span()) value = random.normal();
+  }
+};
+
+void time_coding(benchmark::State& state, const char* spec, bool decode) {
+  set_thread_count(static_cast<int>(state.range(0)));
+  static Coded coded;
+  const auto compressor = make_compressor(spec);
+  const auto encode = [&] { compressor->encode(coded.round, {&coded.gradient, 1}, coded.packet); };
+  encode();
+  for (auto _ : state) {
+    state.SetIterationTime(seconds([&] {
+      if (decode) {
+        compressor->said(coded.round, coded.packet, {&coded.result, 1});
+      } else {
+        encode();
+      }
+    }));
+  }
+  state.counters["bits/value"] =
+      8.0 * static_cast<double>(coded.packet.payload().size()) / kGradient;
+}
+
+constexpr const char* kCompressors[] = {
+    "qsgd:bits=4", "qsgd:bits=4,norm=max", "qsgd:bits=8", "natural", "terngrad", "int8", "bf16",
+    "onebit"};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -91,6 +139,17 @@ int main(int argc, char** argv) {
         ->ArgName("threads")
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond);
+  }
+  for (const char* spec : kCompressors) {
+    for (const bool decode : {false, true}) {
+      const auto name = std::string(spec) + (decode ? " decode" : " encode");
+      benchmark::RegisterBenchmark(name.c_str(), time_coding, spec, decode)
+          ->Arg(1)
+          ->Arg(2)
+          ->ArgName("threads")
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
