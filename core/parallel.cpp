@@ -45,7 +45,9 @@ void parallel_for(std::int64_t n, std::int64_t grain,
 
 double parallel_sum(std::int64_t n, std::int64_t grain,
                     FunctionRef<double(std::int64_t, std::int64_t)> body) {
-  std::vector<double> partial(static_cast<std::size_t>(piece_count(n, grain)));
+  const std::int64_t pieces = piece_count(n, grain);
+  if (pieces == 1) return body(0, n);
+  std::vector<double> partial(static_cast<std::size_t>(pieces));
   parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
     partial[static_cast<std::size_t>(begin / grain)] = body(begin, end);
   });

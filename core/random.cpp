@@ -1,19 +1,26 @@
 #include "core/random.hpp"
 
+#include <hwy/highway.h>
+
 #include <cmath>
 #include <numbers>
 
 #include "core/error.hpp"
 
 namespace terse {
+namespace {
+
+constexpr int kRounds = 10;
+constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
+constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+
+}  // namespace
 
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key) {
-  constexpr std::uint64_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
-  constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = kMultiplier0 * counter[0];
-    const std::uint64_t product1 = kMultiplier1 * counter[2];
+  for (int round = 0; round < kRounds; ++round) {
+    const std::uint64_t product0 = std::uint64_t{kMultiplier0} * counter[0];
+    const std::uint64_t product1 = std::uint64_t{kMultiplier1} * counter[2];
     counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
                static_cast<std::uint32_t>(product1),
                static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
@@ -36,6 +43,45 @@ std::uint32_t Philox::at(std::uint64_t position) const {
   auto counter = counter_;
   counter[0] = static_cast<std::uint32_t>(position / 4);
   return philox4x32(counter, key_)[position % 4];
+}
+
+// Every block has the low half of a 64-bit lane, where products find room; what is above it is
+// never looked at. Two vectors are in flight: the even blocks and the odd ones.
+void Philox::eight_blocks(std::uint64_t first, EightBlocks& words) const {
+  internal_check(first + 8 <= (1ULL << 32), "Philox: block {} is beyond the stream", first + 7);
+  namespace hn = hwy::HWY_NAMESPACE;
+  constexpr hn::CappedTag<std::uint64_t, 4> wide;
+  constexpr hn::Repartition<std::uint32_t, decltype(wide)> d;
+  using Vector = hn::Vec<decltype(d)>;
+  const Vector multiplier0 = hn::Set(d, kMultiplier0), multiplier1 = hn::Set(d, kMultiplier1);
+  const auto twice = hn::ShiftLeft<1>(hn::Iota(wide, 0));
+  for (std::size_t lane = 0; lane < 8; lane += 2 * hn::Lanes(wide)) {
+    Vector x[4][2];
+    for (std::size_t odd = 0; odd < 2; ++odd) {
+      x[0][odd] = hn::BitCast(d, hn::Add(twice, hn::Set(wide, first + lane + odd)));
+      for (int w = 1; w < 4; ++w) x[w][odd] = hn::Set(d, counter_[w]);
+    }
+    auto key = key_;
+    for (int round = 0; round < kRounds; ++round) {
+      const Vector key0 = hn::Set(d, key[0]), key1 = hn::Set(d, key[1]);
+      for (int odd = 0; odd < 2; ++odd) {
+        const auto product0 = hn::MulEven(multiplier0, x[0][odd]);
+        const auto product1 = hn::MulEven(multiplier1, x[2][odd]);
+        const Vector high0 = hn::BitCast(d, hn::ShiftRight<32>(product0));
+        const Vector high1 = hn::BitCast(d, hn::ShiftRight<32>(product1));
+        x[0][odd] = hn::Xor(hn::Xor(high1, x[1][odd]), key0);
+        x[1][odd] = hn::BitCast(d, product1);
+        x[2][odd] = hn::Xor(hn::Xor(high0, x[3][odd]), key1);
+        x[3][odd] = hn::BitCast(d, product0);
+      }
+      key[0] += kWeyl0;
+      key[1] += kWeyl1;
+    }
+    for (int w = 0; w < 4; ++w) {
+      const Vector odd = hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(wide, x[w][1])));
+      hn::StoreU(hn::OddEven(odd, x[w][0]), d, words[w].data() + lane);
+    }
+  }
 }
 
 void Philox::seek(std::uint64_t position) {

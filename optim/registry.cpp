@@ -14,6 +14,8 @@ CompressorFactory make_vote, make_sign, make_ssdm, make_stochastic_sign, make_no
 CompressorFactory make_topk, make_randomk, make_threshold, make_dgc, make_wangni, make_randomblock;
 CompressorFactory make_powersgd, make_svd, make_unbiased_rank, make_atomo, make_gradiveq;
 CompressorFactory make_none;
+CompressorFactory make_qsgd, make_terngrad, make_natural, make_fp16, make_bf16, make_int8,
+    make_onebit;
 CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
 CompressorFactory make_double_squeeze, make_diana, make_ef21, make_onebit_adam;
 
@@ -25,6 +27,19 @@ constexpr bool kCompressor = false, kDecorator = true;
 constexpr RegistryEntry kRegistry[] = {
     // Whole gradients, and quantised.
     {"none", 1, kCompressor, "the gradient itself, 32 bits a coordinate", "none", make_none},
+    {"qsgd", 40, kCompressor, "values rounded at random to levels of their bucket's norm",
+     "qsgd:bits=4", make_qsgd},
+    {"terngrad", 41, kCompressor, "-s, 0 or +s at random, s the largest magnitude", "terngrad",
+     make_terngrad},
+    {"natural", 42, kCompressor, "values rounded at random to powers of two, 9 bits", "natural",
+     make_natural},
+    {"fp16", 43, kCompressor, "IEEE floats of 16 bits; 65520 and more is infinite", "fp16",
+     make_fp16},
+    {"bf16", 44, kCompressor, "the upper 16 bits of floats, rounded", "bf16", make_bf16},
+    {"int8", 45, kCompressor, "256 steps from the smallest value to the largest", "int8",
+     make_int8},
+    {"onebit", 46, kCompressor, "two means for each column of a matrix, 1 bit; with +ef 1-bit SGD",
+     "onebit", make_onebit},
 
     // Signs.
     {"vote", 2, kCompressor, "signSGD with majority vote, 1 bit; beta= makes it Signum",

@@ -19,6 +19,13 @@ struct Row {
 // comes late and large ten times over, and no momentum with a larger rate serves better.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
+    {"fp16", {"sgd:momentum=0.9", 0.05}},
+    {"bf16", {"sgd:momentum=0.9", 0.05}},
+    {"int8", {"sgd:momentum=0.9", 0.05}},
+    {"natural", {"sgd:momentum=0.9", 0.05}},
+    {"qsgd:bits=4", {"sgd:momentum=0.9", 0.05}},
+    {"terngrad", {"sgd:momentum=0.9", 0.05}},
+    {"onebit+ef", {"sgd", 0.3}},
     {"vote:beta=0.9", {"sgd", 0.002}},
     {"noisy_sign", {"sgd", 0.002}},
     {"ssdm:beta=0.9", {"sgd", 0.002}},

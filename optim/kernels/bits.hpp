@@ -33,9 +33,10 @@ inline std::uint32_t negative_bits(const float* x) {
   return word;
 }
 
-// Bit at + i becomes predicate(x[i]). The plane is all zeros before its first tensor is packed.
-template <class Predicate>
-void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane,
+// Bit at + i becomes predicate(x[i]), x a span of anything. The plane is all zeros before its first
+// tensor is packed.
+template <class Values, class Predicate>
+void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
              Predicate predicate) {
   const auto n = std::ssize(x);
   const auto set_bit = [&](std::int64_t i) {
@@ -47,7 +48,7 @@ void pack_if(std::span<const float> x, std::int64_t at, std::span<std::uint32_t>
   parallel_for(whole_words, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t* to = plane.data() + (at + head) / kWordBits;
     for (std::int64_t w = begin; w < end; ++w) {
-      const float* from = x.data() + head + w * kWordBits;
+      const auto* from = x.data() + head + w * kWordBits;
       std::uint32_t word = 0;
       for (std::uint32_t bit = 0; bit < kWordBits; ++bit) {
         word |= std::uint32_t{predicate(from[bit])} << bit;
@@ -96,5 +97,8 @@ void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::
     for (std::int64_t i = 0; i < n; ++i) values[i] = value(counts[static_cast<std::size_t>(i)]);
   });
 }
+// out[i] += +scale, -scale or 0 · scale
+void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
+                 std::int64_t at, float scale, std::span<float> out);
 
 }  // namespace terse::codec

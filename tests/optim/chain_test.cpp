@@ -24,7 +24,7 @@ std::string refusal(std::string_view spec) {
 
 TEST(Chain, SpecStringsRoundTrip) {
   const auto written = make_compressor("topk:ratio=0.1+sign+ef")->spec();
-  EXPECT_EQ(written, "topk:ratio=0.1,warmup=0,scope=tensor+sign+ef:target=local");
+  EXPECT_EQ(written, "topk:ratio=0.1,warmup=0,scope=tensor+sign+ef:target=local,lr=outside");
   EXPECT_EQ(make_compressor(written)->spec(), written);
 }
 

@@ -74,12 +74,29 @@ std::vector<std::string> fuzzed_specs() {
   for (const auto& entry : compressor_registry()) {
     if (!entry.decorator) specs.emplace_back(entry.example);
   }
-  for (const auto* more :
-       {"vote:tie=zero", "vote:zero=zero", "topk:ratio=0.3", "randomk:ratio=0.3",
-        "topk:ratio=0.3+min:size=10+ef:target=averaged", "sign+min:size=10", "vote+min:size=20",
-        "powersgd:rank=1+min:size=16", "ssdm:scaled", "ssdm:scope=tensor", "sign+doublesqueeze",
-        "topk:ratio=0.3+ef21", "topk:ratio=0.3+sign", "dgc:ratio=0.3", "wangni:ratio=0.5",
-        "powersgd:iterations=2", "gradiveq:slice=4,keep=2,samples=1,period=1"}) {
+  for (const auto* more : {"vote:tie=zero",
+                           "vote:zero=zero",
+                           "topk:ratio=0.3",
+                           "randomk:ratio=0.3",
+                           "topk:ratio=0.3+min:size=10+ef:target=averaged",
+                           "sign+min:size=10",
+                           "vote+min:size=20",
+                           "powersgd:rank=1+min:size=16",
+                           "ssdm:scaled",
+                           "ssdm:scope=tensor",
+                           "sign+doublesqueeze",
+                           "topk:ratio=0.3+ef21",
+                           "topk:ratio=0.3+sign",
+                           "dgc:ratio=0.3",
+                           "wangni:ratio=0.5",
+                           "powersgd:iterations=2",
+                           "gradiveq:slice=4,keep=2,samples=1,period=1",
+                           "qsgd:levels=5,bucket=0",
+                           "qsgd:bits=2,code=elias",
+                           "terngrad:shared",
+                           "int8:bucket=3",
+                           "terngrad:clip=2,shared+min:size=10",
+                           "topk:ratio=0.3+qsgd:bits=4"}) {
     specs.emplace_back(more);
   }
   return specs;

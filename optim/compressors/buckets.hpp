@@ -1,0 +1,38 @@
+// A tensor's values in runs of the same length, the last one shorter, each with a scale of its own.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/parallel.hpp"
+#include "optim/compressor.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+
+struct Buckets {
+  std::int64_t size = 0;  // 0: the whole tensor
+
+  std::int64_t of(std::int64_t n) const { return (n + width(n) - 1) / width(n); }
+  std::int64_t of(std::span<const GradView> views) const {
+    std::int64_t sum = 0;
+    for (const auto& view : views) sum += of(std::ssize(view.data));
+    return sum;
+  }
+
+  // body(bucket, begin, end) for every bucket of n values, in any order.
+  template <class Body>
+  void for_each(std::int64_t n, Body body) const {
+    const auto at_once = std::max<std::int64_t>(1, codec::kGrain / width(n));
+    parallel_for(of(n), at_once, [&](std::int64_t first, std::int64_t last) {
+      for (auto b = first; b < last; ++b) body(b, b * width(n), std::min(n, (b + 1) * width(n)));
+    });
+  }
+
+ private:
+  std::int64_t width(std::int64_t n) const {
+    return size > 0 ? size : std::max<std::int64_t>(n, 1);
+  }
+};
+
+}  // namespace terse

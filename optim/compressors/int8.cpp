@@ -1,0 +1,180 @@
+// 8-bit integers between the smallest and the largest value.
+//
+//   worker w:  for each tensor, or each `bucket` values of it (0: the tensor):
+//                a = min x_i, b = max x_i
+//                q_i = (x_i - a) 255 / (b - a), to the nearest integer; 0 if b = a
+//              send a, b and the q_i
+//   exchange:  pass on what all workers sent
+//   worker:    mean_i = sum over w of (a_w + q_i (b_w - a_w) / 255) / W
+//
+// |C(x)_i - x_i| <= (b - a) / 510, but for the last bit of the float. Biased: use it with error
+// feedback. a and b are exact; 0 is not, unless it is one of them. A NaN or infinity makes its own
+// bucket NaN.
+//
+// Payload: f32 a and b of every bucket; then for every tensor its bytes, up to a whole word.
+// Time: two passes.
+// Source: the usual affine quantisation, as in Jacob et al., arXiv 1712.05877, with a real offset
+// in place of their integer zero point.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include "core/error.hpp"
+#include "optim/compressors/buckets.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+
+namespace terse {
+namespace {
+
+std::int64_t words_of(std::int64_t bytes) {
+  return (bytes + 3) / 4;
+}
+
+struct Range {
+  float low = 0, high = 0;
+};
+
+// Integers in the order of floats; NaN is beyond the infinities.
+std::int32_t order_of(float x) {
+  const auto bits = std::bit_cast<std::int32_t>(x);
+  return bits < 0 ? bits ^ 0x7fffffff : bits;
+}
+
+// NaN and NaN if a value is not finite.
+Range range_of(std::span<const float> x) {
+  using Limits = std::numeric_limits<float>;
+  constexpr auto kLeast = std::numeric_limits<std::int32_t>::min();
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  auto low = kMost, high = kLeast;
+  std::mutex mutex;
+  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    auto least = kMost, most = kLeast;
+    for (auto i = begin; i < end; ++i) {
+      least = std::min(least, order_of(x[i]));
+      most = std::max(most, order_of(x[i]));
+    }
+    const std::scoped_lock lock(mutex);
+    low = std::min(low, least);
+    high = std::max(high, most);
+  });
+  if (x.empty()) return {};
+  if (low < order_of(Limits::lowest()) || high > order_of(Limits::max())) {
+    return {Limits::quiet_NaN(), Limits::quiet_NaN()};
+  }
+  const auto value_of = [](std::int32_t order) {
+    return std::bit_cast<float>(order < 0 ? order ^ 0x7fffffff : order);
+  };
+  return {value_of(low), value_of(high)};
+}
+
+// bytes = (x - low) scale, to the nearest integer
+void write_bytes(std::span<const float> x, double low, double scale, unsigned char* bytes) {
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double steps = (double{x[i]} - low) * scale;
+    bytes[i] = static_cast<unsigned char>(static_cast<int>(std::min(steps, 255.0) + 0.5));
+  }
+}
+
+void encode_bytes(std::span<const float> x, Range range, unsigned char* bytes) {
+  const double width = double{range.high} - range.low;
+  if (!(width > 0)) {
+    std::fill_n(bytes, x.size(), static_cast<unsigned char>(0));
+    return;
+  }
+  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    write_bytes(x.subspan(begin, end - begin), range.low, 255 / width, bytes + begin);
+  });
+}
+
+void add_bytes(const unsigned char* bytes, Range range, float weight, std::span<float> out) {
+  const double low = range.low, step = (double{range.high} - low) / 255;
+  parallel_for(std::ssize(out), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i) {
+      out[i] += weight * static_cast<float>(low + bytes[i] * step);
+    }
+  });
+}
+
+class Int8 final : public GatherCompressor {
+ public:
+  Int8(std::uint16_t number, Buckets buckets) : GatherCompressor(number), buckets_(buckets) {}
+
+  std::string spec() const override { return fmt::format("int8:bucket={}", buckets_.size); }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    const auto [range_words, byte_words] = sizes(grads);
+    const auto words = start(round, grads, range_words + byte_words, up);
+    auto ranges = as_floats(words.first(range_words));
+    auto bytes = words.subspan(range_words);
+    for (const auto& grad : grads) {
+      const auto n = std::ssize(grad.data);
+      const auto mine = bytes.first(words_of(n));
+      if (n % 4 != 0) mine.back() = 0;
+      auto* to = reinterpret_cast<unsigned char*>(mine.data());
+      buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+        const auto x = grad.data.subspan(begin, end - begin);
+        const auto range = range_of(x);
+        ranges[2 * b] = range.low;
+        ranges[2 * b + 1] = range.high;
+        encode_bytes(x, range, to + begin);
+      });
+      ranges = ranges.subspan(2 * buckets_.of(n));
+      bytes = bytes.subspan(mine.size());
+    }
+  }
+
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override {
+    const auto [range_words, byte_words] = sizes(out);
+    expect_size(payload, range_words + byte_words);
+    auto ranges = as_floats(payload.first(range_words));
+    auto bytes = payload.subspan(range_words);
+    for (const auto& view : out) {
+      const auto n = std::ssize(view.data);
+      const auto mine = bytes.first(words_of(n));
+      expect_padding(mine, 8 * n);
+      const auto* from = reinterpret_cast<const unsigned char*>(mine.data());
+      buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+        add_bytes(from + begin, {ranges[2 * b], ranges[2 * b + 1]}, weight,
+                  view.data.subspan(begin, end - begin));
+      });
+      ranges = ranges.subspan(2 * buckets_.of(n));
+      bytes = bytes.subspan(mine.size());
+    }
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    list.floats("smallest, largest", sizes(shape).first);
+    for (const auto& view : shape) {
+      list.words("bytes of " + shape_text(view), words_of(std::ssize(view.data)));
+    }
+    return list.take();
+  }
+
+ private:
+  // Words of the ranges, and of the bytes, of all tensors.
+  std::pair<std::int64_t, std::int64_t> sizes(std::span<const GradView> views) const {
+    std::int64_t bytes = 0;
+    for (const auto& view : views) bytes += words_of(std::ssize(view.data));
+    return {2 * buckets_.of(views), bytes};
+  }
+
+  Buckets buckets_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_int8(std::uint16_t number, Options& options,
+                                      std::unique_ptr<Compressor>) {
+  const auto bucket = options.integer("bucket", 0, 0, std::numeric_limits<std::uint32_t>::max());
+  return std::make_unique<Int8>(number, Buckets{bucket});
+}
+
+}  // namespace terse

@@ -1,0 +1,172 @@
+// Natural compression: every value is rounded at random to a power of two next to it.
+//
+//   worker w:  x_i = ± 2^a (1 + f), 0 <= f < 1:  send the sign, and a or, with probability f, a + 1
+//   exchange:  pass on what all workers sent
+//   worker:    mean = sum over w of ± 2^a / W
+//
+// C is unbiased, and E|C(x) - x|^2 is the sum of 4^a f (1 - f), at most |x|^2 / 8. The exponent is
+// the float's own byte: 0 stays 0, and what is smaller than 2^-126 becomes that or 0, which is
+// unbiased, too. There is no power above 2^127: what is larger becomes that. An infinity has byte
+// 255, and NaN byte 0 with the sign set.
+//
+// Payload: for every tensor, 32 values at a time: 32 bytes of exponents, 4 bytes of signs. The last
+// values, fewer than 32, have their bytes up to a whole word, and a word of signs. 9 bits a value.
+// Time: one pass and 16 random bits a value.
+// Source: Horvath et al., arXiv 1905.10988; the codes of what is not finite are ours.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/rounding.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+using codec::kWordBits;
+
+constexpr std::int64_t kBlockWords = 9;  // of 32 values
+constexpr std::uint32_t kMantissa = 0x7fffff, kNotFinite = 255, kLargest = 254;
+
+std::int64_t words_of(std::int64_t n) {
+  const auto rest = n % kWordBits;
+  return n / kWordBits * kBlockWords + (rest > 0 ? (rest + 3) / 4 + 1 : 0);
+}
+
+// A power of two as a block holds it.
+struct Power {
+  std::uint32_t exponent, minus;
+};
+
+// `up` says that f decided for the upper power.
+Power power_of(std::uint32_t bits, bool up) {
+  const auto magnitude = bits & 0x7fffffffU, exponent = magnitude >> 23;
+  const bool nan = magnitude > kNotFinite << 23;
+  const auto rounded = exponent + (up && exponent < kLargest ? 1U : 0U);
+  return {nan ? 0U : rounded, nan || rounded == 0 ? std::uint32_t{nan} : bits >> 31};
+}
+
+// 32 values by the upper bits of their draws, and by the lower ones where those do not decide. A
+// block's bytes, and the word of its signs.
+struct Block {
+  std::array<std::uint8_t, kWordBits> exponents;
+  std::uint32_t signs = 0;
+
+  Block(const float* x, std::int64_t first, const codec::Draws& draws, const std::uint16_t* upper) {
+    std::uint32_t ties = 0, plane = 0;
+    for (std::uint32_t i = 0; i < kWordBits; ++i) {
+      const auto bits = std::bit_cast<std::uint32_t>(x[i]);
+      const std::uint32_t likely = (bits & kMantissa) >> 7, draw = upper[i];
+      ties |= std::uint32_t{draw == likely} << i;
+      const auto power = power_of(bits, draw < likely);
+      exponents[i] = static_cast<std::uint8_t>(power.exponent);
+      plane |= power.minus << i;
+    }
+    for (; ties != 0; ties &= ties - 1) {
+      const auto i = std::countr_zero(ties);
+      const auto bits = std::bit_cast<std::uint32_t>(x[i]);
+      const auto power = power_of(bits, draws.lower(first + i) < (bits & 0x7fU) << 9);
+      exponents[i] = static_cast<std::uint8_t>(power.exponent);
+      plane = (plane & ~(1U << i)) | power.minus << i;
+    }
+    signs = plane;
+  }
+};
+
+void add_block(std::span<const std::uint32_t> words, float weight, std::span<float> out) {
+  constexpr std::uint32_t kNan = 0x7fc00000;
+  std::array<std::uint8_t, kWordBits> exponents{};
+  std::memcpy(exponents.data(), words.data(), words.size_bytes() - sizeof words.back());
+  const auto signs = words.back();
+  std::array<float, kWordBits> values;
+  for (std::uint32_t i = 0; i < kWordBits; ++i) {
+    const std::uint32_t exponent = exponents[i], minus = signs >> i & 1U;
+    const auto power = exponent << 23 | minus << 31;
+    values[i] = std::bit_cast<float>(power == 1U << 31 ? kNan : power);
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] += weight * values[i];
+}
+
+// PacketError unless the block has nothing beyond its n values.
+void expect_end(std::span<const std::uint32_t> block, std::int64_t n) {
+  if (block.empty()) return;
+  expect_padding(block.first(block.size() - 1), 8 * n);
+  expect_padding(block.last(1), n);
+}
+
+class Natural final : public GatherCompressor {
+ public:
+  using GatherCompressor::GatherCompressor;
+
+  std::string spec() const override { return "natural"; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    std::int64_t total = 0;
+    for (const auto& grad : grads) total += words_of(std::ssize(grad.data));
+    auto words = start(round, grads, total, up);
+    for (const auto& grad : grads) {
+      const auto draws = rounding_draws(round, grad);
+      parallel_for(std::ssize(grad.data), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+        codec::Draws::Upper upper;
+        std::array<float, kWordBits> last{};
+        for (auto at = begin; at < end; at += kWordBits) {
+          if (at % codec::Draws::kBlock == 0) draws.upper(at, upper);
+          const auto n = std::min(kWordBits, end - at);
+          const float* from = grad.data.data() + at;
+          if (n < kWordBits) {
+            std::copy_n(from, n, last.begin());
+            from = last.data();
+          }
+          const Block block(from, at, draws, upper.data() + at % codec::Draws::kBlock);
+          const auto to = words.subspan(words_of(at), words_of(at + n) - words_of(at));
+          std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
+          to.back() = block.signs;
+        }
+      });
+      words = words.subspan(words_of(std::ssize(grad.data)));
+    }
+  }
+
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override {
+    std::int64_t total = 0;
+    for (const auto& view : out) total += words_of(std::ssize(view.data));
+    expect_size(payload, total);
+    for (const auto& view : out) {
+      const auto n = std::ssize(view.data), whole = n - n % kWordBits;
+      expect_end(payload.subspan(words_of(whole), words_of(n) - words_of(whole)), n - whole);
+      parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+        for (auto at = begin; at < end; at += kWordBits) {
+          const auto m = std::min(kWordBits, end - at);
+          add_block(payload.subspan(words_of(at), words_of(at + m) - words_of(at)), weight,
+                    view.data.subspan(at, m));
+        }
+      });
+      payload = payload.subspan(words_of(n));
+    }
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    for (const auto& view : shape) {
+      list.words("powers of " + shape_text(view), words_of(std::ssize(view.data)));
+    }
+    return list.take();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_natural(std::uint16_t number, Options&,
+                                         std::unique_ptr<Compressor>) {
+  return std::make_unique<Natural>(number);
+}
+
+}  // namespace terse

@@ -1,0 +1,140 @@
+// 1-bit SGD's quantiser: one bit a value, and two values for every column of a matrix.
+//
+//   worker w:  for each column j:  p_j = mean of its x_ij >= 0,  m_j = mean of its x_ij < 0
+//                                  0 of none
+//              send p_j and m_j of all columns, then the bits x_ij < 0
+//   exchange:  pass on what all workers sent
+//   worker:    mean_ij = sum over w of (m_j where the bit is set, else p_j) / W
+//
+// A tensor of one dimension is one column. C keeps the mean of every column and is the nearest to x
+// of all that have two values a column, one on either side of 0. Biased: onebit+ef is 1-bit SGD.
+// NaN counts as >= 0 and makes what p_j stands for NaN.
+//
+// Payload: p_0, m_0, p_1, … of all tensors, f32; then the bits of all tensors without gaps:
+// 8 m + 4 ceil(d/32) bytes for m columns in all. Time: two passes.
+// Source: Seide et al., "1-bit stochastic gradient descent and its application to data-parallel
+// distributed training of speech DNNs", Interspeech 2014.
+#include <array>
+
+#include "core/parallel.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/kernels/bits.hpp"
+
+namespace terse {
+namespace {
+
+using codec::kWordBits, codec::words_for;
+
+std::int64_t columns_of(const GradView& view) {
+  return view.data.empty() ? 0 : view.cols;
+}
+
+// Sums and numbers of the two classes, in one lane for each of up to 64 columns.
+struct ColumnSums {
+  static constexpr std::int64_t kWidth = 64;
+  std::array<double, kWidth> plus{}, minus{};
+  std::array<std::int64_t, kWidth> negatives{};
+
+  void add(const float* row, std::int64_t columns) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      const bool negative = row[j] < 0;
+      plus[j] += negative ? 0.0 : double{row[j]};
+      minus[j] += negative ? double{row[j]} : 0.0;
+      negatives[j] += negative ? 1 : 0;
+    }
+  }
+};
+
+// pairs = p_j and m_j of every column
+void class_means(const GradView& grad, std::span<float> pairs) {
+  const auto mean = [](double sum, std::int64_t n) {
+    return n == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(n));
+  };
+  parallel_for(columns_of(grad), ColumnSums::kWidth, [&](std::int64_t begin, std::int64_t end) {
+    ColumnSums sums;
+    for (std::int64_t i = 0; i < grad.rows; ++i) {
+      sums.add(grad.data.data() + i * grad.cols + begin, end - begin);
+    }
+    for (auto j = begin; j < end; ++j) {
+      const auto negatives = sums.negatives[j - begin];
+      pairs[2 * j] = mean(sums.plus[j - begin], grad.rows - negatives);
+      pairs[2 * j + 1] = mean(sums.minus[j - begin], negatives);
+    }
+  });
+}
+
+class OneBit final : public GatherCompressor {
+ public:
+  using GatherCompressor::GatherCompressor;
+
+  std::string spec() const override { return "onebit"; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    const auto pair_words = 2 * columns(grads);
+    const auto words = start(round, grads, pair_words + words_for(count(grads)), up);
+    auto pairs = as_floats(words.first(pair_words));
+    const auto bits = words.subspan(pair_words);
+    std::ranges::fill(bits, 0U);
+    std::int64_t at = 0;
+    for (const auto& grad : grads) {
+      class_means(grad, pairs);
+      pairs = pairs.subspan(2 * columns_of(grad));
+      codec::pack_negative(grad.data, at, bits);
+      at += std::ssize(grad.data);
+    }
+  }
+
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override {
+    const auto n = count(out);
+    const auto pair_words = 2 * columns(out);
+    expect_size(payload, pair_words + words_for(n));
+    auto pairs = as_floats(payload.first(pair_words));
+    const auto bits = payload.subspan(pair_words);
+    expect_padding(bits, n);
+    std::int64_t at = 0;
+    for (const auto& view : out) {
+      parallel_for(words_for(std::ssize(view.data)), codec::kGrain / kWordBits,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     auto column = begin * kWordBits % view.cols;
+                     for (auto w = begin; w < end; ++w) {
+                       const auto first = w * kWordBits;
+                       const auto m = std::min(kWordBits, std::ssize(view.data) - first);
+                       const auto word = codec::bits_from(bits, at + first);
+                       for (std::int64_t i = 0; i < m; ++i) {
+                         const auto negative = static_cast<std::int64_t>(word >> i & 1U);
+                         view.data[first + i] += weight * pairs[2 * column + negative];
+                         if (++column == view.cols) column = 0;
+                       }
+                     }
+                   });
+      pairs = pairs.subspan(2 * columns_of(view));
+      at += std::ssize(view.data);
+    }
+  }
+
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    list.floats("means >= 0, < 0", 2 * columns(shape));
+    list.words("sign bits", words_for(count(shape)));
+    return list.take();
+  }
+
+ private:
+  static std::int64_t columns(std::span<const GradView> views) {
+    std::int64_t sum = 0;
+    for (const auto& view : views) sum += columns_of(view);
+    return sum;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_onebit(std::uint16_t number, Options&,
+                                        std::unique_ptr<Compressor>) {
+  return std::make_unique<OneBit>(number);
+}
+
+}  // namespace terse

@@ -1,0 +1,222 @@
+// QSGD: every value is rounded at random to one of s levels of its bucket's norm.
+//
+//   worker w:  for each bucket v of `bucket` values of a tensor (the last is shorter; 0: one
+//   bucket):
+//                N = |v|_2, or max |v_i|
+//                l_i = floor(s |v_i| / N), and 1 more with probability s |v_i| / N - l_i
+//              send N of every bucket, then sign(v_i) and l_i
+//   exchange:  pass on what all workers sent
+//   worker:    mean_i = sum over w of N_w sign_i l_i / (s W)
+//
+// C is unbiased. With norm=l2, E|C(v) - v|^2 <= min(n/s^2, sqrt(n)/s) |v|^2 for a bucket of n
+// values, and of those at most s (s + sqrt(n)) are not 0, in the mean. bits=b means s = 2^(b-1) -
+// 1: a sign and b - 1 bits of level. A value at the norm is exactly at level s. N = 0 gives zeros,
+// and NaN or an infinity (or an N beyond the largest float) makes its own bucket NaN.
+//
+// Payload, code=plain: f32 N of all buckets; then for every tensor its fields of b bits, the level
+// in the low ones: 4 buckets + 4 ceil(n b / 32) bytes. code=elias: u32 length of every tensor's
+// text in words, f32 N, the texts (kernels/elias.hpp): the paper's, and short where most levels are
+// 0. Time: two passes and 16 random bits a value; texts are written and read one bit after another.
+// Source: Alistarh et al., arXiv 1610.02132, sections 3.1 and 3.2; buckets and max: section 4.
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "optim/compressors/buckets.hpp"
+#include "optim/compressors/gather.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/rounding.hpp"
+#include "optim/kernels/bit_fields.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/elias.hpp"
+#include "optim/kernels/levels.hpp"
+#include "optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+struct QsgdOptions {
+  int levels = 7;
+  bool by_bits = true;  // how the levels were given
+  Buckets buckets{512};
+  bool max_norm = false, elias = false;
+
+  int bits() const { return codec::level_bits(levels) + 1; }
+  std::int64_t field_words(std::int64_t n) const { return codec::words_for(n * bits()); }
+  std::int64_t field_words(std::span<const GradView> views) const {
+    std::int64_t sum = 0;
+    for (const auto& view : views) sum += field_words(std::ssize(view.data));
+    return sum;
+  }
+};
+
+// A payload taken apart.
+struct Parts {
+  std::span<const std::uint32_t> lengths;  // of the texts; empty if plain
+  std::span<const float> norms;
+  std::span<const std::uint32_t> codes;
+};
+
+class Qsgd final : public GatherCompressor {
+ public:
+  Qsgd(std::uint16_t number, QsgdOptions options) : GatherCompressor(number), options_(options) {}
+
+  std::string spec() const override {
+    const auto levels = options_.by_bits ? fmt::format("bits={}", options_.bits())
+                                         : fmt::format("levels={}", options_.levels);
+    return fmt::format("qsgd:{},bucket={},norm={},code={}", levels, options_.buckets.size,
+                       options_.max_norm ? "max" : "l2", options_.elias ? "elias" : "plain");
+  }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override;
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override;
+
+ private:
+  // codes_ = the codes of a tensor, norms = those of its buckets.
+  void quantise(const Round& round, const GradView& grad, std::span<float> norms);
+  void encode_texts(const Round& round, std::span<const GradView> grads, Packet& up);
+  Parts split(std::span<const std::uint32_t> payload, std::span<const GradView> views) const;
+
+  QsgdOptions options_;
+  mutable std::vector<std::uint8_t> codes_;  // room that is used again: no state
+};
+
+void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> norms) {
+  const std::span<const float> x = grad.data;
+  const auto draws = rounding_draws(round, grad);
+  codes_.resize(x.size());
+  options_.buckets.for_each(
+      std::ssize(x), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+        const auto bucket = x.subspan(begin, end - begin);
+        norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
+                                     : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
+        codec::encode_levels(bucket, {options_.levels, norms[b], norms[b]}, draws, begin,
+                             std::span(codes_).subspan(begin, bucket.size()));
+      });
+}
+
+void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  if (options_.elias) return encode_texts(round, grads, up);
+  const auto buckets = options_.buckets.of(grads);
+  const auto words = start(round, grads, buckets + options_.field_words(grads), up);
+  auto norms = as_floats(words.first(buckets));
+  auto fields = words.subspan(buckets);
+  for (const auto& grad : grads) {
+    const auto n = std::ssize(grad.data);
+    quantise(round, grad, norms);
+    codec::pack_fields(codes_, options_.bits(), fields.first(options_.field_words(n)));
+    norms = norms.subspan(options_.buckets.of(n));
+    fields = fields.subspan(options_.field_words(n));
+  }
+}
+
+void Qsgd::encode_texts(const Round& round, std::span<const GradView> grads, Packet& up) {
+  const auto buckets = options_.buckets.of(grads);
+  std::vector<float> norms(static_cast<std::size_t>(buckets));
+  std::vector<std::uint32_t> lengths, texts;
+  auto rest = std::span(norms);
+  for (const auto& grad : grads) {
+    quantise(round, grad, rest);
+    rest = rest.subspan(options_.buckets.of(std::ssize(grad.data)));
+    const auto before = texts.size();
+    codec::elias_encode(codes_, options_.levels, texts);
+    lengths.push_back(static_cast<std::uint32_t>(texts.size() - before));
+  }
+  const auto words = start(round, grads, std::ssize(lengths) + buckets + std::ssize(texts), up);
+  std::ranges::copy(lengths, words.begin());
+  std::ranges::copy(norms, as_floats(words.subspan(lengths.size())).begin());
+  std::ranges::copy(texts, words.last(texts.size()).begin());
+}
+
+Parts Qsgd::split(std::span<const std::uint32_t> payload, std::span<const GradView> views) const {
+  const auto length_count = options_.elias ? views.size() : 0;
+  const auto norm_count = static_cast<std::size_t>(options_.buckets.of(views));
+  check<PacketError>(payload.size() >= length_count + norm_count,
+                     "packet: a payload of {} words; {} norms and {} lengths are wanted",
+                     payload.size(), norm_count, length_count);
+  const Parts parts{payload.first(length_count),
+                    as_floats(payload.subspan(length_count, norm_count)),
+                    payload.subspan(length_count + norm_count)};
+  const auto words =
+      options_.elias ? std::accumulate(parts.lengths.begin(), parts.lengths.end(), std::uint64_t{0})
+                     : static_cast<std::uint64_t>(options_.field_words(views));
+  check<PacketError>(parts.codes.size() == words, "packet: {} words of levels; {} are wanted",
+                     parts.codes.size(), words);
+  return parts;
+}
+
+void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weight,
+               std::span<const GradView> out) const {
+  const auto parts = split(payload, out);
+  auto norms = parts.norms;
+  auto codes = parts.codes;
+  for (std::size_t t = 0; t < out.size(); ++t) {
+    const auto n = std::ssize(out[t].data);
+    codes_.resize(out[t].data.size());
+    const auto words = options_.elias ? parts.lengths[t] : options_.field_words(n);
+    const auto mine = codes.first(words);
+    codes = codes.subspan(words);
+    if (options_.elias) {
+      codec::elias_decode(mine, options_.levels, codes_);
+    } else {
+      expect_padding(mine, n * options_.bits());
+      codec::unpack_fields(mine, options_.bits(), codes_);
+    }
+    options_.buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      const auto bucket = std::span(codes_).subspan(begin, end - begin);
+      const auto largest = codec::largest_level(bucket, options_.levels);
+      check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
+                         options_.levels);
+      codec::add_levels(bucket, options_.levels,
+                        weight * norms[b] / static_cast<float>(options_.levels),
+                        out[t].data.subspan(begin, end - begin));
+    });
+    norms = norms.subspan(options_.buckets.of(n));
+  }
+}
+
+std::vector<Field> Qsgd::fields(const Round&, const Packet& up,
+                                std::span<const GradView> shape) const {
+  const auto parts = split(up.words(), shape);
+  FieldList list(up);
+  if (options_.elias) list.indices("lengths", std::ssize(parts.lengths));
+  list.floats("norms", std::ssize(parts.norms));
+  for (std::size_t t = 0; t < shape.size(); ++t) {
+    const auto name = (options_.elias ? "text of " : "levels of ") + shape_text(shape[t]);
+    list.words(name,
+               options_.elias ? parts.lengths[t] : options_.field_words(std::ssize(shape[t].data)));
+  }
+  return list.take();
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_qsgd(std::uint16_t number, Options& options,
+                                      std::unique_ptr<Compressor>) {
+  constexpr std::array<std::string_view, 2> kNorms{"l2", "max"}, kCodes{"plain", "elias"};
+  QsgdOptions qsgd;
+  check<UsageError>(!(options.has("bits") && options.has("levels")),
+                    "qsgd: give bits= or levels=, not both");
+  qsgd.by_bits = !options.has("levels");
+  const auto bits = options.integer("bits", 4, 2, 8);
+  const auto levels =
+      options.integer("levels", (std::int64_t{1} << (bits - 1)) - 1, 1, codec::kMostLevels);
+  qsgd.levels = static_cast<int>(levels);
+  qsgd.buckets.size =
+      options.integer("bucket", qsgd.buckets.size, 0, std::numeric_limits<std::uint32_t>::max());
+  check<UsageError>(qsgd.buckets.size % codec::Draws::kBlock == 0,
+                    "qsgd: bucket is a multiple of {}, or 0 for whole tensors; got {}",
+                    codec::Draws::kBlock, qsgd.buckets.size);
+  qsgd.max_norm = options.choice("norm", "l2", kNorms) == "max";
+  qsgd.elias = options.choice("code", "plain", kCodes) == "elias";
+  return std::make_unique<Qsgd>(number, qsgd);
+}
+
+}  // namespace terse

@@ -1,0 +1,16 @@
+// What a worker rounds a tensor with: draws of its own in every step.
+#pragma once
+
+#include "optim/compressor.hpp"
+#include "optim/kernels/draws.hpp"
+
+namespace terse {
+
+inline codec::Draws rounding_draws(const Round& round, const GradView& view) {
+  return codec::Draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                          .worker = round.worker,
+                                          .step = static_cast<std::uint32_t>(round.step),
+                                          .tensor = view.id}));
+}
+
+}  // namespace terse

@@ -1,0 +1,103 @@
+// Floats of 16 bits.
+#include "optim/kernels/half.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "optim/testing/exchange.hpp"
+
+namespace terse {
+namespace {
+
+using Limits = std::numeric_limits<float>;
+
+// The value of a binary16, by IEEE's definition.
+double value_of_fp16(unsigned half) {
+  const int exponent = static_cast<int>(half >> 10 & 31), mantissa = static_cast<int>(half & 1023);
+  const double sign = half >> 15 != 0 ? -1 : 1;
+  if (exponent == 31) return mantissa == 0 ? sign * HUGE_VAL : std::nan("");
+  return sign *
+         (exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25));
+}
+
+TEST(Fp16, EveryCodeHasItsValueAndComesBack) {
+  for (unsigned half = 0; half < 65536; ++half) {
+    const float value = codec::from_fp16(static_cast<std::uint16_t>(half));
+    if (std::isnan(value_of_fp16(half))) {
+      EXPECT_TRUE(std::isnan(value));
+      EXPECT_TRUE(std::isnan(codec::from_fp16(codec::to_fp16(value))));
+      continue;
+    }
+    ASSERT_EQ(value, value_of_fp16(half)) << half;
+    ASSERT_EQ(codec::to_fp16(value), half);
+  }
+}
+
+// Between any two neighbours: the middle goes to the even one, what is beside it to the nearer.
+TEST(Fp16, RoundsToTheNearestAndTiesToEven) {
+  for (unsigned half = 0; half < 0x7c00; ++half) {
+    const double low = value_of_fp16(half);
+    const double high = half == 0x7bff ? 65536 : value_of_fp16(half + 1);
+    const auto middle = static_cast<float>((low + high) / 2);
+    ASSERT_EQ(codec::to_fp16(middle), half + half % 2) << half;
+    ASSERT_EQ(codec::to_fp16(std::nextafter(middle, 0.0F)), half);
+    ASSERT_EQ(codec::to_fp16(std::nextafter(middle, Limits::infinity())), half + 1);
+    ASSERT_EQ(codec::to_fp16(-middle), (half + half % 2) | 0x8000U);
+  }
+}
+
+TEST(Fp16, LargeValuesBecomeInfinite) {
+  EXPECT_EQ(codec::from_fp16(codec::to_fp16(65519.996F)), 65504);
+  for (const float x : {65520.0F, 1e30F, Limits::max(), Limits::infinity()}) {
+    EXPECT_EQ(codec::from_fp16(codec::to_fp16(x)), Limits::infinity());
+    EXPECT_EQ(codec::from_fp16(codec::to_fp16(-x)), -Limits::infinity());
+  }
+}
+
+TEST(Bf16, RoundsToTheNearestAndTiesToEven) {
+  for (std::uint32_t half = 0; half < 0x7f80; ++half) {
+    const auto float_of = [](std::uint32_t bits) { return std::bit_cast<float>(bits); };
+    const std::uint32_t bits = half << 16;
+    ASSERT_EQ(codec::to_bf16(float_of(bits)), half);
+    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x8000)), half + half % 2);
+    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x7fff)), half);
+    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x8001)), half + 1);
+    ASSERT_EQ(codec::to_bf16(-float_of(bits + 0x8001)), (half + 1) | 0x8000U);
+  }
+  EXPECT_EQ(codec::from_bf16(codec::to_bf16(Limits::max())), Limits::infinity());
+}
+
+TEST(Bf16, NanStaysNanWhateverIsAdded) {
+  for (const std::uint32_t bits : {0x7f800001U, 0x7fffffffU, 0xff800001U, 0xffffffffU}) {
+    const auto nan = std::bit_cast<float>(bits);
+    EXPECT_TRUE(std::isnan(codec::from_bf16(codec::to_bf16(nan))));
+    EXPECT_TRUE(std::isnan(codec::from_bf16(codec::to_bf16(nan, 0xffff))));
+    EXPECT_TRUE(std::isnan(codec::from_fp16(codec::to_fp16(nan))));
+  }
+  EXPECT_EQ(codec::from_bf16(codec::to_bf16(Limits::infinity(), 0xffff)), Limits::infinity());
+}
+
+TEST(Bf16, StochasticRoundingIsRightInTheMean) {
+  constexpr int kN = 100000;
+  const float step = std::ldexp(1.0F, -7), x = 1 + 0.3F * step;
+  TestExchange exchange([] { return make_compressor("bf16:stochastic"); }, 1);
+  double ups = 0;
+  const OwnedGradients gradient{{0, kN, 1, std::vector<float>(kN, x)}};
+  for (const float v : flat(exchange.mean({gradient}))) {
+    ASSERT_TRUE(v == 1 || v == 1 + step) << v;
+    ups += v == 1 ? 0 : 1;
+  }
+  EXPECT_NEAR(ups / kN, 0.3, 5 * std::sqrt(0.3 * 0.7 / kN));
+}
+
+TEST(Halves, AreAddedInThirtyTwoBits) {
+  // 2048 + 1 has no half, but the mean of what four workers say is exact.
+  TestExchange exchange([] { return make_compressor("fp16"); }, 4);
+  const auto one = [](float x) { return OwnedGradients{{0, 1, 1, {x}}}; };
+  EXPECT_EQ(flat(exchange.mean({one(2048), one(1), one(1), one(1)}))[0], 2051.0F / 4);
+}
+
+}  // namespace
+}  // namespace terse
