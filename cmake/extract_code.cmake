@@ -1,18 +1,23 @@
-# extract_code(MARKDOWN OUTPUT): all ```cpp blocks of a page, one behind the other, as a source file.
+# extract_code(MARKDOWN OUTPUT [TAG]): all blocks of a page that begin with ```TAG (cpp, if none is
+# given), one behind the other, as a file.
 function(extract_code markdown output)
+  set(tag cpp)
+  if(ARGC GREATER 2)
+    set(tag ${ARGV2})
+  endif()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${markdown})
   file(READ ${markdown} text)
   # CMake lists split at semicolons and stumble over brackets: hide both while cutting.
   string(REPLACE ";" "<semicolon>" text "${text}")
   string(REPLACE "[" "<open>" text "${text}")
   string(REPLACE "]" "<close>" text "${text}")
-  string(REGEX MATCHALL "\n```cpp\n([^`]|`[^`])*\n```" blocks "${text}")
+  string(REGEX MATCHALL "\n```${tag}\n([^`]|`[^`])*\n```" blocks "${text}")
   list(LENGTH blocks count)
   if(count EQUAL 0)
-    message(FATAL_ERROR "${markdown}: has no cpp block")
+    message(FATAL_ERROR "${markdown}: has no ${tag} block")
   endif()
   list(JOIN blocks "\n" code)
-  string(REGEX REPLACE "\n```(cpp)?" "\n" code "${code}")
+  string(REGEX REPLACE "\n```(${tag})?" "\n" code "${code}")
   string(REPLACE "<semicolon>" ";" code "${code}")
   string(REPLACE "<open>" "[" code "${code}")
   string(REPLACE "<close>" "]" code "${code}")

@@ -9,96 +9,101 @@
 
 namespace terse {
 
-// One file each, in compressors/ and decorators/.
-CompressorFactory make_vote, make_sign, make_ssdm, make_stochastic_sign, make_noisy_sign;
-CompressorFactory make_topk, make_randomk, make_threshold, make_dgc, make_wangni, make_randomblock;
-CompressorFactory make_powersgd, make_svd, make_unbiased_rank, make_atomo, make_gradiveq;
-CompressorFactory make_none;
-CompressorFactory make_qsgd, make_terngrad, make_natural, make_fp16, make_bf16, make_int8,
-    make_onebit;
-CompressorFactory make_error_feedback, make_momentum, make_warmup, make_min_size, make_clip;
-CompressorFactory make_double_squeeze, make_diana, make_ef21, make_onebit_adam;
-
 namespace {
-
 constexpr bool kCompressor = false, kDecorator = true;
+}  // namespace
+
+// Declares a factory and gives its address: one file each, in compressors/ and decorators/.
+#define STAGE(make)         \
+  [] {                      \
+    CompressorFactory make; \
+    return &make;           \
+  }()
 
 // A number is never given to another method: it is in packets on disk.
-constexpr RegistryEntry kRegistry[] = {
+static constexpr RegistryEntry kRegistry[] = {
     // Whole gradients, and quantised.
-    {"none", 1, kCompressor, "the gradient itself, 32 bits a coordinate", "none", make_none},
+    {"none", 1, kCompressor, "the gradient itself, 32 bits a coordinate", "none", STAGE(make_none)},
     {"qsgd", 40, kCompressor, "values rounded at random to levels of their bucket's norm",
-     "qsgd:bits=4", make_qsgd},
+     "qsgd:bits=4", STAGE(make_qsgd)},
     {"terngrad", 41, kCompressor, "-s, 0 or +s at random, s the largest magnitude", "terngrad",
-     make_terngrad},
+     STAGE(make_terngrad)},
     {"natural", 42, kCompressor, "values rounded at random to powers of two, 9 bits", "natural",
-     make_natural},
+     STAGE(make_natural)},
     {"fp16", 43, kCompressor, "IEEE floats of 16 bits; 65520 and more is infinite", "fp16",
-     make_fp16},
-    {"bf16", 44, kCompressor, "the upper 16 bits of floats, rounded", "bf16", make_bf16},
+     STAGE(make_fp16)},
+    {"bf16", 44, kCompressor, "the upper 16 bits of floats, rounded", "bf16", STAGE(make_bf16)},
     {"int8", 45, kCompressor, "256 steps from the smallest value to the largest", "int8",
-     make_int8},
+     STAGE(make_int8)},
     {"onebit", 46, kCompressor, "two means for each column of a matrix, 1 bit; with +ef 1-bit SGD",
-     "onebit", make_onebit},
+     "onebit", STAGE(make_onebit)},
 
     // Signs.
     {"vote", 2, kCompressor, "signSGD with majority vote, 1 bit; beta= makes it Signum",
-     "vote:beta=0.9", make_vote},
-    {"sign", 3, kCompressor, "signs times the tensor's mean magnitude, 1 bit", "sign", make_sign},
+     "vote:beta=0.9", STAGE(make_vote)},
+    {"sign", 3, kCompressor, "signs times the tensor's mean magnitude, 1 bit", "sign",
+     STAGE(make_sign)},
     {"ssdm", 10, kCompressor, "stochastic signs of a momentum, added up as integers, 1 bit",
-     "ssdm:beta=0.9", make_ssdm},
+     "ssdm:beta=0.9", STAGE(make_ssdm)},
     {"stochastic_sign", 11, kCompressor, "stochastic signs times the norm: unbiased, 1 bit",
-     "stochastic_sign:norm=max", make_stochastic_sign},
+     "stochastic_sign:norm=max", STAGE(make_stochastic_sign)},
     {"noisy_sign", 12, kCompressor, "a majority vote of signs of gradient and noise, 1 bit",
-     "noisy_sign:sigma=1", make_noisy_sign},
+     "noisy_sign:sigma=1", STAGE(make_noisy_sign)},
 
     // Sparse.
-    {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01", make_topk},
+    {"topk", 4, kCompressor, "the largest coordinates, 64 bits each", "topk:ratio=0.01",
+     STAGE(make_topk)},
     {"randomk", 5, kCompressor, "coordinates drawn alike by all workers, 32 bits each",
-     "randomk:ratio=0.01", make_randomk},
+     "randomk:ratio=0.01", STAGE(make_randomk)},
     {"threshold", 20, kCompressor, "coordinates beyond tau, as +tau or -tau, 32 bits each",
-     "threshold:tau=0.01", make_threshold},
+     "threshold:tau=0.01", STAGE(make_threshold)},
     {"dgc", 21, kCompressor, "deep gradient compression: momentum and accumulation before top-k",
-     "dgc:ratio=0.001", make_dgc},
+     "dgc:ratio=0.001", STAGE(make_dgc)},
     {"wangni", 22, kCompressor, "coordinates at random, large ones more likely, without bias",
-     "wangni:ratio=0.1", make_wangni},
+     "wangni:ratio=0.1", STAGE(make_wangni)},
     {"randomblock", 23, kCompressor, "a block of coordinates drawn alike by all, 32 bits each",
-     "randomblock:ratio=0.01", make_randomblock},
+     "randomblock:ratio=0.01", STAGE(make_randomblock)},
 
     // Low rank.
     {"powersgd", 6, kCompressor, "low-rank factors by one step of power iteration",
-     "powersgd:rank=2", make_powersgd},
-    {"svd", 30, kCompressor, "each worker's best approximation of a rank", "svd:rank=2", make_svd},
+     "powersgd:rank=2", STAGE(make_powersgd)},
+    {"svd", 30, kCompressor, "each worker's best approximation of a rank", "svd:rank=2",
+     STAGE(make_svd)},
     {"unbiased_rank", 31, kCompressor, "a random projection that all workers share, without bias",
-     "unbiased_rank:rank=2", make_unbiased_rank},
-    {"atomo", 32, kCompressor, "singular vectors drawn without bias", "atomo:rank=2", make_atomo},
+     "unbiased_rank:rank=2", STAGE(make_unbiased_rank)},
+    {"atomo", 32, kCompressor, "singular vectors drawn without bias", "atomo:rank=2",
+     STAGE(make_atomo)},
     {"gradiveq", 33, kCompressor, "slices in principal axes learned from earlier gradients",
-     "gradiveq:slice=64,keep=8", make_gradiveq},
+     "gradiveq:slice=64,keep=8", STAGE(make_gradiveq)},
 
     // Decorators.
     {"ef", 101, kDecorator, "error feedback: what was left out is added to the next gradient",
-     "topk:ratio=0.01+ef", make_error_feedback},
+     "topk:ratio=0.01+ef", STAGE(make_error_feedback)},
     {"momentum", 102, kDecorator, "momentum before compression", "vote+momentum:beta=0.9",
-     make_momentum},
+     STAGE(make_momentum)},
     {"warmup", 103, kDecorator, "the first steps without compression",
-     "powersgd:rank=2+ef+warmup:steps=100", make_warmup},
+     "powersgd:rank=2+ef+warmup:steps=100", STAGE(make_warmup)},
     {"min", 104, kDecorator, "tensors below a size without compression",
-     "topk:ratio=0.01+min:size=1000", make_min_size},
+     "topk:ratio=0.01+min:size=1000", STAGE(make_min_size)},
     {"clip", 105, kDecorator, "each worker's gradient clipped to a global norm",
-     "powersgd:rank=4+ef+clip:norm=0.4", make_clip},
+     "powersgd:rank=4+ef+clip:norm=0.4", STAGE(make_clip)},
 
     // Decorators that are methods: bare, each takes what its paper, or its commonest use, has
     // inside.
     {"doublesqueeze", 110, kDecorator,
      "error feedback in both directions, the answer compressed too", "sign+doublesqueeze",
-     make_double_squeeze, "sign"},
+     STAGE(make_double_squeeze), "sign"},
     {"diana", 111, kDecorator, "unbiased differences to an estimate that all workers keep",
-     "stochastic_sign:norm=max+diana:alpha=0.1", make_diana, "stochastic_sign:norm=max"},
+     "stochastic_sign:norm=max+diana:alpha=0.1", STAGE(make_diana), "stochastic_sign:norm=max"},
     {"ef21", 112, kDecorator, "differences to an estimate in place of error feedback",
-     "topk:ratio=0.01+ef21", make_ef21, "topk:ratio=0.01"},
+     "topk:ratio=0.01+ef21", STAGE(make_ef21), "topk:ratio=0.01"},
     {"onebit_adam", 113, kDecorator, "Adam's momentum compressed; with the rule adam:freeze=",
-     "sign+doublesqueeze+onebit_adam:steps=100", make_onebit_adam, "sign+doublesqueeze"},
+     "sign+doublesqueeze+onebit_adam:steps=100", STAGE(make_onebit_adam), "sign+doublesqueeze"},
 };
+
+#undef STAGE
+
+namespace {
 
 const RegistryEntry& find(std::string_view name) {
   for (const auto& entry : kRegistry) {

@@ -44,6 +44,7 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
                {"virtual_seconds", nullptr},  // there is no network model in this run
                {"samples_per_second", r.samples_per_second},
                {"milliseconds_per_step", phases},
+               {"model_hash", fmt::format("{:016x}", r.model_hash)},
                {"state_hash", fmt::format("{:016x}", r.state_hash)},
                {"evaluations", curve},
                {"config", to_json(config)}});

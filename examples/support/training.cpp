@@ -273,6 +273,9 @@ void Trainer::hand_in() {
   if (me_.rank() != 0) return;
 
   RunResult& r = run_.result;
+  HashArchive model;
+  model.item("parameters", parameters_.values());
+  r.model_hash = model.hash();
   r.train_loss = train_loss;
   r.steps = step_;
   r.steps_per_epoch = task_->steps_per_epoch();

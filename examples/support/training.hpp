@@ -48,6 +48,7 @@ struct RunResult {
   double seconds = 0;                     // wall clock, loading and evaluation included
   double samples_per_second = 0;          // without loading, evaluation and the first step
   PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
+  std::uint64_t model_hash = 0;           // of the parameters
   std::uint64_t state_hash = 0;           // of parameters, optimizer and compressor, all workers
 };
 

@@ -59,19 +59,25 @@ class EveryTopology : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryTopology, GivesTheSameBits) {
   for (const std::int64_t workers : {1, 2, 3, 4, 7}) {
-    std::map<std::string, std::uint64_t> hashes;
+    std::map<std::string, std::uint64_t> models, states;
     const auto add = [&](const std::string& topology, std::int64_t servers) {
       const auto result =
           train(config_for(GetParam(), topology, workers, servers), small_images(), {});
       EXPECT_EQ(result.steps, 20);
-      hashes[topology + " " + std::to_string(servers)] = result.state_hash;
+      models[topology + " " + std::to_string(servers)] = result.model_hash;
+      states[topology + " " + std::to_string(servers)] = result.state_hash;
     };
     add("local", 1);
     add("ring", 1);
     add("server", 1);
     if (workers >= 3) add("server", 3);
-    for (const auto& [name, hash] : hashes) {
-      EXPECT_EQ(hash, hashes.begin()->second) << workers << " workers, " << name;
+    for (const auto& [name, hash] : models) {
+      EXPECT_EQ(hash, models.begin()->second) << workers << " workers, " << name;
+    }
+    // A residual of the server's is kept where packets meet: by other workers in each topology.
+    if (GetParam().find("doublesqueeze") != std::string::npos) continue;
+    for (const auto& [name, hash] : states) {
+      EXPECT_EQ(hash, states.begin()->second) << workers << " workers, " << name;
     }
   }
 }
