@@ -98,14 +98,14 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
 
   std::int64_t at = 0;
   for (const auto& grad : grads) {
-    const Philox draws(round.seed, {.purpose = Purpose::compress,
-                                    .worker = round.worker,
-                                    .step = static_cast<std::uint32_t>(round.step),
-                                    .tensor = grad.id});
+    const codec::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                                 .worker = round.worker,
+                                                 .step = static_cast<std::uint32_t>(round.step),
+                                                 .tensor = grad.id}));
     if (scope_ == Scope::tensor) squares = codec::sum_of_squares(grad.data);
-    constexpr double kCoin = std::numeric_limits<double>::infinity();  // as good as no value
-    codec::pack_stochastic(grad.data, squares > 0 ? std::sqrt(squares) : kCoin, draws, at,
-                           up.words());
+    constexpr float kCoins = std::numeric_limits<float>::infinity();
+    codec::pack_stochastic(grad.data, squares > 0 ? static_cast<float>(std::sqrt(squares)) : kCoins,
+                           draws, at, up.words());
     at += std::ssize(grad.data);
   }
 }

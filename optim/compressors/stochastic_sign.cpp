@@ -23,6 +23,7 @@
 #include "optim/compressors/scope.hpp"
 #include "optim/decorators/momentum.hpp"
 #include "optim/kernels/bits.hpp"
+#include "optim/kernels/levels.hpp"
 #include "optim/kernels/stochastic_sign.hpp"
 
 namespace terse {
@@ -47,12 +48,12 @@ class StochasticSign final : public GatherCompressor {
     std::ranges::fill(signs, 0U);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      const Philox draws(round.seed, {.purpose = Purpose::compress,
-                                      .worker = round.worker,
-                                      .step = static_cast<std::uint32_t>(round.step),
-                                      .tensor = grads[t].id});
-      const double norm = norms[scope_ == Scope::model ? 0 : t];
-      codec::pack_stochastic(grads[t].data, norm, draws, at, signs);
+      const codec::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                                   .worker = round.worker,
+                                                   .step = static_cast<std::uint32_t>(round.step),
+                                                   .tensor = grads[t].id}));
+      codec::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t], draws, at,
+                             signs);
       at += std::ssize(grads[t].data);
     }
   }
@@ -93,7 +94,8 @@ class StochasticSign final : public GatherCompressor {
     for (std::size_t t = 0; t < grads.size(); ++t) {
       if (scope_ == Scope::tensor) squares = largest = 0;
       if (max_norm_) {
-        largest = std::max(largest, largest_magnitude(grads[t].data));
+        const double here = codec::largest_magnitude(grads[t].data);  // NaN is the largest
+        if (!std::isnan(largest) && !(here <= largest)) largest = here;
       } else {
         squares += codec::sum_of_squares(grads[t].data);
       }

@@ -1,28 +1,87 @@
 #include "optim/kernels/stochastic_sign.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <vector>
+
 #include "optim/kernels/bits.hpp"
 
 namespace terse::codec {
+namespace {
 
-void pack_stochastic(std::span<const float> x, double bound, const Philox& draws, std::int64_t at,
+constexpr std::uint32_t kSign = 0x80000000, kMagnitude = ~kSign;
+constexpr float kUnit = 65536;  // of a draw's upper bits
+
+// How many of 65536 upper bits mean minus; what is behind the point, the lower bits decide.
+float minus_units(float x, std::uint32_t limit, float bound) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  // Magnitudes are compared as integers, which GCC vectorises.
+  const float share = std::bit_cast<float>(std::min(bits & kMagnitude, limit)) / bound;
+  const float half =
+      0.5F * std::bit_cast<float>(std::bit_cast<std::uint32_t>(share) | (bits & kSign));
+  return kUnit * (0.5F - half);
+}
+
+// The signs of 64 values.
+std::uint64_t draw_block(const float* x, std::int64_t first, std::uint32_t limit, float bound,
+                         const Draws& draws) {
+  Draws::Upper upper;
+  draws.upper(first, upper);
+  std::array<std::uint8_t, Draws::kBlock> minus;
+  std::uint32_t ties = 0;
+  for (std::size_t i = 0; i < minus.size(); ++i) {
+    const auto units = static_cast<std::int32_t>(minus_units(x[i], limit, bound));
+    const std::int32_t draw = upper[i];
+    minus[i] = std::uint8_t{draw < units};
+    ties |= std::uint32_t{draw == units};
+  }
+  if (ties != 0) {
+    for (std::size_t i = 0; i < minus.size(); ++i) {
+      const float units = minus_units(x[i], limit, bound);
+      const auto whole = static_cast<std::int32_t>(units);
+      if (upper[i] != whole) continue;
+      const float rest = kUnit * (units - static_cast<float>(whole));
+      const auto place = first + static_cast<std::int64_t>(i);
+      minus[i] = std::uint8_t{static_cast<float>(draws.lower(place)) < rest};
+    }
+  }
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < minus.size(); ++i) bits |= std::uint64_t{minus[i]} << i;
+  return bits;
+}
+
+}  // namespace
+
+void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, std::int64_t at,
                      std::span<std::uint32_t> plane) {
-  if (!(bound > 0)) return;
-  const double scale = 0.5 / bound;
-  // A word of the plane holds two tensors' bits, so tensors are packed one after the other and the
-  // pieces of one meet at the plane's words.
-  const auto n = std::ssize(x), lead = at % kWordBits;
-  parallel_for(words_for(lead + n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
-    auto i = std::max<std::int64_t>(0, begin * kWordBits - lead);
-    const auto last = std::min(n, end * kWordBits - lead);
-    auto random = draws;
-    random.seek(static_cast<std::uint64_t>(i / 4 * 4));
-    for (auto skip = i % 4; skip > 0; --skip) random.next();
-    for (; i < last; ++i) {
-      const double u = (random.next() + 0.5) * 0x1p-32;
-      const auto minus = std::uint32_t{u >= 0.5 + scale * x[i]};
-      plane[(at + i) / kWordBits] |= minus << ((at + i) % kWordBits);
+  if (bound == 0) return;
+  const bool coins = !std::isfinite(bound);
+  const std::uint32_t limit = coins ? 0 : std::bit_cast<std::uint32_t>(bound);
+  const float divisor = coins ? 1 : bound;
+  const auto n = std::ssize(x);
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(words_for(n) + 1));
+  parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::array<float, Draws::kBlock> last{};
+    for (auto i = begin; i < end; i += Draws::kBlock) {
+      const auto here = std::min(Draws::kBlock, end - i);
+      const float* from = x.data() + i;
+      if (here < Draws::kBlock) from = std::copy_n(from, here, last.begin()) - here;
+      auto bits = draw_block(from, i, limit, divisor, draws);
+      if (here < Draws::kBlock) bits &= (std::uint64_t{1} << here) - 1;
+      words[static_cast<std::size_t>(i / kWordBits)] = static_cast<std::uint32_t>(bits);
+      words[static_cast<std::size_t>(i / kWordBits + 1)] = static_cast<std::uint32_t>(bits >> 32);
     }
   });
+  // Neighbours in the plane share a word.
+  const auto shift = at % kWordBits;
+  for (std::int64_t w = 0; w < words_for(n); ++w) {
+    const auto pair = std::uint64_t{words[static_cast<std::size_t>(w)]} << shift;
+    const auto to = static_cast<std::size_t>(at / kWordBits + w);
+    plane[to] |= static_cast<std::uint32_t>(pair);
+    if (pair >> kWordBits != 0) plane[to + 1] |= static_cast<std::uint32_t>(pair >> kWordBits);
+  }
 }
 
 }  // namespace terse::codec

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optim/kernels/draws.hpp"
+
 namespace terse {
 namespace {
 
@@ -50,10 +52,14 @@ double one_minus_density(const OwnedTensor& tensor, double) {
   return 1 - norm1 * norm1 / (static_cast<double>(tensor.values.size()) * squares(tensor.values));
 }
 
-// The draw of coordinate i: + with the probability 1/2 + x_i / (2 norm).
-bool drawn_minus(const Philox& draws, std::size_t i, float x, double norm) {
-  const double u = (draws.at(i) + 0.5) * 0x1p-32;
-  return u >= 0.5 + 0.5 * x / norm;
+// The draw of coordinate i: minus with the probability 1/2 - x_i / (2 norm). 16 bits of the draw
+// decide, 16 more if those are on the edge (optim/kernels/draws.hpp).
+bool drawn_minus(const Philox& stream, std::int64_t i, float x, float norm) {
+  const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
+  const auto word = stream.at(4 * (8 * group + j % 8) + j / 8 % 4);
+  const auto upper = word >> (16 * (j / 32)) & 0xffffU;
+  const auto lower = codec::Draws(stream).lower(i);
+  return upper * 65536.0 + lower < 4294967296.0 * double{0.5F - 0.5F * (x / norm)};
 }
 
 Philox draws_of(const Round& round, std::size_t worker, std::uint32_t tensor) {
@@ -78,9 +84,9 @@ OwnedGradients reference_stochastic(const Round& round, const Workers& workers, 
       const auto draws = draws_of(round, w, result[t].id);
       const auto size = static_cast<float>((with_norm ? norm : 1) / double(workers.size()));
       for (std::size_t i = 0; i < x.size(); ++i) {
-        // The sign goes by the norm that is sent, which is a float.
-        const double by = with_norm ? static_cast<double>(static_cast<float>(norm)) : norm;
-        result[t].values[i] += drawn_minus(draws, i, x[i], by) ? -size : size;
+        const bool minus =
+            drawn_minus(draws, static_cast<std::int64_t>(i), x[i], static_cast<float>(norm));
+        result[t].values[i] += minus ? -size : size;
       }
     }
   }
