@@ -53,7 +53,7 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
   for (std::size_t i = 0; i < kPhases; ++i) {
     fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * r.step_times.seconds[i]);
   }
-  fmt::print("  ({}, lr {})\n", config.optimizer, *config.lr);
+  fmt::print("\nlr {}, {}\n", *config.lr, config.optimizer);
 }
 
 void train(int argc, char** argv) {

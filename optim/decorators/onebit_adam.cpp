@@ -6,13 +6,16 @@
 //                   all:     m' = mean of what the workers said
 //                            mean = (m' - beta m) / (1 - beta);  m = m'
 //
+// A coordinate whose gradient was zero in all of the first steps, and so its variance, stays where
+// it is: what a compressor says of it is noise, and Adam would divide that by zero.
+//
 // The mean is the gradient that makes the momentum m', so the optimizer stays Adam's own: use the
 // rule adam:freeze=N with the same N and beta, which keeps its variance from step N on. Inside
 // there should be error feedback in both directions; bare, it is sign+doublesqueeze, as in the
 // paper.
 //
 // Cost: 4 d bytes of state; the payload of `none` in the first steps. Source: Tang et al., arXiv
-// 2102.02888, algorithm 1.
+// 2102.02888, algorithm 1; the mask is in their published code.
 #include <fmt/format.h>
 
 #include <limits>
@@ -96,6 +99,9 @@ class OnebitAdam final : public Decorator {
   void as_gradient(std::span<const float> m, std::span<float> next) const {
     codec::add_scaled_to(m, -keep_, next);
     codec::divide_to(next, take_, next);
+    for (std::size_t i = 0; i < next.size() && steps_ > 0; ++i) {
+      if (m[i] == 0) next[i] = 0;
+    }
   }
 
   std::int64_t steps_;
