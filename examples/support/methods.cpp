@@ -29,7 +29,7 @@ constexpr Row kRows[] = {
     {"vote:beta=0.9", {"sgd", 0.002}},
     {"noisy_sign", {"sgd", 0.004}},
     {"ssdm:beta=0.9", {"sgd", 0.01}},
-    {"ssdm:scaled", {"sgd", 0.02}},
+    {"ssdm:scaled", {"sgd", 0.01}},
     {"stochastic_sign:norm=max", {"sgd", 0.1}},
     {"sign+ef", {"sgd", 0.3}},
     {"topk:ratio=0.01+ef", {"sgd", 0.4}},
@@ -45,7 +45,7 @@ constexpr Row kRows[] = {
     {"unbiased_rank:rank=2", {"sgd", 0.02}},
     {"gradiveq:slice=64,keep=8+ef", {"sgd:momentum=0.9", 0.05}},
     {"sign+doublesqueeze", {"sgd", 0.4}},
-    {"stochastic_sign:norm=max+diana", {"sgd", 0.1}},
+    {"stochastic_sign:norm=max+diana", {"sgd", 0.05}},
     {"topk:ratio=0.01+ef21", {"sgd", 0.3}},
     {"sign+doublesqueeze+onebit_adam:steps=100", {"adam:freeze=100,eps=1e-4", 0.001}},
 };
