@@ -3,16 +3,12 @@
 
 #include <cmath>
 
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 #include "optim/testing/law_inputs.hpp"
 #include "optim/testing/state.hpp"
 
 namespace terse {
 namespace {
-
-MakeCompressor maker(const std::string& spec) {
-  return [spec] { return make_compressor(spec); };
-}
 
 std::vector<OwnedGradients> workers_at(std::uint32_t step, std::uint32_t workers) {
   std::vector<OwnedGradients> gradients;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 #include "optim/testing/law_statistics.hpp"
 
 namespace terse {
@@ -14,11 +14,6 @@ using Limits = std::numeric_limits<float>;
 
 std::unique_ptr<Compressor> natural() {
   return make_compressor("natural");
-}
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
 }
 
 std::vector<float> said_alone(std::vector<float> values) {

@@ -8,23 +8,14 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "exchanges.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
-#include "optim/testing/exchange.hpp"
 #include "optim/testing/law_inputs.hpp"
 #include "optim/testing/law_statistics.hpp"
 
 namespace terse {
 namespace {
-
-MakeCompressor maker(const std::string& spec) {
-  return [spec] { return make_compressor(spec); };
-}
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gradient) {
   TestExchange exchange(maker(spec), 1);

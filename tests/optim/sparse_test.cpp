@@ -4,15 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 
 namespace terse {
 namespace {
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gradient) {
   TestExchange exchange([&] { return make_compressor(spec); }, 1);

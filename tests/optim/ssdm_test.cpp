@@ -3,19 +3,10 @@
 
 #include <cmath>
 
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 
 namespace terse {
 namespace {
-
-MakeCompressor maker(const std::string& spec) {
-  return [spec] { return make_compressor(spec); };
-}
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 // E s = m / |m|_2, coordinate by coordinate.
 TEST(Ssdm, SignsHaveTheMeanOfTheDirection) {

@@ -7,19 +7,10 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 
 namespace terse {
 namespace {
-
-MakeCompressor maker(const std::string& spec) {
-  return [spec] { return make_compressor(spec); };
-}
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 TEST(TernGrad, SaysTheScaleOrNothing) {
   const auto x = normal_gradients({{"", 1000, 1}}, 1);

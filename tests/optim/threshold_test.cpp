@@ -3,15 +3,10 @@
 
 #include <limits>
 
-#include "optim/testing/exchange.hpp"
+#include "exchanges.hpp"
 
 namespace terse {
 namespace {
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 TEST(Threshold, SaysWhatExceedsTau) {
   TestExchange exchange([] { return make_compressor("threshold:tau=0.5"); }, 1);

@@ -3,22 +3,13 @@
 
 #include <cmath>
 
+#include "exchanges.hpp"
 #include "optim/optimizer.hpp"
-#include "optim/testing/exchange.hpp"
 #include "optim/testing/law_inputs.hpp"
 #include "optim/testing/state.hpp"
 
 namespace terse {
 namespace {
-
-MakeCompressor maker(const std::string& spec) {
-  return [spec] { return make_compressor(spec); };
-}
-
-OwnedGradients vector_of(std::vector<float> values) {
-  const auto n = std::ssize(values);
-  return {{0, n, 1, std::move(values)}};
-}
 
 // Worker w minimises sum_i a_wi/2 (x_i - b_wi)^2; together the minimiser is sum a b / sum a.
 struct Quadratics {

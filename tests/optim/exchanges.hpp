@@ -1,0 +1,22 @@
+// What tests of a compressor begin with.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/testing/exchange.hpp"
+
+namespace terse {
+
+inline MakeCompressor maker(const std::string& spec) {
+  return [spec] { return make_compressor(spec); };
+}
+
+// A gradient of one tensor, a vector.
+inline OwnedGradients vector_of(std::vector<float> values) {
+  const auto n = std::ssize(values);
+  return {{0, n, 1, std::move(values)}};
+}
+
+}  // namespace terse
