@@ -105,8 +105,12 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
     };
     for (auto& votes : votes_a) draw(votes, count_a);
     for (auto& votes : votes_b) draw(votes, count_b);
-    const codec::Tally a(voters, kWords, [&](std::size_t v, int w) { return votes_a[v][w]; });
-    const codec::Tally b(voters, kWords, [&](std::size_t v, int w) { return votes_b[v][w]; });
+    const codec::Tally a(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
+      return lanes.of(votes_a[v].data());
+    });
+    const codec::Tally b(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
+      return lanes.of(votes_b[v].data());
+    });
     const auto half = static_cast<std::uint32_t>(voters / 2);
     codec::TallyBlock greater{}, equal{}, above{}, at{};
     a.compare(b, greater, equal);
