@@ -35,7 +35,7 @@ class Coins {
         first = std::exchange(end, end + 8);
         stream_.eight_blocks(first, blocks);
       }
-      const auto word = blocks[at % 4][at / 4 - first];
+      const auto word = blocks[8 * (at % 4) + at / 4 - first];
       ++at;
       return std::uint64_t{word};
     };
