@@ -121,7 +121,7 @@ void Dgc::choose(const Round& round, std::span<const GradView> grads, Entries& c
     } else {
       const auto u = momentum_.at(grad.id, n), v = sum_.at(grad.id, n);
       const auto begin = chosen.at.size();
-      select(round, {grad.id, grad.rows, grad.cols, v}, first, chosen.at);
+      select(round, grad.with(v), first, chosen.at);
       for (auto entry = begin; entry < chosen.at.size(); ++entry) {
         const auto i = chosen.at[entry] - first;
         chosen.values.push_back(v[i]);
