@@ -259,12 +259,17 @@ TEST_F(Programs, CompareWritesTableCsvJsonAndPicture) {
 TEST_F(Programs, BytesCountsRealPackets) {
   const auto o =
       run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
-          "--method powersgd:rank=2 --method vote --json");
+          "--method powersgd:rank=2 --method vote --method atomo:rank=2 "
+          "--method powersgd:rank=2,alternate --method unbiased_rank:rank=2 --json");
   ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("powersgd:rank=1,alternate has those sizes"), std::string::npos);
   const json methods = last_line(o.out)["methods"];
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+  EXPECT_NEAR(methods[3]["mebibytes_per_epoch"], 113.1, 0.05);
+  EXPECT_NEAR(methods[4]["mebibytes_per_epoch"], 4.21, 0.005);
+  EXPECT_NEAR(methods[5]["mebibytes_per_epoch"], 1.76, 0.005);
 }
 
 TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
