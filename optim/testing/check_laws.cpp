@@ -111,6 +111,7 @@ class LawCheck {
                            OwnedGradients gradients);
   void said_is_decoded();
   void nothing_is_lost();
+  void nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step);
   void state_is_complete();
   void deterministic();
   void buckets_change_nothing();
@@ -179,15 +180,23 @@ void LawCheck::said_is_decoded() {
 // With error feedback and one worker: residual before + gradient = answer + residual after.
 void LawCheck::nothing_is_lost() {
   if (claims_.recoded) return;
+  nothing_is_lost_of([](std::uint32_t step) { return normal_gradients(law_shapes(), 100 * step); });
+  for (const auto& input : law_inputs()) {
+    if (input.name != "zero" && input.name != "constant" && input.name != "one-hot") continue;
+    nothing_is_lost_of([&](std::uint32_t) { return input.gradients; });
+  }
+}
+
+void LawCheck::nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step) {
   const auto with_feedback = [this] {
     Options options("law", Stage{.name = "ef", .options = {}});
     return make_error_feedback(0, options, make_());
   };
   TestExchange exchange(with_feedback, 1);
-  std::vector<float> before(flat(zero_gradients(law_shapes())).size());
+  std::vector<float> before(flat(at_step(0)).size());
   for (std::uint32_t step = 0; step < 3; ++step) {
-    const auto gradients = workers_of(law_shapes(), 1, step);
-    const auto sent = flat(exchange.mean(gradients)), gradient = flat(gradients[0]);
+    const auto gradients = at_step(step);
+    const auto sent = flat(exchange.mean({gradients})), gradient = flat(gradients);
     const auto after = residual_of(exchange.worker(0));
     for (std::size_t i = 0; i < sent.size(); ++i) {
       const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after[i];

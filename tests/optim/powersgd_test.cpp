@@ -215,6 +215,23 @@ TEST(PowerSgd, RecoversFromNan) {
   EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}})), 1e-5);
 }
 
+// P is orthonormalised anyway: a basis of Q's span is as good as Q.
+TEST(PowerSgd, AnOrthonormalBasisOfQGivesTheSameProjection) {
+  constexpr std::int64_t kN = 30, kM = 20, kRank = 3;
+  const auto matrix = random_matrix(kN, kM, 6);
+  auto q = random_matrix(kRank, kM, 7).values;
+  const auto projection = [&] {
+    std::vector<float> p(kRank * kN), projector(kN * kN);
+    codec::times_q({kN, kM, matrix.values}, kRank, q, p);
+    codec::orthonormalise(kN, kRank, p);
+    codec::outer_product(kN, kN, kRank, p, p, projector);
+    return projector;
+  };
+  const auto before = projection();
+  codec::orthonormalise(kM, kRank, q);
+  EXPECT_LT(distance(projection(), before), 1e-5);
+}
+
 TEST(PowerSgd, OddShapes) {
   for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 9}, {2, 300}, {300, 2}}) {
     TestExchange exchange(powersgd("rank=4"), 2);
