@@ -59,7 +59,7 @@ void bytes(int argc, char** argv) {
       .flag("--batch", config.batch, "samples per worker and step: sets an epoch's steps")
       .flag("--steps-per-epoch", steps_per_epoch,
             "[as the data have; with --shapes: of 60 000 samples]")
-      .flag("--steps", steps, "exchanges that are counted: the figures are their mean")
+      .flag("--steps", steps, "exchanges counted: the figures are their mean")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   if (methods.empty()) methods = run::main_methods();

@@ -121,14 +121,9 @@ TEST(Ssdm, MeanStepIsTheNormalisedGradient) {
 }
 
 // Three quadratics in ten dimensions: |grad f|, mean of the last quarter of K steps, with the beta
-// and gamma of the theorem.
+// and gamma of the theorem. `descend --problem quadratics` prints them beside other methods.
 double gradient_left(double steps, bool norms) {
-  std::vector<Vector> curvatures, targets;
-  for (std::uint32_t n = 0; n < 3; ++n) {
-    curvatures.emplace_back(10, 0.5 + 0.5 * n);
-    targets.push_back(normal(10, 40 + n));
-  }
-  const auto problem = make_mixed_quadratic(curvatures, targets);
+  const auto problem = make_disagreeing_quadratics(10, 3, 1);
   const auto step = ssdm(partitioned_data(*problem, {.noise = Vector(10, 0.5), .seed = 3}),
                          {.nodes = 3, .beta = 1 - 1 / std::sqrt(steps), .norms = norms, .seed = 4},
                          constant(std::pow(steps, -0.75)));
