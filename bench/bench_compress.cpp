@@ -43,7 +43,7 @@ class FlatGradients {
     for (const auto& tensor : gradients()) {
       const auto data = rest.first(tensor.values.size());
       std::ranges::copy(tensor.values, data.begin());
-      views_.push_back({tensor.id, tensor.rows, tensor.cols, data});
+      views_.push_back({tensor.id, tensor.rows, tensor.cols, tensor.kernel, data});
       rest = rest.subspan(tensor.values.size());
     }
   }

@@ -26,7 +26,7 @@ std::vector<GradView> TensorState::views(std::span<const GradView> like) {
   std::vector<GradView> views;
   views.reserve(like.size());
   for (const auto& view : like) {
-    views.push_back({view.id, view.rows, view.cols, at(view.id, std::ssize(view.data))});
+    views.push_back(view.with(at(view.id, std::ssize(view.data))));
   }
   return views;
 }
@@ -34,7 +34,7 @@ std::vector<GradView> TensorState::views(std::span<const GradView> like) {
 std::vector<GradView> TensorState::all() {
   std::vector<GradView> views;
   for (auto& [id, array] : arrays_) {
-    views.push_back({id, std::ssize(array.span()), 1, array.span()});
+    views.push_back({id, std::ssize(array.span()), 1, 1, array.span()});
   }
   return views;
 }

@@ -40,7 +40,7 @@ std::vector<GradView> chosen_views(std::span<const GradView> shape,
     const auto begin = entry;
     while (entry < coordinates.size() && coordinates[entry] < end) ++entry;
     const auto k = entry - begin;
-    views.push_back({view.id, static_cast<std::int64_t>(k), 1, values.subspan(begin, k)});
+    views.push_back({view.id, static_cast<std::int64_t>(k), 1, 1, values.subspan(begin, k)});
   }
   return views;
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -145,6 +146,8 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("rosenbrock --noise -1", 2, "--noise: a number from 0");
   expect_refused("rosenbrock --lr 0", 2, "--lr: a number above 0");
   expect_refused("rosenbrock --voters 3", 2, "--voters");
+  expect_refused("descend --problem valley", 2, "quadratics or median is wanted; got 'valley'");
+  expect_refused("descend --method vot", 2, "did you mean vote?");
 }
 
 TEST_F(Programs, ModelsAndDataMustFit) {
@@ -212,7 +215,7 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock"}) {
+  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock", "descend"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
@@ -259,12 +262,17 @@ TEST_F(Programs, CompareWritesTableCsvJsonAndPicture) {
 TEST_F(Programs, BytesCountsRealPackets) {
   const auto o =
       run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
-          "--method powersgd:rank=2 --method vote --json");
+          "--method powersgd:rank=2 --method vote --method atomo:rank=2 "
+          "--method powersgd:rank=2,alternate --method unbiased_rank:rank=2 --json");
   ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("powersgd:rank=1,alternate has those sizes"), std::string::npos);
   const json methods = last_line(o.out)["methods"];
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+  EXPECT_NEAR(methods[3]["mebibytes_per_epoch"], 113.1, 0.05);
+  EXPECT_NEAR(methods[4]["mebibytes_per_epoch"], 4.21, 0.005);
+  EXPECT_NEAR(methods[5]["mebibytes_per_epoch"], 1.76, 0.005);
 }
 
 TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
@@ -293,6 +301,35 @@ TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
     EXPECT_LE(line.size(), 80U) << line;
   }
   EXPECT_NE(o.out.find("phi(mean)"), std::string::npos);
+}
+
+TEST_F(Programs, DescendTellsWhoConvergesAndWhoStalls) {
+  const auto verdicts = [&](const std::string& problem) {
+    const auto o = run("descend --json --problem " + problem);
+    EXPECT_EQ(o.code, 0) << o.error;
+    std::map<std::string, std::string> found;
+    const json methods = last_line(o.out)["methods"];
+    for (const auto& method : methods) {
+      found[method["method"]] = method["verdict"];
+    }
+    return found;
+  };
+  using Verdicts = std::map<std::string, std::string>;
+  EXPECT_EQ(verdicts("counterexample"), (Verdicts{{"sgd", "converges"},
+                                                  {"sign", "stalls"},
+                                                  {"vote", "stalls"},
+                                                  {"sign+ef", "converges"},
+                                                  {"ssdm", "converges"},
+                                                  {"ssdm:scaled", "converges"}}));
+  for (const auto* problem : {"quadratics", "median"}) {
+    EXPECT_EQ(verdicts(problem), (Verdicts{{"sgd", "converges"},
+                                           {"sign", "stalls"},
+                                           {"vote", "stalls"},
+                                           {"sign+ef", "converges"},
+                                           {"ssdm", "stalls"},
+                                           {"ssdm:scaled", "converges"}}))
+        << problem;
+  }
 }
 
 // More samples, and more voters, make more signs right; and only what goes downhill is kept.

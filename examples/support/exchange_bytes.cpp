@@ -1,4 +1,4 @@
-#include "examples/support/exchange_once.hpp"
+#include "examples/support/exchange_bytes.hpp"
 
 #include <mutex>
 
@@ -20,6 +20,7 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
     views.push_back({.id = static_cast<std::uint32_t>(views.size()),
                      .rows = shape.rows,
                      .cols = shape.cols,
+                     .kernel = shape.kernel,
                      .data = values.subspan(offset, n)});
     offset += n;
   }
@@ -28,7 +29,8 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
 
 }  // namespace
 
-ExchangeBytes exchange_once(const RunConfig& config, const std::vector<MatrixShape>& shapes) {
+ExchangeBytes exchange(const RunConfig& config, const std::vector<MatrixShape>& shapes,
+                       std::int64_t steps) {
   std::int64_t n = 0;
   for (const auto& shape : shapes) n += shape.rows * shape.cols;
   const TopologyPlan plan({.kind = parse_topology(config.topology),
@@ -44,13 +46,19 @@ ExchangeBytes exchange_once(const RunConfig& config, const std::vector<MatrixSha
         Buffer<float> gradients(n), mean(n);
         Philox random(config.seed, {.purpose = Purpose::synthetic,
                                     .worker = static_cast<std::uint32_t>(me.rank())});
-        for (auto& value : gradients.span()) value = random.normal();
-        topology->run(*compressor, {.seed = config.seed, .step = 0, .lr = 0.1F},
-                      views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
+        for (std::uint64_t step = 0; step < static_cast<std::uint64_t>(steps); ++step) {
+          for (auto& value : gradients.span()) value = random.normal();
+          topology->run(*compressor, {.seed = config.seed, .step = step, .lr = 0.1F},
+                        views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
+          const std::lock_guard lock(mutex);
+          if (me.rank() == 0)
+            counted.message_bytes += static_cast<double>(topology->message_bytes());
+        }
         const std::lock_guard lock(mutex);
         counted.bytes_sent_per_worker += static_cast<double>(me.counters().bytes_sent) / me.size();
-        if (me.rank() == 0) counted.message_bytes = topology->message_bytes();
       });
+  counted.message_bytes /= static_cast<double>(steps);
+  counted.bytes_sent_per_worker /= static_cast<double>(steps);
   return counted;
 }
 
