@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "comm/virtual_clock.hpp"
 #include "optim/packet.hpp"
 
 namespace terse {
@@ -39,6 +40,10 @@ class Endpoint {
 
   // Waits until every worker is here.
   virtual void barrier() = 0;
+
+  // The worker's virtual time; nullptr where the network is a real one. What an endpoint does by
+  // itself takes none of it beyond what the model says.
+  virtual VirtualClock* clock() { return nullptr; }
 };
 
 }  // namespace terse

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "comm/distributed_optimizer.hpp"
+#include "comm/network_model.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
 #include "core/spec.hpp"
@@ -42,7 +43,9 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
       .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
-      .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end");
+      .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
+      .flag("--network", c.network, "model one: 10Gbps,20us or 10gbe, 1gbe, 100mbps, wan; and more")
+      .flag("--compute", c.compute, "with --network: of a step, e.g. 5ms; then all else is free");
 }
 
 namespace {
@@ -50,6 +53,19 @@ namespace {
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
   check<UsageError>(value >= low && value <= high,
                     "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
+}
+
+void complete_virtual_time(RunConfig& c) {
+  check<UsageError>(c.network || !c.compute,
+                    "--compute goes with --network: without a modelled network there is no virtual "
+                    "time");
+  if (!c.network) return;
+  check<UsageError>(c.topology != "local",
+                    "--network with --topology local: it sends no messages; take ring or server");
+  const auto network = parse_network(*c.network);
+  NetworkCards(network, static_cast<int>(c.workers), 0);  // throws for a worker that there is not
+  c.network = to_string(network);
+  if (c.compute) parse_seconds(*c.compute);
 }
 
 }  // namespace
@@ -69,7 +85,8 @@ void complete(RunConfig& c) {
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
-    c.threads = c.topology != "local" && c.workers >= cores ? 1 : cores;
+    const bool in_turns = c.topology == "local" || c.network;
+    c.threads = !in_turns && c.workers >= cores ? 1 : cores;
   }
 
   const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
@@ -105,6 +122,7 @@ void complete(RunConfig& c) {
                     "how far; take none or a compressor with magnitudes",
                     c.compressor);
   parse_non_finite(c.non_finite);
+  complete_virtual_time(c);
   TopologyPlan({.kind = parse_topology(c.topology),
                 .workers = static_cast<int>(c.workers),
                 .servers = static_cast<int>(c.servers)},
@@ -135,6 +153,8 @@ nlohmann::json to_json(const RunConfig& c) {
           {"outer", make_update_rule(c.outer)->spec()},
           {"outer_lr", c.outer_lr.value_or(1)},
           {"measure", c.measure},
+          {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
+          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
           {"eval_every", c.eval_every}};
 }
 

@@ -27,13 +27,15 @@ struct RunConfig {
   std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
-  std::int64_t local_steps = 0;    // from meeting to meeting of the models; 0: gradients meet
-  std::int64_t local_after = 0;    // steps in which gradients meet before
-  std::string outer = "sgd";       // the rule that a meeting steps with, and its rate
-  std::optional<double> outer_lr;  // 1 if there is none
-  std::string measure = "none";    // none, or density: of the gradient, at each epoch's start
-  std::int64_t eval_every = 1;     // epochs; 0: only at the end
-  bool exact_convolution = false;  // never Winograd's method
+  std::int64_t local_steps = 0;        // from meeting to meeting of the models; 0: gradients meet
+  std::int64_t local_after = 0;        // steps in which gradients meet before
+  std::string outer = "sgd";           // the rule that a meeting steps with, and its rate
+  std::optional<double> outer_lr;      // 1 if there is none
+  std::string measure = "none";        // none, or density: of the gradient, at each epoch's start
+  std::int64_t eval_every = 1;         // epochs; 0: only at the end
+  bool exact_convolution = false;      // never Winograd's method
+  std::optional<std::string> network;  // a modelled one: virtual time; see parse_network
+  std::optional<std::string> compute;  // with it: of a step, declared instead of measured
   std::optional<std::string> out;
 };
 

@@ -132,6 +132,11 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
   expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
+  expect_refused("train --network 10Gb", 2, "a rate such as 10Gbps");
+  expect_refused("train --network 10gbe --topology local", 2, "sends no messages");
+  expect_refused("train --network 10gbe,slow=4:2 --workers 4", 2, "workers are 0 to 3");
+  expect_refused("train --network 10gbe --compute 5", 2, "a time such as 5ms");
+  expect_refused("train --compute 5ms", 2, "goes with --network");
   expect_refused("train --measure densty", 2, "did you mean density?");
   expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
                  "two batches");
@@ -189,9 +194,29 @@ TEST_F(Programs, DescribePrintsLayersIn80Columns) {
   EXPECT_NE(text.out.find("Lstm(200, 200"), std::string::npos) << text.out;
 }
 
+TEST_F(Programs, TrainReportsTheTimeInAModelledNetwork) {
+  const std::string network = "--steps 6 --network 1gbe,jitter=10us --compute 5ms --json ";
+  const auto o = run("train" + small + network + "--out " + (folder / "run").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto result = last_line(o.out);
+  EXPECT_GT(result["virtual_seconds"], 6 * 0.005);
+  EXPECT_LT(result["virtual_seconds"], 6 * 0.010);
+  EXPECT_NEAR(result["virtual_milliseconds_per_step"]["compute"], 5, 1e-9);
+  EXPECT_EQ(result["config"]["network"], "1Gbps,50us,jitter=10us");
+  EXPECT_EQ(result["config"]["compute"], "5ms");
+  EXPECT_NE(o.out.find("in the modelled network 1Gbps,50us,jitter=10us: "), std::string::npos);
+  EXPECT_NE(read(folder / "run" / "log.jsonl").find("virtual_seconds"), std::string::npos);
+  const auto again = last_line(run("train" + small + network).out);
+  EXPECT_EQ(again["virtual_seconds"], result["virtual_seconds"]);
+  EXPECT_EQ(again["virtual_milliseconds_per_step"], result["virtual_milliseconds_per_step"]);
+  EXPECT_EQ(again["model_hash"], result["model_hash"]);
+  EXPECT_EQ(last_line(run("train" + small + "--steps 6 --json").out)["model_hash"],
+            result["model_hash"]);
+}
+
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag : {"--resume x", "--network 10Gbps", "--attack sign-flip", "--staleness 1",
-                           "--clock virtual", "--compute 5ms", "--bucket-mb 4"}) {
+  for (const char* flag :
+       {"--resume x", "--attack sign-flip", "--staleness 1", "--clock virtual", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
