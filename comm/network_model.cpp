@@ -221,6 +221,12 @@ NetworkCards::NetworkCards(const Network& network, int workers, std::uint64_t se
     last_first_byte_.resize(cards_.size() * cards_.size());
 }
 
+double NetworkCards::least_latency() const {
+  double least = network_.latency;
+  for (const auto& link : network_.links) least = std::min(least, link.latency.value_or(least));
+  return least;
+}
+
 double NetworkCards::send(int from, int to, std::size_t bytes, double now) {
   Card& sender = cards_[static_cast<std::size_t>(from)];
   Card& receiver = cards_[static_cast<std::size_t>(to)];

@@ -90,6 +90,9 @@ class NetworkCards {
   // How many times its usual time a worker takes for local work.
   double slowness(int worker) const { return slowness_[static_cast<std::size_t>(worker)]; }
 
+  // No message takes less to its first byte.
+  double least_latency() const;
+
   // Sends a message; the time of its first byte at the receiver.
   double send(int from, int to, std::size_t bytes, double now);
 

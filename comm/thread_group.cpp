@@ -143,27 +143,41 @@ void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
   own.want = want;
   own.since = Clock::now();
   if (executor_ == Executor::concurrent) {
-    spin(lock, own);
-  } else if (turn_ == rank) {
-    if (satisfied(rank)) make_runnable(rank);  // another is earlier
-    pass_turn();
-  }
-  while (!failure_ && !may_run(rank)) {
-    if (hopeless(rank)) {
-      fail_locked(std::make_exception_ptr(
-          Error(fmt::format("deadlock: {}; {}", describe(rank), describe_all()))));
-      break;
-    }
-    // In turns a wait lasts as long as the others compute: what must not last is one turn.
-    const auto until = (executor_ == Executor::concurrent ? own.since : turn_since_) + deadline_;
-    if (Clock::now() >= until) {
-      fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
-      break;
-    }
-    own.wake.wait_until(lock, until);
+    wait_until_satisfied(lock, rank);
+  } else {
+    wait_for_turn(lock, rank);
   }
   own.want = {};
   throw_if_failed(rank);
+}
+
+void ThreadGroup::wait_until_satisfied(Lock& lock, int rank) {
+  Seat& own = seat(rank);
+  const auto until = own.since + deadline_;
+  spin(lock, own);
+  while (!failure_ && !satisfied(rank)) {
+    fail_if_hopeless(rank);
+    if (Clock::now() >= until) fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
+    if (!failure_) own.wake.wait_until(lock, until);
+  }
+}
+
+// No deadline here: a wait in turns lasts as long as the others compute. What must not last is one
+// turn, and wait_for_all sees to that.
+void ThreadGroup::wait_for_turn(Lock& lock, int rank) {
+  Seat* next = nullptr;
+  if (turn_ == rank) {
+    if (satisfied(rank)) make_runnable(rank);  // another is earlier
+    next = pass_turn();
+  }
+  while (!failure_ && turn_ != rank) {
+    fail_if_hopeless(rank);
+    lock.unlock();
+    if (next) next->turn.release();
+    next = nullptr;
+    seat(rank).turn.acquire();
+    lock.lock();
+  }
 }
 
 void ThreadGroup::spin(Lock& lock, Seat& own) {
@@ -196,6 +210,12 @@ bool ThreadGroup::hopeless(int rank) {
   return want.kind == Want::Kind::packet ? seat(want.from).left : left_ > 0;
 }
 
+void ThreadGroup::fail_if_hopeless(int rank) {
+  if (!hopeless(rank)) return;
+  fail_locked(std::make_exception_ptr(
+      Error(fmt::format("deadlock: {}; {}", describe(rank), describe_all()))));
+}
+
 // The virtual time at which a worker that is satisfied could go on, or a bound that suffices: its
 // card may still have to receive other messages first.
 double ThreadGroup::earliest(int rank, const Want& want) {
@@ -209,7 +229,8 @@ double ThreadGroup::earliest(int rank, const Want& want) {
 bool ThreadGroup::may_take(int rank, int from) {
   if (mailbox(from, rank).queue.empty()) return false;
   if (!cards_ || runnable_.empty()) return true;
-  return runnable_.top().first >= earliest(rank, {.kind = Want::Kind::packet, .from = from});
+  const double time = earliest(rank, {.kind = Want::Kind::packet, .from = from});
+  return time < runnable_.top().first + cards_->least_latency();
 }
 
 // The card receives up to the head of this mailbox, and the worker's time moves there.
@@ -228,21 +249,28 @@ void ThreadGroup::make_runnable(int rank) {
   runnable_.emplace(earliest(rank, seat(rank).want), rank);
 }
 
-// The worker that has the turn waits or leaves: the turn goes to the earliest (clock, rank).
-void ThreadGroup::pass_turn() {
+// The worker that has the turn waits or leaves: the turn goes to the earliest (clock, rank), whom
+// the caller wakes.
+ThreadGroup::Seat* ThreadGroup::pass_turn() {
   turn_ = -1;
   turn_since_ = Clock::now();
   if (!runnable_.empty()) {
     turn_ = runnable_.top().second;
     runnable_.pop();
-    wake(seat(turn_));
-  } else if (left_ < size()) {
+    return &seat(turn_);
+  }
+  if (left_ < size()) {
     fail_locked(std::make_exception_ptr(
         Error(fmt::format("deadlock: no worker can run; {}", describe_all()))));
   }
+  return nullptr;
 }
 
 void ThreadGroup::wake(Seat& other) {
+  if (executor_ == Executor::turns) {
+    other.turn.release();
+    return;
+  }
   other.signal.fetch_add(1, std::memory_order_relaxed);
   other.wake.notify_one();
 }
@@ -274,7 +302,9 @@ void ThreadGroup::leave(int rank) {
   const Lock lock(mutex_);
   seat(rank).left = true;
   ++left_;
-  if (executor_ == Executor::turns && !failure_ && turn_ == rank) pass_turn();
+  if (executor_ == Executor::turns && !failure_ && turn_ == rank) {
+    if (Seat* next = pass_turn()) wake(*next);
+  }
   for (int other = 0; other < size(); ++other) {
     if (!seat(other).left && hopeless(other)) wake(seat(other));
   }
@@ -284,7 +314,15 @@ void ThreadGroup::leave(int rank) {
 void ThreadGroup::wait_for_all(const std::function<void(const std::string&)>& on_stuck) {
   Lock lock(mutex_);
   const auto all_left = [&] { return left_ == size(); };
-  changed_.wait(lock, [&] { return all_left() || failure_; });
+  const auto done = [&] { return all_left() || failure_; };
+  if (executor_ == Executor::concurrent) changed_.wait(lock, done);
+  while (!done()) {
+    const auto until = turn_since_ + deadline_;
+    changed_.wait_until(lock, until, done);
+    if (!done() && Clock::now() >= turn_since_ + deadline_) {
+      fail_locked(std::make_exception_ptr(Error(timeout_text(first_to_wait()))));
+    }
+  }
   if (changed_.wait_for(lock, deadline_, all_left)) return;
   const std::string error = fmt::format("{}; and {:.3g} s later not every worker has come back: {}",
                                         failure_text_, seconds(deadline_), describe_all());
@@ -299,6 +337,14 @@ void ThreadGroup::rethrow_failure() const {
 }
 
 // ---- texts --------------------------------------------------------------------------------------
+
+// Of those who wait for the turn that lasts too long; the worker that has it if it is alone.
+int ThreadGroup::first_to_wait() const {
+  for (int rank = 0; rank < size(); ++rank) {
+    if (seat(rank).want.kind != Want::Kind::nothing) return rank;
+  }
+  return turn_;
+}
 
 std::string ThreadGroup::timeout_text(int rank) const {
   const auto waited = seconds(Clock::now() - seat(rank).since);

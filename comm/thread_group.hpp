@@ -7,12 +7,14 @@
 //
 // Turns: exactly one worker runs, the others sleep. Who must wait passes the turn on to the
 // runnable worker with the earliest (clock, rank). If none is runnable and one still waits, that is
-// a deadlock. After a failure all run at once, to leave.
+// a deadlock. After a failure all run at once, to leave. The turn is handed over by a semaphore,
+// once the mutex is free: a worker that wakes finds nothing to wait for.
 //
 // A modelled network (network_model.hpp) takes turns. A message carries the time of its first byte,
-// and a worker takes it only when no runnable worker has an earlier time: then none can still send
-// what would have come first, and the receiving card's order is final. In all else a worker may run
-// ahead of the others. A barrier costs nothing: all go on at the time of the last to come.
+// and a worker takes it only when no runnable worker's time is earlier by a latency: then none can
+// still send what would have come first, and the receiving card's order is final. In all else a
+// worker may run ahead of the others. A barrier costs nothing: all go on at the time of the last to
+// come.
 #pragma once
 
 #include <atomic>
@@ -26,6 +28,7 @@
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,7 +94,8 @@ class ThreadGroup {
   };
   struct Seat {
     explicit Seat(VirtualClock its_clock) : clock(its_clock) {}
-    std::condition_variable wake;
+    std::condition_variable wake;          // concurrent
+    std::counting_semaphore<> turn{0};     // turns
     std::atomic<std::uint32_t> signal{0};  // changes when the worker should look again
     Want want;
     Clock::time_point since{};  // when it began to wait
@@ -113,21 +117,22 @@ class ThreadGroup {
 
   // All of these are called with the mutex held.
   void wait(Lock& lock, int rank, const Want& want);
+  void wait_until_satisfied(Lock& lock, int rank);
+  void wait_for_turn(Lock& lock, int rank);
   void spin(Lock& lock, Seat& seat);
   bool satisfied(int rank);
-  bool may_run(int rank) {
-    return satisfied(rank) && (executor_ == Executor::concurrent || turn_ == rank);
-  }
   bool hopeless(int rank);
+  void fail_if_hopeless(int rank);
   double earliest(int rank, const Want& want);
   bool may_take(int rank, int from);
   void receive_until(int rank, Mailbox& box);
   void make_runnable(int rank);
-  void pass_turn();
+  Seat* pass_turn();
   void wake(Seat& seat);
   void wake_all();
   void fail_locked(std::exception_ptr failure);
   void throw_if_failed(int rank) const;
+  int first_to_wait() const;
   std::string timeout_text(int rank) const;
   std::string describe(int rank) const;
   std::string describe_all() const;
