@@ -27,6 +27,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
       .flag("--topology", c.topology, "local, ring or server")
       .flag("--servers", c.servers, "shards of the parameter server")
+      .flag("--all-reduce", c.all_reduce, "ring, tree, halving or auto: the quickest")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
@@ -123,10 +124,19 @@ void complete(RunConfig& c) {
                     c.compressor);
   parse_non_finite(c.non_finite);
   complete_virtual_time(c);
-  TopologyPlan({.kind = parse_topology(c.topology),
-                .workers = static_cast<int>(c.workers),
-                .servers = static_cast<int>(c.servers)},
-               *compressor);
+  TopologyPlan(topology_options(c), *compressor);
+}
+
+TopologyOptions topology_options(const RunConfig& c) {
+  TopologyOptions options{.kind = parse_topology(c.topology),
+                          .workers = static_cast<int>(c.workers),
+                          .servers = static_cast<int>(c.servers),
+                          .all_reduce = parse_all_reduce(c.all_reduce)};
+  if (c.network) {
+    const auto network = parse_network(*c.network);
+    options.link = {.latency = network.latency, .bytes_per_second = network.bits_per_second / 8};
+  }
+  return options;
 }
 
 nlohmann::json to_json(const RunConfig& c) {
@@ -136,6 +146,7 @@ nlohmann::json to_json(const RunConfig& c) {
           {"transport", "threads"},
           {"topology", c.topology},
           {"servers", c.servers},
+          {"all_reduce", c.all_reduce},
           {"compressor", make_compressor(c.compressor)->spec()},
           {"optimizer", make_update_rule(c.optimizer)->spec()},
           {"lr", c.lr.value_or(0)},

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "comm/topology.hpp"
+
 namespace terse::run {
 
 class CommandLine;
@@ -16,6 +18,7 @@ struct RunConfig {
   std::int64_t workers = 4;
   std::string topology = "ring";
   std::int64_t servers = 1;
+  std::string all_reduce = "ring";  // with topology ring
   std::string compressor = "none";
   std::string optimizer;     // empty: as recommended for the compressor
   std::optional<double> lr;  // likewise
@@ -46,6 +49,9 @@ void add_training_flags(CommandLine& command_line, RunConfig& config);
 // Puts the recommended optimizer and rate where none was given, and the number of threads; checks
 // every value that can be checked before anything is loaded. UsageError says what would be right.
 void complete(RunConfig& config);
+
+// How the workers' packets meet, with the speed of a modelled network if there is one.
+TopologyOptions topology_options(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.
 nlohmann::json to_json(const RunConfig& config);

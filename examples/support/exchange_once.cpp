@@ -31,10 +31,7 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
 ExchangeBytes exchange_once(const RunConfig& config, const std::vector<MatrixShape>& shapes) {
   std::int64_t n = 0;
   for (const auto& shape : shapes) n += shape.rows * shape.cols;
-  const TopologyPlan plan({.kind = parse_topology(config.topology),
-                           .workers = static_cast<int>(config.workers),
-                           .servers = static_cast<int>(config.servers)},
-                          *make_compressor(config.compressor));
+  const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
   ExchangeBytes counted;
   std::mutex mutex;
   run_workers(

@@ -48,12 +48,6 @@ struct Run {
   std::vector<Account> accounts;  // each worker writes its own
 };
 
-TopologyOptions topology_options(const RunConfig& config) {
-  return {.kind = parse_topology(config.topology),
-          .workers = static_cast<int>(config.workers),
-          .servers = static_cast<int>(config.servers)};
-}
-
 // One worker's whole part in a run.
 class Trainer {
  public:

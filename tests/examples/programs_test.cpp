@@ -132,6 +132,8 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
   expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
+  expect_refused("train --all-reduce rign", 2, "did you mean ring?");
+  expect_refused("train --topology server --all-reduce tree", 2, "only the topology ring");
   expect_refused("train --network 10Gb", 2, "a rate such as 10Gbps");
   expect_refused("train --network 10gbe --topology local", 2, "sends no messages");
   expect_refused("train --network 10gbe,slow=4:2 --workers 4", 2, "workers are 0 to 3");
