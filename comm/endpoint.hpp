@@ -41,8 +41,7 @@ class Endpoint {
   // Waits until every worker is here.
   virtual void barrier() = 0;
 
-  // The worker's virtual time; nullptr where the network is a real one. What an endpoint does by
-  // itself takes none of it beyond what the model says.
+  // The worker's virtual time; nullptr where the network is a real one.
   virtual VirtualClock* clock() { return nullptr; }
 };
 

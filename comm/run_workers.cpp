@@ -21,37 +21,14 @@ class ThreadEndpoint final : public Endpoint {
   int rank() const override { return rank_; }
   int size() const override { return group_.size(); }
   Packet lend(int to) override { return group_.lend(rank_, to); }
-  void post(int to, Packet packet) override {
-    const Carried carried(clock());
-    group_.post(rank_, to, std::move(packet));
-  }
+  void post(int to, Packet packet) override { group_.post(rank_, to, std::move(packet)); }
   void take(int from, const Expected& expected, Packet& into) override {
-    const Carried carried(clock());
     group_.take(rank_, from, expected, into);
   }
-  void barrier() override {
-    const Carried carried(clock());
-    group_.barrier(rank_);
-  }
+  void barrier() override { group_.barrier(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 
  private:
-  // While it lives, the model alone moves the worker's virtual time.
-  class Carried {
-   public:
-    explicit Carried(VirtualClock* clock) : clock_(clock) {
-      if (clock_) clock_->stop();
-    }
-    ~Carried() {
-      if (clock_) clock_->start();
-    }
-    Carried(const Carried&) = delete;
-    Carried& operator=(const Carried&) = delete;
-
-   private:
-    VirtualClock* clock_;
-  };
-
   ThreadGroup& group_;
   int rank_;
 };

@@ -51,7 +51,10 @@ class Worker {
   void recv(int from, const Expected& expected, Packet& into);
   Packet recv(int from, const Expected& expected);
 
-  void barrier() { endpoint_.barrier(); }
+  void barrier() {
+    const Carried carried(virtual_clock());
+    endpoint_.barrier();
+  }
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
@@ -65,6 +68,8 @@ class Worker {
   VirtualClock* virtual_clock() { return endpoint_.clock(); }
 
  private:
+  Packet start(int to, const PacketHeader& header, std::size_t payload_bytes);
+  void post(int to, Packet packet, PacketKind kind);
   void count_sent(const Packet& packet, PacketKind kind);
 
   Endpoint& endpoint_;

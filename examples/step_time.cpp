@@ -70,7 +70,7 @@ void step_time(int argc, char** argv) {
   std::string shown;
   for (const auto& each : cases) {
     if (shown != *each.network) fmt::print("--- {}\n", shown = *each.network);
-    const auto time = run::time_step(each, gradients, steps);
+    const auto time = run::time_step(each, gradients, steps, LocalWork::measured);
     const double sent =
         static_cast<double>(time.sent.bytes_sent) / static_cast<double>(each.workers);
     fmt::print("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>8.2f}{:>8.2f}\n", each.compressor, each.workers,

@@ -36,53 +36,58 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
   return views;
 }
 
-StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps) {
+StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
+                   LocalWork local_work) {
   const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
   const double compute = parse_seconds(config.compute.value_or("0s"));
   const auto workers = static_cast<int>(config.workers);
   StepTime mean_step;
   std::mutex mutex;
   std::vector<double> ends(static_cast<std::size_t>(steps));  // of the last worker, each step
-  run_workers(
-      {.workers = workers,
-       .virtual_time = VirtualTime{.network = parse_network(*config.network), .seed = config.seed}},
-      [&](Worker& me) {
-        const auto compressor = make_compressor(config.compressor);
-        const auto topology = plan.join(me);
-        Buffer<float> mean(gradients.numel());
-        const auto own = views_of(gradients.of(me.rank()), gradients.shapes());
-        const auto out = views_of(mean.span(), gradients.shapes());
-        const auto step = [&](std::int64_t number) {
-          {
-            const auto timed = me.time(Phase::compute);
-            me.virtual_clock()->spend(compute);
-          }
-          topology->run(
-              *compressor,
-              {.seed = config.seed, .step = static_cast<std::uint64_t>(number), .lr = 0.1F}, own,
-              out);
-        };
-        step(0);  // pays for memory
-        me.reset_accounts();
-        for (std::int64_t k = 0; k < steps; ++k) {
-          me.barrier();  // costs no time
-          const double start = me.virtual_clock()->now();
-          step(k + 1);
-          const std::lock_guard lock(mutex);
-          double& end = ends[static_cast<std::size_t>(k)];
-          end = std::max(end, me.virtual_clock()->now() - start);
-        }
-        const std::lock_guard lock(mutex);
-        for (std::size_t i = 0; i < kPhases; ++i) {
-          mean_step.phases.seconds[i] +=
-              me.virtual_times().seconds[i] / static_cast<double>(workers * steps);
-        }
-        const auto each = static_cast<std::uint64_t>(steps);
-        mean_step.sent.bytes_sent += me.counters().bytes_sent / each;
-        mean_step.sent.payload_bytes_sent += me.counters().payload_bytes_sent / each;
-        mean_step.sent.messages_sent += me.counters().messages_sent / each;
-        mean_step.message_bytes = topology->message_bytes();
-      });
+  run_workers({.workers = workers,
+               .virtual_time = VirtualTime{.network = parse_network(*config.network),
+                                           .local_work = local_work,
+                                           .seed = config.seed}},
+              [&](Worker& me) {
+                const auto compressor = make_compressor(config.compressor);
+                const auto topology = plan.join(me);
+                Buffer<float> mean(gradients.numel());
+                const auto own = views_of(gradients.of(me.rank()), gradients.shapes());
+                const auto out = views_of(mean.span(), gradients.shapes());
+                const auto step = [&](std::int64_t number) {
+                  {
+                    const auto timed = me.time(Phase::compute);
+                    me.virtual_clock()->spend(compute);
+                  }
+                  topology->run(
+                      *compressor,
+                      {.seed = config.seed, .step = static_cast<std::uint64_t>(number), .lr = 0.1F},
+                      own, out);
+                };
+                step(0);  // pays for memory
+                me.reset_accounts();
+                for (std::int64_t k = 0; k < steps; ++k) {
+                  me.barrier();  // costs no time
+                  const double start = me.virtual_clock()->now();
+                  step(k + 1);
+                  const std::lock_guard lock(mutex);
+                  double& end = ends[static_cast<std::size_t>(k)];
+                  end = std::max(end, me.virtual_clock()->now() - start);
+                }
+                const std::lock_guard lock(mutex);
+                for (std::size_t i = 0; i < kPhases; ++i) {
+                  mean_step.phases.seconds[i] +=
+                      me.virtual_times().seconds[i] / static_cast<double>(workers * steps);
+                }
+                mean_step.sent.bytes_sent += me.counters().bytes_sent;
+                mean_step.sent.payload_bytes_sent += me.counters().payload_bytes_sent;
+                mean_step.sent.messages_sent += me.counters().messages_sent;
+                if (me.rank() == 0) mean_step.message_bytes = topology->message_bytes();
+              });
+  const auto each = static_cast<std::uint64_t>(steps);
+  mean_step.sent.bytes_sent /= each;
+  mean_step.sent.payload_bytes_sent /= each;
+  mean_step.sent.messages_sent /= each;
   for (const double end : ends) mean_step.seconds += end / static_cast<double>(steps);
   return mean_step;
 }

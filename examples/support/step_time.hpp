@@ -43,6 +43,7 @@ struct StepTime {
 // The mean over `steps` steps, after one that is not counted. config names the method, workers,
 // topology, network and the compute time of a step; there are gradients for as many workers or
 // more.
-StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps);
+StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
+                   LocalWork local_work);
 
 }  // namespace terse::run

@@ -216,6 +216,43 @@ TEST_F(Programs, TrainReportsTheTimeInAModelledNetwork) {
             result["model_hash"]);
 }
 
+TEST_F(Programs, StepTimeGrowsWithGatheredPacketsAndFallsWithBandwidth) {
+  const auto o =
+      run("step_time --shapes 256x256 --workers 2 --workers 8 --compute 5ms --method none "
+          "--method topk:ratio=0.01+ef --network 100mbps --network 10gbe --steps 1 --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  std::istringstream lines(o.out.substr(0, o.out.rfind('{', o.out.find("\"compute\""))));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  const auto times = last_line(o.out)["times"];
+  ASSERT_EQ(times.size(), 8U);
+  const auto exchange = [&](int i) { return times[i]["exchange_ms"].get<double>(); };
+  EXPECT_EQ(times[0]["network"], "100Mbps,100us");
+  EXPECT_EQ(times[2]["method"], "topk:ratio=0.01+ef");
+  // 256 KiB at 12.5 MB/s: 21 ms for 2 workers, 7/4 of it for 8, and less than 1 ms at 10 Gbit/s.
+  EXPECT_GT(exchange(0), 20);
+  EXPECT_GT(exchange(1), 1.7 * 20);
+  EXPECT_GT(exchange(3), 3 * exchange(2));
+  EXPECT_LT(exchange(4), exchange(0));
+  expect_refused("step_time --network local", 2, "a rate such as 10Gbps");
+  expect_refused("step_time --steps 0", 2, "--steps: 1 to 1000");
+}
+
+TEST_F(Programs, AdviseSaysWhereAMethodPays) {
+  const auto o = run("advise --shapes 256x256,256 --method vote:beta=0.9 --steps 1 --json --out " +
+                     (folder / "advice").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto methods = last_line(o.out)["methods"];
+  ASSERT_EQ(methods.size(), 2U);
+  EXPECT_EQ(methods[0]["method"], "none");
+  EXPECT_EQ(methods[1]["measured"]["message_bytes"], (256 * 256 + 256) / 8);
+  EXPECT_EQ(methods[1]["computed"]["steps"].size(), 50U);
+  EXPECT_NE(o.out.find("Computed: the rest"), std::string::npos);
+  EXPECT_NE(read(folder / "advice" / "advice.svg").find("</svg>"), std::string::npos);
+  EXPECT_EQ(json::parse(read(folder / "advice" / "advice.json")), last_line(o.out));
+  expect_refused("advise --workers 1", 2, "at least 2 exchange something");
+  expect_refused("advise --latency soon", 2, "a time such as 5ms");
+}
+
 TEST_F(Programs, WhatComesLaterIsRefused) {
   for (const char* flag :
        {"--resume x", "--attack sign-flip", "--staleness 1", "--clock virtual", "--bucket-mb 4"}) {
