@@ -6,37 +6,16 @@
 #include "comm/topology.hpp"
 #include "core/buffer.hpp"
 #include "core/random.hpp"
+#include "examples/support/step_time.hpp"
 #include "optim/compressor.hpp"
 
 namespace terse::run {
-namespace {
-
-// Tensors of these shapes behind each other in one buffer.
-std::vector<GradView> views_of(std::span<float> values, const std::vector<MatrixShape>& shapes) {
-  std::vector<GradView> views;
-  std::size_t offset = 0;
-  for (const auto& shape : shapes) {
-    const auto n = static_cast<std::size_t>(shape.rows * shape.cols);
-    views.push_back({.id = static_cast<std::uint32_t>(views.size()),
-                     .rows = shape.rows,
-                     .cols = shape.cols,
-                     .kernel = shape.kernel,
-                     .data = values.subspan(offset, n)});
-    offset += n;
-  }
-  return views;
-}
-
-}  // namespace
 
 ExchangeBytes exchange(const RunConfig& config, const std::vector<MatrixShape>& shapes,
                        std::int64_t steps) {
   std::int64_t n = 0;
   for (const auto& shape : shapes) n += shape.rows * shape.cols;
-  const TopologyPlan plan({.kind = parse_topology(config.topology),
-                           .workers = static_cast<int>(config.workers),
-                           .servers = static_cast<int>(config.servers)},
-                          *make_compressor(config.compressor));
+  const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
   ExchangeBytes counted;
   std::mutex mutex;
   run_workers(

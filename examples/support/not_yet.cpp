@@ -14,8 +14,6 @@ void NotYet::add_flags(CommandLine& command_line) {
       .flag("--staleness", staleness_, later + "bounded staleness")
       .flag("--clock", clock_, later + "virtual time")
       .flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
-      .flag("--network", network_, later + "a modelled network")
-      .flag("--compute", compute_, later + "declared compute time")
       .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
       .flag("--attack", attack_, later + "faulty workers")
       .flag("--resume", resume_, later + "checkpoints");
@@ -26,11 +24,9 @@ void NotYet::refuse() const {
                     "--transport {}: only 'threads' is available yet", transport_.value_or(""));
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 7> later = {
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 5> later = {
       {{"--staleness", &staleness_},
        {"--clock", &clock_},
-       {"--network", &network_},
-       {"--compute", &compute_},
        {"--bucket-mb", &bucket_mb_},
        {"--attack", &attack_},
        {"--resume", &resume_}}};
