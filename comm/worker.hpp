@@ -50,6 +50,9 @@ class Worker {
   // that keeps `into` allocates nothing. PacketError if the packet is broken or not the expected.
   void recv(int from, const Expected& expected, Packet& into);
   Packet recv(int from, const Expected& expected);
+  // The same from whoever has sent a packet, and who that was. What is expected of a step depends
+  // on the sender: `step_of` says it.
+  int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
   void barrier() { endpoint_.barrier(); }
 
@@ -61,6 +64,7 @@ class Worker {
   void reset_accounts();
 
  private:
+  void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
 
   Endpoint& endpoint_;
