@@ -23,6 +23,7 @@ enum class Purpose : std::uint8_t {
   update = 9,    // an update rule's draws, the same on all workers
   problem = 10,  // samples and noise of a stochastic gradient of a test problem
   probe = 11,    // which coordinates a measurement keeps
+  arrival = 12,  // when an asynchronous worker's pushes arrive
 };
 
 // Names one stream of random numbers under a seed.
