@@ -24,7 +24,7 @@ void add_data_flags(CommandLine& command_line, RunConfig& c) {
 
 void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
-      .flag("--topology", c.topology, "local, ring or server")
+      .flag("--topology", c.topology, "local, ring, server or async")
       .flag("--servers", c.servers, "shards of the parameter server")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
@@ -69,7 +69,9 @@ void complete(RunConfig& c) {
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
-    c.threads = c.topology != "local" && c.workers >= cores ? 1 : cores;
+    const bool one_at_a_time =
+        c.topology == "local" || (c.topology == "async" && c.async.clock == "virtual");
+    c.threads = !one_at_a_time && c.workers >= cores ? 1 : cores;
   }
 
   const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
@@ -80,13 +82,13 @@ void complete(RunConfig& c) {
                     "--data {}: it is text, and --model {} looks at images; try --model lstm",
                     c.data, c.model);
 
-  const auto advice = recommended(c.compressor, reads_text);
+  const double share = c.topology == "async" ? share_of_workers(c) : 1;
+  const auto advice = share < 1 ? recommended_stale(c.compressor, reads_text, share)
+                                : recommended(c.compressor, reads_text);
   if (c.optimizer.empty()) c.optimizer = advice.optimizer;
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
 
-  check<UsageError>(c.topology != "async",
-                    "--topology async is not available yet; known: local, ring, server");
   // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
   make_update_rule(c.optimizer);
@@ -105,6 +107,8 @@ void complete(RunConfig& c) {
                     "how far; take none or a compressor with magnitudes",
                     c.compressor);
   parse_non_finite(c.non_finite);
+  check_async_flags(c);
+  if (c.topology == "async") return;
   TopologyPlan({.kind = parse_topology(c.topology),
                 .workers = static_cast<int>(c.workers),
                 .servers = static_cast<int>(c.servers)},
@@ -112,30 +116,32 @@ void complete(RunConfig& c) {
 }
 
 nlohmann::json to_json(const RunConfig& c) {
-  return {{"model", c.model},
-          {"data", c.data},
-          {"workers", c.workers},
-          {"transport", "threads"},
-          {"topology", c.topology},
-          {"servers", c.servers},
-          {"compressor", make_compressor(c.compressor)->spec()},
-          {"optimizer", make_update_rule(c.optimizer)->spec()},
-          {"lr", c.lr.value_or(0)},
-          {"schedule", c.schedule},
-          {"batch", c.batch},
-          {"epochs", c.epochs},
-          {"steps", c.steps},
-          {"seed", c.seed},
-          {"threads", c.threads},
-          {"partition", c.partition},
-          {"exact_convolution", c.exact_convolution},
-          {"non_finite", c.non_finite},
-          {"local_steps", c.local_steps},
-          {"local_after", c.local_after},
-          {"outer", make_update_rule(c.outer)->spec()},
-          {"outer_lr", c.outer_lr.value_or(1)},
-          {"measure", c.measure},
-          {"eval_every", c.eval_every}};
+  nlohmann::json json = {{"model", c.model},
+                         {"data", c.data},
+                         {"workers", c.workers},
+                         {"transport", "threads"},
+                         {"topology", c.topology},
+                         {"servers", c.servers},
+                         {"compressor", make_compressor(c.compressor)->spec()},
+                         {"optimizer", make_update_rule(c.optimizer)->spec()},
+                         {"lr", c.lr.value_or(0)},
+                         {"schedule", c.schedule},
+                         {"batch", c.batch},
+                         {"epochs", c.epochs},
+                         {"steps", c.steps},
+                         {"seed", c.seed},
+                         {"threads", c.threads},
+                         {"partition", c.partition},
+                         {"exact_convolution", c.exact_convolution},
+                         {"non_finite", c.non_finite},
+                         {"local_steps", c.local_steps},
+                         {"local_after", c.local_after},
+                         {"outer", make_update_rule(c.outer)->spec()},
+                         {"outer_lr", c.outer_lr.value_or(1)},
+                         {"measure", c.measure},
+                         {"eval_every", c.eval_every}};
+  if (c.topology == "async") json["async"] = to_json(c.async);
+  return json;
 }
 
 }  // namespace terse::run

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "examples/support/async_flags.hpp"
+
 namespace terse::run {
 
 class CommandLine;
@@ -34,10 +36,12 @@ struct RunConfig {
   std::string measure = "none";    // none, or density: of the gradient, at each epoch's start
   std::int64_t eval_every = 1;     // epochs; 0: only at the end
   bool exact_convolution = false;  // never Winograd's method
+  AsyncConfig async;               // with topology async
   std::optional<std::string> out;
 };
 
-// The flags of a run. `train` takes all of them; what a program fixes itself it leaves out.
+// The flags of a run. `train` takes all of them and add_async_flags; what a program fixes itself it
+// leaves out.
 void add_data_flags(CommandLine& command_line, RunConfig& config);
 void add_training_flags(CommandLine& command_line, RunConfig& config);
 

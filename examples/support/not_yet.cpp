@@ -11,8 +11,6 @@ namespace terse::run {
 void NotYet::add_flags(CommandLine& command_line) {
   const std::string later = "not available yet: ";
   command_line.flag("--transport", transport_, "threads; mpi is " + later + "MPI")
-      .flag("--staleness", staleness_, later + "bounded staleness")
-      .flag("--clock", clock_, later + "virtual time")
       .flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
       .flag("--network", network_, later + "a modelled network")
       .flag("--compute", compute_, later + "declared compute time")
@@ -26,10 +24,8 @@ void NotYet::refuse() const {
                     "--transport {}: only 'threads' is available yet", transport_.value_or(""));
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 7> later = {
-      {{"--staleness", &staleness_},
-       {"--clock", &clock_},
-       {"--network", &network_},
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 5> later = {
+      {{"--network", &network_},
        {"--compute", &compute_},
        {"--bucket-mb", &bucket_mb_},
        {"--attack", &attack_},

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <vector>
 
 #include "comm/accounting.hpp"
+#include "comm/async.hpp"
 #include "examples/support/config.hpp"
 #include "examples/support/density_probe.hpp"
 #include "examples/support/task.hpp"
@@ -50,6 +52,7 @@ struct RunResult {
   PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
   std::uint64_t model_hash = 0;           // of the parameters
   std::uint64_t state_hash = 0;           // of parameters, optimizer and compressor, all workers
+  std::optional<AsyncResult> async;       // with topology async
 };
 
 // What a run tells while it goes on. Called by worker 0.
@@ -59,8 +62,9 @@ struct StepReport {
   double lr;
   double samples_per_second;  // since the last report
   std::uint64_t message_bytes;
-  std::uint64_t bytes_sent;  // by worker 0, so far
-  PhaseTimes times;          // of worker 0, since the last report
+  std::uint64_t bytes_sent;                             // by worker 0, so far
+  PhaseTimes times;                                     // of worker 0, since the last report
+  std::optional<double> mean_staleness = std::nullopt;  // so far, with topology async
 };
 struct Listener {
   std::function<void(const StepReport&)> on_step;
@@ -72,6 +76,10 @@ inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 
 // `config` is complete. Throws what goes wrong on any worker.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener);
+// What `train` does with topology async.
+RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener);
+
+Metric metric_of(const Dataset& data);
 
 // The keys that other tools read, and what else is known.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);
