@@ -38,6 +38,9 @@ class Endpoint {
   // `expected` serves the error of a wait that fails.
   virtual void take(int from, const Expected& expected, Packet& into) = 0;
 
+  // The same from whoever has sent one, and who that was; those who have are served in turn.
+  virtual int take_any(const Expected& expected, Packet& into) = 0;
+
   // Waits until every worker is here.
   virtual void barrier() = 0;
 

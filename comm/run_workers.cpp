@@ -25,6 +25,9 @@ class ThreadEndpoint final : public Endpoint {
   void take(int from, const Expected& expected, Packet& into) override {
     group_.take(rank_, from, expected, into);
   }
+  int take_any(const Expected& expected, Packet& into) override {
+    return group_.take_any(rank_, expected, into);
+  }
   void barrier() override { group_.barrier(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 

@@ -91,7 +91,9 @@ void ThreadGroup::post(int rank, int to, Packet packet) {
   throw_if_failed(rank);
   auto& queue = mailbox(rank, to).queue;
   const Want& want = seat(to).want;
-  const bool awaited = want.kind == Want::Kind::packet && want.from == rank && queue.empty();
+  const bool awaited =
+      want.kind == Want::Kind::packet &&
+      (want.from == rank ? queue.empty() : want.from == kAnyone && sender_to(to) == kAnyone);
   const double first_byte =
       cards_ ? cards_->send(rank, to, packet.size_bytes(), seat(rank).clock.now()) : 0;
   queue.push({.packet = std::move(packet), .first_byte = first_byte});
@@ -113,6 +115,20 @@ void ThreadGroup::take(int rank, int from, const Expected& expected, Packet& int
   if (cards_) receive_until(rank, box);
   box.spare.push_back(std::move(into));
   into = box.queue.pop().packet;
+}
+
+int ThreadGroup::take_any(int rank, const Expected& expected, Packet& into) {
+  Lock lock(mutex_);
+  throw_if_failed(rank);
+  internal_check(!cards_, "recv: in a modelled network a worker says from whom");
+  if (sender_to(rank) == kAnyone) {
+    wait(lock, rank, {.kind = Want::Kind::packet, .from = kAnyone, .expected = expected});
+  }
+  const int from = seat(rank).served = sender_to(rank);
+  auto& box = mailbox(from, rank);
+  box.spare.push_back(std::move(into));
+  into = box.queue.pop().packet;
+  return from;
 }
 
 void ThreadGroup::barrier(int rank) {
@@ -196,18 +212,28 @@ bool ThreadGroup::satisfied(int rank) {
     case Want::Kind::turn:
       return true;
     case Want::Kind::packet:
-      return !mailbox(want.from, rank).queue.empty();
+      return want.from == kAnyone ? sender_to(rank) != kAnyone
+                                  : !mailbox(want.from, rank).queue.empty();
     case Want::Kind::barrier:
       return generation_ != want.generation;
   }
   return true;
 }
 
+int ThreadGroup::sender_to(int rank) {
+  for (int i = 1; i <= size(); ++i) {
+    const int from = (seat(rank).served + i) % size();
+    if (!mailbox(from, rank).queue.empty()) return from;
+  }
+  return kAnyone;
+}
+
 // Whom it waits for has left: nothing will come any more.
 bool ThreadGroup::hopeless(int rank) {
   const Want& want = seat(rank).want;
   if (satisfied(rank)) return false;
-  return want.kind == Want::Kind::packet ? seat(want.from).left : left_ > 0;
+  if (want.kind == Want::Kind::barrier) return left_ > 0;
+  return want.from == kAnyone ? left_ == size() - 1 : seat(want.from).left;
 }
 
 void ThreadGroup::fail_if_hopeless(int rank) {
@@ -369,9 +395,10 @@ std::string ThreadGroup::describe(int rank) const {
     case Want::Kind::packet:
       break;
   }
-  return fmt::format("worker {} waits for worker {} (packet {} of phase {}, step {})", rank,
-                     one.want.from, to_string(one.want.expected.kind), one.want.expected.phase,
-                     one.want.expected.step);
+  const auto& expected = one.want.expected;
+  const auto whom = one.want.from == kAnyone ? "any" : fmt::format("worker {}", one.want.from);
+  return fmt::format("worker {} waits for {} (packet {} of phase {}, step {})", rank, whom,
+                     to_string(expected.kind), expected.phase, expected.step);
 }
 
 std::string ThreadGroup::describe_all() const {

@@ -72,6 +72,7 @@ class ThreadGroup {
   Packet lend(int rank, int to);
   void post(int rank, int to, Packet packet);
   void take(int rank, int from, const Expected& expected, Packet& into);
+  int take_any(int rank, const Expected& expected, Packet& into);
   void barrier(int rank);
   VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
   void fail(std::exception_ptr failure);  // only the first counts
@@ -85,10 +86,12 @@ class ThreadGroup {
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
 
+  static constexpr int kAnyone = -1;
+
   // What a worker waits for.
   struct Want {
     enum class Kind : std::uint8_t { nothing, turn, packet, barrier } kind = Kind::nothing;
-    int from = 0;                  // packet
+    int from = 0;                  // packet: a rank or kAnyone
     Expected expected = {};        // packet
     std::uint64_t generation = 0;  // barrier: it is open when generation_ has moved on
   };
@@ -101,6 +104,7 @@ class ThreadGroup {
     Clock::time_point since{};  // when it began to wait
     VirtualClock clock;         // its thread's alone, in its turn
     bool left = false;
+    int served = 0;  // who sent what was last taken from anyone
   };
   struct Mailbox {
     MessageQueue queue;
@@ -121,6 +125,7 @@ class ThreadGroup {
   void wait_for_turn(Lock& lock, int rank);
   void spin(Lock& lock, Seat& seat);
   bool satisfied(int rank);
+  int sender_to(int rank);  // the next whose packet waits, or kAnyone
   bool hopeless(int rank);
   void fail_if_hopeless(int rank);
   double earliest(int rank, const Want& want);

@@ -68,11 +68,23 @@ void Worker::recv(int from, const Expected& expected, Packet& into) {
                  "recv: worker {} of {} receives from worker {}", rank(), size(), from);
   const Carried carried(virtual_clock());
   endpoint_.take(from, expected, into);
-  if (verify_ == Verify::checksum) verify_checksum(into, rank(), from);
-  check_expected(into, rank(), from, expected);
+  admit(from, expected, into);
+}
+
+int Worker::recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of,
+                     Packet& into) {
+  const int from = endpoint_.take_any(expected, into);
+  expected.step = step_of(from);
+  admit(from, expected, into);
+  return from;
+}
+
+void Worker::admit(int from, const Expected& expected, Packet& packet) {
+  if (verify_ == Verify::checksum) verify_checksum(packet, rank(), from);
+  check_expected(packet, rank(), from, expected);
   if (expected.kind != PacketKind::control) {
     ++counters_.messages_received;
-    counters_.bytes_received += into.size_bytes();
+    counters_.bytes_received += packet.size_bytes();
   }
 }
 

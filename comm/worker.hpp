@@ -50,6 +50,9 @@ class Worker {
   // that keeps `into` allocates nothing. PacketError if the packet is broken or not the expected.
   void recv(int from, const Expected& expected, Packet& into);
   Packet recv(int from, const Expected& expected);
+  // The same from whoever has sent a packet, and who that was. What is expected of a step depends
+  // on the sender: `step_of` says it.
+  int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
   void barrier() {
     const Carried carried(virtual_clock());
@@ -70,6 +73,7 @@ class Worker {
  private:
   Packet start(int to, const PacketHeader& header, std::size_t payload_bytes);
   void post(int to, Packet packet, PacketKind kind);
+  void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
 
   Endpoint& endpoint_;

@@ -24,6 +24,7 @@ enum class Purpose : std::uint8_t {
   problem = 10,  // samples and noise of a stochastic gradient of a test problem
   probe = 11,    // which coordinates a measurement keeps
   network = 12,  // delays and losses of a modelled network
+  arrival = 13,  // when an asynchronous worker's pushes arrive
 };
 
 // Names one stream of random numbers under a seed.

@@ -26,12 +26,14 @@ nlohmann::json log_line(const run::StepReport& r) {
       time["virtual"][std::string(kPhaseNames[i])] = r.virtual_times.seconds[i];
     }
   }
-  return {{"step", r.step},
-          {"loss", r.loss},
-          {"lr", r.lr},
-          {"message_bytes", r.message_bytes},
-          {"bytes_sent", r.bytes_sent},
-          {"time", time}};
+  nlohmann::json line = {{"step", r.step},
+                         {"loss", r.loss},
+                         {"lr", r.lr},
+                         {"message_bytes", r.message_bytes},
+                         {"bytes_sent", r.bytes_sent},
+                         {"time", time}};
+  if (r.mean_staleness) line["mean_staleness"] = *r.mean_staleness;
+  return line;
 }
 
 void print_densities(const std::vector<run::DensityReport>& reports) {
@@ -71,6 +73,11 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
     print_times("ms per step there:", r.virtual_step_times);
   }
   fmt::print("lr {}, {}\n", *config.lr, config.optimizer);
+  if (r.async) {
+    const auto& late = r.async->staleness;
+    fmt::print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n",
+               late.mean(), late.deviation(), late.most(), r.async->dropped);
+  }
 }
 
 void train(int argc, char** argv) {
@@ -83,6 +90,7 @@ void train(int argc, char** argv) {
   run::add_data_flags(command_line, config);
   command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
   run::add_training_flags(command_line, config);
+  run::add_async_flags(command_line, config);
   command_line
       .flag("--measure", config.measure, "none; density: how noisy gradients are, each epoch")
       .flag("--out", config.out, "folder for config.json and log.jsonl")

@@ -55,8 +55,8 @@ BreakEven break_even(const MeasuredMethod& method, const MeasuredMethod& none, s
 std::string to_string(const BreakEven& rates);
 
 struct Advice {
-  double compute = 0, latency = 0;      // seconds
-  std::vector<MeasuredMethod> methods;  // the first one is `none`
+  double compute = 0, latency = 0;           // seconds
+  std::vector<MeasuredMethod> methods = {};  // the first one is `none`
   double step_seconds(const MeasuredMethod& m, std::int64_t workers, double bits_per_second) const {
     return compute + m.local_seconds(workers) +
            m.network_seconds(workers, latency, bits_per_second / 8);

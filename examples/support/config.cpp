@@ -25,7 +25,7 @@ void add_data_flags(CommandLine& command_line, RunConfig& c) {
 
 void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
-      .flag("--topology", c.topology, "local, ring or server")
+      .flag("--topology", c.topology, "local, ring, server or async")
       .flag("--servers", c.servers, "shards of the parameter server")
       .flag("--all-reduce", c.all_reduce, "ring, tree, halving or auto: the quickest")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
@@ -63,6 +63,9 @@ void complete_virtual_time(RunConfig& c) {
   if (!c.network) return;
   check<UsageError>(c.topology != "local",
                     "--network with --topology local: it sends no messages; take ring or server");
+  check<UsageError>(c.topology != "async",
+                    "--network with --topology async is not available yet: --durations says how "
+                    "long a worker takes");
   const auto network = parse_network(*c.network);
   NetworkCards(network, static_cast<int>(c.workers), 0);  // throws for a worker that there is not
   c.network = to_string(network);
@@ -86,8 +89,9 @@ void complete(RunConfig& c) {
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
-    const bool in_turns = c.topology == "local" || c.network;
-    c.threads = !in_turns && c.workers >= cores ? 1 : cores;
+    const bool one_at_a_time =
+        c.topology == "local" || c.network || (c.topology == "async" && c.async.clock == "virtual");
+    c.threads = !one_at_a_time && c.workers >= cores ? 1 : cores;
   }
 
   const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
@@ -98,13 +102,13 @@ void complete(RunConfig& c) {
                     "--data {}: it is text, and --model {} looks at images; try --model lstm",
                     c.data, c.model);
 
-  const auto advice = recommended(c.compressor, reads_text);
+  const double share = c.topology == "async" ? share_of_workers(c) : 1;
+  const auto advice = share < 1 ? recommended_stale(c.compressor, reads_text, share)
+                                : recommended(c.compressor, reads_text);
   if (c.optimizer.empty()) c.optimizer = advice.optimizer;
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
 
-  check<UsageError>(c.topology != "async",
-                    "--topology async is not available yet; known: local, ring, server");
   // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
   make_update_rule(c.optimizer);
@@ -124,6 +128,8 @@ void complete(RunConfig& c) {
                     c.compressor);
   parse_non_finite(c.non_finite);
   complete_virtual_time(c);
+  check_async_flags(c);
+  if (c.topology == "async") return;
   TopologyPlan(topology_options(c), *compressor);
 }
 
@@ -140,33 +146,35 @@ TopologyOptions topology_options(const RunConfig& c) {
 }
 
 nlohmann::json to_json(const RunConfig& c) {
-  return {{"model", c.model},
-          {"data", c.data},
-          {"workers", c.workers},
-          {"transport", "threads"},
-          {"topology", c.topology},
-          {"servers", c.servers},
-          {"all_reduce", c.all_reduce},
-          {"compressor", make_compressor(c.compressor)->spec()},
-          {"optimizer", make_update_rule(c.optimizer)->spec()},
-          {"lr", c.lr.value_or(0)},
-          {"schedule", c.schedule},
-          {"batch", c.batch},
-          {"epochs", c.epochs},
-          {"steps", c.steps},
-          {"seed", c.seed},
-          {"threads", c.threads},
-          {"partition", c.partition},
-          {"exact_convolution", c.exact_convolution},
-          {"non_finite", c.non_finite},
-          {"local_steps", c.local_steps},
-          {"local_after", c.local_after},
-          {"outer", make_update_rule(c.outer)->spec()},
-          {"outer_lr", c.outer_lr.value_or(1)},
-          {"measure", c.measure},
-          {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
-          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
-          {"eval_every", c.eval_every}};
+  nlohmann::json json = {{"model", c.model},
+                         {"data", c.data},
+                         {"workers", c.workers},
+                         {"transport", "threads"},
+                         {"topology", c.topology},
+                         {"servers", c.servers},
+                         {"all_reduce", c.all_reduce},
+                         {"compressor", make_compressor(c.compressor)->spec()},
+                         {"optimizer", make_update_rule(c.optimizer)->spec()},
+                         {"lr", c.lr.value_or(0)},
+                         {"schedule", c.schedule},
+                         {"batch", c.batch},
+                         {"epochs", c.epochs},
+                         {"steps", c.steps},
+                         {"seed", c.seed},
+                         {"threads", c.threads},
+                         {"partition", c.partition},
+                         {"exact_convolution", c.exact_convolution},
+                         {"non_finite", c.non_finite},
+                         {"local_steps", c.local_steps},
+                         {"local_after", c.local_after},
+                         {"outer", make_update_rule(c.outer)->spec()},
+                         {"outer_lr", c.outer_lr.value_or(1)},
+                         {"measure", c.measure},
+                         {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
+                         {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
+                         {"eval_every", c.eval_every}};
+  if (c.topology == "async") json["async"] = to_json(c.async);
+  return json;
 }
 
 }  // namespace terse::run

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "comm/topology.hpp"
+#include "examples/support/async_flags.hpp"
 
 namespace terse::run {
 
@@ -39,10 +40,12 @@ struct RunConfig {
   bool exact_convolution = false;      // never Winograd's method
   std::optional<std::string> network;  // a modelled one: virtual time; see parse_network
   std::optional<std::string> compute;  // with it: of a step, declared instead of measured
+  AsyncConfig async;                   // with topology async
   std::optional<std::string> out;
 };
 
-// The flags of a run. `train` takes all of them; what a program fixes itself it leaves out.
+// The flags of a run. `train` takes all of them and add_async_flags; what a program fixes itself it
+// leaves out.
 void add_data_flags(CommandLine& command_line, RunConfig& config);
 void add_training_flags(CommandLine& command_line, RunConfig& config);
 

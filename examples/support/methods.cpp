@@ -95,6 +95,13 @@ Recommendation recommended(std::string_view compressor_spec, bool text) {
   return best->recommendation;
 }
 
+Recommendation recommended_stale(std::string_view compressor_spec, bool text, double share) {
+  auto advice = recommended(compressor_spec, text);
+  if (advice.optimizer == "sgd:momentum=0.9") advice = {"sgd", advice.lr / (1 - 0.9)};
+  advice.lr *= share;
+  return advice;
+}
+
 const std::vector<std::string>& main_methods() {
   static const std::vector<std::string> methods = {
       "none",

@@ -15,6 +15,10 @@ struct Recommendation {
 };
 // By the spec's stages: `sign+ef` wants another rate than `sign+doublesqueeze`.
 Recommendation recommended(std::string_view compressor_spec, bool text);
+// The same where gradients are stale: without momentum, of which asynchrony has its own (Mitliagkas
+// et al., arXiv 1605.09774), and, as nothing is divided by the number of workers, at the share of
+// the rate that one update's pushes have of all workers.
+Recommendation recommended_stale(std::string_view compressor_spec, bool text, double share);
 
 // The methods of the main job, in the order of its table.
 const std::vector<std::string>& main_methods();

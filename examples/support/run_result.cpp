@@ -34,6 +34,31 @@ nlohmann::json to_json(const Evaluation& e) {
   return json;
 }
 
+namespace {
+
+// A second of drawn durations is the mean one; synthetic delays have no clock.
+void add_asynchrony(const AsyncResult& r, const RunConfig& config, nlohmann::json& json) {
+  auto histogram = nlohmann::json::array();  // pairs of a staleness and how many pushes had it
+  const auto counts = r.staleness.histogram();
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) histogram.push_back({i, counts[i]});
+  }
+  std::uint64_t pulled = 0;
+  for (const auto& traffic : r.traffic) pulled += traffic.bytes_down;
+  json.update({{"updates", r.updates},
+               {"mean_staleness", r.staleness.mean()},
+               {"max_staleness", r.staleness.most()},
+               {"staleness_histogram", histogram},
+               {"dropped_pushes", r.dropped},
+               {"bytes_pulled_per_worker",
+                static_cast<double>(pulled) / static_cast<double>(r.traffic.size())}});
+  if (config.async.clock == "virtual" && config.async.delays.empty()) {
+    json["virtual_seconds"] = r.seconds;
+  }
+}
+
+}  // namespace
+
 nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
   nlohmann::json curve = nlohmann::json::array();
   for (const auto& e : r.evaluations) curve.push_back(to_json(e));
@@ -62,6 +87,7 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
     json["virtual_milliseconds_per_step"] = milliseconds(r.virtual_step_times);
     json["samples_per_virtual_second"] = r.samples_per_virtual_second;
   }
+  if (r.async) add_asynchrony(*r.async, config, json);
   if (!r.densities.empty()) {
     auto densities = nlohmann::json::array();
     for (const auto& report : r.densities) densities.push_back(to_json(report));

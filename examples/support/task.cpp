@@ -28,10 +28,11 @@ std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDatas
 // Images are classified: the score is the share of them that is right.
 class ImageTask final : public Task {
  public:
-  ImageTask(const RunConfig& config, const DatasetSplits& data, const WorkerShare& share)
+  ImageTask(const RunConfig& config, const DatasetSplits& data, const WorkerShare& share,
+            std::int64_t prefetch)
       : model_(build_model(config, data.train)),
-        loader_(data.train,
-                make_partition(config.partition, data.train.labels, share, config.seed)),
+        loader_(data.train, make_partition(config.partition, data.train.labels, share, config.seed),
+                {.prefetch = prefetch}),
         test_(data.test, {.worker = share.worker, .workers = share.workers, .batch = 250}) {}
 
   nn::Module& model() override { return *model_; }
@@ -132,11 +133,11 @@ Dataset load_data(const RunConfig& config) {
   return load_dataset(config.data, config.seed);
 }
 
-std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank,
-                                int workers) {
+std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
+                                std::int64_t prefetch) {
   const WorkerShare share{.worker = rank, .workers = workers, .batch = config.batch};
   if (const auto* images = std::get_if<DatasetSplits>(&data)) {
-    return std::make_unique<ImageTask>(config, *images, share);
+    return std::make_unique<ImageTask>(config, *images, share, prefetch);
   }
   return std::make_unique<TextTask>(config, std::get<TextSplits>(data), share);
 }

@@ -34,10 +34,11 @@ class Task {
   virtual Test test() = 0;
 };
 
-// The worker's rank and the number of workers say which part of the data is its own. UsageError for
-// a model that does not fit the data.
-std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank,
-                                int workers);
+// The worker's rank and the number of workers say which part of the data is its own. A thread of
+// its own makes `prefetch` batches of images ahead; 0: none does. UsageError for a model that does
+// not fit the data.
+std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
+                                std::int64_t prefetch = 4);
 
 // The model's table of layers, for a batch of this data.
 std::string describe_model(const RunConfig& config, const Dataset& data);

@@ -33,10 +33,6 @@ struct Account {
   std::optional<double> virtual_seconds;
 };
 
-Metric metric_of(const Dataset& data) {
-  return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
-}
-
 // What the workers of a run share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
@@ -324,10 +320,19 @@ void add_up(const std::vector<Account>& accounts, RunResult& r) {
 
 }  // namespace
 
+Metric metric_of(const Dataset& data) {
+  return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
+}
+
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener) {
   const auto start = Clock::now();
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
+  if (config.topology == "async") {
+    auto result = train_async(config, data, listener);
+    result.seconds = seconds_since(start);
+    return result;
+  }
   const auto compressor = make_compressor(config.compressor);
   const auto plain = make_compressor("none");
   Run run{.config = config,

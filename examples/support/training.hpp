@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "comm/accounting.hpp"
+#include "comm/async.hpp"
 #include "examples/support/config.hpp"
 #include "examples/support/density_probe.hpp"
 #include "examples/support/task.hpp"
@@ -57,8 +58,9 @@ struct RunResult {
   std::optional<double> virtual_seconds;
   double samples_per_virtual_second = 0;
   PhaseTimes virtual_step_times;
-  std::uint64_t model_hash = 0;  // of the parameters
-  std::uint64_t state_hash = 0;  // of parameters, optimizer and compressor, all workers
+  std::uint64_t model_hash = 0;      // of the parameters
+  std::uint64_t state_hash = 0;      // of parameters, optimizer and compressor, all workers
+  std::optional<AsyncResult> async;  // with topology async
 };
 
 // What a run tells while it goes on. Called by worker 0.
@@ -72,6 +74,7 @@ struct StepReport {
   PhaseTimes times;                                      // of worker 0, since the last report
   std::optional<double> virtual_seconds = std::nullopt;  // of worker 0, so far
   PhaseTimes virtual_times = {};                         // likewise, since the last report
+  std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
 };
 struct Listener {
   std::function<void(const StepReport&)> on_step;
@@ -83,6 +86,10 @@ inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 
 // `config` is complete. Throws what goes wrong on any worker.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener);
+// What `train` does with topology async.
+RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener);
+
+Metric metric_of(const Dataset& data);
 
 // The keys that other tools read, and what else is known.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);

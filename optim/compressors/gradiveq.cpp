@@ -46,7 +46,8 @@ class GradiVeq final : public LinearCompressor {
     return fmt::format("gradiveq:slice={},keep={},period={},samples={}", options_.slice,
                        options_.keep, options_.period, options_.samples);
   }
-  Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  // The axes are those of the means that all workers have decoded.
+  Traits traits(std::uint64_t) const override { return {.linear = true, .self_contained = false}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {

@@ -43,6 +43,13 @@ class ErrorFeedback final : public Decorator {
                               rate_ == Rate::inside ? "inside" : "outside"));
   }
 
+  // The averaged residual is settled by the mean of all packets.
+  Traits traits(std::uint64_t step) const override {
+    auto traits = inner_->traits(step);
+    if (target_ == Target::averaged) traits.self_contained = false;
+    return traits;
+  }
+
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto e = residual_.views(grads);
     const float keep = round.phase == 0 ? kept_of(round) : 1;

@@ -257,13 +257,57 @@ TEST_F(Programs, AdviseSaysWhereAMethodPays) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag :
-       {"--resume x", "--attack sign-flip", "--staleness 1", "--clock virtual", "--bucket-mb 4"}) {
+  for (const char* flag : {"--resume x", "--attack sign-flip", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
   expect_refused("train --aggregate median", 2, "only 'mean' is available yet");
-  expect_refused("train --topology async", 2, "not available yet");
+}
+
+TEST_F(Programs, TrainWithAnAsynchronousServer) {
+  const std::string async = "train" + small + "--topology async --epochs 2 --json ";
+  for (const char* more :
+       {"--clock virtual", "--clock real", "--clock real --server-rule hogwild"}) {
+    const auto o = run(async + more);
+    ASSERT_EQ(o.code, 0) << o.error;
+    const json result = last_line(o.out);
+    EXPECT_EQ(result["updates"], 80);  // 400 images, 10 a push, twice
+    EXPECT_EQ(result["steps"], 80);
+    EXPECT_EQ(result["virtual_seconds"].is_null(), std::string(more) != "--clock virtual");
+    double pushes = 0, sum = 0;
+    for (const auto& pair : result["staleness_histogram"]) {
+      pushes += pair[1].get<double>();
+      sum += pair[0].get<double>() * pair[1].get<double>();
+    }
+    EXPECT_EQ(pushes, 80);
+    EXPECT_NEAR(sum / pushes, result["mean_staleness"].get<double>(), 1e-9);
+    EXPECT_NE(o.out.find("staleness: mean"), std::string::npos);
+  }
+  const auto a = last_line(run(async + "--compressor sign+ef").out);
+  const auto b = last_line(run(async + "--compressor sign+ef --threads 1").out);
+  EXPECT_EQ(a["state_hash"], b["state_hash"]);
+  EXPECT_EQ(a["staleness_histogram"], b["staleness_histogram"]);
+
+  run("train" + small + "--topology async --epochs 2 --out " + (folder / "log").string());
+  std::istringstream lines(read(folder / "log" / "log.jsonl"));
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_TRUE(json::parse(line).contains("mean_staleness")) << line;
+}
+
+TEST_F(Programs, AsynchronousFlagsSayWhatIsWrong) {
+  expect_refused("train --staleness 1", 2, "go with --topology async");
+  expect_refused("train --clock real", 2, "go with --topology async");
+  const std::string async = "train" + small + "--topology async ";
+  expect_refused(async + "--staleness -2", 2, "or -1 for no bound");
+  expect_refused(async + "--server-rule dcasgd", 2, "did you mean dc_asgd");
+  expect_refused(async + "--durations erlang:n=3", 2, "did you mean k");
+  expect_refused(async + "--speeds 1,,2", 2, "such as 1,1,0.5");
+  expect_refused(async + "--compressor powersgd+ef", 2, "applied alone");
+  expect_refused(async + "--local-steps 4", 2, "no meeting");
+  expect_refused(async + "--servers 2", 2, "one shard");
+  expect_refused(async + "--measure density", 2, "synchronous");
+  expect_refused(async + "--non-finite skip_step", 2, "abort or zero");
 }
 
 TEST_F(Programs, BrokenDataIsAnErrorThatNamesTheFile) {
@@ -289,13 +333,14 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   }
   const auto help = run("train --help").out;
   for (const char* flag :
-       {"--model",       "--data",        "--workers",    "--transport",  "--topology",
-        "--servers",     "--staleness",   "--clock",      "--compressor", "--aggregate",
-        "--optimizer",   "--lr",          "--schedule",   "--batch",      "--epochs",
-        "--steps",       "--seed",        "--threads",    "--partition",  "--network",
-        "--compute",     "--bucket-mb",   "--attack",     "--non-finite", "--measure",
-        "--out",         "--resume",      "--eval-every", "--describe",   "--json",
-        "--local-steps", "--local-after", "--outer",      "--outer-lr"}) {
+       {"--model",       "--data",        "--workers",    "--transport",   "--topology",
+        "--servers",     "--staleness",   "--clock",      "--compressor",  "--aggregate",
+        "--optimizer",   "--lr",          "--schedule",   "--batch",       "--epochs",
+        "--steps",       "--seed",        "--threads",    "--partition",   "--network",
+        "--compute",     "--bucket-mb",   "--attack",     "--non-finite",  "--measure",
+        "--out",         "--resume",      "--eval-every", "--describe",    "--json",
+        "--local-steps", "--local-after", "--outer",      "--outer-lr",    "--server-rule",
+        "--durations",   "--speeds",      "--delays",     "--sparse-pulls"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }

@@ -413,6 +413,53 @@ TEST(BatchNorm, ReplicasAgreeAfterEvaluationOverEveryTopology) {
   }
 }
 
+// The asynchronous server that nobody may run ahead of is the synchronous one.
+TEST(Asynchronous, WithoutStalenessItTrainsTheModelOfTheServer) {
+  for (const char* compressor : {"none", "sign+ef", "topk:ratio=0.05+ef"}) {
+    auto c = config_for(compressor, "server", 4);
+    c.schedule = "linear";
+    const auto reference = train(c, small_images(), {});
+    c.topology = "async";
+    c.async.staleness = 0;
+    for (const char* clock : {"virtual", "real"}) {
+      c.async.clock = clock;
+      const auto result = train(c, small_images(), {});
+      EXPECT_EQ(result.model_hash, reference.model_hash) << compressor << ", " << clock;
+      EXPECT_EQ(result.steps, reference.steps);
+      EXPECT_EQ(result.steps_per_epoch, reference.steps_per_epoch);
+      EXPECT_EQ(result.async->staleness.most(), 0U);
+    }
+  }
+}
+
+// Dropout draws and running statistics are each worker's own here, too.
+TEST(Asynchronous, WithoutStalenessBatchNormAndDropoutAreThoseOfTheServer) {
+  auto c = small_config("resnet20", "synthetic:size=8,channels=3,train=200,test=50", 3);
+  c.topology = "server";
+  complete(c);
+  const auto data = load_data(c);
+  const auto reference = train(c, data, {});
+  c.topology = "async";
+  c.async.staleness = 0;
+  const auto result = train(c, data, {});
+  EXPECT_EQ(result.model_hash, reference.model_hash);
+  EXPECT_NEAR(result.evaluations.back().test_loss, reference.evaluations.back().test_loss, 1e-5);
+  c.async.clock = "real";
+  EXPECT_THROW(train(c, data, {}), UsageError);
+}
+
+TEST(Asynchronous, LearnsFromStaleGradients) {
+  for (const char* rule : {"vanilla", "dc_asgd", "softsync:n=2", "backup:spare=1"}) {
+    auto c = config_for("topk:ratio=0.1+ef", "async", 8);
+    c.async.server_rule = rule;
+    c.steps = 400;
+    c.optimizer = "sgd";
+    c.lr = 0.05;
+    const auto result = train(c, small_images(), {});
+    EXPECT_GT(result.evaluations.back().test_accuracy, 0.8) << rule;
+  }
+}
+
 // Winograd's method rounds differently, and no more than that.
 TEST(ExactConvolution, ChangesRoundingAlone) {
   auto c = small_config("resnet20", "synthetic:size=16,channels=3,train=200,test=50", 1);

@@ -1,0 +1,381 @@
+// Asynchronous runs in virtual time: staleness, and what must be the synchronous run to the bit.
+#include "comm/async.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "async_toys.hpp"
+#include "comm/async_worker.hpp"
+#include "comm/distributed_optimizer.hpp"
+#include "comm/run_workers.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "optim/testing/state.hpp"
+
+namespace terse {
+namespace {
+
+toy::AsyncOutcome simulate(int workers, std::uint64_t updates, const std::string& durations,
+                           const std::string& compressor = "none") {
+  return toy::run({.options = {.workers = workers,
+                               .updates = updates,
+                               .seed = 3,
+                               .compressor = compressor,
+                               .durations = durations}});
+}
+
+// ---- staleness ----------------------------------------------------------------------------------
+
+TEST(Staleness, AddsUpToTheVersionsOfTheLastPushesLessTheUpdates) {
+  for (const char* durations : {"exponential", "constant", "constant:jitter=0.5", "erlang:k=4",
+                                "pareto:alpha=2.5", "measured"}) {
+    for (const int workers : {1, 2, 5, 16}) {
+      const auto run = simulate(workers, 500, durations);
+      std::map<int, std::uint64_t> last;
+      for (const auto& [update, push] : run.applied) last[push.worker] = update;
+      std::uint64_t sum = 0;
+      for (const auto& [worker, version] : last) sum += version;
+      EXPECT_EQ(run.result.staleness.sum(), sum - 500) << durations << ", " << workers;
+      EXPECT_EQ(run.result.staleness.pushes(), 500U);
+      EXPECT_EQ(run.result.staleness.most() == 0, workers == 1);
+    }
+  }
+}
+
+TEST(Staleness, MeanIsOneLessThanTheWorkersWhateverTheLaw) {
+  for (const char* durations : {"exponential", "constant", "erlang:k=4", "pareto:alpha=2.5"}) {
+    for (const int workers : {4, 16}) {
+      const auto mean = simulate(workers, 20'000, durations).result.staleness.mean();
+      EXPECT_NEAR(mean, workers - 1, 0.1) << durations;
+    }
+  }
+}
+
+TEST(Staleness, SpeedsChangeWhoIsStaleAndNotTheMean) {
+  const auto run =
+      toy::run({.options = {.workers = 4, .updates = 20'000, .speeds = {1, 1, 1, 0.1}}});
+  EXPECT_NEAR(run.result.staleness.mean(), 3, 0.1);
+  double slow = 0, pushes = 0;
+  for (const auto& [update, push] : run.applied) {
+    if (push.worker != 3) continue;
+    slow += static_cast<double>(push.staleness);
+    ++pushes;
+  }
+  EXPECT_NEAR(slow / pushes, 30, 3);  // three others, ten times as fast
+}
+
+// Sum over the values of (seen - expected)^2 / expected, the values from `bins` on as one.
+double chi_square_to_geometric(const StalenessRecord& record, int workers, std::size_t bins) {
+  const double n = static_cast<double>(record.pushes()), p = 1.0 / workers;
+  double sum = 0, tail_seen = n, tail_expected = n;
+  for (std::size_t j = 0; j < bins; ++j) {
+    const auto histogram = record.histogram();
+    const double seen = j < histogram.size() ? static_cast<double>(histogram[j]) : 0;
+    const double expected = n * p * std::pow(1 - p, static_cast<double>(j));
+    sum += (seen - expected) * (seen - expected) / expected;
+    tail_seen -= seen;
+    tail_expected -= expected;
+  }
+  return sum + (tail_seen - tail_expected) * (tail_seen - tail_expected) / tail_expected;
+}
+
+TEST(Staleness, IsGeometricForExponentialDurations) {
+  // 30 degrees of freedom: mean 30, standard deviation 7.7; another law is off by far.
+  EXPECT_LT(chi_square_to_geometric(simulate(16, 40'000, "exponential").result.staleness, 16, 30),
+            30 + 5 * 7.7);
+  EXPECT_GT(chi_square_to_geometric(simulate(16, 40'000, "erlang:k=4").result.staleness, 16, 30),
+            1000);
+}
+
+TEST(Staleness, SpreadsAsTheLawOfDurationsSays) {
+  const auto spread = [](const char* durations) {
+    return simulate(16, 40'000, durations).result.staleness;
+  };
+  EXPECT_NEAR(spread("exponential").deviation(), 15.5, 0.5);
+  EXPECT_NEAR(spread("erlang:k=4").deviation(), 7.9, 0.3);
+  EXPECT_LT(spread("constant:jitter=0.05").deviation(), 1);
+  const auto pareto = spread("pareto:alpha=2.5");
+  EXPECT_NEAR(pareto.deviation(), 12, 2);
+  EXPECT_GT(pareto.most(), 300U);  // the exponential law reaches about 16 ln 40000 = 170
+  EXPECT_LT(spread("exponential").most(), 300U);
+}
+
+TEST(Staleness, ConstantDurationsMakeEveryPushButTheFirstOfEachAsLateAsTheOthersAreMany) {
+  const auto run = simulate(5, 100, "constant");
+  for (const auto& [update, push] : run.applied) {
+    EXPECT_EQ(push.staleness, std::min<std::uint64_t>(update - 1, 4));
+    EXPECT_EQ(push.worker, static_cast<int>((update - 1) % 5));
+  }
+}
+
+TEST(Staleness, CanBeImposed) {
+  const auto delayed = [](const std::string& delays) {
+    return toy::run({.options = {.workers = 3, .updates = 20'000, .delays = delays}});
+  };
+  for (const auto& [update, push] : delayed("constant:s=4").applied) {
+    ASSERT_EQ(push.staleness, std::min<std::uint64_t>(4, update - 1));
+    ASSERT_EQ(push.read, update - 1 - push.staleness);
+  }
+  EXPECT_EQ(delayed("constant:s=0").result.staleness.most(), 0U);
+  const auto uniform = delayed("uniform:most=8").result.staleness;
+  EXPECT_EQ(uniform.most(), 8U);
+  EXPECT_NEAR(uniform.mean(), 4, 0.1);
+  const auto geometric = delayed("geometric:mean=4,most=200").result.staleness;
+  EXPECT_NEAR(geometric.mean(), 4, 0.2);
+  EXPECT_NEAR(geometric.deviation(), std::sqrt(4.0 * 5), 0.2);
+  const auto poisson = delayed("poisson:mean=4").result.staleness;
+  EXPECT_NEAR(poisson.mean(), 4, 0.1);
+  EXPECT_NEAR(poisson.deviation(), 2, 0.1);
+  EXPECT_EQ(delayed("poisson:mean=4,most=5").result.staleness.most(), 5U);
+}
+
+TEST(Staleness, AnImposedDelayReadsTheModelOfThatVersion) {
+  const auto run = toy::run({.options = {.workers = 1, .updates = 50, .delays = "constant:s=3"}});
+  std::vector<std::vector<float>> versions = {toy::Bowl().values()};
+  for (std::size_t t = 0; t < 50; ++t) {
+    const auto g = toy::bowl_gradient(versions[t - std::min<std::size_t>(3, t)], 0, t);
+    auto x = versions.back();
+    make_update_rule("sgd")->apply(x, g, 0.01F);
+    versions.push_back(x);
+  }
+  EXPECT_EQ(run.values, versions.back());
+}
+
+// ---- what it must equal -------------------------------------------------------------------------
+
+TEST(AsyncRun, RepeatsBitForBit) {
+  const auto hash = [](std::uint64_t seed) {
+    return toy::run({.options = {.workers = 7,
+                                 .updates = 300,
+                                 .seed = seed,
+                                 .compressor = "topk:ratio=0.1+ef",
+                                 .rule = "dc_asgd_adaptive"}})
+        .result.state_hash;
+  };
+  const int threads = thread_count();
+  set_thread_count(1);
+  const auto reference = hash(5);
+  set_thread_count(2);
+  EXPECT_EQ(hash(5), reference);
+  set_thread_count(threads);
+  EXPECT_NE(hash(6), reference);
+}
+
+TEST(AsyncRun, OneWorkerIsPlainTrainingToTheBit) {
+  for (const char* update : {"sgd", "sgd:momentum=0.9", "adam"}) {
+    for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
+      const auto run =
+          toy::run({.options = {.workers = 1, .updates = 60, .clock = clock}, .update = update});
+      toy::Bowl bowl;
+      const auto rule = make_update_rule(update);
+      for (std::uint64_t t = 0; t < 60; ++t) {
+        rule->apply(bowl.parameters.values(), toy::bowl_gradient(bowl.values(), 0, t), 0.01F);
+      }
+      EXPECT_EQ(run.values, bowl.values()) << update << ", " << to_string(clock);
+    }
+  }
+}
+
+// The synchronous server on the same gradients.
+std::vector<float> synchronous(int workers, std::uint64_t steps, const std::string& compressor) {
+  const TopologyPlan plan({.kind = TopologyKind::server, .workers = workers},
+                          *make_compressor(compressor));
+  std::vector<float> values;
+  run_workers({.workers = workers}, [&](Worker& me) {
+    toy::Bowl bowl;
+    const auto rule = make_update_rule("sgd:momentum=0.9");
+    DistributedOptimizer optimizer(me, bowl.parameters, *rule, make_compressor(compressor),
+                                   plan.join(me), {.seed = 3});
+    for (std::uint64_t t = 0; t < steps; ++t) {
+      const auto g = toy::bowl_gradient(bowl.values(), me.rank(), t);
+      optimizer.zero_grad();
+      bowl.a.backward(Tensor::from({6, 15}, std::span(g).first(90)));
+      bowl.b.backward(Tensor::from({10}, std::span(g).subspan(90)));
+      optimizer.step(0.01F);
+    }
+    if (me.rank() == 0) values = bowl.values();
+  });
+  return values;
+}
+
+TEST(AsyncRun, WithoutStalenessItIsTheSynchronousServerToTheBit) {
+  int tested = 0;
+  std::vector<std::string> specs = {"topk:ratio=0.05,scope=model+ef", "vote:beta=0.9",
+                                    "sign+doublesqueeze", "topk:ratio=0.1+sign+ef"};
+  for (const auto& entry : compressor_registry()) specs.emplace_back(entry.example);
+  for (const auto& spec : specs) {
+    const auto traits = make_compressor(spec)->traits(0);
+    if (!traits.self_contained || traits.phases > 1) {
+      EXPECT_THROW(simulate(4, 1, "constant", spec), UsageError) << spec;
+      continue;
+    }
+    ++tested;
+    for (const int workers : {1, 4, 5}) {
+      const auto reference = synchronous(workers, 30, spec);
+      for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
+        const auto run = toy::run({.options = {.workers = workers,
+                                               .updates = 30,
+                                               .seed = 3,
+                                               .compressor = spec,
+                                               .bound = 0,
+                                               .clock = clock},
+                                   .update = "sgd:momentum=0.9"});
+        EXPECT_EQ(run.values, reference) << spec << ", " << workers << ", " << to_string(clock);
+        EXPECT_EQ(run.result.staleness.most(), 0U);
+        EXPECT_EQ(run.applied.size(), 30U * static_cast<std::size_t>(workers));
+      }
+    }
+  }
+  EXPECT_GE(tested, 25);
+}
+
+// x - lr · sum of all workers' residuals is where the same gradients lead without compression.
+TEST(AsyncRun, WithErrorFeedbackFollowsTheDenseStaleRecursion) {
+  for (const char* spec : {"topk:ratio=0.1+ef", "randomk:ratio=0.1+ef", "sign+ef"}) {
+    constexpr int kWorkers = 4;
+    const AsyncOptions options{.workers = kWorkers, .compressor = spec};
+    toy::Bowl bowl;
+    const auto update = make_update_rule("sgd");
+    const AsyncRun run{
+        .parameters = bowl.parameters,
+        .update = *update,
+        .make_learner = [](int worker) { return std::make_unique<toy::BowlLearner>(worker); },
+        .rate = [](std::uint64_t) { return 0.02F; }};
+    AsyncServer server = make_server(options, run);
+    std::vector<AsyncWorker> workers;
+    std::vector<std::vector<float>> held(kWorkers, bowl.values());
+    for (int w = 0; w < kWorkers; ++w) {
+      workers.emplace_back(options, run, w);
+      server.pull(w);
+    }
+    std::vector<double> dense(100, 1.0);
+    Packet up;
+    Philox order(4, {.purpose = Purpose::test});
+    for (int t = 0; t < 200; ++t) {
+      const int w = static_cast<int>(order.below(kWorkers));
+      auto& worker = workers[w];
+      const auto g = toy::bowl_gradient(held[w], w, worker.step());
+      for (std::size_t i = 0; i < dense.size(); ++i) dense[i] -= 0.02F * g[i];
+      worker.compute(held[w]);
+      worker.encode(0, up);
+      server.push(w, up, 0.02F);
+      EXPECT_EQ(std::vector(server.released().begin(), server.released().end()), std::vector{w});
+      server.pull(w);
+      held[w] = bowl.values();
+    }
+    const auto x = bowl.values();
+    std::vector<double> shifted(x.begin(), x.end());
+    double left = 0;
+    for (auto& worker : workers) {
+      const auto residual = residual_of(worker.compressor());
+      for (std::size_t i = 0; i < shifted.size(); ++i) {
+        shifted[i] -= 0.02F * residual[i];
+        left += std::abs(residual[i]);
+      }
+    }
+    EXPECT_GT(left, 1) << spec;
+    for (std::size_t i = 0; i < shifted.size(); ++i)
+      EXPECT_NEAR(shifted[i], dense[i], 2e-5) << spec;
+  }
+}
+
+TEST(AsyncRun, CountsEveryPacketWithItsHeader) {
+  const auto run = simulate(3, 50, "exponential", "topk:k=2");
+  std::uint64_t pushes = 0, up = 0, down = 0;
+  for (const auto& traffic : run.result.traffic) {
+    pushes += traffic.pushes;
+    up += traffic.bytes_up;
+    down += traffic.bytes_down;
+  }
+  EXPECT_EQ(pushes, 50U);
+  EXPECT_EQ(up, 50U * (32 + 2 * 2 * 8));  // two entries of each of two tensors
+  EXPECT_EQ(down, (50U + 3) * (32 + 8 + 4 * 100));
+}
+
+TEST(AsyncRun, SparsePullsChangeBytesAndNothingElse) {
+  for (const auto* rule : {"vanilla", "k_async:k=2"}) {
+    const auto run = [&](bool sparse) {
+      return toy::run({.options = {.workers = 4,
+                                   .updates = 200,
+                                   .compressor = "topk:k=2+ef",
+                                   .rule = rule,
+                                   .sparse_pulls = sparse}});
+    };
+    const auto dense = run(false), sparse = run(true);
+    EXPECT_EQ(sparse.values, dense.values);
+    for (std::size_t w = 0; w < 4; ++w) {
+      EXPECT_LT(sparse.result.traffic[w].bytes_down, dense.result.traffic[w].bytes_down / 2);
+    }
+  }
+}
+
+// ---- what goes wrong ----------------------------------------------------------------------------
+
+struct BrokenLearner final : toy::BowlLearner {
+  using BowlLearner::BowlLearner;
+  Result gradient(std::span<const float> x) override {
+    const auto result = BowlLearner::gradient(x);
+    if (worker_ == 1 && step_ == 3) result.gradient[95] = NAN;
+    return result;
+  }
+};
+
+TEST(AsyncRun, AGradientThatIsNotFiniteEndsItOrIsZero) {
+  for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
+    toy::AsyncSetting setting{
+        .options = {.workers = 2, .updates = 50, .clock = clock},
+        .make_learner = [](int worker) { return std::make_unique<BrokenLearner>(worker); }};
+    try {
+      toy::run(setting);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what())
+                    .find("got 1 infinite or NaN values on worker 1 at its step 2, the first in b"),
+                std::string::npos)
+          << error.what();
+    }
+    setting.options.non_finite = NonFinite::zero;
+    for (const float value : toy::run(setting).values) EXPECT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(AsyncOptions, RefusesWhatCannotWork) {
+  const auto update = make_update_rule("sgd"), momentum = make_update_rule("sgd:momentum=0.9");
+  const auto refused = [&](const AsyncOptions& options, const std::string& text,
+                           const UpdateRule& rule) {
+    try {
+      check_async(options, rule);
+      ADD_FAILURE() << text;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  };
+  const auto real = AsyncClock::real_time;
+  refused({.workers = 0}, "1 to 65534", *update);
+  refused({.compressor = "powersgd"}, "no packet of it can be applied alone", *update);
+  refused({.compressor = "topk+ef21"}, "no packet of it can be applied alone", *update);
+  refused({.compressor = "sign+ef:target=averaged"}, "applied alone", *update);
+  refused({.rule = "vanila"}, "did you mean vanilla", *update);
+  refused({.workers = 4, .rule = "softsync:n=5"}, "from 1 to 4", *update);
+  refused({.workers = 4, .rule = "backup:spare=4"}, "from 0 to 3", *update);
+  refused({.workers = 4, .rule = "dc_asgd+softsync"}, "too late", *update);
+  refused({.workers = 4, .rule = "hogwild+dc_asgd", .clock = real}, "no server", *update);
+  refused({.workers = 4, .rule = "hogwild"}, "real clock", *update);
+  refused({.workers = 4, .rule = "hogwild", .clock = real}, "the optimizer is sgd", *momentum);
+  refused({.workers = 4, .rule = "k_async:k=2", .bound = 1}, "apply each push by itself", *update);
+  refused({.workers = 4, .rule = "dc_asgd", .bound = 0}, "nothing for dc_asgd", *update);
+  refused({.non_finite = NonFinite::skip_step}, "abort or zero", *update);
+  refused({.durations = "gamma"}, "durations 'gamma' is not known", *update);
+  refused({.durations = "pareto:alpha=1"}, "alpha", *update);
+  refused({.speeds = {1, 0}}, "above 0", *update);
+  refused({.delays = "constant:s=-1"}, "s must be", *update);
+  refused({.bound = 1, .delays = "uniform"}, "take the place", *update);
+  refused({.clock = real, .durations = "constant"}, "virtual clock", *update);
+  EXPECT_THROW(parse_clock("wall"), UsageError);
+  check_async({.workers = 4, .rule = "softsync:n=2+dc_asgd"}, *momentum);
+}
+
+}  // namespace
+}  // namespace terse
