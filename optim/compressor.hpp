@@ -95,8 +95,8 @@ class Compressor {
 
   // Fused with error feedback: residual = keep · residual + gradient, then encode the residual,
   // then subtract what the packet says of it; or false, if there is no faster way than to do so.
-  // The subtraction may be owed until the next call: `settle` makes the residual true. One phase
-  // only.
+  // Of several phases the first adds the gradient and the last subtracts. The subtraction may be
+  // owed until the next call: `settle` makes the residual true.
   virtual bool encode_with_residual(const Round&, std::span<const GradView> /*grads*/,
                                     float /*keep*/, std::span<const GradView> /*residual*/,
                                     Packet& /*up*/) {

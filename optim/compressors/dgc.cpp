@@ -99,6 +99,8 @@ class Dgc final : public SparseCompressor {
   DgcOptions options_;
   TensorState momentum_, sum_;  // u and v
   // Room that is used again: no state.
+  codec::LargestSelector selector_;
+  codec::Found<std::uint32_t> found_;
   std::vector<std::uint32_t> keys_, above_, above_keys_, picked_;
   std::vector<float> clipped_;
   std::vector<float> step_;  // of a tensor that is sent whole
@@ -162,16 +164,16 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first,
   keys_.resize(sum.data.size());
   codec::magnitude_keys(sum.data, keys_);
   const auto n = std::ssize(keys_), k = kept(round, sum);
-  if (options_.sample == 1) return codec::select_largest(sum.data, k, first, at);
+  if (options_.sample == 1) return selector_.select(sum.data, k, first, at);
   const auto threshold = sampled_threshold(round, sum.id, k);
   above_.clear();
   codec::select_if(
-      n, 0, [&](std::int64_t i) { return keys_[i] >= threshold; }, above_);
+      n, 0, [&](std::int64_t i) { return keys_[i] >= threshold; }, found_, above_);
   above_keys_.clear();
   for (const auto i : above_) above_keys_.push_back(keys_[i]);
   picked_.clear();
-  codec::select_largest(std::span<const std::uint32_t>(above_keys_),
-                        std::min(k, std::ssize(above_)), 0, picked_);
+  selector_.select(std::span<const std::uint32_t>(above_keys_), std::min(k, std::ssize(above_)), 0,
+                   picked_);
   for (const auto i : picked_) at.push_back(first + above_[i]);
 }
 

@@ -28,6 +28,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "optim/compressors/payload.hpp"
@@ -53,6 +54,8 @@ class PowerSgd final : public LinearCompressor {
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
+                            std::span<const GradView> residual, Packet& up) override;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -77,6 +80,9 @@ class PowerSgd final : public LinearCompressor {
   // Floats in a phase's payload.
   std::int64_t payload_size(int phase, std::span<const GradView> views) const;
   std::span<float> q_for(const Round& round, const GradView& view);
+  // Fills the packet of a phase: one_p(matrix's number, its Q, where its P goes) in the even ones.
+  template <class OneP>
+  void write(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p);
   void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> out) const;
 
   std::uint16_t number_;
@@ -105,7 +111,8 @@ std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
   return q;
 }
 
-void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+template <class OneP>
+void PowerSgd::write(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p) {
   up.start(header_for(round, number_, PacketKind::up, grads.size()),
            static_cast<std::size_t>(payload_size(round.phase, grads)) * sizeof(float));
   auto rest = up.floats();
@@ -114,20 +121,56 @@ void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packe
     rest = rest.subspan(static_cast<std::size_t>(n));
     return front;
   };
-  for (const auto& grad : grads) {
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    const auto& grad = grads[t];
     if (!compressed(grad)) continue;
-    const codec::MatrixView matrix{grad.rows, grad.cols, grad.data};
     if (sends_p(round.phase)) {
-      codec::times_q(matrix, rank_of(grad), q_for(round, grad), next(size_of_p(grad)));
+      one_p(t, q_for(round, grad), next(size_of_p(grad)));
     } else {
-      codec::transposed_times_p(matrix, rank_of(grad), p_.existing(grad.id, size_of_p(grad)),
-                                next(size_of_q(grad)));
+      codec::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
+                                p_.existing(grad.id, size_of_p(grad)), next(size_of_q(grad)));
     }
   }
   if (!is_last(round.phase)) return;
   for (const auto& grad : grads) {
     if (!compressed(grad)) codec::copy_to(grad.data, next(std::ssize(grad.data)));
   }
+}
+
+void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
+  write(round, grads, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
+    codec::times_q({grads[t].rows, grads[t].cols, grads[t].data}, rank_of(grads[t]), q, p);
+  });
+}
+
+// Gradients are added a row before its products, and what is said is subtracted without being
+// written down.
+bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
+                                    std::span<const GradView> residual, Packet& up) {
+  if (round.phase > 0) {
+    encode(round, residual, up);
+  } else {
+    write(round, residual, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
+      codec::feed_and_times_q(grads[t].data, keep, residual[t].data, residual[t].rows,
+                              residual[t].cols, rank_of(residual[t]), q, p);
+    });
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      if (!compressed(grads[t])) codec::blend_to(grads[t].data, keep, 1, residual[t].data);
+    }
+  }
+  if (!is_last(round.phase)) return true;
+  auto qs = std::span<const float>(std::as_const(up).floats());
+  for (const auto& e : residual) {
+    if (!compressed(e)) {
+      codec::subtract_from(e.data, e.data);  // said exactly; NaN stays
+      continue;
+    }
+    const auto size = static_cast<std::size_t>(size_of_q(e));
+    codec::subtract_outer_product(e.rows, e.cols, rank_of(e), p_.existing(e.id, size_of_p(e)),
+                                  qs.first(size), e.data);
+    qs = qs.subspan(size);
+  }
+  return true;
 }
 
 void PowerSgd::decode(const Round& round, const Packet& down, std::span<const GradView> out) {

@@ -44,7 +44,8 @@ class Threshold final : public SparseCompressor {
     for (const auto& grad : grads) {
       const auto x = grad.data;
       codec::select_if(
-          std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, chosen.at);
+          std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, found_,
+          chosen.at);
       first += static_cast<std::uint32_t>(x.size());
     }
     chosen.take_values(grads);
@@ -68,6 +69,7 @@ class Threshold final : public SparseCompressor {
 
  private:
   float tau_;
+  codec::Found<std::uint32_t> found_;  // room that is used again: no state
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ class TopK final : public SparseCompressor {
       choose_of_all(round, grads, chosen.at);
     } else {
       choose_of_each(grads, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
-        codec::select_largest(grads[t].data, keep_.of(grads[t], round.step), first, at);
+        selectors_[t].select(grads[t].data, keep_.of(grads[t], round.step), first, at);
       });
     }
     chosen.take_values(grads);
@@ -51,8 +51,8 @@ class TopK final : public SparseCompressor {
       return SparseCompressor::feed_and_choose(round, grads, keep, residual, chosen);
     }
     choose_of_each(residual, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
-      codec::feed_and_select_largest(grads[t].data, keep, residual[t].data,
-                                     keep_.of(residual[t], round.step), first, at);
+      selectors_[t].feed_and_select(grads[t].data, keep, residual[t].data,
+                                    keep_.of(residual[t], round.step), first, at);
     });
     chosen.take_values(residual);
   }
@@ -66,12 +66,18 @@ class TopK final : public SparseCompressor {
     for (std::size_t t = 1; t < tensors.size(); ++t) {
       first[t] = first[t - 1] + static_cast<std::uint32_t>(tensors[t - 1].data.size());
     }
-    std::vector<std::vector<std::uint32_t>> chosen(tensors.size());
+    if (selectors_.size() < tensors.size()) {
+      selectors_.resize(tensors.size());
+      chosen_.resize(tensors.size());
+    }
     parallel_for(std::ssize(tensors), 1, [&](std::int64_t tensor, std::int64_t) {
       const auto t = static_cast<std::size_t>(tensor);
-      select(t, first[t], chosen[t]);
+      chosen_[t].clear();
+      select(t, first[t], chosen_[t]);
     });
-    for (const auto& some : chosen) at.insert(at.end(), some.begin(), some.end());
+    for (std::size_t t = 0; t < tensors.size(); ++t) {
+      at.insert(at.end(), chosen_[t].begin(), chosen_[t].end());
+    }
   }
   void choose_of_all(const Round& round, std::span<const GradView> grads,
                      std::vector<std::uint32_t>& at) {
@@ -81,12 +87,16 @@ class TopK final : public SparseCompressor {
       codec::magnitude_keys(grad.data, std::span(keys_).subspan(n, grad.data.size()));
       n += std::ssize(grad.data);
     }
-    codec::select_largest(std::span<const std::uint32_t>(keys_), keep_.of(n, 1, round.step), 0, at);
+    selectors_.resize(1);
+    selectors_[0].select(std::span<const std::uint32_t>(keys_), keep_.of(n, 1, round.step), 0, at);
   }
 
   Keep keep_;
   bool whole_model_;
-  std::vector<std::uint32_t> keys_;  // room that is used again: no state
+  // Room that is used again: no state.
+  std::vector<std::uint32_t> keys_;
+  std::vector<codec::LargestSelector> selectors_;  // of each tensor
+  std::vector<std::vector<std::uint32_t>> chosen_;
 };
 
 }  // namespace

@@ -142,7 +142,8 @@ class Wangni final : public SparseCompressor {
   };
 
   Rule rule_;
-  std::vector<float> steps_;  // 1/lambda, from choose to write: no state
+  std::vector<float> steps_;           // 1/lambda, from choose to write: no state
+  codec::Found<std::uint32_t> found_;  // room that is used again
 };
 
 // p_i >= 1. What is decoded otherwise is the float 1/lambda, so that is what p_i is made of.
@@ -169,7 +170,7 @@ void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries
           const double p = std::abs(double{x[i]}) / step;
           return p > 0 && random.at(static_cast<std::uint64_t>(i)) < p * kWords;
         },
-        chosen.at);
+        found_, chosen.at);
     first += static_cast<std::uint32_t>(x.size());
   }
   chosen.take_values(grads);

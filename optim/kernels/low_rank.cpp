@@ -35,16 +35,21 @@ void dot_products(const float* row, const float* columns, std::int64_t m,
   }
 }
 
-// Columns c … c + Columns - 1 of P = M Q, in rows [begin, end).
+// Columns c … c + Columns - 1 of row i of P = M Q.
 template <std::int64_t Columns>
-void times_columns(const MatrixView& matrix, std::int64_t c, std::span<const float> q,
-                   std::span<float> p, std::int64_t begin, std::int64_t end) {
+void times_columns(const float* row, std::int64_t i, std::int64_t n, std::int64_t m, std::int64_t c,
+                   std::span<const float> q, std::span<float> p) {
   std::array<float, Columns> sums;
-  for (auto i = begin; i < end; ++i) {
-    dot_products<Columns>(matrix.data.data() + i * matrix.m, q.data() + c * matrix.m, matrix.m,
-                          sums);
-    for (std::int64_t k = 0; k < Columns; ++k) p[(c + k) * matrix.n + i] = sums[k];
-  }
+  dot_products<Columns>(row, q.data() + c * m, m, sums);
+  for (std::int64_t k = 0; k < Columns; ++k) p[(c + k) * n + i] = sums[k];
+}
+
+void times_all_columns(const float* row, std::int64_t i, std::int64_t n, std::int64_t m,
+                       std::int64_t r, std::span<const float> q, std::span<float> p) {
+  std::int64_t c = 0;
+  for (; c + 4 <= r; c += 4) times_columns<4>(row, i, n, m, c, q, p);
+  for (; c + 2 <= r; c += 2) times_columns<2>(row, i, n, m, c, q, p);
+  for (; c < r; ++c) times_columns<1>(row, i, n, m, c, q, p);
 }
 
 // Pieces of about kGrain values of M.
@@ -71,10 +76,22 @@ void add_rows(std::int64_t begin, std::int64_t end, std::int64_t n, std::int64_t
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p) {
   parallel_for(matrix.n, rows_per_piece(matrix.m), [&](std::int64_t begin, std::int64_t end) {
-    std::int64_t c = 0;
-    for (; c + 4 <= r; c += 4) times_columns<4>(matrix, c, q, p, begin, end);
-    for (; c + 2 <= r; c += 2) times_columns<2>(matrix, c, q, p, begin, end);
-    for (; c < r; ++c) times_columns<1>(matrix, c, q, p, begin, end);
+    for (auto i = begin; i < end; ++i) {
+      times_all_columns(matrix.data.data() + i * matrix.m, i, matrix.n, matrix.m, r, q, p);
+    }
+  });
+}
+
+void feed_and_times_q(std::span<const float> g, float keep, std::span<float> matrix, std::int64_t n,
+                      std::int64_t m, std::int64_t r, std::span<const float> q,
+                      std::span<float> p) {
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i) {
+      const float* from = g.data() + i * m;
+      float* row = matrix.data() + i * m;
+      for (std::int64_t j = 0; j < m; ++j) row[j] = keep * row[j] + from[j];
+      times_all_columns(row, i, n, m, r, q, p);
+    }
   });
 }
 
@@ -119,6 +136,28 @@ void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span
                        std::span<const float> q, float scale, std::span<float> out) {
   parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
     add_rows(begin, end, n, m, r, p, q, scale, out);
+  });
+}
+
+void subtract_outer_product(std::int64_t n, std::int64_t m, std::int64_t r,
+                            std::span<const float> p, std::span<const float> q,
+                            std::span<float> out) {
+  constexpr std::int64_t kBlock = 512;
+  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
+    std::array<float, kBlock> said;
+    for (auto i = begin; i < end; ++i) {
+      for (std::int64_t first = 0; first < m; first += kBlock) {
+        const auto width = std::min(kBlock, m - first);
+        std::fill_n(said.begin(), width, 0.0F);
+        for (std::int64_t c = 0; c < r; ++c) {
+          const float* column = q.data() + c * m + first;
+          const float weight = p[c * n + i];
+          for (std::int64_t j = 0; j < width; ++j) said[j] += weight * column[j];
+        }
+        float* row = out.data() + i * m + first;
+        for (std::int64_t j = 0; j < width; ++j) row[j] -= said[j];
+      }
+    }
   });
 }
 

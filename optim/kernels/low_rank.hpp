@@ -17,6 +17,9 @@ struct MatrixView {
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p);  // P = M Q
+// M = keep M + G first, row by row.
+void feed_and_times_q(std::span<const float> g, float keep, std::span<float> matrix, std::int64_t n,
+                      std::int64_t m, std::int64_t r, std::span<const float> q, std::span<float> p);
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                         std::span<float> q);  // Q = M^T P
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
@@ -24,6 +27,10 @@ void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<con
 void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                        std::span<const float> q, float scale,
                        std::span<float> out);  // out += scale P Q^T
+// out -= P Q^T, to the bit what outer_product gives.
+void subtract_outer_product(std::int64_t n, std::int64_t m, std::int64_t r,
+                            std::span<const float> p, std::span<const float> q,
+                            std::span<float> out);
 
 // Makes the r columns of P (n values each) orthonormal, in place. A column that is zero, not finite
 // or, to rounding, a combination of those before it becomes zero; their numbers are returned.

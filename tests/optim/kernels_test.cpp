@@ -88,8 +88,8 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), of_values, of_keys;
       for (auto& i : expected) i += 5;
       std::ranges::sort(expected);
-      codec::select_largest(std::span<const float>(x), k, 5, of_values);
-      codec::select_largest(std::span<const std::uint32_t>(keys), k, 5, of_keys);
+      codec::LargestSelector().select(std::span<const float>(x), k, 5, of_values);
+      codec::LargestSelector().select(std::span<const std::uint32_t>(keys), k, 5, of_keys);
       EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
       EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
     }
@@ -151,7 +151,7 @@ TEST(Select, AgreesWithAStableSort) {
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), chosen;
       std::ranges::sort(expected);
-      codec::select_largest(std::span<const std::uint32_t>(keys), k, 0, chosen);
+      codec::LargestSelector().select(std::span<const std::uint32_t>(keys), k, 0, chosen);
       EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
     }
   }

@@ -99,7 +99,8 @@ TEST(AlternatingPowerSgd, FullRankIsTheMean) {
                                               matrix(3 * step + 2, 5, 12)};
     const auto mean = mean_of(workers), sent = exchange.mean(workers);
     // A basis of 5 columns of length 5 is complete; one of 5 columns of length 12 is not.
-    if (step % 2 == 0) EXPECT_LT(distance(sent, mean), 1e-5 * norm(flat(mean))) << step;
+    if (step % 2 == 1) continue;
+    EXPECT_LT(distance(sent, mean), 1e-5 * norm(flat(mean))) << step;
   }
 }
 

@@ -1,0 +1,98 @@
+// One whole synchronous step of four workers on ResNet-18, 11 173 962 parameters: from gradients
+// that are ready to parameters that are updated, by plain SGD. Every worker has a replica of its
+// own; all share this machine's cores.
+//
+//   bench_step --benchmark_filter=sign
+//
+// Time is that from the first worker's start to the last one's end. Beside it: where it goes, mean
+// over the workers, and what a worker sends. In one process a copy of memory is the network, so no
+// method need beat `none` here: what it saves is bytes.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <mutex>
+#include <string>
+
+#include "comm/distributed_optimizer.hpp"
+#include "comm/run_workers.hpp"
+#include "core/parallel.hpp"
+#include "core/parameters.hpp"
+#include "nn/models.hpp"
+#include "optim/optimizer.hpp"
+
+namespace {
+
+using namespace terse;
+
+constexpr int kWorkers = 4;
+
+void fill_gradients(ParameterBuffer& parameters, int worker) {
+  Philox random(1, {.worker = static_cast<std::uint32_t>(worker)});
+  for (auto& value : parameters.gradients()) value = 0.01F * random.normal();
+}
+
+void step(benchmark::State& state, const std::string& spec, TopologyKind topology) {
+  set_thread_count(2);
+  const TopologyPlan plan({.kind = topology,
+                           .workers = kWorkers,
+                           .servers = topology == TopologyKind::server ? kWorkers : 1},
+                          *make_compressor(spec));
+  std::mutex mutex;
+  PhaseTimes times;
+  std::uint64_t sent = 0;
+  // All workers must leave the loop in the same step: worker 0 says how many there are.
+  std::int64_t steps = 0;
+  run_workers({.workers = kWorkers}, [&](Worker& me) {
+    nn::Init init(1);
+    const auto model =
+        nn::make_model("resnet18", {.channels = 3, .height = 32, .width = 32, .classes = 10}, init);
+    ParameterBuffer parameters(nn::parameters(*model));
+    fill_gradients(parameters, me.rank());
+    const auto rule = make_update_rule("sgd");
+    DistributedOptimizer optimizer(me, parameters, *rule, make_compressor(spec), plan.join(me), {});
+    for (int i = 0; i < 2; ++i) optimizer.step(0.001F);  // memory is there afterwards
+    me.barrier();
+    me.reset_accounts();
+    std::int64_t taken = 0;
+    const auto take = [&] {
+      me.barrier();
+      const auto start = std::chrono::steady_clock::now();
+      optimizer.step(0.001F);
+      ++taken;
+      me.barrier();
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    if (me.rank() == 0) {
+      steps = static_cast<std::int64_t>(state.max_iterations);
+      me.barrier();
+      for (auto _ : state) state.SetIterationTime(take());
+    } else {
+      me.barrier();
+      while (taken < steps) take();
+    }
+    const std::scoped_lock lock(mutex);
+    for (std::size_t i = 0; i < kPhases; ++i) times.seconds[i] += me.times().seconds[i];
+    sent += me.counters().bytes_sent;
+  });
+  const auto all = static_cast<double>(kWorkers * steps);
+  for (std::size_t i = 1; i < kPhases; ++i) {
+    state.counters[std::string(kPhaseNames[i]) + "_ms"] = 1e3 * times.seconds[i] / all;
+  }
+  state.counters["sent_MB"] = static_cast<double>(sent) / all / 1e6;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const char* spec : {"none", "vote", "sign+ef", "topk:ratio=0.01+ef", "powersgd:rank=2+ef"}) {
+    for (const auto topology : {TopologyKind::ring, TopologyKind::server}) {
+      benchmark::RegisterBenchmark(
+          (std::string(spec) + " over " + std::string(to_string(topology))).c_str(), step,
+          std::string(spec), topology)
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
