@@ -24,15 +24,15 @@ void step_time(int argc, char** argv) {
   bool json = false;
   run::CommandLine command_line(
       "step_time", "Times a step of each method in modelled networks, without training.",
-      "step_time --shapes resnet18 --compute 200ms --network 10gbe --network 1gbe --workers 16");
+      "step_time --shapes resnet18 --compute 200ms --network 10gbe --workers 16");
   command_line.flag("--shapes", shapes, "resnet18, lstm, or 64x3x3x3,64")
-      .list("--method", methods, "a compressor spec; once for each [none and three more]")
+      .list("--method", methods, "a compressor spec; once for each [four of them]")
       .list("--network", networks, "as in train; once for each [10gbe, 1gbe]")
       .list("--workers", counts, "once for each number [16]")
       .flag("--topology", config.topology, "ring or server")
       .flag("--servers", config.servers, "shards of the parameter server")
       .flag("--all-reduce", config.all_reduce, "ring, tree, halving or auto: the quickest")
-      .flag("--compute", compute, "of forward and backward in a step: declared [0s]")
+      .flag("--compute", compute, "of forward and backward in a step: declared")
       .flag("--steps", steps, "to take the mean of, after a first one")
       .flag("--threads", config.threads, "of a worker, one worker at a time; 0: a core each")
       .flag("--seed", config.seed, "of the gradients")
@@ -61,7 +61,7 @@ void step_time(int argc, char** argv) {
   }
   set_thread_count(static_cast<int>(cases.front().threads));
   run::SyntheticGradients gradients(run::parse_shapes(shapes), most, config.seed);
-  fmt::print("{}: {} values; compute {} declared, encode and decode measured, {} threads\n", shapes,
+  fmt::print("{}: {} values; compute {} declared, the rest measured, threads: {}\n", shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), compute,
              cases.front().threads);
   fmt::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>8}{:>8}\n", "ms per step", "workers", "bytes sent",

@@ -99,21 +99,20 @@ std::string to_string(const BreakEven& rates) {
 std::string table_text(const Advice& advice) {
   const auto& none = advice.methods.front();
   std::string text = fmt::format(
-      "Measured with {} workers, one at a time: ms of a step's encoding, copying and\n"
-      "adding, decoding. Counted: the payload of a worker's packets. Computed: the rest.\n\n",
+      "Measured with {} workers, one at a time: encoding, adding and decoding of a step.\n"
+      "Counted: the payload of a worker's packets. Computed: the rest.\n\n",
       none.workers);
   text += fmt::format("{:<21}{:>10}{:>8}{:>8}{:>8}{:>25}\n", "", "packet", "", "ms", "",
-                      "beats none below, with W =");
+                      "pays below, for workers:");
   text += fmt::format("{:<21}{:>10}{:>8}{:>8}{:>8}{:>13}{:>12}\n", "method", "bytes", "encode",
-                      "exch", "decode", none.workers, kShownWorkers * none.workers);
+                      "exch", "decode", none.workers, kShownWorkers);
   for (const auto& m : advice.methods) {
     const auto below = [&](std::int64_t w) {
       return m.spec == none.spec ? "" : to_string(break_even(m, none, w, advice.latency));
     };
     text += fmt::format("{:<21}{:>10.0f}{:>8.2f}{:>8.2f}{:>8.2f}{:>13}{:>12}\n", m.spec, m.up,
                         1e3 * m.local[Phase::encode], 1e3 * m.local[Phase::exchange],
-                        1e3 * m.local[Phase::decode], below(none.workers),
-                        below(kShownWorkers * none.workers));
+                        1e3 * m.local[Phase::decode], below(none.workers), below(kShownWorkers));
   }
   text += fmt::format("\nms per step, {} workers: compute {} (declared), local work, network\n",
                       kShownWorkers, milliseconds_text(advice.compute));

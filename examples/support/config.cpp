@@ -45,8 +45,8 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
             "never Winograd's method: slower, rounds less")
       .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
-      .flag("--network", c.network, "model one: 10Gbps,20us or 10gbe, 1gbe, 100mbps, wan; and more")
-      .flag("--compute", c.compute, "with --network: of a step, e.g. 5ms; then all else is free");
+      .flag("--network", c.network, "a modelled one: 10gbe, 1gbe, wan or 10Gbps,20us")
+      .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]");
 }
 
 namespace {

@@ -323,7 +323,8 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock", "descend"}) {
+  for (const char* program :
+       {"train", "compare", "explain", "bytes", "rosenbrock", "descend", "step_time", "advise"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
@@ -333,14 +334,14 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   }
   const auto help = run("train --help").out;
   for (const char* flag :
-       {"--model",       "--data",        "--workers",    "--transport",   "--topology",
-        "--servers",     "--staleness",   "--clock",      "--compressor",  "--aggregate",
-        "--optimizer",   "--lr",          "--schedule",   "--batch",       "--epochs",
-        "--steps",       "--seed",        "--threads",    "--partition",   "--network",
-        "--compute",     "--bucket-mb",   "--attack",     "--non-finite",  "--measure",
-        "--out",         "--resume",      "--eval-every", "--describe",    "--json",
-        "--local-steps", "--local-after", "--outer",      "--outer-lr",    "--server-rule",
-        "--durations",   "--speeds",      "--delays",     "--sparse-pulls"}) {
+       {"--model",       "--data",        "--workers",    "--transport",    "--topology",
+        "--servers",     "--staleness",   "--clock",      "--compressor",   "--aggregate",
+        "--optimizer",   "--lr",          "--schedule",   "--batch",        "--epochs",
+        "--steps",       "--seed",        "--threads",    "--partition",    "--network",
+        "--compute",     "--bucket-mb",   "--attack",     "--non-finite",   "--measure",
+        "--out",         "--resume",      "--eval-every", "--describe",     "--json",
+        "--local-steps", "--local-after", "--outer",      "--outer-lr",     "--server-rule",
+        "--durations",   "--speeds",      "--delays",     "--sparse-pulls", "--all-reduce"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }
