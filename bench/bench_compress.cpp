@@ -7,10 +7,12 @@
 // ms is encode and decode together, x_read the encode's time over that of one pass that reads.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "core/buffer.hpp"
 #include "core/parallel.hpp"
 #include "optim/compressor.hpp"
 #include "optim/kernels/vector.hpp"
@@ -33,15 +35,34 @@ const OwnedGradients& gradients() {
   return made;
 }
 
+// Gradients as a model has them: in one buffer.
+class FlatGradients {
+ public:
+  FlatGradients() : values_(static_cast<std::int64_t>(flat(gradients()).size())) {
+    auto rest = values_.span();
+    for (const auto& tensor : gradients()) {
+      const auto data = rest.first(tensor.values.size());
+      std::ranges::copy(tensor.values, data.begin());
+      views_.push_back({tensor.id, tensor.rows, tensor.cols, tensor.kernel, data});
+      rest = rest.subspan(tensor.values.size());
+    }
+  }
+  std::span<const GradView> views() const { return views_; }
+  std::span<float> values() { return values_.span(); }
+
+ private:
+  Buffer<float> values_;
+  std::vector<GradView> views_;
+};
+
 // A step of a lone worker: what its packets are to it is measured, what happens to them on the way
 // is not.
 class LoneWorker {
  public:
-  explicit LoneWorker(const std::string& spec)
-      : compressor_(make_compressor(spec)), in_(gradients()), out_(gradients()) {}
+  explicit LoneWorker(const std::string& spec) : compressor_(make_compressor(spec)) {}
 
   void step(double& encode, double& decode) {
-    const auto in = views_of(in_), out = views_of(out_);
+    const auto in = in_.views(), out = out_.views();
     Round round{.seed = 1, .step = step_++, .lr = 0.1F, .count = count(in)};
     const auto traits = compressor_->traits(round.step);
     for (; round.phase < traits.phases; ++round.phase) {
@@ -59,7 +80,7 @@ class LoneWorker {
 
  private:
   std::unique_ptr<Compressor> compressor_;
-  OwnedGradients in_, out_;
+  FlatGradients in_, out_;
   std::vector<float> weights_{1.0F};
   Packet up_, down_;
   std::uint64_t step_ = 0;
@@ -68,7 +89,7 @@ class LoneWorker {
 void compress(benchmark::State& state, const std::string& spec) {
   set_thread_count(static_cast<int>(state.range(0)));
   LoneWorker worker(spec);
-  auto flat_gradient = flat(gradients()), copy = flat_gradient;
+  FlatGradients gradient, copy;
   double encode = 0, decode = 0, read = 0, copied = 0;
   for (int step = 0; step < 3; ++step) worker.step(encode, decode);  // memory is there afterwards
   encode = decode = 0;
@@ -78,8 +99,8 @@ void compress(benchmark::State& state, const std::string& spec) {
     state.SetIterationTime(here + back);
     encode += here;
     decode += back;
-    read += seconds([&] { benchmark::DoNotOptimize(codec::norm1(flat_gradient)); });
-    copied += seconds([&] { codec::copy_to(flat_gradient, copy); });
+    read += seconds([&] { benchmark::DoNotOptimize(codec::norm1(gradient.values())); });
+    copied += seconds([&] { codec::copy_to(gradient.values(), copy.values()); });
   }
   const double steps = static_cast<double>(state.iterations());
   state.counters["encode_ms"] = 1e3 * encode / steps;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "comm/virtual_clock.hpp"
+
 namespace terse {
 
 // Counted by the worker's own endpoint. A message has Packet::size_bytes() bytes: a 32-byte header
@@ -42,6 +44,7 @@ inline constexpr std::array<std::string_view, kPhases> kPhaseNames = {
 struct PhaseTimes {
   std::array<double, kPhases> seconds{};
   double operator[](Phase phase) const { return seconds[static_cast<std::size_t>(phase)]; }
+  double& operator[](Phase phase) { return seconds[static_cast<std::size_t>(phase)]; }
 };
 
 inline PhaseTimes operator-(PhaseTimes later, const PhaseTimes& earlier) {
@@ -49,9 +52,13 @@ inline PhaseTimes operator-(PhaseTimes later, const PhaseTimes& earlier) {
   return later;
 }
 
-// Charges every moment to at most one phase: a scope inside another takes the time from it.
+// Charges every moment to at most one phase: a scope inside another takes the time from it. In a
+// modelled network it does so with virtual time as well; local work takes virtual time in phases
+// alone, so that tests and reports cost none.
 class PhaseClock {
  public:
+  explicit PhaseClock(VirtualClock* virtual_clock = nullptr) : virtual_clock_(virtual_clock) {}
+
   // Lives as long as the phase lasts: `const auto timed = clock.time(Phase::encode);`
   class [[nodiscard]] Scope {
    public:
@@ -66,10 +73,13 @@ class PhaseClock {
   };
 
   Scope time(Phase phase) { return Scope(*this, phase); }
-  const PhaseTimes& times() const { return times_; }  // of the scopes that have ended
+  // Of the scopes that have ended.
+  const PhaseTimes& times() const { return times_; }
+  const PhaseTimes& virtual_times() const { return virtual_times_; }
   void reset() {
-    times_ = {};
+    times_ = virtual_times_ = {};
     since_ = Clock::now();
+    if (virtual_clock_) virtual_since_ = virtual_clock_->now();
   }
 
  private:
@@ -78,9 +88,11 @@ class PhaseClock {
   // Charges what has passed to the running phase, starts the next one, returns the former.
   std::optional<Phase> change_to(std::optional<Phase> next) {
     const auto now = Clock::now();
-    if (running_) {
-      times_.seconds[static_cast<std::size_t>(*running_)] +=
-          std::chrono::duration<double>(now - since_).count();
+    if (running_) times_[*running_] += std::chrono::duration<double>(now - since_).count();
+    if (virtual_clock_) {
+      virtual_clock_->measure(next.has_value());
+      if (running_) virtual_times_[*running_] += virtual_clock_->now() - virtual_since_;
+      virtual_since_ = virtual_clock_->now();
     }
     const auto former = running_;
     running_ = next;
@@ -88,9 +100,11 @@ class PhaseClock {
     return former;
   }
 
-  PhaseTimes times_;
+  VirtualClock* virtual_clock_;
+  PhaseTimes times_, virtual_times_;
   std::optional<Phase> running_;
   Clock::time_point since_{};
+  double virtual_since_ = 0;
 };
 
 }  // namespace terse

@@ -167,9 +167,10 @@ void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
                             .worker = static_cast<std::uint16_t>(me_.rank())};
   const Expected expected{
       .kind = PacketKind::control, .step = step, .payload_bytes = own.size_bytes()};
-  // To all at once rather than around the ring: one wait instead of W-1.
-  for (int other = 0; other < me_.size(); ++other) {
-    if (other != me_.rank()) me_.send(other, header, std::as_bytes(own));
+  // To all at once rather than around the ring: one wait instead of W-1. Each begins with another,
+  // so that no card is everybody's first.
+  for (int k = 1; k < me_.size(); ++k) {
+    me_.send((me_.rank() + k) % me_.size(), header, std::as_bytes(own));
   }
   for (int other = 0; other < me_.size(); ++other) {
     const auto theirs = all.subspan(static_cast<std::size_t>(other) * own.size(), own.size());

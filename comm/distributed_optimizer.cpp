@@ -13,6 +13,7 @@ std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<fl
     views.push_back({.id = info.id,
                      .rows = info.rows,
                      .cols = info.cols,
+                     .kernel = info.kernel,
                      .data = flat.subspan(static_cast<std::size_t>(info.offset),
                                           static_cast<std::size_t>(info.numel))});
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "comm/virtual_clock.hpp"
 #include "optim/packet.hpp"
 
 namespace terse {
@@ -42,6 +43,9 @@ class Endpoint {
 
   // Waits until every worker is here.
   virtual void barrier() = 0;
+
+  // The worker's virtual time; nullptr where the network is a real one.
+  virtual VirtualClock* clock() { return nullptr; }
 };
 
 }  // namespace terse

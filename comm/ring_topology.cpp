@@ -1,12 +1,13 @@
 // ring: no server; every worker is everybody's equal.
 //
-//   linear      ring all-reduce
+//   linear      all-reduce: round the ring, or as the plan says (all_reduce.hpp)
 //   sliceable   every worker owns a slice of the coordinates (sliced_exchange.hpp)
 //   gather      ring all-gather; every worker combines all packets, so server state is replicated
 //
 // Cost in bytes and messages: the table in topology.hpp. A gather combines W packets on W workers.
 #include <vector>
 
+#include "comm/all_reduce.hpp"
 #include "comm/collectives.hpp"
 #include "comm/sliced_exchange.hpp"
 #include "comm/topologies.hpp"
@@ -16,16 +17,15 @@ namespace {
 
 class RingTopology final : public Topology {
  public:
-  explicit RingTopology(Worker& me)
+  RingTopology(Worker& me, AllReduce kind, const LinkSpeed& link)
       : Topology(me),
+        reducer_(me, kind, link),
         collectives_(me),
         slices_(me, me.size()),
         all_(static_cast<std::size_t>(me.size())) {}
 
  private:
-  void all_reduce(Packet& values) override {
-    collectives_.ring_all_reduce(values.floats(), label_of(values));
-  }
+  void all_reduce(Packet& values) override { reducer_.run(values.floats(), label_of(values)); }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
     slices_.run(
@@ -46,6 +46,7 @@ class RingTopology final : public Topology {
     decode(job, job.round, answer_, job.mean);
   }
 
+  AllReducer reducer_;
   Collectives collectives_;
   SlicedExchange slices_;
   std::vector<Packet> all_;  // by worker
@@ -54,8 +55,8 @@ class RingTopology final : public Topology {
 
 }  // namespace
 
-std::unique_ptr<Topology> make_ring_topology(Worker& me) {
-  return std::make_unique<RingTopology>(me);
+std::unique_ptr<Topology> make_ring_topology(Worker& me, AllReduce kind, const LinkSpeed& link) {
+  return std::make_unique<RingTopology>(me, kind, link);
 }
 
 }  // namespace terse

@@ -29,6 +29,7 @@ class ThreadEndpoint final : public Endpoint {
     return group_.take_any(rank_, expected, into);
   }
   void barrier() override { group_.barrier(rank_); }
+  VirtualClock* clock() override { return group_.clock(rank_); }
 
  private:
   ThreadGroup& group_;
@@ -62,7 +63,7 @@ void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body) 
                     kMost, options.workers);
   check<UsageError>(options.deadline.count() > 0, "deadline: more than 0 ms; got {} ms",
                     options.deadline.count());
-  ThreadGroup group(options.workers, options.executor, options.deadline);
+  ThreadGroup group(options);
   std::vector<std::thread> threads;
   try {
     for (int rank = 0; rank < options.workers; ++rank) {

@@ -17,8 +17,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "comm/network_model.hpp"
+#include "comm/virtual_clock.hpp"
 #include "comm/worker.hpp"
 #include "core/parallel.hpp"
 
@@ -35,11 +38,19 @@ enum class Executor : std::uint8_t {
 // Prints the text to standard error and ends the process with code 1, without clean-up.
 [[noreturn]] void exit_stuck(const std::string& error);
 
+// A run in a modelled network: each worker has a clock of its own, and nobody waits for it.
+struct VirtualTime {
+  Network network;
+  LocalWork local_work = LocalWork::measured;
+  std::uint64_t seed = 0;  // of delays and losses
+};
+
 struct WorkerOptions {
   int workers = 1;
   std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
   Executor executor = Executor::concurrent;
   Verify verify = Verify::checksum;
+  std::optional<VirtualTime> virtual_time = std::nullopt;  // takes turns
   std::function<void(const std::string& error)> on_stuck = exit_stuck;
 };
 

@@ -69,7 +69,8 @@ class ServerTopology final : public Topology {
     };
     auto header = values.header();
     header.worker = static_cast<std::uint16_t>(me_.rank());
-    for (int server = 0; server < servers_; ++server) {  // push
+    for (int k = 1; k <= servers_; ++k) {  // push, each beginning with another
+      const int server = (me_.rank() + k) % servers_;
       if (server != me_.rank()) me_.send(server, header, std::as_bytes(shard(server)));
     }
     header.kind = PacketKind::partial;
@@ -109,8 +110,8 @@ class ServerTopology final : public Topology {
     sum_.resize(own.size());
     sum_in_ring_order(parts_, first, whole, sum_);
     std::ranges::copy(sum_, own.begin());
-    for (int worker = 0; worker < me_.size(); ++worker) {
-      if (worker != me_.rank()) me_.send(worker, header, std::as_bytes(std::span(sum_)));
+    for (int k = 1; k < me_.size(); ++k) {
+      me_.send((me_.rank() + k) % me_.size(), header, std::as_bytes(std::span(sum_)));
     }
   }
 
@@ -171,9 +172,7 @@ class ServerTopology final : public Topology {
         me_.recv(worker, expected, pushed_[static_cast<std::size_t>(worker)]);
     }
     combine(job, round, shape, pushed_, answer_);
-    for (int worker = 0; worker < me_.size(); ++worker) {
-      if (worker != me_.rank()) me_.send(worker, answer_);
-    }
+    for (int k = 1; k < me_.size(); ++k) me_.send((me_.rank() + k) % me_.size(), answer_);
   }
 
   void pull(const Round& round, std::size_t shard) {

@@ -25,7 +25,8 @@ void SlicedExchange::run(const Round& round, const Packet& up, Combine combine, 
 }
 
 void SlicedExchange::send_slices(const Packet& up, const BitPlanes& planes) {
-  for (int owner = 0; owner < owners_; ++owner) {
+  for (int k = 1; k <= owners_; ++k) {
+    const int owner = (me_.rank() + k) % owners_;  // each begins with another
     const auto at = slice_of(owner, planes);
     if (owner == me_.rank() || at.count == 0) continue;
     const BitPlanes slice{.planes = planes.planes, .words = at.count};
@@ -60,9 +61,7 @@ void SlicedExchange::combine_own(const Round& round, const Packet& up, const Bit
   mine.count =
       std::min(round.count - offset, static_cast<std::int64_t>(at.count) * kCoordinatesPerWord);
   combine(mine, slices_, answer_);
-  for (int other = 0; other < me_.size(); ++other) {
-    if (other != rank) me_.send(other, answer_);
-  }
+  for (int k = 1; k < me_.size(); ++k) me_.send((rank + k) % me_.size(), answer_);
 }
 
 void SlicedExchange::join_answers(const Packet& up, const BitPlanes& planes, Packet& down) {

@@ -37,28 +37,36 @@ std::string text_of(const std::exception_ptr& failure) {
 
 }  // namespace
 
-void PacketQueue::push(Packet packet) {
+void MessageQueue::push(Message message) {
   if (count_ == slots_.size()) {
     std::rotate(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(head_), slots_.end());
     head_ = 0;
     slots_.resize(std::max<std::size_t>(4, 2 * slots_.size()));
   }
-  slots_[(head_ + count_++) % slots_.size()] = std::move(packet);
+  slots_[(head_ + count_++) % slots_.size()] = std::move(message);
 }
 
-Packet PacketQueue::pop() {
-  Packet packet = std::move(slots_[head_]);
+Message MessageQueue::pop() {
+  Message message = std::move(slots_[head_]);
   head_ = (head_ + 1) % slots_.size();
   --count_;
-  return packet;
+  return message;
 }
 
-ThreadGroup::ThreadGroup(int workers, Executor executor, std::chrono::milliseconds deadline)
-    : executor_(executor),
-      deadline_(deadline),
-      seats_(static_cast<std::size_t>(workers)),
-      mailboxes_(seats_.size() * seats_.size()),
-      turn_since_(Clock::now()) {}
+ThreadGroup::ThreadGroup(const WorkerOptions& options)
+    : executor_(options.virtual_time ? Executor::turns : options.executor),
+      deadline_(options.deadline),
+      turn_since_(Clock::now()) {
+  const auto workers = static_cast<std::size_t>(options.workers);
+  const auto& model = options.virtual_time;
+  if (model) cards_.emplace(model->network, options.workers, model->seed);
+  for (int rank = 0; rank < options.workers; ++rank) {
+    seats_.emplace_back(VirtualClock(model ? model->local_work : LocalWork::declared,
+                                     cards_ ? cards_->slowness(rank) : 1));
+    if (rank != turn_) make_runnable(rank);
+  }
+  mailboxes_.resize(workers * workers);
+}
 
 // ---- messages and barrier -----------------------------------------------------------------------
 
@@ -81,10 +89,18 @@ Packet ThreadGroup::lend(int rank, int to) {
 void ThreadGroup::post(int rank, int to, Packet packet) {
   const Lock lock(mutex_);
   throw_if_failed(rank);
-  mailbox(rank, to).queue.push(std::move(packet));
-  if (executor_ == Executor::turns) return;  // the receiver wakes when its turn comes
+  auto& queue = mailbox(rank, to).queue;
   const Want& want = seat(to).want;
-  if (want.kind == Want::Kind::packet && (want.from == rank || want.from == kAnyone)) {
+  const bool awaited =
+      want.kind == Want::Kind::packet &&
+      (want.from == rank ? queue.empty() : want.from == kAnyone && sender_to(to) == kAnyone);
+  const double first_byte =
+      cards_ ? cards_->send(rank, to, packet.size_bytes(), seat(rank).clock.now()) : 0;
+  queue.push({.packet = std::move(packet), .first_byte = first_byte});
+  if (!awaited) return;
+  if (executor_ == Executor::turns) {
+    make_runnable(to);  // it wakes when its turn comes
+  } else {
     wake(seat(to));
   }
 }
@@ -93,23 +109,25 @@ void ThreadGroup::take(int rank, int from, const Expected& expected, Packet& int
   Lock lock(mutex_);
   throw_if_failed(rank);
   auto& box = mailbox(from, rank);
-  if (box.queue.empty()) {
+  if (!may_take(rank, from)) {
     wait(lock, rank, {.kind = Want::Kind::packet, .from = from, .expected = expected});
   }
+  if (cards_) receive_until(rank, box);
   box.spare.push_back(std::move(into));
-  into = box.queue.pop();
+  into = box.queue.pop().packet;
 }
 
 int ThreadGroup::take_any(int rank, const Expected& expected, Packet& into) {
   Lock lock(mutex_);
   throw_if_failed(rank);
+  internal_check(!cards_, "recv: in a modelled network a worker says from whom");
   if (sender_to(rank) == kAnyone) {
     wait(lock, rank, {.kind = Want::Kind::packet, .from = kAnyone, .expected = expected});
   }
   const int from = seat(rank).served = sender_to(rank);
   auto& box = mailbox(from, rank);
   box.spare.push_back(std::move(into));
-  into = box.queue.pop();
+  into = box.queue.pop().packet;
   return from;
 }
 
@@ -122,7 +140,16 @@ void ThreadGroup::barrier(int rank) {
   }
   arrived_ = 0;
   ++generation_;
-  if (executor_ == Executor::concurrent) wake_all();
+  if (executor_ == Executor::concurrent) {
+    wake_all();
+    return;
+  }
+  double latest = 0;
+  for (const auto& each : seats_) latest = std::max(latest, each.clock.now());
+  for (int other = 0; other < size(); ++other) {
+    seat(other).clock.set(latest);
+    if (other != rank) make_runnable(other);
+  }
 }
 
 // ---- waiting ------------------------------------------------------------------------------------
@@ -132,26 +159,41 @@ void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
   own.want = want;
   own.since = Clock::now();
   if (executor_ == Executor::concurrent) {
-    spin(lock, own);
-  } else if (turn_ == rank) {
-    pass_turn();
-  }
-  while (!failure_ && !may_run(rank)) {
-    if (hopeless(rank)) {
-      fail_locked(std::make_exception_ptr(
-          Error(fmt::format("deadlock: {}; {}", describe(rank), describe_all()))));
-      break;
-    }
-    // In turns a wait lasts as long as the others compute: what must not last is one turn.
-    const auto until = (executor_ == Executor::concurrent ? own.since : turn_since_) + deadline_;
-    if (Clock::now() >= until) {
-      fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
-      break;
-    }
-    own.wake.wait_until(lock, until);
+    wait_until_satisfied(lock, rank);
+  } else {
+    wait_for_turn(lock, rank);
   }
   own.want = {};
   throw_if_failed(rank);
+}
+
+void ThreadGroup::wait_until_satisfied(Lock& lock, int rank) {
+  Seat& own = seat(rank);
+  const auto until = own.since + deadline_;
+  spin(lock, own);
+  while (!failure_ && !satisfied(rank)) {
+    fail_if_hopeless(rank);
+    if (Clock::now() >= until) fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
+    if (!failure_) own.wake.wait_until(lock, until);
+  }
+}
+
+// No deadline here: a wait in turns lasts as long as the others compute. What must not last is one
+// turn, and wait_for_all sees to that.
+void ThreadGroup::wait_for_turn(Lock& lock, int rank) {
+  Seat* next = nullptr;
+  if (turn_ == rank) {
+    if (satisfied(rank)) make_runnable(rank);  // another is earlier
+    next = pass_turn();
+  }
+  while (!failure_ && turn_ != rank) {
+    fail_if_hopeless(rank);
+    lock.unlock();
+    if (next) next->turn.release();
+    next = nullptr;
+    seat(rank).turn.acquire();
+    lock.lock();
+  }
 }
 
 void ThreadGroup::spin(Lock& lock, Seat& own) {
@@ -194,24 +236,67 @@ bool ThreadGroup::hopeless(int rank) {
   return want.from == kAnyone ? left_ == size() - 1 : seat(want.from).left;
 }
 
-// The worker that has the turn waits or leaves: the turn goes to the earliest (clock, rank).
-void ThreadGroup::pass_turn() {
-  int next = -1;
-  for (int rank = 0; rank < size(); ++rank) {
-    if (seat(rank).left || !satisfied(rank)) continue;
-    if (next < 0 || seat(rank).clock < seat(next).clock) next = rank;
+void ThreadGroup::fail_if_hopeless(int rank) {
+  if (!hopeless(rank)) return;
+  fail_locked(std::make_exception_ptr(
+      Error(fmt::format("deadlock: {}; {}", describe(rank), describe_all()))));
+}
+
+// The virtual time at which a worker that is satisfied could go on, or a bound that suffices: its
+// card may still have to receive other messages first.
+double ThreadGroup::earliest(int rank, const Want& want) {
+  const double now = seat(rank).clock.now();
+  if (!cards_ || want.kind != Want::Kind::packet) return now;
+  auto& box = mailbox(want.from, rank);
+  const Message& message = box.queue.at(0);
+  return std::max(now, box.arrived > 0 ? message.arrival : message.first_byte);
+}
+
+bool ThreadGroup::may_take(int rank, int from) {
+  if (mailbox(from, rank).queue.empty()) return false;
+  if (!cards_ || runnable_.empty()) return true;
+  const double time = earliest(rank, {.kind = Want::Kind::packet, .from = from});
+  return time < runnable_.top().first + cards_->least_latency();
+}
+
+// The card receives up to the head of this mailbox, and the worker's time moves there.
+void ThreadGroup::receive_until(int rank, Mailbox& box) {
+  while (box.arrived == 0) {
+    const auto [from, time] = cards_->receive(rank);
+    auto& other = mailbox(from, rank);
+    other.queue.at(other.arrived++).arrival = time;
   }
-  turn_ = next;
+  --box.arrived;
+  auto& clock = seat(rank).clock;
+  clock.set(std::max(clock.now(), box.queue.at(0).arrival));
+}
+
+void ThreadGroup::make_runnable(int rank) {
+  runnable_.emplace(earliest(rank, seat(rank).want), rank);
+}
+
+// The worker that has the turn waits or leaves: the turn goes to the earliest (clock, rank), whom
+// the caller wakes.
+ThreadGroup::Seat* ThreadGroup::pass_turn() {
+  turn_ = -1;
   turn_since_ = Clock::now();
-  if (next >= 0) {
-    wake(seat(next));
-  } else if (left_ < size()) {
+  if (!runnable_.empty()) {
+    turn_ = runnable_.top().second;
+    runnable_.pop();
+    return &seat(turn_);
+  }
+  if (left_ < size()) {
     fail_locked(std::make_exception_ptr(
         Error(fmt::format("deadlock: no worker can run; {}", describe_all()))));
   }
+  return nullptr;
 }
 
 void ThreadGroup::wake(Seat& other) {
+  if (executor_ == Executor::turns) {
+    other.turn.release();
+    return;
+  }
   other.signal.fetch_add(1, std::memory_order_relaxed);
   other.wake.notify_one();
 }
@@ -243,7 +328,9 @@ void ThreadGroup::leave(int rank) {
   const Lock lock(mutex_);
   seat(rank).left = true;
   ++left_;
-  if (executor_ == Executor::turns && !failure_ && turn_ == rank) pass_turn();
+  if (executor_ == Executor::turns && !failure_ && turn_ == rank) {
+    if (Seat* next = pass_turn()) wake(*next);
+  }
   for (int other = 0; other < size(); ++other) {
     if (!seat(other).left && hopeless(other)) wake(seat(other));
   }
@@ -253,7 +340,15 @@ void ThreadGroup::leave(int rank) {
 void ThreadGroup::wait_for_all(const std::function<void(const std::string&)>& on_stuck) {
   Lock lock(mutex_);
   const auto all_left = [&] { return left_ == size(); };
-  changed_.wait(lock, [&] { return all_left() || failure_; });
+  const auto done = [&] { return all_left() || failure_; };
+  if (executor_ == Executor::concurrent) changed_.wait(lock, done);
+  while (!done()) {
+    const auto until = turn_since_ + deadline_;
+    changed_.wait_until(lock, until, done);
+    if (!done() && Clock::now() >= turn_since_ + deadline_) {
+      fail_locked(std::make_exception_ptr(Error(timeout_text(first_to_wait()))));
+    }
+  }
   if (changed_.wait_for(lock, deadline_, all_left)) return;
   const std::string error = fmt::format("{}; and {:.3g} s later not every worker has come back: {}",
                                         failure_text_, seconds(deadline_), describe_all());
@@ -268,6 +363,14 @@ void ThreadGroup::rethrow_failure() const {
 }
 
 // ---- texts --------------------------------------------------------------------------------------
+
+// Of those who wait for the turn that lasts too long; the worker that has it if it is alone.
+int ThreadGroup::first_to_wait() const {
+  for (int rank = 0; rank < size(); ++rank) {
+    if (seat(rank).want.kind != Want::Kind::nothing) return rank;
+  }
+  return turn_;
+}
 
 std::string ThreadGroup::timeout_text(int rank) const {
   const auto waited = seconds(Clock::now() - seat(rank).since);

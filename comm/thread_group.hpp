@@ -7,7 +7,14 @@
 //
 // Turns: exactly one worker runs, the others sleep. Who must wait passes the turn on to the
 // runnable worker with the earliest (clock, rank). If none is runnable and one still waits, that is
-// a deadlock. After a failure all run at once, to leave.
+// a deadlock. After a failure all run at once, to leave. The turn is handed over by a semaphore,
+// once the mutex is free: a worker that wakes finds nothing to wait for.
+//
+// A modelled network (network_model.hpp) takes turns. A message carries the time of its first byte,
+// and a worker takes it only when no runnable worker's time is earlier by a latency: then none can
+// still send what would have come first, and the receiving card's order is final. In all else a
+// worker may run ahead of the others. A barrier costs nothing: all go on at the time of the last to
+// come.
 #pragma once
 
 #include <atomic>
@@ -15,33 +22,48 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <queue>
+#include <semaphore>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/endpoint.hpp"
+#include "comm/network_model.hpp"
 #include "comm/run_workers.hpp"
+#include "comm/virtual_clock.hpp"
 #include "optim/packet.hpp"
 
 namespace terse {
 
+// A packet under way, and in a modelled network its times there.
+struct Message {
+  Packet packet;
+  double first_byte = 0;
+  double arrival = 0;  // of the last byte, once the receiving card has come to it
+};
+
 // First in, first out, in a circle of slots that only ever grows.
-class PacketQueue {
+class MessageQueue {
  public:
   bool empty() const { return count_ == 0; }
-  void push(Packet packet);
-  Packet pop();
+  void push(Message message);
+  Message pop();
+  Message& at(std::size_t place) { return slots_[(head_ + place) % slots_.size()]; }
 
  private:
-  std::vector<Packet> slots_;
+  std::vector<Message> slots_;
   std::size_t head_ = 0, count_ = 0;
 };
 
 class ThreadGroup {
  public:
-  ThreadGroup(int workers, Executor executor, std::chrono::milliseconds deadline);
+  explicit ThreadGroup(const WorkerOptions& options);
 
   int size() const { return static_cast<int>(seats_.size()); }
 
@@ -52,6 +74,7 @@ class ThreadGroup {
   void take(int rank, int from, const Expected& expected, Packet& into);
   int take_any(int rank, const Expected& expected, Packet& into);
   void barrier(int rank);
+  VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
   void fail(std::exception_ptr failure);  // only the first counts
   void leave(int rank);
 
@@ -73,16 +96,19 @@ class ThreadGroup {
     std::uint64_t generation = 0;  // barrier: it is open when generation_ has moved on
   };
   struct Seat {
-    std::condition_variable wake;
+    explicit Seat(VirtualClock its_clock) : clock(its_clock) {}
+    std::condition_variable wake;          // concurrent
+    std::counting_semaphore<> turn{0};     // turns
     std::atomic<std::uint32_t> signal{0};  // changes when the worker should look again
     Want want;
     Clock::time_point since{};  // when it began to wait
-    double clock = 0;           // virtual seconds
+    VirtualClock clock;         // its thread's alone, in its turn
     bool left = false;
     int served = 0;  // who sent what was last taken from anyone
   };
   struct Mailbox {
-    PacketQueue queue;
+    MessageQueue queue;
+    std::size_t arrived = 0;    // so many at the head of the queue, in a modelled network
     std::vector<Packet> spare;  // memory of messages that were received
   };
 
@@ -95,18 +121,23 @@ class ThreadGroup {
 
   // All of these are called with the mutex held.
   void wait(Lock& lock, int rank, const Want& want);
+  void wait_until_satisfied(Lock& lock, int rank);
+  void wait_for_turn(Lock& lock, int rank);
   void spin(Lock& lock, Seat& seat);
   bool satisfied(int rank);
   int sender_to(int rank);  // the next whose packet waits, or kAnyone
-  bool may_run(int rank) {
-    return satisfied(rank) && (executor_ == Executor::concurrent || turn_ == rank);
-  }
   bool hopeless(int rank);
-  void pass_turn();
+  void fail_if_hopeless(int rank);
+  double earliest(int rank, const Want& want);
+  bool may_take(int rank, int from);
+  void receive_until(int rank, Mailbox& box);
+  void make_runnable(int rank);
+  Seat* pass_turn();
   void wake(Seat& seat);
   void wake_all();
   void fail_locked(std::exception_ptr failure);
   void throw_if_failed(int rank) const;
+  int first_to_wait() const;
   std::string timeout_text(int rank) const;
   std::string describe(int rank) const;
   std::string describe_all() const;
@@ -115,8 +146,12 @@ class ThreadGroup {
   const std::chrono::milliseconds deadline_;
 
   std::mutex mutex_;  // guards all below
-  std::vector<Seat> seats_;
+  std::optional<NetworkCards> cards_;
+  std::deque<Seat> seats_;
   std::vector<Mailbox> mailboxes_;
+  // Who could run if it had the turn, and its virtual time then: the earliest first.
+  using Runnable = std::pair<double, int>;
+  std::priority_queue<Runnable, std::vector<Runnable>, std::greater<>> runnable_;
   int turn_ = 0;                    // who runs; -1: nobody any more
   Clock::time_point turn_since_{};  // when the turn last changed hands
   int arrived_ = 0;                 // at the barrier

@@ -15,7 +15,7 @@ struct LocalBoard {
 };
 
 std::unique_ptr<Topology> make_local_topology(Worker& me, std::shared_ptr<LocalBoard> board);
-std::unique_ptr<Topology> make_ring_topology(Worker& me);
+std::unique_ptr<Topology> make_ring_topology(Worker& me, AllReduce kind, const LinkSpeed& link);
 std::unique_ptr<Topology> make_server_topology(Worker& me, int servers);
 
 }  // namespace terse

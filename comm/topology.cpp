@@ -131,6 +131,10 @@ TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& com
   check<UsageError>(options.kind == TopologyKind::server || options.servers == 1,
                     "servers: only the topology server has them; got topology {} and {} servers",
                     name, options.servers);
+  check<UsageError>(options.kind == TopologyKind::ring || options.all_reduce == AllReduce::ring,
+                    "all-reduce {}: only the topology ring has a choice, {} adds in its own place; "
+                    "got topology {}",
+                    to_string(options.all_reduce), name, name);
   const auto phases = compressor.traits(0).phases;
   check<UsageError>(phases >= 1 && phases <= kMostPhases, "{} over {}: 1 to {} phases; got {}",
                     compressor.spec(), name, kMostPhases, phases);
@@ -147,7 +151,7 @@ std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
     case TopologyKind::local:
       return make_local_topology(me, board_);
     case TopologyKind::ring:
-      return make_ring_topology(me);
+      return make_ring_topology(me, options_.all_reduce, options_.link);
     case TopologyKind::server:
       return make_server_topology(me, options_.servers);
   }

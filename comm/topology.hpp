@@ -19,7 +19,9 @@
 // Headers: ring 2 (W-1), 2 (W-1) and W-1 messages; server 2 S (W-1)/W in each case. (A slice or a
 // shard that gets no coordinate is not sent, except in `linear`.)
 //
-// All add in the one order of collectives.hpp, so they give identical bits.
+// All add in the one order of collectives.hpp, so they give identical bits. Instead of its ring,
+// the topology ring can all-reduce by a tree or by halving (all_reduce.hpp), which add in other
+// orders; the bytes of all workers together stay the same.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +30,7 @@
 #include <string_view>
 #include <vector>
 
+#include "comm/all_reduce.hpp"
 #include "comm/worker.hpp"
 #include "optim/compressor.hpp"
 
@@ -90,7 +93,9 @@ TopologyKind parse_topology(std::string_view name);  // UsageError lists the kno
 struct TopologyOptions {
   TopologyKind kind = TopologyKind::ring;
   int workers = 1;
-  int servers = 1;  // kind server: shards, on the workers of rank 0, 1, …
+  int servers = 1;                         // kind server: shards, on the workers of rank 0, 1, …
+  AllReduce all_reduce = AllReduce::ring;  // kind ring: of linear packets
+  LinkSpeed link = {};                     // all_reduce automatic: what to choose it for
 };
 
 struct LocalBoard;

@@ -34,26 +34,39 @@ void Worker::send(int to, const Packet& packet) {
 }
 
 void Worker::send(int to, const PacketHeader& header, std::span<const std::byte> payload) {
-  send(to, header, payload.size(), [payload](Packet& packet) {
-    std::copy(payload.begin(), payload.end(), packet.payload().begin());
-  });
+  const Carried carried(virtual_clock());
+  Packet packet = start(to, header, payload.size());
+  std::copy(payload.begin(), payload.end(), packet.payload().begin());
+  post(to, std::move(packet), header.kind);
 }
 
 void Worker::send(int to, const PacketHeader& header, std::size_t payload_bytes,
                   FunctionRef<void(Packet&)> fill) {
+  Packet packet = start(to, header, payload_bytes);
+  fill(packet);
+  post(to, std::move(packet), header.kind);
+}
+
+Packet Worker::start(int to, const PacketHeader& header, std::size_t payload_bytes) {
+  const Carried carried(virtual_clock());
   internal_check(to >= 0 && to < size() && to != rank(), "send: worker {} of {} sends to worker {}",
                  rank(), size(), to);
   Packet packet = endpoint_.lend(to);
   packet.start(header, payload_bytes);
-  fill(packet);
+  return packet;
+}
+
+void Worker::post(int to, Packet packet, PacketKind kind) {
+  const Carried carried(virtual_clock());
   packet.seal();
-  count_sent(packet, header.kind);
+  count_sent(packet, kind);
   endpoint_.post(to, std::move(packet));
 }
 
 void Worker::recv(int from, const Expected& expected, Packet& into) {
   internal_check(from >= 0 && from < size() && from != rank(),
                  "recv: worker {} of {} receives from worker {}", rank(), size(), from);
+  const Carried carried(virtual_clock());
   endpoint_.take(from, expected, into);
   admit(from, expected, into);
 }

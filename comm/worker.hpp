@@ -29,7 +29,7 @@ enum class Verify : std::uint8_t {
 class Worker {
  public:
   explicit Worker(Endpoint& endpoint, Verify verify = Verify::checksum)
-      : endpoint_(endpoint), verify_(verify) {}
+      : endpoint_(endpoint), verify_(verify), clock_(endpoint.clock()) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -54,16 +54,25 @@ class Worker {
   // on the sender: `step_of` says it.
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
-  void barrier() { endpoint_.barrier(); }
+  void barrier() {
+    const Carried carried(virtual_clock());
+    endpoint_.barrier();
+  }
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
   const PhaseTimes& times() const { return clock_.times(); }
+  const PhaseTimes& virtual_times() const { return clock_.virtual_times(); }
   PhaseClock::Scope time(Phase phase) { return clock_.time(phase); }
-  // Both from zero again: after the first step, which pays for memory and threads.
+  // All from zero again: after the first step, which pays for memory and threads.
   void reset_accounts();
 
+  // This worker's time in a modelled network (virtual_clock.hpp); nullptr without one.
+  VirtualClock* virtual_clock() { return endpoint_.clock(); }
+
  private:
+  Packet start(int to, const PacketHeader& header, std::size_t payload_bytes);
+  void post(int to, Packet packet, PacketKind kind);
   void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
 

@@ -9,13 +9,16 @@ ParameterBuffer::ParameterBuffer(std::span<const Named> parameters) {
   for (const auto& [name, tensor] : parameters) {
     const Shape& shape = tensor.shape();
     const std::int64_t rows = shape.rank() == 0 ? 1 : shape[0];
+    std::int64_t kernel = 1;
+    for (int dim = 2; dim < shape.rank(); ++dim) kernel *= shape[dim];
     infos_.push_back({.id = static_cast<std::uint32_t>(infos_.size()),
                       .name = name,
                       .shape = shape,
                       .offset = total,
                       .numel = shape.numel(),
                       .rows = rows,
-                      .cols = rows == 0 ? 1 : shape.numel() / rows});
+                      .cols = rows == 0 ? 1 : shape.numel() / rows,
+                      .kernel = kernel});
     parameters_.push_back(tensor);
     total += shape.numel();
   }

@@ -20,6 +20,7 @@ struct ParameterInfo {
   Shape shape;
   std::int64_t offset, numel;  // within the flat buffer
   std::int64_t rows, cols;     // the matrix view; a one-dimensional parameter has one column
+  std::int64_t kernel;         // the third dimension and those behind it multiplied
 };
 
 class ParameterBuffer {

@@ -79,7 +79,7 @@ void Philox::eight_blocks(std::uint64_t first, EightBlocks& words) const {
     }
     for (int w = 0; w < 4; ++w) {
       const Vector odd = hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(wide, x[w][1])));
-      hn::StoreU(hn::OddEven(odd, x[w][0]), d, words[w].data() + lane);
+      hn::StoreU(hn::OddEven(odd, x[w][0]), d, words.data() + 8 * w + lane);
     }
   }
 }

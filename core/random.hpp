@@ -23,7 +23,8 @@ enum class Purpose : std::uint8_t {
   update = 9,    // an update rule's draws, the same on all workers
   problem = 10,  // samples and noise of a stochastic gradient of a test problem
   probe = 11,    // which coordinates a measurement keeps
-  arrival = 12,  // when an asynchronous worker's pushes arrive
+  network = 12,  // delays and losses of a modelled network
+  arrival = 13,  // when an asynchronous worker's pushes arrive
 };
 
 // Names one stream of random numbers under a seed.
@@ -46,8 +47,8 @@ class Philox {
   // The 32-bit word at a position of the stream, position < 2^34; leaves the reader where it is.
   std::uint32_t at(std::uint64_t position) const;
 
-  // Eight blocks from `first` on, computed side by side: words[w][b] is at(4 (first + b) + w).
-  using EightBlocks = std::array<std::array<std::uint32_t, 8>, 4>;
+  // Eight blocks from `first` on, computed side by side: words[8 w + b] is at(4 (first + b) + w).
+  using EightBlocks = std::array<std::uint32_t, 32>;
   void eight_blocks(std::uint64_t first, EightBlocks& words) const;
 
   // Goes on at a position of the stream that is a multiple of 4.

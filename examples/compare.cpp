@@ -44,8 +44,8 @@ void compare(int argc, char** argv) {
   const auto data = run::load_data(common);
   prepare_folder(out);
   const auto& c = runs.front().config;
-  fmt::print("{} on {}: {} workers, batch {} each, {}, {} epochs, TBB threads: {}\n", c.model,
-             c.data, c.workers, c.batch, c.topology, c.epochs, c.threads);
+  fmt::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
+             c.data, c.workers, c.batch, c.topology, c.epochs, c.epochs == 1 ? "" : "s", c.threads);
   std::fflush(stdout);
   for (auto& run : runs) {
     run::Progress progress(run.config.compressor, stderr);

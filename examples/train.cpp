@@ -20,6 +20,12 @@ using namespace terse;
 nlohmann::json log_line(const run::StepReport& r) {
   nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
   for (std::size_t i = 0; i < kPhases; ++i) time[std::string(kPhaseNames[i])] = r.times.seconds[i];
+  if (r.virtual_seconds) {
+    time["virtual_seconds"] = *r.virtual_seconds;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      time["virtual"][std::string(kPhaseNames[i])] = r.virtual_times.seconds[i];
+    }
+  }
   nlohmann::json line = {{"step", r.step},
                          {"loss", r.loss},
                          {"lr", r.lr},
@@ -43,6 +49,14 @@ void print_densities(const std::vector<run::DensityReport>& reports) {
   }
 }
 
+void print_times(const char* title, const PhaseTimes& times) {
+  fmt::print("{}", title);
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * times.seconds[i]);
+  }
+  fmt::print("\n");
+}
+
 void print_summary(const run::RunConfig& config, const run::RunResult& r) {
   const auto& last = r.evaluations.back();
   fmt::print("{}, training loss {:.4f}, {} steps in {}\n", run::score_text(last), r.train_loss,
@@ -51,11 +65,14 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
              run::bytes_text(static_cast<double>(r.message_bytes)),
              run::bytes_text(r.bytes_sent_per_worker), run::bytes_text(r.bytes_uncompressed),
              run::thousands_text(r.samples_per_second), run::sample_name(last.metric));
-  fmt::print("ms per step:");
-  for (std::size_t i = 0; i < kPhases; ++i) {
-    fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * r.step_times.seconds[i]);
+  print_times("ms per step:", r.step_times);
+  if (r.virtual_seconds) {
+    fmt::print("in the modelled network {}: {:.4g} s, {} {}/s\n", *config.network,
+               *r.virtual_seconds, run::thousands_text(r.samples_per_virtual_second),
+               run::sample_name(last.metric));
+    print_times("ms per step there:", r.virtual_step_times);
   }
-  fmt::print("\nlr {}, {}\n", *config.lr, config.optimizer);
+  fmt::print("lr {}, {}\n", *config.lr, config.optimizer);
   if (r.async) {
     const auto& late = r.async->staleness;
     fmt::print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n",

@@ -27,11 +27,16 @@
 namespace terse {
 
 // One tensor of the model, as a matrix: rows = first dimension, cols = the others multiplied.
-// A one-dimensional tensor has cols = 1. `data` has rows * cols values, row-major.
+// A one-dimensional tensor has cols = 1. `data` has rows * cols values, row-major. Of a
+// convolution, `kernel` consecutive values of a row belong to one pair of channels; otherwise it
+// is 1.
 struct GradView {
   std::uint32_t id = 0;
-  std::int64_t rows = 0, cols = 0;
+  std::int64_t rows = 0, cols = 0, kernel = 1;
   std::span<float> data;
+
+  // The same tensor with other values.
+  GradView with(std::span<float> values) const { return {id, rows, cols, kernel, values}; }
 };
 
 // What a call is about. It is passed with every call, never stored.

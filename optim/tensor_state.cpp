@@ -1,12 +1,15 @@
 #include "optim/tensor_state.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 
 namespace terse {
 
 std::span<float> TensorState::at(std::uint32_t id, std::int64_t size) {
-  auto& array = arrays_[id];
-  if (array.empty()) array.resize(static_cast<std::size_t>(size));
+  const auto [found, made] = arrays_.try_emplace(id, size);
+  const auto array = found->second.span();
+  if (made) std::ranges::fill(array, 0.0F);
   check(std::ssize(array) == size, "compressor state: tensor {} has {} values; got {}", id,
         array.size(), size);
   return array;
@@ -14,23 +17,25 @@ std::span<float> TensorState::at(std::uint32_t id, std::int64_t size) {
 
 std::span<const float> TensorState::existing(std::uint32_t id, std::int64_t size) const {
   const auto found = arrays_.find(id);
-  check(found != arrays_.end() && std::ssize(found->second) == size,
+  check(found != arrays_.end() && std::ssize(found->second.span()) == size,
         "compressor state: {} values of tensor {} are wanted before any were made", size, id);
-  return found->second;
+  return found->second.span();
 }
 
 std::vector<GradView> TensorState::views(std::span<const GradView> like) {
   std::vector<GradView> views;
   views.reserve(like.size());
   for (const auto& view : like) {
-    views.push_back({view.id, view.rows, view.cols, at(view.id, std::ssize(view.data))});
+    views.push_back(view.with(at(view.id, std::ssize(view.data))));
   }
   return views;
 }
 
 std::vector<GradView> TensorState::all() {
   std::vector<GradView> views;
-  for (auto& [id, array] : arrays_) views.push_back({id, std::ssize(array), 1, array});
+  for (auto& [id, array] : arrays_) {
+    views.push_back({id, std::ssize(array.span()), 1, 1, array.span()});
+  }
   return views;
 }
 
@@ -41,15 +46,20 @@ void TensorState::serialize(Archive& archive, const std::string& name) {
     arrays_.clear();
     for (std::uint64_t i = 0; i < tensors; ++i) {
       std::uint32_t id = 0;
+      std::uint64_t length = 0;
       archive.item(name + ".id", id);
-      archive.item(name, arrays_[id]);
+      archive.item(name + ".length", length);
+      check(length < (1ULL << 40), "archive: {} claims {} values", name, length);
+      archive.item(name, at(id, static_cast<std::int64_t>(length)));
     }
     return;
   }
   for (auto& [id, array] : arrays_) {
     auto key = id;
+    std::uint64_t length = array.span().size();
     archive.item(name + ".id", key);
-    archive.item(name, array);
+    archive.item(name + ".length", length);
+    archive.item(name, array.span());
   }
 }
 

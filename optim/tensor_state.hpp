@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/archive.hpp"
+#include "core/buffer.hpp"
 #include "optim/compressor.hpp"
 
 namespace terse {
@@ -30,7 +31,7 @@ class TensorState {
   void serialize(Archive& archive, const std::string& name);
 
  private:
-  std::map<std::uint32_t, std::vector<float>> arrays_;
+  std::map<std::uint32_t, Buffer<float>> arrays_;
 };
 
 }  // namespace terse

@@ -73,6 +73,12 @@ CommandLine& CommandLine::list(const std::string& name, std::vector<std::string>
   impl_->app.add_option(name, values, help)->allow_extra_args(false);
   return *this;
 }
+CommandLine& CommandLine::list(const std::string& name, std::vector<std::int64_t>& values,
+                               const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_option(name, values, help)->allow_extra_args(false);
+  return *this;
+}
 CommandLine& CommandLine::positional(const std::string& name, std::string& value,
                                      const std::string& help) {
   impl_->app.add_option(name, value, help)->capture_default_str();

@@ -29,6 +29,8 @@ class CommandLine {
                     const std::string& help);
   CommandLine& list(const std::string& name, std::vector<std::string>& values,
                     const std::string& help);
+  CommandLine& list(const std::string& name, std::vector<std::int64_t>& values,
+                    const std::string& help);
   // A word without a flag.
   CommandLine& positional(const std::string& name, std::string& value, const std::string& help);
 

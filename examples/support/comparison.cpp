@@ -18,13 +18,18 @@ double times_smaller(const RunResult& r) {
   return r.bytes_sent_per_worker > 0 ? r.bytes_uncompressed / r.bytes_sent_per_worker : 1;
 }
 
+// Where the network is a modelled one, its times are what is compared.
+const PhaseTimes& times_of(const RunResult& r) {
+  return r.virtual_seconds ? r.virtual_step_times : r.step_times;
+}
+
 double milliseconds(const RunResult& r, Phase phase) {
   return 1e3 * r.step_times[phase];
 }
 
-double milliseconds(const RunResult& r) {
+double sum_of_milliseconds(const PhaseTimes& times) {
   double sum = 0;
-  for (const double seconds : r.step_times.seconds) sum += 1e3 * seconds;
+  for (const double seconds : times.seconds) sum += 1e3 * seconds;
   return sum;
 }
 
@@ -46,7 +51,9 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
                       "comp", "enc", "exch", "dec", "upd", "/s");
   text += std::string(80, '-') + "\n";
   for (const auto& [config, r] : runs) {
-    const auto ms = [&times = r.step_times](Phase phase) { return short_text(1e3 * times[phase]); };
+    const auto ms = [&times = times_of(r)](Phase phase) { return short_text(1e3 * times[phase]); };
+    const double samples_per_second =
+        r.virtual_seconds ? r.samples_per_virtual_second : r.samples_per_second;
     // A long name has a line of its own.
     const bool fits = config.compressor.size() < kName;
     if (!fits) text += config.compressor + "\n";
@@ -55,9 +62,14 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
                         fmt::format("{:.3f}", r.train_loss), bytes_text(bytes_per_step(r)),
                         fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
                         ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
-                        ms(Phase::update), fmt::format("{:.0f}", r.samples_per_second));
+                        ms(Phase::update), fmt::format("{:.0f}", samples_per_second));
   }
-  return text + "sent by worker: bytes a step, headers and forwarding included\n";
+  text += "sent by worker: bytes a step, headers and forwarding included\n";
+  if (const auto& c = runs.front().config; c.network) {
+    text += fmt::format("times: those of the modelled network {}, {} work {}\n", *c.network,
+                        c.compute ? "with declared" : "local", c.compute ? *c.compute : "measured");
+  }
+  return text;
 }
 
 std::string to_csv(const std::vector<ComparedRun>& runs) {
@@ -65,7 +77,7 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
       "method,optimizer,lr,test_accuracy,test_loss,train_loss,steps,message_bytes,"
       "bytes_sent_per_worker_step,"
       "times_smaller,compute_ms,encode_ms,exchange_ms,decode_ms,update_ms,step_ms,"
-      "samples_per_second,seconds\n";
+      "samples_per_second,seconds,virtual_seconds,virtual_step_ms\n";
   for (const auto& [config, r] : runs) {
     text +=
         fmt::format("\"{}\",\"{}\",{},{:.6f},{:.6f},{:.6f},{},{},{:.3f},{:.4f}", config.compressor,
@@ -76,8 +88,11 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
          {Phase::compute, Phase::encode, Phase::exchange, Phase::decode, Phase::update}) {
       text += fmt::format(",{:.4f}", milliseconds(r, phase));
     }
-    text +=
-        fmt::format(",{:.4f},{:.1f},{:.2f}\n", milliseconds(r), r.samples_per_second, r.seconds);
+    text += fmt::format(",{:.4f},{:.1f},{:.2f}", sum_of_milliseconds(r.step_times),
+                        r.samples_per_second, r.seconds);
+    text += r.virtual_seconds ? fmt::format(",{},{:.4f}\n", *r.virtual_seconds,
+                                            sum_of_milliseconds(r.virtual_step_times))
+                              : ",,\n";
   }
   return text;
 }

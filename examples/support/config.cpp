@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "comm/distributed_optimizer.hpp"
+#include "comm/network_model.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
 #include "core/spec.hpp"
@@ -26,6 +27,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--workers", c.workers, "how many train together, each with a replica")
       .flag("--topology", c.topology, "local, ring, server or async")
       .flag("--servers", c.servers, "shards of the parameter server")
+      .flag("--all-reduce", c.all_reduce, "ring, tree, halving or auto: the quickest")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
@@ -42,7 +44,9 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
       .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
-      .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end");
+      .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
+      .flag("--network", c.network, "model one: 10Gbps,20us or 10gbe, 1gbe, 100mbps, wan; and more")
+      .flag("--compute", c.compute, "with --network: of a step, e.g. 5ms; then all else is free");
 }
 
 namespace {
@@ -50,6 +54,22 @@ namespace {
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
   check<UsageError>(value >= low && value <= high,
                     "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
+}
+
+void complete_virtual_time(RunConfig& c) {
+  check<UsageError>(c.network || !c.compute,
+                    "--compute goes with --network: without a modelled network there is no virtual "
+                    "time");
+  if (!c.network) return;
+  check<UsageError>(c.topology != "local",
+                    "--network with --topology local: it sends no messages; take ring or server");
+  check<UsageError>(c.topology != "async",
+                    "--network with --topology async is not available yet: --durations says how "
+                    "long a worker takes");
+  const auto network = parse_network(*c.network);
+  NetworkCards(network, static_cast<int>(c.workers), 0);  // throws for a worker that there is not
+  c.network = to_string(network);
+  if (c.compute) parse_seconds(*c.compute);
 }
 
 }  // namespace
@@ -70,7 +90,7 @@ void complete(RunConfig& c) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
     const bool one_at_a_time =
-        c.topology == "local" || (c.topology == "async" && c.async.clock == "virtual");
+        c.topology == "local" || c.network || (c.topology == "async" && c.async.clock == "virtual");
     c.threads = !one_at_a_time && c.workers >= cores ? 1 : cores;
   }
 
@@ -107,12 +127,22 @@ void complete(RunConfig& c) {
                     "how far; take none or a compressor with magnitudes",
                     c.compressor);
   parse_non_finite(c.non_finite);
+  complete_virtual_time(c);
   check_async_flags(c);
   if (c.topology == "async") return;
-  TopologyPlan({.kind = parse_topology(c.topology),
-                .workers = static_cast<int>(c.workers),
-                .servers = static_cast<int>(c.servers)},
-               *compressor);
+  TopologyPlan(topology_options(c), *compressor);
+}
+
+TopologyOptions topology_options(const RunConfig& c) {
+  TopologyOptions options{.kind = parse_topology(c.topology),
+                          .workers = static_cast<int>(c.workers),
+                          .servers = static_cast<int>(c.servers),
+                          .all_reduce = parse_all_reduce(c.all_reduce)};
+  if (c.network) {
+    const auto network = parse_network(*c.network);
+    options.link = {.latency = network.latency, .bytes_per_second = network.bits_per_second / 8};
+  }
+  return options;
 }
 
 nlohmann::json to_json(const RunConfig& c) {
@@ -122,6 +152,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"transport", "threads"},
                          {"topology", c.topology},
                          {"servers", c.servers},
+                         {"all_reduce", c.all_reduce},
                          {"compressor", make_compressor(c.compressor)->spec()},
                          {"optimizer", make_update_rule(c.optimizer)->spec()},
                          {"lr", c.lr.value_or(0)},
@@ -139,6 +170,8 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"outer", make_update_rule(c.outer)->spec()},
                          {"outer_lr", c.outer_lr.value_or(1)},
                          {"measure", c.measure},
+                         {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
+                         {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
                          {"eval_every", c.eval_every}};
   if (c.topology == "async") json["async"] = to_json(c.async);
   return json;

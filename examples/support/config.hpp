@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "comm/topology.hpp"
 #include "examples/support/async_flags.hpp"
 
 namespace terse::run {
@@ -18,6 +19,7 @@ struct RunConfig {
   std::int64_t workers = 4;
   std::string topology = "ring";
   std::int64_t servers = 1;
+  std::string all_reduce = "ring";  // with topology ring
   std::string compressor = "none";
   std::string optimizer;     // empty: as recommended for the compressor
   std::optional<double> lr;  // likewise
@@ -29,14 +31,16 @@ struct RunConfig {
   std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
-  std::int64_t local_steps = 0;    // from meeting to meeting of the models; 0: gradients meet
-  std::int64_t local_after = 0;    // steps in which gradients meet before
-  std::string outer = "sgd";       // the rule that a meeting steps with, and its rate
-  std::optional<double> outer_lr;  // 1 if there is none
-  std::string measure = "none";    // none, or density: of the gradient, at each epoch's start
-  std::int64_t eval_every = 1;     // epochs; 0: only at the end
-  bool exact_convolution = false;  // never Winograd's method
-  AsyncConfig async;               // with topology async
+  std::int64_t local_steps = 0;        // from meeting to meeting of the models; 0: gradients meet
+  std::int64_t local_after = 0;        // steps in which gradients meet before
+  std::string outer = "sgd";           // the rule that a meeting steps with, and its rate
+  std::optional<double> outer_lr;      // 1 if there is none
+  std::string measure = "none";        // none, or density: of the gradient, at each epoch's start
+  std::int64_t eval_every = 1;         // epochs; 0: only at the end
+  bool exact_convolution = false;      // never Winograd's method
+  std::optional<std::string> network;  // a modelled one: virtual time; see parse_network
+  std::optional<std::string> compute;  // with it: of a step, declared instead of measured
+  AsyncConfig async;                   // with topology async
   std::optional<std::string> out;
 };
 
@@ -48,6 +52,9 @@ void add_training_flags(CommandLine& command_line, RunConfig& config);
 // Puts the recommended optimizer and rate where none was given, and the number of threads; checks
 // every value that can be checked before anything is loaded. UsageError says what would be right.
 void complete(RunConfig& config);
+
+// How the workers' packets meet, with the speed of a modelled network if there is one.
+TopologyOptions topology_options(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.
 nlohmann::json to_json(const RunConfig& config);

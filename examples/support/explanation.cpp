@@ -147,7 +147,8 @@ Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::
   const auto n = shape.rows * shape.cols;
   e.gradient.resize(static_cast<std::size_t>(n));
   e.decoded.resize(e.gradient.size());
-  GradView gradient{.id = 0, .rows = shape.rows, .cols = shape.cols, .data = e.gradient};
+  GradView gradient{
+      .id = 0, .rows = shape.rows, .cols = shape.cols, .kernel = shape.kernel, .data = e.gradient};
   GradView mean = gradient;
   mean.data = e.decoded;
   for (std::uint64_t s = 0; s <= step; ++s) {

@@ -16,7 +16,9 @@ struct Row {
 
 // A vote moves every parameter by the rate. What sends a hundredth of the gradient, or one
 // magnitude a tensor, hands the rest on by error feedback: there momentum counts an entry that
-// comes late and large ten times over, and no momentum with a larger rate serves better.
+// comes late and large ten times over, and no momentum with a larger rate serves better. A block
+// comes late and large all at once: the mean's norm is held. Where noise drowns the gradient, Adam
+// divides by its size.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
     {"fp16", {"sgd:momentum=0.9", 0.05}},
@@ -28,21 +30,22 @@ constexpr Row kRows[] = {
     {"onebit+ef", {"sgd", 0.3}},
     {"vote:beta=0.9", {"sgd", 0.002}},
     {"noisy_sign", {"sgd", 0.004}},
-    {"ssdm:beta=0.9", {"sgd", 0.01}},
-    {"ssdm:scaled", {"sgd", 0.01}},
+    {"ssdm:beta=0.9", {"sgd", 0.02}},
+    {"ssdm:scaled", {"adam:beta1=0", 0.01}},
     {"stochastic_sign:norm=max", {"sgd", 0.1}},
     {"sign+ef", {"sgd", 0.3}},
     {"topk:ratio=0.01+ef", {"sgd", 0.4}},
     {"randomk:ratio=0.01+ef", {"sgd", 0.2}},
-    {"randomblock:ratio=0.01+ef", {"sgd", 0.05}},
+    {"randomblock:ratio=0.01+ef", {"sgd+clip:norm=1", 1}},
     {"threshold:tau=0.01+ef", {"sgd", 0.4}},
     {"dgc:ratio=0.01", {"sgd", 0.1}},    // its momentum is inside
     {"wangni:ratio=0.1", {"sgd", 0.2}},  // unbiased, and the noisier the smaller the rate
     {"topk:ratio=0.01+sign+ef", {"sgd", 0.4}},
     {"powersgd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
+    {"powersgd:rank=2,alternate+ef", {"sgd", 0.5}},
     {"svd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
-    {"atomo:rank=2", {"sgd", 0.2}},
-    {"unbiased_rank:rank=2", {"sgd", 0.02}},
+    {"atomo:rank=2", {"sgd", 0.3}},
+    {"unbiased_rank:rank=2", {"adam", 0.01}},
     {"gradiveq:slice=64,keep=8+ef", {"sgd:momentum=0.9", 0.05}},
     {"sign+doublesqueeze", {"sgd", 0.4}},
     {"stochastic_sign:norm=max+diana", {"sgd", 0.05}},

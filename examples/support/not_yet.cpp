@@ -12,8 +12,6 @@ void NotYet::add_flags(CommandLine& command_line) {
   const std::string later = "not available yet: ";
   command_line.flag("--transport", transport_, "threads; mpi is " + later + "MPI")
       .flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
-      .flag("--network", network_, later + "a modelled network")
-      .flag("--compute", compute_, later + "declared compute time")
       .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
       .flag("--attack", attack_, later + "faulty workers")
       .flag("--resume", resume_, later + "checkpoints");
@@ -24,12 +22,8 @@ void NotYet::refuse() const {
                     "--transport {}: only 'threads' is available yet", transport_.value_or(""));
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 5> later = {
-      {{"--network", &network_},
-       {"--compute", &compute_},
-       {"--bucket-mb", &bucket_mb_},
-       {"--attack", &attack_},
-       {"--resume", &resume_}}};
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 3> later = {
+      {{"--bucket-mb", &bucket_mb_}, {"--attack", &attack_}, {"--resume", &resume_}}};
   for (const auto& [name, value] : later) {
     check<UsageError>(!*value, "{} is not available yet; leave it out", name);
   }

@@ -7,6 +7,17 @@
 #include "examples/support/training.hpp"
 
 namespace terse::run {
+namespace {
+
+nlohmann::json milliseconds(const PhaseTimes& times) {
+  nlohmann::json phases;
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    phases[std::string(kPhaseNames[i])] = times.seconds[i] * 1e3;
+  }
+  return phases;
+}
+
+}  // namespace
 
 nlohmann::json to_json(const Evaluation& e) {
   nlohmann::json json = {{"step", e.step},
@@ -19,6 +30,7 @@ nlohmann::json to_json(const Evaluation& e) {
   } else {
     json["perplexity"] = e.score();
   }
+  if (e.virtual_seconds) json["time"] = {{"virtual_seconds", *e.virtual_seconds}};
   return json;
 }
 
@@ -48,15 +60,12 @@ void add_asynchrony(const AsyncResult& r, const RunConfig& config, nlohmann::jso
 }  // namespace
 
 nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
-  nlohmann::json phases;
-  for (std::size_t i = 0; i < kPhases; ++i) {
-    phases[std::string(kPhaseNames[i])] = r.step_times.seconds[i] * 1e3;
-  }
   nlohmann::json curve = nlohmann::json::array();
   for (const auto& e : r.evaluations) curve.push_back(to_json(e));
   nlohmann::json json = to_json(r.evaluations.back());
   json.erase("step");
   json.erase("epoch");
+  json.erase("time");
   json.update({{"train_loss", r.train_loss},
                {"steps", r.steps},
                {"steps_per_epoch", r.steps_per_epoch},
@@ -66,13 +75,18 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
                {"bytes_sent", r.bytes_sent},
                {"bytes_uncompressed", r.bytes_uncompressed},
                {"seconds", r.seconds},
-               {"virtual_seconds", nullptr},  // there is no network model in this run
+               {"virtual_seconds", nullptr},  // without a modelled network
                {"samples_per_second", r.samples_per_second},
-               {"milliseconds_per_step", phases},
+               {"milliseconds_per_step", milliseconds(r.step_times)},
                {"model_hash", fmt::format("{:016x}", r.model_hash)},
                {"state_hash", fmt::format("{:016x}", r.state_hash)},
                {"evaluations", curve},
                {"config", to_json(config)}});
+  if (r.virtual_seconds) {
+    json["virtual_seconds"] = *r.virtual_seconds;
+    json["virtual_milliseconds_per_step"] = milliseconds(r.virtual_step_times);
+    json["samples_per_virtual_second"] = r.samples_per_virtual_second;
+  }
   if (r.async) add_asynchrony(*r.async, config, json);
   if (!r.densities.empty()) {
     auto densities = nlohmann::json::array();

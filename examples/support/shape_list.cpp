@@ -12,17 +12,18 @@ constexpr std::int64_t kMostValues = std::int64_t{1} << 33;
 
 // "64x3x3x3" as a matrix: 64 rows.
 MatrixShape parse_shape(const std::string& text) {
-  MatrixShape shape{.name = text, .rows = 0, .cols = 1};
+  MatrixShape shape{.name = text, .rows = 1, .cols = 1};
   const char* at = text.data();
   const char* const end = text.data() + text.size();
-  for (bool first = true;; first = false) {
+  for (int dimension = 0;; ++dimension) {
     std::int64_t size = 0;
     const auto [rest, error] = std::from_chars(at, end, size);
     check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
                           (rest == end || *rest == 'x'),
                       "--shapes: resnet18, lstm or shapes such as 64x3x3x3,64 are wanted; got '{}'",
                       text);
-    (first ? shape.rows : shape.cols) = first ? size : shape.cols * size;
+    (dimension == 0 ? shape.rows : shape.cols) *= size;
+    if (dimension >= 2) shape.kernel *= size;
     if (rest == end) return shape;
     at = rest + 1;
   }
@@ -45,7 +46,9 @@ std::vector<MatrixShape> parse_shapes(const std::string& text) {
 std::vector<MatrixShape> shapes_of(nn::Module& model) {
   const ParameterBuffer parameters(nn::parameters(model));
   std::vector<MatrixShape> shapes;
-  for (const auto& info : parameters.infos()) shapes.push_back({info.name, info.rows, info.cols});
+  for (const auto& info : parameters.infos()) {
+    shapes.push_back({info.name, info.rows, info.cols, info.kernel});
+  }
   return shapes;
 }
 

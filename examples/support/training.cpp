@@ -29,7 +29,8 @@ double seconds_since(Clock::time_point start) {
 // What one worker hands in at the end.
 struct Account {
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
-  PhaseTimes step_times;  // seconds per step, the first one apart
+  PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
+  std::optional<double> virtual_seconds;
 };
 
 // What the workers of a run share: the plan before they start, the result after they end.
@@ -42,12 +43,6 @@ struct Run {
   RunResult result;               // worker 0 writes it
   std::vector<Account> accounts;  // each worker writes its own
 };
-
-TopologyOptions topology_options(const RunConfig& config) {
-  return {.kind = parse_topology(config.topology),
-          .workers = static_cast<int>(config.workers),
-          .servers = static_cast<int>(config.servers)};
-}
 
 // One worker's whole part in a run.
 class Trainer {
@@ -64,6 +59,10 @@ class Trainer {
   void average_buffers();
   void measure_uncompressed();
   void hand_in();
+  std::optional<double> virtual_seconds() const {
+    const auto* clock = me_.virtual_clock();
+    return clock ? std::optional(clock->now() - virtual_start_) : std::nullopt;
+  }
   std::size_t message_bytes() const {
     return local_ ? local_->message_bytes() : optimizer_.message_bytes();
   }
@@ -95,6 +94,8 @@ class Trainer {
   double reported_seconds_ = 0;
   std::int64_t samples_ = 0, reported_samples_ = 0;  // of all workers, in these steps
   PhaseTimes reported_times_, first_step_times_;
+  PhaseTimes reported_virtual_times_, first_step_virtual_times_;
+  double virtual_start_ = 0;
 };
 
 Trainer::Trainer(Run& run, Worker& me)
@@ -132,7 +133,10 @@ void Trainer::train() {
     loss_sum_ += loss;
     ++loss_count_;
     if (step_ > last_epoch) epoch_loss_sum_ += loss;
-    if (step_ == 1) first_step_times_ = me_.times();
+    if (step_ == 1) {
+      first_step_times_ = me_.times();
+      first_step_virtual_times_ = me_.virtual_times();
+    }
     if (step_ % kReportEvery == 0 || step_ == total_steps_) report(loss);
     const bool epoch_ends = step_ % per_epoch == 0;
     const bool asked = config_.eval_every > 0 &&
@@ -152,6 +156,7 @@ double Trainer::train_step() {
     const Tensor objective = task_->loss();
     objective.backward();
     loss = static_cast<double>(objective.item());
+    if (config_.compute) me_.virtual_clock()->spend(parse_seconds(*config_.compute));
   }
   update(static_cast<float>(lr));
   ++step_;
@@ -188,8 +193,11 @@ void Trainer::report(double loss) {
                          .samples_per_second = seconds > 0 ? samples / seconds : 0,
                          .message_bytes = message_bytes(),
                          .bytes_sent = me_.counters().bytes_sent,
-                         .times = times - reported_times_});
+                         .times = times - reported_times_,
+                         .virtual_seconds = virtual_seconds(),
+                         .virtual_times = me_.virtual_times() - reported_virtual_times_});
   reported_times_ = times;
+  reported_virtual_times_ = me_.virtual_times();
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
 }
@@ -236,6 +244,7 @@ void Trainer::evaluate() {
                .test_accuracy = agreement_.sum(own.correct) / samples};
   e.bytes_sent_per_worker =
       static_cast<std::uint64_t>(agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
+  e.virtual_seconds = virtual_seconds();
   loss_sum_ = 0;
   loss_count_ = 0;
   if (me_.rank() != 0) return;
@@ -252,10 +261,13 @@ void Trainer::measure_uncompressed() {
   topology->run(*plain, {.seed = 0}, grad_views(parameters_, gradients),
                 grad_views(parameters_, mean));
   uncompressed_ = me_.counters().bytes_sent;
+  me_.barrier();  // all begin at one virtual time
   me_.reset_accounts();
+  if (me_.virtual_clock()) virtual_start_ = me_.virtual_clock()->now();
 }
 
 void Trainer::hand_in() {
+  const auto time = virtual_seconds();
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
   const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
@@ -265,7 +277,10 @@ void Trainer::hand_in() {
   account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
   account.state_hash = local_ ? local_->state_hash() : optimizer_.state_hash();
   account.step_times = me_.times() - first_step_times_;
+  account.virtual_step_times = me_.virtual_times() - first_step_virtual_times_;
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
+  for (auto& seconds : account.virtual_step_times.seconds) seconds /= later_steps;
+  account.virtual_seconds = time;
   if (me_.rank() != 0) return;
 
   RunResult& r = run_.result;
@@ -277,6 +292,7 @@ void Trainer::hand_in() {
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = message_bytes();
+  r.samples = step_ * task_->samples_per_step() * config_.workers;
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 
@@ -291,7 +307,10 @@ void add_up(const std::vector<Account>& accounts, RunResult& r) {
     uncompressed += account.bytes_uncompressed;
     for (std::size_t i = 0; i < kPhases; ++i) {
       r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
+      r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
     }
+    // Nothing is less than any time.
+    r.virtual_seconds = std::max(r.virtual_seconds, account.virtual_seconds);
     hash.item("worker", account.state_hash);
   }
   r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
@@ -324,10 +343,21 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
           .local_plan = TopologyPlan(topology_options(config), *compressor),
           .result = {},
           .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
-  run_workers({.workers = static_cast<int>(config.workers),
-               .executor = config.topology == "local" ? Executor::turns : Executor::concurrent},
-              [&](Worker& me) { Trainer(run, me).train(); });
+  WorkerOptions options{
+      .workers = static_cast<int>(config.workers),
+      .executor = config.topology == "local" ? Executor::turns : Executor::concurrent};
+  if (config.network) {
+    options.virtual_time = {
+        .network = parse_network(*config.network),
+        .local_work = config.compute ? LocalWork::declared : LocalWork::measured,
+        .seed = config.seed};
+  }
+  run_workers(options, [&](Worker& me) { Trainer(run, me).train(); });
   add_up(run.accounts, run.result);
+  if (run.result.virtual_seconds) {
+    run.result.samples_per_virtual_second =
+        static_cast<double>(run.result.samples) / *run.result.virtual_seconds;
+  }
   run.result.seconds = seconds_since(start);
   return run.result;
 }

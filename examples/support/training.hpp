@@ -30,6 +30,8 @@ struct Evaluation {
   double test_accuracy = 0;                 // in [0, 1]; of images alone
   std::uint64_t bytes_sent_per_worker = 0;  // up to here, mean over workers
 
+  std::optional<double> virtual_seconds = std::nullopt;  // see RunResult
+
   // In the unit that people read: percent right, or perplexity.
   double score() const {
     return metric == Metric::accuracy ? 100 * test_accuracy : std::exp(test_loss);
@@ -43,6 +45,7 @@ struct RunResult {
   std::int64_t steps = 0;
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0;
+  std::int64_t samples = 0;               // of all workers and steps
   std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
   double bytes_sent_per_worker = 0;       // what its endpoint sent in the run, mean over workers
   std::vector<std::uint64_t> bytes_sent;  // the same, worker by worker
@@ -50,9 +53,14 @@ struct RunResult {
   double seconds = 0;                     // wall clock, loading and evaluation included
   double samples_per_second = 0;          // without loading, evaluation and the first step
   PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
-  std::uint64_t model_hash = 0;           // of the parameters
-  std::uint64_t state_hash = 0;           // of parameters, optimizer and compressor, all workers
-  std::optional<AsyncResult> async;       // with topology async
+  // In a modelled network: until the last worker has ended, of the training loop alone, and what
+  // the others say in its terms.
+  std::optional<double> virtual_seconds;
+  double samples_per_virtual_second = 0;
+  PhaseTimes virtual_step_times;
+  std::uint64_t model_hash = 0;      // of the parameters
+  std::uint64_t state_hash = 0;      // of parameters, optimizer and compressor, all workers
+  std::optional<AsyncResult> async;  // with topology async
 };
 
 // What a run tells while it goes on. Called by worker 0.
@@ -62,9 +70,11 @@ struct StepReport {
   double lr;
   double samples_per_second;  // since the last report
   std::uint64_t message_bytes;
-  std::uint64_t bytes_sent;                             // by worker 0, so far
-  PhaseTimes times;                                     // of worker 0, since the last report
-  std::optional<double> mean_staleness = std::nullopt;  // so far, with topology async
+  std::uint64_t bytes_sent;                              // by worker 0, so far
+  PhaseTimes times;                                      // of worker 0, since the last report
+  std::optional<double> virtual_seconds = std::nullopt;  // of worker 0, so far
+  PhaseTimes virtual_times = {};                         // likewise, since the last report
+  std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
 };
 struct Listener {
   std::function<void(const StepReport&)> on_step;

@@ -1,22 +1,29 @@
 // Spectral ATOMO: some of the singular vectors, drawn so that the mean is the gradient.
 //
-//   worker w:  M_w = sum of s_c u_c v_c^T, s descending             for each matrix (n x m)
+//   worker w:  fold each tensor to a matrix (n x m)
+//              M_w = sum of s_c u_c v_c^T, s descending
 //              p_c = min(1, what makes the p_c sum up to `rank`), proportional to s_c below 1
-//              each c by itself with probability p_c: send u_c, s_c / p_c, v_c
-//              vectors as they are
+//              draw `rank` of the c, each with probability p_c: send u_c, s_c / p_c, v_c
 //   exchange:  pass on all packets with their weights
 //   worker:    mean = sum over w of weight_w sum over the c sent of (s_c / p_c) u_c v_c^T
 //
-// E C(M) = M, and E|C(M) - M|^2 = sum of s_c^2 (1/p_c - 1), the least of all unbiased choices of as
-// many atoms. Draws are independent, so none may be picked; drawing until exactly `rank` are, as
-// the authors' code does, would be biased. A matrix with a NaN or infinity is said as NaN.
+// Folding is the authors': a convolution (out, in, kh, kw) to (out in / 2) x (2 kh kw), or out x in
+// if its kernel is one value; a vector of n to (n / 2) x 2. What is odd cannot be folded: such a
+// vector is sent as it is, such a convolution is out x (in kh kw).
 //
-// Payload: 4 bytes a matrix and 4 (n + m + 1) an atom, `rank` of them expected; 4 n a vector. The
-// authors also fold convolutions into (in out / 2) x (2 kh kw): here a matrix is what it is
-// everywhere else, rows = first dimension.
-// Time: O(n m min(n, m)), LAPACK's.
-// Source: Wang et al., arXiv 1806.04090.
+// E C(M) = M, and E|C(M) - M|^2 = sum of s_c^2 (1/p_c - 1), the least of all unbiased choices of as
+// many atoms. Atoms are orthogonal: which are drawn together is in neither formula. So one offset
+// serves for all c (systematic sampling), and a packet has its size for certain. `independent`
+// draws each c by itself as the paper has it: as many only on average. (To draw again until there
+// are `rank`, as code for the paper does, is biased.) A matrix with a NaN or infinity is said as
+// NaN.
+//
+// Payload: 4 bytes and 4 rank (n + m + 1) a matrix, fewer if it has a lower rank; 4 n an odd
+// vector. Time: O(n m min(n, m)), LAPACK's. Source: Wang et al., arXiv 1806.04090, and their code's
+// folding; the systematic draw is ours.
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -40,6 +47,39 @@ std::vector<double> probabilities(std::span<const float> s, double budget) {
     p[c] = s[c] == 0 ? 0 : (budget - static_cast<double>(t)) * s[c] / tail[t];
   }
   return p;
+}
+
+// Each c with probability p_c, which sum up to a whole number: as many.
+std::vector<std::size_t> draw_together(std::span<const double> p, Philox random) {
+  std::vector<std::size_t> picked;
+  double sum = random.uniform_double();
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    const double before = std::floor(sum);
+    sum += p[c];
+    if (std::floor(sum) > before) picked.push_back(c);
+  }
+  return picked;
+}
+
+std::vector<std::size_t> draw_each(std::span<const double> p, Philox random) {
+  std::vector<std::size_t> picked;
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    if (random.uniform_double() < p[c]) picked.push_back(c);
+  }
+  return picked;
+}
+
+// The same values as the matrix that is decomposed; a single column is not.
+GradView folded(const GradView& view) {
+  const auto pairs = std::ssize(view.data) / view.kernel;
+  if ((view.cols > 1 && view.kernel == 1) || pairs == 0 || pairs % 2 != 0) return view;
+  return {view.id, pairs / 2, 2 * view.kernel, 1, view.data};
+}
+
+std::vector<GradView> folded(std::span<const GradView> views) {
+  std::vector<GradView> matrices;
+  for (const auto& view : views) matrices.push_back(folded(view));
+  return matrices;
 }
 
 // The atoms of a matrix as a payload says them.
@@ -69,12 +109,16 @@ class Atoms {
 
 class Atomo final : public GatherCompressor {
  public:
-  Atomo(std::uint16_t number, std::int64_t rank) : GatherCompressor(number), rank_(rank) {}
+  Atomo(std::uint16_t number, std::int64_t rank, bool independent)
+      : GatherCompressor(number), rank_(rank), independent_(independent) {}
 
-  std::string spec() const override { return fmt::format("atomo:rank={}", rank_); }
+  std::string spec() const override {
+    return fmt::format("atomo:rank={},independent={}", rank_, independent_);
+  }
   bool codes_vectors() const override { return false; }
 
-  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+  void encode(const Round& round, std::span<const GradView> tensors, Packet& up) override {
+    const auto grads = folded(tensors);
     std::vector<std::vector<std::uint32_t>> parts(grads.size());
     parallel_for(std::ssize(grads), 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto t = begin; t < end; ++t) {
@@ -101,7 +145,7 @@ class Atomo final : public GatherCompressor {
            std::span<const GradView> out) const override {
     auto rest = payload;
     std::vector<float> sized;
-    for (const auto& view : out) {
+    for (const auto& view : folded(out)) {
       if (is_matrix(view)) {
         const Atoms atoms(view, rest);
         sized.assign(atoms.u().begin(), atoms.u().end());
@@ -125,7 +169,7 @@ class Atomo final : public GatherCompressor {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     auto rest = up.words();
-    for (const auto& view : shape) {
+    for (const auto& view : folded(shape)) {
       if (!is_matrix(view)) {
         list.floats("values " + shape_text(view), std::ssize(view.data));
         rest = rest.subspan(std::min(rest.size(), view.data.size()));
@@ -145,14 +189,12 @@ class Atomo final : public GatherCompressor {
   std::vector<std::uint32_t> atoms_of(const Round& round, const GradView& grad) const {
     const auto found = codec::svd({grad.rows, grad.cols, grad.data});
     const auto p = probabilities(found.s, static_cast<double>(rank_));
-    Philox random(round.seed, {.purpose = Purpose::compress,
-                               .worker = round.worker,
-                               .step = static_cast<std::uint32_t>(round.step),
-                               .tensor = grad.id});
-    std::vector<std::size_t> picked;
-    for (std::size_t c = 0; c < p.size(); ++c) {
-      if (!(random.uniform_double() >= p[c])) picked.push_back(c);  // NaN: all are
-    }
+    const Philox random(round.seed, {.purpose = Purpose::compress,
+                                     .worker = round.worker,
+                                     .step = static_cast<std::uint32_t>(round.step),
+                                     .tensor = grad.id});
+    auto picked = independent_ ? draw_each(p, random) : draw_together(p, random);
+    if (!found.s.empty() && std::isnan(found.s[0])) picked = {0};  // one such atom makes all NaN
     std::vector<std::uint32_t> words{static_cast<std::uint32_t>(picked.size())};
     const auto put = [&words](float value) {
       words.push_back(std::bit_cast<std::uint32_t>(value));
@@ -168,13 +210,15 @@ class Atomo final : public GatherCompressor {
   }
 
   std::int64_t rank_;
+  bool independent_;
 };
 
 }  // namespace
 
 std::unique_ptr<Compressor> make_atomo(std::uint16_t number, Options& options,
                                        std::unique_ptr<Compressor>) {
-  return std::make_unique<Atomo>(number, options.integer("rank", 2, 1, 1 << 16));
+  const auto rank = options.integer("rank", 2, 1, 1 << 16);
+  return std::make_unique<Atomo>(number, rank, options.flag("independent", false));
 }
 
 }  // namespace terse

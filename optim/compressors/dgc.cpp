@@ -1,17 +1,19 @@
 // Deep gradient compression: momentum and accumulation inside a sparsifier.
 //
 //   state:     u, v of every tensor, zero at first
-//   worker w:  g = min(1, clip / (sqrt(workers) |g|)) g                    clip > 0: all tensors'
-//   norm
-//              u = beta u + g;        v = v + u                        nesterov: u = beta (u + g)
-//                                                                                v = v + u + g
+//   worker w:  g = min(1, clip / (sqrt(workers) |g|)) g     clip > 0: |g| of all tensors together
+//              u = beta u + g
+//              v = v + u                                    nesterov: v = v + beta u + g
 //              I_w = the k largest |v_i|, or about as many: see below
 //              send v_i for i in I_w, and set v_i = 0; masking: u_i = 0 too
-//              vectors, and what is kept whole (k = n): send u, the ordinary momentum
+//              vectors, and what is kept whole (k = n): send what v would grow by
 //   the rest:  as every sparsifier, in sparse.hpp
 //
 // The momentum is inside: step with plain `sgd`. What is not sent stays in v, so mass is kept as
-// with error feedback: v before + (u or u + g) = sent + v after.
+// with error feedback: v before + u (or beta u + g) = sent + v after. With nesterov the paper's u
+// is our beta u: so written, u is what `sgd:momentum=` keeps, and ratio=1 is that rule to the bit
+// with one worker. With several it is the mean of their momenta, the rule's the momentum of their
+// mean: the same but for rounding.
 //
 //   sample=1     exactly the k largest
 //   sample=0.01  threshold = the k-th largest of that part of the tensor (every hundredth value),
@@ -98,6 +100,7 @@ class Dgc final : public SparseCompressor {
   TensorState momentum_, sum_;  // u and v
   // Room that is used again: no state.
   std::vector<std::uint32_t> keys_, above_, above_keys_, picked_;
+  std::vector<float> clipped_;
   std::vector<float> step_;  // of a tensor that is sent whole
 };
 
@@ -121,7 +124,7 @@ void Dgc::choose(const Round& round, std::span<const GradView> grads, Entries& c
     } else {
       const auto u = momentum_.at(grad.id, n), v = sum_.at(grad.id, n);
       const auto begin = chosen.at.size();
-      select(round, {grad.id, grad.rows, grad.cols, v}, first, chosen.at);
+      select(round, grad.with(v), first, chosen.at);
       for (auto entry = begin; entry < chosen.at.size(); ++entry) {
         const auto i = chosen.at[entry] - first;
         chosen.values.push_back(v[i]);
@@ -137,13 +140,18 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
   const auto beta = static_cast<float>(options_.beta);
   const auto n = std::ssize(grad.data);
   const auto u = momentum_.at(grad.id, n);
-  if (is_whole) step_.resize(grad.data.size());
+  std::span<const float> g = grad.data;
+  if (scale != 1) {
+    clipped_.resize(g.size());
+    codec::scale_to(g, scale, clipped_);
+    g = clipped_;
+  }
+  if (is_whole) step_.resize(g.size());
   const auto to = is_whole ? std::span(step_) : sum_.at(grad.id, n);
   parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
-      const float g = scale * grad.data[i];
-      u[i] = options_.nesterov ? beta * (u[i] + g) : beta * u[i] + g;
-      const float step = options_.nesterov ? u[i] + g : u[i];
+      u[i] = beta * u[i] + g[i];
+      const float step = options_.nesterov ? beta * u[i] + g[i] : u[i];
       to[i] = is_whole ? step : to[i] + step;
     }
   });

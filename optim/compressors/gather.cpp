@@ -73,7 +73,7 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
   auto mean = as_floats(rest);
   std::vector<GradView> views;
   for (const auto& view : shape) {
-    views.push_back({view.id, view.rows, view.cols, mean.first(view.data.size())});
+    views.push_back(view.with(mean.first(view.data.size())));
     mean = mean.subspan(view.data.size());
   }
   clear(views);

@@ -58,7 +58,8 @@ struct Block {
   std::array<std::uint8_t, kWordBits> exponents;
   std::uint32_t signs = 0;
 
-  Block(const float* x, std::int64_t first, const codec::Draws& draws, const std::uint16_t* upper) {
+  Block(const float* x, std::int64_t first, const codec::Draws& draws,
+        const codec::Draws::Upper::Half& upper) {
     std::uint32_t ties = 0, plane = 0;
     for (std::uint32_t i = 0; i < kWordBits; ++i) {
       const auto bits = std::bit_cast<std::uint32_t>(x[i]);
@@ -123,7 +124,7 @@ class Natural final : public GatherCompressor {
             std::copy_n(from, n, last.begin());
             from = last.data();
           }
-          const Block block(from, at, draws, upper.data() + at % codec::Draws::kBlock);
+          const Block block(from, at, draws, upper.half(at % codec::Draws::kBlock / kWordBits));
           const auto to = words.subspan(words_of(at), words_of(at + n) - words_of(at));
           std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
           to.back() = block.signs;

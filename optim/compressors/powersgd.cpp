@@ -13,7 +13,7 @@
 // vectors in the last. The result comes closer to the best of rank r (subspace iteration).
 // min_rate=R leaves a matrix as it is unless I r (n + m) R < n m: with R = 2 and I = 1 that is the
 // rule of PyTorch's hook and of the authors' package. For first steps without compression put
-// `+warmup:steps=` behind.
+// `+warmup:steps=` behind. alternate is another method: powersgd_alternate.cpp.
 //
 // All workers compute the same P from the same sum, so the result is the one of the mean matrix. A
 // column of P that depends on the others is dropped (zero), and its column of Q is drawn anew for
@@ -31,6 +31,7 @@
 
 #include "core/error.hpp"
 #include "optim/compressors/payload.hpp"
+#include "optim/compressors/powersgd.hpp"
 #include "optim/kernels/low_rank.hpp"
 #include "optim/kernels/vector.hpp"
 #include "optim/tensor_state.hpp"
@@ -38,20 +39,14 @@
 namespace terse {
 namespace {
 
-struct PowerSgdOptions {
-  std::int64_t rank = 2;
-  bool warm = true;
-  int iterations = 1;
-  double min_rate = 0;
-};
-
 class PowerSgd final : public LinearCompressor {
  public:
-  PowerSgd(std::uint16_t number, PowerSgdOptions options) : number_(number), options_(options) {}
+  PowerSgd(std::uint16_t number, const PowerSgdOptions& options)
+      : number_(number), options_(options) {}
 
   std::string spec() const override {
-    return fmt::format("powersgd:rank={},warm={},iterations={},min_rate={}", options_.rank,
-                       options_.warm, options_.iterations, options_.min_rate);
+    return fmt::format("powersgd:rank={},alternate=false,warm={},iterations={},min_rate={}",
+                       options_.rank, options_.warm, options_.iterations, options_.min_rate);
   }
   Traits traits(std::uint64_t) const override {
     return {.phases = 2 * options_.iterations, .linear = true, .self_contained = false};
@@ -68,8 +63,7 @@ class PowerSgd final : public LinearCompressor {
   bool compressed(const GradView& view) const {
     const auto factors = static_cast<double>(options_.iterations * options_.rank) *
                          static_cast<double>(view.rows + view.cols);
-    return is_matrix(view) && (options_.min_rate == 0 ||
-                               factors * options_.min_rate < static_cast<double>(view.data.size()));
+    return powersgd::compressed(view, factors, options_.min_rate);
   }
   std::int64_t rank_of(const GradView& view) const {
     return std::min({options_.rank, view.rows, view.cols});
@@ -83,9 +77,6 @@ class PowerSgd final : public LinearCompressor {
   // Floats in a phase's payload.
   std::int64_t payload_size(int phase, std::span<const GradView> views) const;
   std::span<float> q_for(const Round& round, const GradView& view);
-  void draw_q(const Round& round, std::uint64_t step, const GradView& view,
-              std::span<float> q) const;
-  void redraw_lost_columns(const Round& round, const GradView& view, std::span<float> q);
   void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> out) const;
 
   std::uint16_t number_;
@@ -106,18 +97,11 @@ std::int64_t PowerSgd::payload_size(int phase, std::span<const GradView> views) 
   return floats;
 }
 
-void PowerSgd::draw_q(const Round& round, std::uint64_t step, const GradView& view,
-                      std::span<float> q) const {
-  const Stream stream{
-      .purpose = Purpose::compress, .step = static_cast<std::uint32_t>(step), .tensor = view.id};
-  codec::fill_normal(Philox(round.seed, stream), q);
-}
-
 std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
   const bool first = !q_.has(view.id);
   const auto q = q_.at(view.id, size_of_q(view));
   const bool cold = !options_.warm && round.phase == 0;
-  if (first || cold) draw_q(round, options_.warm ? 0 : round.step, view, q);
+  if (first || cold) powersgd::draw(round, options_.warm ? 0 : round.step, view, q);
   return q;
 }
 
@@ -156,7 +140,8 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
       const auto size = static_cast<std::size_t>(size_of_q(view));
       codec::divide_to(qs.first(size), expect_weight(down), q_.at(view.id, size_of_q(view)));
       qs = qs.subspan(size);
-      redraw_lost_columns(round, view, q_.at(view.id, size_of_q(view)));
+      // A dropped column of P is zero, and so is Q's column M^T P then.
+      powersgd::redraw_lost_columns(round, view, view.cols, q_.at(view.id, size_of_q(view)));
     }
     return;
   }
@@ -167,20 +152,6 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
     codec::copy_to(ps.first(p.size()), p);
     codec::orthonormalise(view.rows, rank_of(view), p);
     ps = ps.subspan(p.size());
-  }
-}
-
-// A dropped column of P is zero, and so is Q's column M^T P then.
-void PowerSgd::redraw_lost_columns(const Round& round, const GradView& view, std::span<float> q) {
-  std::vector<float> fresh;
-  const auto m = static_cast<std::size_t>(view.cols);
-  for (std::size_t at = 0; at < q.size(); at += m) {
-    const auto column = q.subspan(at, m);
-    const double size = codec::sum_of_squares(column);
-    if (size > 0 && std::isfinite(size)) continue;
-    fresh.resize(q.size());
-    draw_q(round, round.step + 1, view, fresh);
-    codec::copy_to(std::span(fresh).subspan(at, m), column);
   }
 }
 
@@ -231,13 +202,49 @@ std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,
 
 }  // namespace
 
+namespace powersgd {
+
+bool compressed(const GradView& view, double floats, double min_rate) {
+  return is_matrix(view) &&
+         (min_rate == 0 || floats * min_rate < static_cast<double>(view.data.size()));
+}
+
+void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns) {
+  const Stream stream{
+      .purpose = Purpose::compress, .step = static_cast<std::uint32_t>(step), .tensor = view.id};
+  codec::fill_normal(Philox(round.seed, stream), columns);
+}
+
+void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
+                         std::span<float> columns) {
+  std::vector<float> fresh;
+  const auto n = static_cast<std::size_t>(length);
+  for (std::size_t at = 0; at < columns.size(); at += n) {
+    const auto column = columns.subspan(at, n);
+    const double size = codec::sum_of_squares(column);
+    if (size > 0 && std::isfinite(size)) continue;
+    fresh.resize(columns.size());
+    draw(round, round.step + 1, view, fresh);
+    codec::copy_to(std::span(fresh).subspan(at, n), column);
+  }
+}
+
+}  // namespace powersgd
+
 std::unique_ptr<Compressor> make_powersgd(std::uint16_t number, Options& options,
                                           std::unique_ptr<Compressor>) {
   PowerSgdOptions powersgd;
   powersgd.rank = options.integer("rank", powersgd.rank, 1, 1 << 16);
-  powersgd.warm = options.flag("warm", powersgd.warm);
   powersgd.iterations = static_cast<int>(options.integer("iterations", 1, 1, 100));
   powersgd.min_rate = options.number("min_rate", 0, 0, std::numeric_limits<float>::max());
+  const bool alternate = options.flag("alternate", false);
+  if (alternate) {
+    check<UsageError>(
+        !options.has("warm"),
+        "compressor powersgd: alternate starts from the last factor; it has no warm=");
+    return make_alternating_powersgd(number, powersgd);
+  }
+  powersgd.warm = options.flag("warm", powersgd.warm);
   return std::make_unique<PowerSgd>(number, powersgd);
 }
 

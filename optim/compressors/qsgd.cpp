@@ -79,8 +79,13 @@ class Qsgd final : public GatherCompressor {
                             std::span<const GradView> shape) const override;
 
  private:
-  // codes_ = the codes of a tensor, norms = those of its buckets.
-  void quantise(const Round& round, const GradView& grad, std::span<float> norms);
+  // Fills `norms` of a tensor's buckets; returns its codes, until the next tensor's.
+  std::span<const std::uint8_t> quantise(const Round& round, const GradView& grad,
+                                         std::span<float> norms);
+  std::span<std::uint8_t> room_for_codes(std::size_t n) const {
+    if (codes_.size() < n) codes_.resize(n);
+    return std::span(codes_).first(n);
+  }
   void encode_texts(const Round& round, std::span<const GradView> grads, Packet& up);
   Parts split(std::span<const std::uint32_t> payload, std::span<const GradView> views) const;
 
@@ -88,18 +93,20 @@ class Qsgd final : public GatherCompressor {
   mutable std::vector<std::uint8_t> codes_;  // room that is used again: no state
 };
 
-void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> norms) {
+std::span<const std::uint8_t> Qsgd::quantise(const Round& round, const GradView& grad,
+                                             std::span<float> norms) {
   const std::span<const float> x = grad.data;
   const auto draws = rounding_draws(round, grad);
-  codes_.resize(x.size());
+  const auto codes = room_for_codes(x.size());
   options_.buckets.for_each(
       std::ssize(x), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
         const auto bucket = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
                                      : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
         codec::encode_levels(bucket, {options_.levels, norms[b], norms[b]}, draws, begin,
-                             std::span(codes_).subspan(begin, bucket.size()));
+                             codes.subspan(begin, bucket.size()));
       });
+  return codes;
 }
 
 void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
@@ -110,8 +117,8 @@ void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& u
   auto fields = words.subspan(buckets);
   for (const auto& grad : grads) {
     const auto n = std::ssize(grad.data);
-    quantise(round, grad, norms);
-    codec::pack_fields(codes_, options_.bits(), fields.first(options_.field_words(n)));
+    codec::pack_fields(quantise(round, grad, norms), options_.bits(),
+                       fields.first(options_.field_words(n)));
     norms = norms.subspan(options_.buckets.of(n));
     fields = fields.subspan(options_.field_words(n));
   }
@@ -123,10 +130,9 @@ void Qsgd::encode_texts(const Round& round, std::span<const GradView> grads, Pac
   std::vector<std::uint32_t> lengths, texts;
   auto rest = std::span(norms);
   for (const auto& grad : grads) {
-    quantise(round, grad, rest);
-    rest = rest.subspan(options_.buckets.of(std::ssize(grad.data)));
     const auto before = texts.size();
-    codec::elias_encode(codes_, options_.levels, texts);
+    codec::elias_encode(quantise(round, grad, rest), options_.levels, texts);
+    rest = rest.subspan(options_.buckets.of(std::ssize(grad.data)));
     lengths.push_back(static_cast<std::uint32_t>(texts.size() - before));
   }
   const auto words = start(round, grads, std::ssize(lengths) + buckets + std::ssize(texts), up);
@@ -159,18 +165,18 @@ void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weigh
   auto codes = parts.codes;
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto n = std::ssize(out[t].data);
-    codes_.resize(out[t].data.size());
+    const auto levels = room_for_codes(out[t].data.size());
     const auto words = options_.elias ? parts.lengths[t] : options_.field_words(n);
     const auto mine = codes.first(words);
     codes = codes.subspan(words);
     if (options_.elias) {
-      codec::elias_decode(mine, options_.levels, codes_);
+      codec::elias_decode(mine, options_.levels, levels);
     } else {
       expect_padding(mine, n * options_.bits());
-      codec::unpack_fields(mine, options_.bits(), codes_);
+      codec::unpack_fields(mine, options_.bits(), levels);
     }
     options_.buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-      const auto bucket = std::span(codes_).subspan(begin, end - begin);
+      const auto bucket = levels.subspan(begin, end - begin);
       const auto largest = codec::largest_level(bucket, options_.levels);
       check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
                          options_.levels);

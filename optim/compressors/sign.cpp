@@ -10,7 +10,7 @@
 // in the residual as well as on the wire. A NaN or infinity makes its own tensor's s like it.
 //
 // Payload: 4 T + 4 ceil(d/32) bytes for T tensors; down, that for every worker (an all-gather).
-// Time: one pass for the bits and one for the norms; decode O(W d).
+// Time: one pass, with a residual too; decode O(W d).
 // Source: Karimireddy et al., arXiv 1901.09847, algorithm 2; "Sign+Norm" of arXiv 1905.13727.
 #include <map>
 #include <utility>
@@ -38,8 +38,8 @@ class Sign final : public GatherCompressor {
     for (std::size_t t = 0; t < grads.size(); ++t) {
       const auto x = grads[t].data;
       const auto n = std::ssize(x);
-      scales[t] = n == 0 ? 0 : static_cast<float>(codec::norm1(x) / static_cast<double>(n));
-      codec::pack_negative(x, at, signs);
+      const double norm = codec::pack_signs(x, at, signs);
+      scales[t] = n == 0 ? 0 : static_cast<float>(norm / static_cast<double>(n));
       at += n;
     }
   }

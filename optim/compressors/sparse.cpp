@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/bits.hpp"
 #include "optim/kernels/vector.hpp"
@@ -12,17 +13,20 @@
 namespace terse {
 namespace {
 
-// body(the value in the bucket, the value of the entry)
+// body(the value in the bucket, the value of the entry), in parallel.
 template <class AnyEntries, class Body>
 void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body body) {
-  std::size_t entry = 0, first = 0;
-  for (const auto& view : bucket) {
-    const auto end = first + view.data.size();
-    for (; entry < entries.at.size() && entries.at[entry] < end; ++entry) {
-      body(view.data[entries.at[entry] - first], entries.values[entry]);
+  constexpr std::int64_t kPiece = 4096;
+  parallel_for(std::ssize(entries.at), kPiece, [&](std::int64_t begin, std::int64_t end) {
+    std::size_t first = 0;
+    for (const auto& view : bucket) {
+      const auto stop = first + view.data.size();
+      for (; begin < end && entries.at[begin] < stop; ++begin) {
+        body(view.data[entries.at[begin] - first], entries.values[begin]);
+      }
+      first = stop;
     }
-    first = end;
-  }
+  });
 }
 
 // What a coder sees: for each tensor of the bucket, a vector of its chosen values.
@@ -36,7 +40,7 @@ std::vector<GradView> chosen_views(std::span<const GradView> shape,
     const auto begin = entry;
     while (entry < coordinates.size() && coordinates[entry] < end) ++entry;
     const auto k = entry - begin;
-    views.push_back({view.id, static_cast<std::int64_t>(k), 1, values.subspan(begin, k)});
+    views.push_back({view.id, static_cast<std::int64_t>(k), 1, 1, values.subspan(begin, k)});
   }
   return views;
 }
@@ -100,8 +104,13 @@ std::span<std::uint32_t> SparseCompressor::start(const Round& round,
 void SparseCompressor::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   entries_.clear();
   choose(round, grads, entries_);
-  if (coder_ == nullptr) return write(round, grads, entries_, up);
-  write_coded(round, grads, entries_, up);
+  write_chosen(round, grads, up);
+}
+
+void SparseCompressor::write_chosen(const Round& round, std::span<const GradView> shape,
+                                    Packet& up) {
+  if (coder_ == nullptr) return write(round, shape, entries_, up);
+  write_coded(round, shape, entries_, up);
 }
 
 void SparseCompressor::said(const Round& round, const Packet& own,
@@ -113,13 +122,21 @@ void SparseCompressor::said(const Round& round, const Packet& own,
 bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
                                             float keep, std::span<const GradView> residual,
                                             Packet& up) {
-  for (std::size_t t = 0; t < grads.size(); ++t) {
-    codec::blend_to(grads[t].data, keep, 1, residual[t].data);
-  }
-  encode(round, residual, up);
+  entries_.clear();
+  feed_and_choose(round, grads, keep, residual, entries_);
+  write_chosen(round, residual, up);
   for_each_entry(entries_of(round, residual, up), residual,
                  [](float& to, float value) { to -= value; });
   return true;
+}
+
+void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradView> grads,
+                                       float keep, std::span<const GradView> residual,
+                                       Entries& chosen) {
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    codec::blend_to(grads[t].data, keep, 1, residual[t].data);
+  }
+  choose(round, residual, chosen);
 }
 
 Entries SparseCompressor::entries_of(const Round& round, std::span<const GradView> shape,

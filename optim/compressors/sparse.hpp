@@ -67,6 +67,9 @@ class SparseCompressor : public Compressor {
   virtual std::string_view refuses_coder() const { return {}; }
   // Fills `chosen`, which is empty. A tensor that is sent whole is all in it.
   virtual void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) = 0;
+  // residual = keep residual + gradient, and then chooses of the residual.
+  virtual void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
+                               std::span<const GradView> residual, Entries& chosen);
   // Whether all values of this tensor are sent, and its coordinates therefore not.
   virtual bool whole(const Round&, const GradView&) const { return false; }
 
@@ -82,6 +85,7 @@ class SparseCompressor : public Compressor {
                                  std::size_t words, Packet& up) const;
 
  private:
+  void write_chosen(const Round& round, std::span<const GradView> shape, Packet& up);
   Entries entries_of(const Round& round, std::span<const GradView> shape, const Packet& own) const;
   std::size_t in_whole_tensors(const Round& round, std::span<const GradView> shape) const;
   void write_plain(const Round& round, std::span<const GradView> shape, const Entries& entries,
@@ -95,7 +99,7 @@ class SparseCompressor : public Compressor {
   std::uint16_t number_;
   std::unique_ptr<GatherCompressor> coder_;
   // Room that is used again: no state.
-  Entries entries_;
+  Entries entries_;  // what is chosen, or read
   std::vector<float> sum_;
   std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
 };

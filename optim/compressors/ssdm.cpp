@@ -131,8 +131,9 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
   const auto counts = down.words();
   codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto n = static_cast<int>(end - begin);
-    const codec::Tally minus(votes.size(), n,
-                             [&](std::size_t v, int w) { return votes[v][begin + w]; });
+    const codec::Tally minus(votes.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
+      return lanes.of(votes[v].data() + begin);
+    });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < n; ++w) counts[p * words + begin + w] = minus.word(p, w);
     }

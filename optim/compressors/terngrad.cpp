@@ -286,17 +286,20 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
   // Every worker has two votes: one for +, and one against -.
   codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto block = static_cast<int>(end - begin);
-    const codec::Tally tally(2 * votes.size(), block, [&](std::size_t v, int at) {
-      const auto& vote = votes[v / 2];
-      const auto w = begin + at;
-      if (v % 2 == 0) return vote.nonzero[w] & ~vote.negative[w];
-      const auto used = w + 1 < words || n % 32 == 0 ? ~0U : ~(~0U << (n % 32));
-      return ~(vote.nonzero[w] & vote.negative[w]) & used;
-    });
+    const codec::Tally tally(2 * votes.size(), block,
+                             [&](std::size_t v, const codec::TallyLanes& lanes) {
+                               const auto nonzero = lanes.of(votes[v / 2].nonzero.data() + begin);
+                               const auto negative = lanes.of(votes[v / 2].negative.data() + begin);
+                               return v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
+                             });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < block; ++w) sums[p * words + begin + w] = tally.word(p, w);
     }
   });
+  if (n % codec::kWordBits == 0) return;
+  for (auto last = words - 1; last < std::ssize(sums); last += words) {  // nobody's votes
+    sums[last] &= ~(~0U << (n % codec::kWordBits));
+  }
 }
 
 void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<const GradView> out) {

@@ -14,6 +14,7 @@
 #include <array>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "optim/compressors/keep.hpp"
 #include "optim/compressors/sparse.hpp"
 #include "optim/kernels/select.hpp"
@@ -34,18 +35,43 @@ class TopK final : public SparseCompressor {
   }
 
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override {
-    whole_model_ ? choose_of_all(round, grads, chosen.at) : choose_of_each(round, grads, chosen.at);
+    if (whole_model_) {
+      choose_of_all(round, grads, chosen.at);
+    } else {
+      choose_of_each(grads, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
+        codec::select_largest(grads[t].data, keep_.of(grads[t], round.step), first, at);
+      });
+    }
     chosen.take_values(grads);
   }
 
- private:
-  void choose_of_each(const Round& round, std::span<const GradView> grads,
-                      std::vector<std::uint32_t>& at) const {
-    std::uint32_t first = 0;
-    for (const auto& grad : grads) {
-      codec::select_largest(grad.data, keep_.of(grad, round.step), first, at);
-      first += static_cast<std::uint32_t>(grad.data.size());
+  void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
+                       std::span<const GradView> residual, Entries& chosen) override {
+    if (whole_model_) {
+      return SparseCompressor::feed_and_choose(round, grads, keep, residual, chosen);
     }
+    choose_of_each(residual, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
+      codec::feed_and_select_largest(grads[t].data, keep, residual[t].data,
+                                     keep_.of(residual[t], round.step), first, at);
+    });
+    chosen.take_values(residual);
+  }
+
+ private:
+  // select(t, place of the tensor in the bucket, where to append) for all tensors at once.
+  template <class Select>
+  void choose_of_each(std::span<const GradView> tensors, std::vector<std::uint32_t>& at,
+                      Select select) {
+    std::vector<std::uint32_t> first(tensors.size());
+    for (std::size_t t = 1; t < tensors.size(); ++t) {
+      first[t] = first[t - 1] + static_cast<std::uint32_t>(tensors[t - 1].data.size());
+    }
+    std::vector<std::vector<std::uint32_t>> chosen(tensors.size());
+    parallel_for(std::ssize(tensors), 1, [&](std::int64_t tensor, std::int64_t) {
+      const auto t = static_cast<std::size_t>(tensor);
+      select(t, first[t], chosen[t]);
+    });
+    for (const auto& some : chosen) at.insert(at.end(), some.begin(), some.end());
   }
   void choose_of_all(const Round& round, std::span<const GradView> grads,
                      std::vector<std::uint32_t>& at) {

@@ -69,7 +69,9 @@ void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t
                Outcome& outcome) {
   const auto voters = static_cast<std::uint32_t>(ballots.size());
   const codec::Tally minus(voters, static_cast<int>(end - begin),
-                           [&](std::size_t v, int w) { return ballots[v].negative[begin + w]; });
+                           [&](std::size_t v, const codec::TallyLanes& lanes) {
+                             return lanes.of(ballots[v].negative.data() + begin);
+                           });
   minus.compare(voters / 2, outcome.minus, outcome.tie);
   if (voters % 2 == 1) outcome.tie.fill(0);
   outcome.silent.fill(0);
@@ -79,11 +81,13 @@ void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t
 void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
                   Outcome& outcome) {
   const auto n = static_cast<int>(end - begin);
-  const codec::Tally plus(ballots.size(), n, [&](std::size_t v, int w) {
-    return ballots[v].nonzero[begin + w] & ~ballots[v].negative[begin + w];
+  const codec::Tally plus(ballots.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
+    return lanes.of(ballots[v].nonzero.data() + begin) &
+           ~lanes.of(ballots[v].negative.data() + begin);
   });
-  const codec::Tally minus(ballots.size(), n, [&](std::size_t v, int w) {
-    return ballots[v].nonzero[begin + w] & ballots[v].negative[begin + w];
+  const codec::Tally minus(ballots.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
+    return lanes.of(ballots[v].nonzero.data() + begin) &
+           lanes.of(ballots[v].negative.data() + begin);
   });
   minus.compare(plus, outcome.minus, outcome.tie);
   codec::TallyBlock some, none;

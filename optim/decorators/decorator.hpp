@@ -50,7 +50,7 @@ class BucketCopy {
     views_.clear();
     std::span<float> rest(values_);
     for (const auto& view : bucket) {
-      views_.push_back({view.id, view.rows, view.cols, rest.first(view.data.size())});
+      views_.push_back(view.with(rest.first(view.data.size())));
       rest = rest.subspan(view.data.size());
     }
     return views_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "core/random.hpp"
 
@@ -25,14 +26,22 @@ class Coins {
 
   // The coins of as many words of coordinates from `coordinate` on.
   void from(std::int64_t coordinate, std::span<std::uint32_t> coins) const {
-    const auto word = static_cast<std::uint64_t>(coordinate) / 32;
+    auto at = static_cast<std::uint64_t>(coordinate) / 32;
     const auto shift = coordinate % 32;
-    auto stream = stream_;
-    stream.seek(word / 4 * 4);
-    for (auto skip = word % 4; skip > 0; --skip) stream.next();
-    std::uint64_t low = stream.next();
+    Philox::EightBlocks blocks;
+    std::uint64_t first = at / 4, end = first;  // of these blocks
+    const auto next = [&] {
+      if (at / 4 == end) {
+        first = std::exchange(end, end + 8);
+        stream_.eight_blocks(first, blocks);
+      }
+      const auto word = blocks[8 * (at % 4) + at / 4 - first];
+      ++at;
+      return std::uint64_t{word};
+    };
+    auto low = next();
     for (auto& coin : coins) {
-      const std::uint64_t high = stream.next();
+      const auto high = next();
       coin = static_cast<std::uint32_t>((high << 32 | low) >> shift);
       low = high;
     }

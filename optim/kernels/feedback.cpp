@@ -13,48 +13,33 @@ float without_signs(float owed, float e) {
   return e - (e < 0 ? -owed : owed);
 }
 
-// The values of one piece, and the sum of their magnitudes: as norm1 adds a piece.
-double feed_back(const float* g, float keep, float owed, float* e, std::int64_t n) {
-  constexpr std::int64_t kLanes = 8;
-  std::array<double, kLanes> lanes{};
-  const auto next = [&](std::int64_t i) {
-    const float value = keep * without_signs(owed, e[i]) + g[i];
-    e[i] = value;
-    return std::abs(value);
-  };
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += next(i + lane);
-  }
-  double sum = 0;
-  for (; i < n; ++i) sum += next(i);
-  for (const double lane : lanes) sum += lane;
-  return sum;
-}
-
-}  // namespace
-
-double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
-                       std::int64_t at, std::span<std::uint32_t> plane) {
-  internal_check(g.size() == e.size(), "codec: {} values meet {}", g.size(), e.size());
-  const auto n = std::ssize(e);
-  // A piece packs the words that are its own while its values are in the cache; the bits of words
-  // that it shares with a neighbour, or with another tensor, follow one after the other.
+// Packs the signs of n values, at + i being the bit of x[i], and returns the sum of term(i): as
+// norm1 adds. Values are packed while they are in the first cache. A piece packs the words that are
+// its own; the bits of words that it shares with a neighbour, or with another tensor, follow one
+// after the other.
+template <class Term>
+double pack_and_sum(const float* x, std::int64_t n, std::int64_t at, std::span<std::uint32_t> plane,
+                    Term term) {
+  constexpr std::int64_t kBlock = 1024;
   const auto own_words = [&](std::int64_t begin, std::int64_t end) {
     return std::pair(words_for(at + begin),
                      std::max(words_for(at + begin), (at + end) / kWordBits));
   };
-  const double sum = parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    const double part = feed_back(g.data() + begin, keep, owed, e.data() + begin, end - begin);
-    const auto [first, last] = own_words(begin, end);
-    for (auto w = first; w < last; ++w) {
-      plane[w] = negative_bits(e.data() + w * kWordBits - at);
+  const double total = parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    LaneSum sum;
+    auto [w, last] = own_words(begin, end);
+    for (; begin < end; begin += kBlock) {
+      const auto stop = std::min(begin + kBlock, end);
+      sum.add(begin, stop, term);
+      for (; w < std::min(last, (at + stop) / kWordBits); ++w) {
+        plane[w] = negative_bits(x + w * kWordBits - at);
+      }
     }
-    return part;
+    return sum.total();
   });
   const auto set_bits = [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
-      plane[(at + i) / kWordBits] |= std::uint32_t{e[i] < 0} << ((at + i) % kWordBits);
+      plane[(at + i) / kWordBits] |= std::uint32_t{x[i] < 0} << ((at + i) % kWordBits);
     }
   };
   for (std::int64_t begin = 0; begin < n; begin += kGrain) {
@@ -64,7 +49,26 @@ double feed_back_signs(std::span<const float> g, float keep, float owed, std::sp
     set_bits(begin, head);
     set_bits(std::max(head, last * kWordBits - at), end);
   }
-  return sum;
+  return total;
+}
+
+}  // namespace
+
+double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
+  return pack_and_sum(x.data(), std::ssize(x), at, plane,
+                      [p = x.data()](std::int64_t i) { return std::abs(double{p[i]}); });
+}
+
+double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
+                       std::int64_t at, std::span<std::uint32_t> plane) {
+  internal_check(g.size() == e.size(), "codec: {} values meet {}", g.size(), e.size());
+  const float* from = g.data();
+  float* to = e.data();
+  return pack_and_sum(to, std::ssize(e), at, plane, [=](std::int64_t i) {
+    const float value = keep * without_signs(owed, to[i]) + from[i];
+    to[i] = value;
+    return std::abs(double{value});
+  });
 }
 
 void subtract_signs(float owed, std::span<float> e) {

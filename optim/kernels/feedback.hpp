@@ -1,10 +1,13 @@
-// Error feedback and signs in one pass.
+// Signs and magnitudes in one pass, and error feedback in the same.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 namespace terse::codec {
+
+// Bit at + i of the plane = x[i] < 0;  returns |x|_1: pack_negative and norm1, to the bit.
+double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 
 // e = keep (e - owed sign(e)) + g;  bit at + i of the plane = e[i] < 0;  returns |e|_1
 //

@@ -25,15 +25,19 @@ float in_units(float x, std::uint32_t limit, float norm, float scale) {
 
 // 64 values by the upper bits of their draws alone; tells whether any of those did not decide.
 bool encode_block(const float* x, std::uint32_t limit, float norm, float scale, int sign_bit,
-                  const Draws::Upper& draws, std::array<std::uint8_t, Draws::kBlock>& codes) {
+                  const Draws::Upper& upper, std::uint8_t* codes) {
+  constexpr auto kHalf = Draws::Upper::kHalf;
   std::int32_t ties = 0;
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    const auto units = static_cast<std::int32_t>(in_units(x[i], limit, norm, scale));
-    const std::int32_t draw = draws[i], rest = units & 0xffff;
-    const auto level = (units >> 16) + std::int32_t{draw < rest};
-    const auto minus = std::bit_cast<std::uint32_t>(x[i]) >> 31;
-    ties |= std::int32_t{draw == rest};
-    codes[i] = static_cast<std::uint8_t>(static_cast<std::uint32_t>(level) | minus << sign_bit);
+  for (std::int64_t h = 0; h < 2; ++h, x += kHalf, codes += kHalf) {
+    const auto draws = upper.half(h);
+    for (std::int64_t i = 0; i < kHalf; ++i) {
+      const auto units = static_cast<std::int32_t>(in_units(x[i], limit, norm, scale));
+      const auto draw = static_cast<std::int32_t>(draws[i]), rest = units & 0xffff;
+      const auto level = (units >> 16) + std::int32_t{draw < rest};
+      const auto minus = std::bit_cast<std::uint32_t>(x[i]) >> 31;
+      ties |= std::int32_t{draw == rest};
+      codes[i] = static_cast<std::uint8_t>(static_cast<std::uint32_t>(level) | minus << sign_bit);
+    }
   }
   return ties != 0;
 }
@@ -55,38 +59,40 @@ float largest_magnitude(std::span<const float> x) {
   return std::bit_cast<float>(largest);
 }
 
-void encode_levels(std::span<const float> x, const Levels& to, const Draws& draws,
+void encode_levels(std::span<const float> x, const Levels& levels, const Draws& draws,
                    std::int64_t first, std::span<std::uint8_t> codes) {
   internal_check(x.size() == codes.size() && first % Draws::kBlock == 0,
                  "levels: {} values from {} on meet {} codes", x.size(), first, codes.size());
-  if (to.norm == 0 || !std::isfinite(to.norm)) {
+  if (levels.norm == 0 || !std::isfinite(levels.norm)) {
     std::ranges::fill(codes, std::uint8_t{0});
     return;
   }
-  const int sign_bit = level_bits(to.levels);
-  const float scale = kUnit * static_cast<float>(to.levels);
-  const auto limit = std::bit_cast<std::uint32_t>(std::min(to.norm, to.limit));
+  const int sign_bit = level_bits(levels.levels);
+  const float scale = kUnit * static_cast<float>(levels.levels);
+  const auto limit = std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     Draws::Upper upper;
-    std::array<std::uint8_t, Draws::kBlock> block;
+    std::array<std::uint8_t, Draws::kBlock> last_codes;
     std::array<float, Draws::kBlock> last{};
     for (auto at = begin; at < end; at += Draws::kBlock) {
       draws.upper(first + at, upper);
       const auto n = std::min(Draws::kBlock, end - at);
       const float* from = x.data() + at;
+      std::uint8_t* to = codes.data() + at;
       if (n < Draws::kBlock) {
-        std::copy_n(from, n, last.begin());
-        from = last.data();
+        from = std::copy_n(from, n, last.begin()) - n;
+        to = last_codes.data();
       }
-      if (encode_block(from, limit, to.norm, scale, sign_bit, upper, block)) {
+      if (encode_block(from, limit, levels.norm, scale, sign_bit, upper, to)) {
         for (std::int64_t i = 0; i < n; ++i) {
-          const float units = in_units(from[i], limit, to.norm, scale), whole = std::floor(units);
-          if ((static_cast<std::int32_t>(whole) & 0xffff) != upper[i]) continue;
+          const float units = in_units(from[i], limit, levels.norm, scale),
+                      whole = std::floor(units);
+          if ((static_cast<std::uint32_t>(whole) & 0xffff) != upper[i]) continue;
           const auto rest = static_cast<std::uint32_t>((units - whole) * kUnit);
-          if (draws.lower(first + at + i) < rest) ++block[i];
+          if (draws.lower(first + at + i) < rest) ++to[i];
         }
       }
-      std::copy_n(block.begin(), n, codes.begin() + at);
+      if (n < Draws::kBlock) std::copy_n(last_codes.begin(), n, codes.begin() + at);
     }
   });
 }

@@ -30,7 +30,7 @@ struct Levels {
 
 // The codes of values first, first + 1, … of a tensor, `first` a multiple of 64. Level 0 for all if
 // the norm is 0 or not finite.
-void encode_levels(std::span<const float> x, const Levels& to, const Draws& draws,
+void encode_levels(std::span<const float> x, const Levels& levels, const Draws& draws,
                    std::int64_t first, std::span<std::uint8_t> codes);
 
 // out[i] += step · the signed level of codes[i]. NaN if the step is infinite or NaN.

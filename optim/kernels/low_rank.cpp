@@ -11,7 +11,7 @@ namespace terse::codec {
 namespace {
 
 constexpr std::int64_t kRows = 4;     // of M that one pass over a column of M^T P takes
-constexpr std::int64_t kStrip = 128;  // columns of M in a piece of M^T P: 512 bytes of each row
+constexpr std::int64_t kStrip = 512;  // columns of M in a piece of M^T P: 2 KB of each row
 
 // Products of one row with `Columns` columns of m values at once, so that it is read once. Partial
 // sums: GCC may not reorder one, but it vectorises many, and enough of them hide the latency.

@@ -24,32 +24,24 @@ float minus_units(float x, std::uint32_t limit, float bound) {
   return kUnit * (0.5F - half);
 }
 
-// The signs of 64 values.
-std::uint64_t draw_block(const float* x, std::int64_t first, std::uint32_t limit, float bound,
-                         const Draws& draws) {
-  Draws::Upper upper;
-  draws.upper(first, upper);
-  std::array<std::uint8_t, Draws::kBlock> minus;
-  std::uint32_t ties = 0;
-  for (std::size_t i = 0; i < minus.size(); ++i) {
+// The signs of 32 values by the upper bits of their draws, and by the lower ones where those do not
+// decide.
+std::uint32_t draw_signs(const float* x, std::int64_t first, std::uint32_t limit, float bound,
+                         const Draws& draws, const Draws::Upper::Half& upper) {
+  std::uint32_t minus = 0, ties = 0;
+  for (std::uint32_t i = 0; i < kWordBits; ++i) {
     const auto units = static_cast<std::int32_t>(minus_units(x[i], limit, bound));
-    const std::int32_t draw = upper[i];
-    minus[i] = std::uint8_t{draw < units};
-    ties |= std::uint32_t{draw == units};
+    const auto draw = static_cast<std::int32_t>(upper[i]);
+    minus |= std::uint32_t{draw < units} << i;
+    ties |= std::uint32_t{draw == units} << i;
   }
-  if (ties != 0) {
-    for (std::size_t i = 0; i < minus.size(); ++i) {
-      const float units = minus_units(x[i], limit, bound);
-      const auto whole = static_cast<std::int32_t>(units);
-      if (upper[i] != whole) continue;
-      const float rest = kUnit * (units - static_cast<float>(whole));
-      const auto place = first + static_cast<std::int64_t>(i);
-      minus[i] = std::uint8_t{static_cast<float>(draws.lower(place)) < rest};
-    }
+  for (; ties != 0; ties &= ties - 1) {
+    const auto i = std::countr_zero(ties);
+    const float units = minus_units(x[i], limit, bound);
+    const float rest = kUnit * (units - static_cast<float>(static_cast<std::int32_t>(units)));
+    minus |= std::uint32_t{static_cast<float>(draws.lower(first + i)) < rest} << i;
   }
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < minus.size(); ++i) bits |= std::uint64_t{minus[i]} << i;
-  return bits;
+  return minus;
 }
 
 }  // namespace
@@ -63,15 +55,22 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
   const auto n = std::ssize(x);
   std::vector<std::uint32_t> words(static_cast<std::size_t>(words_for(n) + 1));
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    Draws::Upper upper;
     std::array<float, Draws::kBlock> last{};
     for (auto i = begin; i < end; i += Draws::kBlock) {
       const auto here = std::min(Draws::kBlock, end - i);
       const float* from = x.data() + i;
       if (here < Draws::kBlock) from = std::copy_n(from, here, last.begin()) - here;
-      auto bits = draw_block(from, i, limit, divisor, draws);
-      if (here < Draws::kBlock) bits &= (std::uint64_t{1} << here) - 1;
-      words[static_cast<std::size_t>(i / kWordBits)] = static_cast<std::uint32_t>(bits);
-      words[static_cast<std::size_t>(i / kWordBits + 1)] = static_cast<std::uint32_t>(bits >> 32);
+      draws.upper(i, upper);
+      for (std::int64_t h = 0; h < 2; ++h) {
+        const auto skip = h * kWordBits;
+        auto bits = draw_signs(from + skip, i + skip, limit, divisor, draws, upper.half(h));
+        if (here < skip + kWordBits) {
+          bits &= static_cast<std::uint32_t>(
+              (std::uint64_t{1} << std::max<std::int64_t>(0, here - skip)) - 1);
+        }
+        words[static_cast<std::size_t>(i / kWordBits + h)] = bits;
+      }
     }
   });
   // Neighbours in the plane share a word.

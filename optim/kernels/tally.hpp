@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "core/parallel.hpp"
@@ -28,10 +29,28 @@ void for_each_tally_block(std::int64_t words, Body body) {
   });
 }
 
+// Words that are counted at once.
+struct TallyLanes {
+  static constexpr int kMost = 8;
+  using Words [[gnu::vector_size(kMost * sizeof(std::uint32_t))]] = std::uint32_t;
+
+  int first = 0, count = kMost;  // of a block
+
+  Words of(const std::uint32_t* block) const {
+    Words words{};
+    if (count == kMost) {  // one load
+      std::memcpy(&words, block + first, sizeof words);
+    } else {
+      std::memcpy(&words, block + first, static_cast<std::size_t>(count) * sizeof(std::uint32_t));
+    }
+    return words;
+  }
+};
+
 // The counts of one block of coordinates.
 class Tally {
  public:
-  // Adds up the votes of `voters`, at most 65535: vote(v, w) is word w of voter v, 0 <= w < words.
+  // Adds up the votes of `voters`, at most 65535: vote(v, lanes) are these words of voter v's.
   template <class Vote>
   Tally(std::size_t voters, int words, Vote vote)
       : used_(static_cast<int>(std::bit_width(voters))), words_(words) {
@@ -57,8 +76,7 @@ class Tally {
   }
 
  private:
-  static constexpr int kLanes = 8;
-  using Lanes [[gnu::vector_size(kLanes * sizeof(std::uint32_t))]] = std::uint32_t;
+  using Words = TallyLanes::Words;
 
   static int planes_of(const Tally& other) { return other.used_; }
   static int planes_of(std::uint32_t number) { return static_cast<int>(std::bit_width(number)); }
@@ -75,28 +93,50 @@ class Tally {
 
   template <int Planes, class Vote>
   void count(std::size_t voters, int words, Vote vote) {
+    constexpr int kMost = TallyLanes::kMost;
     int first = 0;
-    for (; first + kLanes <= words; first += kLanes) {
-      count_words<Planes, kLanes>(voters, first, vote);
+    for (; first + kMost <= words; first += kMost) {
+      count_words<Planes>(voters, vote, TallyLanes{.first = first});
     }
-    for (; first < words; ++first) count_words<Planes, 1>(voters, first, vote);
+    if (first < words) count_words<Planes>(voters, vote, TallyLanes{first, words - first});
   }
 
-  template <int Planes, int Words, class Vote>
-  void count_words(std::size_t voters, int first, Vote vote) {
-    std::array<Lanes, Planes> counts{};
-    for (std::size_t v = 0; v < voters; ++v) {
-      Lanes carry{};
-      for (int i = 0; i < Words; ++i) carry[i] = vote(v, first + i);
-      for (auto& plane : counts) {
-        const Lanes overflow = plane & carry;
-        plane ^= carry;
-        carry = overflow;
+  // Votes are taken by fours, while there are: three full adders, and a ripple for all of them.
+  template <int Planes, class Vote>
+  void count_words(std::size_t voters, Vote vote, const TallyLanes& lanes) {
+    Words counts[Planes + 1];  // in registers; the last is not used
+    for (auto& plane : counts) plane = Words{};
+    std::size_t v = 0;
+    if constexpr (Planes > 2) {
+      for (; v + 4 <= voters; v += 4) {
+        const Words twos = full_add(counts[0], vote(v, lanes), vote(v + 1, lanes));
+        const Words more = full_add(counts[0], vote(v + 2, lanes), vote(v + 3, lanes));
+        ripple<2, Planes>(counts, full_add(counts[1], twos, more));
       }
     }
+    for (; v < voters; ++v) ripple<0, Planes>(counts, vote(v, lanes));
     for (int p = 0; p < Planes; ++p) {
-      for (int i = 0; i < Words; ++i) planes_[p][first + i] = counts[p][i];
+      std::memcpy(planes_[p].data() + lanes.first, &counts[p],
+                  static_cast<std::size_t>(lanes.count) * sizeof(std::uint32_t));
     }
+  }
+
+  // Adds 2^Plane to all counts that have a bit in `carry`.
+  template <int Plane, int Planes>
+  static void ripple(Words* counts, Words carry) {
+    if constexpr (Plane < Planes) {
+      const Words overflow = counts[Plane] & carry;
+      counts[Plane] ^= carry;
+      ripple<Plane + 1, Planes>(counts, overflow);
+    }
+  }
+
+  // plane + a + b: the sum stays in the plane, the carry is returned.
+  static Words full_add(Words& plane, Words a, Words b) {
+    const Words differ = a ^ b;
+    const Words carry = (a & b) | (differ & plane);
+    plane ^= differ;
+    return carry;
   }
 
   int used_;                                     // planes that can be other than zero

@@ -1,7 +1,6 @@
 #include "optim/kernels/vector.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -20,20 +19,12 @@ void for_each(std::span<const float> x, std::span<float> y, Body body) {
   });
 }
 
-// Sum of term(i) over eight lanes: GCC may not reorder one sum, but it vectorises eight.
 template <class Term>
 double sum_of(std::int64_t n, Term term) {
   return parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t kLanes = 8;
-    std::array<double, kLanes> lanes{};
-    std::int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
-    }
-    double sum = 0;
-    for (; i < end; ++i) sum += term(i);
-    for (const double lane : lanes) sum += lane;
-    return sum;
+    LaneSum sum;
+    sum.add(begin, end, term);
+    return sum.total();
   });
 }
 

@@ -1,6 +1,7 @@
 // Element by element over whole tensors: y and x have the same length.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -21,7 +22,34 @@ void blend_to(std::span<const float> x, float keep, float take,
 // h, d = h + alpha d, h + d
 void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 
-// Sums in double, in an order that depends on the length alone.
+// A sum over eight lanes: GCC may not reorder one sum, but it vectorises eight.
+class LaneSum {
+ public:
+  // Adds term(i), begin <= i < end. Only the last of several calls may have another number of terms
+  // than a multiple of 8.
+  template <class Term>
+  void add(std::int64_t begin, std::int64_t end, Term term) {
+    auto lanes = lanes_;
+    auto i = begin;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += term(i + lane);
+    }
+    for (; i < end; ++i) rest_ += term(i);
+    lanes_ = lanes;
+  }
+  double total() const {
+    double sum = rest_;
+    for (const double lane : lanes_) sum += lane;
+    return sum;
+  }
+
+ private:
+  static constexpr std::int64_t kLanes = 8;
+  std::array<double, kLanes> lanes_{};
+  double rest_ = 0;
+};
+
+// Sums in double, in an order that depends on the length alone: pieces of kGrain, each in lanes.
 double norm1(std::span<const float> x);           // sum |x_i|
 double sum_of_squares(std::span<const float> x);  // sum x_i^2
 double dot(std::span<const float> x, std::span<const float> y);

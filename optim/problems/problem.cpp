@@ -161,6 +161,17 @@ std::unique_ptr<Problem> make_mixed_quadratic(std::vector<Vector> curvatures,
   return std::make_unique<Quadratic>(std::move(curvatures), std::move(targets));
 }
 
+std::unique_ptr<Problem> make_disagreeing_quadratics(std::size_t dimension, std::uint32_t nodes,
+                                                     std::uint64_t seed) {
+  std::vector<Vector> curvatures, targets;
+  for (std::uint32_t node = 0; node < nodes; ++node) {
+    Philox draws(seed, {.purpose = Purpose::problem, .worker = node});
+    curvatures.emplace_back(dimension, 0.5 * (node + 1));
+    for (auto& value : targets.emplace_back(dimension)) value = draws.normal();
+  }
+  return make_mixed_quadratic(std::move(curvatures), std::move(targets));
+}
+
 std::unique_ptr<Problem> make_rosenbrock(std::size_t dimension) {
   return std::make_unique<Rosenbrock>(dimension);
 }

@@ -38,6 +38,10 @@ std::unique_ptr<Problem> make_quadratic(Vector curvature, std::vector<Vector> ta
 std::unique_ptr<Problem> make_mixed_quadratic(std::vector<Vector> curvatures,
                                               std::vector<Vector> targets);
 
+// Quadratics that disagree: of n = 1, 2, … nodes each has the curvature n / 2 and a normal target.
+std::unique_ptr<Problem> make_disagreeing_quadratics(std::size_t dimension, std::uint32_t nodes,
+                                                     std::uint64_t seed);
+
 // Rosenbrock's valley in d dimensions, the sum of d-1 components of two coordinates each:
 //   f_i(x) = 100 (x_{i+1} - x_i²)² + (1 - x_i)²
 std::unique_ptr<Problem> make_rosenbrock(std::size_t dimension);

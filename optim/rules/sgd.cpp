@@ -40,7 +40,7 @@ class Sgd final : public UpdateRule {
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const auto decay = static_cast<float>(o_.weight_decay);
-    // The step is lr · (own · g + past · m).
+    // The step is lr · (past · m + own · g).
     const bool direct = o_.nesterov || o_.form == "powersgd";
     const float own = direct ? 1 : 0;
     const float past = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
@@ -56,7 +56,7 @@ class Sgd final : public UpdateRule {
     rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
       g += decay * x;
       m = keep * m + take * g;
-      x -= lr * (own * g + past * m);
+      x -= lr * (past * m + own * g);
     });
   }
 

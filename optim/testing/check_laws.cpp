@@ -50,6 +50,22 @@ std::vector<OwnedGradients> workers_of(const std::vector<MatrixShape>& shapes, i
   return gradients;
 }
 
+// O M for the reflection O = I - 2 v v^T / |v|^2, v normal.
+void reflect_rows(OwnedTensor& matrix) {
+  const auto v = normal_gradients({{"", matrix.rows, 1}}, matrix.id)[0].values;
+  double length = 0;
+  for (const float value : v) length += double{value} * value;
+  for (std::int64_t j = 0; j < matrix.cols; ++j) {
+    double overlap = 0;
+    for (std::int64_t i = 0; i < matrix.rows; ++i) {
+      overlap += v[i] / length * matrix.values[i * matrix.cols + j];
+    }
+    for (std::int64_t i = 0; i < matrix.rows; ++i) {
+      matrix.values[i * matrix.cols + j] -= static_cast<float>(2 * overlap * v[i]);
+    }
+  }
+}
+
 class LawCheck {
  public:
   LawCheck(const MakeCompressor& make, const CompressorClaims& claims)
@@ -67,6 +83,8 @@ class LawCheck {
     attempt("buckets", [&] { buckets_change_nothing(); });
     attempt("slices", [&] { slices_change_nothing(); });
     attempt("linear", [&] { linear(); });
+    attempt("permutation", [&] { permutes(); });
+    attempt("rotation", [&] { rotates(); });
     attempt("reference", [&] { agrees_with_reference(); });
     attempt("contraction", [&] { contraction(); });
     attempt("unbiased", [&] { unbiased(); });
@@ -93,11 +111,15 @@ class LawCheck {
                            OwnedGradients gradients);
   void said_is_decoded();
   void nothing_is_lost();
+  void nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step);
   void state_is_complete();
   void deterministic();
   void buckets_change_nothing();
   void slices_change_nothing();
   void linear();
+  void permutes();
+  void rotates();
+  void commutes_with(const std::string& name, const std::function<void(OwnedTensor&)>& change);
   void agrees_with_reference();
   void contraction();
   void unbiased();
@@ -158,15 +180,23 @@ void LawCheck::said_is_decoded() {
 // With error feedback and one worker: residual before + gradient = answer + residual after.
 void LawCheck::nothing_is_lost() {
   if (claims_.recoded) return;
+  nothing_is_lost_of([](std::uint32_t step) { return normal_gradients(law_shapes(), 100 * step); });
+  for (const auto& input : law_inputs()) {
+    if (input.name != "zero" && input.name != "constant" && input.name != "one-hot") continue;
+    nothing_is_lost_of([&](std::uint32_t) { return input.gradients; });
+  }
+}
+
+void LawCheck::nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step) {
   const auto with_feedback = [this] {
     Options options("law", Stage{.name = "ef", .options = {}});
     return make_error_feedback(0, options, make_());
   };
   TestExchange exchange(with_feedback, 1);
-  std::vector<float> before(flat(zero_gradients(law_shapes())).size());
+  std::vector<float> before(flat(at_step(0)).size());
   for (std::uint32_t step = 0; step < 3; ++step) {
-    const auto gradients = workers_of(law_shapes(), 1, step);
-    const auto sent = flat(exchange.mean(gradients)), gradient = flat(gradients[0]);
+    const auto gradients = at_step(step);
+    const auto sent = flat(exchange.mean({gradients})), gradient = flat(gradients);
     const auto after = residual_of(exchange.worker(0));
     for (std::size_t i = 0; i < sent.size(); ++i) {
       const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after[i];
@@ -250,6 +280,40 @@ void LawCheck::linear() {
     const auto gradients = workers_of(law_shapes(), 4, step);
     const auto off = relative_difference(four.mean(gradients), single.mean({mean_of(gradients)}));
     expect(off < 1e-4, fmt::format("step {}: C(mean) and mean C differ by {}", step, off));
+  }
+}
+
+void LawCheck::permutes() {
+  if (!claims_.permutable) return;
+  commutes_with("coordinates", [](OwnedTensor& tensor) {
+    Philox random(1, {.purpose = Purpose::test, .tensor = tensor.id});
+    for (auto i = tensor.values.size(); i > 1; --i) {
+      std::swap(tensor.values[i - 1], tensor.values[random.below(i)]);
+    }
+  });
+}
+
+void LawCheck::rotates() {
+  if (!claims_.rotatable) return;
+  commutes_with("rows", [](OwnedTensor& tensor) {
+    if (tensor.cols > 1) std::ranges::rotate(tensor.values, tensor.values.begin() + tensor.cols);
+  });
+  commutes_with("a reflection", [](OwnedTensor& tensor) {
+    if (tensor.cols > 1) reflect_rows(tensor);
+  });
+}
+
+// The result of what is changed is the changed result, with state too.
+void LawCheck::commutes_with(const std::string& name,
+                             const std::function<void(OwnedTensor&)>& change) {
+  TestExchange straight(make_, 3), changed(make_, 3);
+  for (std::uint32_t step = 0; step < 2; ++step) {
+    auto gradients = workers_of(law_shapes(), 3, step);
+    auto expected = straight.mean(gradients);
+    std::ranges::for_each(expected, change);
+    for (auto& worker : gradients) std::ranges::for_each(worker, change);
+    const auto off = relative_difference(changed.mean(gradients), expected);
+    expect(off < 1e-4, fmt::format("{} changed, step {}: off by {}", name, step, off));
   }
 }
 

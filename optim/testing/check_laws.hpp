@@ -25,6 +25,8 @@ struct CompressorClaims {
   bool linear = false;       // the result is the one of a single worker with the mean gradient
   bool recoded = false;      // the answer is compressed once more: it is not what workers said
   bool whole_model = false;  // the result may depend on how tensors are put into buckets
+  bool permutable = false;  // a tensor's coordinates in another order give the result in that order
+  bool rotatable = false;   // C(O M) = O C(M) for orthogonal O: low rank, and permuted rows too
   // Payload of one worker's packets in one step, all phases together.
   std::function<std::size_t(const std::vector<MatrixShape>&)> payload_bytes = {};
   // The mean gradient of the first step (`round.step` 0), written naively from the formula.

@@ -103,7 +103,8 @@ void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket
     round.worker = 0;
     if (options_.record_said && round.phase == traits.phases - 1) {
       for (const auto& view : out.front()) {
-        auto& tensor = own_said_.emplace_back(OwnedTensor{view.id, view.rows, view.cols, {}});
+        auto& tensor =
+            own_said_.emplace_back(OwnedTensor{view.id, view.rows, view.cols, {}, view.kernel});
         tensor.values.resize(view.data.size());
       }
       const auto own = views_of(own_said_);

@@ -9,7 +9,8 @@ OwnedGradients make_gradients(const std::vector<MatrixShape>& shapes,
   OwnedGradients gradients;
   std::int64_t place = 0;
   for (const auto& shape : shapes) {
-    OwnedTensor tensor{static_cast<std::uint32_t>(gradients.size()), shape.rows, shape.cols, {}};
+    OwnedTensor tensor{
+        static_cast<std::uint32_t>(gradients.size()), shape.rows, shape.cols, {}, shape.kernel};
     tensor.values.resize(static_cast<std::size_t>(tensor.size()));
     for (float& v : tensor.values) v = value(place++);
     gradients.push_back(std::move(tensor));
@@ -29,14 +30,16 @@ OwnedGradients normal_gradients(const std::vector<MatrixShape>& shapes, std::uin
 std::vector<GradView> views_of(OwnedGradients& gradients) {
   std::vector<GradView> views;
   for (auto& tensor : gradients) {
-    views.push_back({tensor.id, tensor.rows, tensor.cols, tensor.values});
+    views.push_back({tensor.id, tensor.rows, tensor.cols, tensor.kernel, tensor.values});
   }
   return views;
 }
 
 std::vector<MatrixShape> shapes_of(const OwnedGradients& gradients) {
   std::vector<MatrixShape> shapes;
-  for (const auto& tensor : gradients) shapes.push_back({"", tensor.rows, tensor.cols});
+  for (const auto& tensor : gradients) {
+    shapes.push_back({"", tensor.rows, tensor.cols, tensor.kernel});
+  }
   return shapes;
 }
 

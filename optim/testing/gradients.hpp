@@ -17,6 +17,7 @@ struct OwnedTensor {
   std::uint32_t id = 0;
   std::int64_t rows = 0, cols = 0;
   std::vector<float> values;
+  std::int64_t kernel = 1;
 
   std::int64_t size() const { return rows * cols; }
   bool operator==(const OwnedTensor&) const = default;

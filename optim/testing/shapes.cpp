@@ -8,7 +8,7 @@ namespace {
 void add_convolution(std::vector<MatrixShape>& shapes, const std::string& conv,
                      const std::string& norm, std::int64_t in, std::int64_t out,
                      std::int64_t kernel) {
-  shapes.push_back({conv + ".weight", out, in * kernel * kernel});
+  shapes.push_back({conv + ".weight", out, in * kernel * kernel, kernel * kernel});
   shapes.push_back({norm + ".weight", out, 1});
   shapes.push_back({norm + ".bias", out, 1});
 }

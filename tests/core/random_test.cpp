@@ -39,7 +39,8 @@ TEST(Philox, EightBlocksAreTheSameWords) {
     stream.eight_blocks(first, words);
     for (std::uint64_t b = 0; b < 8; ++b) {
       for (std::uint64_t w = 0; w < 4; ++w) {
-        EXPECT_EQ(words[w][b], stream.at(4 * (first + b) + w)) << first << ": " << b << ", " << w;
+        EXPECT_EQ(words[8 * w + b], stream.at(4 * (first + b) + w))
+            << first << ": " << b << ", " << w;
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -132,6 +133,13 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
   expect_refused("train --local-steps 4 --compressor vote", 2, "not how far");
+  expect_refused("train --all-reduce rign", 2, "did you mean ring?");
+  expect_refused("train --topology server --all-reduce tree", 2, "only the topology ring");
+  expect_refused("train --network 10Gb", 2, "a rate such as 10Gbps");
+  expect_refused("train --network 10gbe --topology local", 2, "sends no messages");
+  expect_refused("train --network 10gbe,slow=4:2 --workers 4", 2, "workers are 0 to 3");
+  expect_refused("train --network 10gbe --compute 5", 2, "a time such as 5ms");
+  expect_refused("train --compute 5ms", 2, "goes with --network");
   expect_refused("train --measure densty", 2, "did you mean density?");
   expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
                  "two batches");
@@ -145,6 +153,8 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("rosenbrock --noise -1", 2, "--noise: a number from 0");
   expect_refused("rosenbrock --lr 0", 2, "--lr: a number above 0");
   expect_refused("rosenbrock --voters 3", 2, "--voters");
+  expect_refused("descend --problem valley", 2, "quadratics or median is wanted; got 'valley'");
+  expect_refused("descend --method vot", 2, "did you mean vote?");
 }
 
 TEST_F(Programs, ModelsAndDataMustFit) {
@@ -189,9 +199,65 @@ TEST_F(Programs, DescribePrintsLayersIn80Columns) {
   EXPECT_NE(text.out.find("Lstm(200, 200"), std::string::npos) << text.out;
 }
 
+TEST_F(Programs, TrainReportsTheTimeInAModelledNetwork) {
+  const std::string network = "--steps 6 --network 1gbe,jitter=10us --compute 5ms --json ";
+  const auto o = run("train" + small + network + "--out " + (folder / "run").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto result = last_line(o.out);
+  EXPECT_GT(result["virtual_seconds"], 6 * 0.005);
+  EXPECT_LT(result["virtual_seconds"], 6 * 0.010);
+  EXPECT_NEAR(result["virtual_milliseconds_per_step"]["compute"], 5, 1e-9);
+  EXPECT_EQ(result["config"]["network"], "1Gbps,50us,jitter=10us");
+  EXPECT_EQ(result["config"]["compute"], "5ms");
+  EXPECT_NE(o.out.find("in the modelled network 1Gbps,50us,jitter=10us: "), std::string::npos);
+  EXPECT_NE(read(folder / "run" / "log.jsonl").find("virtual_seconds"), std::string::npos);
+  const auto again = last_line(run("train" + small + network).out);
+  EXPECT_EQ(again["virtual_seconds"], result["virtual_seconds"]);
+  EXPECT_EQ(again["virtual_milliseconds_per_step"], result["virtual_milliseconds_per_step"]);
+  EXPECT_EQ(again["model_hash"], result["model_hash"]);
+  EXPECT_EQ(last_line(run("train" + small + "--steps 6 --json").out)["model_hash"],
+            result["model_hash"]);
+}
+
+TEST_F(Programs, StepTimeGrowsWithGatheredPacketsAndFallsWithBandwidth) {
+  const auto o =
+      run("step_time --shapes 256x256 --workers 2 --workers 8 --compute 5ms --method none "
+          "--method topk:ratio=0.01+ef --network 100mbps --network 10gbe --steps 1 --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  std::istringstream lines(o.out.substr(0, o.out.rfind('{', o.out.find("\"compute\""))));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  const auto times = last_line(o.out)["times"];
+  ASSERT_EQ(times.size(), 8U);
+  const auto exchange = [&](int i) { return times[i]["exchange_ms"].get<double>(); };
+  EXPECT_EQ(times[0]["network"], "100Mbps,100us");
+  EXPECT_EQ(times[2]["method"], "topk:ratio=0.01+ef");
+  // 256 KiB at 12.5 MB/s: 21 ms for 2 workers, 7/4 of it for 8, and less than 1 ms at 10 Gbit/s.
+  EXPECT_GT(exchange(0), 20);
+  EXPECT_GT(exchange(1), 1.7 * 20);
+  EXPECT_GT(exchange(3), 3 * exchange(2));
+  EXPECT_LT(exchange(4), exchange(0));
+  expect_refused("step_time --network local", 2, "a rate such as 10Gbps");
+  expect_refused("step_time --steps 0", 2, "--steps: 1 to 1000");
+}
+
+TEST_F(Programs, AdviseSaysWhereAMethodPays) {
+  const auto o = run("advise --shapes 256x256,256 --method vote:beta=0.9 --steps 1 --json --out " +
+                     (folder / "advice").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto methods = last_line(o.out)["methods"];
+  ASSERT_EQ(methods.size(), 2U);
+  EXPECT_EQ(methods[0]["method"], "none");
+  EXPECT_EQ(methods[1]["measured"]["message_bytes"], (256 * 256 + 256) / 8);
+  EXPECT_EQ(methods[1]["computed"]["steps"].size(), 50U);
+  EXPECT_NE(o.out.find("Computed: the rest"), std::string::npos);
+  EXPECT_NE(read(folder / "advice" / "advice.svg").find("</svg>"), std::string::npos);
+  EXPECT_EQ(json::parse(read(folder / "advice" / "advice.json")), last_line(o.out));
+  expect_refused("advise --workers 1", 2, "at least 2 exchange something");
+  expect_refused("advise --latency soon", 2, "a time such as 5ms");
+}
+
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag :
-       {"--resume x", "--network 10Gbps", "--attack sign-flip", "--compute 5ms", "--bucket-mb 4"}) {
+  for (const char* flag : {"--resume x", "--attack sign-flip", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
@@ -299,7 +365,8 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock", "staleness"}) {
+  for (const char* program :
+       {"train", "compare", "explain", "bytes", "rosenbrock", "descend", "staleness"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
@@ -347,12 +414,17 @@ TEST_F(Programs, CompareWritesTableCsvJsonAndPicture) {
 TEST_F(Programs, BytesCountsRealPackets) {
   const auto o =
       run("bytes --shapes resnet18 --steps-per-epoch 24 --workers 1 --method none "
-          "--method powersgd:rank=2 --method vote --json");
+          "--method powersgd:rank=2 --method vote --method atomo:rank=2 "
+          "--method powersgd:rank=2,alternate --method unbiased_rank:rank=2 --json");
   ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("powersgd:rank=1,alternate has those sizes"), std::string::npos);
   const json methods = last_line(o.out)["methods"];
   EXPECT_NEAR(methods[0]["mebibytes_per_epoch"], 1023.0, 0.05);
   EXPECT_NEAR(methods[1]["mebibytes_per_epoch"], 7.53, 0.005);
   EXPECT_NEAR(methods[2]["mebibytes_per_epoch"], 31.97, 0.005);
+  EXPECT_NEAR(methods[3]["mebibytes_per_epoch"], 113.1, 0.05);
+  EXPECT_NEAR(methods[4]["mebibytes_per_epoch"], 4.21, 0.005);
+  EXPECT_NEAR(methods[5]["mebibytes_per_epoch"], 1.76, 0.005);
 }
 
 TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
@@ -381,6 +453,35 @@ TEST_F(Programs, TrainMeasuresDensityEachEpoch) {
     EXPECT_LE(line.size(), 80U) << line;
   }
   EXPECT_NE(o.out.find("phi(mean)"), std::string::npos);
+}
+
+TEST_F(Programs, DescendTellsWhoConvergesAndWhoStalls) {
+  const auto verdicts = [&](const std::string& problem) {
+    const auto o = run("descend --json --problem " + problem);
+    EXPECT_EQ(o.code, 0) << o.error;
+    std::map<std::string, std::string> found;
+    const json methods = last_line(o.out)["methods"];
+    for (const auto& method : methods) {
+      found[method["method"]] = method["verdict"];
+    }
+    return found;
+  };
+  using Verdicts = std::map<std::string, std::string>;
+  EXPECT_EQ(verdicts("counterexample"), (Verdicts{{"sgd", "converges"},
+                                                  {"sign", "stalls"},
+                                                  {"vote", "stalls"},
+                                                  {"sign+ef", "converges"},
+                                                  {"ssdm", "converges"},
+                                                  {"ssdm:scaled", "converges"}}));
+  for (const auto* problem : {"quadratics", "median"}) {
+    EXPECT_EQ(verdicts(problem), (Verdicts{{"sgd", "converges"},
+                                           {"sign", "stalls"},
+                                           {"vote", "stalls"},
+                                           {"sign+ef", "converges"},
+                                           {"ssdm", "stalls"},
+                                           {"ssdm:scaled", "converges"}}))
+        << problem;
+  }
 }
 
 // More samples, and more voters, make more signs right; and only what goes downhill is kept.

@@ -86,12 +86,13 @@ INSTANTIATE_TEST_SUITE_P(Compressors, EveryTopology, testing::ValuesIn(specs()),
                          [](const auto& c) { return "spec_" + std::to_string(c.index); });
 
 // The parameters after 20 steps at learning rate 0.01, with batch 60 / workers on each.
-std::vector<float> parameters_after(std::int64_t workers) {
+std::vector<float> parameters_after(std::int64_t workers, AllReduce all_reduce = AllReduce::ring) {
   const auto& data = std::get<DatasetSplits>(small_images());
   std::vector<float> result;
   const auto plain = make_compressor("none");
-  const TopologyPlan plan({.kind = TopologyKind::ring, .workers = static_cast<int>(workers)},
-                          *plain);
+  const TopologyPlan plan(
+      {.kind = TopologyKind::ring, .workers = static_cast<int>(workers), .all_reduce = all_reduce},
+      *plain);
   run_workers({.workers = static_cast<int>(workers)}, [&](Worker& me) {
     nn::Init init(1);
     const auto model = nn::make_model("lenet", {1, 14, 14, 10}, init);
@@ -115,17 +116,32 @@ std::vector<float> parameters_after(std::int64_t workers) {
   return result;
 }
 
+double relative_difference(std::span<const float> x, std::span<const float> y) {
+  double difference = 0, norm = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    difference += std::pow(static_cast<double>(y[i]) - x[i], 2);
+    norm += std::pow(static_cast<double>(x[i]), 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
 TEST(DataParallel, NWorkersWithBatchBOverNEqualOneWithBatchB) {
   const auto one = parameters_after(1);
   for (const std::int64_t workers : {2, 3, 4, 5}) {
-    const auto many = parameters_after(workers);
-    double difference = 0, norm = 0;
-    for (std::size_t i = 0; i < one.size(); ++i) {
-      difference += std::pow(static_cast<double>(many[i]) - one[i], 2);
-      norm += std::pow(static_cast<double>(one[i]), 2);
-    }
-    EXPECT_LT(std::sqrt(difference / norm), 1e-6) << workers << " workers";
+    const double difference = relative_difference(one, parameters_after(workers));
+    EXPECT_LT(difference, 1e-6) << workers << " workers";
     EXPECT_GT(difference, 0) << "the same bits: was the batch split at all?";
+  }
+}
+
+TEST(DataParallel, EveryAllReduceTrainsTheSameModelButForRounding) {
+  for (const std::int64_t workers : {3, 4, 5}) {
+    const auto ring = parameters_after(workers);
+    for (const auto kind : {AllReduce::tree, AllReduce::halving}) {
+      const double difference = relative_difference(ring, parameters_after(workers, kind));
+      EXPECT_LT(difference, 1e-6) << to_string(kind) << ", " << workers << " workers";
+      EXPECT_GT(difference, 0) << "the same bits: was it the ring?";
+    }
   }
 }
 

@@ -60,6 +60,7 @@ void expect_shapes(Module& model, const std::vector<MatrixShape>& expected) {
     EXPECT_EQ(flat.infos()[i].name, expected[i].name);
     EXPECT_EQ(flat.infos()[i].rows, expected[i].rows) << expected[i].name;
     EXPECT_EQ(flat.infos()[i].cols, expected[i].cols) << expected[i].name;
+    EXPECT_EQ(flat.infos()[i].kernel, expected[i].kernel) << expected[i].name;
   }
 }
 

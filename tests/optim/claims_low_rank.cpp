@@ -77,10 +77,11 @@ OwnedGradients reference_powersgd(const Round& round, const Workers& workers, st
 CompressorClaims powersgd_claims(std::int64_t rank, int iterations = 1, double min_rate = 0) {
   return {.error = [](const auto&) { return 1.0; },  // a projection: no delta > 0 for every input
           .linear = true,
+          .rotatable = true,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 std::int64_t floats = 0;
-                for (const auto& [name, n, m] : shapes) {
+                for (const auto& [name, n, m, kernel] : shapes) {
                   const bool factors = is_compressed(n, m, rank, iterations, min_rate);
                   floats += factors ? iterations * std::min({rank, n, m}) * (n + m) : n * m;
                 }
@@ -89,6 +90,66 @@ CompressorClaims powersgd_claims(std::int64_t rank, int iterations = 1, double m
           .reference =
               [=](const Round& round, const auto& workers) {
                 return reference_powersgd(round, workers, rank, iterations, min_rate);
+              }};
+}
+
+// Half-steps on what is left of the mean, from the first on: A = R, R^T, R, …
+OwnedGradients reference_alternating(const Round& round, const Workers& workers, std::int64_t rank,
+                                     int half_steps) {
+  auto result = mean_of(workers);
+  for (auto& tensor : result) {
+    const auto n = tensor.rows, m = tensor.cols, r = std::min({rank, n, m});
+    if (m == 1) continue;
+    Philox random(round.seed, {.purpose = Purpose::compress, .tensor = tensor.id});
+    std::vector<std::vector<double>> in(r, std::vector<double>(n));
+    for (auto& column : in) {
+      for (double& value : column) value = random.normal();
+    }
+    std::vector<double> left(tensor.values.begin(), tensor.values.end());
+    for (int half = 0; half < half_steps; ++half) {
+      const bool even = half % 2 == 0;
+      const auto a = [&](std::int64_t i, std::int64_t j) -> double& {
+        return even ? left[i * m + j] : left[j * m + i];
+      };
+      const auto rows = even ? n : m, cols = even ? m : n;
+      orthonormalise_columns(in);
+      std::vector<std::vector<double>> out(r, std::vector<double>(cols));
+      for (std::int64_t c = 0; c < r; ++c) {
+        for (std::int64_t j = 0; j < cols; ++j) {
+          for (std::int64_t i = 0; i < rows; ++i) out[c][j] += a(i, j) * in[c][i];
+        }
+      }
+      for (std::int64_t i = 0; i < rows; ++i) {
+        for (std::int64_t j = 0; j < cols; ++j) {
+          for (std::int64_t c = 0; c < r; ++c) a(i, j) -= in[c][i] * out[c][j];
+        }
+      }
+      in = out;
+    }
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      tensor.values[i] = static_cast<float>(tensor.values[i] - left[i]);
+    }
+  }
+  return result;
+}
+
+// The size is that of the second step: with an odd number of half-steps it begins with a P.
+CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1) {
+  return {.error = [](const auto&) { return 1.0; },
+          .linear = true,
+          .payload_bytes =
+              [=](const Shapes& shapes) {
+                std::int64_t floats = 0;
+                for (const auto& [name, n, m, kernel] : shapes) {
+                  const auto r = std::min({rank, n, m});
+                  const auto pairs = half_steps / 2, odd = half_steps % 2;
+                  floats += m > 1 ? r * (pairs * (n + m) + odd * n) : n * m;
+                }
+                return 4 * static_cast<std::size_t>(floats);
+              },
+          .reference =
+              [=](const Round& round, const auto& workers) {
+                return reference_alternating(round, workers, rank, half_steps);
               }};
 }
 
@@ -121,9 +182,12 @@ double svd_error(const OwnedTensor& tensor, double rank) {
 }
 
 // The scale by which the probabilities min(1, scale s) sum up to the budget, by bisection.
+// Vectors are folded to two columns, but for odd ones; there is no convolution among the shapes.
 double atomo_variance(const OwnedTensor& tensor, double budget) {
-  if (tensor.cols == 1) return 0;
-  const NaiveSvd svd(tensor.rows, tensor.cols, tensor.values);
+  const bool vector = tensor.cols == 1;
+  if (vector && tensor.rows % 2 != 0) return 0;
+  const NaiveSvd svd(vector ? tensor.rows / 2 : tensor.rows, vector ? 2 : tensor.cols,
+                     tensor.values);
   if (static_cast<double>(svd.s.size()) <= budget) return 0;
   double low = 0, high = 1 / svd.s.back();
   for (int i = 0; i < 200; ++i) {
@@ -141,6 +205,7 @@ CompressorClaims svd_claims(std::int64_t rank) {
   return {
       .error = [=](const auto& x) { return weighted(x, svd_error, double(rank)); },
       .error_is_exact = true,
+      .rotatable = true,
       .payload_bytes = powersgd_claims(rank).payload_bytes,
       .reference = [=](const Round&, const auto& workers) { return reference_svd(workers, rank); }};
 }
@@ -148,7 +213,8 @@ CompressorClaims svd_claims(std::int64_t rank) {
 CompressorClaims atomo_claims(std::int64_t rank) {
   return {.error = [=](const auto& x) { return weighted(x, atomo_variance, double(rank)); },
           .error_is_exact = true,
-          .unbiased = true};
+          .unbiased = true,
+          .rotatable = true};
 }
 
 OwnedGradients reference_unbiased_rank(const Round& round, const Workers& workers,
@@ -183,10 +249,11 @@ CompressorClaims unbiased_rank_claims(std::int64_t rank) {
           .error_is_exact = true,
           .unbiased = true,
           .linear = true,
+          .rotatable = true,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 std::int64_t floats = 0;
-                for (const auto& [name, n, m] : shapes) floats += m > 1 ? rank * n : n * m;
+                for (const auto& [name, n, m, kernel] : shapes) floats += m > 1 ? rank * n : n * m;
                 return 4 * static_cast<std::size_t>(floats);
               },
           .reference =
@@ -203,7 +270,7 @@ CompressorClaims gradiveq_claims(std::int64_t slice, std::int64_t keep) {
           .payload_bytes =
               [=](const Shapes& shapes) {
                 std::int64_t floats = 0;
-                for (const auto& [name, n, m] : shapes) {
+                for (const auto& [name, n, m, kernel] : shapes) {
                   floats += n * m / slice * keep + n * m % slice;
                 }
                 return 4 * static_cast<std::size_t>(floats);
@@ -218,12 +285,16 @@ std::vector<ClaimedSpec> low_rank_claims() {
           {"powersgd:rank=4,warm=false", powersgd_claims(4)},
           {"powersgd:rank=1,iterations=3", powersgd_claims(1, 3)},
           {"powersgd:rank=2,min_rate=2", powersgd_claims(2, 1, 2)},
+          {"powersgd:rank=2,alternate", alternating_claims(2)},
+          {"powersgd:rank=1,alternate,iterations=3", alternating_claims(1, 3)},
+          {"powersgd:rank=2,alternate,iterations=4", alternating_claims(2, 4)},
           {"svd:rank=2", svd_claims(2)},
           {"svd:rank=5", svd_claims(5)},
           {"unbiased_rank:rank=2", unbiased_rank_claims(2)},
           {"unbiased_rank:rank=5", unbiased_rank_claims(5)},
           {"atomo:rank=2", atomo_claims(2)},
           {"atomo:rank=1", atomo_claims(1)},
+          {"atomo:rank=1,independent", atomo_claims(1)},
           {"gradiveq:slice=64,keep=8", gradiveq_claims(64, 64)},
           {"gradiveq:slice=8,keep=2,samples=1,period=3", gradiveq_claims(8, 2)}};
 }

@@ -13,6 +13,8 @@ CompressorClaims none_claims() {
           .error_is_exact = true,
           .unbiased = true,
           .linear = true,
+          .permutable = true,
+          .rotatable = true,
           .payload_bytes = [](const Shapes& shapes) { return 4 * coordinates(shapes); },
           .reference = [](const Round&, const auto& workers) { return mean_of(workers); }};
 }
@@ -262,6 +264,7 @@ double bf16_by_chance(float x, double chance) {
 
 CompressorClaims half_claims(int digits, int last) {
   return {.error = [=](const auto&) { return std::exp2(-2.0 * digits); },
+          .permutable = true,
           .payload_bytes = [](const Shapes& shapes) { return 4 * words(16 * coordinates(shapes)); },
           .reference =
               [=](const Round&, const auto& workers) {
@@ -276,6 +279,7 @@ CompressorClaims half_claims(int digits, int last) {
 CompressorClaims stochastic_bf16_claims() {
   auto claims = half_claims(7, 149);  // off by a step at most, not half of one
   claims.unbiased = true;
+  claims.permutable = false;
   claims.reference = [](const Round& round, const auto& workers) {
     return mean_said(workers, [&](std::uint32_t w, const OwnedTensor& x) {
       std::vector<double> said;
@@ -310,6 +314,7 @@ CompressorClaims int8_claims(std::size_t bucket) {
                 }
                 return lost / all;
               },
+          .permutable = bucket == 0,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 return bytes_by_tensor(
@@ -368,7 +373,7 @@ CompressorClaims onebit_claims() {
           .payload_bytes =
               [](const Shapes& shapes) {
                 std::size_t columns = 0;
-                for (const auto& [name, n, m] : shapes) {
+                for (const auto& [name, n, m, kernel] : shapes) {
                   columns += n > 0 ? static_cast<std::size_t>(m) : 0;
                 }
                 return 8 * columns + plane_bytes(shapes);

@@ -151,7 +151,8 @@ CompressorClaims noisy_claims() {
 
 CompressorClaims vote_claims(const std::string& tie, const std::string& zero) {
   const std::size_t planes = zero == "zero" ? 2 : 1;
-  return {.payload_bytes = [=](const Shapes& shapes) { return planes * plane_bytes(shapes); },
+  return {.permutable = true,
+          .payload_bytes = [=](const Shapes& shapes) { return planes * plane_bytes(shapes); },
           .reference = [=](const Round& round,
                            const auto& workers) { return reference_vote(round, workers, tie); }};
 }
@@ -160,6 +161,7 @@ CompressorClaims scaled_sign_claims() {
   return {
       .error = [](const auto& x) { return weighted(x, one_minus_density, 0); },
       .error_is_exact = true,
+      .permutable = true,
       .payload_bytes = [](const Shapes& shapes) { return 4 * shapes.size() + plane_bytes(shapes); },
       .reference = [](const Round&, const auto& workers) { return reference_sign(workers); }};
 }

@@ -159,6 +159,7 @@ double scaled_variance(const OwnedTensor& tensor, double ratio) {
 
 CompressorClaims topk_claims(double ratio) {
   return {.error = [=](const auto& x) { return weighted(x, unkept_share, ratio); },
+          .permutable = true,
           .payload_bytes = [=](const Shapes& shapes) { return 8 * kept(shapes, ratio); },
           .reference = [=](const Round&,
                            const auto& workers) { return reference_topk(workers, ratio); }};
@@ -174,6 +175,7 @@ CompressorClaims topk_of_model_claims(double ratio) {
                 return 1 - kept_of_all(d) / d;
               },
           .whole_model = true,
+          .permutable = true,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 return 8 * static_cast<std::size_t>(
@@ -210,16 +212,18 @@ CompressorClaims randomblock_claims(double ratio) {
 CompressorClaims threshold_claims(float tau) {
   return {.error = [=](const auto& x) { return threshold_error(x, tau); },
           .error_is_exact = true,
+          .permutable = true,
           .reference = [=](const Round&,
                            const auto& workers) { return reference_threshold(workers, tau); }};
 }
 
 CompressorClaims dgc_claims(double ratio) {
   return {.error = [=](const auto& x) { return weighted(x, unkept_share, 0); },
+          .permutable = true,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 double words = 0;
-                for (const auto& [name, n, m] : shapes) {
+                for (const auto& [name, n, m, kernel] : shapes) {
                   const auto all = static_cast<double>(n * m), k = std::ceil(ratio * all);
                   words += m == 1 || k == all ? all : 2 * k;
                 }
@@ -242,6 +246,7 @@ CompressorClaims exact_wangni_claims(double variance) {
 
 CompressorClaims topk_sign_claims(double ratio) {
   return {.error = [=](const auto& x) { return weighted(x, unkept_share, 0); },
+          .permutable = true,
           .payload_bytes =
               [=](const Shapes& shapes) {
                 const auto k = kept(shapes, ratio);

@@ -84,6 +84,28 @@ TEST(ErrorFeedback, LocalAndAveragedTargetsAgreeForLinearCompressors) {
   }
 }
 
+// Subtracting the mean leaves each worker a part that sums up to zero over all and is never sent: a
+// random walk, where the local target's residual stays as large as it was.
+TEST(ErrorFeedback, TheAveragedTargetWalksAway) {
+  const auto size_after = [](const std::string& target, std::uint32_t steps) {
+    TestExchange exchange(maker("powersgd:rank=2+ef:target=" + target), 4);
+    for (std::uint32_t step = 0; step < steps; ++step) {
+      std::vector<OwnedGradients> gradients;
+      for (std::uint32_t w = 0; w < 4; ++w) {
+        gradients.push_back(normal_gradients({{"", 12, 9}}, 4 * step + w));
+      }
+      exchange.mean(gradients);
+    }
+    double sum = 0;
+    for (const float value : residual_of(exchange.worker(0))) sum += double{value} * value;
+    return std::sqrt(sum);
+  };
+  const double early = size_after("averaged", 100), late = size_after("averaged", 1600);
+  EXPECT_NEAR(late / early, 4, 2) << "a walk grows with the root of the steps";
+  EXPECT_LT(size_after("local", 1600), 2 * size_after("local", 100));
+  EXPECT_LT(size_after("local", 1600), late / 3);
+}
+
 TEST(ErrorFeedback, AveragedTargetSubtractsTheMean) {
   TestExchange exchange(maker("sign+ef:target=averaged"), 2);
   const auto gradients = workers_at(0, 2);

@@ -11,6 +11,7 @@
 
 #include "core/random.hpp"
 #include "optim/kernels/bits.hpp"
+#include "optim/kernels/feedback.hpp"
 #include "optim/kernels/low_rank.hpp"
 #include "optim/kernels/sample.hpp"
 #include "optim/kernels/select.hpp"
@@ -37,8 +38,12 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
     for (const std::int64_t at : {0, 1, 31, 32, 45}) {
       const auto x = odd_values(n, static_cast<std::uint32_t>(n + at));
       std::vector<std::uint32_t> negative(codec::words_for(at + n)), nonzero = negative;
+      auto in_one_pass = negative;
       codec::pack_negative(x, at, negative);
       codec::pack_nonzero(x, at, nonzero);
+      const double norm = codec::pack_signs(x, at, in_one_pass);
+      ASSERT_EQ(in_one_pass, negative);
+      ASSERT_EQ(std::bit_cast<std::uint64_t>(norm), std::bit_cast<std::uint64_t>(codec::norm1(x)));
       std::vector<float> signs(x.size()), sums(x.size(), 1.0F), ternary(x.size());
       codec::unpack_signs(negative, at, 2.5F, signs);
       codec::add_signs(negative, at, 2.5F, sums);
@@ -105,8 +110,12 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
     };
     for (auto& votes : votes_a) draw(votes, count_a);
     for (auto& votes : votes_b) draw(votes, count_b);
-    const codec::Tally a(voters, kWords, [&](std::size_t v, int w) { return votes_a[v][w]; });
-    const codec::Tally b(voters, kWords, [&](std::size_t v, int w) { return votes_b[v][w]; });
+    const codec::Tally a(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
+      return lanes.of(votes_a[v].data());
+    });
+    const codec::Tally b(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
+      return lanes.of(votes_b[v].data());
+    });
     const auto half = static_cast<std::uint32_t>(voters / 2);
     codec::TallyBlock greater{}, equal{}, above{}, at{};
     a.compare(b, greater, equal);

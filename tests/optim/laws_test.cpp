@@ -46,6 +46,10 @@ TEST(Laws, FalseClaimsAreFound) {
   EXPECT_FALSE(check_laws(topk, {.unbiased = true}).empty());
   EXPECT_FALSE(check_laws(topk, {.linear = true}).empty());
   EXPECT_FALSE(check_laws(topk, {.payload_bytes = [](const auto&) { return 8; }}).empty());
+  EXPECT_FALSE(check_laws(topk, {.rotatable = true}).empty());
+  EXPECT_TRUE(check_laws(topk, {.permutable = true}).empty());
+  const auto powersgd = [] { return make_compressor("powersgd"); };
+  EXPECT_FALSE(check_laws(powersgd, {.linear = true, .permutable = true}).empty());
   const auto mean = [](const Round&, const auto& workers) { return mean_of(workers); };
   EXPECT_FALSE(check_laws(topk, {.reference = mean}).empty());
 }

@@ -59,6 +59,17 @@ TEST(SignRules, ZeroGradientsMoveNothing) {
   }
 }
 
+TEST(SignRules, AdamThatRemembersNothingIsSignDescent) {
+  const auto adam = make_update_rule("adam:beta1=0,beta2=0,eps=0");
+  const auto signs = make_update_rule("signsgd");
+  Values x{1, -2, 0, 3}, y = x;
+  for (const Values& g : {Values{3, -1e-8F, 2, 1}, Values{-7, 1, 1e8F, -0.5F}}) {
+    adam->apply(x, g, 0.125F);
+    signs->apply(y, g, 0.125F);
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_FLOAT_EQ(x[i], y[i]);
+  }
+}
+
 TEST(SignRules, ASignOfZeroIsZeroBesideOthers) {
   Values x{1, 1, 1};
   make_update_rule("signsgd")->apply(x, Values{-3, 0, 1e-30F}, 0.25F);

@@ -107,22 +107,69 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
   EXPECT_TRUE(codec::principal_axes(kSize, c, kKeep).empty());
 }
 
-TEST(Atomo, AsManyAtomsAsTheBudgetOnAverage) {
+// Atoms in worker 0's packet about one matrix of 20 x 12 values.
+std::uint32_t atoms_said(const TestExchange& exchange) {
+  const auto& packet = exchange.said()[0].up[0];
+  const auto count = packet.words()[0];
+  EXPECT_EQ(packet.payload().size(), 4U + 4U * 33U * count);
+  return count;
+}
+
+TEST(Atomo, AsManyAtomsAsTheBudgetInEveryPacket) {
+  const auto matrix = random_matrix(20, 12, 6);
+  for (const std::uint32_t rank : {1U, 3U, 11U}) {
+    const auto spec = "atomo:rank=" + std::to_string(rank);
+    TestExchange exchange([&] { return make_compressor(spec); }, 1);
+    for (int step = 0; step < 200; ++step) {
+      exchange.mean({{matrix}});
+      EXPECT_EQ(atoms_said(exchange), rank) << step;
+    }
+  }
+}
+
+TEST(Atomo, IndependentDrawsHaveAsManyAtomsAsTheBudgetOnAverage) {
   constexpr int kSteps = 2000;
   const auto matrix = random_matrix(20, 12, 6);
-  TestExchange exchange([] { return make_compressor("atomo:rank=3"); }, 1);
+  TestExchange exchange([] { return make_compressor("atomo:rank=3,independent"); }, 1);
   double atoms = 0;
   bool fewer = false, more = false;
   for (int step = 0; step < kSteps; ++step) {
     exchange.mean({{matrix}});
-    const auto count = exchange.said()[0].up[0].words()[0];
-    EXPECT_EQ(exchange.said()[0].up[0].payload().size(), 4U + 4U * 33U * count);
+    const auto count = atoms_said(exchange);
     atoms += count;
     fewer = fewer || count < 3;
     more = more || count > 3;
   }
   EXPECT_NEAR(atoms / kSteps, 3, 5 * std::sqrt(3.0 / kSteps));
   EXPECT_TRUE(fewer && more);  // never redrawn until the number is right
+}
+
+// Floats of worker 0's packet about one tensor, without the count of atoms before a matrix.
+std::size_t floats_said(const MatrixShape& shape) {
+  TestExchange exchange([] { return make_compressor("atomo:rank=2"); }, 1);
+  exchange.mean({normal_gradients({shape}, 6)});
+  return exchange.said()[0].up[0].words().size() - 1;
+}
+
+TEST(Atomo, FoldsConvolutionsAndVectors) {
+  EXPECT_EQ(floats_said({"", 16, 72, 9}), 2U * (64 + 18 + 1));  // 16 x 8 channels of 3 x 3
+  EXPECT_EQ(floats_said({"", 5, 27, 9}), 2U * (5 + 27 + 1));    // 15 pairs: odd
+  EXPECT_EQ(floats_said({"", 16, 8}), 2U * (16 + 8 + 1));
+  EXPECT_EQ(floats_said({"", 30, 1}), 2U * (15 + 2 + 1));
+  EXPECT_EQ(floats_said({"", 31, 1}), 31U - 1U);  // no count: the values alone
+}
+
+TEST(Atomo, ConvolutionsThatAreOfLowRankWhenFoldedAreExact) {
+  // 64 pairs of rows of 18 values that are all alike: rank 1 folded, 8 as 16 x 72.
+  auto gradient = normal_gradients({{"", 16, 72, 9}}, 6);
+  auto& values = gradient[0].values;
+  for (std::size_t i = 18; i < values.size(); ++i) {
+    values[i] = values[i % 18] * static_cast<float>(i / 18 + 1);
+  }
+  TestExchange exchange([] { return make_compressor("atomo:rank=1"); }, 1);
+  const auto out = exchange.mean({gradient})[0].values;
+  const double size = squared_distance(values, std::vector<float>(values.size()));
+  EXPECT_LT(squared_distance(out, values), 1e-10 * size);
 }
 
 TEST(Atomo, ABudgetForAllAtomsIsExact) {

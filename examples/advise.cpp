@@ -1,0 +1,78 @@
+// On which networks a method of exchanging gradients pays, for the tensors of a model.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "comm/network_model.hpp"
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "examples/support/advice.hpp"
+#include "examples/support/command_line.hpp"
+#include "examples/support/methods.hpp"
+#include "examples/support/program.hpp"
+#include "examples/support/progress.hpp"
+#include "examples/support/shape_list.hpp"
+#include "inspect/run_folder.hpp"
+
+namespace {
+
+using namespace terse;
+
+void advise(int argc, char** argv) {
+  run::RunConfig config;
+  std::vector<std::string> methods;
+  std::string shapes = "resnet18", latency = "20us", compute = "0s";
+  std::optional<std::string> out;
+  std::int64_t steps = 3;
+  bool json = false;
+  run::CommandLine command_line(
+      "advise", "Says below which bandwidth a method beats none, from a short run of each.",
+      "advise --shapes resnet18 --method powersgd:rank=2+ef --compute 200ms");
+  command_line.flag("--shapes", shapes, "resnet18, lstm, or your model's: 64x3x3x3,64")
+      .list("--method", methods, "a compressor spec; once for each [the six main ones]")
+      .flag("--workers", config.workers, "of the runs; other numbers are computed")
+      .flag("--latency", latency, "of the network that is asked about")
+      .flag("--compute", compute, "of forward and backward in a step: declared")
+      .flag("--steps", steps, "to take the mean of, after a first one")
+      .flag("--threads", config.threads, "of a worker, one worker at a time; 0: a core each")
+      .flag("--out", out, "folder for advice.json and advice.svg")
+      .flag("--json", json, "print one JSON object as the last line");
+  command_line.parse(argc, argv);
+  check<UsageError>(steps >= 1 && steps <= 1000, "--steps: 1 to 1000 are wanted; got {}", steps);
+  check<UsageError>(config.workers >= 2, "--workers: at least 2 exchange something; got {}",
+                    config.workers);
+  if (methods.empty()) methods = run::main_methods();
+  if (methods.front() != "none") methods.insert(methods.begin(), "none");
+  run::Advice advice{.compute = parse_seconds(compute), .latency = parse_seconds(latency)};
+  config.network = "10gbe";  // so that workers take turns
+  for (const auto& method : methods) {
+    auto each = config;
+    each.compressor = method;
+    run::complete(each);
+    set_thread_count(static_cast<int>(each.threads));
+  }
+  const auto list = run::parse_shapes(shapes);
+  if (out) prepare_folder(*out);
+  run::SyntheticGradients gradients(list, config.workers, config.seed);
+  fmt::print("{}: {} values in {} tensors; latency {}\n\n", shapes,
+             run::thousands_text(static_cast<double>(gradients.numel())), list.size(), latency);
+  for (const auto& method : methods) {
+    auto each = config;
+    each.compressor = method;
+    advice.methods.push_back(run::measure_method(each, gradients, steps));
+  }
+  fmt::print("{}", run::table_text(advice));
+  if (out) {
+    const std::filesystem::path folder = *out;
+    write_file(folder / "advice.json", run::to_json(advice).dump(2) + "\n");
+    write_file(folder / "advice.svg", run::chart_svg(advice));
+  }
+  if (json) fmt::print("{}\n", run::to_json(advice).dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return terse::run::run_program("advise", [&] { advise(argc, argv); });
+}

@@ -1,0 +1,96 @@
+#include "examples/support/step_time.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "comm/run_workers.hpp"
+#include "comm/topology.hpp"
+#include "core/random.hpp"
+#include "optim/compressor.hpp"
+
+namespace terse::run {
+
+SyntheticGradients::SyntheticGradients(std::vector<MatrixShape> shapes, std::int64_t workers,
+                                       std::uint64_t seed)
+    : shapes_(std::move(shapes)), numel_(0) {
+  for (const auto& shape : shapes_) numel_ += shape.rows * shape.cols;
+  for (std::int64_t worker = 0; worker < workers; ++worker) {
+    Philox random(seed,
+                  {.purpose = Purpose::synthetic, .worker = static_cast<std::uint32_t>(worker)});
+    for (auto& value : workers_.emplace_back(numel_).span()) value = random.normal();
+  }
+}
+
+std::vector<GradView> views_of(std::span<float> values, const std::vector<MatrixShape>& shapes) {
+  std::vector<GradView> views;
+  std::size_t offset = 0;
+  for (const auto& shape : shapes) {
+    const auto n = static_cast<std::size_t>(shape.rows * shape.cols);
+    views.push_back({.id = static_cast<std::uint32_t>(views.size()),
+                     .rows = shape.rows,
+                     .cols = shape.cols,
+                     .kernel = shape.kernel,
+                     .data = values.subspan(offset, n)});
+    offset += n;
+  }
+  return views;
+}
+
+StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
+                   LocalWork local_work) {
+  const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
+  const double compute = parse_seconds(config.compute.value_or("0s"));
+  const auto workers = static_cast<int>(config.workers);
+  StepTime mean_step;
+  std::mutex mutex;
+  std::vector<double> ends(static_cast<std::size_t>(steps));  // of the last worker, each step
+  run_workers({.workers = workers,
+               .virtual_time = VirtualTime{.network = parse_network(*config.network),
+                                           .local_work = local_work,
+                                           .seed = config.seed}},
+              [&](Worker& me) {
+                const auto compressor = make_compressor(config.compressor);
+                const auto topology = plan.join(me);
+                Buffer<float> mean(gradients.numel());
+                const auto own = views_of(gradients.of(me.rank()), gradients.shapes());
+                const auto out = views_of(mean.span(), gradients.shapes());
+                const auto step = [&](std::int64_t number) {
+                  {
+                    const auto timed = me.time(Phase::compute);
+                    me.virtual_clock()->spend(compute);
+                  }
+                  topology->run(
+                      *compressor,
+                      {.seed = config.seed, .step = static_cast<std::uint64_t>(number), .lr = 0.1F},
+                      own, out);
+                };
+                step(0);  // pays for memory
+                me.reset_accounts();
+                for (std::int64_t k = 0; k < steps; ++k) {
+                  me.barrier();  // costs no time
+                  const double start = me.virtual_clock()->now();
+                  step(k + 1);
+                  const std::lock_guard lock(mutex);
+                  double& end = ends[static_cast<std::size_t>(k)];
+                  end = std::max(end, me.virtual_clock()->now() - start);
+                }
+                const std::lock_guard lock(mutex);
+                for (std::size_t i = 0; i < kPhases; ++i) {
+                  mean_step.phases.seconds[i] +=
+                      me.virtual_times().seconds[i] / static_cast<double>(workers * steps);
+                }
+                mean_step.sent.bytes_sent += me.counters().bytes_sent;
+                mean_step.sent.payload_bytes_sent += me.counters().payload_bytes_sent;
+                mean_step.sent.messages_sent += me.counters().messages_sent;
+                if (me.rank() == 0) mean_step.message_bytes = topology->message_bytes();
+              });
+  const auto each = static_cast<std::uint64_t>(steps);
+  mean_step.sent.bytes_sent /= each;
+  mean_step.sent.payload_bytes_sent /= each;
+  mean_step.sent.messages_sent /= each;
+  for (const double end : ends) mean_step.seconds += end / static_cast<double>(steps);
+  return mean_step;
+}
+
+}  // namespace terse::run
