@@ -114,10 +114,11 @@ double AsyncWorker::compute(std::span<const float> model) {
   gradient_ = grad_views(run_.parameters, gradient);
   const auto found = find_non_finite(gradient_);
   if (found.count == 0) return loss;
-  check(options_.non_finite == NonFinite::zero,
-        "gradient: all values must be finite; got {} infinite or NaN values on worker {} at its "
-        "step {}, the first in {}; a smaller learning rate may help, or the policy zero",
-        found.count, worker_, step_, run_.parameters.infos()[found.tensor].name);
+  check<NonFiniteGradient>(
+      options_.non_finite == NonFinite::zero,
+      "gradient: all values must be finite; got {} infinite or NaN values on worker {} at its "
+      "step {}, the first in {}; a smaller learning rate may help, or the policy zero",
+      found.count, worker_, step_, run_.parameters.infos()[found.tensor].name);
   zero_non_finite(gradient_);
   return loss;
 }

@@ -27,6 +27,7 @@
 #include "comm/async_server.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/staleness.hpp"
+#include "core/error.hpp"
 #include "core/parameters.hpp"
 #include "optim/optimizer.hpp"
 
@@ -104,6 +105,12 @@ struct AsyncResult {
   PhaseTimes times;           // in all, of this machine; of the server: exchange, update
   std::vector<AsyncTraffic> traffic;
   std::uint64_t state_hash = 0;  // of the server and, in virtual time, of all workers
+};
+
+// A gradient that is infinite or NaN, where the policy is to abort: the run has diverged.
+class NonFiniteGradient : public Error {
+ public:
+  using Error::Error;
 };
 
 AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run);

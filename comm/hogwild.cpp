@@ -45,9 +45,10 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
   const auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  const auto shared = run.parameters.values();
+  const auto values = run.parameters.values();  // as on_push and the caller see them
+  std::vector<float> shared(values.begin(), values.end());
   std::atomic<std::uint64_t> begun{0};  // updates
-  std::mutex record;                    // guards the result and on_push
+  std::mutex record;                    // guards the result, on_push and `values`
   AsyncResult result;
   result.traffic.resize(static_cast<std::size_t>(options.workers));
   run_workers({.workers = options.workers, .deadline = options.deadline}, [&](Worker& me) {
@@ -81,6 +82,7 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
       ++result.updates;
       ++result.traffic[static_cast<std::size_t>(me.rank())].pushes;
       if (run.on_push) {
+        copy_shared(shared, values);
         run.on_push({.worker = me.rank(),
                      .loss = loss,
                      .seconds = seconds(),
@@ -93,6 +95,7 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
     const std::lock_guard lock(record);
     for (std::size_t i = 0; i < kPhases; ++i) result.times.seconds[i] += me.times().seconds[i];
   });
+  copy_shared(shared, values);
   result.seconds = seconds();
   return result;
 }

@@ -1,7 +1,10 @@
 #include "data/partition.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -66,6 +69,31 @@ class SharedPartition final : public Partition {
   std::uint64_t seed_;
 };
 
+// The order of an epoch that all workers have in common, made once for those of this process that
+// are near to it: a thousand simulated workers would shuffle the same samples a thousand times.
+std::shared_ptr<const std::vector<std::int32_t>> common_order(std::int64_t samples,
+                                                              std::uint64_t seed,
+                                                              std::int64_t epoch) {
+  struct Made {
+    std::int64_t samples, epoch;
+    std::uint64_t seed;
+    std::shared_ptr<const std::vector<std::int32_t>> order;
+  };
+  constexpr std::size_t kKept = 8;
+  static std::mutex mutex;
+  static std::deque<Made> made;  // the newest at the end
+  const std::lock_guard lock(mutex);
+  for (const auto& each : made) {
+    if (each.samples == samples && each.seed == seed && each.epoch == epoch) return each.order;
+  }
+  auto all = all_samples(samples);
+  shuffle(all, epoch_stream(seed, 0, epoch));
+  if (made.size() == kKept) made.pop_front();
+  made.push_back(
+      {samples, epoch, seed, std::make_shared<const std::vector<std::int32_t>>(std::move(all))});
+  return made.back().order;
+}
+
 class IidPartition final : public Partition {
  public:
   IidPartition(std::int64_t samples, const WorkerShare& share, std::uint64_t seed)
@@ -75,8 +103,8 @@ class IidPartition final : public Partition {
         seed_(seed) {}
 
   void order(std::int64_t epoch, std::vector<std::int32_t>& out) const override {
-    auto all = all_samples(samples_);
-    shuffle(all, epoch_stream(seed_, 0, epoch));
+    const auto common = common_order(samples_, seed_, epoch);
+    const auto& all = *common;
     // Place i of the worker is position w + i W of the common order, in whatever step i lies.
     out.resize(static_cast<std::size_t>(steps_per_epoch() * batch()));
     for (std::size_t i = 0; i < out.size(); ++i) {

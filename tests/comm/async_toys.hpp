@@ -97,4 +97,14 @@ inline AsyncOutcome run(const AsyncSetting& setting) {
   return outcome;
 }
 
+// Plain runs in virtual time.
+inline AsyncOutcome simulate(int workers, std::uint64_t updates, const std::string& durations,
+                             const std::string& compressor = "none") {
+  return run({.options = {.workers = workers,
+                          .updates = updates,
+                          .seed = 3,
+                          .compressor = compressor,
+                          .durations = durations}});
+}
+
 }  // namespace terse::toy

@@ -31,5 +31,12 @@ TEST(Methods, TheRowWithMostOfTheStagesHolds) {
   EXPECT_EQ(recommended("doublesqueeze", false).lr, recommended("sign+doublesqueeze", false).lr);
 }
 
+TEST(Methods, WhereGradientsAreStaleThereIsNoMomentumAndLessRate) {
+  EXPECT_EQ(recommended_stale("none", false, 0.25).optimizer, "sgd");
+  EXPECT_NEAR(recommended_stale("none", false, 0.25).lr, 0.25 * 0.05 / (1 - 0.9), 1e-9);
+  EXPECT_NEAR(recommended_stale("topk+ef", false, 0.5).lr, 0.5 * recommended("topk+ef", false).lr,
+              1e-9);
+}
+
 }  // namespace
 }  // namespace terse::run

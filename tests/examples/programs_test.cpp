@@ -295,6 +295,48 @@ TEST_F(Programs, TrainWithAnAsynchronousServer) {
   EXPECT_TRUE(json::parse(line).contains("mean_staleness")) << line;
 }
 
+TEST_F(Programs, StalenessSweepsAndGoesOnWhereItWasStopped) {
+  const std::string out = (folder / "sweep").string();
+  const std::string with =
+      "staleness --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 --batch 10 "
+      "--workers 1,32 --method asynchronous --method 'top 1 %, memory' --low -6 --high 12 "
+      "--seeds 2 --json --out " +
+      out;
+  const std::string sweep = with + " --epochs 4";
+  const auto first = run(sweep);
+  ASSERT_EQ(first.code, 0) << first.error;
+  const json result = last_line(first.out);
+  ASSERT_EQ(result["cells"].size(), 4U);
+  for (const auto& cell : result["cells"]) {
+    EXPECT_TRUE(cell["learned"]);
+    EXPECT_GE(cell["largest_stable_rate"], cell["best_rate"]);
+    EXPECT_GT(cell["test_accuracy"], 0.3);
+    EXPECT_EQ(cell["mean_staleness"] == 0, cell["workers"] == 1);
+  }
+  // Staleness costs rate: each row's first cell is of one worker, its second of 32.
+  EXPECT_GT(result["cells"][0]["largest_stable_rate"], result["cells"][2]["largest_stable_rate"]);
+  EXPECT_LT(result["cells"][0]["largest_stable_rate"], 4096);
+  std::istringstream lines(first.out.substr(0, first.out.find("\n{")));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_NE(read(folder / "sweep" / "staleness.svg").find("</svg>"), std::string::npos);
+  EXPECT_EQ(json::parse(read(folder / "sweep" / "staleness.json")), result);
+
+  // Half of its runs, and half of a line: the rest is run again, to the same end.
+  const auto all = read(folder / "sweep" / "runs.jsonl");
+  std::ofstream(folder / "sweep" / "runs.jsonl") << all.substr(0, all.size() / 2);
+  const auto second = run(sweep);
+  ASSERT_EQ(second.code, 0) << second.error;
+  EXPECT_EQ(second.out, first.out);
+  EXPECT_LT(second.error.size(), first.error.size());
+  EXPECT_GT(second.error.size(), 0U);
+  EXPECT_EQ(run(sweep).error, "");
+
+  expect_refused(with + " --epochs 3", 1, "runs of another sweep");
+  expect_refused("staleness --workers 1,x --out " + out, 2, "with commas between");
+  expect_refused("staleness --method top --out " + out, 2, "'top' is not known");
+  expect_refused("staleness --low 3 --out " + out, 2, "ascending");
+}
+
 TEST_F(Programs, AsynchronousFlagsSayWhatIsWrong) {
   expect_refused("train --staleness 1", 2, "go with --topology async");
   expect_refused("train --clock real", 2, "go with --topology async");
@@ -323,8 +365,8 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
-  for (const char* program :
-       {"train", "compare", "explain", "bytes", "rosenbrock", "descend", "step_time", "advise"}) {
+  for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock", "descend",
+                              "staleness", "step_time", "advise"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;
