@@ -37,6 +37,10 @@ class Endpoint {
   // `expected` serves the error of a wait that fails.
   virtual void take(int from, const Expected& expected, Packet& into) = 0;
 
+  // Waits until what was posted needs this worker no more: an exchange that everybody takes part in
+  // ends with it, or a large message would stand still while its sender computes.
+  virtual void flush() {}
+
   // Waits until every worker is here.
   virtual void barrier() = 0;
 };

@@ -51,6 +51,7 @@ class Worker {
   void recv(int from, const Expected& expected, Packet& into);
   Packet recv(int from, const Expected& expected);
 
+  void flush() { endpoint_.flush(); }
   void barrier() { endpoint_.barrier(); }
 
   // Snapshots subtract: `me.counters() - before`.

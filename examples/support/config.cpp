@@ -37,7 +37,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
       .flag("--seed", c.seed, "of everything random")
-      .flag("--threads", c.threads, "of the process; 0: a core each; many workers: 1")
+      .flag("--threads", c.threads, "of the process; 0: a core each; many workers, mpi: 1")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
@@ -66,10 +66,17 @@ void complete(RunConfig& c) {
   check_range("--local-steps", c.local_steps, 0, kMany);
   check_range("--local-after", c.local_after, 0, kMany);
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
+  check<UsageError>(c.transport == "threads" || c.transport == "mpi", "--transport: {}",
+                    unknown_name("transport", c.transport, {"threads", "mpi"}));
+  check<UsageError>(
+      c.transport == "threads" || c.topology == "ring" || c.topology == "server",
+      "--topology {} with --transport mpi: its workers share memory; take ring or server",
+      c.topology);
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
-    c.threads = c.topology != "local" && c.workers >= cores ? 1 : cores;
+    const bool full = c.workers >= cores || c.transport == "mpi";
+    c.threads = c.topology != "local" && full ? 1 : cores;
   }
 
   const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
@@ -115,7 +122,7 @@ nlohmann::json to_json(const RunConfig& c) {
   return {{"model", c.model},
           {"data", c.data},
           {"workers", c.workers},
-          {"transport", "threads"},
+          {"transport", c.transport},
           {"topology", c.topology},
           {"servers", c.servers},
           {"compressor", make_compressor(c.compressor)->spec()},

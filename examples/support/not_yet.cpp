@@ -10,8 +10,7 @@ namespace terse::run {
 
 void NotYet::add_flags(CommandLine& command_line) {
   const std::string later = "not available yet: ";
-  command_line.flag("--transport", transport_, "threads; mpi is " + later + "MPI")
-      .flag("--staleness", staleness_, later + "bounded staleness")
+  command_line.flag("--staleness", staleness_, later + "bounded staleness")
       .flag("--clock", clock_, later + "virtual time")
       .flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
       .flag("--network", network_, later + "a modelled network")
@@ -22,8 +21,6 @@ void NotYet::add_flags(CommandLine& command_line) {
 }
 
 void NotYet::refuse() const {
-  check<UsageError>(!transport_ || *transport_ == "threads",
-                    "--transport {}: only 'threads' is available yet", transport_.value_or(""));
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
   const std::array<std::pair<const char*, const std::optional<std::string>*>, 7> later = {

@@ -16,8 +16,8 @@ class NotYet {
   void refuse() const;
 
  private:
-  std::optional<std::string> transport_, staleness_, clock_, aggregate_, network_, compute_,
-      bucket_mb_, attack_, resume_;
+  std::optional<std::string> staleness_, clock_, aggregate_, network_, compute_, bucket_mb_,
+      attack_, resume_;
 };
 
 }  // namespace terse::run

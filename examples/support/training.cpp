@@ -1,9 +1,12 @@
 #include "examples/support/training.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "comm/distributed_optimizer.hpp"
 #include "comm/local_sgd.hpp"
@@ -26,17 +29,19 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// What one worker hands in at the end.
+// What one worker hands in at the end. All of it is 64-bit words, for the way to the others.
 struct Account {
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
   PhaseTimes step_times;  // seconds per step, the first one apart
 };
+constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
+using AccountWords = std::array<std::uint64_t, kAccountWords>;
 
 Metric metric_of(const Dataset& data) {
   return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
 }
 
-// What the workers of a run share: the plan before they start, the result after they end.
+// What the workers of a process share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
   const Dataset& data;
@@ -44,7 +49,6 @@ struct Run {
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
   TopologyPlan local_plan;        // where models meet instead of gradients
   RunResult result;               // worker 0 writes it
-  std::vector<Account> accounts;  // each worker writes its own
 };
 
 TopologyOptions topology_options(const RunConfig& config) {
@@ -259,37 +263,15 @@ void Trainer::measure_uncompressed() {
   me_.reset_accounts();
 }
 
-void Trainer::hand_in() {
-  const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
-  const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
-  const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
-
-  Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
-  account.bytes_sent = me_.counters().bytes_sent;
-  account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
-  account.state_hash = local_ ? local_->state_hash() : optimizer_.state_hash();
-  account.step_times = me_.times() - first_step_times_;
-  for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
-  if (me_.rank() != 0) return;
-
-  RunResult& r = run_.result;
-  HashArchive model;
-  model.item("parameters", parameters_.values());
-  r.model_hash = model.hash();
-  r.train_loss = train_loss;
-  r.steps = step_;
-  r.steps_per_epoch = task_->steps_per_epoch();
-  r.parameters = parameters_.numel();
-  r.message_bytes = message_bytes();
-  r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
-}
-
 // The workers' accounts, in their order, as means and one hash.
-void add_up(const std::vector<Account>& accounts, RunResult& r) {
-  const auto workers = static_cast<double>(accounts.size());
+void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
+  const auto workers = static_cast<double>(accounts.size() / kAccountWords);
   std::uint64_t sent = 0, uncompressed = 0;
   HashArchive hash;
-  for (Account account : accounts) {
+  for (; !accounts.empty(); accounts = accounts.subspan(kAccountWords)) {
+    AccountWords words;
+    std::ranges::copy(accounts.first(kAccountWords), words.begin());
+    auto account = std::bit_cast<Account>(words);
     r.bytes_sent.push_back(account.bytes_sent);
     sent += account.bytes_sent;
     uncompressed += account.bytes_uncompressed;
@@ -303,9 +285,36 @@ void add_up(const std::vector<Account>& accounts, RunResult& r) {
   r.state_hash = hash.hash();
 }
 
+void Trainer::hand_in() {
+  const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
+  const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
+  const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
+
+  Account account{.bytes_sent = me_.counters().bytes_sent,
+                  .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
+                  .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
+                  .step_times = me_.times() - first_step_times_};
+  for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
+  const auto accounts = agreement_.gather(std::bit_cast<AccountWords>(account));
+  if (me_.rank() != 0) return;
+
+  RunResult& r = run_.result;
+  add_up(accounts, r);
+  HashArchive model;
+  model.item("parameters", parameters_.values());
+  r.model_hash = model.hash();
+  r.train_loss = train_loss;
+  r.steps = step_;
+  r.steps_per_epoch = task_->steps_per_epoch();
+  r.parameters = parameters_.numel();
+  r.message_bytes = message_bytes();
+  r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
+}
+
 }  // namespace
 
-RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener) {
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
+                Worker* me) {
   const auto start = Clock::now();
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
@@ -317,12 +326,14 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
           .local_plan = TopologyPlan(topology_options(config), *compressor),
-          .result = {},
-          .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
-  run_workers({.workers = static_cast<int>(config.workers),
-               .executor = config.topology == "local" ? Executor::turns : Executor::concurrent},
-              [&](Worker& me) { Trainer(run, me).train(); });
-  add_up(run.accounts, run.result);
+          .result = {}};
+  if (me != nullptr) {
+    Trainer(run, *me).train();
+  } else {
+    run_workers({.workers = static_cast<int>(config.workers),
+                 .executor = config.topology == "local" ? Executor::turns : Executor::concurrent},
+                [&](Worker& worker) { Trainer(run, worker).train(); });
+  }
   run.result.seconds = seconds_since(start);
   return run.result;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/accounting.hpp"
+#include "comm/worker.hpp"
 #include "examples/support/config.hpp"
 #include "examples/support/density_probe.hpp"
 #include "examples/support/task.hpp"
@@ -70,8 +71,10 @@ struct Listener {
 
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 
-// `config` is complete. Throws what goes wrong on any worker.
-RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener);
+// `config` is complete. Throws what goes wrong on any worker. Starts the workers as threads, or
+// plays the part of the one that it is given: then worker 0 alone hears and knows the result.
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
+                Worker* me = nullptr);
 
 // The keys that other tools read, and what else is known.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);
