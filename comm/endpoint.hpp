@@ -41,6 +41,10 @@ class Endpoint {
   // The same from whoever has sent one, and who that was; those who have are served in turn.
   virtual int take_any(const Expected& expected, Packet& into) = 0;
 
+  // Waits until what was posted needs this worker no more: an exchange that everybody takes part in
+  // ends with it, or a large message would stand still while its sender computes.
+  virtual void flush() {}
+
   // Waits until every worker is here.
   virtual void barrier() = 0;
 

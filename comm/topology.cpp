@@ -92,6 +92,8 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
       run_gather(job);
     }
   }
+  const auto timed = me_.time(Phase::exchange);
+  me_.flush();
 }
 
 void Topology::encode(const Job& job, const Round& round, std::span<const GradView> views,

@@ -54,6 +54,7 @@ class Worker {
   // on the sender: `step_of` says it.
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
+  void flush() { endpoint_.flush(); }
   void barrier() {
     const Carried carried(virtual_clock());
     endpoint_.barrier();

@@ -7,9 +7,10 @@
 #include <optional>
 
 #include "examples/support/command_line.hpp"
+#include "examples/support/mpi_program.hpp"
 #include "examples/support/not_yet.hpp"
-#include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
+#include "examples/support/same_run.hpp"
 #include "examples/support/training.hpp"
 #include "inspect/run_folder.hpp"
 
@@ -80,8 +81,9 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
   }
 }
 
-void train(int argc, char** argv) {
+void train(int argc, char** argv, Worker* me) {
   run::RunConfig config;
+  if (me != nullptr) config.workers = me->size();
   bool json = false, only_describe = false;
   run::NotYet later;
   run::CommandLine command_line(
@@ -91,7 +93,7 @@ void train(int argc, char** argv) {
   command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
   run::add_training_flags(command_line, config);
   run::add_async_flags(command_line, config);
-  command_line
+  command_line.flag("--transport", config.transport, "threads; mpi: processes, under mpirun -n N")
       .flag("--measure", config.measure, "none; density: how noisy gradients are, each epoch")
       .flag("--out", config.out, "folder for config.json and log.jsonl")
       .flag("--describe", only_describe, "print the model's layers and leave")
@@ -99,15 +101,21 @@ void train(int argc, char** argv) {
   later.add_flags(command_line);
   command_line.parse(argc, argv);
   later.refuse();
+  check<UsageError>(me == nullptr || config.workers == me->size(),
+                    "--workers {}: with --transport mpi they are as many as mpirun starts, {}; "
+                    "leave it out",
+                    config.workers, me == nullptr ? 0 : me->size());
   run::complete(config);
+  if (me != nullptr) run::check_same_run(*me, config);
+  const bool speaks = me == nullptr || me->rank() == 0;
 
   const auto data = run::load_data(config);
   if (only_describe) {
-    fmt::print("{}", run::describe_model(config, data));
+    if (speaks) fmt::print("{}", run::describe_model(config, data));
     return;
   }
   std::optional<RunFolder> folder;
-  if (config.out) folder.emplace(*config.out, run::to_json(config));
+  if (config.out && speaks) folder.emplace(*config.out, run::to_json(config));
   run::Progress progress(config.compressor, stderr);
   const auto result = run::train(config, data,
                                  {.on_step =
@@ -123,7 +131,9 @@ void train(int argc, char** argv) {
                                   .on_density =
                                       [&](const run::DensityReport& d) {
                                         if (folder) folder->log(run::to_json(d));
-                                      }});
+                                      }},
+                                 me);
+  if (!speaks) return;
   progress.finish();
   print_densities(result.densities);
   print_summary(config, result);
@@ -133,5 +143,6 @@ void train(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return terse::run::run_program("train", [&] { train(argc, argv); });
+  return terse::run::run_mpi_program("train", argc, argv,
+                                     [&](Worker* me) { train(argc, argv, me); });
 }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/bytes.hpp"
 
@@ -63,6 +64,9 @@ class Packet {
 
   std::span<const std::byte> bytes() const { return bytes_; }  // header and payload
   std::size_t size_bytes() const { return bytes_.size(); }
+
+  // Gives its memory away, to be filled with bytes from outside; what is left must be started anew.
+  ByteVector release() { return std::move(bytes_); }
 
   // Writes the checksum; call it when the payload is complete and before the packet is sent.
   void seal();

@@ -1,4 +1,5 @@
-// Numbers that all workers add up, by control messages: they are counted apart from the gradients.
+// Numbers that all workers add up, or tell each other, by control messages: they are counted apart
+// from the gradients.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,9 @@ class Agreement {
     return value;
   }
   double mean(double value) { return sum(value) / me_.size(); }
+
+  // The words of all workers, one worker's behind the other's, until the next call.
+  std::span<const std::uint64_t> gather(std::span<const std::uint64_t> own);
 
  private:
   Worker& me_;

@@ -39,7 +39,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--epochs", c.epochs, "passes over the training data")
       .flag("--steps", c.steps, "stop after so many steps; 0: by epochs")
       .flag("--seed", c.seed, "of everything random")
-      .flag("--threads", c.threads, "of the process; 0: a core each; many workers: 1")
+      .flag("--threads", c.threads, "of the process; 0: a core each; many workers, mpi: 1")
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
@@ -61,6 +61,8 @@ void complete_virtual_time(RunConfig& c) {
                     "--compute goes with --network: without a modelled network there is no virtual "
                     "time");
   if (!c.network) return;
+  check<UsageError>(c.transport == "threads",
+                    "--network with --transport mpi: processes have a real network; leave one out");
   check<UsageError>(c.topology != "local",
                     "--network with --topology local: it sends no messages; take ring or server");
   check<UsageError>(c.topology != "async",
@@ -86,12 +88,19 @@ void complete(RunConfig& c) {
   check_range("--local-steps", c.local_steps, 0, kMany);
   check_range("--local-after", c.local_after, 0, kMany);
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
+  check<UsageError>(c.transport == "threads" || c.transport == "mpi", "--transport: {}",
+                    unknown_name("transport", c.transport, {"threads", "mpi"}));
+  check<UsageError>(
+      c.transport == "threads" || c.topology == "ring" || c.topology == "server",
+      "--topology {} with --transport mpi: its workers share memory; take ring or server",
+      c.topology);
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
     const bool one_at_a_time =
         c.topology == "local" || c.network || (c.topology == "async" && c.async.clock == "virtual");
-    c.threads = !one_at_a_time && c.workers >= cores ? 1 : cores;
+    const bool full = c.workers >= cores || c.transport == "mpi";
+    c.threads = !one_at_a_time && full ? 1 : cores;
   }
 
   const bool reads_text = nn::model_kind(c.model) == nn::ModelKind::text;
@@ -149,7 +158,7 @@ nlohmann::json to_json(const RunConfig& c) {
   nlohmann::json json = {{"model", c.model},
                          {"data", c.data},
                          {"workers", c.workers},
-                         {"transport", "threads"},
+                         {"transport", c.transport},
                          {"topology", c.topology},
                          {"servers", c.servers},
                          {"all_reduce", c.all_reduce},

@@ -17,6 +17,7 @@ struct RunConfig {
   std::string model = "lenet";
   std::string data = "fashion-mnist";
   std::int64_t workers = 4;
+  std::string transport = "threads";  // or mpi: `workers` is then how many mpirun started
   std::string topology = "ring";
   std::int64_t servers = 1;
   std::string all_reduce = "ring";  // with topology ring

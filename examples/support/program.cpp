@@ -10,17 +10,20 @@
 
 namespace terse::run {
 
-int run_program(const char* name, const std::function<void()>& job) {
+int run_program(const char* name, const std::function<void()>& job, bool speaks) {
+  const auto say = [&](const char* what) {
+    if (speaks) fmt::print(stderr, "{}: {}\n", name, what);
+  };
   try {
     job();
     return 0;
   } catch (const HelpShown&) {
     return 0;
   } catch (const UsageError& e) {
-    fmt::print(stderr, "{}: {}\n", name, e.what());
+    say(e.what());
     return 2;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "{}: {}\n", name, e.what());
+    say(e.what());
     return 1;
   }
 }

@@ -1,9 +1,12 @@
 #include "examples/support/training.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "comm/distributed_optimizer.hpp"
 #include "comm/local_sgd.hpp"
@@ -26,14 +29,18 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// What one worker hands in at the end.
+constexpr double kNoTime = -1;  // there is no modelled network
+
+// What one worker hands in at the end. All of it is 64-bit words, for the way to the others.
 struct Account {
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
   PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
-  std::optional<double> virtual_seconds;
+  double virtual_seconds = kNoTime;
 };
+constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
+using AccountWords = std::array<std::uint64_t, kAccountWords>;
 
-// What the workers of a run share: the plan before they start, the result after they end.
+// What the workers of a process share: the plan before they start, the result after they end.
 struct Run {
   const RunConfig& config;
   const Dataset& data;
@@ -41,7 +48,6 @@ struct Run {
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
   TopologyPlan local_plan;        // where models meet instead of gradients
   RunResult result;               // worker 0 writes it
-  std::vector<Account> accounts;  // each worker writes its own
 };
 
 // One worker's whole part in a run.
@@ -266,24 +272,55 @@ void Trainer::measure_uncompressed() {
   if (me_.virtual_clock()) virtual_start_ = me_.virtual_clock()->now();
 }
 
+// The workers' accounts, in their order, as means and one hash.
+void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
+  const auto workers = static_cast<double>(accounts.size() / kAccountWords);
+  std::uint64_t sent = 0, uncompressed = 0;
+  HashArchive hash;
+  for (; !accounts.empty(); accounts = accounts.subspan(kAccountWords)) {
+    AccountWords words;
+    std::ranges::copy(accounts.first(kAccountWords), words.begin());
+    auto account = std::bit_cast<Account>(words);
+    r.bytes_sent.push_back(account.bytes_sent);
+    sent += account.bytes_sent;
+    uncompressed += account.bytes_uncompressed;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
+      r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
+    }
+    if (account.virtual_seconds != kNoTime) {
+      r.virtual_seconds = std::max(r.virtual_seconds.value_or(0), account.virtual_seconds);
+    }
+    hash.item("worker", account.state_hash);
+  }
+  r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
+  r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
+  r.state_hash = hash.hash();
+}
+
 void Trainer::hand_in() {
   const auto time = virtual_seconds();
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
   const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
 
-  Account& account = run_.accounts[static_cast<std::size_t>(me_.rank())];
-  account.bytes_sent = me_.counters().bytes_sent;
-  account.bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_);
-  account.state_hash = local_ ? local_->state_hash() : optimizer_.state_hash();
-  account.step_times = me_.times() - first_step_times_;
-  account.virtual_step_times = me_.virtual_times() - first_step_virtual_times_;
+  Account account{.bytes_sent = me_.counters().bytes_sent,
+                  .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
+                  .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
+                  .step_times = me_.times() - first_step_times_,
+                  .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
+                  .virtual_seconds = time.value_or(kNoTime)};
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
   for (auto& seconds : account.virtual_step_times.seconds) seconds /= later_steps;
-  account.virtual_seconds = time;
+  const auto accounts = agreement_.gather(std::bit_cast<AccountWords>(account));
   if (me_.rank() != 0) return;
 
   RunResult& r = run_.result;
+  add_up(accounts, r);
+  r.samples = step_ * task_->samples_per_step() * config_.workers;
+  if (r.virtual_seconds) {
+    r.samples_per_virtual_second = static_cast<double>(r.samples) / *r.virtual_seconds;
+  }
   HashArchive model;
   model.item("parameters", parameters_.values());
   r.model_hash = model.hash();
@@ -292,30 +329,7 @@ void Trainer::hand_in() {
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = message_bytes();
-  r.samples = step_ * task_->samples_per_step() * config_.workers;
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
-}
-
-// The workers' accounts, in their order, as means and one hash.
-void add_up(const std::vector<Account>& accounts, RunResult& r) {
-  const auto workers = static_cast<double>(accounts.size());
-  std::uint64_t sent = 0, uncompressed = 0;
-  HashArchive hash;
-  for (Account account : accounts) {
-    r.bytes_sent.push_back(account.bytes_sent);
-    sent += account.bytes_sent;
-    uncompressed += account.bytes_uncompressed;
-    for (std::size_t i = 0; i < kPhases; ++i) {
-      r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
-      r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
-    }
-    // Nothing is less than any time.
-    r.virtual_seconds = std::max(r.virtual_seconds, account.virtual_seconds);
-    hash.item("worker", account.state_hash);
-  }
-  r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
-  r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
-  r.state_hash = hash.hash();
 }
 
 }  // namespace
@@ -324,7 +338,8 @@ Metric metric_of(const Dataset& data) {
   return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
 }
 
-RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener) {
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
+                Worker* me) {
   const auto start = Clock::now();
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
@@ -341,22 +356,20 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
           .local_plan = TopologyPlan(topology_options(config), *compressor),
-          .result = {},
-          .accounts = std::vector<Account>(static_cast<std::size_t>(config.workers))};
-  WorkerOptions options{
-      .workers = static_cast<int>(config.workers),
-      .executor = config.topology == "local" ? Executor::turns : Executor::concurrent};
-  if (config.network) {
-    options.virtual_time = {
-        .network = parse_network(*config.network),
-        .local_work = config.compute ? LocalWork::declared : LocalWork::measured,
-        .seed = config.seed};
-  }
-  run_workers(options, [&](Worker& me) { Trainer(run, me).train(); });
-  add_up(run.accounts, run.result);
-  if (run.result.virtual_seconds) {
-    run.result.samples_per_virtual_second =
-        static_cast<double>(run.result.samples) / *run.result.virtual_seconds;
+          .result = {}};
+  if (me != nullptr) {
+    Trainer(run, *me).train();
+  } else {
+    WorkerOptions options{
+        .workers = static_cast<int>(config.workers),
+        .executor = config.topology == "local" ? Executor::turns : Executor::concurrent};
+    if (config.network) {
+      options.virtual_time = {
+          .network = parse_network(*config.network),
+          .local_work = config.compute ? LocalWork::declared : LocalWork::measured,
+          .seed = config.seed};
+    }
+    run_workers(options, [&](Worker& worker) { Trainer(run, worker).train(); });
   }
   run.result.seconds = seconds_since(start);
   return run.result;

@@ -10,6 +10,7 @@
 
 #include "comm/accounting.hpp"
 #include "comm/async.hpp"
+#include "comm/worker.hpp"
 #include "examples/support/config.hpp"
 #include "examples/support/density_probe.hpp"
 #include "examples/support/task.hpp"
@@ -84,8 +85,10 @@ struct Listener {
 
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 
-// `config` is complete. Throws what goes wrong on any worker.
-RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener);
+// `config` is complete. Throws what goes wrong on any worker. Starts the workers as threads, or
+// plays the part of the one that it is given: then worker 0 alone hears and knows the result.
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
+                Worker* me = nullptr);
 // What `train` does with topology async.
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener);
 

@@ -121,6 +121,7 @@ TEST_F(Programs, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --model lenett", 2, "did you mean lenet?");
   expect_refused("train --data fasion-mnist", 2, "did you mean fashion-mnist?");
   expect_refused("train --topology rink", 2, "did you mean ring?");
+  expect_refused("train --transport thread", 2, "did you mean threads?");
   expect_refused("train --topology server --servers 9", 2, "--servers");
   expect_refused("train --optimizer sdg", 2, "did you mean sgd?");
   expect_refused("train --schedule cosin", 2, "did you mean cosine?");
@@ -260,7 +261,6 @@ TEST_F(Programs, WhatComesLaterIsRefused) {
   for (const char* flag : {"--resume x", "--attack sign-flip", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
-  expect_refused("train --transport mpi", 2, "only 'threads' is available yet");
   expect_refused("train --aggregate median", 2, "only 'mean' is available yet");
 }
 

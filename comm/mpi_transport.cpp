@@ -1,0 +1,446 @@
+#include "comm/mpi_transport.hpp"
+
+#include <fmt/core.h>
+#include <mpi.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Looks that follow each other at once, then looks with a yield between, before a wait sleeps.
+constexpr int kLooks = 64;
+constexpr int kYields = 64;
+constexpr auto kShortestSleep = std::chrono::microseconds(20);
+constexpr auto kLongestSleep = std::chrono::microseconds(500);
+
+enum Tag : int { kPacket, kBarrier, kEnd };
+
+void check_mpi(int code, std::string_view call) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw Error(
+      fmt::format("{}: {}", call, std::string_view(text, static_cast<std::size_t>(length))));
+}
+
+double seconds(Clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+class CalledOff : public Error {
+ public:
+  using Error::Error;
+};
+class Timeout : public Error {
+ public:
+  using Error::Error;
+};
+
+// How a worker ended; the later the kind, the more it explains.
+struct End {
+  enum class Kind : std::uint8_t { done, called_off, timeout, error, usage };
+  Kind kind = Kind::done;
+  std::string text;
+};
+
+// The end of a body that throws what is being caught.
+End end_of_exception() {
+  try {
+    throw;
+  } catch (const CalledOff& e) {
+    return {End::Kind::called_off, e.what()};
+  } catch (const Timeout& e) {
+    return {End::Kind::timeout, e.what()};
+  } catch (const UsageError& e) {
+    return {End::Kind::usage, e.what()};
+  } catch (const std::exception& e) {
+    return {End::Kind::error, e.what()};
+  } catch (...) {
+    return {End::Kind::error, "an exception that is no std::exception"};
+  }
+}
+
+class MpiEndpoint final : public Endpoint {
+ public:
+  MpiEndpoint(const MpiSession& session, std::chrono::milliseconds deadline)
+      : rank_(session.rank()),
+        size_(session.size()),
+        deadline_(deadline),
+        peers_(static_cast<std::size_t>(session.size())) {
+    check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
+    check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  Packet lend(int to) override;
+  void post(int to, Packet packet) override { send(to, kPacket, std::move(packet)); }
+  void take(int from, const Expected& expected, Packet& into) override;
+  int take_any(const Expected& expected, Packet& into) override;
+  void flush() override;
+  void barrier() override;
+
+  // The last call: tells all others how this worker ended, learns it of them, and takes in what
+  // they have sent before. False: not all have come back within the deadline.
+  bool leave(End own);
+  // How they ended, by rank; none for those that have not come back.
+  std::vector<std::optional<End>> ends() const;
+
+ private:
+  struct Peer {
+    std::optional<End> end;
+    std::uint64_t sent = 0, taken = 0;  // messages to and from it, but for ends
+    std::uint64_t sent_by_it = 0;       // known with its end
+    std::vector<Packet> spare;          // memory of messages to it that have gone
+  };
+  struct Sending {
+    MPI_Request request;
+    int to;
+    Packet packet;
+  };
+
+  Peer& peer(int rank) { return peers_[static_cast<std::size_t>(rank)]; }
+  void send(int to, Tag tag, Packet packet);
+  // `source` as MPI says it, `from` as `wait` does, and the same in words; returns who it was.
+  int take_from(int source, std::optional<int> from, const std::string& whom,
+                const Expected& expected, Packet& into);
+  void reclaim();
+  bool arrived(int from, int tag, MPI_Message& message, MPI_Status& status);
+  void receive(MPI_Message& message, const MPI_Status& status, ByteVector& bytes);
+  void read_end(MPI_Message& message, const MPI_Status& status);
+  void read_ends();
+  void throw_if_failed();
+  bool all_over();
+  static void rest(int look);
+  template <class Ready, class Describe>
+  void wait(std::optional<int> from, Ready ready, Describe describe);
+
+  const int rank_, size_;
+  const std::chrono::milliseconds deadline_;
+  MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize, when no message is under way any more
+  std::vector<Peer> peers_;
+  std::optional<int> failed_;  // a worker whose body threw
+  std::vector<Sending> sending_;
+  ByteVector bytes_;  // of an end, or of what nobody wants any more
+};
+
+// ---- sending ------------------------------------------------------------------------------------
+
+Packet MpiEndpoint::lend(int to) {
+  read_ends();
+  throw_if_failed();
+  reclaim();
+  auto& spare = peer(to).spare;
+  if (spare.empty()) return {};
+  Packet packet = std::move(spare.back());
+  spare.pop_back();
+  return packet;
+}
+
+void MpiEndpoint::send(int to, Tag tag, Packet packet) {
+  check(packet.size_bytes() <= INT_MAX,
+        "worker {} has a packet of {} bytes for worker {}, and a message of MPI has at most {}; "
+        "take a compressor that says less, or cut the model over more servers",
+        rank_, packet.size_bytes(), to, INT_MAX);
+  sending_.push_back({MPI_REQUEST_NULL, to, std::move(packet)});
+  Sending& last = sending_.back();
+  const auto bytes = last.packet.bytes();
+  check_mpi(MPI_Isend(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, to, tag, comm_,
+                      &last.request),
+            "MPI_Isend");
+  ++peer(to).sent;
+}
+
+// Takes back the memory of messages that have gone.
+void MpiEndpoint::reclaim() {
+  for (std::size_t i = 0; i < sending_.size();) {
+    int gone = 0;
+    check_mpi(MPI_Test(&sending_[i].request, &gone, MPI_STATUS_IGNORE), "MPI_Test");
+    if (gone == 0) {
+      ++i;
+      continue;
+    }
+    peer(sending_[i].to).spare.push_back(std::move(sending_[i].packet));
+    if (i + 1 < sending_.size()) sending_[i] = std::move(sending_.back());
+    sending_.pop_back();
+  }
+}
+
+void MpiEndpoint::flush() {
+  wait(
+      std::nullopt,
+      [&] {
+        reclaim();
+        return sending_.empty();
+      },
+      [&] {
+        return fmt::format("worker {} waits until worker {} takes its message", rank_,
+                           sending_.front().to);
+      });
+}
+
+// ---- receiving ----------------------------------------------------------------------------------
+
+bool MpiEndpoint::arrived(int from, int tag, MPI_Message& message, MPI_Status& status) {
+  int flag = 0;
+  check_mpi(MPI_Improbe(from, tag, comm_, &flag, &message, &status), "MPI_Improbe");
+  return flag != 0;
+}
+
+void MpiEndpoint::receive(MPI_Message& message, const MPI_Status& status, ByteVector& bytes) {
+  MPI_Count count = 0;
+  check_mpi(MPI_Get_elements_x(&status, MPI_BYTE, &count), "MPI_Get_elements_x");
+  check<PacketError>(count >= 0 && count <= INT_MAX,
+                     "worker {} got a message of {} bytes from worker {}; at most {} are possible",
+                     rank_, count, status.MPI_SOURCE, INT_MAX);
+  bytes.resize(static_cast<std::size_t>(count));
+  check_mpi(MPI_Mrecv(bytes.data(), static_cast<int>(count), MPI_BYTE, &message, MPI_STATUS_IGNORE),
+            "MPI_Mrecv");
+  if (status.MPI_TAG != kEnd) ++peer(status.MPI_SOURCE).taken;
+}
+
+void MpiEndpoint::take(int from, const Expected& expected, Packet& into) {
+  take_from(from, from, fmt::format("worker {}", from), expected, into);
+}
+
+int MpiEndpoint::take_any(const Expected& expected, Packet& into) {
+  return take_from(MPI_ANY_SOURCE, std::nullopt, "any worker", expected, into);
+}
+
+int MpiEndpoint::take_from(int source, std::optional<int> from, const std::string& whom,
+                           const Expected& expected, Packet& into) {
+  MPI_Message message;
+  MPI_Status status;
+  wait(
+      from, [&] { return arrived(source, kPacket, message, status); },
+      [&] {
+        return fmt::format("worker {} waits for {} (packet {} of phase {}, step {})", rank_, whom,
+                           to_string(expected.kind), expected.phase, expected.step);
+      });
+  ByteVector bytes = into.release();
+  into.start({}, 0);
+  receive(message, status, bytes);
+  try {
+    into = Packet::parse(std::move(bytes));
+  } catch (const PacketError& e) {
+    throw PacketError(fmt::format("worker {} got a broken packet from worker {}: {}", rank_,
+                                  status.MPI_SOURCE, e.what()));
+  }
+  return status.MPI_SOURCE;
+}
+
+// Dissemination: after hop k a worker has heard, at first or second hand, of the 2^k before it.
+void MpiEndpoint::barrier() {
+  for (int hop = 1; hop < size_; hop *= 2) {
+    const int to = (rank_ + hop) % size_, from = (rank_ + size_ - hop) % size_;
+    send(to, kBarrier, lend(to));
+    MPI_Message message;
+    MPI_Status status;
+    wait(
+        from, [&] { return arrived(from, kBarrier, message, status); },
+        [&] { return fmt::format("worker {} waits at the barrier for worker {}", rank_, from); });
+    receive(message, status, bytes_);
+  }
+}
+
+// ---- waiting ------------------------------------------------------------------------------------
+
+// Until ready(), which also moves messages on; `from` has not left before.
+template <class Ready, class Describe>
+void MpiEndpoint::wait(std::optional<int> from, Ready ready, Describe describe) {
+  const auto start = Clock::now();
+  for (int look = 0; !ready(); ++look) {
+    const bool has_left = from && peer(*from).end;
+    read_ends();
+    throw_if_failed();
+    check(!has_left, "{}, which has left", describe());
+    const auto waited = Clock::now() - start;
+    check<Timeout>(waited < deadline_, "timeout: {}, for {:.3g} s", describe(), seconds(waited));
+    rest(look);
+  }
+}
+
+void MpiEndpoint::rest(int look) {
+  if (look < kLooks) return;
+  if (look < kLooks + kYields) {
+    std::this_thread::yield();
+  } else {
+    const int doublings = std::min(8, (look - kLooks - kYields) / 8);
+    std::this_thread::sleep_for(
+        std::min<Clock::duration>(kLongestSleep, kShortestSleep * (1 << doublings)));
+  }
+}
+
+void MpiEndpoint::throw_if_failed() {
+  check<CalledOff>(!failed_, "worker {} is called off by worker {}", rank_, failed_.value_or(0));
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+// An end on the wire: u8 kind, u64 messages that were sent to the receiver before, text.
+constexpr std::size_t kLongestText = 4000;
+
+void MpiEndpoint::read_end(MPI_Message& message, const MPI_Status& status) {
+  receive(message, status, bytes_);
+  ByteReader in(bytes_);
+  const auto kind = in.get<std::uint8_t>();
+  Peer& from = peer(status.MPI_SOURCE);
+  from.sent_by_it = in.get<std::uint64_t>();
+  const auto text = in.take(std::min(in.left(), kLongestText));
+  from.end = {static_cast<End::Kind>(std::min<std::uint8_t>(kind, 4)),
+              {reinterpret_cast<const char*>(text.data()), text.size()}};
+  if (from.end->kind != End::Kind::done) failed_ = status.MPI_SOURCE;
+}
+
+void MpiEndpoint::read_ends() {
+  MPI_Message message;
+  MPI_Status status;
+  while (arrived(MPI_ANY_SOURCE, kEnd, message, status)) read_end(message, status);
+}
+
+// Every other worker has left, and nothing is under way from or to it.
+bool MpiEndpoint::all_over() {
+  reclaim();
+  return sending_.empty() && std::ranges::all_of(peers_, [](const Peer& each) {
+           return each.end && each.taken == each.sent_by_it;
+         });
+}
+
+bool MpiEndpoint::leave(End own) {
+  own.text.resize(std::min(own.text.size(), kLongestText));
+  std::vector<ByteVector> messages(peers_.size());
+  std::vector<MPI_Request> requests(peers_.size(), MPI_REQUEST_NULL);
+  for (int other = 0; other < size_; ++other) {
+    if (other == rank_) continue;
+    auto& bytes = messages[static_cast<std::size_t>(other)];
+    bytes.resize(1 + sizeof(std::uint64_t) + own.text.size());
+    ByteWriter out(bytes);
+    out.put(own.kind);
+    out.put(peer(other).sent);
+    out.put(std::as_bytes(std::span<const char>(own.text)));
+    check_mpi(MPI_Isend(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, other, kEnd, comm_,
+                        &requests[static_cast<std::size_t>(other)]),
+              "MPI_Isend");
+  }
+  peer(rank_).end = std::move(own);
+
+  const auto start = Clock::now();
+  const auto gone = [&] {
+    int all = 0;
+    check_mpi(MPI_Testall(size_, requests.data(), &all, MPI_STATUSES_IGNORE), "MPI_Testall");
+    return all != 0;
+  };
+  for (int look = 0; !(gone() && all_over()); ++look) {
+    if (Clock::now() - start >= deadline_) return false;
+    MPI_Message message;
+    MPI_Status status;
+    while (arrived(MPI_ANY_SOURCE, MPI_ANY_TAG, message, status)) {
+      if (status.MPI_TAG == kEnd) {
+        read_end(message, status);
+      } else {
+        receive(message, status, bytes_);
+      }
+    }
+    rest(look);
+  }
+  return true;
+}
+
+std::vector<std::optional<End>> MpiEndpoint::ends() const {
+  std::vector<std::optional<End>> all;
+  for (const auto& each : peers_) all.push_back(each.end);
+  return all;
+}
+
+// The one error of all ends that are known: the worst kind, its first worker. Waits past the
+// deadline belong together, and an error that all have is nobody's.
+End summary(const std::vector<std::optional<End>>& ends) {
+  End worst;
+  std::size_t alike = 0;
+  for (std::size_t rank = 0; rank < ends.size(); ++rank) {
+    if (!ends[rank] || ends[rank]->kind < worst.kind) continue;
+    const auto& [kind, text] = *ends[rank];
+    if (kind > worst.kind) {
+      worst = {kind, kind == End::Kind::timeout ? text : fmt::format("worker {}: {}", rank, text)};
+    } else if (kind == End::Kind::timeout) {
+      worst.text += "; " + text;
+    }
+    if (ends.front() && ends.front()->text == text) ++alike;
+  }
+  if (alike == ends.size()) worst.text = ends.front()->text;
+  return worst;
+}
+
+[[noreturn]] void abort_all(const std::vector<std::optional<End>>& ends, int rank,
+                            std::chrono::milliseconds deadline) {
+  const auto present = [](const auto& end) { return end.has_value(); };
+  const bool speaks = std::ranges::find_if(ends, present) - ends.begin() == rank;
+  if (speaks) {
+    const End worst = summary(ends);
+    std::string missing;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (!ends[i]) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", i);
+    }
+    fmt::print(stderr, "{}; and {:.3g} s later not every worker has come back: {}\n",
+               worst.kind == End::Kind::done ? fmt::format("worker {} is done", rank) : worst.text,
+               seconds(deadline), missing.empty() ? "messages are still under way" : missing);
+    std::fflush(stderr);
+  } else {
+    std::this_thread::sleep_for(std::chrono::seconds(2));  // who speaks ends this process, too
+  }
+  MPI_Abort(MPI_COMM_WORLD, 1);
+  std::abort();
+}
+
+}  // namespace
+
+MpiSession::MpiSession() {
+  int given = 0;
+  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given), "MPI_Init_thread");
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  MPI_Comm_size(MPI_COMM_WORLD, &size_);
+}
+
+MpiSession::~MpiSession() {
+  MPI_Finalize();
+}
+
+void run_mpi_workers(const MpiSession& session, const MpiOptions& options,
+                     FunctionRef<void(Worker&)> body) {
+  MpiEndpoint endpoint(session, options.deadline);
+  End own;
+  try {
+    Worker me(endpoint, Verify::header);  // the endpoint has verified all when it parsed
+    Arena arena;
+    arena.run([&] { body(me); });
+  } catch (...) {
+    own = end_of_exception();
+  }
+  bool together = false;
+  try {
+    together = endpoint.leave(std::move(own));
+  } catch (const Error&) {  // MPI itself fails, or a peer that is none of ours: no way to go on
+  }
+  if (!together) abort_all(endpoint.ends(), session.rank(), options.deadline);
+  const End worst = summary(endpoint.ends());
+  if (worst.kind == End::Kind::done) return;
+  if (worst.kind == End::Kind::usage) throw UsageError(worst.text);
+  throw Error(worst.text);
+}
+
+}  // namespace terse

@@ -1,0 +1,14 @@
+// Processes that train together must have been told the same.
+#pragma once
+
+#include "comm/worker.hpp"
+#include "examples/support/config.hpp"
+
+namespace terse::run {
+
+// Compares the program's version, the packets' format and every value of the configuration, the
+// number of threads apart: it changes no result. All workers together; Error names two workers that
+// differ, and the first value in which they do.
+void check_same_run(Worker& me, const RunConfig& config);
+
+}  // namespace terse::run

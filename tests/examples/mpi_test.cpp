@@ -1,0 +1,222 @@
+// Workers as processes, started by mpirun on this machine: the bits of threads, and the failures.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "optim/compressor.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Outcome {
+  int code;
+  std::string out, error;
+  double seconds;
+};
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+int count_of(const std::string& text, const std::string& what) {
+  int count = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+class Mpi : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (access(TERSE_MPIRUN, X_OK) != 0) GTEST_SKIP() << TERSE_MPIRUN << " is not there";
+    for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                             "OMPI_MCA_rmaps_base_oversubscribe"}) {
+      setenv(name, "1", 1);
+    }
+    fs::create_directories(folder);
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  // Nothing waits for ever: `timeout` ends what does, with code 124.
+  Outcome run(const std::string& command) const {
+    const std::string whole = "timeout -k 5 60 " + command + " >" + (folder / "out").string() +
+                              " 2>" + (folder / "error").string() + " </dev/null";
+    const auto start = std::chrono::steady_clock::now();
+    const int status = std::system(whole.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder / "out"),
+            read(folder / "error"),
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+  }
+  Outcome run_ranks(int ranks, const std::string& program) const {
+    return run(mpirun + " -n " + std::to_string(ranks) + " " + bin + program);
+  }
+  Outcome run_case(int ranks, const std::string& name) const {
+    return run_ranks(ranks, "mpi_cases '" + name + "'");
+  }
+
+  // What a run must say whatever its transport: all but times, the transport and the threads.
+  static json lasting(const std::string& out) {
+    const auto end = out.find_last_not_of('\n');
+    json result = json::parse(out.substr(out.rfind('\n', end) + 1));
+    for (const char* key : {"seconds", "samples_per_second", "milliseconds_per_step"}) {
+      result.erase(key);
+    }
+    result["config"].erase("transport");
+    result["config"].erase("threads");
+    return result;
+  }
+
+  void expect_same_as_threads(int workers, const std::string& arguments) const {
+    const auto threads = run(bin + "train --json --workers " + std::to_string(workers) + arguments);
+    const auto processes = run_ranks(workers, "train --json --transport mpi" + arguments);
+    ASSERT_EQ(threads.code, 0) << arguments << ": " << threads.error;
+    ASSERT_EQ(processes.code, 0) << arguments << ": " << processes.error;
+    const json result = lasting(processes.out);
+    EXPECT_EQ(result, lasting(threads.out)) << workers << " workers," << arguments;
+    EXPECT_EQ(result["bytes_sent"].size(), static_cast<std::size_t>(workers));
+    EXPECT_EQ(count_of(processes.out, "ms per step"), 1) << "only worker 0 prints";
+  }
+
+  // One error, with this text, in time.
+  static void expect_failed(const Outcome& o, int code, const std::string& line) {
+    EXPECT_EQ(o.code, code) << o.error;
+    EXPECT_EQ(count_of(o.error, line), 1) << o.error;
+    EXPECT_EQ(count_of(o.error, "train: ") + count_of(o.error, "mpi_cases: "), 1) << o.error;
+    EXPECT_EQ(o.error.find("MPI_ABORT"), std::string::npos) << o.error;
+    EXPECT_LT(o.seconds, 20);
+  }
+
+  const std::string bin = std::string(TERSE_BINARY_DIR) + "/bin/", mpirun = TERSE_MPIRUN;
+  const fs::path folder = fs::temp_directory_path() / ("terse_mpi_" + std::to_string(getpid()));
+  const std::string small =
+      " --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 --batch 10 --steps 8"
+      " --schedule constant";
+};
+
+TEST_F(Mpi, EveryCompressorGivesTheBitsOfThreads) {
+  int number = 0;
+  for (const auto& entry : terse::compressor_registry()) {
+    const std::string spec = " --compressor " + std::string(entry.example);
+    const int workers = 2 + number++ % 3;
+    expect_same_as_threads(workers, small + spec);
+    expect_same_as_threads(
+        workers, small + spec + " --topology server --servers " + std::to_string(1 + number % 2));
+  }
+}
+
+TEST_F(Mpi, SoDoLargeModelsStatisticsTextAndLocalSteps) {
+  const std::string pictures =
+      " --data synthetic:size=16,channels=3,train=60,test=20 --batch 5 --steps 4";
+  expect_same_as_threads(2, " --model resnet18 --compressor none" + pictures);
+  expect_same_as_threads(
+      3, " --model resnet20 --compressor powersgd:rank=2+ef --measure density" + pictures);
+  expect_same_as_threads(
+      2, " --model lstm:layers=1,hidden=8 --data synthetic-text:length=5000 --batch 4 --steps 9");
+  expect_same_as_threads(4, small + " --local-steps 3 --compressor topk:ratio=0.1+ef");
+  expect_same_as_threads(4, small + " --compressor sign+ef --topology server --servers 4");
+  expect_same_as_threads(1, small);
+}
+
+TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
+  const auto log = [&](const std::string& name) {
+    std::string all;
+    std::istringstream lines(read(folder / name / "log.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      auto entry = json::parse(line);
+      entry.erase("time");
+      all += entry.dump() + "\n";
+    }
+    return all;
+  };
+  const auto to = [&](const char* name) { return " --out " + (folder / name).string(); };
+  ASSERT_EQ(run(bin + "train --workers 3" + small + to("threads")).code, 0);
+  ASSERT_EQ(run_ranks(3, "train --transport mpi" + small + to("mpi")).code, 0);
+  EXPECT_FALSE(log("mpi").empty());
+  EXPECT_EQ(log("mpi"), log("threads"));
+  expect_failed(run_ranks(3, "train --transport mpi" + small + to("mpi")), 1,
+                "holds a run already");
+}
+
+TEST_F(Mpi, WrongUsageIsOneLine) {
+  const std::string train = "train --transport mpi" + small;
+  expect_failed(run_ranks(3, train + " --workers 4"), 2,
+                "train: --workers 4: with --transport mpi they are as many as mpirun starts, 3");
+  expect_failed(run_ranks(3, train + " --compresor none"), 2,
+                "train: flag '--compresor' is not known");
+  expect_failed(run_ranks(2, train + " --topology local"), 2, "take ring or server");
+  EXPECT_EQ(run_ranks(2, train + " --workers 2").code, 0);
+}
+
+TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
+  const auto together = [&](const std::string& first, const std::string& others) {
+    const std::string train = bin + "train --transport mpi" + small;
+    return run(mpirun + " -n 2 " + train + first + " : -n 1 " + train + others);
+  };
+  expect_failed(together("", " --seed 2"), 1,
+                "workers 0 and 2 were told to do different things: seed is 1 and 2");
+  expect_failed(together("", " --compressor sign+ef"), 1, "compressor is \"none\" and \"sign+ef");
+  expect_failed(together("", " --lr 0.25"), 1, "lr is 0.05 and 0.25");
+  expect_failed(together("", " --sed 2"), 2, "train: worker 2: flag '--sed' is not known");
+  EXPECT_EQ(together("", " --threads 2").code, 0) << "threads change no bit";
+}
+
+TEST_F(Mpi, LargeMessagesArriveWholeAndInOrder) {
+  const auto o = run_case(3, "exchange");
+  EXPECT_EQ(o.code, 0) << o.error;
+  EXPECT_EQ(o.out, "all 3 workers have all\n");
+}
+
+TEST_F(Mpi, WaitingCostsNoProcessorTime) {
+  const auto o = run_case(2, "idle");
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_LT(std::stod(o.out), 0.5) << "of 1.5 seconds";
+}
+
+TEST_F(Mpi, AWorkerThatFailsEndsAllWithOneError) {
+  for (const int ranks : {2, 4}) {
+    expect_failed(run_case(ranks, "throw"), 1, "mpi_cases: worker 1: the disk is full");
+  }
+  expect_failed(run_case(3, "throw in the middle of large messages"), 2,
+                "mpi_cases: worker 2: a flag was wrong");
+  expect_failed(run_case(2, "leave"), 1,
+                "worker 0 waits for worker 1 (packet up of phase 0, step 7), which has left");
+  expect_failed(run_case(2, "another step"), 1,
+                "worker 0 got a packet of step 6 from worker 1, step 7 is wanted");
+}
+
+TEST_F(Mpi, ALateWorkerIsATimeout) {
+  const auto o = run_case(2, "wake after the deadline");
+  expect_failed(o, 1, "timeout: worker 0 waits at the barrier for worker 1, for 2 s");
+}
+
+TEST_F(Mpi, AStalledWorkerIsAborted) {
+  const auto o = run_case(3, "stall");
+  EXPECT_EQ(o.code, 1) << o.error;
+  EXPECT_EQ(count_of(o.error, "timeout: worker 0 waits for worker 1"), 1) << o.error;
+  EXPECT_EQ(count_of(o.error, "2 s later not every worker has come back: 1\n"), 1) << o.error;
+  EXPECT_LT(o.seconds, 20);
+}
+
+TEST_F(Mpi, AKilledWorkerEndsAll) {
+  const auto o = run_case(3, "kill");
+  EXPECT_NE(o.code, 0);
+  EXPECT_NE(o.code, 124);
+  EXPECT_NE(o.error.find("noticed that process rank 1"), std::string::npos) << o.error;
+  EXPECT_NE(o.error.find("signal 9"), std::string::npos) << o.error;
+  EXPECT_LT(o.seconds, 20);
+}
+
+}  // namespace
