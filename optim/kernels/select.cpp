@@ -1,6 +1,7 @@
 #include "optim/kernels/select.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -15,12 +16,12 @@ std::uint32_t key_of(float x) {
   return std::min(std::bit_cast<std::uint32_t>(x) & kMagnitude, kInfinity);
 }
 
-// Keys of lines of 16, about one value in 128, spread over all and not quite evenly: a tensor may
+// Keys of lines of 16, about one value in 256, spread over all and not quite evenly: a tensor may
 // have a period.
 template <class Key>
 void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   constexpr std::int64_t kLine = 16, kFewest = 64, kMost = 2048;
-  const auto lines = std::clamp(n / (128 * kLine), kFewest, kMost);
+  const auto lines = std::clamp(n / (256 * kLine), kFewest, kMost);
   const auto stride = n / (lines * kLine);
   sample.clear();
   for (std::int64_t line = 0; line < lines; ++line) {
@@ -91,13 +92,33 @@ void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, A
   at_least(0);
 }
 
+// The k-th largest candidate. Keys are sorted into classes of equal width, for most lie in others
+// than the k-th does.
+std::uint64_t LargestSelector::kth_candidate(std::int64_t k) {
+  constexpr int kBits = 11;
+  const auto key = [](std::uint64_t rank) { return static_cast<std::uint32_t>(rank >> 32); };
+  const auto [least, most] = std::ranges::minmax(candidates_);
+  const int shift = std::max(0, static_cast<int>(std::bit_width(key(most) - key(least))) - kBits);
+  const auto class_of = [&, from = key(least)](std::uint64_t rank) {
+    return (key(rank) - from) >> shift;
+  };
+  std::array<std::int64_t, 1 << kBits> sizes{};
+  for (const auto rank : candidates_) ++sizes[class_of(rank)];
+  auto chosen = sizes.size() - 1;
+  for (; k > sizes[chosen]; --chosen) k -= sizes[chosen];
+  order_.clear();
+  for (const auto rank : candidates_) {
+    if (class_of(rank) == chosen) order_.push_back(rank);
+  }
+  std::nth_element(order_.begin(), order_.begin() + (k - 1), order_.end(), std::greater<>());
+  return order_[static_cast<std::size_t>(k - 1)];
+}
+
 // Appends the places of the k largest candidates.
 void LargestSelector::append_largest(std::int64_t k, std::uint32_t first,
                                      std::vector<std::uint32_t>& indices) {
   if (k == 0) return;
-  order_ = candidates_;
-  std::nth_element(order_.begin(), order_.begin() + (k - 1), order_.end(), std::greater<>());
-  const auto last = order_[static_cast<std::size_t>(k - 1)];
+  const auto last = kth_candidate(k);
   for (const auto rank : candidates_) {
     if (rank >= last) indices.push_back(first + place_of(rank));
   }

@@ -38,6 +38,7 @@ class LargestSelector {
   void collect(std::int64_t n, Key key, Word word);
   template <class Key, class AtLeast>
   void find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least);
+  std::uint64_t kth_candidate(std::int64_t k);
   void append_largest(std::int64_t k, std::uint32_t first, std::vector<std::uint32_t>& indices);
 
   Found<std::uint64_t> found_;
