@@ -1,0 +1,231 @@
+// TernGrad with one scale for all workers: what they say are integers and can be added on the way.
+//
+//   phase 0    worker:    send s_w of every tensor
+//              exchange:  s = the largest s_w
+//   phase 1    worker:    send the bits as above, with s for s_w
+//              exchange:  t_i = W + sum over w of b_i sign(x_i)     0 … 2W, ceil(log2(2W+1)) bits
+//              worker:    mean_i = s (t_i - W) / W
+//
+// b_i is drawn as in terngrad.cpp. It stays unbiased and has the variance of that scale. Every
+// worker counts once. A compressor is sliceable in all of its phases or in none, and scales are no
+// bits of coordinates: so this one is gathered. A NaN or infinity makes s like it and the tensor
+// NaN.
+//
+// Payload: 8 ceil(d/32) + 4 T bytes for T tensors; the sums are 4 ceil(d/32) bytes a bit. Time: two
+// passes (clipped four) and 16 random bits a value.
+// Source: Wen et al., arXiv 1705.07878, section 3.2.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "optim/compressors/payload.hpp"
+#include "optim/compressors/terngrad.hpp"
+#include "optim/kernels/bits.hpp"
+#include "optim/kernels/tally.hpp"
+#include "optim/kernels/vector.hpp"
+#include "optim/tensor_state.hpp"
+
+namespace terse {
+namespace {
+
+using codec::words_for;
+
+constexpr std::size_t kMostWorkers = 32767;  // 2W is a count of a tally
+
+// Bits of a sum of what so many workers say: 0 … 2W.
+int planes_for(std::size_t workers) {
+  return static_cast<int>(std::bit_width(2 * workers));
+}
+
+// An answer: bit p of all sums is in plane p.
+class Sums {
+ public:
+  Sums(const Packet& packet, int workers, std::int64_t n)
+      : words_(words_for(n)), planes_(planes_for(static_cast<std::size_t>(workers))) {
+    all_ = expect_words(packet, planes_ * words_);
+    for (int p = 0; p < planes_; ++p) expect_padding(plane(p), n);
+  }
+
+  // The sums of 32 coordinates from `at` on.
+  std::array<int, codec::kWordBits> from(std::int64_t at) const {
+    std::array<int, codec::kWordBits> sums{};
+    for (int p = 0; p < planes_; ++p) {
+      const auto bits = codec::bits_from(plane(p), at);
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        sums[i] |= static_cast<int>(bits >> i & 1U) << p;
+    }
+    return sums;
+  }
+
+ private:
+  std::span<const std::uint32_t> plane(int p) const { return all_.subspan(p * words_, words_); }
+
+  std::int64_t words_;
+  int planes_;
+  std::span<const std::uint32_t> all_;
+};
+
+class SharedTernGrad final : public Compressor {
+ public:
+  SharedTernGrad(std::uint16_t number, double clip) : number_(number), clip_(clip) {}
+
+  std::string spec() const override { return fmt::format("terngrad:clip={},shared=true", clip_); }
+  Traits traits(std::uint64_t) const override { return {.phases = 2, .self_contained = false}; }
+
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    const auto words = round.phase == 0 ? std::ssize(grads) : 2 * words_for(count(grads));
+    up.start(header_for(round, number_, PacketKind::up, grads.size()),
+             static_cast<std::size_t>(words) * sizeof(std::uint32_t));
+    if (round.phase == 0) return terngrad::write_scales(grads, clip_, up.floats());
+    const auto scales = scales_of(grads);
+    auto limits = scales;
+    if (clip_ > 0) terngrad::write_scales(grads, clip_, limits);
+    ternary_.write(round, grads, scales, limits, up.words());
+  }
+
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float>, Packet& down) override {
+    check<PacketError>(!up.empty() && up.size() <= kMostWorkers,
+                       "terngrad: 1 to {} packets; got {}", kMostWorkers, up.size());
+    for (const auto& packet : up) packet.expect(number_, round.phase, shape.size());
+    auto header = header_for(round, number_, PacketKind::down, shape.size());
+    header.weight = static_cast<std::uint16_t>(up.size());
+    if (round.phase == 0) {
+      combine_scales(header, up, down);
+    } else {
+      add_up(header, count(shape), up, down);
+    }
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
+
+  std::vector<Field> fields(const Round& round, const Packet& up,
+                            std::span<const GradView> shape) const override {
+    FieldList list(up);
+    if (round.phase == 0) {
+      list.floats("scales", std::ssize(shape));
+    } else {
+      list.words("nonzero bits", words_for(count(shape)));
+      list.words("sign bits", words_for(count(shape)));
+    }
+    return list.take();
+  }
+
+  void serialize(Archive& archive) override { scales_.serialize(archive, "terngrad.scales"); }
+
+ private:
+  // Magnitudes, by their bits: NaN is the largest.
+  static std::span<const std::uint32_t> magnitudes(const Packet& packet, std::size_t tensors) {
+    const auto words = expect_words(packet, static_cast<std::int64_t>(tensors));
+    for (const auto word : words) check<PacketError>(word >> 31 == 0, "packet: a scale below 0");
+    return words;
+  }
+  static void combine_scales(const PacketHeader& header, std::span<const Packet> up, Packet& down);
+  static void add_up(const PacketHeader& header, std::int64_t n, std::span<const Packet> up,
+                     Packet& down);
+
+  std::vector<float> scales_of(std::span<const GradView> views) const {
+    std::vector<float> scales;
+    for (const auto& view : views) scales.push_back(scales_.existing(view.id, 1)[0]);
+    return scales;
+  }
+
+  std::uint16_t number_;
+  double clip_;
+  terngrad::Ternary ternary_;
+  TensorState scales_;  // agreed on, from the end of phase 0 to the end of phase 1
+};
+
+void SharedTernGrad::combine_scales(const PacketHeader& header, std::span<const Packet> up,
+                                    Packet& down) {
+  down.start(header, header.tensors * sizeof(float));
+  const auto largest = down.words();
+  std::ranges::fill(largest, 0U);
+  for (const auto& packet : up) {
+    const auto scales = magnitudes(packet, header.tensors);
+    for (std::size_t t = 0; t < scales.size(); ++t) largest[t] = std::max(largest[t], scales[t]);
+  }
+}
+
+// W + b sign(x) summed up is the number of votes for plus and of votes not for minus.
+void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::span<const Packet> up,
+                            Packet& down) {
+  std::vector<terngrad::Planes<const std::uint32_t>> votes;
+  for (const auto& packet : up) votes.push_back(terngrad::checked_planes(packet.words(), n));
+  const auto words = words_for(n);
+  const int planes = planes_for(up.size());
+  down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
+  const auto sums = down.words();
+  // Every worker has two votes: one for +, and one against -.
+  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+    const auto block = static_cast<int>(end - begin);
+    const codec::Tally tally(2 * votes.size(), block,
+                             [&](std::size_t v, const codec::TallyLanes& lanes) {
+                               const auto nonzero = lanes.of(votes[v / 2].nonzero.data() + begin);
+                               const auto negative = lanes.of(votes[v / 2].negative.data() + begin);
+                               return v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
+                             });
+    for (int p = 0; p < planes; ++p) {
+      for (int w = 0; w < block; ++w) sums[p * words + begin + w] = tally.word(p, w);
+    }
+  });
+  if (n % codec::kWordBits == 0) return;
+  for (auto last = words - 1; last < std::ssize(sums); last += words) {  // nobody's votes
+    sums[last] &= ~(~0U << (n % codec::kWordBits));
+  }
+}
+
+void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<const GradView> out) {
+  down.expect(number_, round.phase, out.size());
+  if (round.phase == 0) {
+    magnitudes(down, out.size());
+    const auto scales = down.floats();
+    for (std::size_t t = 0; t < out.size(); ++t) scales_.at(out[t].id, 1)[0] = scales[t];
+    return;
+  }
+  const int workers = static_cast<int>(expect_weight(down));
+  const Sums sums(down, workers, count(out));
+  const auto scales = scales_of(out);
+  std::int64_t at = 0;
+  for (std::size_t t = 0; t < out.size(); ++t) {
+    const auto data = out[t].data;
+    const float step = scales[t] / static_cast<float>(workers);
+    parallel_for(std::ssize(data), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (auto first = begin; first < end; first += codec::kWordBits) {
+        const auto sum = sums.from(at + first);
+        for (std::int64_t i = 0; i < std::min(codec::kWordBits, end - first); ++i) {
+          check<PacketError>(sum[i] <= 2 * workers, "packet: a sum of {}, of {}", sum[i],
+                             2 * workers);
+          data[first + i] = static_cast<float>(sum[i] - workers) * step;
+        }
+      }
+    });
+    at += std::ssize(data);
+  }
+}
+
+void SharedTernGrad::said(const Round& round, const Packet& own,
+                          std::span<const GradView> out) const {
+  own.expect(number_, round.phase, out.size());
+  const auto planes = terngrad::checked_planes(own.words(), count(out));
+  const auto scales = scales_of(out);
+  std::int64_t at = 0;
+  for (std::size_t t = 0; t < out.size(); ++t) {
+    std::ranges::fill(out[t].data, 0.0F);
+    codec::add_ternary(planes.nonzero, planes.negative, at, scales[t], out[t].data);
+    at += std::ssize(out[t].data);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_shared_terngrad(std::uint16_t number, double clip) {
+  return std::make_unique<SharedTernGrad>(number, clip);
+}
+
+}  // namespace terse
