@@ -13,7 +13,7 @@
 namespace terse {
 namespace {
 
-class None final : public LinearCompressor {
+class None final : public OnePhaseLinear {
  public:
   explicit None(std::uint16_t number) : number_(number) {}
 
@@ -30,14 +30,6 @@ class None final : public LinearCompressor {
     }
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    mean(round, down, out);
-  }
-
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    mean(round, own, out);
-  }
-
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override {
     FieldList list(up);
@@ -46,7 +38,7 @@ class None final : public LinearCompressor {
   }
 
  private:
-  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     auto values = expect_floats(sum, count(out));
     const float workers = expect_weight(sum);

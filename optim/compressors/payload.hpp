@@ -60,4 +60,19 @@ class LinearCompressor : public Compressor {
                std::span<const float> weights, Packet& down) final;
 };
 
+// One of a single phase: the sum of all packets and a worker's own are read alike.
+class OnePhaseLinear : public LinearCompressor {
+ public:
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final {
+    mean(round, down, out);
+  }
+  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final {
+    mean(round, own, out);
+  }
+
+ protected:
+  // out = what the payload says, over the number of workers that are in it.
+  virtual void mean(const Round&, const Packet& sum, std::span<const GradView> out) const = 0;
+};
+
 }  // namespace terse

@@ -22,7 +22,7 @@
 namespace terse {
 namespace {
 
-class RandomBlock final : public LinearCompressor {
+class RandomBlock final : public OnePhaseLinear {
  public:
   RandomBlock(std::uint16_t number, Keep keep) : number_(number), keep_(keep) {}
 
@@ -39,14 +39,6 @@ class RandomBlock final : public LinearCompressor {
         values = values.subspan(part.size());
       }
     }
-  }
-
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    mean(round, down, out);
-  }
-
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    mean(round, own, out);
   }
 
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -77,7 +69,7 @@ class RandomBlock final : public LinearCompressor {
     return b;
   }
 
-  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     auto values = expect_floats(sum, kept(round, out));
     const float workers = expect_weight(sum);

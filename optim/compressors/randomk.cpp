@@ -20,7 +20,7 @@
 namespace terse {
 namespace {
 
-class RandomK final : public LinearCompressor {
+class RandomK final : public OnePhaseLinear {
  public:
   RandomK(std::uint16_t number, Keep keep, bool scaled)
       : number_(number), keep_(keep), scaled_(scaled) {}
@@ -37,14 +37,6 @@ class RandomK final : public LinearCompressor {
     for (const auto& grad : grads) {
       for (const auto i : indices(round, grad)) *value++ = grad.data[i];
     }
-  }
-
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    mean(round, down, out);
-  }
-
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    mean(round, own, out);
   }
 
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -71,7 +63,7 @@ class RandomK final : public LinearCompressor {
     return k;
   }
 
-  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     const auto values = expect_floats(sum, kept(round, out));
     const float workers = expect_weight(sum);

@@ -24,7 +24,7 @@
 namespace terse {
 namespace {
 
-class UnbiasedRank final : public LinearCompressor {
+class UnbiasedRank final : public OnePhaseLinear {
  public:
   UnbiasedRank(std::uint16_t number, std::int64_t rank) : number_(number), rank_(rank) {}
 
@@ -44,14 +44,6 @@ class UnbiasedRank final : public LinearCompressor {
       }
       rest = rest.subspan(part.size());
     }
-  }
-
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    mean(round, down, out);
-  }
-
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    mean(round, own, out);
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -82,7 +74,7 @@ class UnbiasedRank final : public LinearCompressor {
     return u;
   }
 
-  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
+  void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     auto rest = expect_floats(sum, size(out));
     const float workers = expect_weight(sum);
