@@ -296,7 +296,8 @@ void LawCheck::permutes() {
 void LawCheck::rotates() {
   if (!claims_.rotatable) return;
   commutes_with("rows", [](OwnedTensor& tensor) {
-    if (tensor.cols > 1) std::ranges::rotate(tensor.values, tensor.values.begin() + tensor.cols);
+    if (tensor.cols > 1)
+      std::rotate(tensor.values.begin(), tensor.values.begin() + tensor.cols, tensor.values.end());
   });
   commutes_with("a reflection", [](OwnedTensor& tensor) {
     if (tensor.cols > 1) reflect_rows(tensor);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -57,7 +58,7 @@ TEST(ModelPacket, SaysThatTheRunIsOver) {
 TEST(ModelPacket, RefusesWhatCannotBe) {
   const auto refused = [](const std::vector<std::uint32_t>& words) {
     Packet packet(model_header(0), 4 * words.size());
-    std::memcpy(packet.payload().data(), words.data(), 4 * words.size());
+    std::ranges::copy(words, packet.words().begin());
     std::vector<float> model = some_model(8);
     EXPECT_THROW(read_model(packet, model), PacketError);
   };
