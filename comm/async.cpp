@@ -93,9 +93,16 @@ int pushes_per_update(const AsyncOptions& options) {
   return make_server_rule(options.rule, options.workers).gathering.pushes;
 }
 
-AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run) {
+AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run, Worker* me) {
   check_async(options, run.update);
-  if (make_server_rule(options.rule, options.workers).hogwild) return run_hogwild(options, run);
+  const bool hogwild = make_server_rule(options.rule, options.workers).hogwild;
+  if (me != nullptr) {
+    check<UsageError>(options.clock == AsyncClock::real_time,
+                      "the virtual clock is of a simulation in one process; take the real one");
+    check<UsageError>(!hogwild, "hogwild: its workers share memory, and processes do not");
+    return run_as(*me, options, run);
+  }
+  if (hogwild) return run_hogwild(options, run);
   return options.clock == AsyncClock::virtual_time ? run_simulated(options, run)
                                                    : run_threads(options, run);
 }

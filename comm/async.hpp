@@ -5,7 +5,7 @@
 //
 // Two clocks, one meaning. `virtual_time` simulates: the workers' durations are drawn, and one
 // thread plays all workers in the order of time, so a run repeats bit for bit. `real_time` runs a
-// thread each and a server over messages, and no two runs are the same.
+// thread or a process each and a server over messages, and no two runs are the same.
 //
 //   AsyncRun run{.parameters = …, .update = *rule, .make_learner = …, .rate = …, .on_push = …};
 //   const AsyncResult result = run_async({.workers = 16, .updates = 10'000}, run);
@@ -27,6 +27,7 @@
 #include "comm/async_server.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/staleness.hpp"
+#include "comm/worker.hpp"
 #include "core/error.hpp"
 #include "core/parameters.hpp"
 #include "optim/optimizer.hpp"
@@ -113,6 +114,9 @@ class NonFiniteGradient : public Error {
   using Error::Error;
 };
 
-AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run);
+// With threads of its own; or as the part of one process among others, on the real clock: worker w
+// is rank w + 1 of `me`'s run, rank 0 is the server, and only there does the result say anything.
+AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run, Worker* me = nullptr);
+inline constexpr int kAsyncServer = 0;  // its rank
 
 }  // namespace terse

@@ -38,6 +38,7 @@ AsyncServer make_server(const AsyncOptions& options, const AsyncRun& run);
 
 AsyncResult run_simulated(const AsyncOptions& options, const AsyncRun& run);
 AsyncResult run_threads(const AsyncOptions& options, const AsyncRun& run);
+AsyncResult run_as(Worker& me, const AsyncOptions& options, const AsyncRun& run);
 AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run);
 
 }  // namespace terse

@@ -5,6 +5,7 @@
 // to the thread of its worker.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,9 @@ class Endpoint {
   // Waits until what was posted needs this worker no more: an exchange that everybody takes part in
   // ends with it, or a large message would stand still while its sender computes.
   virtual void flush() {}
+
+  // Of this worker's waits from here on. (The threads of run_workers keep theirs.)
+  virtual void set_deadline(std::chrono::milliseconds /*deadline*/) {}
 
   // Waits until every worker is here.
   virtual void barrier() = 0;

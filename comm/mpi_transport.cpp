@@ -93,6 +93,7 @@ class MpiEndpoint final : public Endpoint {
   void take(int from, const Expected& expected, Packet& into) override;
   int take_any(const Expected& expected, Packet& into) override;
   void flush() override;
+  void set_deadline(std::chrono::milliseconds deadline) override { deadline_ = deadline; }
   void barrier() override;
 
   // The last call: tells all others how this worker ended, learns it of them, and takes in what
@@ -131,7 +132,7 @@ class MpiEndpoint final : public Endpoint {
   void wait(std::optional<int> from, Ready ready, Describe describe);
 
   const int rank_, size_;
-  const std::chrono::milliseconds deadline_;
+  std::chrono::milliseconds deadline_;
   MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize, when no message is under way any more
   std::vector<Peer> peers_;
   std::optional<int> failed_;  // a worker whose body threw

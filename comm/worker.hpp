@@ -8,6 +8,7 @@
 // fails, the waits of all others throw.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -55,6 +56,7 @@ class Worker {
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
   void flush() { endpoint_.flush(); }
+  void set_deadline(std::chrono::milliseconds deadline) { endpoint_.set_deadline(deadline); }
   void barrier() {
     const Carried carried(virtual_clock());
     endpoint_.barrier();

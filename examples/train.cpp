@@ -81,9 +81,23 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
   }
 }
 
+// With an asynchronous server one of them is the server.
+void count_processes(const Worker& me, run::RunConfig& config) {
+  const bool async = config.topology == "async";
+  const int workers = me.size() - (async ? 1 : 0);
+  check<UsageError>(workers > 0,
+                    "--topology async with --transport mpi: one process is the server; mpirun must "
+                    "start 2 or more");
+  check<UsageError>(config.workers == 0 || config.workers == workers,
+                    "--workers {}: with --transport mpi they are as many as mpirun starts, {}{}; "
+                    "leave it out",
+                    config.workers, workers, async ? " and the server" : "");
+  config.workers = workers;
+}
+
 void train(int argc, char** argv, Worker* me) {
   run::RunConfig config;
-  if (me != nullptr) config.workers = me->size();
+  if (me != nullptr) config.workers = 0;  // as many as mpirun has started
   bool json = false, only_describe = false;
   run::NotYet later;
   run::CommandLine command_line(
@@ -101,10 +115,7 @@ void train(int argc, char** argv, Worker* me) {
   later.add_flags(command_line);
   command_line.parse(argc, argv);
   later.refuse();
-  check<UsageError>(me == nullptr || config.workers == me->size(),
-                    "--workers {}: with --transport mpi they are as many as mpirun starts, {}; "
-                    "leave it out",
-                    config.workers, me == nullptr ? 0 : me->size());
+  if (me != nullptr) count_processes(*me, config);
   run::complete(config);
   if (me != nullptr) run::check_same_run(*me, config);
   const bool speaks = me == nullptr || me->rank() == 0;

@@ -1,6 +1,5 @@
 // A training run with an asynchronous server: the server's model is trained and tested.
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -27,19 +26,16 @@ double seconds_since(Clock::time_point start) {
 // there would be one a worker.
 class NetworkLearner final : public Learner {
  public:
-  NetworkLearner(const RunConfig& config, const Dataset& data, int worker,
-                 std::atomic<std::int64_t>& samples_per_push)
+  NetworkLearner(const RunConfig& config, const Dataset& data, int worker)
       : task_(make_task(config, data, worker, static_cast<int>(config.workers),
                         config.async.clock == "virtual" ? 0 : 4)),
         parameters_(nn::parameters(task_->model())),
-        buffers_(nn::buffers(task_->model())),
-        samples_per_push_(samples_per_push) {
+        buffers_(nn::buffers(task_->model())) {
     nn::seed_dropout(task_->model(), config.seed, static_cast<std::uint32_t>(worker));
   }
 
   Result gradient(std::span<const float> model) override {
     task_->load();
-    samples_per_push_ = task_->samples_per_step();
     std::ranges::copy(model, parameters_.values().begin());
     parameters_.zero_grad();
     const Tensor objective = task_->loss();
@@ -53,13 +49,13 @@ class NetworkLearner final : public Learner {
   std::unique_ptr<Task> task_;
   ParameterBuffer parameters_;
   std::vector<ParameterBuffer::Named> buffers_;
-  std::atomic<std::int64_t>& samples_per_push_;
 };
 
 class AsyncTrainer {
  public:
   AsyncTrainer(const RunConfig& config, const Dataset& data, const Listener& listener);
-  RunResult train();
+  // In this process, or as the part of a process among others: the server's has the result.
+  RunResult train(Worker* me);
 
  private:
   void take(const AsyncPush& push);
@@ -84,7 +80,7 @@ class AsyncTrainer {
   Schedule schedule_;
   std::vector<const NetworkLearner*> learners_;  // in virtual time, alive as long as it runs
   std::int64_t steps_per_epoch_ = 0, total_steps_ = 0;
-  std::atomic<std::int64_t> samples_per_push_{0};  // the same of every worker
+  std::int64_t samples_per_push_ = 0;  // of the first
 
   RunResult result_;
   StalenessRecord staleness_;
@@ -114,19 +110,20 @@ AsyncTrainer::AsyncTrainer(const RunConfig& config, const Dataset& data, const L
   // An epoch is as many updates as pass over the data once: the steps of a worker times their
   // number, by how many pushes an update takes.
   const auto steps = make_task(config, data, 0, static_cast<int>(config.workers), 0);
+  steps->load();
+  samples_per_push_ = steps->samples_per_step();
   steps_per_epoch_ = std::max<std::int64_t>(
       1, steps->steps_per_epoch() * config.workers / pushes_per_update(options_));
   total_steps_ = config.steps > 0 ? config.steps : config.epochs * steps_per_epoch_;
   options_.updates = static_cast<std::uint64_t>(total_steps_);
 }
 
-RunResult AsyncTrainer::train() {
+RunResult AsyncTrainer::train(Worker* me) {
   AsyncRun run{.parameters = parameters_,
                .update = *rule_,
                .make_learner =
                    [this](int worker) {
-                     auto learner = std::make_unique<NetworkLearner>(config_, data_, worker,
-                                                                     samples_per_push_);
+                     auto learner = std::make_unique<NetworkLearner>(config_, data_, worker);
                      if (options_.clock == AsyncClock::virtual_time) {
                        learners_.push_back(learner.get());
                      }
@@ -134,7 +131,8 @@ RunResult AsyncTrainer::train() {
                    },
                .rate = [this](std::uint64_t version) { return static_cast<float>(rate(version)); },
                .on_push = [this](const AsyncPush& push) { take(push); }};
-  hand_in(run_async(options_, run));
+  auto done = run_async(options_, run, me);
+  if (me == nullptr || me->rank() == kAsyncServer) hand_in(std::move(done));
   return std::move(result_);
 }
 
@@ -250,8 +248,9 @@ void AsyncTrainer::hand_in(AsyncResult done) {
 
 }  // namespace
 
-RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener) {
-  return AsyncTrainer(config, data, listener).train();
+RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
+                      Worker* me) {
+  return AsyncTrainer(config, data, listener).train(me);
 }
 
 }  // namespace terse::run

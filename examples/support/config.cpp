@@ -90,10 +90,12 @@ void complete(RunConfig& c) {
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
   check<UsageError>(c.transport == "threads" || c.transport == "mpi", "--transport: {}",
                     unknown_name("transport", c.transport, {"threads", "mpi"}));
+  check<UsageError>(c.transport == "threads" || c.topology != "local",
+                    "--topology local with --transport mpi: its workers share memory; take ring, "
+                    "server or async");
   check<UsageError>(
-      c.transport == "threads" || c.topology == "ring" || c.topology == "server",
-      "--topology {} with --transport mpi: its workers share memory; take ring or server",
-      c.topology);
+      c.transport == "threads" || c.topology != "async" || c.async.clock == "real",
+      "--transport mpi with --topology async: a simulation is one process; take --clock real");
   if (c.threads == 0) {
     // Workers that run at once fill the cores by themselves: more threads would only compete.
     const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());

@@ -344,7 +344,7 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
   if (config.topology == "async") {
-    auto result = train_async(config, data, listener);
+    auto result = train_async(config, data, listener, me);
     result.seconds = seconds_since(start);
     return result;
   }

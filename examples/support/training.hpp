@@ -90,7 +90,8 @@ inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
                 Worker* me = nullptr);
 // What `train` does with topology async.
-RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener);
+RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
+                      Worker* me = nullptr);
 
 Metric metric_of(const Dataset& data);
 

@@ -130,6 +130,37 @@ TEST_F(Mpi, SoDoLargeModelsStatisticsTextAndLocalSteps) {
   expect_same_as_threads(1, small);
 }
 
+// With one worker nothing is stale, and processes give the bits of threads. With three, who comes
+// first is up to the machine: what must be true of every run is.
+TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
+  const std::string async = small + " --topology async --clock real";
+  for (const char* spec : {"none", "sign+ef", "topk:ratio=0.1+ef", "qsgd:bits=4"}) {
+    const std::string compressor = " --compressor " + std::string(spec);
+    const auto threads = run(bin + "train --json --workers 1" + async + compressor);
+    const auto processes = run_ranks(2, "train --json --transport mpi" + async + compressor);
+    ASSERT_EQ(threads.code, 0) << spec << ": " << threads.error;
+    ASSERT_EQ(processes.code, 0) << spec << ": " << processes.error;
+    EXPECT_EQ(lasting(processes.out), lasting(threads.out)) << spec;
+
+    const auto many = run_ranks(4, "train --json --transport mpi" + async + compressor);
+    ASSERT_EQ(many.code, 0) << spec << ": " << many.error;
+    const json result = lasting(many.out);
+    EXPECT_EQ(result["config"]["workers"], 3) << "one of four is the server";
+    EXPECT_EQ(result["updates"], 8) << spec;
+    EXPECT_LE(result["max_staleness"], 7) << spec;
+    EXPECT_EQ(result["bytes_sent"].size(), 3U) << spec;
+    EXPECT_EQ(count_of(many.out, "staleness: mean"), 1) << "only the server prints";
+  }
+  const std::string train = "train --transport mpi" + small + " --topology async";
+  expect_failed(run_ranks(2, train), 2, "take --clock real");
+  expect_failed(run_ranks(1, train + " --clock real"), 2, "one process is the server");
+  expect_failed(run_ranks(3, train + " --clock real --workers 3"), 2,
+                "as many as mpirun starts, 2 and the server");
+  expect_failed(
+      run_ranks(3, train + " --clock real --server-rule hogwild --optimizer sgd --lr 0.01"), 2,
+      "hogwild: its workers share memory");
+}
+
 TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
   const auto log = [&](const std::string& name) {
     std::string all;
@@ -156,7 +187,7 @@ TEST_F(Mpi, WrongUsageIsOneLine) {
                 "train: --workers 4: with --transport mpi they are as many as mpirun starts, 3");
   expect_failed(run_ranks(3, train + " --compresor none"), 2,
                 "train: flag '--compresor' is not known");
-  expect_failed(run_ranks(2, train + " --topology local"), 2, "take ring or server");
+  expect_failed(run_ranks(2, train + " --topology local"), 2, "take ring, server or async");
   EXPECT_EQ(run_ranks(2, train + " --workers 2").code, 0);
 }
 

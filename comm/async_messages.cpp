@@ -1,4 +1,5 @@
-// Real time: a thread for every worker and one for the server, and messages between them.
+// Real time: a thread or a process for every worker and one for the server, and messages between
+// them.
 //
 //   server (rank 0):    send the model to all
 //                       until all updates are made:
@@ -8,8 +9,7 @@
 //   worker w (rank w+1): until told to leave: receive the model, compute, encode, send news and
 //   push
 //
-// Only messages pass between them, so it runs as it is wherever an Endpoint does. Who comes first
-// is up to the machine, and no two runs are alike.
+// Who comes first is up to the machine, and no two runs are alike.
 //
 // Cost: an update costs a push up and a model down; pushes beyond the last update are thrown away,
 // at most one a worker.
@@ -27,7 +27,6 @@
 namespace terse {
 namespace {
 
-constexpr int kServer = 0;
 int rank_of(int worker) {
   return worker + 1;
 }
@@ -37,9 +36,9 @@ struct News {
   double loss = 0, compute_seconds = 0, encode_seconds = 0;
 };
 
-class ServingThread {
+class MessageServer {
  public:
-  ServingThread(Worker& me, const AsyncOptions& options, const AsyncRun& run)
+  MessageServer(Worker& me, const AsyncOptions& options, const AsyncRun& run)
       : me_(me),
         options_(options),
         run_(run),
@@ -149,7 +148,7 @@ void work(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
   std::vector<float> model(static_cast<std::size_t>(run.parameters.numel()));
   Packet pulled, up, out;
   for (;;) {
-    me.recv(kServer, {.kind = PacketKind::down, .step = worker.step()}, pulled);
+    me.recv(kAsyncServer, {.kind = PacketKind::down, .step = worker.step()}, pulled);
     const auto [leave, version] = read_model(pulled, model);
     if (leave) return;
     const auto before = me.times();
@@ -168,21 +167,28 @@ void work(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
     news.encode_seconds = times[Phase::encode];
     out.start({.kind = PacketKind::control, .step = step}, sizeof news);
     std::memcpy(out.payload().data(), &news, sizeof news);
-    me.send(kServer, out);
-    me.send(kServer, up);
+    me.send(kAsyncServer, out);
+    me.send(kAsyncServer, up);
   }
 }
 
 }  // namespace
 
+AsyncResult run_as(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
+  me.set_deadline(options.deadline);
+  check<UsageError>(me.size() == options.workers + 1,
+                    "{} workers and a server: {} ranks are wanted; got {}", options.workers,
+                    options.workers + 1, me.size());
+  if (me.rank() == kAsyncServer) return MessageServer(me, options, run).serve();
+  work(me, options, run);
+  return {};
+}
+
 AsyncResult run_threads(const AsyncOptions& options, const AsyncRun& run) {
   AsyncResult result;
   run_workers({.workers = options.workers + 1, .deadline = options.deadline}, [&](Worker& me) {
-    if (me.rank() == kServer) {
-      result = ServingThread(me, options, run).serve();
-    } else {
-      work(me, options, run);
-    }
+    auto own = run_as(me, options, run);
+    if (me.rank() == kAsyncServer) result = std::move(own);
   });
   return result;
 }
