@@ -79,9 +79,10 @@ class Qsgd final : public GatherCompressor {
                             std::span<const GradView> shape) const override;
 
  private:
-  // Fills `norms` of a tensor's buckets; returns its codes, until the next tensor's.
-  std::span<const std::uint8_t> quantise(const Round& round, const GradView& grad,
-                                         std::span<float> norms);
+  // body(first, codes) for pieces of a tensor's codes, cut at multiples of Draws::kBlock, in any
+  // order and in parallel; fills `norms` of its buckets.
+  template <class Body>
+  void quantise(const Round& round, const GradView& grad, std::span<float> norms, Body body) const;
   std::span<std::uint8_t> room_for_codes(std::size_t n) const {
     if (codes_.size() < n) codes_.resize(n);
     return std::span(codes_).first(n);
@@ -93,20 +94,25 @@ class Qsgd final : public GatherCompressor {
   mutable std::vector<std::uint8_t> codes_;  // room that is used again: no state
 };
 
-std::span<const std::uint8_t> Qsgd::quantise(const Round& round, const GradView& grad,
-                                             std::span<float> norms) {
+template <class Body>
+void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> norms,
+                    Body body) const {
   const std::span<const float> x = grad.data;
   const auto draws = rounding_draws(round, grad);
-  const auto codes = room_for_codes(x.size());
   options_.buckets.for_each(
       std::ssize(x), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
         const auto bucket = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
                                      : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
-        codec::encode_levels(bucket, {options_.levels, norms[b], norms[b]}, draws, begin,
-                             codes.subspan(begin, bucket.size()));
+        constexpr std::int64_t kPiece = 64 * codec::Draws::kBlock;
+        parallel_for(std::ssize(bucket), kPiece, [&](std::int64_t from, std::int64_t to) {
+          std::array<std::uint8_t, kPiece> room;
+          const auto codes = std::span(room).first(to - from);
+          codec::encode_levels(bucket.subspan(from, to - from),
+                               {options_.levels, norms[b], norms[b]}, draws, begin + from, codes);
+          body(begin + from, codes);
+        });
       });
-  return codes;
 }
 
 void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
@@ -117,8 +123,11 @@ void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& u
   auto fields = words.subspan(buckets);
   for (const auto& grad : grads) {
     const auto n = std::ssize(grad.data);
-    codec::pack_fields(quantise(round, grad, norms), options_.bits(),
-                       fields.first(options_.field_words(n)));
+    quantise(round, grad, norms, [&](std::int64_t first, std::span<const std::uint8_t> codes) {
+      codec::pack_fields(codes, options_.bits(),
+                         fields.subspan(first * options_.bits() / codec::kWordBits,
+                                        options_.field_words(std::ssize(codes))));
+    });
     norms = norms.subspan(options_.buckets.of(n));
     fields = fields.subspan(options_.field_words(n));
   }
@@ -131,7 +140,11 @@ void Qsgd::encode_texts(const Round& round, std::span<const GradView> grads, Pac
   auto rest = std::span(norms);
   for (const auto& grad : grads) {
     const auto before = texts.size();
-    codec::elias_encode(quantise(round, grad, rest), options_.levels, texts);
+    const auto levels = room_for_codes(grad.data.size());
+    quantise(round, grad, rest, [&](std::int64_t first, std::span<const std::uint8_t> codes) {
+      std::ranges::copy(codes, levels.begin() + first);
+    });
+    codec::elias_encode(levels, options_.levels, texts);
     rest = rest.subspan(options_.buckets.of(std::ssize(grad.data)));
     lengths.push_back(static_cast<std::uint32_t>(texts.size() - before));
   }
