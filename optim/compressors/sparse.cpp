@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -125,8 +126,10 @@ bool SparseCompressor::encode_with_residual(const Round& round, std::span<const 
   entries_.clear();
   feed_and_choose(round, grads, keep, residual, entries_);
   write_chosen(round, residual, up);
-  for_each_entry(entries_of(round, residual, up), residual,
-                 [](float& to, float value) { to -= value; });
+  const auto subtract = [&](const Entries& said) {
+    for_each_entry(said, residual, [](float& to, float value) { to -= value; });
+  };
+  subtract(coder_ == nullptr && exact() ? entries_ : entries_of(round, residual, up));
   return true;
 }
 
@@ -153,18 +156,13 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
                                Packet& down) {
   check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
   const auto n = static_cast<std::size_t>(count(shape));
-  sum_.assign(n, 0.0F);
+  sum_.resize(n);  // of zeros
   touched_.assign(static_cast<std::size_t>(codec::words_for(std::ssize(sum_))), 0U);
-  for (std::size_t w = 0; w < up.size(); ++w) {
-    up[w].expect(number_, round.phase, shape.size());
-    entries_.clear();
-    coder_ == nullptr ? read(round, shape, up[w].words(), entries_)
-                      : read_coded(round, shape, up[w].words(), entries_);
-    for (std::size_t entry = 0; entry < entries_.at.size(); ++entry) {
-      const auto i = entries_.at[entry];
-      sum_[i] += weights[w] * entries_.values[entry];
-      touched_[i / 32] |= 1U << (i % 32);
-    }
+  try {
+    for (std::size_t w = 0; w < up.size(); ++w) add_said(round, shape, up[w], weights[w]);
+  } catch (...) {
+    sum_.clear();  // of what was added before the broken packet
+    throw;
   }
 
   auto header = header_for(round, number_, PacketKind::down, shape.size());
@@ -173,17 +171,33 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
                                               std::plus<>(), std::popcount<std::uint32_t>);
   if (2 * in_union - in_whole_tensors(round, shape) >= n) {
     down.start(header, n * sizeof(float));
-    return codec::copy_to(sum_, down.floats());
+    codec::copy_to(sum_, down.floats());
+    std::ranges::fill(sum_, 0.0F);
+    return;
   }
   entries_.clear();
   for (std::size_t word = 0; word < touched_.size(); ++word) {
     for (auto bits = touched_[word]; bits != 0; bits &= bits - 1) {
       const auto i = static_cast<std::uint32_t>(32 * word) +
                      static_cast<std::uint32_t>(std::countr_zero(bits));
-      entries_.add(i, sum_[i]);
+      entries_.add(i, std::exchange(sum_[i], 0.0F));
     }
   }
   write_plain(round, shape, entries_, header, down);
+}
+
+// sum_ += weight · what the packet says
+void SparseCompressor::add_said(const Round& round, std::span<const GradView> shape,
+                                const Packet& up, float weight) {
+  up.expect(number_, round.phase, shape.size());
+  entries_.clear();
+  coder_ == nullptr ? read(round, shape, up.words(), entries_)
+                    : read_coded(round, shape, up.words(), entries_);
+  for (std::size_t entry = 0; entry < entries_.at.size(); ++entry) {
+    const auto i = entries_.at[entry];
+    sum_[i] += weight * entries_.values[entry];
+    touched_[i / 32] |= 1U << (i % 32);
+  }
 }
 
 void SparseCompressor::decode(const Round& round, const Packet& down,
@@ -265,9 +279,12 @@ void SparseCompressor::read_plain(const Round& round, std::span<const GradView> 
                          entry == named ? 0 : coordinates[entry]);
       for (auto i = first; i < end; ++i) entries.add(i, *whole_values++);
     }
-    for (; entry < named && coordinates[entry] < end; ++entry) {
-      entries.add(coordinates[entry], values[entry]);
-    }
+    const auto begin = entry;
+    while (entry < named && coordinates[entry] < end) ++entry;
+    const auto at = coordinates.subspan(begin, entry - begin);
+    const auto said = values.subspan(begin, entry - begin);
+    entries.at.insert(entries.at.end(), at.begin(), at.end());
+    entries.values.insert(entries.values.end(), said.begin(), said.end());
     first = end;
   }
 }

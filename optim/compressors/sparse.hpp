@@ -73,6 +73,9 @@ class SparseCompressor : public Compressor {
   // Whether all values of this tensor are sent, and its coordinates therefore not.
   virtual bool whole(const Round&, const GradView&) const { return false; }
 
+  // Whether the packet, without a coder, says the chosen values as they are.
+  virtual bool exact() const { return true; }
+
   // The payload, for those who have a shorter one; `read` appends to `said`, which is empty, and
   // throws PacketError unless the coordinates ascend and lie in the bucket.
   virtual void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
@@ -86,6 +89,8 @@ class SparseCompressor : public Compressor {
 
  private:
   void write_chosen(const Round& round, std::span<const GradView> shape, Packet& up);
+  void add_said(const Round& round, std::span<const GradView> shape, const Packet& up,
+                float weight);
   Entries entries_of(const Round& round, std::span<const GradView> shape, const Packet& own) const;
   std::size_t in_whole_tensors(const Round& round, std::span<const GradView> shape) const;
   void write_plain(const Round& round, std::span<const GradView> shape, const Entries& entries,
@@ -99,8 +104,8 @@ class SparseCompressor : public Compressor {
   std::uint16_t number_;
   std::unique_ptr<GatherCompressor> coder_;
   // Room that is used again: no state.
-  Entries entries_;  // what is chosen, or read
-  std::vector<float> sum_;
+  Entries entries_;                     // what is chosen, or read
+  std::vector<float> sum_;              // zeros, outside of combine
   std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
 };
 

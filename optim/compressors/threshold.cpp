@@ -51,6 +51,7 @@ class Threshold final : public SparseCompressor {
     chosen.take_values(grads);
   }
 
+  bool exact() const override { return false; }
   void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
              Packet& up) const override {
     check<UsageError>(count(shape) <= std::int64_t{1} << 31,

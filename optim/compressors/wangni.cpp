@@ -115,6 +115,7 @@ class Wangni final : public SparseCompressor {
   }
 
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override;
+  bool exact() const override { return false; }
   void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
              Packet& up) const override;
   void read(const Round&, std::span<const GradView> shape, std::span<const std::uint32_t> payload,
