@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "comm/shared_all_reduce.hpp"
 #include "core/error.hpp"
 #include "core/spec.hpp"
 
@@ -176,7 +177,8 @@ void AllReducer::run(std::span<float> values, const Label& label) {
                              ? best_all_reduce(me_.size(), values.size_bytes(), link_)
                              : kind_;
   const Partial partial{.me = me_, .in = in_, .label = label};
-  if (kind == AllReduce::ring) collectives_.ring_all_reduce(values, label);
+  if (kind == AllReduce::ring && me_.shares_memory()) all_reduce_by_reading(me_, values, label);
+  if (kind == AllReduce::ring && !me_.shares_memory()) collectives_.ring_all_reduce(values, label);
   if (kind == AllReduce::tree) tree_all_reduce(partial, values);
   if (kind == AllReduce::halving) halving_all_reduce(partial, values);
 }

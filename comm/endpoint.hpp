@@ -15,6 +15,8 @@
 
 namespace terse {
 
+class SharedMemory;
+
 // What a receiver is ready to take. Anything else means that two workers disagree.
 struct Expected {
   PacketKind kind = PacketKind::up;
@@ -51,6 +53,9 @@ class Endpoint {
 
   // Waits until every worker is here.
   virtual void barrier() = 0;
+
+  // What the workers lay open to each other; nullptr unless they all run at once in one memory.
+  virtual SharedMemory* shared_memory() { return nullptr; }
 
   // The worker's virtual time; nullptr where the network is a real one.
   virtual VirtualClock* clock() { return nullptr; }

@@ -29,6 +29,7 @@ class ThreadEndpoint final : public Endpoint {
     return group_.take_any(rank_, expected, into);
   }
   void barrier() override { group_.barrier(rank_); }
+  SharedMemory* shared_memory() override { return group_.shared_memory(); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 
  private:

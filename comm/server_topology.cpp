@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "comm/collectives.hpp"
+#include "comm/shared_all_reduce.hpp"
 #include "comm/sliced_exchange.hpp"
 #include "comm/topologies.hpp"
 
@@ -63,6 +64,9 @@ class ServerTopology final : public Topology {
 
   void all_reduce(Packet& values) override {
     const auto floats = values.floats();
+    if (me_.shares_memory()) {
+      return all_reduce_by_owners(me_, servers_, floats, label_of(values));
+    }
     const auto shard = [&](int server) {
       const auto at = chunk_of(floats.size(), server, servers_);
       return floats.subspan(at.first, at.count);

@@ -56,6 +56,7 @@ Message MessageQueue::pop() {
 ThreadGroup::ThreadGroup(const WorkerOptions& options)
     : executor_(options.virtual_time ? Executor::turns : options.executor),
       deadline_(options.deadline),
+      shared_memory_(options.workers, [this](std::exception_ptr error) { fail(std::move(error)); }),
       turn_since_(Clock::now()) {
   const auto workers = static_cast<std::size_t>(options.workers);
   const auto& model = options.virtual_time;
@@ -141,6 +142,7 @@ void ThreadGroup::barrier(int rank) {
   arrived_ = 0;
   ++generation_;
   if (executor_ == Executor::concurrent) {
+    lock.unlock();  // those who wake need not wait for it
     wake_all();
     return;
   }

@@ -36,6 +36,7 @@
 #include "comm/endpoint.hpp"
 #include "comm/network_model.hpp"
 #include "comm/run_workers.hpp"
+#include "comm/shared_memory.hpp"
 #include "comm/virtual_clock.hpp"
 #include "optim/packet.hpp"
 
@@ -74,6 +75,9 @@ class ThreadGroup {
   void take(int rank, int from, const Expected& expected, Packet& into);
   int take_any(int rank, const Expected& expected, Packet& into);
   void barrier(int rank);
+  SharedMemory* shared_memory() {
+    return executor_ == Executor::concurrent ? &shared_memory_ : nullptr;
+  }
   VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
   void fail(std::exception_ptr failure);  // only the first counts
   void leave(int rank);
@@ -144,6 +148,7 @@ class ThreadGroup {
 
   const Executor executor_;
   const std::chrono::milliseconds deadline_;
+  SharedMemory shared_memory_;
 
   std::mutex mutex_;  // guards all below
   std::optional<NetworkCards> cards_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "comm/shared_memory.hpp"
 #include "core/error.hpp"
 
 namespace terse {
@@ -93,6 +94,83 @@ Packet Worker::recv(int from, const Expected& expected) {
   recv(from, expected, packet);
   return packet;
 }
+
+// ---- one-sided access ---------------------------------------------------------------------------
+
+void Worker::expose(std::span<std::byte> memory, const Expected& expected,
+                    FunctionRef<void()> body) {
+  internal_check(shares_memory(), "expose: worker {} shares no memory", rank());
+  auto& shared = *endpoint_.shared_memory();
+  auto& own = shared.window(rank());
+  own.open(memory, expected);
+  shared.begin_looking();
+  bool looking = true;
+  try {
+    endpoint_.barrier();  // all windows are open
+    check_windows(expected);
+    body();
+    looking = false;
+    shared.end_looking();
+    endpoint_.barrier();  // nobody looks any more
+  } catch (...) {
+    shared.call_off(std::current_exception());
+    if (looking) shared.end_looking();
+    shared.wait_until_nobody_looks();
+    throw;
+  }
+  own.memory = {};
+  counters_.messages_sent += own.reads;
+  counters_.payload_bytes_sent += own.bytes_read;
+  counters_.bytes_sent += own.bytes_read + own.reads * Packet::kHeaderBytes;
+  counters_.messages_received += own.writes;
+  counters_.bytes_received += own.bytes_written + own.writes * Packet::kHeaderBytes;
+}
+
+void Worker::check_windows(const Expected& expected) {
+  for (int peer = 0; peer < size(); ++peer) {
+    const auto& window = endpoint_.shared_memory()->window(peer);
+    const auto& got = window.label;
+    check<PacketError>(
+        got.step == expected.step && got.kind == expected.kind && got.phase == expected.phase,
+        "expose: worker {} opens {} of phase {}, step {} and worker {} opens {} of "
+        "phase {}, step {}; the same is wanted",
+        rank(), to_string(expected.kind), expected.phase, expected.step, peer, to_string(got.kind),
+        got.phase, got.step);
+    check<PacketError>(
+        window.memory.size() == expected.payload_bytes.value_or(window.memory.size()),
+        "expose: worker {} opens {} bytes to worker {}, {} bytes are wanted", peer,
+        window.memory.size(), rank(), *expected.payload_bytes);
+  }
+}
+
+std::span<std::byte> Worker::window(int peer, std::size_t first, std::size_t bytes) {
+  const auto memory = endpoint_.shared_memory()->window(peer).memory;
+  internal_check(peer != rank() && first <= memory.size() && bytes <= memory.size() - first,
+                 "expose: worker {} wants {} bytes from {} on of the {} of worker {}", rank(),
+                 bytes, first, memory.size(), peer);
+  return memory.subspan(first, bytes);
+}
+
+std::span<const std::byte> Worker::read(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = endpoint_.shared_memory()->window(peer);
+  ++theirs.reads;
+  theirs.bytes_read += bytes;
+  ++counters_.messages_received;
+  counters_.bytes_received += bytes + Packet::kHeaderBytes;
+  return window(peer, first, bytes);
+}
+
+std::span<std::byte> Worker::write(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = endpoint_.shared_memory()->window(peer);
+  ++theirs.writes;
+  theirs.bytes_written += bytes;
+  ++counters_.messages_sent;
+  counters_.payload_bytes_sent += bytes;
+  counters_.bytes_sent += bytes + Packet::kHeaderBytes;
+  return window(peer, first, bytes);
+}
+
+// -------------------------------------------------------------------------------------------------
 
 void Worker::count_sent(const Packet& packet, PacketKind kind) {
   if (kind == PacketKind::control) {

@@ -72,6 +72,18 @@ class Worker {
     endpoint_->barrier();
   }
 
+  // One-sided access, where all workers run at once in one memory; elsewhere an algorithm sends
+  // messages, and so it asks first.
+  bool shares_memory() { return endpoint_.shared_memory() != nullptr; }
+  // All together: every worker's `memory` is open to all while each runs its `body`; nobody is back
+  // before all are done. `expected` holds for the memory of every worker, as for a packet.
+  void expose(std::span<std::byte> memory, const Expected& expected, FunctionRef<void()> body);
+  // Within the body: so many bytes of a peer's memory from `first` on. Each call counts like a
+  // message, of whom it reads or to whom it writes. That nobody reads what another is writing is
+  // the algorithm's business.
+  std::span<const std::byte> read(int peer, std::size_t first, std::size_t bytes);
+  std::span<std::byte> write(int peer, std::size_t first, std::size_t bytes);
+
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
   const PhaseTimes& times() const { return clock_.times(); }
@@ -88,6 +100,8 @@ class Worker {
   void post(int to, Packet packet, PacketKind kind);
   void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
+  void check_windows(const Expected& expected);
+  std::span<std::byte> window(int peer, std::size_t first, std::size_t bytes);
 
   Endpoint* endpoint_;  // the outermost of the layers
   std::vector<std::unique_ptr<Endpoint>> layers_;

@@ -91,14 +91,20 @@ void GatherCompressor::decode(const Round& round, const Packet& down,
                        d);
     return copy_mean(as_floats(rest), out);
   }
-  clear(out);
+  std::vector<Weighted> said;
   for (std::uint32_t p = 0; p < packets; ++p) {
     const auto lead = take(rest, kLead);
-    const auto weight = as_floats(lead)[1];
-    add(round, take(rest, lead[0]), weight, out);
+    said.push_back({.payload = take(rest, lead[0]), .weight = as_floats(lead)[1]});
   }
   check<PacketError>(rest.empty(), "packet: {} words after the last of {} packets", rest.size(),
                      packets);
+  sum(round, said, out);
+}
+
+void GatherCompressor::sum(const Round& round, std::span<const Weighted> packets,
+                           std::span<const GradView> out) const {
+  clear(out);
+  for (const auto& packet : packets) add(round, packet.payload, packet.weight, out);
 }
 
 void GatherCompressor::said(const Round& round, const Packet& own,

@@ -26,6 +26,15 @@ class GatherCompressor : public Compressor {
   // Whether it says less of a vector than its values: `topk+NAME` can code values with it.
   virtual bool codes_vectors() const { return true; }
 
+  struct Weighted {
+    std::span<const std::uint32_t> payload;
+    float weight;
+  };
+  // out = the sum over the packets, in their order. Who goes through `out` once for all of them
+  // spares it a pass for each.
+  virtual void sum(const Round& round, std::span<const Weighted> packets,
+                   std::span<const GradView> out) const;
+
   // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
   virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
                    std::span<const GradView> out) const = 0;

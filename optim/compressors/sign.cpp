@@ -14,6 +14,7 @@
 // Source: Karimireddy et al., arXiv 1901.09847, algorithm 2; "Sign+Norm" of arXiv 1905.13727.
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
@@ -69,14 +70,26 @@ class Sign final : public GatherCompressor {
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
-    const auto n = count(out);
-    expect_size(payload, std::ssize(out) + codec::words_for(n));
-    const auto scales = as_floats(payload.first(out.size()));
-    const auto signs = payload.subspan(out.size());
-    expect_padding(signs, n);
+    const auto signs = signs_of(payload, out);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {
-      codec::add_signs(signs, at, weight * scales[t], out[t].data);
+      codec::add_signs(signs, at, weight * as_floats(payload)[t], out[t].data);
+      at += std::ssize(out[t].data);
+    }
+  }
+
+  // One pass: a worker's bits are soon read, the values of the mean are not.
+  void sum(const Round&, std::span<const Weighted> packets,
+           std::span<const GradView> out) const override {
+    std::vector<std::span<const std::uint32_t>> signs;
+    for (const auto& packet : packets) signs.push_back(signs_of(packet.payload, out));
+    std::vector<float> scales(packets.size());
+    std::int64_t at = 0;
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      for (std::size_t p = 0; p < packets.size(); ++p) {
+        scales[p] = packets[p].weight * as_floats(packets[p].payload)[t];
+      }
+      codec::sum_signs(signs, at, scales, out[t].data);
       at += std::ssize(out[t].data);
     }
   }
@@ -90,6 +103,16 @@ class Sign final : public GatherCompressor {
   }
 
  private:
+  // What follows the scales.
+  static std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
+                                                 std::span<const GradView> shape) {
+    const auto n = count(shape);
+    expect_size(payload, std::ssize(shape) + codec::words_for(n));
+    const auto signs = payload.subspan(shape.size());
+    expect_padding(signs, n);
+    return signs;
+  }
+
   std::map<std::uint32_t, float>
       owed_;  // by tensor: scales that residuals still hold; 0 if settled
 };

@@ -81,6 +81,9 @@ void unpack_signs(std::span<const std::uint32_t> negative, std::int64_t at, floa
 // out[i] += +scale or -scale
 void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
                std::span<float> out);
+// out[i] = the sum of +scale or -scale of every plane, added to zero in their order
+void sum_signs(std::span<const std::span<const std::uint32_t>> negative, std::int64_t at,
+               std::span<const float> scales, std::span<float> out);
 // out[i] = +1, -1 or 0
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                     std::int64_t at, std::span<float> out);
