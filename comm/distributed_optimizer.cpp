@@ -38,6 +38,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       compressor_(std::move(compressor)),
       topology_(std::move(topology)),
       options_(options),
+      attack_(options.attack, options.seed, me.rank(), me.size()),
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
       mean_(parameters.numel()),
@@ -48,6 +49,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
 
 bool DistributedOptimizer::step(float lr) {
   parameters_.gradients();  // zero where no backward call has reached
+  attack_.apply(counts_.steps, gradients_);
   if (!agree_on_finite()) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = lr};
   topology_->run(*compressor_, round, gradients_, mean_views_);
@@ -98,6 +100,7 @@ void DistributedOptimizer::serialize(Archive& archive) {
   archive.item("steps", counts_.steps);
   archive.item("skipped_steps", counts_.skipped_steps);
   archive.item("zeroed_values", counts_.zeroed_values);
+  attack_.serialize(archive);
   compressor_->serialize(archive);
   rule_.serialize(archive);
   archive.item("parameters", parameters_.values());

@@ -8,7 +8,7 @@
 //   3. Update the parameters with it, the same on every worker.
 //
 // Memory: one buffer for the mean gradient beside the model's flat gradients, which are only read
-// (policy `zero` apart). Phases are timed on the Worker.
+// (policy `zero` and attacks apart). Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "comm/attack.hpp"
 #include "comm/collectives.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/topology.hpp"
@@ -39,6 +40,7 @@ class DistributedOptimizer {
   struct Options {
     std::uint64_t seed = 0;
     NonFinite non_finite = NonFinite::abort;
+    Attack attack = {};
   };
 
   struct Counts {
@@ -79,6 +81,7 @@ class DistributedOptimizer {
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
   Options options_;
+  ValueAttack attack_;
   Counts counts_;
   Collectives collectives_;
   std::vector<std::uint64_t> words_;  // what the workers said in step 1

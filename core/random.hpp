@@ -25,6 +25,7 @@ enum class Purpose : std::uint8_t {
   probe = 11,    // which coordinates a measurement keeps
   network = 12,  // delays and losses of a modelled network
   arrival = 13,  // when an asynchronous worker's pushes arrive
+  attack = 14,   // what a hostile worker says, and which of its packets
 };
 
 // Names one stream of random numbers under a seed.

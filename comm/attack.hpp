@@ -1,0 +1,93 @@
+// Attacks: what a hostile or broken worker does, for every compressor and synchronous topology.
+//
+//   "sign-flip:workers=3"      the last three workers send the opposite of their gradients
+//
+// The attackers are the last `workers` ranks: worker 0, who reports, is the last to turn. `at=n`
+// leaves all steps but n alone.
+//
+// Value attacks change the attacker's gradient where it lies, before anybody looks at it: before
+// the workers agree that it is finite, and before encode. So they say what a compressor makes of a
+// wrong gradient, and error feedback makes up for what was left unsaid of the wrong one.
+//
+//   sign-flip                 -g
+//   random                    Gaussian noise as long as g, drawn by (seed, worker, step); or with
+//                             the standard deviation `scale`
+//   zero                      0
+//   scale:factor=f            f g
+//   stale:steps=n             g of n steps ago; until there is one, the first
+//   collude                   one Gaussian direction for all attackers and steps, drawn by the
+//                             seed, as long as g; with `scale` also of one length: the same vector
+//   nan                       g with NaN in its first place, or with `all` in every place
+//
+// An attacker knows its own gradient and the seed, and nothing of the others': `collude` is what
+// can be agreed on beforehand. Attacks that need the honest gradients' mean and spread (ALIE,
+// Baruch et al., arXiv 1902.06156) are not available to it. Sources of the blind ones: Bernstein et
+// al., arXiv 1810.05291; Blanchard et al., arXiv 1703.02757.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/archive.hpp"
+#include "optim/compressor.hpp"
+
+namespace terse {
+
+struct Attack {
+  enum class Kind : std::uint8_t { none, sign_flip, random, zero, scale, stale, collude, nan };
+
+  Kind kind = Kind::none;
+  int workers = 1;                                 // the last so many ranks
+  std::optional<std::uint64_t> at = std::nullopt;  // this step alone; none: every step
+  std::optional<double> scale = std::nullopt;      // random, collude: the standard deviation
+  double factor = 1;                               // scale
+  int steps = 1;                                   // stale
+  bool all = false;                                // nan
+
+  bool hits(std::uint64_t step) const { return !at || *at == step; }
+  // Of so many workers.
+  bool by(int rank, int size) const { return kind != Kind::none && rank >= size - workers; }
+};
+
+// "" and "none" are no attack; UsageError for an unknown name, key or value.
+Attack parse_attack(std::string_view spec);
+// parse_attack(to_string(attack)) is the same attack.
+std::string to_string(const Attack& attack);
+// UsageError if there are not so many workers.
+void check_attack(const Attack& attack, int workers);
+
+// For people: `train --help` and the pages.
+struct AttackEntry {
+  std::string_view name;
+  Attack::Kind kind;
+  std::string_view summary;  // one line
+  void (*read)(Options&, Attack&);
+};
+std::span<const AttackEntry> attack_registry();
+
+// One worker's part in a value attack: none, if it is honest.
+class ValueAttack {
+ public:
+  ValueAttack(const Attack& attack, std::uint64_t seed, int rank, int workers);
+
+  // Once a step, with all of the worker's gradients.
+  void apply(std::uint64_t step, std::span<const GradView> gradients);
+
+  void serialize(Archive& archive);  // what `stale` remembers; nothing for an honest worker
+
+ private:
+  void replay(std::span<const GradView> gradients, bool hit);
+  void draw(std::uint32_t worker, std::uint64_t step, std::span<const GradView> gradients);
+
+  Attack attack_;  // none, if the worker is honest
+  std::uint64_t seed_;
+  std::uint32_t worker_;
+  std::uint64_t calls_ = 0;  // stale
+  std::vector<float> past_;  // of the last `steps` calls, that of call c in place c % steps
+};
+
+}  // namespace terse
