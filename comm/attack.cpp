@@ -33,6 +33,28 @@ void read_steps(Options& options, Attack& attack) {
 void read_all(Options& options, Attack& attack) {
   attack.all = options.flag("all", false);
 }
+void read_rate(Options& options, Attack& attack) {
+  attack.rate = options.number("rate", 1, 0, 1);
+}
+void read_checksum(Options& options, Attack& attack) {
+  constexpr std::string_view kChoices[] = {"recompute", "keep"};
+  attack.keep_checksum = options.choice("checksum", "recompute", kChoices) == "keep";
+}
+void read_bits(Options& options, Attack& attack) {
+  attack.rate = options.number("rate", 1e-3, 0, 1);
+  read_checksum(options, attack);
+}
+void read_delay(Options& options, Attack& attack) {
+  attack.milliseconds = options.number("ms", 10, 0, 1e6);
+  read_rate(options, attack);
+}
+void read_replay(Options& options, Attack& attack) {
+  read_rate(options, attack);
+  read_checksum(options, attack);
+}
+void read_death(Options&, Attack& attack) {
+  check<UsageError>(attack.at.has_value(), "attack die: when? die:at=100 is step 100");
+}
 
 constexpr AttackEntry kRegistry[] = {
     {"sign-flip", Kind::sign_flip, "the opposite of the gradient", read_nothing},
@@ -43,6 +65,12 @@ constexpr AttackEntry kRegistry[] = {
     {"stale", Kind::stale, "the gradient of steps= ago", read_steps},
     {"collude", Kind::collude, "one direction for all attackers and steps", read_deviation},
     {"nan", Kind::nan, "a NaN in the first place, or with all everywhere", read_all},
+    {"bit-flip", Kind::bit_flip, "each bit of a payload flips with probability rate=", read_bits},
+    {"drop", Kind::drop, "packets that are never sent", read_rate},
+    {"duplicate", Kind::duplicate, "packets that are sent twice", read_rate},
+    {"delay", Kind::delay, "packets that leave ms= late", read_delay},
+    {"replay", Kind::replay, "packets of the step before in their place", read_replay},
+    {"die", Kind::die, "the worker throws at the start of step at=", read_death},
 };
 
 const AttackEntry& find(std::string_view name) {
@@ -110,6 +138,9 @@ std::string to_string(const Attack& attack) {
     if (attack.kind == Kind::scale) text += fmt::format(",factor={}", attack.factor);
     if (attack.kind == Kind::stale) text += fmt::format(",steps={}", attack.steps);
     if (attack.all) text += ",all=true";
+    if (attack.kind == Kind::delay) text += fmt::format(",ms={}", attack.milliseconds);
+    if (attack.on_wire()) text += fmt::format(",rate={}", attack.rate);
+    if (attack.keep_checksum) text += ",checksum=keep";
     return text;
   }
   return "none";
@@ -134,9 +165,8 @@ void ValueAttack::apply(std::uint64_t step, std::span<const GradView> gradients)
   if (attack_.kind == Kind::stale) return replay(gradients, hit);  // it remembers every step
   if (!hit) return;
   switch (attack_.kind) {
-    case Kind::none:
-    case Kind::stale:
-      return;
+    case Kind::die:
+      throw Error(fmt::format("attack: worker {} dies at step {}", worker_, step));
     case Kind::sign_flip:
       return multiply(gradients, -1);
     case Kind::random:
@@ -157,6 +187,8 @@ void ValueAttack::apply(std::uint64_t step, std::span<const GradView> gradients)
       }
       return;
     }
+    default:  // none, or on the wire
+      return;
   }
 }
 

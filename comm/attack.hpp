@@ -23,6 +23,19 @@
 // can be agreed on beforehand. Attacks that need the honest gradients' mean and spread (ALIE,
 // Baruch et al., arXiv 1902.06156) are not available to it. Sources of the blind ones: Bernstein et
 // al., arXiv 1810.05291; Blanchard et al., arXiv 1703.02757.
+//
+// Wire attacks change the attacker's packets as they leave it (faulty_endpoint.hpp), each with the
+// probability `rate`:
+//
+//   bit-flip:rate=r           each bit of the payload flips with probability r
+//   drop, duplicate           the packet is sent never, or twice
+//   delay:ms=t                the sender waits before it sends: asleep, or in virtual time
+//   replay                    the packet of the step before in its place, labelled as this step's
+//
+// The checksum is made right again, so that the packet must be understood or refused for what it
+// says. With checksum=keep a packet stays as it was sealed, and the receiver must find that out.
+//
+//   die:at=n                  the worker throws at the start of step n
 #pragma once
 
 #include <cstdint>
@@ -38,7 +51,22 @@
 namespace terse {
 
 struct Attack {
-  enum class Kind : std::uint8_t { none, sign_flip, random, zero, scale, stale, collude, nan };
+  enum class Kind : std::uint8_t {
+    none,
+    sign_flip,
+    random,
+    zero,
+    scale,
+    stale,
+    collude,
+    nan,
+    bit_flip,
+    drop,
+    duplicate,
+    delay,
+    replay,
+    die,
+  };
 
   Kind kind = Kind::none;
   int workers = 1;                                 // the last so many ranks
@@ -47,8 +75,12 @@ struct Attack {
   double factor = 1;                               // scale
   int steps = 1;                                   // stale
   bool all = false;                                // nan
+  double rate = 1;                                 // wire: of packets, of bit_flip: of bits
+  double milliseconds = 0;                         // delay
+  bool keep_checksum = false;                      // bit_flip, replay
 
   bool hits(std::uint64_t step) const { return !at || *at == step; }
+  bool on_wire() const { return kind >= Kind::bit_flip && kind <= Kind::replay; }
   // Of so many workers.
   bool by(int rank, int size) const { return kind != Kind::none && rank >= size - workers; }
 };
@@ -69,12 +101,12 @@ struct AttackEntry {
 };
 std::span<const AttackEntry> attack_registry();
 
-// One worker's part in a value attack: none, if it is honest.
+// One worker's part in a value attack or a death: none, if it is honest.
 class ValueAttack {
  public:
   ValueAttack(const Attack& attack, std::uint64_t seed, int rank, int workers);
 
-  // Once a step, with all of the worker's gradients.
+  // Once a step, with all of the worker's gradients. An Error if the worker dies now.
   void apply(std::uint64_t step, std::span<const GradView> gradients);
 
   void serialize(Archive& archive);  // what `stale` remembers; nothing for an honest worker

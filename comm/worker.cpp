@@ -51,7 +51,7 @@ Packet Worker::start(int to, const PacketHeader& header, std::size_t payload_byt
   const Carried carried(virtual_clock());
   internal_check(to >= 0 && to < size() && to != rank(), "send: worker {} of {} sends to worker {}",
                  rank(), size(), to);
-  Packet packet = endpoint_.lend(to);
+  Packet packet = endpoint_->lend(to);
   packet.start(header, payload_bytes);
   return packet;
 }
@@ -60,20 +60,20 @@ void Worker::post(int to, Packet packet, PacketKind kind) {
   const Carried carried(virtual_clock());
   packet.seal();
   count_sent(packet, kind);
-  endpoint_.post(to, std::move(packet));
+  endpoint_->post(to, std::move(packet));
 }
 
 void Worker::recv(int from, const Expected& expected, Packet& into) {
   internal_check(from >= 0 && from < size() && from != rank(),
                  "recv: worker {} of {} receives from worker {}", rank(), size(), from);
   const Carried carried(virtual_clock());
-  endpoint_.take(from, expected, into);
+  endpoint_->take(from, expected, into);
   admit(from, expected, into);
 }
 
 int Worker::recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of,
                      Packet& into) {
-  const int from = endpoint_.take_any(expected, into);
+  const int from = endpoint_->take_any(expected, into);
   expected.step = step_of(from);
   admit(from, expected, into);
   return from;

@@ -10,7 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "comm/accounting.hpp"
 #include "comm/endpoint.hpp"
@@ -29,12 +32,12 @@ enum class Verify : std::uint8_t {
 class Worker {
  public:
   explicit Worker(Endpoint& endpoint, Verify verify = Verify::checksum)
-      : endpoint_(endpoint), verify_(verify), clock_(endpoint.clock()) {}
+      : endpoint_(&endpoint), verify_(verify), clock_(endpoint.clock()) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  int rank() const { return endpoint_.rank(); }
-  int size() const { return endpoint_.size(); }
+  int rank() const { return endpoint_->rank(); }
+  int size() const { return endpoint_->size(); }
   int next() const { return (rank() + 1) % size(); }  // the neighbours in the ring
   int previous() const { return (rank() + size() - 1) % size(); }
 
@@ -54,10 +57,17 @@ class Worker {
   // on the sender: `step_of` says it.
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
-  void flush() { endpoint_.flush(); }
+  // From now on messages go through this layer, which lies over endpoint(): faults, for instance.
+  void put_on(std::unique_ptr<Endpoint> layer) {
+    layers_.push_back(std::move(layer));
+    endpoint_ = layers_.back().get();
+  }
+  Endpoint& endpoint() { return *endpoint_; }
+
+  void flush() { endpoint_->flush(); }
   void barrier() {
     const Carried carried(virtual_clock());
-    endpoint_.barrier();
+    endpoint_->barrier();
   }
 
   // Snapshots subtract: `me.counters() - before`.
@@ -69,7 +79,7 @@ class Worker {
   void reset_accounts();
 
   // This worker's time in a modelled network (virtual_clock.hpp); nullptr without one.
-  VirtualClock* virtual_clock() { return endpoint_.clock(); }
+  VirtualClock* virtual_clock() { return endpoint_->clock(); }
 
  private:
   Packet start(int to, const PacketHeader& header, std::size_t payload_bytes);
@@ -77,7 +87,8 @@ class Worker {
   void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
 
-  Endpoint& endpoint_;
+  Endpoint* endpoint_;  // the outermost of the layers
+  std::vector<std::unique_ptr<Endpoint>> layers_;
   Verify verify_;
   Counters counters_;
   PhaseClock clock_;

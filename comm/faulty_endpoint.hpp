@@ -1,0 +1,65 @@
+// Wire attacks: a layer over an attacker's endpoint that spoils what it sends.
+//
+//   post(packet):   with probability `rate`, and only at step `at` if one is given:
+//     bit-flip      flip bits of the payload, seal anew unless checksum=keep
+//     drop          forget it
+//     duplicate     post it twice
+//     delay         wait, then post it
+//     replay        post what went to this worker at the same place of the step before, with the
+//                   payload of then under the header of now; with checksum=keep as it was
+//
+// What the layer below offers, and what arrives, stays as it is. Control messages are spared: by
+// them the workers agree, and whoever does not answer there is dead rather than faulty. Counters
+// count what the worker has sent, not what became of it. The draws are those of (seed, worker), in
+// the order of the packets, so a run repeats.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "comm/attack.hpp"
+#include "comm/endpoint.hpp"
+#include "comm/worker.hpp"
+#include "core/random.hpp"
+
+namespace terse {
+
+class FaultyEndpoint final : public Endpoint {
+ public:
+  FaultyEndpoint(Endpoint& below, const Attack& attack, std::uint64_t seed);
+
+  int rank() const override { return below_.rank(); }
+  int size() const override { return below_.size(); }
+  Packet lend(int to) override { return below_.lend(to); }
+  void post(int to, Packet packet) override;
+  void take(int from, const Expected& expected, Packet& into) override {
+    below_.take(from, expected, into);
+  }
+  int take_any(const Expected& expected, Packet& into) override {
+    return below_.take_any(expected, into);
+  }
+  void flush() override { below_.flush(); }
+  void barrier() override { below_.barrier(); }
+  VirtualClock* clock() override { return below_.clock(); }
+
+ private:
+  // What went to one worker at this step and at the one before.
+  struct Sent {
+    std::uint32_t step = 0;
+    std::vector<Packet> now, before;
+  };
+
+  void flip_bits(Packet& packet);
+  void wait();
+  void replay(int to, Packet& packet, bool hit);
+
+  Endpoint& below_;
+  Attack attack_;
+  Philox random_;
+  std::vector<Sent> sent_;  // replay: by receiver
+};
+
+// If the worker is one of those who attack on the wire, it does so from now on.
+void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed);
+
+}  // namespace terse
