@@ -1,7 +1,8 @@
 // A compressor whose packets meet by a robust rule instead of a sum.
 //
 //   worker:    encode as ever, error feedback included
-//   exchange:  gather; where packets meet, decode each alone: v_w = what packet w says
+//   exchange:  gather; where packets meet, decode each alone: v_w = what packet w says, or NaN
+//              everywhere if it is no packet of the compressor's
 //              answer = rule(v_1, …, v_W), d floats
 //   worker:    mean = the answer
 //
