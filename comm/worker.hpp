@@ -67,8 +67,16 @@ class Worker {
   void flush() { endpoint_->flush(); }
   void barrier() {
     const Carried carried(virtual_clock());
+    begin_exchange();
     endpoint_->barrier();
+    end_exchange();
   }
+
+  // Around what all workers do together. Who fails in between, and does not get to the end, leaves
+  // the others in the middle of it: nobody can go on without it then (failure.hpp).
+  void begin_exchange() { ++exchanges_; }
+  void end_exchange() { --exchanges_; }
+  bool in_exchange() const { return exchanges_ > 0; }
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
@@ -92,6 +100,7 @@ class Worker {
   Verify verify_;
   Counters counters_;
   PhaseClock clock_;
+  int exchanges_ = 0;  // that have begun and not ended, one inside the other
 };
 
 // Throws PacketError unless the packet that `receiver` got from `sender` is the expected one; the
