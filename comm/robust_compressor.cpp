@@ -28,6 +28,7 @@ class RobustCompressor final : public Decorator {
 
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float>, Packet& down) override {
+    check_workers(aggregation_, static_cast<int>(up.size()));  // some may have died
     const auto n = static_cast<std::size_t>(count(shape));
     values_.resize(up.size() * n);
     vectors_.clear();

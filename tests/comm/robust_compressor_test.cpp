@@ -153,6 +153,16 @@ TEST(RobustExchange, APacketThatIsNotOneIsALiar) {
   EXPECT_TRUE(std::isnan(median().front()));  // two of three
 }
 
+TEST(RobustExchange, EndsWhenTooFewWorkersAreLeft) {
+  const auto compressor = with_aggregation(parse_aggregation("trimmed:f=1"),
+                                           {TopologyKind::local, 3}, make_compressor("none"));
+  toy::Gradients gradients({5});
+  std::vector<Packet> up(2);
+  for (auto& packet : up) compressor->encode({}, gradients.views(), packet);
+  Packet down;
+  EXPECT_THROW(compressor->combine({}, gradients.views(), up, {}, down), UsageError);
+}
+
 TEST(WithAggregation, LeavesTheMeanAlone) {
   auto none = make_compressor("none");
   const auto* const same = none.get();
