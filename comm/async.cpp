@@ -78,9 +78,11 @@ void check_async(const AsyncOptions& options, const UpdateRule& update) {
   constexpr int kMostWorkers = 65534;  // one more seat is the server's
   check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
                     "workers: 1 to {}; got {}", kMostWorkers, options.workers);
-  check<UsageError>(options.non_finite != NonFinite::skip_step,
-                    "non-finite policy skip_step: an asynchronous worker has nobody to agree with "
-                    "on it; take abort or zero");
+  check<UsageError>(
+      options.non_finite == NonFinite::abort || options.non_finite == NonFinite::zero,
+      "non-finite policy {}: an asynchronous worker has nobody to agree with on it; take abort or "
+      "zero",
+      to_string(options.non_finite));
   const auto rule = make_server_rule(options.rule, options.workers);
   check_compressor(*make_compressor(options.compressor));
   check_bound(options, rule);

@@ -159,6 +159,11 @@ void Collectives::broadcast(int root, const Expected& expected, Packet& packet) 
 
 void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
                         std::span<std::uint64_t> all) {
+  agree(own, step, all, [](int, const WorkerLost&) { throw; });
+}
+
+void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
+                        std::span<std::uint64_t> all, OnLoss on_loss) {
   internal_check(all.size() == own.size() * static_cast<std::size_t>(me_.size()),
                  "agree: {} words of each and room for {} of {} workers", own.size(), all.size(),
                  me_.size());
@@ -169,6 +174,7 @@ void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
       .kind = PacketKind::control, .step = step, .payload_bytes = own.size_bytes()};
   // To all at once rather than around the ring: one wait instead of W-1. Each begins with another,
   // so that no card is everybody's first.
+  me_.begin_exchange();
   for (int k = 1; k < me_.size(); ++k) {
     me_.send((me_.rank() + k) % me_.size(), header, std::as_bytes(own));
   }
@@ -177,11 +183,17 @@ void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
     if (other == me_.rank()) {
       std::ranges::copy(own, theirs.begin());
     } else {
-      me_.recv(other, expected, in_);
+      try {
+        me_.recv(other, expected, in_);
+      } catch (const WorkerLost& loss) {
+        on_loss(other, loss);
+        continue;
+      }
       ByteReader reader(std::as_const(in_).payload());
       for (auto& word : theirs) word = reader.get<std::uint64_t>();
     }
   }
+  me_.end_exchange();
 }
 
 }  // namespace terse

@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "comm/failure.hpp"
 #include "comm/worker.hpp"
 #include "optim/packet.hpp"
 
@@ -66,6 +67,11 @@ class Collectives {
   // all[w n + i] = word i of worker w, of this step; own.size() = n words each. A worker at another
   // step, or with another number of words, is an error.
   void agree(std::span<const std::uint64_t> own, std::uint64_t step, std::span<std::uint64_t> all);
+  // The same where a worker may have died: `on_loss` is called with its rank and its end, within
+  // the handler of the exception, and its words stay as they are.
+  using OnLoss = FunctionRef<void(int, const WorkerLost&)>;
+  void agree(std::span<const std::uint64_t> own, std::uint64_t step, std::span<std::uint64_t> all,
+             OnLoss on_loss);
   void agree(std::uint64_t word, std::uint64_t step, std::span<std::uint64_t> all) {
     agree(std::span(&word, 1), step, all);
   }

@@ -1,8 +1,10 @@
 #include "comm/distributed_optimizer.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
+#include "comm/subgroup_endpoint.hpp"
 #include "core/error.hpp"
 
 namespace terse {
@@ -41,15 +43,21 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       attack_(options.attack, options.seed, me.rank(), me.size()),
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
+      first_ranks_(static_cast<std::size_t>(me.size())),
       mean_(parameters.numel()),
       mean_views_(grad_views(parameters, mean_.span())) {
+  check<UsageError>(
+      options.non_finite != NonFinite::drop_worker || options.rejoin,
+      "non-finite policy drop_worker: how do those meet who are left? rejoin says it");
+  std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
   std::ranges::fill(mean_.span(), 0.0F);
   rule_.prepare(rule_setup(parameters, options.seed));
 }
 
 bool DistributedOptimizer::step(float lr) {
   parameters_.gradients();  // zero where no backward call has reached
-  attack_.apply(counts_.steps, gradients_);
+  // Skipped steps count for an attack, or one at a single step would go on for ever.
+  attack_.apply(counts_.steps + counts_.skipped_steps, gradients_);
   if (!agree_on_finite()) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = lr};
   topology_->run(*compressor_, round, gradients_, mean_views_);
@@ -63,37 +71,99 @@ void DistributedOptimizer::zero_grad() {
   parameters_.zero_grad();
 }
 
+void DistributedOptimizer::hear_all(std::uint64_t word) {
+  const auto timed = me_.time(Phase::exchange);
+  std::vector<DroppedWorker> gone;
+  collectives_.agree(std::span(&word, 1), counts_.steps, words_,
+                     [&](int worker, const WorkerLost& loss) {
+                       if (!options_.rejoin) throw;
+                       gone.push_back({worker, counts_.steps, loss.cause()});
+                     });
+  if (!gone.empty()) go_on_without(gone);
+}
+
 bool DistributedOptimizer::agree_on_finite() {
   const auto own = find_non_finite(gradients_);
-  {
-    const auto timed = me_.time(Phase::exchange);
-    collectives_.agree(own.word(), counts_.steps, words_);
-  }
+  hear_all(own.word());
   std::uint64_t bad = 0;
-  int first = -1;
+  int first = -1, bad_workers = 0;
   for (int worker = 0; worker < me_.size(); ++worker) {
     const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
-    if (theirs.count > 0 && first < 0) first = worker;
+    if (theirs.count == 0) continue;
+    if (first < 0) first = worker;
+    ++bad_workers;
     bad += theirs.count;
   }
   if (bad == 0) return true;
-  switch (options_.non_finite) {
-    case NonFinite::abort: {
-      const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
-      throw Error(fmt::format(
-          "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
-          "{}, the first in {}; a smaller learning rate may help, or the policy skip_step or zero",
-          theirs.count, first, counts_.steps, parameters_.infos()[theirs.tensor].name));
-    }
-    case NonFinite::skip_step:
-      ++counts_.skipped_steps;
-      return false;
-    case NonFinite::zero:
-      break;
+  const auto policy = options_.non_finite;
+  if (policy == NonFinite::abort ||
+      (policy == NonFinite::drop_worker && bad_workers == me_.size())) {
+    const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
+    throw Error(fmt::format(
+        "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
+        "{}, the first in {}; a smaller learning rate may help, or the policy skip_step or zero",
+        theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps,
+        name_of(theirs)));
+  }
+  if (policy == NonFinite::skip_step) {
+    ++counts_.skipped_steps;
+    return false;
+  }
+  if (policy == NonFinite::drop_worker) {
+    drop_non_finite(own);
+    return true;
   }
   if (own.count > 0) zero_non_finite(gradients_);
   counts_.zeroed_values += bad;
   return true;
+}
+
+std::string DistributedOptimizer::name_of(const Finding& finding) const {
+  const auto& infos = parameters_.infos();
+  return finding.tensor < infos.size() ? infos[finding.tensor].name : "no tensor of this model";
+}
+
+void DistributedOptimizer::drop_non_finite(const Finding& own) {
+  std::vector<DroppedWorker> gone;
+  for (int worker = 0; worker < me_.size(); ++worker) {
+    const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
+    if (theirs.count == 0) continue;
+    gone.push_back({worker, counts_.steps,
+                    fmt::format("gradient: {} infinite or NaN values, the first in {}",
+                                theirs.count, name_of(theirs))});
+  }
+  check<WorkerDropped>(own.count == 0, "gradient: worker {} is put out",
+                       first_ranks_[static_cast<std::size_t>(me_.rank())]);
+  go_on_without(gone);
+}
+
+void DistributedOptimizer::go_on_without(const std::vector<DroppedWorker>& gone) {
+  std::vector<DroppedWorker> reports = gone;
+  for (auto& each : reports) each.worker = first_ranks_[static_cast<std::size_t>(each.worker)];
+  for (std::size_t i = gone.size(); i-- > 0;) {
+    words_.erase(words_.begin() + gone[i].worker);
+    first_ranks_.erase(first_ranks_.begin() + gone[i].worker);
+  }
+  std::vector<int> ranks;
+  for (int rank = 0; rank < me_.size(); ++rank) {
+    if (std::ranges::find(gone, rank, &DroppedWorker::worker) == gone.end()) ranks.push_back(rank);
+  }
+  keep_only(me_, std::move(ranks));
+
+  HashArchive left;
+  for (const int rank : first_ranks_) {
+    auto number = static_cast<std::uint64_t>(rank);
+    left.item("worker", number);
+  }
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me_.size()));
+  collectives_.agree(left.hash(), counts_.steps, hashes);
+  check(std::ranges::count(hashes, left.hash()) == me_.size(),
+        "step {}: the workers disagree about who has left, worker {} among them", counts_.steps,
+        reports.front().worker);
+
+  topology_ = options_.rejoin(me_);
+  if (me_.rank() != 0 || !options_.on_drop) return;
+  for (const auto& each : reports) options_.on_drop(each);
 }
 
 void DistributedOptimizer::serialize(Archive& archive) {

@@ -3,7 +3,9 @@
 // A step:
 //   1. Agree: every worker tells all others how many values of its gradient are not finite (one
 //      8-byte control message to each). All decide the same, before any state changes; workers at
-//      different steps find out here.
+//      different steps find out here. So does everybody who does not answer any more: with `rejoin`
+//      the others go on without it, in a smaller topology, after they have made sure that all of
+//      them mean the same ones (failure.hpp).
 //   2. Encode, exchange, decode: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with it, the same on every worker.
 //
@@ -12,12 +14,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "comm/attack.hpp"
 #include "comm/collectives.hpp"
+#include "comm/failure.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/topology.hpp"
 #include "comm/worker.hpp"
@@ -41,6 +46,11 @@ class DistributedOptimizer {
     std::uint64_t seed = 0;
     NonFinite non_finite = NonFinite::abort;
     Attack attack = {};
+    // How those who are left meet again; none: the loss of a worker ends the run. With it goes the
+    // policy drop_worker.
+    std::function<std::unique_ptr<Topology>(Worker&)> rejoin = {};
+    // Called by the first of those who are left.
+    std::function<void(const DroppedWorker&)> on_drop = {};
   };
 
   struct Counts {
@@ -71,8 +81,15 @@ class DistributedOptimizer {
   std::uint64_t state_hash();
 
  private:
+  // words_ = what each worker has found; who does not answer is left out from now on.
+  void hear_all(std::uint64_t word);
   // Acts on non-finite values of any worker; false: skip the step.
   bool agree_on_finite();
+  // Puts out all workers with such values.
+  void drop_non_finite(const Finding& own);
+  // `gone`: by present rank, ascending.
+  void go_on_without(const std::vector<DroppedWorker>& gone);
+  std::string name_of(const Finding& finding) const;  // of its tensor, which a peer has said
 
   Worker& me_;
   ParameterBuffer& parameters_;
@@ -85,6 +102,7 @@ class DistributedOptimizer {
   Counts counts_;
   Collectives collectives_;
   std::vector<std::uint64_t> words_;  // what the workers said in step 1
+  std::vector<int> first_ranks_;      // of the workers that are left
   Buffer<float> mean_;
   std::vector<GradView> mean_views_;  // of mean_, shaped like gradients_
 };

@@ -87,8 +87,9 @@ void FaultyEndpoint::replay(int to, Packet& packet, bool hit) {
 
 void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed) {
   check_attack(attack, me.size());
-  if (!attack.on_wire() || !attack.by(me.rank(), me.size())) return;
-  me.put_on(std::make_unique<FaultyEndpoint>(me.endpoint(), attack, seed));
+  if (!attack.on_wire()) return;
+  const bool honest = !attack.by(me.rank(), me.size());
+  me.put_on(std::make_unique<FaultyEndpoint>(me.endpoint(), honest ? Attack{} : attack, seed));
 }
 
 }  // namespace terse

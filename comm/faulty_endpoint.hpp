@@ -8,10 +8,10 @@
 //     replay        post what went to this worker at the same place of the step before, with the
 //                   payload of then under the header of now; with checksum=keep as it was
 //
-// What the layer below offers, and what arrives, stays as it is. Control messages are spared: by
-// them the workers agree, and whoever does not answer there is dead rather than faulty. Counters
-// count what the worker has sent, not what became of it. The draws are those of (seed, worker), in
-// the order of the packets, so a run repeats.
+// What arrives stays as it is, and what the layer below offers, but for shared memory. Control
+// messages are spared: by them the workers agree, and whoever does not answer there is dead rather
+// than faulty. Counters count what the worker has sent, not what became of it. The draws are those
+// of (seed, worker), in the order of the packets, so a run repeats.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,8 @@ class FaultyEndpoint final : public Endpoint {
   std::vector<Sent> sent_;  // replay: by receiver
 };
 
-// If the worker is one of those who attack on the wire, it does so from now on.
+// If some attack on the wire, the worker's messages go through this layer from now on: an honest
+// one's too, for all of them send packets then, and nobody reads another's memory instead.
 void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed);
 
 }  // namespace terse

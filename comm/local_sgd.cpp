@@ -26,6 +26,9 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
       mean_views_(grad_views(parameters, mean_.span())) {
   check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
                     options.every);
+  check<UsageError>(options.non_finite != NonFinite::drop_worker,
+                    "local steps: a worker decides about its gradient alone, and nobody can put it "
+                    "out; take the policy abort, skip_step or zero");
   check<UsageError>(!compressor_->traits(0).scale_free,
                     "local steps with {}: it says which way the models went and not how far; take "
                     "none or a compressor with magnitudes",

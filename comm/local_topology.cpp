@@ -24,7 +24,7 @@ class LocalTopology final : public Topology {
   void all_reduce(Packet& values) override {
     meet(values, values.payload().size(), [&] {
       std::vector<std::span<const float>> parts;
-      for (const auto& packet : board_->up) parts.push_back(packet.floats());
+      for (const auto& packet : all_up()) parts.push_back(packet.floats());
       board_->down.start(board_->up.front().header(), board_->up.front().payload().size());
       sum_in_ring_order(parts, 0, parts.front().size(), board_->down.floats());
     });
@@ -32,7 +32,7 @@ class LocalTopology final : public Topology {
   }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
-    meet(up, up.payload().size(), [&] { combine(job, job.round, {}, board_->up, board_->down); });
+    meet(up, up.payload().size(), [&] { combine(job, job.round, {}, all_up(), board_->down); });
     down = board_->down;
   }
 
@@ -41,9 +41,14 @@ class LocalTopology final : public Topology {
     {
       const auto timed = me_.time(Phase::exchange);
       meet(own_, std::nullopt,
-           [&] { combine(job, job.round, job.gradients, board_->up, board_->down); });
+           [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
     }
     decode(job, job.round, board_->down, job.mean);
+  }
+
+  // Of the workers that there are: some may have left.
+  std::span<const Packet> all_up() const {
+    return std::span(board_->up).first(static_cast<std::size_t>(me_.size()));
   }
 
   // Lays one's packet on the board; worker 0 does `together` when all packets are there and have

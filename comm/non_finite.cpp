@@ -15,8 +15,11 @@
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, NonFinite>, 3> kPolicies = {
-    {{"abort", NonFinite::abort}, {"skip_step", NonFinite::skip_step}, {"zero", NonFinite::zero}}};
+constexpr std::array<std::pair<std::string_view, NonFinite>, 4> kPolicies = {
+    {{"abort", NonFinite::abort},
+     {"skip_step", NonFinite::skip_step},
+     {"zero", NonFinite::zero},
+     {"drop_worker", NonFinite::drop_worker}}};
 
 // An exponent of all ones: infinite or NaN. In integers, for it must hold under any -ffast-math.
 bool is_finite(float value) {

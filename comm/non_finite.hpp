@@ -11,9 +11,10 @@ namespace terse {
 
 // What to do when a gradient has infinite or NaN values, on whichever worker.
 enum class NonFinite : std::uint8_t {
-  abort,      // every worker throws the same error
-  skip_step,  // the step changes nothing, its number included
-  zero,       // these values become zero
+  abort,        // every worker throws the same error
+  skip_step,    // the step changes nothing, its number included
+  zero,         // these values become zero
+  drop_worker,  // whose gradient it is leaves for good, and the others go on (failure.hpp)
 };
 std::string_view to_string(NonFinite policy);
 NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones

@@ -37,13 +37,38 @@ class ThreadEndpoint final : public Endpoint {
   int rank_;
 };
 
-void run_one(ThreadGroup& group, int rank, Verify verify, FunctionRef<void(Worker&)> body) {
+// The body of a worker that may go, if it fails, without ending the run.
+void run_body(ThreadGroup& group, Worker& me, int rank, OnFailure policy,
+              FunctionRef<void(Worker&)> body) {
+  Arena arena;
+  try {
+    arena.run([&] { body(me); });
+  } catch (const WorkerDropped&) {  // the others know
+    group.lose(rank, std::current_exception());
+  } catch (const WorkerLost& loss) {
+    throw Error(fmt::format(
+        "{}; worker {} waited for it within an exchange, and only at the start of a step can the "
+        "others agree to go on",
+        loss.what(), rank));
+  } catch (const std::exception& error) {
+    if (policy == OnFailure::abort) throw;
+    if (me.in_exchange()) {
+      throw Error(fmt::format(
+          "worker {} failed within an exchange, where the others may disagree about the step, so "
+          "the run cannot continue: {}",
+          rank, error.what()));
+    }
+    group.lose(rank, std::current_exception());
+  }
+}
+
+void run_one(ThreadGroup& group, int rank, const WorkerOptions& options,
+             FunctionRef<void(Worker&)> body) {
   try {
     group.enter(rank);
     ThreadEndpoint endpoint(group, rank);
-    Worker me(endpoint, verify);
-    Arena arena;
-    arena.run([&] { body(me); });
+    Worker me(endpoint, options.verify);
+    run_body(group, me, rank, options.on_failure, body);
   } catch (...) {
     group.fail(std::current_exception());
   }
@@ -68,8 +93,7 @@ void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body) 
   std::vector<std::thread> threads;
   try {
     for (int rank = 0; rank < options.workers; ++rank) {
-      threads.emplace_back(
-          [&group, rank, verify = options.verify, body] { run_one(group, rank, verify, body); });
+      threads.emplace_back([&group, rank, &options, body] { run_one(group, rank, options, body); });
     }
   } catch (...) {  // the system gives no more threads: those that run are called off
     group.fail(std::current_exception());

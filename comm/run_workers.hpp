@@ -12,6 +12,10 @@
 // has not come back a whole deadline after the failure cannot be stopped in C++: `on_stuck` is
 // called with the error's text. By default it prints the text and ends the process; if it returns,
 // run_workers goes on waiting.
+//
+// With OnFailure::go_on the exception of a worker outside of every exchange ends this worker alone:
+// the others take what it has sent before, and then their waits for it throw WorkerLost. Whoever
+// lets that pass ends the run. If all workers fail so, the first exception is rethrown.
 #pragma once
 
 #include <chrono>
@@ -20,6 +24,7 @@
 #include <optional>
 #include <string>
 
+#include "comm/failure.hpp"
 #include "comm/network_model.hpp"
 #include "comm/virtual_clock.hpp"
 #include "comm/worker.hpp"
@@ -50,6 +55,7 @@ struct WorkerOptions {
   std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
   Executor executor = Executor::concurrent;
   Verify verify = Verify::checksum;
+  OnFailure on_failure = OnFailure::abort;
   std::optional<VirtualTime> virtual_time = std::nullopt;  // takes turns
   std::function<void(const std::string& error)> on_stuck = exit_stuck;
 };

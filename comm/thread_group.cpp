@@ -113,6 +113,10 @@ void ThreadGroup::take(int rank, int from, const Expected& expected, Packet& int
   if (!may_take(rank, from)) {
     wait(lock, rank, {.kind = Want::Kind::packet, .from = from, .expected = expected});
   }
+  if (box.queue.empty()) {
+    seat(rank).clock.set(earliest(rank, {.kind = Want::Kind::packet, .from = from}));
+    throw WorkerLost(from, seat(from).cause);
+  }
   if (cards_) receive_until(rank, box);
   box.spare.push_back(std::move(into));
   into = box.queue.pop().packet;
@@ -215,7 +219,7 @@ bool ThreadGroup::satisfied(int rank) {
       return true;
     case Want::Kind::packet:
       return want.from == kAnyone ? sender_to(rank) != kAnyone
-                                  : !mailbox(want.from, rank).queue.empty();
+                                  : !mailbox(want.from, rank).queue.empty() || dead(want.from);
     case Want::Kind::barrier:
       return generation_ != want.generation;
   }
@@ -250,6 +254,7 @@ double ThreadGroup::earliest(int rank, const Want& want) {
   const double now = seat(rank).clock.now();
   if (!cards_ || want.kind != Want::Kind::packet) return now;
   auto& box = mailbox(want.from, rank);
+  if (box.queue.empty()) return std::max(now, seat(want.from).clock.now());  // it has died then
   const Message& message = box.queue.at(0);
   return std::max(now, box.arrived > 0 ? message.arrival : message.first_byte);
 }
@@ -314,6 +319,14 @@ void ThreadGroup::fail(std::exception_ptr failure) {
   fail_locked(std::move(failure));
 }
 
+void ThreadGroup::lose(int rank, std::exception_ptr failure) {
+  const Lock lock(mutex_);
+  seat(rank).lost = true;
+  seat(rank).cause = text_of(failure);
+  if (!first_loss_) first_loss_ = std::move(failure);
+  ++lost_;
+}
+
 void ThreadGroup::fail_locked(std::exception_ptr failure) {
   if (failure_) return;
   failure_ = std::move(failure);
@@ -330,11 +343,22 @@ void ThreadGroup::leave(int rank) {
   const Lock lock(mutex_);
   seat(rank).left = true;
   ++left_;
-  if (executor_ == Executor::turns && !failure_ && turn_ == rank) {
+  if (lost_ == size()) fail_locked(first_loss_);
+  const auto finds_it_dead = [&](int other) {
+    const Want& want = seat(other).want;
+    return dead(rank) && want.kind == Want::Kind::packet && want.from == rank &&
+           mailbox(rank, other).queue.empty();
+  };
+  const bool turns = executor_ == Executor::turns && !failure_;
+  for (int other = 0; other < size() && turns; ++other) {
+    if (finds_it_dead(other)) make_runnable(other);
+  }
+  if (turns && turn_ == rank) {
     if (Seat* next = pass_turn()) wake(*next);
   }
   for (int other = 0; other < size(); ++other) {
-    if (!seat(other).left && hopeless(other)) wake(seat(other));
+    if (seat(other).left) continue;
+    if (hopeless(other) || (!turns && finds_it_dead(other))) wake(seat(other));
   }
   changed_.notify_all();
 }
@@ -386,6 +410,7 @@ std::string ThreadGroup::timeout_text(int rank) const {
 
 std::string ThreadGroup::describe(int rank) const {
   const Seat& one = seat(rank);
+  if (one.lost) return fmt::format("worker {} has died: {}", rank, one.cause);
   if (one.left) return fmt::format("worker {} has left", rank);
   switch (one.want.kind) {
     case Want::Kind::nothing:

@@ -80,6 +80,8 @@ class ThreadGroup {
   }
   VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
   void fail(std::exception_ptr failure);  // only the first counts
+  // Before it leaves: it has failed, and the run may go on without it.
+  void lose(int rank, std::exception_ptr failure);
   void leave(int rank);
 
   // For the thread that started them.
@@ -108,7 +110,9 @@ class ThreadGroup {
     Clock::time_point since{};  // when it began to wait
     VirtualClock clock;         // its thread's alone, in its turn
     bool left = false;
-    int served = 0;  // who sent what was last taken from anyone
+    bool lost = false;  // left, or about to, by an exception that ends it alone
+    std::string cause;  // its text
+    int served = 0;     // who sent what was last taken from anyone
   };
   struct Mailbox {
     MessageQueue queue;
@@ -131,6 +135,7 @@ class ThreadGroup {
   bool satisfied(int rank);
   int sender_to(int rank);  // the next whose packet waits, or kAnyone
   bool hopeless(int rank);
+  bool dead(int rank) const { return seat(rank).left && seat(rank).lost; }
   void fail_if_hopeless(int rank);
   double earliest(int rank, const Want& want);
   bool may_take(int rank, int from);
@@ -164,6 +169,8 @@ class ThreadGroup {
   int left_ = 0;
   std::condition_variable changed_;  // for the thread that started them: failure_ or left_
   std::exception_ptr failure_;
+  std::exception_ptr first_loss_;
+  int lost_ = 0;
   std::string failure_text_;
 };
 

@@ -1,5 +1,6 @@
 #include "comm/topology.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -72,6 +73,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
   job.round.first = 0;
   job.round.count = count(gradients);
   message_bytes_ = 0;
+  me_.begin_exchange();
   for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
     if (job.traits.linear) {
       encode(job, job.round, gradients, up_);
@@ -94,6 +96,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
   }
   const auto timed = me_.time(Phase::exchange);
   me_.flush();
+  me_.end_exchange();
 }
 
 void Topology::encode(const Job& job, const Round& round, std::span<const GradView> views,
@@ -149,13 +152,23 @@ TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& com
 std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
   check(me.size() == options_.workers, "topology {}: planned for {} workers; got {}",
         to_string(options_.kind), options_.workers, me.size());
+  return make(me);
+}
+
+std::unique_ptr<Topology> TopologyPlan::rejoin(Worker& me) const {
+  check(me.size() <= options_.workers, "topology {}: planned for {} workers; got {}",
+        to_string(options_.kind), options_.workers, me.size());
+  return make(me);
+}
+
+std::unique_ptr<Topology> TopologyPlan::make(Worker& me) const {
   switch (options_.kind) {
     case TopologyKind::local:
       return make_local_topology(me, board_);
     case TopologyKind::ring:
       return make_ring_topology(me, options_.all_reduce, options_.link);
     case TopologyKind::server:
-      return make_server_topology(me, options_.servers);
+      return make_server_topology(me, std::min(options_.servers, me.size()));
   }
   throw InternalError("internal error: unknown topology");
 }

@@ -111,8 +111,12 @@ class TopologyPlan {
 
   const TopologyOptions& options() const { return options_; }
   std::unique_ptr<Topology> join(Worker& me) const;  // once by every worker
+  // The same for those who are left of them, who have new ranks.
+  std::unique_ptr<Topology> rejoin(Worker& me) const;
 
  private:
+  std::unique_ptr<Topology> make(Worker& me) const;
+
   TopologyOptions options_;
   std::shared_ptr<LocalBoard> board_;  // kind local
 };

@@ -100,18 +100,18 @@ Packet Worker::recv(int from, const Expected& expected) {
 void Worker::expose(std::span<std::byte> memory, const Expected& expected,
                     FunctionRef<void()> body) {
   internal_check(shares_memory(), "expose: worker {} shares no memory", rank());
-  auto& shared = *endpoint_.shared_memory();
+  auto& shared = *endpoint_->shared_memory();
   auto& own = shared.window(rank());
   own.open(memory, expected);
   shared.begin_looking();
   bool looking = true;
   try {
-    endpoint_.barrier();  // all windows are open
+    endpoint_->barrier();  // all windows are open
     check_windows(expected);
     body();
     looking = false;
     shared.end_looking();
-    endpoint_.barrier();  // nobody looks any more
+    endpoint_->barrier();  // nobody looks any more
   } catch (...) {
     shared.call_off(std::current_exception());
     if (looking) shared.end_looking();
@@ -128,7 +128,7 @@ void Worker::expose(std::span<std::byte> memory, const Expected& expected,
 
 void Worker::check_windows(const Expected& expected) {
   for (int peer = 0; peer < size(); ++peer) {
-    const auto& window = endpoint_.shared_memory()->window(peer);
+    const auto& window = endpoint_->shared_memory()->window(peer);
     const auto& got = window.label;
     check<PacketError>(
         got.step == expected.step && got.kind == expected.kind && got.phase == expected.phase,
@@ -144,7 +144,7 @@ void Worker::check_windows(const Expected& expected) {
 }
 
 std::span<std::byte> Worker::window(int peer, std::size_t first, std::size_t bytes) {
-  const auto memory = endpoint_.shared_memory()->window(peer).memory;
+  const auto memory = endpoint_->shared_memory()->window(peer).memory;
   internal_check(peer != rank() && first <= memory.size() && bytes <= memory.size() - first,
                  "expose: worker {} wants {} bytes from {} on of the {} of worker {}", rank(),
                  bytes, first, memory.size(), peer);
@@ -152,7 +152,7 @@ std::span<std::byte> Worker::window(int peer, std::size_t first, std::size_t byt
 }
 
 std::span<const std::byte> Worker::read(int peer, std::size_t first, std::size_t bytes) {
-  auto& theirs = endpoint_.shared_memory()->window(peer);
+  auto& theirs = endpoint_->shared_memory()->window(peer);
   ++theirs.reads;
   theirs.bytes_read += bytes;
   ++counters_.messages_received;
@@ -161,7 +161,7 @@ std::span<const std::byte> Worker::read(int peer, std::size_t first, std::size_t
 }
 
 std::span<std::byte> Worker::write(int peer, std::size_t first, std::size_t bytes) {
-  auto& theirs = endpoint_.shared_memory()->window(peer);
+  auto& theirs = endpoint_->shared_memory()->window(peer);
   ++theirs.writes;
   theirs.bytes_written += bytes;
   ++counters_.messages_sent;

@@ -69,12 +69,14 @@ class Worker {
   void set_deadline(std::chrono::milliseconds deadline) { endpoint_->set_deadline(deadline); }
   void barrier() {
     const Carried carried(virtual_clock());
+    begin_exchange();
     endpoint_->barrier();
+    end_exchange();
   }
 
   // One-sided access, where all workers run at once in one memory; elsewhere an algorithm sends
   // messages, and so it asks first.
-  bool shares_memory() { return endpoint_.shared_memory() != nullptr; }
+  bool shares_memory() { return endpoint_->shared_memory() != nullptr; }
   // All together: every worker's `memory` is open to all while each runs its `body`; nobody is back
   // before all are done. `expected` holds for the memory of every worker, as for a packet.
   void expose(std::span<std::byte> memory, const Expected& expected, FunctionRef<void()> body);
@@ -83,6 +85,12 @@ class Worker {
   // the algorithm's business.
   std::span<const std::byte> read(int peer, std::size_t first, std::size_t bytes);
   std::span<std::byte> write(int peer, std::size_t first, std::size_t bytes);
+
+  // Around what all workers do together. Who fails in between, and does not get to the end, leaves
+  // the others in the middle of it: nobody can go on without it then (failure.hpp).
+  void begin_exchange() { ++exchanges_; }
+  void end_exchange() { --exchanges_; }
+  bool in_exchange() const { return exchanges_ > 0; }
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
@@ -108,6 +116,7 @@ class Worker {
   Verify verify_;
   Counters counters_;
   PhaseClock clock_;
+  int exchanges_ = 0;  // that have begun and not ended, one inside the other
 };
 
 // Throws PacketError unless the packet that `receiver` got from `sender` is the expected one; the

@@ -5,6 +5,7 @@
 
 #include "comm/distributed_optimizer.hpp"
 #include "comm/network_model.hpp"
+#include "comm/robust_compressor.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
 #include "core/spec.hpp"
@@ -12,7 +13,6 @@
 #include "examples/support/command_line.hpp"
 #include "examples/support/methods.hpp"
 #include "nn/models.hpp"
-#include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
 
@@ -28,6 +28,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--topology", c.topology, "local, ring, server or async")
       .flag("--servers", c.servers, "shards of the parameter server")
       .flag("--all-reduce", c.all_reduce, "ring, tree, halving or auto: the quickest")
+      .flag("--aggregate", c.aggregate, "mean, median, trimmed:f=1 or krum:f=1: bear liars")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
@@ -140,8 +141,15 @@ void complete(RunConfig& c) {
   parse_non_finite(c.non_finite);
   complete_virtual_time(c);
   check_async_flags(c);
-  if (c.topology == "async") return;
-  TopologyPlan(topology_options(c), *compressor);
+  c.aggregate = to_string(parse_aggregation(c.aggregate));
+  if (c.topology == "async") {
+    check<UsageError>(c.aggregate == "mean",
+                      "--aggregate {} with --topology async: pushes are applied one by one, so "
+                      "there are none to choose from; take --topology server",
+                      c.aggregate);
+    return;
+  }
+  TopologyPlan(topology_options(c), *make_run_compressor(c));
 }
 
 TopologyOptions topology_options(const RunConfig& c) {
@@ -156,6 +164,11 @@ TopologyOptions topology_options(const RunConfig& c) {
   return options;
 }
 
+std::unique_ptr<Compressor> make_run_compressor(const RunConfig& c) {
+  return with_aggregation(parse_aggregation(c.aggregate), topology_options(c),
+                          make_compressor(c.compressor));
+}
+
 nlohmann::json to_json(const RunConfig& c) {
   nlohmann::json json = {{"model", c.model},
                          {"data", c.data},
@@ -165,6 +178,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"servers", c.servers},
                          {"all_reduce", c.all_reduce},
                          {"compressor", make_compressor(c.compressor)->spec()},
+                         {"aggregate", c.aggregate},
                          {"optimizer", make_update_rule(c.optimizer)->spec()},
                          {"lr", c.lr.value_or(0)},
                          {"schedule", c.schedule},

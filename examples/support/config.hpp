@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "comm/topology.hpp"
 #include "examples/support/async_flags.hpp"
+#include "optim/compressor.hpp"
 
 namespace terse::run {
 
@@ -22,8 +24,9 @@ struct RunConfig {
   std::int64_t servers = 1;
   std::string all_reduce = "ring";  // with topology ring
   std::string compressor = "none";
-  std::string optimizer;     // empty: as recommended for the compressor
-  std::optional<double> lr;  // likewise
+  std::string aggregate = "mean";  // what becomes of the packets: see parse_aggregation
+  std::string optimizer;           // empty: as recommended for the compressor
+  std::optional<double> lr;        // likewise
   std::string schedule = "linear";
   std::int64_t batch = 32;  // per worker
   std::int64_t epochs = 3;
@@ -56,6 +59,9 @@ void complete(RunConfig& config);
 
 // How the workers' packets meet, with the speed of a modelled network if there is one.
 TopologyOptions topology_options(const RunConfig& config);
+
+// A new compressor of the run, whose packets meet by its rule.
+std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.
 nlohmann::json to_json(const RunConfig& config);

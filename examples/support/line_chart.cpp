@@ -130,16 +130,9 @@ std::string draw(const Curve& curve, const Axes& axes, const std::string& colour
          text_at(margin + 10, name_y + 4, curve.name, fmt::format("fill=\"{}\"", colour));
 }
 
-}  // namespace
-
-std::string to_svg(const LineChart& chart) {
+std::string draw(const LineChart& chart) {
   const Axes axes = axes_of(chart);
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-      "height=\"{1}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#333333\">\n"
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      kWidth, kHeight);
-  svg += text_at(kLeft, 26, chart.title, "font-size=\"16\" font-weight=\"bold\"");
+  std::string svg = text_at(kLeft, 26, chart.title, "font-size=\"16\" font-weight=\"bold\"");
   svg += grid(chart, axes);
   const auto heights = name_heights(chart, axes);
   for (std::size_t i = 0; i < chart.curves.size(); ++i) {
@@ -147,8 +140,31 @@ std::string to_svg(const LineChart& chart) {
   }
   svg +=
       text_at((kLeft + kWidth - kRight) / 2, kHeight - 16, chart.x.label, "text-anchor=\"middle\"");
-  svg += text_at(kLeft, kTop - 8, chart.y.label, "text-anchor=\"start\"");
-  return svg + "</svg>\n";
+  return svg + text_at(kLeft, kTop - 8, chart.y.label, "text-anchor=\"start\"");
+}
+
+// A white sheet with room for so many charts.
+std::string sheet(std::size_t charts, const std::string& content) {
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+      "height=\"{1}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#333333\">\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{2}</svg>\n",
+      kWidth, kHeight * static_cast<double>(charts), content);
+}
+
+}  // namespace
+
+std::string to_svg(const LineChart& chart) {
+  return sheet(1, draw(chart));
+}
+
+std::string to_svg(const std::vector<LineChart>& charts) {
+  std::string content;
+  for (std::size_t i = 0; i < charts.size(); ++i) {
+    content += fmt::format("<g transform=\"translate(0 {})\">\n{}</g>\n",
+                           kHeight * static_cast<double>(i), draw(charts[i]));
+  }
+  return sheet(charts.size(), content);
 }
 
 }  // namespace terse::run

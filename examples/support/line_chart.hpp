@@ -25,5 +25,7 @@ struct LineChart {
   std::vector<Curve> curves;  // at least one
 };
 std::string to_svg(const LineChart& chart);
+// One below the other; at least one.
+std::string to_svg(const std::vector<LineChart>& charts);
 
 }  // namespace terse::run

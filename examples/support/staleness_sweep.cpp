@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/autograd.hpp"
-#include "core/error.hpp"
+#include "examples/support/run_log.hpp"
 
 namespace terse::run {
 namespace {
@@ -62,58 +61,20 @@ double untrained_loss(const RunConfig& config, const Dataset& data) {
   return test.loss / test.samples;
 }
 
-// The runs of a file, and those that join them. Its first line says which sweep they are of; how
-// many workers, methods and seeds there are does not matter to a run.
-class RunFile {
- public:
-  RunFile(const Sweep& sweep, const std::filesystem::path& path) {
-    const auto& c = sweep.common;
-    const nlohmann::json common = {{"model", c.model},         {"data", c.data},
-                                   {"batch", c.batch},         {"epochs", c.epochs},
-                                   {"optimizer", c.optimizer}, {"schedule", c.schedule},
-                                   {"partition", c.partition}, {"durations", c.async.durations}};
-    std::ifstream in(path);
-    std::string line;
-    if (std::getline(in, line)) {
-      const auto other = nlohmann::json::parse(line, nullptr, false);
-      check(other == common, "{}: it holds runs of another sweep, {}; give another --out",
-            path.string(), line);
-      while (std::getline(in, line)) {
-        const auto json = nlohmann::json::parse(line, nullptr, false);
-        if (!json.is_discarded()) runs_.push_back(run_from(json));  // the last may be cut short
-      }
-    }
-    out_.open(path);
-    out_ << common.dump() << '\n';
-    for (const auto& run : runs_) out_ << to_json(run).dump() << '\n';
-    out_.flush();
-    check(out_.good(), "{}: it cannot be written to", path.string());
-  }
-
-  std::optional<SweepRun> find(const SweepRun& wanted) const {
-    const auto same = std::ranges::find_if(runs_, [&](const SweepRun& r) {
-      return r.method == wanted.method && r.workers == wanted.workers &&
-             r.exponent == wanted.exponent && r.seed == wanted.seed;
-    });
-    if (same == runs_.end()) return std::nullopt;
-    return *same;
-  }
-
-  void add(const SweepRun& run) {
-    runs_.push_back(run);
-    out_ << to_json(run).dump() << std::endl;  // at once: the next may be interrupted
-  }
-
- private:
-  std::vector<SweepRun> runs_;
-  std::ofstream out_;
-};
+// What the runs of a sweep have in common; how many workers, methods and seeds there are does not
+// matter to a run.
+nlohmann::json common_of(const RunConfig& c) {
+  return {{"model", c.model},         {"data", c.data},
+          {"batch", c.batch},         {"epochs", c.epochs},
+          {"optimizer", c.optimizer}, {"schedule", c.schedule},
+          {"partition", c.partition}, {"durations", c.async.durations}};
+}
 
 class Sweeper {
  public:
   Sweeper(const Sweep& sweep, const std::filesystem::path& file,
           const std::function<void(const SweepRun&)>& on_run)
-      : sweep_(sweep), on_run_(on_run), runs_(sweep, file) {
+      : sweep_(sweep), on_run_(on_run), runs_(file, common_of(sweep.common)) {
     for (const auto workers : sweep.workers) {  // what cannot work is found before anything runs
       for (const auto& method : sweep.methods) {
         config_of(sweep, method, {.method = method.name, .workers = workers, .seed = 1});
@@ -155,7 +116,9 @@ class Sweeper {
   SweepRun run(const SweepMethod& method, std::int64_t workers, std::int64_t exponent,
                std::uint64_t seed) {
     SweepRun r{.method = method.name, .workers = workers, .exponent = exponent, .seed = seed};
-    if (const auto known = runs_.find(r)) return *known;
+    const nlohmann::json key = {
+        {"method", method.name}, {"workers", workers}, {"exponent", exponent}, {"seed", seed}};
+    if (const auto* known = runs_.find(key)) return run_from(*known);
     try {
       const auto result = train(config_of(sweep_, method, r), data_, {});
       const auto& last = result.evaluations.back();
@@ -167,14 +130,14 @@ class Sweeper {
     } catch (const NonFiniteGradient&) {
       r.learned = false;
     }
-    runs_.add(r);
+    runs_.add(to_json(r));
     if (on_run_) on_run_(r);
     return r;
   }
 
   const Sweep& sweep_;
   const std::function<void(const SweepRun&)>& on_run_;
-  RunFile runs_;
+  RunLog runs_;
   Dataset data_;
   double most_loss_ = 0;
 };

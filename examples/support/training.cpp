@@ -113,7 +113,7 @@ Trainer::Trainer(Run& run, Worker& me)
       parameters_(nn::parameters(task_->model())),
       buffers_(nn::buffers(task_->model())),
       rule_(make_update_rule(config_.optimizer)),
-      optimizer_(me, parameters_, *rule_, make_compressor(config_.compressor), run.plan.join(me),
+      optimizer_(me, parameters_, *rule_, make_run_compressor(config_), run.plan.join(me),
                  {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
       schedule_(make_schedule(config_.schedule)) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
@@ -176,7 +176,7 @@ void Trainer::update(float lr) {
   }
   if (!local_) {
     local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
-                   make_compressor(config_.compressor), run_.local_plan.join(me_),
+                   make_run_compressor(config_), run_.local_plan.join(me_),
                    LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
                                      .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
                                      .seed = config_.seed,
@@ -348,7 +348,7 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
     result.seconds = seconds_since(start);
     return result;
   }
-  const auto compressor = make_compressor(config.compressor);
+  const auto compressor = make_run_compressor(config);
   const auto plain = make_compressor("none");
   Run run{.config = config,
           .data = data,

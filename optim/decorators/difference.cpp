@@ -12,6 +12,8 @@
 //         disagree, where the compressor alone stalls.
 // ef21    for a contraction: alpha = 1, so the mean is the new h. It replaces error feedback.
 //
+// When the number of workers changes, h is no mean of theirs any more: all h_w and h begin anew.
+//
 // Cost: 8 d bytes of state, three passes. Nothing is added to the packet. No packet of it can be
 // understood without those before it.
 // Source: Mishchenko et al., arXiv 1901.09269, algorithm 1 (DIANA; without its momentum); Richtárik
@@ -39,6 +41,7 @@ class Difference final : public Decorator {
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
+    if (workers_ != round.workers) begin_anew(round.workers);
     const auto difference = copy_.like(grads);
     const auto own = own_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
@@ -70,16 +73,26 @@ class Difference final : public Decorator {
   }
 
   void serialize(Archive& archive) override {
+    archive.item("difference.workers", workers_);
     own_.serialize(archive, "difference.own");
     mean_.serialize(archive, "difference.mean");
     inner_->serialize(archive);
   }
 
  private:
+  void begin_anew(std::uint32_t workers) {
+    if (workers_ != 0) {
+      own_ = TensorState();
+      mean_ = TensorState();
+    }
+    workers_ = workers;
+  }
+
   float alpha_;
   std::string stage_;
-  TensorState own_, mean_;  // h_w and h
-  TensorState said_;        // D_w of a step under way: no state
+  TensorState own_, mean_;     // h_w and h
+  TensorState said_;           // D_w of a step under way: no state
+  std::uint32_t workers_ = 0;  // whose mean h is; 0: not known yet
   BucketCopy copy_;
 };
 

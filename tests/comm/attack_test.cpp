@@ -196,5 +196,22 @@ TEST(Attack, OfNanIsFoundLikeAnyOther) {
   });
 }
 
+TEST(Attack, AtAStepThatIsSkippedIsOver) {
+  const TopologyPlan plan({TopologyKind::ring, 2}, toy::Plain());
+  run_workers({.workers = 2}, [&](Worker& me) {
+    Tensor x = Tensor::full({8}, 1);
+    x.set_requires_grad();
+    ParameterBuffer parameters{std::vector<ParameterBuffer::Named>{{"x", x}}};
+    const auto rule = make_update_rule("sgd");
+    DistributedOptimizer optimizer(
+        me, parameters, *rule, std::make_unique<toy::Plain>(), plan.join(me),
+        {.non_finite = NonFinite::skip_step, .attack = parse_attack("nan:at=1")});
+    for (int step = 0; step < 4; ++step) {
+      optimizer.zero_grad();
+      EXPECT_EQ(optimizer.step(0.1F), step != 1);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace terse

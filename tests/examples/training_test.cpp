@@ -10,6 +10,7 @@
 
 #include "comm/distributed_optimizer.hpp"
 #include "comm/run_workers.hpp"
+#include "core/error.hpp"
 #include "core/ops.hpp"
 #include "core/parameters.hpp"
 #include "data/loader.hpp"
@@ -80,6 +81,24 @@ TEST_P(EveryTopology, GivesTheSameBits) {
       EXPECT_EQ(hash, states.begin()->second) << workers << " workers, " << name;
     }
   }
+}
+
+// Packets that can be decoded alone can meet by any rule, whatever compressor wrote them.
+TEST_P(EveryTopology, GivesTheSameBitsForAMedian) {
+  const auto traits = make_compressor(GetParam())->traits(0);
+  const bool alone = traits.self_contained && traits.phases == 1;
+  std::map<std::string, std::uint64_t> models;
+  for (const auto* topology : {"local", "server", "ring"}) {
+    auto config = config_for(GetParam(), topology, 4);
+    config.aggregate = "median";
+    if (!alone || (topology == std::string("ring") && traits.linear)) {
+      EXPECT_THROW(complete(config), UsageError) << topology;
+      continue;
+    }
+    complete(config);
+    models[topology] = train(config, small_images(), {}).model_hash;
+  }
+  for (const auto& [name, hash] : models) EXPECT_EQ(hash, models.begin()->second) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Compressors, EveryTopology, testing::ValuesIn(specs()),

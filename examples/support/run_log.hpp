@@ -1,0 +1,27 @@
+// The finished runs of a sweep, so that one that was stopped goes on where it was: a file with a
+// JSON object a line. The first line says what all of the runs have in common.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+namespace terse::run {
+
+class RunLog {
+ public:
+  // Goes on with the file's runs; an Error if they have something else in common.
+  RunLog(const std::filesystem::path& file, const nlohmann::json& common);
+  ~RunLog();
+
+  // The run that has these values, whatever others; none: null. Valid until the next is added.
+  const nlohmann::json* find(const nlohmann::json& values) const;
+  void add(nlohmann::json run);  // written at once: the next may be interrupted
+
+ private:
+  std::vector<nlohmann::json> runs_;
+  std::ofstream out_;
+};
+
+}  // namespace terse::run
