@@ -142,6 +142,11 @@ void train(int argc, char** argv, Worker* me) {
                                   .on_density =
                                       [&](const run::DensityReport& d) {
                                         if (folder) folder->log(run::to_json(d));
+                                      },
+                                  .on_drop =
+                                      [&](const DroppedWorker& d) {
+                                        if (folder) folder->log({{"dropped", run::to_json(d)}});
+                                        progress.drop(d);
                                       }},
                                  me);
   if (!speaks) return;

@@ -11,6 +11,7 @@
 #include "core/spec.hpp"
 #include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
+#include "examples/support/fault_flags.hpp"
 #include "examples/support/methods.hpp"
 #include "nn/models.hpp"
 #include "optim/optimizer.hpp"
@@ -44,10 +45,11 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--partition", c.partition, "iid, shared or by-label:K")
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
-      .flag("--non-finite", c.non_finite, "abort, skip_step or zero")
+      .flag("--non-finite", c.non_finite, "abort, skip_step, zero or drop_worker")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
       .flag("--network", c.network, "a modelled one: 10gbe, 1gbe, wan or 10Gbps,20us")
       .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]");
+  add_fault_flags(command_line, c);
 }
 
 namespace {
@@ -139,6 +141,7 @@ void complete(RunConfig& c) {
                     "how far; take none or a compressor with magnitudes",
                     c.compressor);
   parse_non_finite(c.non_finite);
+  check_fault_flags(c);
   complete_virtual_time(c);
   check_async_flags(c);
   c.aggregate = to_string(parse_aggregation(c.aggregate));
@@ -190,6 +193,8 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"partition", c.partition},
                          {"exact_convolution", c.exact_convolution},
                          {"non_finite", c.non_finite},
+                         {"attack", c.attack},
+                         {"on_failure", c.on_failure},
                          {"local_steps", c.local_steps},
                          {"local_after", c.local_after},
                          {"outer", make_update_rule(c.outer)->spec()},

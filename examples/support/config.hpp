@@ -35,6 +35,8 @@ struct RunConfig {
   std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
+  std::string attack = "none";
+  std::string on_failure = "abort";
   std::int64_t local_steps = 0;        // from meeting to meeting of the models; 0: gradients meet
   std::int64_t local_after = 0;        // steps in which gradients meet before
   std::string outer = "sgd";           // the rule that a meeting steps with, and its rate

@@ -11,13 +11,12 @@ namespace terse::run {
 void NotYet::add_flags(CommandLine& command_line) {
   const std::string later = "not available yet: ";
   command_line.flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
-      .flag("--attack", attack_, later + "faulty workers")
       .flag("--resume", resume_, later + "checkpoints");
 }
 
 void NotYet::refuse() const {
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 3> later = {
-      {{"--bucket-mb", &bucket_mb_}, {"--attack", &attack_}, {"--resume", &resume_}}};
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 2> later = {
+      {{"--bucket-mb", &bucket_mb_}, {"--resume", &resume_}}};
   for (const auto& [name, value] : later) {
     check<UsageError>(!*value, "{} is not available yet; leave it out", name);
   }

@@ -41,6 +41,13 @@ void Progress::evaluation(const Evaluation& e) {
   std::fflush(out_);
 }
 
+void Progress::drop(const DroppedWorker& d) {
+  finish();
+  fmt::print(out_, "worker {} is lost at step {} ({}); the others go on\n", d.worker, d.step,
+             d.error);
+  std::fflush(out_);
+}
+
 void Progress::finish() {
   if (bar_shown_) fmt::print(out_, "\n");
   bar_shown_ = false;
@@ -48,7 +55,8 @@ void Progress::finish() {
 
 Listener Progress::listener() {
   return {.on_step = [this](const StepReport& r) { step(r); },
-          .on_evaluation = [this](const Evaluation& e) { evaluation(e); }};
+          .on_evaluation = [this](const Evaluation& e) { evaluation(e); },
+          .on_drop = [this](const DroppedWorker& d) { drop(d); }};
 }
 
 std::string score_text(const Evaluation& e) {

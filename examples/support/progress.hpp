@@ -16,9 +16,10 @@ class Progress {
 
   void step(const StepReport& report);
   void evaluation(const Evaluation& evaluation);
+  void drop(const DroppedWorker& dropped);
   void finish();  // leaves the cursor on a line of its own
 
-  // Both of the above as a run's listener; the progress must outlive the run.
+  // All of the above as a run's listener; the progress must outlive the run.
   Listener listener();
 
  private:

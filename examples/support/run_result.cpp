@@ -34,6 +34,10 @@ nlohmann::json to_json(const Evaluation& e) {
   return json;
 }
 
+nlohmann::json to_json(const DroppedWorker& dropped) {
+  return {{"worker", dropped.worker}, {"step", dropped.step}, {"error", dropped.error}};
+}
+
 namespace {
 
 // A second of drawn durations is the mean one; synthetic delays have no clock.
@@ -88,6 +92,11 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
     json["samples_per_virtual_second"] = r.samples_per_virtual_second;
   }
   if (r.async) add_asynchrony(*r.async, config, json);
+  if (!r.dropped.empty()) {
+    auto dropped = nlohmann::json::array();
+    for (const auto& each : r.dropped) dropped.push_back(to_json(each));
+    json["dropped_workers"] = dropped;
+  }
   if (!r.densities.empty()) {
     auto densities = nlohmann::json::array();
     for (const auto& report : r.densities) densities.push_back(to_json(report));

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "comm/distributed_optimizer.hpp"
+#include "comm/faulty_endpoint.hpp"
 #include "comm/local_sgd.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
@@ -16,6 +17,7 @@
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
 #include "examples/support/agreement.hpp"
+#include "examples/support/fault_flags.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
@@ -60,6 +62,7 @@ class Trainer {
   double train_step();
   void update(float lr);
   void report(double loss);
+  void drop(const DroppedWorker& dropped);
   void measure_density();
   void evaluate();
   void average_buffers();
@@ -69,6 +72,7 @@ class Trainer {
     const auto* clock = me_.virtual_clock();
     return clock ? std::optional(clock->now() - virtual_start_) : std::nullopt;
   }
+  DistributedOptimizer::Options optimizer_options();
   std::size_t message_bytes() const {
     return local_ ? local_->message_bytes() : optimizer_.message_bytes();
   }
@@ -99,6 +103,7 @@ class Trainer {
   std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
   double reported_seconds_ = 0;
   std::int64_t samples_ = 0, reported_samples_ = 0;  // of all workers, in these steps
+  std::int64_t all_samples_ = 0;                     // and in the first step, too
   PhaseTimes reported_times_, first_step_times_;
   PhaseTimes reported_virtual_times_, first_step_virtual_times_;
   double virtual_start_ = 0;
@@ -114,7 +119,7 @@ Trainer::Trainer(Run& run, Worker& me)
       buffers_(nn::buffers(task_->model())),
       rule_(make_update_rule(config_.optimizer)),
       optimizer_(me, parameters_, *rule_, make_run_compressor(config_), run.plan.join(me),
-                 {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
+                 optimizer_options()),
       schedule_(make_schedule(config_.schedule)) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
   if (config_.measure == "density") {
@@ -123,8 +128,19 @@ Trainer::Trainer(Run& run, Worker& me)
   total_steps_ = config_.steps > 0 ? config_.steps : config_.epochs * task_->steps_per_epoch();
 }
 
+DistributedOptimizer::Options Trainer::optimizer_options() {
+  DistributedOptimizer::Options options{.seed = config_.seed,
+                                        .non_finite = parse_non_finite(config_.non_finite),
+                                        .attack = parse_attack(config_.attack)};
+  if (!may_shrink(config_)) return options;
+  options.rejoin = [this](Worker& left) { return run_.plan.rejoin(left); };
+  options.on_drop = [this](const DroppedWorker& dropped) { drop(dropped); };
+  return options;
+}
+
 void Trainer::train() {
   measure_uncompressed();
+  put_on_faults(me_, parse_attack(config_.attack), config_.seed);
   const std::int64_t per_epoch = task_->steps_per_epoch();
   const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
   while (step_ < total_steps_) {
@@ -132,9 +148,11 @@ void Trainer::train() {
     task_->load();
     const auto start = Clock::now();
     const double loss = train_step();
+    const auto samples = task_->samples_per_step() * me_.size();
+    all_samples_ += samples;
     if (step_ > 1) {
       busy_seconds_ += seconds_since(start);
-      samples_ += task_->samples_per_step() * config_.workers;
+      samples_ += samples;
     }
     loss_sum_ += loss;
     ++loss_count_;
@@ -187,25 +205,32 @@ void Trainer::update(float lr) {
 
 void Trainer::report(double loss) {
   const double mean_loss = agreement_.mean(loss);
-  if (me_.rank() != 0 || !run_.listener.on_step) return;
   const PhaseTimes times = me_.times();
   const auto samples = static_cast<double>(samples_ - reported_samples_);
   const double seconds = busy_seconds_ - reported_seconds_;
-  run_.listener.on_step({.step = step_,
-                         .total_steps = total_steps_,
-                         .steps_per_epoch = task_->steps_per_epoch(),
-                         .loss = mean_loss,
-                         .lr = rate(),
-                         .samples_per_second = seconds > 0 ? samples / seconds : 0,
-                         .message_bytes = message_bytes(),
-                         .bytes_sent = me_.counters().bytes_sent,
-                         .times = times - reported_times_,
-                         .virtual_seconds = virtual_seconds(),
-                         .virtual_times = me_.virtual_times() - reported_virtual_times_});
+  const bool speaks = me_.rank() == 0 && run_.listener.on_step;
+  if (speaks) {
+    run_.listener.on_step({.step = step_,
+                           .total_steps = total_steps_,
+                           .steps_per_epoch = task_->steps_per_epoch(),
+                           .loss = mean_loss,
+                           .lr = rate(),
+                           .samples_per_second = seconds > 0 ? samples / seconds : 0,
+                           .message_bytes = message_bytes(),
+                           .bytes_sent = me_.counters().bytes_sent,
+                           .times = times - reported_times_,
+                           .virtual_seconds = virtual_seconds(),
+                           .virtual_times = me_.virtual_times() - reported_virtual_times_});
+  }
   reported_times_ = times;
   reported_virtual_times_ = me_.virtual_times();
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
+}
+
+void Trainer::drop(const DroppedWorker& dropped) {
+  run_.result.dropped.push_back(dropped);
+  if (run_.listener.on_drop) run_.listener.on_drop(dropped);
 }
 
 // Every worker passes over its share, so that none waits for another past a deadline.
@@ -317,7 +342,7 @@ void Trainer::hand_in() {
 
   RunResult& r = run_.result;
   add_up(accounts, r);
-  r.samples = step_ * task_->samples_per_step() * config_.workers;
+  r.samples = all_samples_;
   if (r.virtual_seconds) {
     r.samples_per_virtual_second = static_cast<double>(r.samples) / *r.virtual_seconds;
   }
@@ -362,7 +387,8 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
   } else {
     WorkerOptions options{
         .workers = static_cast<int>(config.workers),
-        .executor = config.topology == "local" ? Executor::turns : Executor::concurrent};
+        .executor = config.topology == "local" ? Executor::turns : Executor::concurrent,
+        .on_failure = parse_on_failure(config.on_failure)};
     if (config.network) {
       options.virtual_time = {
           .network = parse_network(*config.network),

@@ -10,6 +10,7 @@
 
 #include "comm/accounting.hpp"
 #include "comm/async.hpp"
+#include "comm/failure.hpp"
 #include "comm/worker.hpp"
 #include "examples/support/config.hpp"
 #include "examples/support/density_probe.hpp"
@@ -41,6 +42,7 @@ struct Evaluation {
 
 struct RunResult {
   std::vector<Evaluation> evaluations;   // the last one is the run's result
+  std::vector<DroppedWorker> dropped;    // whom the others went on without
   std::vector<DensityReport> densities;  // with --measure density: of worker 0's share, each epoch
   double train_loss = 0;  // mean over the last epoch, or over all steps if there is less than one
   std::int64_t steps = 0;
@@ -49,7 +51,7 @@ struct RunResult {
   std::int64_t samples = 0;               // of all workers and steps
   std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
   double bytes_sent_per_worker = 0;       // what its endpoint sent in the run, mean over workers
-  std::vector<std::uint64_t> bytes_sent;  // the same, worker by worker
+  std::vector<std::uint64_t> bytes_sent;  // the same, worker by worker, of those at the end
   double bytes_uncompressed = 0;          // the same for `none`: one such exchange, counted
   double seconds = 0;                     // wall clock, loading and evaluation included
   double samples_per_second = 0;          // without loading, evaluation and the first step
@@ -64,7 +66,7 @@ struct RunResult {
   std::optional<AsyncResult> async;  // with topology async
 };
 
-// What a run tells while it goes on. Called by worker 0.
+// What a run tells while it goes on. Called by worker 0: the first of those that are left.
 struct StepReport {
   std::int64_t step, total_steps, steps_per_epoch;  // `step` steps have been taken
   double loss;                                      // of the last step, mean over workers
@@ -78,9 +80,10 @@ struct StepReport {
   std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
 };
 struct Listener {
-  std::function<void(const StepReport&)> on_step;
-  std::function<void(const Evaluation&)> on_evaluation;
+  std::function<void(const StepReport&)> on_step = {};
+  std::function<void(const Evaluation&)> on_evaluation = {};
   std::function<void(const DensityReport&)> on_density = {};
+  std::function<void(const DroppedWorker&)> on_drop = {};
 };
 
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
@@ -98,5 +101,6 @@ Metric metric_of(const Dataset& data);
 // The keys that other tools read, and what else is known.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);
 nlohmann::json to_json(const Evaluation& evaluation);
+nlohmann::json to_json(const DroppedWorker& dropped);
 
 }  // namespace terse::run

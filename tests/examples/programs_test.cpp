@@ -262,9 +262,28 @@ TEST_F(Programs, AdviseSaysWhereAMethodPays) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag : {"--resume x", "--attack sign-flip", "--bucket-mb 4"}) {
+  for (const char* flag : {"--resume x", "--bucket-mb 4"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
+}
+
+TEST_F(Programs, TrainGoesOnWithoutAWorkerThatDies) {
+  const std::string dying = "train" + small + "--steps 4 --attack die:at=2 ";
+  expect_refused(dying, 1, "attack: worker 1 dies at step 2");
+  const auto out = folder / "dying";
+  const auto o = run(dying + "--on-failure continue --json --out " + out.string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const json lost = {{"worker", 1}, {"step", 2}, {"error", "attack: worker 1 dies at step 2"}};
+  EXPECT_NE(o.error.find("worker 1 is lost at step 2 (attack: worker 1 dies at step 2); the others "
+                         "go on\n"),
+            std::string::npos)
+      << o.error;
+  const auto result = last_line(o.out);
+  EXPECT_EQ(result["dropped_workers"], json::array({lost}));
+  EXPECT_EQ(result["config"]["attack"], "die:workers=1,at=2");
+  EXPECT_EQ(result["config"]["on_failure"], "continue");
+  EXPECT_EQ(json::parse(read(out / "config.json"))["attack"], "die:workers=1,at=2");
+  EXPECT_NE(read(out / "log.jsonl").find(json{{"dropped", lost}}.dump()), std::string::npos);
 }
 
 TEST_F(Programs, TrainWithAnAsynchronousServer) {
@@ -386,7 +405,8 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
         "--compute",     "--bucket-mb",   "--attack",     "--non-finite",   "--measure",
         "--out",         "--resume",      "--eval-every", "--describe",     "--json",
         "--local-steps", "--local-after", "--outer",      "--outer-lr",     "--server-rule",
-        "--durations",   "--speeds",      "--delays",     "--sparse-pulls", "--all-reduce"}) {
+        "--durations",   "--speeds",      "--delays",     "--sparse-pulls", "--all-reduce",
+        "--on-failure"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }

@@ -1,0 +1,57 @@
+#include "examples/support/fault_flags.hpp"
+
+#include "comm/attack.hpp"
+#include "comm/failure.hpp"
+#include "comm/non_finite.hpp"
+#include "core/error.hpp"
+#include "examples/support/command_line.hpp"
+#include "examples/support/config.hpp"
+
+namespace terse::run {
+
+void add_fault_flags(CommandLine& command_line, RunConfig& c) {
+  command_line.flag("--attack", c.attack, "by the last workers: sign-flip:workers=1, die:at=9")
+      .flag("--on-failure", c.on_failure, "a worker dies: abort, or continue without it");
+}
+
+bool may_shrink(const RunConfig& c) {
+  return parse_on_failure(c.on_failure) == OnFailure::go_on ||
+         parse_non_finite(c.non_finite) == NonFinite::drop_worker;
+}
+
+void check_fault_flags(RunConfig& c) {
+  const auto attack = parse_attack(c.attack);
+  check_attack(attack, static_cast<int>(c.workers));
+  c.attack = to_string(attack);
+  if (attack.kind != Attack::Kind::none) {
+    check<UsageError>(c.topology != "async",
+                      "--attack with --topology async is not available yet; take local, ring or "
+                      "server");
+    check<UsageError>(c.local_steps == 0 || attack.on_wire(),
+                      "--attack {} with --local-steps is not available yet: models travel there, "
+                      "and no gradients; attacks on packets are",
+                      c.attack);
+    check<UsageError>(c.topology != "local" || !attack.on_wire(),
+                      "--attack {} with --topology local: no packet is sent there; take ring or "
+                      "server",
+                      c.attack);
+  }
+  if (!may_shrink(c)) return;
+  const auto* flag = parse_on_failure(c.on_failure) == OnFailure::go_on
+                         ? "--on-failure continue"
+                         : "--non-finite drop_worker";
+  check<UsageError>(c.transport == "threads",
+                    "{} with --transport mpi: mpirun ends the whole job when a process ends with "
+                    "an error, so nobody is left to go on; take threads",
+                    flag);
+  check<UsageError>(c.topology != "async",
+                    "{} with --topology async is not available: its workers have no common step to "
+                    "go on from; take local, ring or server",
+                    flag);
+  check<UsageError>(c.local_steps == 0,
+                    "{} with --local-steps is not available: workers agree at meetings alone, and "
+                    "the models of the others have gone on since the last",
+                    flag);
+}
+
+}  // namespace terse::run
