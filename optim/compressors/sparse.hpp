@@ -89,9 +89,11 @@ class SparseCompressor : public Compressor {
 
  private:
   void write_chosen(const Round& round, std::span<const GradView> shape, Packet& up);
-  void add_said(const Round& round, std::span<const GradView> shape, const Packet& up,
-                float weight);
-  Entries entries_of(const Round& round, std::span<const GradView> shape, const Packet& own) const;
+  void read_own(const Round& round, std::span<const GradView> shape, const Packet& own,
+                Entries& entries) const;
+  void clear_sum(std::size_t n);
+  template <class Body>
+  void for_each_touched(Body body) const;
   std::size_t in_whole_tensors(const Round& round, std::span<const GradView> shape) const;
   void write_plain(const Round& round, std::span<const GradView> shape, const Entries& entries,
                    PacketHeader header, Packet& packet) const;
@@ -105,8 +107,8 @@ class SparseCompressor : public Compressor {
   std::unique_ptr<GatherCompressor> coder_;
   // Room that is used again: no state.
   Entries entries_;                     // what is chosen, or read
-  std::vector<float> sum_;              // zeros, outside of combine
-  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
+  std::vector<float> sum_;              // zero where not touched
+  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet of the last sum
 };
 
 // A coordinate and a sign in one word: bit 31 is minus.

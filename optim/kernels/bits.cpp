@@ -1,8 +1,19 @@
 #include "optim/kernels/bits.hpp"
 
-#include <bit>
-
 namespace terse::codec {
+namespace {
+
+// body(i) for 0 <= i < n <= 32; of a whole word a loop that GCC vectorises.
+template <class Body>
+void for_bits(std::int64_t n, Body body) {
+  if (n == kWordBits) {
+    for (std::int64_t i = 0; i < kWordBits; ++i) body(i);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) body(i);
+  }
+}
+
+}  // namespace
 
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
   pack_if(x, at, plane, [](float value) { return value < 0; });
@@ -30,17 +41,20 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
 
 void sum_signs(std::span<const std::span<const std::uint32_t>> negative, std::int64_t at,
                std::span<const float> scales, std::span<float> out) {
-  constexpr std::uint32_t kMinus = 1U << 31;  // the sign of a float
+  if (negative.empty()) return clear(out);
+  const auto signed_scale = [](std::uint32_t word, std::int64_t i, float scale) {
+    return (word >> i & 1U) != 0 ? -scale : scale;
+  };
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
-    std::array<float, kWordBits> sum{};
-    for (std::size_t p = 0; p < negative.size(); ++p) {
+    const auto head = bits_from(negative[0], bit);
+    for_bits(n, [&, scale = scales[0]](std::int64_t i) {
+      values[i] = 0.0F + signed_scale(head, i, scale);
+    });
+    for (std::size_t p = 1; p < negative.size(); ++p) {
       const auto word = bits_from(negative[p], bit);
-      const auto scale = std::bit_cast<std::uint32_t>(scales[p]);
-      for (std::uint32_t i = 0; i < kWordBits; ++i) {
-        sum[i] += std::bit_cast<float>(scale ^ (word << (kWordBits - 1 - i) & kMinus));
-      }
+      for_bits(
+          n, [&, scale = scales[p]](std::int64_t i) { values[i] += signed_scale(word, i, scale); });
     }
-    std::copy_n(sum.data(), n, values);
   });
 }
 
