@@ -116,9 +116,7 @@ void SparseCompressor::write_chosen(const Round& round, std::span<const GradView
 void SparseCompressor::said(const Round& round, const Packet& own,
                             std::span<const GradView> out) const {
   for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
-  Entries entries;
-  read_own(round, out, own, entries);
-  for_each_entry(entries, out, [](float& to, float value) { to = value; });
+  for_each_entry(entries_of(round, out, own), out, [](float& to, float value) { to = value; });
 }
 
 bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
@@ -127,11 +125,10 @@ bool SparseCompressor::encode_with_residual(const Round& round, std::span<const 
   entries_.clear();
   feed_and_choose(round, grads, keep, residual, entries_);
   write_chosen(round, residual, up);
-  if (coder_ != nullptr || !exact()) {
-    entries_.clear();
-    read_own(round, residual, up, entries_);
-  }
-  for_each_entry(entries_, residual, [](float& to, float value) { to -= value; });
+  const auto subtract = [&](const Entries& said) {
+    for_each_entry(said, residual, [](float& to, float value) { to -= value; });
+  };
+  subtract(coder_ == nullptr && exact() ? entries_ : entries_of(round, residual, up));
   return true;
 }
 
@@ -144,21 +141,13 @@ void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradV
   choose(round, residual, chosen);
 }
 
-void SparseCompressor::read_own(const Round& round, std::span<const GradView> shape,
-                                const Packet& own, Entries& entries) const {
+Entries SparseCompressor::entries_of(const Round& round, std::span<const GradView> shape,
+                                     const Packet& own) const {
   own.expect(number_, round.phase, shape.size());
+  Entries entries;
   coder_ == nullptr ? read(round, shape, own.words(), entries)
                     : read_coded(round, shape, own.words(), entries);
-}
-
-template <class Body>
-void SparseCompressor::for_each_touched(Body body) const {
-  for (std::size_t word = 0; word < touched_.size(); ++word) {
-    for (auto bits = touched_[word]; bits != 0; bits &= bits - 1) {
-      body(static_cast<std::uint32_t>(32 * word) +
-           static_cast<std::uint32_t>(std::countr_zero(bits)));
-    }
-  }
+  return entries;
 }
 
 void SparseCompressor::combine(const Round& round, std::span<const GradView> shape,
@@ -166,14 +155,17 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
                                Packet& down) {
   check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
   const auto n = static_cast<std::size_t>(count(shape));
-  clear_sum(n);
+  sum_.assign(n, 0.0F);
+  touched_.assign(static_cast<std::size_t>(codec::words_for(std::ssize(sum_))), 0U);
   for (std::size_t w = 0; w < up.size(); ++w) {
+    up[w].expect(number_, round.phase, shape.size());
     entries_.clear();
-    read_own(round, shape, up[w], entries_);
+    coder_ == nullptr ? read(round, shape, up[w].words(), entries_)
+                      : read_coded(round, shape, up[w].words(), entries_);
     for (std::size_t entry = 0; entry < entries_.at.size(); ++entry) {
       const auto i = entries_.at[entry];
-      touched_[i / 32] |= 1U << (i % 32);
       sum_[i] += weights[w] * entries_.values[entry];
+      touched_[i / 32] |= 1U << (i % 32);
     }
   }
 
@@ -186,18 +178,14 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
     return codec::copy_to(sum_, down.floats());
   }
   entries_.clear();
-  for_each_touched([&](std::uint32_t i) { entries_.add(i, sum_[i]); });
-  write_plain(round, shape, entries_, header, down);
-}
-
-// Zeros where the last call has left sums: they are few, and a pass over all is not.
-void SparseCompressor::clear_sum(std::size_t n) {
-  if (sum_.size() == n) {
-    for_each_touched([&](std::uint32_t i) { sum_[i] = 0; });
-  } else {
-    sum_.assign(n, 0.0F);
+  for (std::size_t word = 0; word < touched_.size(); ++word) {
+    for (auto bits = touched_[word]; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<std::uint32_t>(32 * word) +
+                     static_cast<std::uint32_t>(std::countr_zero(bits));
+      entries_.add(i, sum_[i]);
+    }
   }
-  touched_.assign(static_cast<std::size_t>(codec::words_for(static_cast<std::int64_t>(n))), 0U);
+  write_plain(round, shape, entries_, header, down);
 }
 
 void SparseCompressor::decode(const Round& round, const Packet& down,

@@ -89,11 +89,7 @@ class SparseCompressor : public Compressor {
 
  private:
   void write_chosen(const Round& round, std::span<const GradView> shape, Packet& up);
-  void read_own(const Round& round, std::span<const GradView> shape, const Packet& own,
-                Entries& entries) const;
-  void clear_sum(std::size_t n);
-  template <class Body>
-  void for_each_touched(Body body) const;
+  Entries entries_of(const Round& round, std::span<const GradView> shape, const Packet& own) const;
   std::size_t in_whole_tensors(const Round& round, std::span<const GradView> shape) const;
   void write_plain(const Round& round, std::span<const GradView> shape, const Entries& entries,
                    PacketHeader header, Packet& packet) const;
@@ -106,9 +102,9 @@ class SparseCompressor : public Compressor {
   std::uint16_t number_;
   std::unique_ptr<GatherCompressor> coder_;
   // Room that is used again: no state.
-  Entries entries_;                     // what is chosen, or read
-  std::vector<float> sum_;              // zero where not touched
-  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet of the last sum
+  Entries entries_;  // what is chosen, or read
+  std::vector<float> sum_;
+  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
 };
 
 // A coordinate and a sign in one word: bit 31 is minus.

@@ -99,8 +99,10 @@ struct Draw {
     workers = 1 + static_cast<int>(random.below(kMostWorkers));
     attackers = 1 + static_cast<int>(random.below(static_cast<std::uint64_t>(workers)));
     at = random.below(kSteps);
-    policy = std::array{NonFinite::abort, NonFinite::skip_step, NonFinite::zero}[random.below(3)];
+    policy = std::array{NonFinite::abort, NonFinite::skip_step, NonFinite::zero,
+                        NonFinite::drop_worker}[random.below(4)];
     turns = random.below(2) == 1;
+    on_failure = random.below(2) == 1 ? OnFailure::go_on : OnFailure::abort;
   }
 
   // The seed of a run of this compressor, topology and fault.
@@ -142,9 +144,10 @@ struct Draw {
   std::string text() const {
     return fmt::format(
         "TERSE_RANDOM_SEED={} TERSE_RANDOM_RUNS=1: {} over {}, {} workers{}, {}, "
-        "non-finite {}",
+        "non-finite {}, on failure {}",
         seed, compressor, kPlaces[static_cast<std::size_t>(place)], workers,
-        executor() == Executor::turns ? " in turns" : "", to_string(attack()), to_string(policy));
+        executor() == Executor::turns ? " in turns" : "", to_string(attack()), to_string(policy),
+        to_string(on_failure));
   }
 
   std::uint64_t seed;
@@ -155,6 +158,7 @@ struct Draw {
   std::uint64_t at;
   NonFinite policy;
   bool turns;
+  OnFailure on_failure;
 };
 
 // A worker's replica of a model of matrices, a vector and a number, and its gradients: those of a
@@ -165,7 +169,10 @@ class Replica {
       : rank_(me.rank()),
         seed_(draw.seed),
         optimizer_(me, parameters_, *rule_, make_compressor(draw.compressor), plan.join(me),
-                   {.seed = draw.seed, .non_finite = draw.policy, .attack = attack}) {}
+                   {.seed = draw.seed,
+                    .non_finite = draw.policy,
+                    .attack = attack,
+                    .rejoin = rejoin_of(draw, plan)}) {}
 
   void step(std::uint64_t step) {
     Philox noise(seed_ + 1, {.purpose = Purpose::test,
@@ -184,6 +191,11 @@ class Replica {
   }
 
  private:
+  static std::function<std::unique_ptr<Topology>(Worker&)> rejoin_of(const Draw& draw,
+                                                                     const TopologyPlan& plan) {
+    if (draw.on_failure == OnFailure::abort && draw.policy != NonFinite::drop_worker) return {};
+    return [&plan](Worker& me) { return plan.rejoin(me); };
+  }
   static Tensor ones(const Shape& shape) {
     Tensor t = Tensor::full(shape, 1);
     t.set_requires_grad();
@@ -199,7 +211,7 @@ class Replica {
   DistributedOptimizer optimizer_;
 };
 
-// How a run has ended: all workers' parameters, or an error.
+// How a run has ended: the parameters of the workers that got to the end, or an error.
 struct Outcome {
   std::vector<std::vector<float>> parameters;
   std::optional<std::string> error;
@@ -208,8 +220,8 @@ struct Outcome {
 
   bool replicas_agree() const {
     return std::ranges::all_of(parameters, [&](const auto& one) {
-      return std::ranges::equal(std::as_bytes(std::span(one)),
-                                std::as_bytes(std::span(parameters.front())));
+      return one.empty() || std::ranges::equal(std::as_bytes(std::span(one)),
+                                               std::as_bytes(std::span(parameters.front())));
     });
   }
 };
@@ -230,6 +242,7 @@ Outcome run(const Draw& draw, const TopologyOptions& topology, Executor executor
     run_workers({.workers = draw.workers,
                  .deadline = std::chrono::milliseconds(300),
                  .executor = executor,
+                 .on_failure = draw.on_failure,
                  .on_stuck = [&](const std::string&) { outcome.stuck = true; }},
                 [&](Worker& me) {
                   put_on_faults(me, attack, draw.seed);
@@ -257,6 +270,9 @@ void expect_reference(const Draw& draw, const Outcome& outcome) {
   EXPECT_TRUE(outcome.replicas_agree());
   const auto wanted = reference(draw);
   ASSERT_FALSE(wanted.error) << *wanted.error;
+  for (std::size_t w = 0; w < wanted.parameters.size(); ++w) {
+    EXPECT_EQ(outcome.parameters[w].empty(), wanted.parameters[w].empty()) << "worker " << w;
+  }
   const auto &ours = outcome.parameters.front(), &theirs = wanted.parameters.front();
   if (draw.same_order()) {
     EXPECT_TRUE(
@@ -277,7 +293,10 @@ void check_outcome(const Draw& draw, const Outcome& outcome) {
     case Fault::value:
       return expect_reference(draw, outcome);
     case Fault::nan:
-      if (draw.policy != NonFinite::abort) return expect_reference(draw, outcome);
+      if (draw.policy == NonFinite::drop_worker ? draw.attackers < draw.workers
+                                                : draw.policy != NonFinite::abort) {
+        return expect_reference(draw, outcome);
+      }
       ASSERT_TRUE(outcome.error);
       EXPECT_TRUE(says(*outcome.error, fmt::format("on worker {} at step {}",
                                                    draw.workers - draw.attackers, draw.at)))
@@ -299,6 +318,9 @@ void check_outcome(const Draw& draw, const Outcome& outcome) {
       if (draw.place == Place::local || draw.workers == 1) expect_reference(draw, outcome);
       return;
     case Fault::death:
+      if (draw.on_failure == OnFailure::go_on && draw.attackers < draw.workers) {
+        return expect_reference(draw, outcome);
+      }
       ASSERT_TRUE(outcome.error);
       EXPECT_TRUE(says(*outcome.error, "die")) << *outcome.error;
       return;
