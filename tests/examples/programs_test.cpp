@@ -359,6 +359,59 @@ TEST_F(Programs, StalenessSweepsAndGoesOnWhereItWasStopped) {
   expect_refused("staleness --low 3 --out " + out, 2, "ascending");
 }
 
+TEST_F(Programs, ByzantineTellsWhoBearsHowManyLiars) {
+  const std::string out = (folder / "liars").string();
+  const std::string with =
+      "byzantine --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 "
+      "--attack scale:factor=-10 --json --out " +
+      out;
+  const std::string sweep = with + " --steps 40 --workers 7";
+  const auto first = run(sweep);
+  ASSERT_EQ(first.code, 0) << first.error;
+  const json result = last_line(first.out);
+  ASSERT_EQ(result["cells"].size(), 25U);
+  std::map<std::string, std::vector<double>> accuracy;
+  for (const auto& cell : result["cells"]) {
+    auto& row = accuracy[cell["method"]];
+    EXPECT_EQ(cell["liars"], row.size());
+    row.push_back(cell["test_accuracy"]);
+  }
+  EXPECT_EQ(result["cells"][18]["aggregate"], "trimmed:f=3");
+  EXPECT_EQ(result["cells"][19]["aggregate"], "trimmed:f=3");  // of four: no more can be trimmed
+  EXPECT_EQ(result["cells"][22]["aggregate"], "krum:f=2");
+  for (const auto& [method, row] : accuracy) EXPECT_GT(row[0], 0.5) << method;
+  EXPECT_LT(accuracy["mean"][1], 0.2);
+  for (const auto* method : {"vote", "median", "trimmed", "krum"}) {
+    EXPECT_GT(accuracy[method][1], 0.4) << method;
+    EXPECT_GT(accuracy[method][2], 0.4) << method;
+  }
+  for (const auto* method : {"vote", "median", "trimmed"}) {
+    EXPECT_LT(accuracy[method][4], 0.2) << method;
+  }
+  EXPECT_EQ(accuracy["trimmed"][3], accuracy["median"][3]);  // of seven without six the middle
+
+  std::istringstream lines(first.out.substr(0, first.out.find("\n{")));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_NE(read(folder / "liars" / "byzantine.svg").find("</svg>"), std::string::npos);
+  EXPECT_EQ(json::parse(read(folder / "liars" / "byzantine.json")), result);
+  const auto second = run(sweep);
+  EXPECT_EQ(second.out, first.out);
+  EXPECT_EQ(second.error, "");  // nothing is run again
+
+  const auto more = run(with + " --steps 40 --workers 15 --method krum");
+  ASSERT_EQ(more.code, 0) << more.error;
+  const json krum = last_line(more.out);
+  std::vector<int> liars;
+  for (const auto& cell : krum["cells"]) liars.push_back(cell["liars"]);
+  EXPECT_EQ(liars, (std::vector{0, 1, 3, 5, 7, 8}));
+
+  expect_refused(with + " --steps 30", 1, "runs of another sweep");
+  expect_refused("byzantine --workers 2 --out " + out, 2, "no majority is honest");
+  expect_refused("byzantine --method medain --out " + out, 2, "did you mean median?");
+  expect_refused("byzantine --attack sign-filp --out " + out, 2, "did you mean sign-flip?");
+  expect_refused("byzantine --attack none --out " + out, 2, "is there anyway");
+}
+
 TEST_F(Programs, AsynchronousFlagsSayWhatIsWrong) {
   expect_refused("train --staleness 1", 2, "go with --topology async");
   expect_refused("train --clock real", 2, "go with --topology async");
@@ -388,7 +441,7 @@ TEST_F(Programs, AnUnwritableFolderIsFoundBeforeTraining) {
 
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   for (const char* program : {"train", "compare", "explain", "bytes", "rosenbrock", "descend",
-                              "staleness", "step_time", "advise"}) {
+                              "staleness", "byzantine", "step_time", "advise"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;

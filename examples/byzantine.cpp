@@ -1,0 +1,65 @@
+// Byzantine: which ways of combining gradients bear workers that lie, and how many.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "data/datasets.hpp"
+#include "examples/support/byzantine_sweep.hpp"
+#include "examples/support/command_line.hpp"
+#include "examples/support/program.hpp"
+#include "inspect/run_folder.hpp"
+
+namespace {
+
+using namespace terse;
+
+void byzantine(int argc, char** argv) {
+  run::ByzantineSweep sweep;
+  auto& common = sweep.common;
+  common.model = "lenet";
+  common.batch = 8;
+  common.steps = 200;
+  std::string out = "runs/byzantine";
+  bool json = false;
+  run::CommandLine command_line(
+      "byzantine", "Trains with liars among the workers: test accuracy by method and their number.",
+      "byzantine --workers 7 --attack sign-flip --method vote --method median");
+  run::add_data_flags(command_line, common);
+  command_line.list("--workers", sweep.workers, "how many; once for each [7 and 15]")
+      .list("--attack", sweep.attacks, "what liars do [sign-flip, scale, random, collude]")
+      .list("--method", sweep.methods, "vote, mean, median, trimmed or krum [all]")
+      .flag("--batch", common.batch, "samples per worker and step")
+      .flag("--steps", common.steps, "of each run")
+      .flag("--schedule", common.schedule, "of the rate: constant, step, linear or cosine")
+      .flag("--seed", common.seed, "of everything random")
+      .flag("--threads", common.threads, "of the process; 0: a core each")
+      .flag("--out", out, "folder of the sweep; goes on with what is in it")
+      .flag("--json", json, "print one JSON object as the last line");
+  command_line.parse(argc, argv);
+  if (sweep.workers.empty()) sweep.workers = {7, 15};
+  if (sweep.attacks.empty())
+    sweep.attacks = {"sign-flip", "scale:factor=-100", "random:scale=1", "collude:scale=1"};
+  check<UsageError>(common.steps >= 1, "--steps: at least 1; got {}", common.steps);
+  check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
+
+  prepare_folder(out);
+  const std::filesystem::path folder = out;
+  const auto cells =
+      run::run_byzantine(sweep, folder / "runs.jsonl", [](const run::ByzantineCell& cell) {
+        fmt::print(stderr, "{:<20} W {:<4} {:<8} liars {:<4} {:.2f} %\n", cell.attack, cell.workers,
+                   cell.method, cell.liars, 100 * cell.accuracy);
+      });
+  fmt::print("{} on {}\nbatch {} a worker, {} steps, seed {}\n\n{}", common.model, common.data,
+             common.batch, common.steps, common.seed, run::table_text(cells));
+  const auto result = run::to_json(sweep, cells);
+  write_file(folder / "byzantine.json", result.dump(2) + "\n");
+  write_file(folder / "byzantine.svg", run::chart_svg(cells));
+  if (json) fmt::print("{}\n", result.dump());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return terse::run::run_program("byzantine", [&] { byzantine(argc, argv); });
+}
