@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/autograd.hpp"
 #include "core/error.hpp"
 
 namespace terse {
@@ -44,16 +45,58 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       mean_views_(grad_views(parameters, mean_.span())) {
   std::ranges::fill(mean_.span(), 0.0F);
   rule_.prepare(rule_setup(parameters, options.seed));
+  if (options.bucket_bytes <= 0) return;
+  check_buckets(*compressor_, options.non_finite);
+  overlap_.emplace(
+      me_, gradients_,
+      Overlap::Options{.bucket_bytes = options.bucket_bytes, .compute = options.compute},
+      [this](const Bucket& bucket) { exchange(bucket); });
+}
+
+void DistributedOptimizer::backward(const Tensor& objective, float lr) {
+  if (!overlap_) {
+    objective.backward();
+    if (auto* clock = me_.virtual_clock()) clock->spend(options_.compute);
+    return;
+  }
+  check(!lr_,
+        "backward: the buckets of this step are under way; add several backward calls up before "
+        "the one of the optimizer");
+  begin(lr);
+  terse::backward(objective, [this](const Tensor& leaf) {
+    if (const auto id = parameters_.id_of(leaf)) overlap_->complete(*id);
+  });
+}
+
+void DistributedOptimizer::begin(float lr) {
+  lr_ = lr;
+  message_bytes_ = 0;
 }
 
 bool DistributedOptimizer::step(float lr) {
   parameters_.gradients();  // zero where no backward call has reached
-  if (!agree_on_finite()) return false;
-  const Round round{.seed = options_.seed, .step = counts_.steps, .lr = lr};
-  topology_->run(*compressor_, round, gradients_, mean_views_);
+  if (!lr_) begin(lr);
+  check(*lr_ == lr, "step: the rate must be that of backward, {}; got {}", *lr_, lr);
+  bool taken = true;
+  if (overlap_) {
+    overlap_->finish();
+  } else {
+    taken = exchange({.tensors = gradients_.size()});
+  }
+  lr_.reset();
+  if (!taken) return false;
   const auto timed = me_.time(Phase::update);
   rule_.apply(parameters_.values(), mean_.span(), lr);
   ++counts_.steps;
+  return true;
+}
+
+bool DistributedOptimizer::exchange(const Bucket& bucket) {
+  const auto gradients = bucket.of(gradients_);
+  if (!agree_on_finite(gradients)) return false;
+  const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
+  topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(mean_views_));
+  message_bytes_ += topology_->message_bytes();
   return true;
 }
 
@@ -61,8 +104,8 @@ void DistributedOptimizer::zero_grad() {
   parameters_.zero_grad();
 }
 
-bool DistributedOptimizer::agree_on_finite() {
-  const auto own = find_non_finite(gradients_);
+bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) {
+  const auto own = find_non_finite(gradients);
   {
     const auto timed = me_.time(Phase::exchange);
     collectives_.agree(own.word(), counts_.steps, words_);
@@ -80,8 +123,9 @@ bool DistributedOptimizer::agree_on_finite() {
       const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
       throw Error(fmt::format(
           "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
-          "{}, the first in {}; a smaller learning rate may help, or the policy skip_step or zero",
-          theirs.count, first, counts_.steps, parameters_.infos()[theirs.tensor].name));
+          "{}, the first in {}; a smaller learning rate may help, or the policy {}",
+          theirs.count, first, counts_.steps, parameters_.infos()[theirs.tensor].name,
+          overlap_ ? "zero" : "skip_step or zero"));
     }
     case NonFinite::skip_step:
       ++counts_.skipped_steps;
@@ -89,7 +133,7 @@ bool DistributedOptimizer::agree_on_finite() {
     case NonFinite::zero:
       break;
   }
-  if (own.count > 0) zero_non_finite(gradients_);
+  if (own.count > 0) zero_non_finite(gradients);
   counts_.zeroed_values += bad;
   return true;
 }

@@ -29,6 +29,8 @@ class ThreadEndpoint final : public Endpoint {
     return group_.take_any(rank_, expected, into);
   }
   void barrier() override { group_.barrier(rank_); }
+  bool others_may_act() const override { return group_.concurrent(); }
+  void interrupt() override { group_.interrupt(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 
  private:

@@ -66,8 +66,10 @@ class ThreadGroup {
   explicit ThreadGroup(const WorkerOptions& options);
 
   int size() const { return static_cast<int>(seats_.size()); }
+  bool concurrent() const { return executor_ == Executor::concurrent; }
 
-  // For the thread of worker `rank`, in this order: enter, any of the others, leave.
+  // For the thread of worker `rank`, or one at a time in its stead, in this order: enter, any of
+  // the others, leave.
   void enter(int rank);  // waits for the first turn
   Packet lend(int rank, int to);
   void post(int rank, int to, Packet packet);
@@ -75,6 +77,7 @@ class ThreadGroup {
   int take_any(int rank, const Expected& expected, Packet& into);
   void barrier(int rank);
   VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
+  void interrupt(int rank);  // the wait of who acts for it throws, and all calls from now on
   void fail(std::exception_ptr failure);  // only the first counts
   void leave(int rank);
 
@@ -104,6 +107,7 @@ class ThreadGroup {
     Clock::time_point since{};  // when it began to wait
     VirtualClock clock;         // its thread's alone, in its turn
     bool left = false;
+    bool interrupted = false;
     int served = 0;  // who sent what was last taken from anyone
   };
   struct Mailbox {
