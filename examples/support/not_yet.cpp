@@ -11,7 +11,6 @@ namespace terse::run {
 void NotYet::add_flags(CommandLine& command_line) {
   const std::string later = "not available yet: ";
   command_line.flag("--aggregate", aggregate_, "mean; others " + later + "robust aggregation")
-      .flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
       .flag("--attack", attack_, later + "faulty workers")
       .flag("--resume", resume_, later + "checkpoints");
 }
@@ -19,8 +18,8 @@ void NotYet::add_flags(CommandLine& command_line) {
 void NotYet::refuse() const {
   check<UsageError>(!aggregate_ || *aggregate_ == "mean",
                     "--aggregate {}: only 'mean' is available yet", aggregate_.value_or(""));
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 3> later = {
-      {{"--bucket-mb", &bucket_mb_}, {"--attack", &attack_}, {"--resume", &resume_}}};
+  const std::array<std::pair<const char*, const std::optional<std::string>*>, 2> later = {
+      {{"--attack", &attack_}, {"--resume", &resume_}}};
   for (const auto& [name, value] : later) {
     check<UsageError>(!*value, "{} is not available yet; leave it out", name);
   }

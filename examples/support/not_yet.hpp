@@ -16,7 +16,7 @@ class NotYet {
   void refuse() const;
 
  private:
-  std::optional<std::string> aggregate_, bucket_mb_, attack_, resume_;
+  std::optional<std::string> aggregate_, attack_, resume_;
 };
 
 }  // namespace terse::run

@@ -1,7 +1,6 @@
 #include "examples/support/training.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <chrono>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "core/kernels/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
+#include "examples/support/account.hpp"
 #include "examples/support/agreement.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
@@ -28,17 +28,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-constexpr double kNoTime = -1;  // there is no modelled network
-
-// What one worker hands in at the end. All of it is 64-bit words, for the way to the others.
-struct Account {
-  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
-  PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
-  double virtual_seconds = kNoTime;
-};
-constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
-using AccountWords = std::array<std::uint64_t, kAccountWords>;
 
 // What the workers of a process share: the plan before they start, the result after they end.
 struct Run {
@@ -101,6 +90,7 @@ class Trainer {
   std::int64_t samples_ = 0, reported_samples_ = 0;  // of all workers, in these steps
   PhaseTimes reported_times_, first_step_times_;
   PhaseTimes reported_virtual_times_, first_step_virtual_times_;
+  double reported_hidden_ = 0, first_step_hidden_ = 0;
   double virtual_start_ = 0;
 };
 
@@ -114,7 +104,10 @@ Trainer::Trainer(Run& run, Worker& me)
       buffers_(nn::buffers(task_->model())),
       rule_(make_update_rule(config_.optimizer)),
       optimizer_(me, parameters_, *rule_, make_compressor(config_.compressor), run.plan.join(me),
-                 {.seed = config_.seed, .non_finite = parse_non_finite(config_.non_finite)}),
+                 {.seed = config_.seed,
+                  .non_finite = parse_non_finite(config_.non_finite),
+                  .bucket_bytes = bucket_bytes(config_),
+                  .compute = config_.compute ? parse_seconds(*config_.compute) : 0}),
       schedule_(make_schedule(config_.schedule)) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
   if (config_.measure == "density") {
@@ -142,6 +135,7 @@ void Trainer::train() {
     if (step_ == 1) {
       first_step_times_ = me_.times();
       first_step_virtual_times_ = me_.virtual_times();
+      first_step_hidden_ = optimizer_.hidden_seconds();
     }
     if (step_ % kReportEvery == 0 || step_ == total_steps_) report(loss);
     const bool epoch_ends = step_ % per_epoch == 0;
@@ -160,9 +154,8 @@ double Trainer::train_step() {
     const auto timed = me_.time(Phase::compute);
     optimizer_.zero_grad();
     const Tensor objective = task_->loss();
-    objective.backward();
+    optimizer_.backward(objective, static_cast<float>(lr));
     loss = static_cast<double>(objective.item());
-    if (config_.compute) me_.virtual_clock()->spend(parse_seconds(*config_.compute));
   }
   update(static_cast<float>(lr));
   ++step_;
@@ -201,9 +194,11 @@ void Trainer::report(double loss) {
                          .bytes_sent = me_.counters().bytes_sent,
                          .times = times - reported_times_,
                          .virtual_seconds = virtual_seconds(),
-                         .virtual_times = me_.virtual_times() - reported_virtual_times_});
+                         .virtual_times = me_.virtual_times() - reported_virtual_times_,
+                         .hidden_seconds = optimizer_.hidden_seconds() - reported_hidden_});
   reported_times_ = times;
   reported_virtual_times_ = me_.virtual_times();
+  reported_hidden_ = optimizer_.hidden_seconds();
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
 }
@@ -272,44 +267,20 @@ void Trainer::measure_uncompressed() {
   if (me_.virtual_clock()) virtual_start_ = me_.virtual_clock()->now();
 }
 
-// The workers' accounts, in their order, as means and one hash.
-void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
-  const auto workers = static_cast<double>(accounts.size() / kAccountWords);
-  std::uint64_t sent = 0, uncompressed = 0;
-  HashArchive hash;
-  for (; !accounts.empty(); accounts = accounts.subspan(kAccountWords)) {
-    AccountWords words;
-    std::ranges::copy(accounts.first(kAccountWords), words.begin());
-    auto account = std::bit_cast<Account>(words);
-    r.bytes_sent.push_back(account.bytes_sent);
-    sent += account.bytes_sent;
-    uncompressed += account.bytes_uncompressed;
-    for (std::size_t i = 0; i < kPhases; ++i) {
-      r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
-      r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
-    }
-    if (account.virtual_seconds != kNoTime) {
-      r.virtual_seconds = std::max(r.virtual_seconds.value_or(0), account.virtual_seconds);
-    }
-    hash.item("worker", account.state_hash);
-  }
-  r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
-  r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
-  r.state_hash = hash.hash();
-}
-
 void Trainer::hand_in() {
   const auto time = virtual_seconds();
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
   const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
 
-  Account account{.bytes_sent = me_.counters().bytes_sent,
-                  .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
-                  .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
-                  .step_times = me_.times() - first_step_times_,
-                  .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
-                  .virtual_seconds = time.value_or(kNoTime)};
+  Account account{
+      .bytes_sent = me_.counters().bytes_sent,
+      .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
+      .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
+      .step_times = me_.times() - first_step_times_,
+      .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
+      .hidden_seconds = (optimizer_.hidden_seconds() - first_step_hidden_) / later_steps,
+      .virtual_seconds = time.value_or(Account::kNoTime)};
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
   for (auto& seconds : account.virtual_step_times.seconds) seconds /= later_steps;
   const auto accounts = agreement_.gather(std::bit_cast<AccountWords>(account));
@@ -329,6 +300,7 @@ void Trainer::hand_in() {
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = message_bytes();
+  r.buckets = static_cast<std::int64_t>(optimizer_.buckets());
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 

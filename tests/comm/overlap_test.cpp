@@ -173,12 +173,11 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
         overlap.complete(2);
         while (exchanged < 2) std::this_thread::yield();  // both are, and backward has not ended
       }
-      const auto encode = me.times()[Phase::encode];
-      EXPECT_GT(encode, 0);
       overlap.finish();
       EXPECT_EQ(order, (std::vector<std::int64_t>{30, 10, 0}));
       EXPECT_GT(overlap.hidden_seconds(), 0);
-      EXPECT_LT(overlap.hidden_seconds(), me.times()[Phase::encode] + me.times()[Phase::compute]);
+      EXPECT_GT(me.times()[Phase::encode], 0);
+      EXPECT_LT(overlap.hidden_seconds(), me.times()[Phase::compute]);
     }
     EXPECT_EQ(me.counters().messages_sent, 9);
   });

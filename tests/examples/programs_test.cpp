@@ -258,7 +258,7 @@ TEST_F(Programs, AdviseSaysWhereAMethodPays) {
 }
 
 TEST_F(Programs, WhatComesLaterIsRefused) {
-  for (const char* flag : {"--resume x", "--attack sign-flip", "--bucket-mb 4"}) {
+  for (const char* flag : {"--resume x", "--attack sign-flip"}) {
     expect_refused(std::string("train ") + flag, 2, "not available yet");
   }
   expect_refused("train --aggregate median", 2, "only 'mean' is available yet");
