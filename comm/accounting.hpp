@@ -47,6 +47,10 @@ struct PhaseTimes {
   double& operator[](Phase phase) { return seconds[static_cast<std::size_t>(phase)]; }
 };
 
+inline PhaseTimes operator+(PhaseTimes a, const PhaseTimes& b) {
+  for (std::size_t i = 0; i < kPhases; ++i) a.seconds[i] += b.seconds[i];
+  return a;
+}
 inline PhaseTimes operator-(PhaseTimes later, const PhaseTimes& earlier) {
   for (std::size_t i = 0; i < kPhases; ++i) later.seconds[i] -= earlier.seconds[i];
   return later;

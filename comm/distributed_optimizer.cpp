@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "comm/subgroup_endpoint.hpp"
+#include "core/autograd.hpp"
 #include "core/error.hpp"
 
 namespace terse {
@@ -52,18 +53,67 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
   std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
   std::ranges::fill(mean_.span(), 0.0F);
   rule_.prepare(rule_setup(parameters, options.seed));
+  if (options.bucket_bytes <= 0) return;
+  check_buckets(*compressor_, options.non_finite);
+  check<UsageError>(!options.rejoin,
+                    "buckets with workers that may leave: some buckets of the step have met with "
+                    "them then; leave one out");
+  check<UsageError>(options.attack.kind == Attack::Kind::none || options.attack.on_wire(),
+                    "buckets with the attack {}: it changes the whole gradient, and the first "
+                    "buckets have been sent when the last is known",
+                    to_string(options.attack));
+  overlap_.emplace(
+      me_, gradients_,
+      Overlap::Options{.bucket_bytes = options.bucket_bytes, .compute = options.compute},
+      [this](const Bucket& bucket) { exchange(bucket); });
+}
+
+void DistributedOptimizer::backward(const Tensor& objective, float lr) {
+  if (!overlap_) {
+    objective.backward();
+    if (auto* clock = me_.virtual_clock()) clock->spend(options_.compute);
+    return;
+  }
+  check(!lr_,
+        "backward: the buckets of this step are under way; add several backward calls up before "
+        "the one of the optimizer");
+  begin(lr);
+  terse::backward(objective, [this](const Tensor& leaf) {
+    if (const auto id = parameters_.id_of(leaf)) overlap_->complete(*id);
+  });
+}
+
+void DistributedOptimizer::begin(float lr) {
+  lr_ = lr;
+  message_bytes_ = 0;
 }
 
 bool DistributedOptimizer::step(float lr) {
   parameters_.gradients();  // zero where no backward call has reached
+  if (!lr_) begin(lr);
+  check(*lr_ == lr, "step: the rate must be that of backward, {}; got {}", *lr_, lr);
   // Skipped steps count for an attack, or one at a single step would go on for ever.
   attack_.apply(counts_.steps + counts_.skipped_steps, gradients_);
-  if (!agree_on_finite()) return false;
-  const Round round{.seed = options_.seed, .step = counts_.steps, .lr = lr};
-  topology_->run(*compressor_, round, gradients_, mean_views_);
+  bool taken = true;
+  if (overlap_) {
+    overlap_->finish();
+  } else {
+    taken = exchange({.tensors = gradients_.size()});
+  }
+  lr_.reset();
+  if (!taken) return false;
   const auto timed = me_.time(Phase::update);
   rule_.apply(parameters_.values(), mean_.span(), lr);
   ++counts_.steps;
+  return true;
+}
+
+bool DistributedOptimizer::exchange(const Bucket& bucket) {
+  const auto gradients = bucket.of(gradients_);
+  if (!agree_on_finite(gradients)) return false;
+  const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
+  topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(mean_views_));
+  message_bytes_ += topology_->message_bytes();
   return true;
 }
 
@@ -82,8 +132,8 @@ void DistributedOptimizer::hear_all(std::uint64_t word) {
   if (!gone.empty()) go_on_without(gone);
 }
 
-bool DistributedOptimizer::agree_on_finite() {
-  const auto own = find_non_finite(gradients_);
+bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) {
+  const auto own = find_non_finite(gradients);
   hear_all(own.word());
   std::uint64_t bad = 0;
   int first = -1, bad_workers = 0;
@@ -101,9 +151,9 @@ bool DistributedOptimizer::agree_on_finite() {
     const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
     throw Error(fmt::format(
         "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
-        "{}, the first in {}; a smaller learning rate may help, or the policy skip_step or zero",
-        theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps,
-        name_of(theirs)));
+        "{}, the first in {}; a smaller learning rate may help, or the policy {}",
+        theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps, name_of(theirs),
+        overlap_ ? "zero" : "skip_step or zero"));
   }
   if (policy == NonFinite::skip_step) {
     ++counts_.skipped_steps;
@@ -113,7 +163,7 @@ bool DistributedOptimizer::agree_on_finite() {
     drop_non_finite(own);
     return true;
   }
-  if (own.count > 0) zero_non_finite(gradients_);
+  if (own.count > 0) zero_non_finite(gradients);
   counts_.zeroed_values += bad;
   return true;
 }

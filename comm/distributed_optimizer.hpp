@@ -9,6 +9,9 @@
 //   2. Encode, exchange, decode: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with it, the same on every worker.
 //
+// In buckets 1 and 2 are done for one bucket after the other, while backward goes on (overlap.hpp):
+// a gradient that is not finite is found before its bucket is sent, and no step is taken with it.
+//
 // Memory: one buffer for the mean gradient beside the model's flat gradients, which are only read
 // (policy `zero` and attacks apart). Phases are timed on the Worker.
 #pragma once
@@ -16,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +28,7 @@
 #include "comm/collectives.hpp"
 #include "comm/failure.hpp"
 #include "comm/non_finite.hpp"
+#include "comm/overlap.hpp"
 #include "comm/topology.hpp"
 #include "comm/worker.hpp"
 #include "core/archive.hpp"
@@ -51,6 +56,8 @@ class DistributedOptimizer {
     std::function<std::unique_ptr<Topology>(Worker&)> rejoin = {};
     // Called by the first of those who are left.
     std::function<void(const DroppedWorker&)> on_drop = {};
+    double bucket_bytes = 0;  // 0: one exchange, after backward
+    double compute = 0;       // declared seconds of forward and backward, in virtual time
   };
 
   struct Counts {
@@ -64,6 +71,10 @@ class DistributedOptimizer {
                        std::unique_ptr<Compressor> compressor, std::unique_ptr<Topology> topology,
                        const Options& options);
 
+  // objective.backward(), and the declared seconds pass. With buckets, those that are complete are
+  // sent: this must then be the step's last backward call, and leave the Worker to them. `lr` is
+  // the coming step's.
+  void backward(const Tensor& objective, float lr);
   // All workers together. False: the step was skipped, on every worker.
   bool step(float lr);
   void zero_grad();
@@ -71,7 +82,9 @@ class DistributedOptimizer {
   const Counts& counts() const { return counts_; }
   const Compressor& compressor() const { return *compressor_; }
   // Of the last step; see Topology.
-  std::size_t message_bytes() const { return topology_->message_bytes(); }
+  std::size_t message_bytes() const { return message_bytes_; }
+  std::size_t buckets() const { return overlap_ ? overlap_->buckets().size() : 1; }
+  double hidden_seconds() const { return overlap_ ? overlap_->hidden_seconds() : 0; }
   std::span<const float> mean_gradient() const { return mean_.span(); }
 
   // All that decides how this worker goes on: counts, the compressor's state, that of the update
@@ -81,10 +94,13 @@ class DistributedOptimizer {
   std::uint64_t state_hash();
 
  private:
+  void begin(float lr);
+  // The mean gradient of these tensors; false: skip the step.
+  bool exchange(const Bucket& bucket);
   // words_ = what each worker has found; who does not answer is left out from now on.
   void hear_all(std::uint64_t word);
   // Acts on non-finite values of any worker; false: skip the step.
-  bool agree_on_finite();
+  bool agree_on_finite(std::span<const GradView> gradients);
   // Puts out all workers with such values.
   void drop_non_finite(const Finding& own);
   // `gone`: by present rank, ascending.
@@ -105,6 +121,9 @@ class DistributedOptimizer {
   std::vector<int> first_ranks_;      // of the workers that are left
   Buffer<float> mean_;
   std::vector<GradView> mean_views_;  // of mean_, shaped like gradients_
+  std::optional<float> lr_;           // of the step that has begun
+  std::size_t message_bytes_ = 0;
+  std::optional<Overlap> overlap_;  // the last member: its thread uses the others
 };
 
 }  // namespace terse

@@ -1,8 +1,8 @@
 // What a transport must offer: one worker's end of the connections to all others.
 //
 // A transport moves packets and waits; it counts nothing, checks nothing and knows no algorithm.
-// Messages of one pair of workers arrive in the order in which they were sent. An endpoint belongs
-// to the thread of its worker.
+// Messages of one pair of workers arrive in the order in which they were sent. One thread at a time
+// may use an endpoint: its worker's, or another in its stead.
 #pragma once
 
 #include <chrono>
@@ -56,6 +56,12 @@ class Endpoint {
 
   // What the workers lay open to each other; nullptr unless they all run at once in one memory.
   virtual SharedMemory* shared_memory() { return nullptr; }
+
+  // Whether another thread may act in the worker's stead while it computes: all workers run at
+  // once. UsageError, with the reason, if they do and it may not.
+  virtual bool others_may_act() const { return false; }
+  // From any thread: the wait of the one that acts throws, and so does every call from now on.
+  virtual void interrupt() {}
 
   // The worker's virtual time; nullptr where the network is a real one.
   virtual VirtualClock* clock() { return nullptr; }

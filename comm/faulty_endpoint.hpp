@@ -41,6 +41,8 @@ class FaultyEndpoint final : public Endpoint {
   void flush() override { below_.flush(); }
   void set_deadline(std::chrono::milliseconds deadline) override { below_.set_deadline(deadline); }
   void barrier() override { below_.barrier(); }
+  bool others_may_act() const override { return below_.others_may_act(); }
+  void interrupt() override { below_.interrupt(); }
   VirtualClock* clock() override { return below_.clock(); }
 
  private:

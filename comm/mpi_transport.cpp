@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <atomic>
 #include <climits>
 #include <cstdio>
 #include <optional>
@@ -80,6 +81,7 @@ class MpiEndpoint final : public Endpoint {
   MpiEndpoint(const MpiSession& session, std::chrono::milliseconds deadline)
       : rank_(session.rank()),
         size_(session.size()),
+        serves_threads_(session.serves_threads()),
         deadline_(deadline),
         peers_(static_cast<std::size_t>(session.size())) {
     check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
@@ -94,6 +96,13 @@ class MpiEndpoint final : public Endpoint {
   int take_any(const Expected& expected, Packet& into) override;
   void flush() override;
   void set_deadline(std::chrono::milliseconds deadline) override { deadline_ = deadline; }
+  bool others_may_act() const override {
+    check<UsageError>(serves_threads_,
+                      "buckets: this MPI serves one thread of a process alone "
+                      "(MPI_THREAD_SERIALIZED is wanted); leave the buckets out");
+    return true;
+  }
+  void interrupt() override { interrupted_ = true; }
   void barrier() override;
 
   // The last call: tells all others how this worker ended, learns it of them, and takes in what
@@ -132,10 +141,12 @@ class MpiEndpoint final : public Endpoint {
   void wait(std::optional<int> from, Ready ready, Describe describe);
 
   const int rank_, size_;
+  const bool serves_threads_;
   std::chrono::milliseconds deadline_;
   MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize, when no message is under way any more
   std::vector<Peer> peers_;
   std::optional<int> failed_;  // a worker whose body threw
+  std::atomic<bool> interrupted_ = false;
   std::vector<Sending> sending_;
   ByteVector bytes_;  // of an end, or of what nobody wants any more
 };
@@ -289,6 +300,7 @@ void MpiEndpoint::rest(int look) {
 
 void MpiEndpoint::throw_if_failed() {
   check<CalledOff>(!failed_, "worker {} is called off by worker {}", rank_, failed_.value_or(0));
+  check<CalledOff>(!interrupted_, "worker {} is interrupted", rank_);
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -412,7 +424,8 @@ End summary(const std::vector<std::optional<End>>& ends) {
 
 MpiSession::MpiSession() {
   int given = 0;
-  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &given), "MPI_Init_thread");
+  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &given), "MPI_Init_thread");
+  serves_threads_ = given >= MPI_THREAD_SERIALIZED;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
 }

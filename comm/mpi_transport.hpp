@@ -36,9 +36,12 @@ class MpiSession {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  // Whether threads of a process may call MPI, one at a time.
+  bool serves_threads() const { return serves_threads_; }
 
  private:
   int rank_ = 0, size_ = 1;
+  bool serves_threads_ = false;
 };
 
 struct MpiOptions {

@@ -30,6 +30,8 @@ class ThreadEndpoint final : public Endpoint {
   }
   void barrier() override { group_.barrier(rank_); }
   SharedMemory* shared_memory() override { return group_.shared_memory(); }
+  bool others_may_act() const override { return group_.concurrent(); }
+  void interrupt() override { group_.interrupt(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 
  private:

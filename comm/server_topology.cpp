@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "comm/bucket.hpp"
 #include "comm/collectives.hpp"
 #include "comm/shared_all_reduce.hpp"
 #include "comm/sliced_exchange.hpp"
@@ -18,36 +19,6 @@
 
 namespace terse {
 namespace {
-
-// A run of tensors, the coordinates [first, first + count) of the model.
-struct Bucket {
-  std::size_t tensor = 0, tensors = 0;
-  std::int64_t first = 0, count = 0;
-
-  std::span<const GradView> of(std::span<const GradView> views) const {
-    return views.subspan(tensor, tensors);
-  }
-};
-
-// Cuts the tensors into `parts` runs: a tensor goes where its middle lies. Runs may be empty.
-std::vector<Bucket> cut_into_buckets(std::span<const GradView> views, int parts) {
-  std::vector<Bucket> buckets(static_cast<std::size_t>(parts));
-  const std::int64_t whole = std::max<std::int64_t>(count(views), 1);
-  std::int64_t offset = 0;
-  for (std::size_t tensor = 0; tensor < views.size(); ++tensor) {
-    const auto size = static_cast<std::int64_t>(views[tensor].data.size());
-    const auto part = std::min<std::int64_t>(parts - 1, (2 * offset + size) * parts / (2 * whole));
-    auto& bucket = buckets[static_cast<std::size_t>(part)];
-    if (bucket.tensors == 0) {
-      bucket.tensor = tensor;
-      bucket.first = offset;
-    }
-    ++bucket.tensors;
-    bucket.count += size;
-    offset += size;
-  }
-  return buckets;
-}
 
 class ServerTopology final : public Topology {
  public:
@@ -134,26 +105,21 @@ class ServerTopology final : public Topology {
 
   void run_gather(const Job& job) override {
     const auto buckets = cut_into_buckets(job.gradients, job.traits.whole_model ? 1 : servers_);
-    const auto round_of = [&](const Bucket& bucket) {
-      Round round = job.round;
-      round.first = bucket.first;
-      round.count = bucket.count;
-      return round;
-    };
     const auto owned = [&](std::size_t shard) { return static_cast<int>(shard) == me_.rank(); };
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
-      if (buckets[shard].tensors > 0) push(job, round_of(buckets[shard]), buckets[shard], shard);
+      if (buckets[shard].tensors > 0)
+        push(job, buckets[shard].of(job.round), buckets[shard], shard);
     }
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
       const auto& bucket = buckets[shard];
       if (bucket.tensors > 0 && owned(shard))
-        answer(job, round_of(bucket), bucket.of(job.gradients));
+        answer(job, bucket.of(job.round), bucket.of(job.gradients));
     }
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
       const auto& bucket = buckets[shard];
       if (bucket.tensors == 0) continue;
       if (!owned(shard)) pull(job.round, shard);
-      decode(job, round_of(bucket), owned(shard) ? answer_ : in_, bucket.of(job.mean));
+      decode(job, bucket.of(job.round), owned(shard) ? answer_ : in_, bucket.of(job.mean));
     }
   }
 

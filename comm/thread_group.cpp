@@ -177,7 +177,7 @@ void ThreadGroup::wait_until_satisfied(Lock& lock, int rank) {
   Seat& own = seat(rank);
   const auto until = own.since + deadline_;
   spin(lock, own);
-  while (!failure_ && !satisfied(rank)) {
+  while (!failure_ && !own.interrupted && !satisfied(rank)) {
     fail_if_hopeless(rank);
     if (Clock::now() >= until) fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
     if (!failure_) own.wake.wait_until(lock, until);
@@ -314,6 +314,12 @@ void ThreadGroup::wake_all() {
 
 // ---- the end ------------------------------------------------------------------------------------
 
+void ThreadGroup::interrupt(int rank) {
+  const Lock lock(mutex_);
+  seat(rank).interrupted = true;
+  wake(seat(rank));
+}
+
 void ThreadGroup::fail(std::exception_ptr failure) {
   const Lock lock(mutex_);
   fail_locked(std::move(failure));
@@ -337,6 +343,7 @@ void ThreadGroup::fail_locked(std::exception_ptr failure) {
 
 void ThreadGroup::throw_if_failed(int rank) const {
   if (failure_) throw Error(fmt::format("worker {} is called off: {}", rank, failure_text_));
+  check(!seat(rank).interrupted, "worker {} is interrupted", rank);
 }
 
 void ThreadGroup::leave(int rank) {

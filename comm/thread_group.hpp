@@ -67,8 +67,10 @@ class ThreadGroup {
   explicit ThreadGroup(const WorkerOptions& options);
 
   int size() const { return static_cast<int>(seats_.size()); }
+  bool concurrent() const { return executor_ == Executor::concurrent; }
 
-  // For the thread of worker `rank`, in this order: enter, any of the others, leave.
+  // For the thread of worker `rank`, or one at a time in its stead, in this order: enter, any of
+  // the others, leave.
   void enter(int rank);  // waits for the first turn
   Packet lend(int rank, int to);
   void post(int rank, int to, Packet packet);
@@ -79,6 +81,7 @@ class ThreadGroup {
     return executor_ == Executor::concurrent ? &shared_memory_ : nullptr;
   }
   VirtualClock* clock(int rank) { return cards_ ? &seat(rank).clock : nullptr; }
+  void interrupt(int rank);  // the wait of who acts for it throws, and all calls from now on
   void fail(std::exception_ptr failure);  // only the first counts
   // Before it leaves: it has failed, and the run may go on without it.
   void lose(int rank, std::exception_ptr failure);
@@ -112,7 +115,8 @@ class ThreadGroup {
     bool left = false;
     bool lost = false;  // left, or about to, by an exception that ends it alone
     std::string cause;  // its text
-    int served = 0;     // who sent what was last taken from anyone
+    bool interrupted = false;
+    int served = 0;  // who sent what was last taken from anyone
   };
   struct Mailbox {
     MessageQueue queue;

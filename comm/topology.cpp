@@ -70,7 +70,6 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
           .mean = mean};
   job.round.worker = static_cast<std::uint32_t>(me_.rank());
   job.round.workers = static_cast<std::uint32_t>(me_.size());
-  job.round.first = 0;
   job.round.count = count(gradients);
   message_bytes_ = 0;
   me_.begin_exchange();

@@ -45,7 +45,8 @@ class Topology {
 
   // Runs all phases of a step: `mean` becomes the mean gradient of all workers, as far as the
   // compressor tells it. `mean` has the same ids and shapes as `gradients`, in memory of its own.
-  // round.worker, workers, phase, first and count are filled in here.
+  // round.first is where they begin in the model; worker, workers, phase and count are filled in
+  // here.
   void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
            std::span<const GradView> mean);
 

@@ -186,6 +186,7 @@ void Worker::count_sent(const Packet& packet, PacketKind kind) {
 void Worker::reset_accounts() {
   counters_ = {};
   clock_.reset();
+  second_clock_.reset();
 }
 
 void check_expected(const Packet& packet, int receiver, int sender, const Expected& expected) {

@@ -4,8 +4,9 @@
 // It puts packets on the wire and takes them off: it seals, counts, verifies and compares with what
 // is expected. Moving and waiting is its Endpoint's business, so every transport behaves alike.
 //
-// Thread contract: a Worker belongs to one thread. Every wait has the run's deadline; when a worker
-// fails, the waits of all others throw.
+// Thread contract: a Worker belongs to one thread, which may share it with a second one
+// (overlap.hpp): only one of them sends, receives or waits at a time, and each times its own
+// phases. Every wait has the run's deadline; when a worker fails, the waits of all others throw.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -94,11 +96,18 @@ class Worker {
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
-  const PhaseTimes& times() const { return clock_.times(); }
+  PhaseTimes times() const { return clock_.times() + second_clock_.times(); }  // of both threads
   const PhaseTimes& virtual_times() const { return clock_.virtual_times(); }
-  PhaseClock::Scope time(Phase phase) { return clock_.time(phase); }
+  PhaseClock::Scope time(Phase phase) {
+    return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(phase);
+  }
   // All from zero again: after the first step, which pays for memory and threads.
   void reset_accounts();
+
+  // A second thread may act in this worker's stead; see Endpoint.
+  bool others_may_act() const { return endpoint_->others_may_act(); }
+  void share_with(std::thread::id second) { second_ = second; }
+  void interrupt() { endpoint_->interrupt(); }
 
   // This worker's time in a modelled network (virtual_clock.hpp); nullptr without one.
   VirtualClock* virtual_clock() { return endpoint_->clock(); }
@@ -115,7 +124,8 @@ class Worker {
   std::vector<std::unique_ptr<Endpoint>> layers_;
   Verify verify_;
   Counters counters_;
-  PhaseClock clock_;
+  PhaseClock clock_, second_clock_;
+  std::thread::id second_{};
   int exchanges_ = 0;  // that have begun and not ended, one inside the other
 };
 

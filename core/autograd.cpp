@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <map>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "core/error.hpp"
@@ -129,7 +131,7 @@ class Graph {
     return result;
   }
 
-  static void backward(const Tensor& root, const Tensor& dy) {
+  static void backward(const Tensor& root, const Tensor& dy, const Complete& complete = {}) {
     check(root.requires_grad(), "backward: the tensor depends on nothing that requires a gradient");
     check(dy.shape() == root.shape(),
           "backward: the gradient must have the tensor's shape {}; got {}",
@@ -137,8 +139,10 @@ class Graph {
     const NoGrad no_grad;
     if (!root.impl_->node) {
       accumulate(root, dy);
+      if (complete) complete(root);
       return;
     }
+    auto uses = complete ? uses_of_leaves(root.impl_->node.get()) : Uses();
     // The nodes that have a gradient and have not run. All consumers of a node have greater
     // numbers, so the greatest one is always complete.
     struct Pending {
@@ -163,6 +167,7 @@ class Graph {
           next.node = input.node;
         } else {
           accumulate(input.leaf, gradients[i]);
+          if (complete && --uses[input.leaf.impl_.get()] == 0) complete(input.leaf);
         }
       }
     }
@@ -177,6 +182,27 @@ class Graph {
   }
 
  private:
+  // How often each leaf stands among the inputs of the nodes that backward will run.
+  using Uses = std::unordered_map<const Tensor::Impl*, int>;
+  static Uses uses_of_leaves(const Node* root) {
+    Uses uses;
+    std::unordered_set<const Node*> seen{root};
+    std::vector<const Node*> ahead{root};
+    while (!ahead.empty()) {
+      const Node& node = *ahead.back();
+      ahead.pop_back();
+      for (const auto& input : node.inputs) {
+        if (!input.needs_grad) continue;
+        if (!input.node) {
+          ++uses[input.leaf.impl_.get()];
+        } else if (seen.insert(input.node.get()).second) {
+          ahead.push_back(input.node.get());
+        }
+      }
+    }
+    return uses;
+  }
+
   static void check_gradients(const Node& node, const Gradients& gradients) {
     internal_check(gradients.size() == node.inputs.size(),
                    "{}: backward must return {} gradients; got {}", node.name, node.inputs.size(),
@@ -206,10 +232,13 @@ Tensor record(const char* name, Tensor result, std::initializer_list<Tensor> inp
                        std::move(backward));
 }
 
+void backward(const Tensor& root, const Complete& complete) {
+  check(root.numel() == 1, "backward: without a gradient the tensor must have one element; got {}",
+        root.shape().to_string());
+  Graph::backward(root, Tensor::full(root.shape(), 1), complete);
+}
 void Tensor::backward() const {
-  check(numel() == 1, "backward: without a gradient the tensor must have one element; got {}",
-        shape().to_string());
-  Graph::backward(*this, full(shape(), 1));
+  terse::backward(*this, {});
 }
 void Tensor::backward(const Tensor& dy) const {
   Graph::backward(*this, dy);

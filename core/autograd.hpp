@@ -58,6 +58,11 @@ Tensor record(const char* name, Tensor result, std::initializer_list<Tensor> inp
               Backward backward);
 Tensor record(const char* name, Tensor result, std::span<const Tensor> inputs, Backward backward);
 
+// root.backward(), and meanwhile `complete` is called with every leaf that it reaches: once, when
+// the last of its uses has added its gradient. Leaves used late in the forward pass come first.
+using Complete = std::function<void(const Tensor& leaf)>;
+void backward(const Tensor& root, const Complete& complete);
+
 // Grad mode of this thread: on until a NoGrad lives.
 bool grad_enabled();
 class NoGrad {

@@ -1,6 +1,7 @@
 #include "core/parameters.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace terse {
 
@@ -44,6 +45,19 @@ std::span<real> ParameterBuffer::gradients() {
 
 void ParameterBuffer::zero_grad() {
   for (auto& parameter : parameters_) parameter.zero_grad();
+}
+
+std::optional<std::uint32_t> ParameterBuffer::id_of(const Tensor& tensor) const {
+  const std::less<> before;  // also of addresses in different arrays
+  const auto all = values();
+  const auto* first = tensor.data().data();
+  if (tensor.numel() == 0 || before(first, all.data()) || !before(first, all.data() + all.size())) {
+    return std::nullopt;
+  }
+  // Of those that begin at one offset, the last has the values.
+  const auto after =
+      std::ranges::upper_bound(infos_, first - all.data(), {}, &ParameterInfo::offset);
+  return std::prev(after)->id;
 }
 
 }  // namespace terse

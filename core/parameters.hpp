@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class ParameterBuffer {
   // The gradients since zero_grad; zero for a parameter that no backward call has reached.
   std::span<real> gradients();
   void zero_grad();
+
+  // The id of a parameter that has values; none for any other tensor.
+  std::optional<std::uint32_t> id_of(const Tensor& tensor) const;
 
  private:
   std::vector<ParameterInfo> infos_;

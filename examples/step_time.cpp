@@ -33,6 +33,7 @@ void step_time(int argc, char** argv) {
       .flag("--servers", config.servers, "shards of the parameter server")
       .flag("--all-reduce", config.all_reduce, "ring, tree, halving or auto: the quickest")
       .flag("--compute", compute, "of forward and backward in a step: declared")
+      .flag("--bucket-mb", config.bucket_mb, "exchange in such buckets during backward [no]")
       .flag("--steps", steps, "to take the mean of, after a first one")
       .flag("--threads", config.threads, "of a worker, one worker at a time; 0: a core each")
       .flag("--seed", config.seed, "of the gradients")
@@ -64,8 +65,8 @@ void step_time(int argc, char** argv) {
   fmt::print("{}: {} values; compute {} declared, the rest measured, threads: {}\n", shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), compute,
              cases.front().threads);
-  fmt::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>8}{:>8}\n", "ms per step", "workers", "bytes sent",
-             "step", "exchange", "encode", "decode");
+  fmt::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",
+             "step", "exchange", "encode", "decode", "hidden");
   nlohmann::json list = nlohmann::json::array();
   std::string shown;
   for (const auto& each : cases) {
@@ -73,9 +74,10 @@ void step_time(int argc, char** argv) {
     const auto time = run::time_step(each, gradients, steps, LocalWork::measured);
     const double sent =
         static_cast<double>(time.sent.bytes_sent) / static_cast<double>(each.workers);
-    fmt::print("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>8.2f}{:>8.2f}\n", each.compressor, each.workers,
-               run::bytes_text(sent), 1e3 * time.seconds, 1e3 * time.phases[Phase::exchange],
-               1e3 * time.phases[Phase::encode], 1e3 * time.phases[Phase::decode]);
+    fmt::print("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>7.2f}{:>7.2f}{:>7.2f}\n", each.compressor,
+               each.workers, run::bytes_text(sent), 1e3 * time.seconds,
+               1e3 * time.phases[Phase::exchange], 1e3 * time.phases[Phase::encode],
+               1e3 * time.phases[Phase::decode], 1e3 * time.hidden_seconds);
     std::fflush(stdout);
     list.push_back({{"method", each.compressor},
                     {"workers", each.workers},
@@ -84,12 +86,14 @@ void step_time(int argc, char** argv) {
                     {"milliseconds", 1e3 * time.seconds},
                     {"exchange_ms", 1e3 * time.phases[Phase::exchange]},
                     {"encode_ms", 1e3 * time.phases[Phase::encode]},
-                    {"decode_ms", 1e3 * time.phases[Phase::decode]}});
+                    {"decode_ms", 1e3 * time.phases[Phase::decode]},
+                    {"hidden_ms", 1e3 * time.hidden_seconds}});
   }
   if (json) {
     fmt::print("{}\n", nlohmann::json({{"shapes", shapes},
                                        {"compute", compute},
                                        {"topology", config.topology},
+                                       {"bucket_mb", config.bucket_mb.value_or(0)},
                                        {"steps", steps},
                                        {"times", list}})
                            .dump());

@@ -27,6 +27,7 @@ nlohmann::json log_line(const run::StepReport& r) {
       time["virtual"][std::string(kPhaseNames[i])] = r.virtual_times.seconds[i];
     }
   }
+  if (r.hidden_seconds > 0) time["hidden"] = r.hidden_seconds;
   nlohmann::json line = {{"step", r.step},
                          {"loss", r.loss},
                          {"lr", r.lr},
@@ -72,6 +73,10 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
                *r.virtual_seconds, run::thousands_text(r.samples_per_virtual_second),
                run::sample_name(last.metric));
     print_times("ms per step there:", r.virtual_step_times);
+  }
+  if (r.buckets > 1) {
+    fmt::print("in {} buckets: {:.2f} ms of a step hidden behind backward\n", r.buckets,
+               1e3 * r.hidden_seconds);
   }
   fmt::print("lr {}, {}\n", *config.lr, config.optimizer);
   if (r.async) {

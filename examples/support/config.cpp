@@ -48,7 +48,8 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--non-finite", c.non_finite, "abort, skip_step, zero or drop_worker")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
       .flag("--network", c.network, "a modelled one: 10gbe, 1gbe, wan or 10Gbps,20us")
-      .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]");
+      .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]")
+      .flag("--bucket-mb", c.bucket_mb, "send gradients in such buckets during backward [no]");
   add_fault_flags(command_line, c);
 }
 
@@ -75,6 +76,21 @@ void complete_virtual_time(RunConfig& c) {
   NetworkCards(network, static_cast<int>(c.workers), 0);  // throws for a worker that there is not
   c.network = to_string(network);
   if (c.compute) parse_seconds(*c.compute);
+}
+
+void check_bucket_flag(const RunConfig& c) {
+  const double mb = c.bucket_mb.value_or(0);
+  check<UsageError>(mb >= 0 && mb <= 1e6, "--bucket-mb: 0 to 1e6 MB; got {}", mb);
+  if (mb == 0) return;
+  check<UsageError>(c.topology != "async",
+                    "--bucket-mb with --topology async: its workers push whole gradients and wait "
+                    "for nobody; leave it out");
+  check<UsageError>(c.local_steps == 0,
+                    "--bucket-mb with --local-steps: models meet after the step, when nothing is "
+                    "left to overlap with; leave one out");
+  check<UsageError>(!may_shrink(c),
+                    "--bucket-mb with workers that may leave: some buckets of a step have met with "
+                    "them then; leave out --bucket-mb, --on-failure and --non-finite drop_worker");
 }
 
 }  // namespace
@@ -140,8 +156,10 @@ void complete(RunConfig& c) {
                     "--local-steps with --compressor {}: it says which way the models went and not "
                     "how far; take none or a compressor with magnitudes",
                     c.compressor);
-  parse_non_finite(c.non_finite);
+  const auto policy = parse_non_finite(c.non_finite);
   check_fault_flags(c);
+  check_bucket_flag(c);
+  if (bucket_bytes(c) > 0) check_buckets(*compressor, policy);
   complete_virtual_time(c);
   check_async_flags(c);
   c.aggregate = to_string(parse_aggregation(c.aggregate));
@@ -153,6 +171,10 @@ void complete(RunConfig& c) {
     return;
   }
   TopologyPlan(topology_options(c), *make_run_compressor(c));
+}
+
+double bucket_bytes(const RunConfig& c) {
+  return 1e6 * c.bucket_mb.value_or(0);
 }
 
 TopologyOptions topology_options(const RunConfig& c) {
@@ -202,6 +224,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"measure", c.measure},
                          {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
                          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
+                         {"bucket_mb", c.bucket_mb.value_or(0)},
                          {"eval_every", c.eval_every}};
   if (c.topology == "async") json["async"] = to_json(c.async);
   return json;

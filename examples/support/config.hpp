@@ -46,6 +46,7 @@ struct RunConfig {
   bool exact_convolution = false;      // never Winograd's method
   std::optional<std::string> network;  // a modelled one: virtual time; see parse_network
   std::optional<std::string> compute;  // with it: of a step, declared instead of measured
+  std::optional<double> bucket_mb;     // gradients travel during backward; 10^6 bytes; 0 if none
   AsyncConfig async;                   // with topology async
   std::optional<std::string> out;
 };
@@ -64,6 +65,8 @@ TopologyOptions topology_options(const RunConfig& config);
 
 // A new compressor of the run, whose packets meet by its rule.
 std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
+// 0: gradients travel after backward.
+double bucket_bytes(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.
 nlohmann::json to_json(const RunConfig& config);

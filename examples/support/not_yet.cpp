@@ -1,25 +1,16 @@
 #include "examples/support/not_yet.hpp"
 
-#include <array>
-#include <utility>
-
 #include "core/error.hpp"
 #include "examples/support/command_line.hpp"
 
 namespace terse::run {
 
 void NotYet::add_flags(CommandLine& command_line) {
-  const std::string later = "not available yet: ";
-  command_line.flag("--bucket-mb", bucket_mb_, later + "overlap in buckets")
-      .flag("--resume", resume_, later + "checkpoints");
+  command_line.flag("--resume", resume_, "not available yet: checkpoints");
 }
 
 void NotYet::refuse() const {
-  const std::array<std::pair<const char*, const std::optional<std::string>*>, 2> later = {
-      {{"--bucket-mb", &bucket_mb_}, {"--resume", &resume_}}};
-  for (const auto& [name, value] : later) {
-    check<UsageError>(!*value, "{} is not available yet; leave it out", name);
-  }
+  check<UsageError>(!resume_, "--resume is not available yet; leave it out");
 }
 
 }  // namespace terse::run

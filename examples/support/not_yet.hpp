@@ -16,7 +16,7 @@ class NotYet {
   void refuse() const;
 
  private:
-  std::optional<std::string> bucket_mb_, resume_;
+  std::optional<std::string> resume_;
 };
 
 }  // namespace terse::run

@@ -82,6 +82,8 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
                {"virtual_seconds", nullptr},  // without a modelled network
                {"samples_per_second", r.samples_per_second},
                {"milliseconds_per_step", milliseconds(r.step_times)},
+               {"buckets", r.buckets},
+               {"hidden_milliseconds_per_step", 1e3 * r.hidden_seconds},
                {"model_hash", fmt::format("{:016x}", r.model_hash)},
                {"state_hash", fmt::format("{:016x}", r.state_hash)},
                {"evaluations", curve},

@@ -1,9 +1,11 @@
 #include "examples/support/step_time.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
+#include "comm/overlap.hpp"
 #include "comm/run_workers.hpp"
 #include "comm/topology.hpp"
 #include "core/random.hpp"
@@ -37,10 +39,14 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
   return views;
 }
 
+constexpr double kOneBucket = std::numeric_limits<double>::infinity();
+
 StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
                    LocalWork local_work) {
   const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
   const double compute = parse_seconds(config.compute.value_or("0s"));
+  const double bucket_bytes =
+      config.bucket_mb.value_or(0) > 0 ? run::bucket_bytes(config) : kOneBucket;
   const auto workers = static_cast<int>(config.workers);
   StepTime mean_step;
   std::mutex mutex;
@@ -55,18 +61,22 @@ StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::
                 Buffer<float> mean(gradients.numel());
                 const auto own = views_of(gradients.of(me.rank()), gradients.shapes());
                 const auto out = views_of(mean.span(), gradients.shapes());
+                std::uint64_t message_bytes = 0;
+                Round round{.seed = config.seed, .lr = 0.1F};
+                Overlap overlap(me, own, {.bucket_bytes = bucket_bytes, .compute = compute},
+                                [&](const Bucket& bucket) {
+                                  topology->run(*compressor, bucket.of(round), bucket.of(own),
+                                                bucket.of(out));
+                                  message_bytes += topology->message_bytes();
+                                });
                 const auto step = [&](std::int64_t number) {
-                  {
-                    const auto timed = me.time(Phase::compute);
-                    me.virtual_clock()->spend(compute);
-                  }
-                  topology->run(
-                      *compressor,
-                      {.seed = config.seed, .step = static_cast<std::uint64_t>(number), .lr = 0.1F},
-                      own, out);
+                  round.step = static_cast<std::uint64_t>(number);
+                  message_bytes = 0;
+                  overlap.finish();
                 };
                 step(0);  // pays for memory
                 me.reset_accounts();
+                const double hidden = overlap.hidden_seconds();
                 for (std::int64_t k = 0; k < steps; ++k) {
                   me.barrier();  // costs no time
                   const double start = me.virtual_clock()->now();
@@ -83,7 +93,9 @@ StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::
                 mean_step.sent.bytes_sent += me.counters().bytes_sent;
                 mean_step.sent.payload_bytes_sent += me.counters().payload_bytes_sent;
                 mean_step.sent.messages_sent += me.counters().messages_sent;
-                if (me.rank() == 0) mean_step.message_bytes = topology->message_bytes();
+                mean_step.hidden_seconds +=
+                    (overlap.hidden_seconds() - hidden) / static_cast<double>(workers * steps);
+                if (me.rank() == 0) mean_step.message_bytes = message_bytes;
               });
   const auto each = static_cast<std::uint64_t>(steps);
   mean_step.sent.bytes_sent /= each;

@@ -3,6 +3,7 @@
 // The gradients are random, the packets real; every worker encodes, sends, receives and decodes
 // what a training step would. Forward and backward passes are declared; encoding and decoding are
 // measured on this machine, a worker at a time. The update, the same for all methods, is left out.
+// In buckets the exchange overlaps with the declared backward pass, as comm/overlap.hpp says.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +35,10 @@ class SyntheticGradients {
 std::vector<GradView> views_of(std::span<float> values, const std::vector<MatrixShape>& shapes);
 
 struct StepTime {
-  double seconds = 0;  // virtual, until the last worker has its mean gradient
-  PhaseTimes phases;   // the same, mean over workers; waiting is part of `exchange`
-  Counters sent;       // in a step, by all workers
+  double seconds = 0;         // virtual, until the last worker has its mean gradient
+  PhaseTimes phases;          // the same, mean over workers; waiting is part of `exchange`
+  Counters sent;              // in a step, by all workers
+  double hidden_seconds = 0;  // of these, behind backward; mean over workers
   std::uint64_t message_bytes = 0;
 };
 

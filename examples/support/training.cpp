@@ -1,7 +1,6 @@
 #include "examples/support/training.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <chrono>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "core/kernels/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
+#include "examples/support/account.hpp"
 #include "examples/support/agreement.hpp"
 #include "examples/support/fault_flags.hpp"
 #include "optim/compressor.hpp"
@@ -30,17 +30,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-constexpr double kNoTime = -1;  // there is no modelled network
-
-// What one worker hands in at the end. All of it is 64-bit words, for the way to the others.
-struct Account {
-  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
-  PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
-  double virtual_seconds = kNoTime;
-};
-constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
-using AccountWords = std::array<std::uint64_t, kAccountWords>;
 
 // What the workers of a process share: the plan before they start, the result after they end.
 struct Run {
@@ -106,6 +95,7 @@ class Trainer {
   std::int64_t all_samples_ = 0;                     // and in the first step, too
   PhaseTimes reported_times_, first_step_times_;
   PhaseTimes reported_virtual_times_, first_step_virtual_times_;
+  double reported_hidden_ = 0, first_step_hidden_ = 0;
   double virtual_start_ = 0;
 };
 
@@ -131,7 +121,9 @@ Trainer::Trainer(Run& run, Worker& me)
 DistributedOptimizer::Options Trainer::optimizer_options() {
   DistributedOptimizer::Options options{.seed = config_.seed,
                                         .non_finite = parse_non_finite(config_.non_finite),
-                                        .attack = parse_attack(config_.attack)};
+                                        .attack = parse_attack(config_.attack),
+                                        .bucket_bytes = bucket_bytes(config_)};
+  if (config_.compute) options.compute = parse_seconds(*config_.compute);
   if (!may_shrink(config_)) return options;
   options.rejoin = [this](Worker& left) { return run_.plan.rejoin(left); };
   options.on_drop = [this](const DroppedWorker& dropped) { drop(dropped); };
@@ -160,6 +152,7 @@ void Trainer::train() {
     if (step_ == 1) {
       first_step_times_ = me_.times();
       first_step_virtual_times_ = me_.virtual_times();
+      first_step_hidden_ = optimizer_.hidden_seconds();
     }
     if (step_ % kReportEvery == 0 || step_ == total_steps_) report(loss);
     const bool epoch_ends = step_ % per_epoch == 0;
@@ -178,9 +171,8 @@ double Trainer::train_step() {
     const auto timed = me_.time(Phase::compute);
     optimizer_.zero_grad();
     const Tensor objective = task_->loss();
-    objective.backward();
+    optimizer_.backward(objective, static_cast<float>(lr));
     loss = static_cast<double>(objective.item());
-    if (config_.compute) me_.virtual_clock()->spend(parse_seconds(*config_.compute));
   }
   update(static_cast<float>(lr));
   ++step_;
@@ -220,10 +212,12 @@ void Trainer::report(double loss) {
                            .bytes_sent = me_.counters().bytes_sent,
                            .times = times - reported_times_,
                            .virtual_seconds = virtual_seconds(),
-                           .virtual_times = me_.virtual_times() - reported_virtual_times_});
+                           .virtual_times = me_.virtual_times() - reported_virtual_times_,
+                           .hidden_seconds = optimizer_.hidden_seconds() - reported_hidden_});
   }
   reported_times_ = times;
   reported_virtual_times_ = me_.virtual_times();
+  reported_hidden_ = optimizer_.hidden_seconds();
   reported_seconds_ = busy_seconds_;
   reported_samples_ = samples_;
 }
@@ -297,44 +291,20 @@ void Trainer::measure_uncompressed() {
   if (me_.virtual_clock()) virtual_start_ = me_.virtual_clock()->now();
 }
 
-// The workers' accounts, in their order, as means and one hash.
-void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
-  const auto workers = static_cast<double>(accounts.size() / kAccountWords);
-  std::uint64_t sent = 0, uncompressed = 0;
-  HashArchive hash;
-  for (; !accounts.empty(); accounts = accounts.subspan(kAccountWords)) {
-    AccountWords words;
-    std::ranges::copy(accounts.first(kAccountWords), words.begin());
-    auto account = std::bit_cast<Account>(words);
-    r.bytes_sent.push_back(account.bytes_sent);
-    sent += account.bytes_sent;
-    uncompressed += account.bytes_uncompressed;
-    for (std::size_t i = 0; i < kPhases; ++i) {
-      r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
-      r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
-    }
-    if (account.virtual_seconds != kNoTime) {
-      r.virtual_seconds = std::max(r.virtual_seconds.value_or(0), account.virtual_seconds);
-    }
-    hash.item("worker", account.state_hash);
-  }
-  r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
-  r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
-  r.state_hash = hash.hash();
-}
-
 void Trainer::hand_in() {
   const auto time = virtual_seconds();
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
   const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
 
-  Account account{.bytes_sent = me_.counters().bytes_sent,
-                  .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
-                  .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
-                  .step_times = me_.times() - first_step_times_,
-                  .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
-                  .virtual_seconds = time.value_or(kNoTime)};
+  Account account{
+      .bytes_sent = me_.counters().bytes_sent,
+      .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
+      .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
+      .step_times = me_.times() - first_step_times_,
+      .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
+      .hidden_seconds = (optimizer_.hidden_seconds() - first_step_hidden_) / later_steps,
+      .virtual_seconds = time.value_or(Account::kNoTime)};
   for (auto& seconds : account.step_times.seconds) seconds /= later_steps;
   for (auto& seconds : account.virtual_step_times.seconds) seconds /= later_steps;
   const auto accounts = agreement_.gather(std::bit_cast<AccountWords>(account));
@@ -354,6 +324,7 @@ void Trainer::hand_in() {
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
   r.message_bytes = message_bytes();
+  r.buckets = static_cast<std::int64_t>(optimizer_.buckets());
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 

@@ -56,6 +56,9 @@ struct RunResult {
   double seconds = 0;                     // wall clock, loading and evaluation included
   double samples_per_second = 0;          // without loading, evaluation and the first step
   PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
+  std::int64_t buckets = 1;               // in which the gradients travel
+  double hidden_seconds = 0;  // of the exchange behind backward, a step, virtual if time is; so the
+                              // phases add up to the time of a step and this
   // In a modelled network: until the last worker has ended, of the training loop alone, and what
   // the others say in its terms.
   std::optional<double> virtual_seconds;
@@ -77,6 +80,7 @@ struct StepReport {
   PhaseTimes times;                                      // of worker 0, since the last report
   std::optional<double> virtual_seconds = std::nullopt;  // of worker 0, so far
   PhaseTimes virtual_times = {};                         // likewise, since the last report
+  double hidden_seconds = 0;                             // see RunResult; since the last report
   std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
 };
 struct Listener {

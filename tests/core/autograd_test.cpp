@@ -74,6 +74,48 @@ TEST(Autograd, AResultCanBeABranchAndAnOutput) {
   EXPECT_FLOAT_EQ(x.grad().item(), 4 + 40);
 }
 
+// What is complete, in order, and the gradient that it has then.
+using Completed = std::vector<std::pair<std::string, float>>;
+Completed completed(const Tensor& root, const std::vector<std::pair<std::string, Tensor>>& leaves) {
+  Completed all;
+  backward(root, [&](const Tensor& leaf) {
+    for (const auto& [name, tensor] : leaves) {
+      if (tensor.same_storage(leaf)) all.emplace_back(name, leaf.grad().item());
+    }
+  });
+  return all;
+}
+
+TEST(Complete, ALeafIsWhenItsFirstUseHasAddedItsGradient) {
+  const Tensor a = leaf(2), b = leaf(3), c = leaf(5);
+  // The last layer first.
+  EXPECT_EQ(completed((a * b) * c, {{"a", a}, {"b", b}, {"c", c}}),
+            (Completed{{"c", 6}, {"a", 15}, {"b", 10}}));
+}
+
+TEST(Complete, ATiedLeafIsOnceAndAtTheEndOfItsLastUse) {
+  const Tensor tied = leaf(2), b = leaf(3);
+  Tensor h = tied;
+  for (int t = 0; t < 3; ++t)
+    h = h * tied + b;  // a recurrent layer: tied^4 + b (tied^2 + tied + 1)
+  EXPECT_EQ(completed(h, {{"tied", tied}, {"b", b}}),
+            (Completed{{"b", 7}, {"tied", 4 * 8 + 3 * (2 * 2 + 1)}}));
+  // Twice in one operator, and a root that is a leaf.
+  const Tensor x = leaf(3);
+  EXPECT_EQ(completed(x * x, {{"x", x}}), (Completed{{"x", 6}}));
+  EXPECT_EQ(completed(b, {{"b", b}, {"x", x}}), (Completed{{"b", 8}}));
+}
+
+TEST(Complete, ABranchThatIsSharedOrLeftOutCountsOnce) {
+  const Tensor x = leaf(2), unused = leaf(1), constant = Tensor::scalar(4);
+  const Tensor y = square(x);
+  const Tensor other = y * unused;  // not part of the root
+  EXPECT_EQ(completed(y * y + scale(y, 10) + y * constant, {{"x", x}, {"unused", unused}}),
+            (Completed{{"x", 4 * 8 + 4 * 14}}));
+  EXPECT_FALSE(unused.grad().defined());
+  EXPECT_EQ(completed(other, {{"x", x}, {"unused", unused}}).size(), 2);
+}
+
 TEST(Autograd, OnlyOneElementCanStartWithoutAGradient) {
   Tensor x = Tensor::full({2}, 1);
   x.set_requires_grad();
@@ -127,8 +169,10 @@ TEST_P(LongChain, ForwardBackwardAndDrop) {
     Tensor x = Tensor::full({1}, 2);
     x.set_requires_grad();
     const Tensor y = chain(x);
-    y.backward();
+    int complete = 0;
+    backward(y, [&](const Tensor&) { ++complete; });
     EXPECT_FLOAT_EQ(x.grad().item(), 1);
+    EXPECT_EQ(complete, 1);
   }
   {
     Tensor x = Tensor::full({1}, 2);

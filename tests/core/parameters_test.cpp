@@ -63,5 +63,16 @@ TEST(ParameterBuffer, AParameterThatNothingReachedHasAZeroGradient) {
   EXPECT_EQ(gradients[6], 14);
 }
 
+TEST(ParameterBuffer, KnowsItsParametersByAnyHandle) {
+  const Tensor none = Tensor::zeros({0}), a = Tensor::zeros({3}), b = Tensor::zeros({2, 1});
+  const ParameterBuffer flat(std::vector<ParameterBuffer::Named>{
+      {"first", Tensor::zeros({0})}, {"a", a}, {"none", none}, {"b", b}});
+  const Tensor other_handle = b;
+  EXPECT_EQ(flat.id_of(a), 1);
+  EXPECT_EQ(flat.id_of(other_handle), 3);
+  EXPECT_EQ(flat.id_of(none), std::nullopt);
+  EXPECT_EQ(flat.id_of(Tensor::zeros({3})), std::nullopt);
+}
+
 }  // namespace
 }  // namespace terse

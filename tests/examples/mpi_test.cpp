@@ -71,7 +71,8 @@ class Mpi : public testing::Test {
   static json lasting(const std::string& out) {
     const auto end = out.find_last_not_of('\n');
     json result = json::parse(out.substr(out.rfind('\n', end) + 1));
-    for (const char* key : {"seconds", "samples_per_second", "milliseconds_per_step"}) {
+    for (const char* key : {"seconds", "samples_per_second", "milliseconds_per_step",
+                            "hidden_milliseconds_per_step"}) {
       result.erase(key);
     }
     result["config"].erase("transport");
@@ -128,6 +129,13 @@ TEST_F(Mpi, SoDoLargeModelsStatisticsTextAndLocalSteps) {
   expect_same_as_threads(4, small + " --local-steps 3 --compressor topk:ratio=0.1+ef");
   expect_same_as_threads(4, small + " --compressor sign+ef --topology server --servers 4");
   expect_same_as_threads(1, small);
+}
+
+TEST_F(Mpi, SoDoBuckets) {
+  expect_same_as_threads(4, small + " --bucket-mb 0.001 --compressor none");
+  expect_same_as_threads(3, small + " --bucket-mb 0.001 --compressor topk:ratio=0.1+ef");
+  expect_same_as_threads(
+      2, small + " --bucket-mb 0.001 --compressor powersgd:rank=2+ef --topology server");
 }
 
 // With one worker nothing is stale, and processes give the bits of threads. With three, who comes

@@ -341,6 +341,54 @@ TEST(LocalSteps, ModelsMeetBeforeEveryTest) {
   EXPECT_NEAR(r.bytes_sent_per_worker, all.bytes_sent_per_worker * 19 / 120, 1e-6);
 }
 
+TEST(Buckets, OfTwoWorkersGiveTheSameBitsInRealAndInVirtualTime) {
+  const auto trained = [](const std::string& compressor, double bucket_mb, bool network) {
+    auto c = config_for(compressor, "ring", 2);
+    c.model = "lenet";
+    c.bucket_mb = bucket_mb;
+    if (network) c.network = "1gbe", c.compute = "5ms";
+    complete(c);
+    return train(c, small_images(), {});
+  };
+  for (const char* spec : {"none", "vote:beta=0.9", "topk:ratio=0.05+ef", "powersgd:rank=2+ef"}) {
+    const auto whole = trained(spec, 0, false);
+    const auto threads = trained(spec, 0.02, false), modelled = trained(spec, 0.02, true);
+    EXPECT_EQ(whole.buckets, 1);
+    EXPECT_EQ(threads.buckets, 2);
+    EXPECT_EQ(threads.state_hash, whole.state_hash) << spec;
+    EXPECT_EQ(modelled.state_hash, whole.state_hash) << spec;
+    const auto again = trained(spec, 0.02, true), unhidden = trained(spec, 0, true);
+    EXPECT_EQ(modelled.virtual_seconds, again.virtual_seconds) << spec;
+    EXPECT_EQ(modelled.hidden_seconds, again.hidden_seconds) << spec;
+    // The phases are the time of a step and what was hidden; tests and reports come on top.
+    const auto on_top = [](const RunResult& r) {
+      double phases = 0;
+      for (const double seconds : r.virtual_step_times.seconds) phases += seconds;
+      return *r.virtual_seconds / 20 - (phases - r.hidden_seconds);
+    };
+    EXPECT_NEAR(on_top(modelled), on_top(unhidden), 1e-9) << spec;
+    EXPECT_GT(modelled.hidden_seconds, 0) << spec;
+    EXPECT_EQ(unhidden.hidden_seconds, 0) << spec;
+    EXPECT_EQ(unhidden.model_hash, whole.model_hash) << spec;
+  }
+}
+
+TEST(Buckets, AreRefusedWhereThereIsNothingToOverlapWith) {
+  const auto refused = [](const auto& change) {
+    auto c = config_for("none", "ring", 2);
+    c.bucket_mb = 1;
+    change(c);
+    EXPECT_THROW(complete(c), UsageError);
+  };
+  refused([](RunConfig& c) { c.topology = "async"; });
+  refused([](RunConfig& c) { c.local_steps = 4; });
+  refused([](RunConfig& c) { c.non_finite = "skip_step"; });
+  refused([](RunConfig& c) { c.compressor = "topk:ratio=0.1,scope=model"; });
+  refused([](RunConfig& c) { c.compressor = "none+clip:norm=1"; });
+  refused([](RunConfig& c) { c.bucket_mb = -1; });
+  refused([](RunConfig& c) { c.bucket_mb = std::nan(""); });
+}
+
 TEST(Partitions, EachIsATrainingOfItsOwn) {
   std::map<std::uint64_t, std::string> runs;
   for (const char* partition : {"iid", "shared", "by-label:2"}) {

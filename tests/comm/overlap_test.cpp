@@ -1,0 +1,237 @@
+// When buckets are exchanged: in virtual time against times worked out by hand, all to 1e-12 s, and
+// in real time by a second thread.
+#include "comm/overlap.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "comm/collectives.hpp"
+#include "comm/run_workers.hpp"
+#include "comm/topology.hpp"
+#include "core/error.hpp"
+#include "toy_compressors.hpp"
+
+namespace terse {
+namespace {
+
+// ---- virtual time -------------------------------------------------------------------------------
+
+constexpr double kTolerance = 1e-12;
+constexpr double kRate = 1e9 / 8, kLatency = 50e-6;  // of 1Gbps,50us
+constexpr double kWord = 40 / kRate;                 // a worker's word about its gradient
+
+struct Times {
+  std::vector<double> end, hidden;  // by worker
+};
+
+// A step of a model of two tensors, each a bucket, whose two passes take so long. As the optimizer
+// does it, a word goes ahead of each bucket.
+constexpr std::size_t kFirst = 3000, kSecond = 1000;
+Times step(const TopologyOptions& options, double compute, const std::string& network,
+           int steps = 1) {
+  const TopologyPlan plan(options, toy::Plain());
+  const auto workers = static_cast<std::size_t>(options.workers);
+  Times times{std::vector<double>(workers), std::vector<double>(workers)};
+  run_workers(
+      {.workers = options.workers,
+       .virtual_time =
+           VirtualTime{.network = parse_network(network), .local_work = LocalWork::declared}},
+      [&](Worker& me) {
+        toy::Gradients gradients({kFirst, kSecond}), mean({kFirst, kSecond});
+        toy::Plain compressor;
+        const auto topology = plan.join(me);
+        Collectives collectives(me);
+        std::vector<std::uint64_t> words(workers);
+        const auto views = gradients.views(), out = mean.views();
+        Overlap overlap(
+            me, views, {.bucket_bytes = 1, .compute = compute}, [&](const Bucket& bucket) {
+              collectives.agree(0, 0, words);
+              topology->run(compressor, bucket.of(Round{}), bucket.of(views), bucket.of(out));
+            });
+        for (int i = 0; i < steps; ++i) {
+          overlap.complete(1);
+          overlap.complete(0);
+          overlap.finish();
+        }
+        const auto rank = static_cast<std::size_t>(me.rank());
+        times.end[rank] = me.virtual_clock()->now();
+        times.hidden[rank] = overlap.hidden_seconds();
+      });
+  return times;
+}
+
+// A ring of W workers, who all begin at once: a word, then 2 (W-1) hops.
+double ring(std::size_t n, double workers) {
+  return kLatency + (workers - 1) * kWord +
+         2 * (workers - 1) * (kLatency + (32 + 4 * static_cast<double>(n) / workers) / kRate);
+}
+// The gradient of the second tensor is there after forward and its quarter of backward.
+constexpr double kReady = 1.0 / 3 + 2.0 / 3 / 4;
+
+TEST(VirtualOverlap, InARingABucketThatIsSentInTimeIsHidden) {
+  for (const int workers : {2, 4}) {
+    const double first = ring(kFirst, workers), second = ring(kSecond, workers);
+    const double compute = 4 * second;  // the second half of it is enough
+    const auto times = step({TopologyKind::ring, workers}, compute, "1Gbps,50us");
+    for (const double end : times.end) EXPECT_NEAR(end, compute + first, kTolerance);
+    for (const double hidden : times.hidden) EXPECT_NEAR(hidden, second, kTolerance);
+  }
+}
+
+TEST(VirtualOverlap, InARingABucketThatIsLongHoldsUpTheNext) {
+  for (const int workers : {2, 4}) {
+    const double first = ring(kFirst, workers), second = ring(kSecond, workers);
+    const double compute = second;  // the second half of it is too short
+    const auto times = step({TopologyKind::ring, workers}, compute, "1Gbps,50us");
+    for (const double end : times.end) {
+      EXPECT_NEAR(end, kReady * compute + second + first, kTolerance);
+    }
+    for (const double hidden : times.hidden) {
+      EXPECT_NEAR(hidden, (1 - kReady) * compute, kTolerance);
+    }
+  }
+}
+
+TEST(VirtualOverlap, OfASlowWorkerAllWaitForTheBucketsOfIt) {
+  const double first = ring(kFirst, 2), second = ring(kSecond, 2), compute = 4 * second;
+  const auto times = step({TopologyKind::ring, 2}, compute, "1Gbps,50us,slow=1:3");
+  // The slow worker finds the other's word when it comes, and is a latency ahead of it.
+  EXPECT_NEAR(times.end[0], 3 * compute + first, kTolerance);
+  EXPECT_NEAR(times.end[1], 3 * compute + first - kLatency, kTolerance);
+  // The other has its bucket under way from its own time on, and still when its backward ends.
+  EXPECT_NEAR(times.hidden[0], (1 - kReady) * compute, kTolerance);
+  EXPECT_NEAR(times.hidden[1], second - kLatency, kTolerance);
+}
+
+// What a message of n floats takes besides the latency.
+double message(std::size_t n) {
+  return (32 + 4 * static_cast<double>(n)) / kRate;
+}
+
+TEST(VirtualOverlap, OfAServerABucketThatIsSentInTimeIsHidden) {
+  const double compute = 0.1;
+  const auto times = step({TopologyKind::server, 2}, compute, "1Gbps,50us");
+  const double at_server = kLatency + kWord + kLatency + message(kFirst);
+  EXPECT_NEAR(times.end[0], compute + at_server, kTolerance);
+  EXPECT_NEAR(times.end[1], compute + at_server + kLatency + message(kFirst), kTolerance);
+  const double hidden = kLatency + kWord + kLatency + message(kSecond);
+  EXPECT_NEAR(times.hidden[0], hidden, kTolerance);
+  EXPECT_NEAR(times.hidden[1], hidden + kLatency + message(kSecond), kTolerance);
+}
+
+TEST(VirtualOverlap, OfAServerBucketsFollowEachOtherOnTheCards) {
+  const double compute = 1e-6;
+  const auto times = step({TopologyKind::server, 2}, compute, "1Gbps,50us");
+  // The server has the second tensor's sum, and sends it; its word follows on the same card.
+  const double has_second = kReady * compute + 2 * kLatency + kWord + message(kSecond);
+  const double pulled_second = has_second + kLatency + message(kSecond);
+  // The other worker pushes the first tensor when that word has come, behind its own.
+  const double pushed_first = pulled_second + kWord;
+  const double has_first = pushed_first + kLatency + message(kFirst);
+  EXPECT_NEAR(times.end[0], has_first, kTolerance);
+  EXPECT_NEAR(times.end[1], has_first + kLatency + message(kFirst), kTolerance);
+}
+
+TEST(VirtualOverlap, RepeatsToTheBit) {
+  for (const auto kind : {TopologyKind::ring, TopologyKind::server}) {
+    const auto run = [&] {
+      return step({kind, 5}, 300e-6, "1Gbps,50us,jitter=20us,loss=0.01,slow=2:1.5", 20);
+    };
+    const auto first = run(), second = run();
+    EXPECT_EQ(first.end, second.end);
+    EXPECT_EQ(first.hidden, second.hidden);
+  }
+}
+
+// ---- real time ----------------------------------------------------------------------------------
+
+TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
+  run_workers({.workers = 2}, [](Worker& me) {
+    toy::Gradients gradients({10, 20, 30});
+    const auto own = std::this_thread::get_id();
+    std::atomic<int> exchanged = 0;
+    std::vector<std::int64_t> order;
+    Overlap overlap(me, gradients.views(), {.bucket_bytes = 1}, [&](const Bucket& bucket) {
+      const auto timed = me.time(Phase::encode);
+      EXPECT_NE(std::this_thread::get_id(), own);
+      me.send(me.next(), {.worker = static_cast<std::uint16_t>(me.rank())}, {});
+      me.recv(me.next(), {});
+      order.push_back(bucket.first);
+      ++exchanged;
+    });
+    for (int step = 0; step < 3; ++step) {
+      order.clear();
+      exchanged = 0;
+      {
+        const auto timed = me.time(Phase::compute);
+        overlap.complete(1);  // before its turn
+        overlap.complete(2);
+        while (exchanged < 2) std::this_thread::yield();  // both are, and backward has not ended
+      }
+      overlap.finish();
+      EXPECT_EQ(order, (std::vector<std::int64_t>{30, 10, 0}));
+      EXPECT_GT(overlap.hidden_seconds(), 0);
+      EXPECT_GT(me.times()[Phase::encode], 0);
+      EXPECT_LT(overlap.hidden_seconds(), me.times()[Phase::compute]);
+    }
+    EXPECT_EQ(me.counters().messages_sent, 9);
+  });
+}
+
+// Whatever ends a run does it at once and is the error that comes out, with waits of a minute.
+using Fault = std::function<void(const Bucket&, Worker&)>;
+std::string error_of(const Fault& in_exchange, FunctionRef<void(Worker&)> in_backward) {
+  const auto start = std::chrono::steady_clock::now();
+  std::string text;
+  try {
+    run_workers({.workers = 3, .deadline = std::chrono::minutes(1)}, [&](Worker& me) {
+      toy::Gradients gradients({10, 20});
+      Overlap overlap(me, gradients.views(), {.bucket_bytes = 1}, [&](const Bucket& bucket) {
+        in_exchange(bucket, me);
+        me.send(me.next(), {.worker = static_cast<std::uint16_t>(me.rank())}, {});
+        me.recv(me.previous(), {});
+      });
+      overlap.complete(1);
+      in_backward(me);
+      overlap.complete(0);
+      overlap.finish();
+    });
+  } catch (const std::exception& error) {
+    text = error.what();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  return text;
+}
+
+TEST(Overlap, AnExchangeThatFailsEndsTheRun) {
+  const auto text = error_of(
+      [](const Bucket& bucket, Worker& me) {
+        check(bucket.first == 10 || me.rank() != 1, "worker 1 cannot do the last bucket");
+      },
+      [](Worker&) {});
+  EXPECT_EQ(text, "worker 1 cannot do the last bucket");
+}
+
+TEST(Overlap, ABackwardThatFailsEndsTheExchangeUnderWay) {
+  std::atomic<int> waiting = 0;
+  const auto text = error_of(
+      [&](const Bucket&, Worker& me) {
+        if (me.rank() != 1) return;
+        ++waiting;
+        me.recv(0, {.phase = 7});  // never comes: worker 0's packet is for another phase
+      },
+      [&](Worker& me) {
+        if (me.rank() != 1) return;
+        while (waiting == 0) std::this_thread::yield();
+        throw Error("worker 1 cannot go on");
+      });
+  EXPECT_EQ(text, "worker 1 cannot go on");
+}
+
+}  // namespace
+}  // namespace terse
