@@ -48,7 +48,7 @@ void step(benchmark::State& state, const std::string& spec, TopologyKind topolog
   std::uint64_t sent = 0;
   // All workers must leave the loop in the same step: worker 0 says how many there are.
   std::int64_t steps = 0;
-  run_workers({.workers = kWorkers}, [&](Worker& me) {
+  run_workers({.workers = kWorkers, .verify = Verify::header}, [&](Worker& me) {
     nn::Init init(1);
     const auto model =
         nn::make_model("resnet18", {.channels = 3, .height = 32, .width = 32, .classes = 10}, init);

@@ -359,6 +359,8 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
     WorkerOptions options{
         .workers = static_cast<int>(config.workers),
         .executor = config.topology == "local" ? Executor::turns : Executor::concurrent,
+        // Between threads only an attacker changes bytes.
+        .verify = parse_attack(config.attack).on_wire() ? Verify::checksum : Verify::header,
         .on_failure = parse_on_failure(config.on_failure)};
     if (config.network) {
       options.virtual_time = {
