@@ -439,7 +439,7 @@ void run_mpi_workers(const MpiSession& session, const MpiOptions& options,
   MpiEndpoint endpoint(session, options.deadline);
   End own;
   try {
-    Worker me(endpoint, Verify::header);  // the endpoint has verified all when it parsed
+    Worker me(endpoint, Verify::by_transport);
     Arena arena;
     arena.run([&] { body(me); });
   } catch (...) {
