@@ -41,11 +41,17 @@ template <int Bits>
 void pack(std::span<const std::uint8_t> values, std::span<std::uint32_t> words) {
   auto* to = reinterpret_cast<unsigned char*>(words.data());
   const auto groups = values.size() / kGroup, rest = values.size() % kGroup;
-  for (std::size_t g = 0; g < groups; ++g) {
-    std::uint64_t x = 0;
-    std::memcpy(&x, values.data() + g * kGroup, kGroup);
-    x = close_up<Bits>(x);
-    std::memcpy(to + g * Bits, &x, Bits);
+  if constexpr (Bits == 4) {  // which GCC vectorises
+    for (std::size_t i = 0; i < groups * Bits; ++i) {
+      to[i] = static_cast<unsigned char>(values[2 * i] | values[2 * i + 1] << 4);
+    }
+  } else {
+    for (std::size_t g = 0; g < groups; ++g) {
+      std::uint64_t x = 0;
+      std::memcpy(&x, values.data() + g * kGroup, kGroup);
+      x = close_up<Bits>(x);
+      std::memcpy(to + g * Bits, &x, Bits);
+    }
   }
   std::uint64_t x = 0;
   if (rest > 0) std::memcpy(&x, values.data() + groups * kGroup, rest);
@@ -61,11 +67,18 @@ template <int Bits>
 void unpack(std::span<const std::uint32_t> words, std::span<std::uint8_t> values) {
   const auto* from = reinterpret_cast<const unsigned char*>(words.data());
   const auto groups = values.size() / kGroup, rest = values.size() % kGroup;
-  for (std::size_t g = 0; g < groups; ++g) {
-    std::uint64_t x = 0;
-    std::memcpy(&x, from + g * Bits, Bits);
-    x = spread<Bits>(x);
-    std::memcpy(values.data() + g * kGroup, &x, kGroup);
+  if constexpr (Bits == 4) {
+    for (std::size_t i = 0; i < groups * Bits; ++i) {
+      values[2 * i] = from[i] & 0xfU;
+      values[2 * i + 1] = static_cast<std::uint8_t>(from[i] >> 4);
+    }
+  } else {
+    for (std::size_t g = 0; g < groups; ++g) {
+      std::uint64_t x = 0;
+      std::memcpy(&x, from + g * Bits, Bits);
+      x = spread<Bits>(x);
+      std::memcpy(values.data() + g * kGroup, &x, kGroup);
+    }
   }
   if (rest == 0) return;
   std::uint64_t x = 0;
