@@ -26,18 +26,15 @@ struct Note {
 };
 constexpr Note kNotes[] = {
     {"unbiased_rank",
-     "The PowerSGD paper prints 2.54 and 4.21 MiB for ranks 1 and 2 of ResNet-18, 24 steps. M U "
-     "alone\n"
-     "takes 1.32 and 1.76; code released under this label seems to run alternating half-steps "
-     "with\n"
-     "orthonormal factors that are used again (reconstructed from the sizes):\n"
-     "powersgd:rank=1,alternate has those sizes."},
+     "The PowerSGD paper prints 2.54 and 4.21 MiB for ranks 1\n"
+     "and 2 of ResNet-18, 24 steps. M U alone takes 1.32 and 1.76; code released under\n"
+     "this label seems to run alternating half-steps with orthonormal factors that are\n"
+     "used again (reconstructed from the sizes): powersgd:rank=1,alternate has them."},
     {"atomo",
-     "The PowerSGD paper prints 113.1 MiB for rank 2 of ResNet-18, 24 steps: rank (n + m + 1) "
-     "floats a\n"
-     "folded matrix. Here each matrix has 4 bytes more, the number of its atoms; with "
-     "`independent`\n"
-     "that number varies around the rank, and the size with it."},
+     "The PowerSGD paper prints 113.1 MiB for rank 2 of ResNet-18, 24 steps:\n"
+     "rank (n + m + 1) floats a folded matrix. Here each matrix has 4 bytes more, the\n"
+     "number of its atoms; with `independent` that number varies around the rank, and\n"
+     "the size with it."},
     {"gradiveq", "Its first steps of every period learn from whole gradients: see --steps."},
 };
 

@@ -163,9 +163,9 @@ void descend_all(int argc, char** argv) {
                     {"verdict", verdict(fewer, more)}});
   }
   fmt::print(
-      "\nmeans of the last quarter of the steps; stalls: ten times as many leave more than\n"
-      "{:g} of the gradient. Step sizes shrink with the number of steps: K^(-1/2), and of\n"
-      "ssdm K^(-3/4) with beta = 1 - K^(-1/2).\n",
+      "\nmeans of the last quarter of the steps; stalls: ten times as many leave more\n"
+      "than {:g} of the gradient. Step sizes shrink with the number of steps: K^(-1/2),\n"
+      "and of ssdm K^(-3/4) with beta = 1 - K^(-1/2).\n",
       kStalls);
   if (json) {
     fmt::print("{}\n",

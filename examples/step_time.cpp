@@ -62,7 +62,7 @@ void step_time(int argc, char** argv) {
   }
   set_thread_count(static_cast<int>(cases.front().threads));
   run::SyntheticGradients gradients(run::parse_shapes(shapes), most, config.seed);
-  fmt::print("{}: {} values; compute {} declared, the rest measured, threads: {}\n", shapes,
+  fmt::print("{}: {} values; compute {} declared, else measured, threads: {}\n", shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), compute,
              cases.front().threads);
   fmt::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",
