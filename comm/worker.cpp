@@ -136,10 +136,10 @@ void Worker::check_windows(const Expected& expected) {
         "phase {}, step {}; the same is wanted",
         rank(), to_string(expected.kind), expected.phase, expected.step, peer, to_string(got.kind),
         got.phase, got.step);
-    check<PacketError>(
-        window.memory.size() == expected.payload_bytes.value_or(window.memory.size()),
-        "expose: worker {} opens {} bytes to worker {}, {} bytes are wanted", peer,
-        window.memory.size(), rank(), *expected.payload_bytes);
+    const auto opened = window.memory.size(), wanted = expected.payload_bytes.value_or(opened);
+    check<PacketError>(opened == wanted,
+                       "expose: worker {} opens {} bytes to worker {}, {} bytes are wanted", peer,
+                       opened, rank(), wanted);
   }
 }
 
