@@ -29,7 +29,7 @@ constexpr Note kNotes[] = {
      "The PowerSGD paper prints 2.54 and 4.21 MiB for ranks 1\n"
      "and 2 of ResNet-18, 24 steps. M U alone takes 1.32 and 1.76; code released under\n"
      "this label seems to run alternating half-steps with orthonormal factors that are\n"
-     "used again (reconstructed from the sizes): powersgd:rank=1,alternate has them."},
+     "used again (reconstructed); powersgd:rank=1,alternate has those sizes."},
     {"atomo",
      "The PowerSGD paper prints 113.1 MiB for rank 2 of ResNet-18, 24 steps:\n"
      "rank (n + m + 1) floats a folded matrix. Here each matrix has 4 bytes more, the\n"
