@@ -17,7 +17,7 @@
 // Cost for W vectors of d values: d W log^2 W exchanges (Batcher's sorting network, which sorts
 // the columns of a block of rows at once), Krum W^2 d / 2 multiplications in double.
 // Source: Yin et al., arXiv 1803.01498 (median, trimmed mean); Blanchard et al., arXiv 1703.02757
-// (Krum). [M]: the papers' statements are from memory.
+// (Krum); what they guarantee is stated here from memory.
 #pragma once
 
 #include <cstdint>

@@ -9,16 +9,15 @@
 
 #include "comm/shared_all_reduce.hpp"
 #include "core/error.hpp"
-#include "core/spec.hpp"
+#include "core/name_table.hpp"
 
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, AllReduce>, 4> kKinds = {
-    {{"ring", AllReduce::ring},
-     {"tree", AllReduce::tree},
-     {"halving", AllReduce::halving},
-     {"auto", AllReduce::automatic}}};
+constexpr NameTable<AllReduce, 4> kKinds = {{{"ring", AllReduce::ring},
+                                             {"tree", AllReduce::tree},
+                                             {"halving", AllReduce::halving},
+                                             {"auto", AllReduce::automatic}}};
 
 // What both algorithms do with a run of the values.
 struct Partial {
@@ -133,19 +132,11 @@ void halving_all_reduce(Partial partial, std::span<float> values) {
 }  // namespace
 
 std::string_view to_string(AllReduce kind) {
-  for (const auto& [name, value] : kKinds) {
-    if (value == kind) return name;
-  }
-  return "unknown";
+  return name_in(kKinds, kind);
 }
 
 AllReduce parse_all_reduce(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [each, value] : kKinds) {
-    if (each == name) return value;
-    known.emplace_back(each);
-  }
-  throw UsageError(unknown_name("all-reduce", name, std::move(known)));
+  return value_in(kKinds, "all-reduce", name);
 }
 
 double all_reduce_seconds(AllReduce kind, int workers, std::size_t bytes, const LinkSpeed& link) {
@@ -177,8 +168,10 @@ void AllReducer::run(std::span<float> values, const Label& label) {
                              ? best_all_reduce(me_.size(), values.size_bytes(), link_)
                              : kind_;
   const Partial partial{.me = me_, .in = in_, .label = label};
-  if (kind == AllReduce::ring && me_.shares_memory()) all_reduce_by_reading(me_, values, label);
-  if (kind == AllReduce::ring && !me_.shares_memory()) collectives_.ring_all_reduce(values, label);
+  if (kind == AllReduce::ring) {
+    me_.shares_memory() ? all_reduce_by_reading(me_, values, label)
+                        : collectives_.ring_all_reduce(values, label);
+  }
   if (kind == AllReduce::tree) tree_all_reduce(partial, values);
   if (kind == AllReduce::halving) halving_all_reduce(partial, values);
 }

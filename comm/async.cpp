@@ -7,12 +7,12 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/durations.hpp"
 #include "core/error.hpp"
-#include "core/spec.hpp"
+#include "core/name_table.hpp"
 
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, AsyncClock>, 2> kClocks = {
+constexpr NameTable<AsyncClock, 2> kClocks = {
     {{"virtual", AsyncClock::virtual_time}, {"real", AsyncClock::real_time}}};
 
 void check_compressor(const Compressor& compressor) {
@@ -62,16 +62,11 @@ void check_hogwild(const AsyncOptions& options, const ServerRule& rule, const Up
 }  // namespace
 
 std::string_view to_string(AsyncClock clock) {
-  return clock == AsyncClock::virtual_time ? "virtual" : "real";
+  return name_in(kClocks, clock);
 }
 
 AsyncClock parse_clock(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [each, value] : kClocks) {
-    if (each == name) return value;
-    known.emplace_back(each);
-  }
-  throw UsageError(unknown_name("clock", name, std::move(known)));
+  return value_in(kClocks, "clock", name);
 }
 
 void check_async(const AsyncOptions& options, const UpdateRule& update) {

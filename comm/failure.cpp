@@ -4,30 +4,22 @@
 #include <utility>
 #include <vector>
 
-#include "core/spec.hpp"
+#include "core/name_table.hpp"
 
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, OnFailure>, 2> kPolicies = {
+constexpr NameTable<OnFailure, 2> kPolicies = {
     {{"abort", OnFailure::abort}, {"continue", OnFailure::go_on}}};
 
 }  // namespace
 
 std::string_view to_string(OnFailure policy) {
-  for (const auto& [name, value] : kPolicies) {
-    if (value == policy) return name;
-  }
-  return "unknown";
+  return name_in(kPolicies, policy);
 }
 
 OnFailure parse_on_failure(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [each, value] : kPolicies) {
-    if (each == name) return value;
-    known.emplace_back(each);
-  }
-  throw UsageError(unknown_name("failure policy", name, std::move(known)));
+  return value_in(kPolicies, "failure policy", name);
 }
 
 }  // namespace terse

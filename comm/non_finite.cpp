@@ -9,17 +9,16 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/name_table.hpp"
 #include "core/parallel.hpp"
-#include "core/spec.hpp"
 
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, NonFinite>, 4> kPolicies = {
-    {{"abort", NonFinite::abort},
-     {"skip_step", NonFinite::skip_step},
-     {"zero", NonFinite::zero},
-     {"drop_worker", NonFinite::drop_worker}}};
+constexpr NameTable<NonFinite, 4> kPolicies = {{{"abort", NonFinite::abort},
+                                                {"skip_step", NonFinite::skip_step},
+                                                {"zero", NonFinite::zero},
+                                                {"drop_worker", NonFinite::drop_worker}}};
 
 // An exponent of all ones: infinite or NaN. In integers, for it must hold under any -ffast-math.
 bool is_finite(float value) {
@@ -42,19 +41,11 @@ std::int64_t count_non_finite(std::span<const float> values) {
 }  // namespace
 
 std::string_view to_string(NonFinite policy) {
-  for (const auto& [name, value] : kPolicies) {
-    if (value == policy) return name;
-  }
-  return "unknown";
+  return name_in(kPolicies, policy);
 }
 
 NonFinite parse_non_finite(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [each, value] : kPolicies) {
-    if (each == name) return value;
-    known.emplace_back(each);
-  }
-  throw UsageError(unknown_name("non-finite policy", name, std::move(known)));
+  return value_in(kPolicies, "non-finite policy", name);
 }
 
 Finding find_non_finite(std::span<const GradView> gradients) {

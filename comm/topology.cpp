@@ -7,15 +7,14 @@
 
 #include "comm/topologies.hpp"
 #include "core/error.hpp"
-#include "core/spec.hpp"
+#include "core/name_table.hpp"
 
 namespace terse {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, TopologyKind>, 3> kTopologies = {
-    {{"local", TopologyKind::local},
-     {"ring", TopologyKind::ring},
-     {"server", TopologyKind::server}}};
+constexpr NameTable<TopologyKind, 3> kTopologies = {{{"local", TopologyKind::local},
+                                                     {"ring", TopologyKind::ring},
+                                                     {"server", TopologyKind::server}}};
 
 // The sum of all workers' payloads stands where one worker's stood: the header must say so. (A new
 // start with the same size leaves the payload as it is.)
@@ -40,19 +39,11 @@ void check_own(const Compressor& compressor, const Round& round, const Packet& u
 }  // namespace
 
 std::string_view to_string(TopologyKind kind) {
-  for (const auto& [name, value] : kTopologies) {
-    if (value == kind) return name;
-  }
-  return "unknown";
+  return name_in(kTopologies, kind);
 }
 
 TopologyKind parse_topology(std::string_view name) {
-  std::vector<std::string> known;
-  for (const auto& [each, value] : kTopologies) {
-    if (each == name) return value;
-    known.emplace_back(each);
-  }
-  throw UsageError(unknown_name("topology", name, std::move(known)));
+  return value_in(kTopologies, "topology", name);
 }
 
 // ---- one step -----------------------------------------------------------------------------------

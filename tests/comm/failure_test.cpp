@@ -12,24 +12,12 @@
 #include "comm/run_workers.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "run_errors.hpp"
 
 namespace terse {
 namespace {
 
 using std::chrono::milliseconds;
-
-std::string error_of(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
-  try {
-    run_workers(options, body);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // A stall that lasts until another worker has given up, however slow the machine is; five seconds
 // at most, for in turns the others may give up before they have run at all.

@@ -11,6 +11,7 @@
 #include "comm/run_workers.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "run_errors.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {
@@ -140,10 +141,6 @@ std::vector<TopologyOptions> topologies() {
           {.kind = TopologyKind::ring, .workers = kWorkers, .all_reduce = AllReduce::halving},
           {TopologyKind::server, kWorkers, 2},
           {TopologyKind::server, kWorkers, 4}};
-}
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(OnFailure, TheOthersGoOnBitForBitAsIfTheyHadBegunAlone) {

@@ -14,24 +14,12 @@
 #include "comm/shared_all_reduce.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "run_errors.hpp"
 
 namespace terse {
 namespace {
 
 using std::chrono::milliseconds;
-
-std::string error_of(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
-  try {
-    run_workers(options, body);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST(OneSided, AReadSeesThePeersMemoryAndAWriteChangesIt) {
   run_workers({.workers = 3}, [](Worker& me) {

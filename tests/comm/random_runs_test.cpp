@@ -31,6 +31,7 @@
 #include "comm/run_workers.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "run_errors.hpp"
 
 namespace terse {
 namespace {
@@ -138,6 +139,10 @@ struct Draw {
   }
   // Whether it adds in the order of the reference.
   bool same_order() const { return place != Place::tree && place != Place::halving; }
+  // Of every wait: for a dropped packet it is in vain, any other ends long before.
+  std::chrono::milliseconds deadline() const {
+    return std::chrono::milliseconds(fault.name == "drop" ? 300 : 20'000);
+  }
   Executor executor() const {
     return turns || place == Place::local ? Executor::turns : Executor::concurrent;
   }
@@ -240,7 +245,7 @@ Outcome run(const Draw& draw, const TopologyOptions& topology, Executor executor
   }
   try {
     run_workers({.workers = draw.workers,
-                 .deadline = std::chrono::milliseconds(300),
+                 .deadline = draw.deadline(),
                  .executor = executor,
                  .on_failure = draw.on_failure,
                  .on_stuck = [&](const std::string&) { outcome.stuck = true; }},
@@ -261,10 +266,6 @@ Outcome reference(const Draw& draw) {
   return run(draw, {.kind = TopologyKind::local, .workers = draw.workers}, Executor::turns);
 }
 
-bool says(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 void expect_reference(const Draw& draw, const Outcome& outcome) {
   ASSERT_FALSE(outcome.error) << *outcome.error;
   EXPECT_TRUE(outcome.replicas_agree());
@@ -283,6 +284,8 @@ void expect_reference(const Draw& draw, const Outcome& outcome) {
 
 void check_outcome(const Draw& draw, const Outcome& outcome) {
   EXPECT_FALSE(outcome.stuck) << "a worker has not come back";
+  EXPECT_FALSE(outcome.error && draw.fault.name != "drop" && says(*outcome.error, "timeout"))
+      << *outcome.error;
   if (outcome.refused) {
     EXPECT_GT(outcome.error->size(), 20U) << "a refusal says why";
     return;

@@ -1,0 +1,37 @@
+// Values that have names: one table says how they are written and what can be read.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/spec.hpp"
+
+namespace terse {
+
+template <class Value, std::size_t N>
+using NameTable = std::array<std::pair<std::string_view, Value>, N>;
+
+template <class Value, std::size_t N>
+std::string_view name_in(const NameTable<Value, N>& table, Value value) {
+  for (const auto& [name, each] : table) {
+    if (each == value) return name;
+  }
+  return "unknown";
+}
+
+// UsageError, "`what` 'name' is not known" with the names that are, for one that is not there.
+template <class Value, std::size_t N>
+Value value_in(const NameTable<Value, N>& table, std::string_view what, std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& [each, value] : table) {
+    if (each == name) return value;
+    known.emplace_back(each);
+  }
+  throw UsageError(unknown_name(what, name, std::move(known)));
+}
+
+}  // namespace terse

@@ -1,0 +1,24 @@
+// What a run of workers has to say when it fails.
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include "comm/run_workers.hpp"
+
+namespace terse {
+
+inline std::string error_of(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
+  try {
+    run_workers(options, body);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+inline bool says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace terse
