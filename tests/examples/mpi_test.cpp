@@ -244,10 +244,11 @@ TEST_F(Mpi, ALateWorkerIsATimeout) {
 TEST_F(Mpi, AStalledWorkerIsAborted) {
   const auto o = run_case(3, "stall");
   EXPECT_EQ(o.code, 1) << o.error;
-  // Workers 0 and 2 wait for it alike: whichever gives up first says so, and the other is silent.
-  EXPECT_EQ(count_of(o.error, "timeout: worker "), 1) << o.error;
-  EXPECT_EQ(count_of(o.error, " waits for worker 1 (packet up of phase 0, step 7), for 2 s"), 1)
-      << o.error;
+  // Workers 0 and 2 wait for it alike: one line names whichever gave up first, or both.
+  const int waits =
+      count_of(o.error, " waits for worker 1 (packet up of phase 0, step 7), for 2 s");
+  EXPECT_TRUE(waits == 1 || waits == 2) << o.error;
+  EXPECT_EQ(count_of(o.error, "timeout: worker "), waits) << o.error;
   EXPECT_EQ(count_of(o.error, "2 s later not every worker has come back: 1\n"), 1) << o.error;
   EXPECT_LT(o.seconds, 20);
 }
