@@ -162,18 +162,25 @@ AllReduce best_all_reduce(int workers, std::size_t bytes, const LinkSpeed& link)
                           seconds);
 }
 
+AllReduce AllReducer::kind_for(std::size_t bytes) const {
+  return kind_ == AllReduce::automatic ? best_all_reduce(me_.size(), bytes, link_) : kind_;
+}
+
 void AllReducer::run(std::span<float> values, const Label& label) {
-  if (me_.size() == 1) return;
-  const AllReduce kind = kind_ == AllReduce::automatic
-                             ? best_all_reduce(me_.size(), values.size_bytes(), link_)
-                             : kind_;
+  if (me_.size() == 1 || run_in_memory(SharedReduction::in_place(values), label)) return;
+  const AllReduce kind = kind_for(values.size_bytes());
   const Partial partial{.me = me_, .in = in_, .label = label};
-  if (kind == AllReduce::ring) {
-    me_.shares_memory() ? all_reduce_by_reading(me_, values, label)
-                        : collectives_.ring_all_reduce(values, label);
-  }
+  if (kind == AllReduce::ring) collectives_.ring_all_reduce(values, label);
   if (kind == AllReduce::tree) tree_all_reduce(partial, values);
   if (kind == AllReduce::halving) halving_all_reduce(partial, values);
+}
+
+bool AllReducer::run_in_memory(const SharedReduction& reduction, const Label& label) {
+  if (!me_.shares_memory() || kind_for(reduction.values.size_bytes()) != AllReduce::ring) {
+    return false;
+  }
+  all_reduce_by_reading(me_, reduction, label);
+  return true;
 }
 
 }  // namespace terse

@@ -34,6 +34,7 @@
 #include <string_view>
 
 #include "comm/collectives.hpp"
+#include "comm/shared_all_reduce.hpp"
 
 namespace terse {
 
@@ -59,8 +60,13 @@ class AllReducer {
 
   // values = the sum of all workers' values.
   void run(std::span<float> values, const Label& label);
+  // The same between floats that may be apart, if the workers share memory and go round the ring
+  // for so many; otherwise nothing has happened.
+  bool run_in_memory(const SharedReduction& reduction, const Label& label);
 
  private:
+  AllReduce kind_for(std::size_t bytes) const;
+
   Worker& me_;
   AllReduce kind_;
   LinkSpeed link_;  // for automatic

@@ -27,6 +27,10 @@ class RingTopology final : public Topology {
  private:
   void all_reduce(Packet& values) override { reducer_.run(values.floats(), label_of(values)); }
 
+  bool all_reduce_in_memory(const SharedReduction& reduction, const Label& label) override {
+    return reducer_.run_in_memory(reduction, label);
+  }
+
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
     slices_.run(
         job.round, up,

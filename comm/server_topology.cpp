@@ -35,9 +35,7 @@ class ServerTopology final : public Topology {
 
   void all_reduce(Packet& values) override {
     const auto floats = values.floats();
-    if (me_.shares_memory()) {
-      return all_reduce_by_owners(me_, servers_, floats, label_of(values));
-    }
+    if (all_reduce_in_memory(SharedReduction::in_place(floats), label_of(values))) return;
     const auto shard = [&](int server) {
       const auto at = chunk_of(floats.size(), server, servers_);
       return floats.subspan(at.first, at.count);
@@ -65,6 +63,12 @@ class ServerTopology final : public Topology {
                in_);
       std::ranges::copy(std::as_const(in_).floats(), sum.begin());
     }
+  }
+
+  bool all_reduce_in_memory(const SharedReduction& reduction, const Label& label) override {
+    if (!me_.shares_memory()) return false;
+    all_reduce_by_owners(me_, servers_, reduction, label);
+    return true;
   }
 
   // The owner's part: `own` is its slice of its own payload of `whole` floats, and becomes the sum.

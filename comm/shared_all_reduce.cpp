@@ -10,77 +10,110 @@
 namespace terse {
 namespace {
 
-Expected expected_of(std::span<const float> values, const Label& label) {
-  return {.kind = PacketKind::partial,
-          .phase = label.phase,
-          .step = label.step,
-          .payload_bytes = values.size_bytes()};
+constexpr std::size_t kBlock = 2048;      // floats: the sum and a part stay in the L1 cache
+constexpr std::int64_t kPiece = 1 << 16;  // floats of a thread's piece
+
+void expose(Worker& me, const SharedReduction& reduction, const Label& label,
+            FunctionRef<void()> body) {
+  me.expose(std::as_bytes(reduction.values), std::as_writable_bytes(reduction.results),
+            {.kind = PacketKind::partial,
+             .phase = label.phase,
+             .step = label.step,
+             .payload_bytes = reduction.values.size_bytes()},
+            body);
 }
 
-std::span<const float> read(Worker& me, int peer, const Chunk& at) {
-  const auto bytes = me.read(peer, at.first * sizeof(float), at.count * sizeof(float));
-  return {reinterpret_cast<const float*>(bytes.data()), at.count};
+std::span<const float> floats(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-std::span<float> write(Worker& me, int peer, const Chunk& at) {
-  const auto bytes = me.write(peer, at.first * sizeof(float), at.count * sizeof(float));
-  return {reinterpret_cast<float*>(bytes.data()), at.count};
+std::span<float> floats(std::span<std::byte> bytes) {
+  return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-// Makes the same coordinates of all workers their sum: `shards`, from `first` on of `whole`.
-void sum_in_place(std::span<const std::span<float>> shards, std::size_t first, std::size_t whole) {
-  constexpr std::int64_t kPiece = 1 << 16;
-  constexpr std::size_t kBlock = 2048;  // floats: the sum and a part stay in the L1 cache
-  parallel_for(std::ssize(shards.front()), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<std::span<const float>> parts(shards.size());
-    std::array<float, kBlock> sums;
+// body(first, room): for each block of n floats, with room for what becomes of it.
+template <class Body>
+void for_each_block(std::size_t n, const Body& body) {
+  parallel_for(static_cast<std::int64_t>(n), kPiece, [&](std::int64_t begin, std::int64_t end) {
+    std::array<float, kBlock> room;
     for (auto at = static_cast<std::size_t>(begin); at < static_cast<std::size_t>(end);
          at += kBlock) {
-      const auto sum = std::span(sums).first(std::min(kBlock, static_cast<std::size_t>(end) - at));
-      for (std::size_t w = 0; w < parts.size(); ++w) parts[w] = shards[w].subspan(at, sum.size());
-      sum_in_ring_order(parts, first + at, whole, sum);
-      for (const auto& shard : shards) std::ranges::copy(sum, shard.subspan(at).begin());
+      body(at, std::span(room).first(std::min(kBlock, static_cast<std::size_t>(end) - at)));
     }
+  });
+}
+
+void divide(std::span<float> sums, float divisor) {
+  if (divisor == 1) return;
+  for (auto& sum : sums) sum /= divisor;
+}
+
+// The sum of one worker alone.
+void take_own(const SharedReduction& reduction) {
+  if (reduction.values.data() == reduction.results.data() && reduction.divisor == 1) return;
+  for_each_block(reduction.values.size(), [&](std::size_t at, std::span<float> sum) {
+    std::ranges::copy(reduction.values.subspan(at, sum.size()), sum.begin());
+    divide(sum, reduction.divisor);
+    std::ranges::copy(sum, reduction.results.subspan(at).begin());
   });
 }
 
 }  // namespace
 
-void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, const Label& label) {
-  if (me.size() == 1) return;
-  me.expose(std::as_writable_bytes(values), expected_of(values, label), [&] {
+void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reduction,
+                          const Label& label) {
+  if (me.size() == 1) return take_own(reduction);
+  expose(me, reduction, label, [&] {
     if (me.rank() >= owners) return;
-    const auto at = chunk_of(values.size(), me.rank(), owners);
-    std::vector<std::span<float>> shards;
+    const auto n = reduction.values.size();
+    const auto shard = chunk_of(n, me.rank(), owners);
+    std::vector<std::span<const float>> values;
+    std::vector<std::span<float>> results;
     for (int worker = 0; worker < me.size(); ++worker) {
-      if (worker == me.rank()) {
-        shards.push_back(values.subspan(at.first, at.count));
-      } else {
-        read(me, worker, at);
-        shards.push_back(write(me, worker, at));
-      }
+      const auto first = shard.first * sizeof(float), bytes = shard.count * sizeof(float);
+      const bool own = worker == me.rank();
+      values.push_back(own ? reduction.values.subspan(shard.first, shard.count)
+                           : floats(me.read_values(worker, first, bytes)));
+      results.push_back(own ? reduction.results.subspan(shard.first, shard.count)
+                            : floats(me.write_results(worker, first, bytes)));
     }
-    sum_in_place(shards, at.first, values.size());
+    for_each_block(shard.count, [&](std::size_t at, std::span<float> sum) {
+      std::vector<std::span<const float>> parts(values.size());
+      for (std::size_t w = 0; w < parts.size(); ++w) parts[w] = values[w].subspan(at, sum.size());
+      sum_in_ring_order(parts, shard.first + at, n, sum);
+      divide(sum, reduction.divisor);
+      for (const auto& result : results) std::ranges::copy(sum, result.subspan(at).begin());
+    });
   });
 }
 
-void all_reduce_by_reading(Worker& me, std::span<float> values, const Label& label) {
+void all_reduce_by_reading(Worker& me, const SharedReduction& reduction, const Label& label) {
+  if (me.size() == 1) return take_own(reduction);
   const int workers = me.size(), rank = me.rank();
-  if (workers == 1) return;
   const auto chunk = [&](int number) {
-    return chunk_of(values.size(), (number + 2 * workers) % workers, workers);
+    return chunk_of(reduction.values.size(), (number + 2 * workers) % workers, workers);
   };
-  me.expose(std::as_writable_bytes(values), expected_of(values, label), [&] {
+  expose(me, reduction, label, [&] {
     for (int k = 1; k < workers; ++k) {
       const auto at = chunk(rank - 1 - k);
-      const auto theirs = read(me, me.previous(), at);
-      const auto own = values.subspan(at.first, at.count);
-      for (std::size_t i = 0; i < own.size(); ++i) own[i] += theirs[i];
+      const auto first = at.first * sizeof(float), bytes = at.count * sizeof(float);
+      // Where the chunk sets out, there are but values.
+      const auto theirs = floats(k == 1 ? me.read_values(me.previous(), first, bytes)
+                                        : me.read_results(me.previous(), first, bytes));
+      const auto own = reduction.values.subspan(at.first, at.count);
+      const auto result = reduction.results.subspan(at.first, at.count);
+      for_each_block(at.count, [&](std::size_t i, std::span<float> sum) {
+        for (std::size_t j = 0; j < sum.size(); ++j) sum[j] = theirs[i + j] + own[i + j];
+        if (k == workers - 1) divide(sum, reduction.divisor);
+        std::ranges::copy(sum, result.subspan(i).begin());
+      });
       me.barrier();
     }
     for (int k = 1; k < workers; ++k) {
       const auto at = chunk(rank - k);
-      std::ranges::copy(read(me, me.previous(), at), values.subspan(at.first).begin());
+      const auto theirs = floats(
+          me.read_results(me.previous(), at.first * sizeof(float), at.count * sizeof(float)));
+      std::ranges::copy(theirs, reduction.results.subspan(at.first).begin());
       if (k < workers - 1) me.barrier();
     }
   });

@@ -1,13 +1,13 @@
 // All-reduce between workers that share memory, twice, over the one-sided verbs of Worker.
 //
 //   by owners    the first S workers own a shard of the n floats each
-//                  expose the values
+//                  expose values and results
 //                  owner: for each block of the shard, small enough for the L1 cache:
 //                           read it from all W workers, add in the one order of addition
 //                           write the sum to all W workers
 //                Every float is read once and written once, and all meet twice.
 //   by reading   the ring of collectives.hpp, whose messages are read where they lie
-//                  expose the values
+//                  expose values and results
 //                  for k = 1 … W-1:  chunk r-1-k = the previous worker's + one's own;  meet
 //                  for k = 1 … W-1:  chunk r-k   = the previous worker's;              meet
 //                Twice as much memory traffic, and all meet 2 W times: but only neighbours speak.
@@ -24,8 +24,19 @@ namespace terse {
 
 struct Label;
 
-// values = the sum of all workers' values. Only where me.shares_memory().
-void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, const Label& label);
-void all_reduce_by_reading(Worker& me, std::span<float> values, const Label& label);
+// results = the sum of all workers' values, over `divisor`; both of n floats, perhaps the same
+// ones.
+struct SharedReduction {
+  std::span<const float> values;
+  std::span<float> results;
+  float divisor = 1;
+
+  static SharedReduction in_place(std::span<float> values) { return {values, values}; }
+};
+
+// Only where me.shares_memory().
+void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reduction,
+                          const Label& label);
+void all_reduce_by_reading(Worker& me, const SharedReduction& reduction, const Label& label);
 
 }  // namespace terse

@@ -26,16 +26,20 @@ namespace terse {
 class SharedMemory {
  public:
   struct Window {
-    std::span<std::byte> memory;
+    std::span<const std::byte> values;
+    std::span<std::byte> results;
     Expected label;  // what the memory is part of
     // What the others have read, which its worker has so said, and written, which it was told.
     std::atomic<std::uint64_t> reads{0}, bytes_read{0}, writes{0}, bytes_written{0};
 
-    void open(std::span<std::byte> what, const Expected& its_label) {
-      memory = what;
+    void open(std::span<const std::byte> its_values, std::span<std::byte> its_results,
+              const Expected& its_label) {
+      values = its_values;
+      results = its_results;
       label = its_label;
       for (auto* count : {&reads, &bytes_read, &writes, &bytes_written}) *count = 0;
     }
+    void close() { values = results = {}; }
   };
 
   // `call_off` takes the first failure of a worker and ends the waits of all others.

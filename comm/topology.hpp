@@ -8,6 +8,9 @@
 //               all-gather of the answers
 //   otherwise   gather: the packets are combined together
 //
+// A linear compressor that sends the gradients as they are needs no packet where the workers share
+// memory: the mean is made where it shall lie.
+//
 // The topology chooses who adds, owns and combines. With W workers, S servers, `up` the payload of
 // a worker's packet and `down` that of the answer, a worker sends in the mean, headers apart:
 //
@@ -66,6 +69,8 @@ class Topology {
 
   // The payload's floats become their sum over all workers.
   virtual void all_reduce(Packet& values) = 0;
+  // The same where workers share memory, without packets; false: not here.
+  virtual bool all_reduce_in_memory(const SharedReduction&, const Label&) { return false; }
   // `up` is one's own packet, `down` becomes the answer, joined from its slices.
   virtual void combine_in_slices(const Job& job, Packet& up, Packet& down) = 0;
   // Encode, exchange and decode, in buckets if the topology likes.
@@ -82,6 +87,10 @@ class Topology {
   Worker& me_;
 
  private:
+  // A step of gradients that travel as they are, from where they lie to where their mean shall;
+  // false: they need packets.
+  bool run_in_memory(const Job& job);
+
   std::size_t message_bytes_ = 0;
   std::vector<float> weights_;  // of the mean: 1/W each
   Packet up_, down_;

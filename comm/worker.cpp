@@ -97,12 +97,14 @@ Packet Worker::recv(int from, const Expected& expected) {
 
 // ---- one-sided access ---------------------------------------------------------------------------
 
-void Worker::expose(std::span<std::byte> memory, const Expected& expected,
-                    FunctionRef<void()> body) {
+void Worker::expose(std::span<const std::byte> values, std::span<std::byte> results,
+                    const Expected& expected, FunctionRef<void()> body) {
   internal_check(shares_memory(), "expose: worker {} shares no memory", rank());
+  internal_check(values.size() == results.size(), "expose: {} bytes of values, {} of results",
+                 values.size(), results.size());
   auto& shared = *endpoint_->shared_memory();
   auto& own = shared.window(rank());
-  own.open(memory, expected);
+  own.open(values, results, expected);
   shared.begin_looking();
   bool looking = true;
   try {
@@ -118,7 +120,7 @@ void Worker::expose(std::span<std::byte> memory, const Expected& expected,
     shared.wait_until_nobody_looks();
     throw;
   }
-  own.memory = {};
+  own.close();
   counters_.messages_sent += own.reads;
   counters_.payload_bytes_sent += own.bytes_read;
   counters_.bytes_sent += own.bytes_read + own.reads * Packet::kHeaderBytes;
@@ -136,38 +138,50 @@ void Worker::check_windows(const Expected& expected) {
         "phase {}, step {}; the same is wanted",
         rank(), to_string(expected.kind), expected.phase, expected.step, peer, to_string(got.kind),
         got.phase, got.step);
-    const auto opened = window.memory.size(), wanted = expected.payload_bytes.value_or(opened);
+    const auto opened = window.values.size(), wanted = expected.payload_bytes.value_or(opened);
     check<PacketError>(opened == wanted,
                        "expose: worker {} opens {} bytes to worker {}, {} bytes are wanted", peer,
                        opened, rank(), wanted);
   }
 }
 
-std::span<std::byte> Worker::window(int peer, std::size_t first, std::size_t bytes) {
-  const auto memory = endpoint_->shared_memory()->window(peer).memory;
-  internal_check(peer != rank() && first <= memory.size() && bytes <= memory.size() - first,
+// Of a peer, if it has so many bytes.
+SharedMemory::Window& Worker::window(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = endpoint_->shared_memory()->window(peer);
+  const auto size = theirs.values.size();
+  internal_check(peer != rank() && first <= size && bytes <= size - first,
                  "expose: worker {} wants {} bytes from {} on of the {} of worker {}", rank(),
-                 bytes, first, memory.size(), peer);
-  return memory.subspan(first, bytes);
+                 bytes, first, size, peer);
+  return theirs;
 }
 
-std::span<const std::byte> Worker::read(int peer, std::size_t first, std::size_t bytes) {
-  auto& theirs = endpoint_->shared_memory()->window(peer);
-  ++theirs.reads;
-  theirs.bytes_read += bytes;
-  ++counters_.messages_received;
-  counters_.bytes_received += bytes + Packet::kHeaderBytes;
-  return window(peer, first, bytes);
+std::span<const std::byte> Worker::read_values(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = window(peer, first, bytes);
+  count_read(theirs, bytes);
+  return theirs.values.subspan(first, bytes);
 }
 
-std::span<std::byte> Worker::write(int peer, std::size_t first, std::size_t bytes) {
-  auto& theirs = endpoint_->shared_memory()->window(peer);
+std::span<const std::byte> Worker::read_results(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = window(peer, first, bytes);
+  count_read(theirs, bytes);
+  return theirs.results.subspan(first, bytes);
+}
+
+std::span<std::byte> Worker::write_results(int peer, std::size_t first, std::size_t bytes) {
+  auto& theirs = window(peer, first, bytes);
   ++theirs.writes;
   theirs.bytes_written += bytes;
   ++counters_.messages_sent;
   counters_.payload_bytes_sent += bytes;
   counters_.bytes_sent += bytes + Packet::kHeaderBytes;
-  return window(peer, first, bytes);
+  return theirs.results.subspan(first, bytes);
+}
+
+void Worker::count_read(SharedMemory::Window& theirs, std::size_t bytes) {
+  ++theirs.reads;
+  theirs.bytes_read += bytes;
+  ++counters_.messages_received;
+  counters_.bytes_received += bytes + Packet::kHeaderBytes;
 }
 
 // -------------------------------------------------------------------------------------------------

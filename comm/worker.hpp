@@ -20,6 +20,7 @@
 
 #include "comm/accounting.hpp"
 #include "comm/endpoint.hpp"
+#include "comm/shared_memory.hpp"
 #include "core/parallel.hpp"
 #include "optim/packet.hpp"
 
@@ -80,14 +81,17 @@ class Worker {
   // One-sided access, where all workers run at once in one memory; elsewhere an algorithm sends
   // messages, and so it asks first.
   bool shares_memory() { return endpoint_->shared_memory() != nullptr; }
-  // All together: every worker's `memory` is open to all while each runs its `body`; nobody is back
-  // before all are done. `expected` holds for the memory of every worker, as for a packet.
-  void expose(std::span<std::byte> memory, const Expected& expected, FunctionRef<void()> body);
+  // All together: every worker's `values`, and its `results` of the same size, are open to all
+  // while each runs its `body`; nobody is back before all are done. They may be the same memory.
+  // `expected` holds for the memory of every worker, as for a packet.
+  void expose(std::span<const std::byte> values, std::span<std::byte> results,
+              const Expected& expected, FunctionRef<void()> body);
   // Within the body: so many bytes of a peer's memory from `first` on. Each call counts like a
   // message, of whom it reads or to whom it writes. That nobody reads what another is writing is
   // the algorithm's business.
-  std::span<const std::byte> read(int peer, std::size_t first, std::size_t bytes);
-  std::span<std::byte> write(int peer, std::size_t first, std::size_t bytes);
+  std::span<const std::byte> read_values(int peer, std::size_t first, std::size_t bytes);
+  std::span<const std::byte> read_results(int peer, std::size_t first, std::size_t bytes);
+  std::span<std::byte> write_results(int peer, std::size_t first, std::size_t bytes);
 
   // Around what all workers do together. Who fails in between, and does not get to the end, leaves
   // the others in the middle of it: nobody can go on without it then (failure.hpp).
@@ -119,7 +123,8 @@ class Worker {
   void admit(int from, const Expected& expected, Packet& packet);
   void count_sent(const Packet& packet, PacketKind kind);
   void check_windows(const Expected& expected);
-  std::span<std::byte> window(int peer, std::size_t first, std::size_t bytes);
+  SharedMemory::Window& window(int peer, std::size_t first, std::size_t bytes);
+  void count_read(SharedMemory::Window& theirs, std::size_t bytes);
 
   Endpoint* endpoint_;  // the outermost of the layers
   std::vector<std::unique_ptr<Endpoint>> layers_;

@@ -78,6 +78,10 @@ class Compressor {
   // Worker: gradients -> packet. Reads `grads`, writes state. Called once per phase and bucket.
   virtual void encode(const Round&, std::span<const GradView> grads, Packet& up) = 0;
 
+  // Whether a payload is the gradients as they are, and the answer their mean. Workers that share
+  // memory then spare the packets. (A decorator changes gradients, so it does not pass this on.)
+  virtual bool verbatim() const { return false; }
+
   // Where packets meet: many -> one, of kind `down`. `up` is in the order of the workers, and so is
   // every sum; `weights` are the factors of the mean (1/workers each). Of `shape` only ids and
   // sizes are read; a slice has none. Not called if linear.

@@ -274,8 +274,14 @@ void LawCheck::slices_change_nothing() {
 
 void LawCheck::linear() {
   expect(make_()->traits(0).linear == claims_.linear, "the trait is not what is claimed");
+  const bool verbatim = make_()->verbatim();
+  expect(claims_.linear || !verbatim, "verbatim, and yet nothing that may be added");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);
+  if (verbatim) {  // workers that share memory add up gradients without asking it
+    const auto gradient = workers_of(law_shapes(), 1);
+    expect(same_bits(single.mean(gradient), gradient.front()), "verbatim, and yet not as it was");
+  }
   for (std::uint32_t step = 0; step < 2; ++step) {
     const auto gradients = workers_of(law_shapes(), 4, step);
     const auto off = relative_difference(four.mean(gradients), single.mean({mean_of(gradients)}));

@@ -2,6 +2,7 @@
 // while another looks at it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <string>
@@ -25,12 +26,27 @@ TEST(OneSided, AReadSeesThePeersMemoryAndAWriteChangesIt) {
   run_workers({.workers = 3}, [](Worker& me) {
     std::array<std::uint8_t, 8> own{};
     own.fill(static_cast<std::uint8_t>(me.rank()));
-    me.expose(std::as_writable_bytes(std::span(own)), {}, [&] {
-      for (const auto byte : me.read(me.next(), 0, 4)) EXPECT_EQ(byte, std::byte(me.next()));
-      me.write(me.next(), 5, 1).front() = std::byte(10 + me.rank());
+    const auto bytes = std::as_writable_bytes(std::span(own));
+    me.expose(bytes, bytes, {}, [&] {
+      for (const auto byte : me.read_values(me.next(), 0, 4)) EXPECT_EQ(byte, std::byte(me.next()));
+      me.write_results(me.next(), 5, 1).front() = std::byte(10 + me.rank());
     });
     EXPECT_EQ(own[4], me.rank());
     EXPECT_EQ(own[5], 10 + me.previous());
+  });
+}
+
+TEST(OneSided, ValuesAndResultsMayLieApart) {
+  run_workers({.workers = 2}, [](Worker& me) {
+    const std::array<std::byte, 2> values = {std::byte(me.rank()), std::byte(10 + me.rank())};
+    std::array<std::byte, 2> results{};
+    me.expose(values, results, {}, [&] {
+      me.write_results(me.next(), 0, 1).front() = me.read_values(me.next(), 1, 1).front();
+      me.barrier();
+      EXPECT_EQ(me.read_results(me.next(), 0, 1).front(), std::byte(10 + me.next()));
+    });
+    EXPECT_EQ(results[0], std::byte(10 + me.rank()));
+    EXPECT_EQ(results[1], std::byte{0});
   });
 }
 
@@ -39,11 +55,11 @@ TEST(OneSided, IsCountedAsTheMessagesThatItStandsFor) {
     std::array<std::byte, 100> own{};
     for (int round = 0; round < 2; ++round) {  // the counts of a round do not come again
       const auto before = me.counters();
-      me.expose(own, {}, [&] {
+      me.expose(own, own, {}, [&] {
         if (me.rank() == 0) return;
-        me.read(0, 0, 40);
-        me.read(0, 40, 0);
-        me.write(0, 90, 10);
+        me.read_values(0, 0, 40);
+        me.read_values(0, 40, 0);
+        me.write_results(0, 90, 10);
       });
       const auto since = me.counters() - before;
       const bool reader = me.rank() == 1;
@@ -68,8 +84,8 @@ TEST(OneSided, ARangeBeyondThePeersMemoryIsRefused) {
   for (const auto& [first, bytes] : {std::pair<std::size_t, std::size_t>{0, 9}, {9, 0}, {8, 1}}) {
     const auto text = error_of({.workers = 2}, [first = first, bytes = bytes](Worker& me) {
       std::array<std::byte, 8> own{};
-      me.expose(own, {}, [&] {
-        if (me.rank() == 0) me.read(1, first, bytes);
+      me.expose(own, own, {}, [&] {
+        if (me.rank() == 0) me.read_values(1, first, bytes);
       });
     });
     EXPECT_TRUE(says(text, "of the 8 of worker 1")) << text;
@@ -81,7 +97,7 @@ TEST(OneSided, SizesAndStepsThatDifferNameBothWorkers) {
     return error_of({.workers = 2}, [&](Worker& me) {
       std::vector<std::byte> own(me.rank() == 1 ? one : 8);
       const std::uint64_t own_step = me.rank() == 1 ? step : 3;
-      me.expose(own, {.step = own_step, .payload_bytes = own.size()}, [] { FAIL(); });
+      me.expose(own, own, {.step = own_step, .payload_bytes = own.size()}, [] { FAIL(); });
     });
   };
   EXPECT_TRUE(says(open(12, 3), "worker 0") && says(open(12, 3), "worker 1")) << open(12, 3);
@@ -114,7 +130,7 @@ TEST(OneSided, MemoryStaysWhileOthersLookHoweverTheRunFails) {
         std::atomic<int>&looking, &left_too_early;
         ~Owned() { left_too_early += looking > 0; }
       } own{std::vector<std::byte>(1000), looking, left_too_early};
-      me.expose(own.bytes, {}, [&] {
+      me.expose(own.bytes, own.bytes, {}, [&] {
         if (me.rank() == culprit && at_once) throw std::runtime_error("the culprit");
         const Looking while_it_lives(looking);
         me.barrier();
@@ -122,7 +138,7 @@ TEST(OneSided, MemoryStaysWhileOthersLookHoweverTheRunFails) {
         std::this_thread::sleep_for(milliseconds(3));
         for (int peer = 0; peer < me.size(); ++peer) {
           if (peer == me.rank()) continue;
-          for (const auto byte : me.read(peer, 0, 1000)) EXPECT_EQ(byte, std::byte{0});
+          for (const auto byte : me.read_values(peer, 0, 1000)) EXPECT_EQ(byte, std::byte{0});
         }
       });
       ADD_FAILURE() << "nobody comes back from it";
@@ -140,7 +156,7 @@ TEST(OneSided, APeerThatNeverComesIsATimeoutAndOneThatHasLeftADeadlock) {
                  std::array<std::byte, 8> own{};
                  while (me.rank() == 1 && !over) std::this_thread::sleep_for(milliseconds(1));
                  try {
-                   me.expose(own, {}, [] { FAIL(); });
+                   me.expose(own, own, {}, [] { FAIL(); });
                  } catch (...) {
                    over = true;
                    throw;
@@ -149,7 +165,7 @@ TEST(OneSided, APeerThatNeverComesIsATimeoutAndOneThatHasLeftADeadlock) {
   EXPECT_TRUE(says(late, "timeout: worker 0 waits at the barrier")) << late;
   const auto gone = error_of({.workers = 2}, [](Worker& me) {
     std::array<std::byte, 8> own{};
-    if (me.rank() == 0) me.expose(own, {}, [] { FAIL(); });
+    if (me.rank() == 0) me.expose(own, own, {}, [] { FAIL(); });
   });
   EXPECT_TRUE(says(gone, "worker 1 has left")) << gone;
 }
@@ -160,7 +176,7 @@ TEST(OneSided, AWorkerThatStallsWhileItLooksEndsTheRunAtTheDeadline) {
   const auto text =
       error_of({.workers = 3, .deadline = milliseconds(500), .on_stuck = end_it}, [&](Worker& me) {
         std::array<std::byte, 8> own{};
-        me.expose(own, {}, [&] {
+        me.expose(own, own, {}, [&] {
           if (me.rank() == 1) stalls = true;
           while (me.rank() == 1 && !over) std::this_thread::sleep_for(milliseconds(1));
           while (me.rank() == 0 && !stalls) std::this_thread::sleep_for(milliseconds(1));
@@ -184,7 +200,7 @@ TEST_P(SharedAllReduce, GivesTheBitsAndTheCountsOfMessages) {
       Collectives(me).ring_all_reduce(values, {.step = 1});
       const auto ring = std::exchange(values, gradient);
       const auto sent = me.counters();
-      all_reduce_by_reading(me, values, {.step = 1});
+      all_reduce_by_reading(me, SharedReduction::in_place(values), {.step = 1});
       EXPECT_EQ(values, ring);
       const auto since = me.counters() - sent;
       EXPECT_EQ(since.bytes_sent, sent.bytes_sent);
@@ -192,9 +208,19 @@ TEST_P(SharedAllReduce, GivesTheBitsAndTheCountsOfMessages) {
       EXPECT_EQ(since.bytes_received, sent.bytes_received);
       for (int owners = 1; owners <= me.size(); ++owners) {
         values = gradient;
-        all_reduce_by_owners(me, owners, values, {.step = 1});
+        all_reduce_by_owners(me, owners, SharedReduction::in_place(values), {.step = 1});
         EXPECT_EQ(values, ring);
       }
+
+      auto third = ring;
+      for (auto& value : third) value /= 3;
+      std::vector<float> results(n);
+      const SharedReduction apart{.values = gradient, .results = results, .divisor = 3};
+      all_reduce_by_reading(me, apart, {.step = 1});
+      EXPECT_EQ(results, third);
+      std::ranges::fill(results, 0.0F);
+      all_reduce_by_owners(me, me.size(), apart, {.step = 1});
+      EXPECT_EQ(results, third);
     });
   }
 }
