@@ -1,13 +1,11 @@
 #include "optim/compressors/sparse.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <numeric>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "optim/compressors/payload.hpp"
-#include "optim/kernels/bits.hpp"
+#include "optim/kernels/merge.hpp"
 #include "optim/kernels/vector.hpp"
 
 namespace terse {
@@ -27,6 +25,15 @@ void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body
       first = stop;
     }
   });
+}
+
+// The bucket = the entries, and 0 elsewhere.
+void place(const Entries& entries, std::span<const GradView> bucket) {
+  std::int64_t first = 0;
+  for (const auto& view : bucket) {
+    codec::place(entries.at, entries.values, first, view.data);
+    first += std::ssize(view.data);
+  }
 }
 
 // What a coder sees: for each tensor of the bucket, a vector of its chosen values.
@@ -115,8 +122,7 @@ void SparseCompressor::write_chosen(const Round& round, std::span<const GradView
 
 void SparseCompressor::said(const Round& round, const Packet& own,
                             std::span<const GradView> out) const {
-  for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
-  for_each_entry(entries_of(round, out, own), out, [](float& to, float value) { to = value; });
+  place(entries_of(round, out, own), out);
 }
 
 bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
@@ -145,9 +151,13 @@ Entries SparseCompressor::entries_of(const Round& round, std::span<const GradVie
                                      const Packet& own) const {
   own.expect(number_, round.phase, shape.size());
   Entries entries;
-  coder_ == nullptr ? read(round, shape, own.words(), entries)
-                    : read_coded(round, shape, own.words(), entries);
+  read_any(round, shape, own.words(), entries);
   return entries;
+}
+
+void SparseCompressor::read_any(const Round& round, std::span<const GradView> shape,
+                                std::span<const std::uint32_t> payload, Entries& said) const {
+  coder_ == nullptr ? read(round, shape, payload, said) : read_coded(round, shape, payload, said);
 }
 
 void SparseCompressor::combine(const Round& round, std::span<const GradView> shape,
@@ -155,37 +165,24 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
                                Packet& down) {
   check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
   const auto n = static_cast<std::size_t>(count(shape));
-  sum_.assign(n, 0.0F);
-  touched_.assign(static_cast<std::size_t>(codec::words_for(std::ssize(sum_))), 0U);
+  said_.resize(up.size());
+  std::vector<codec::SparseTerm> terms;
   for (std::size_t w = 0; w < up.size(); ++w) {
     up[w].expect(number_, round.phase, shape.size());
-    entries_.clear();
-    coder_ == nullptr ? read(round, shape, up[w].words(), entries_)
-                      : read_coded(round, shape, up[w].words(), entries_);
-    for (std::size_t entry = 0; entry < entries_.at.size(); ++entry) {
-      const auto i = entries_.at[entry];
-      sum_[i] += weights[w] * entries_.values[entry];
-      touched_[i / 32] |= 1U << (i % 32);
-    }
+    said_[w].clear();
+    read_any(round, shape, up[w].words(), said_[w]);
+    terms.push_back({.at = said_[w].at, .values = said_[w].values, .weight = weights[w]});
   }
+  entries_.clear();
+  codec::merge(terms, static_cast<std::int64_t>(n), entries_.at, entries_.values);
 
   auto header = header_for(round, number_, PacketKind::down, shape.size());
   header.weight = static_cast<std::uint16_t>(up.size());
-  const auto in_union = std::transform_reduce(touched_.begin(), touched_.end(), std::size_t{0},
-                                              std::plus<>(), std::popcount<std::uint32_t>);
-  if (2 * in_union - in_whole_tensors(round, shape) >= n) {
-    down.start(header, n * sizeof(float));
-    return codec::copy_to(sum_, down.floats());
+  if (2 * entries_.at.size() - in_whole_tensors(round, shape) < n) {
+    return write_plain(round, shape, entries_, header, down);
   }
-  entries_.clear();
-  for (std::size_t word = 0; word < touched_.size(); ++word) {
-    for (auto bits = touched_[word]; bits != 0; bits &= bits - 1) {
-      const auto i = static_cast<std::uint32_t>(32 * word) +
-                     static_cast<std::uint32_t>(std::countr_zero(bits));
-      entries_.add(i, sum_[i]);
-    }
-  }
-  write_plain(round, shape, entries_, header, down);
+  down.start(header, n * sizeof(float));
+  codec::place(entries_.at, entries_.values, 0, down.floats());
 }
 
 void SparseCompressor::decode(const Round& round, const Packet& down,
@@ -194,8 +191,7 @@ void SparseCompressor::decode(const Round& round, const Packet& down,
   if (std::ssize(down.words()) != count(out)) {
     entries_.clear();
     read_plain(round, out, down.words(), entries_);
-    for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
-    return for_each_entry(entries_, out, [](float& to, float value) { to = value; });
+    return place(entries_, out);
   }
   auto values = down.floats();
   for (const auto& view : out) {

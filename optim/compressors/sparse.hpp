@@ -95,6 +95,9 @@ class SparseCompressor : public Compressor {
                    PacketHeader header, Packet& packet) const;
   void read_plain(const Round& round, std::span<const GradView> shape,
                   std::span<const std::uint32_t> payload, Entries& entries) const;
+  // The same, or with the coder.
+  void read_any(const Round& round, std::span<const GradView> shape,
+                std::span<const std::uint32_t> payload, Entries& said) const;
   void write_coded(const Round& round, std::span<const GradView> shape, const Entries& chosen,
                    Packet& up) const;
   void read_coded(const Round& round, std::span<const GradView> shape,
@@ -102,9 +105,8 @@ class SparseCompressor : public Compressor {
   std::uint16_t number_;
   std::unique_ptr<GatherCompressor> coder_;
   // Room that is used again: no state.
-  Entries entries_;  // what is chosen, or read
-  std::vector<float> sum_;
-  std::vector<std::uint32_t> touched_;  // a bit for each coordinate in any packet
+  Entries entries_;            // what is chosen, or read
+  std::vector<Entries> said_;  // by worker
 };
 
 // A coordinate and a sign in one word: bit 31 is minus.

@@ -1,10 +1,14 @@
-// Top-k and random-k.
+// Top-k and random-k, and the sum of sparse vectors.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
 
+#include "core/random.hpp"
 #include "exchanges.hpp"
+#include "optim/kernels/merge.hpp"
 
 namespace terse {
 namespace {
@@ -141,6 +145,48 @@ TEST(RandomK, CoordinatesAreUniform) {
   }
   for (const double times : chosen) {
     EXPECT_NEAR(times, kSteps * 0.3, 5 * std::sqrt(kSteps * 0.3 * 0.7));
+  }
+}
+
+// Blocks and pieces of the kernels end within, at and between the coordinates. The weight is a power
+// of two, so that it does not matter whether product and sum are rounded apart.
+TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
+  Philox random(4, {.purpose = Purpose::test});
+  for (const std::int64_t n : {0, 1, 31, 32, 4096, 4097, 100'000}) {
+    for (const std::uint64_t one_in : {1, 3, 1000}) {
+      std::vector<std::vector<std::uint32_t>> at(3);
+      std::vector<std::vector<float>> values(3);
+      std::vector<codec::SparseTerm> terms;
+      std::map<std::uint32_t, float> sum;
+      for (std::size_t t = 0; t < 3; ++t) {
+        for (std::uint32_t i = 0; i < n; ++i) {
+          if (random.below(one_in) != 0) continue;
+          at[t].push_back(i);
+          values[t].push_back(random.normal());
+          sum[i] += 0.25F * values[t].back();
+        }
+        terms.push_back({.at = at[t], .values = values[t], .weight = 0.25F});
+      }
+      std::vector<std::uint32_t> union_at;
+      std::vector<float> union_values;
+      codec::merge(terms, n, union_at, union_values);
+      ASSERT_EQ(union_at.size(), sum.size()) << n;
+      std::size_t entry = 0;
+      for (const auto& [i, value] : sum) {
+        ASSERT_EQ(union_at[entry], i) << n;
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(union_values[entry++]),
+                  std::bit_cast<std::uint32_t>(value))
+            << n;
+      }
+
+      const auto first = static_cast<std::size_t>(n / 3);
+      std::vector<float> out(static_cast<std::size_t>(n) - first, -1);
+      codec::place(union_at, union_values, n / 3, out);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto found = sum.find(static_cast<std::uint32_t>(first + i));
+        ASSERT_EQ(out[i], found == sum.end() ? 0 : found->second) << n;
+      }
+    }
   }
 }
 
