@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "comm/ending.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 
@@ -41,39 +42,6 @@ void check_mpi(int code, std::string_view call) {
 
 double seconds(Clock::duration time) {
   return std::chrono::duration<double>(time).count();
-}
-
-class CalledOff : public Error {
- public:
-  using Error::Error;
-};
-class Timeout : public Error {
- public:
-  using Error::Error;
-};
-
-// How a worker ended; the later the kind, the more it explains.
-struct End {
-  enum class Kind : std::uint8_t { done, called_off, timeout, error, usage };
-  Kind kind = Kind::done;
-  std::string text;
-};
-
-// The end of a body that throws what is being caught.
-End end_of_exception() {
-  try {
-    throw;
-  } catch (const CalledOff& e) {
-    return {End::Kind::called_off, e.what()};
-  } catch (const Timeout& e) {
-    return {End::Kind::timeout, e.what()};
-  } catch (const UsageError& e) {
-    return {End::Kind::usage, e.what()};
-  } catch (const std::exception& e) {
-    return {End::Kind::error, e.what()};
-  } catch (...) {
-    return {End::Kind::error, "an exception that is no std::exception"};
-  }
 }
 
 class MpiEndpoint final : public Endpoint {
@@ -107,13 +75,13 @@ class MpiEndpoint final : public Endpoint {
 
   // The last call: tells all others how this worker ended, learns it of them, and takes in what
   // they have sent before. False: not all have come back within the deadline.
-  bool leave(End own);
+  bool leave(Ending own);
   // How they ended, by rank; none for those that have not come back.
-  std::vector<std::optional<End>> ends() const;
+  std::vector<std::optional<Ending>> endings() const;
 
  private:
   struct Peer {
-    std::optional<End> end;
+    std::optional<Ending> end;
     std::uint64_t sent = 0, taken = 0;  // messages to and from it, but for ends
     std::uint64_t sent_by_it = 0;       // known with its end
     std::vector<Packet> spare;          // memory of messages to it that have gone
@@ -315,9 +283,9 @@ void MpiEndpoint::read_end(MPI_Message& message, const MPI_Status& status) {
   Peer& from = peer(status.MPI_SOURCE);
   from.sent_by_it = in.get<std::uint64_t>();
   const auto text = in.take(std::min(in.left(), kLongestText));
-  from.end = {static_cast<End::Kind>(std::min<std::uint8_t>(kind, 4)),
+  from.end = {static_cast<Ending::Kind>(std::min<std::uint8_t>(kind, 4)),
               {reinterpret_cast<const char*>(text.data()), text.size()}};
-  if (from.end->kind != End::Kind::done) failed_ = status.MPI_SOURCE;
+  if (from.end->kind != Ending::Kind::done) failed_ = status.MPI_SOURCE;
 }
 
 void MpiEndpoint::read_ends() {
@@ -334,7 +302,7 @@ bool MpiEndpoint::all_over() {
          });
 }
 
-bool MpiEndpoint::leave(End own) {
+bool MpiEndpoint::leave(Ending own) {
   own.text.resize(std::min(own.text.size(), kLongestText));
   std::vector<ByteVector> messages(peers_.size());
   std::vector<MPI_Request> requests(peers_.size(), MPI_REQUEST_NULL);
@@ -374,44 +342,17 @@ bool MpiEndpoint::leave(End own) {
   return true;
 }
 
-std::vector<std::optional<End>> MpiEndpoint::ends() const {
-  std::vector<std::optional<End>> all;
+std::vector<std::optional<Ending>> MpiEndpoint::endings() const {
+  std::vector<std::optional<Ending>> all;
   for (const auto& each : peers_) all.push_back(each.end);
   return all;
 }
 
-// The one error of all ends that are known: the worst kind, its first worker. Waits past the
-// deadline belong together, and an error that all have is nobody's.
-End summary(const std::vector<std::optional<End>>& ends) {
-  End worst;
-  std::size_t alike = 0;
-  for (std::size_t rank = 0; rank < ends.size(); ++rank) {
-    if (!ends[rank] || ends[rank]->kind < worst.kind) continue;
-    const auto& [kind, text] = *ends[rank];
-    if (kind > worst.kind) {
-      worst = {kind, kind == End::Kind::timeout ? text : fmt::format("worker {}: {}", rank, text)};
-    } else if (kind == End::Kind::timeout) {
-      worst.text += "; " + text;
-    }
-    if (ends.front() && ends.front()->text == text) ++alike;
-  }
-  if (alike == ends.size()) worst.text = ends.front()->text;
-  return worst;
-}
-
-[[noreturn]] void abort_all(const std::vector<std::optional<End>>& ends, int rank,
-                            std::chrono::milliseconds deadline) {
-  const auto present = [](const auto& end) { return end.has_value(); };
-  const bool speaks = std::ranges::find_if(ends, present) - ends.begin() == rank;
+[[noreturn]] void abort_all(Endings endings, int rank, std::chrono::milliseconds deadline) {
+  const auto present = [](const auto& ending) { return ending.has_value(); };
+  const bool speaks = std::ranges::find_if(endings, present) - endings.begin() == rank;
   if (speaks) {
-    const End worst = summary(ends);
-    std::string missing;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (!ends[i]) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", i);
-    }
-    fmt::print(stderr, "{}; and {:.3g} s later not every worker has come back: {}\n",
-               worst.kind == End::Kind::done ? fmt::format("worker {} is done", rank) : worst.text,
-               seconds(deadline), missing.empty() ? "messages are still under way" : missing);
+    fmt::print(stderr, "{}\n", stuck_text(endings, rank, deadline));
     std::fflush(stderr);
   } else {
     std::this_thread::sleep_for(std::chrono::seconds(2));  // who speaks ends this process, too
@@ -437,24 +378,21 @@ MpiSession::~MpiSession() {
 void run_mpi_workers(const MpiSession& session, const MpiOptions& options,
                      FunctionRef<void(Worker&)> body) {
   MpiEndpoint endpoint(session, options.deadline);
-  End own;
+  Ending own;
   try {
     Worker me(endpoint, Verify::by_transport);
     Arena arena;
     arena.run([&] { body(me); });
   } catch (...) {
-    own = end_of_exception();
+    own = Ending::of_exception();
   }
   bool together = false;
   try {
     together = endpoint.leave(std::move(own));
   } catch (const Error&) {  // MPI itself fails, or a peer that is none of ours: no way to go on
   }
-  if (!together) abort_all(endpoint.ends(), session.rank(), options.deadline);
-  const End worst = summary(endpoint.ends());
-  if (worst.kind == End::Kind::done) return;
-  if (worst.kind == End::Kind::usage) throw UsageError(worst.text);
-  throw Error(worst.text);
+  if (!together) abort_all(endpoint.endings(), session.rank(), options.deadline);
+  throw_summary(endpoint.endings());
 }
 
 }  // namespace terse

@@ -148,8 +148,8 @@ TEST(RandomK, CoordinatesAreUniform) {
   }
 }
 
-// Blocks and pieces of the kernels end within, at and between the coordinates. The weight is a power
-// of two, so that it does not matter whether product and sum are rounded apart.
+// Blocks and pieces of the kernels end within, at and between the coordinates. The weight is a
+// power of two, so that it does not matter whether product and sum are rounded apart.
 TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
   Philox random(4, {.purpose = Purpose::test});
   for (const std::int64_t n : {0, 1, 31, 32, 4096, 4097, 100'000}) {
