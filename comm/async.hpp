@@ -25,6 +25,7 @@
 
 #include "comm/accounting.hpp"
 #include "comm/async_server.hpp"
+#include "comm/attack.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/staleness.hpp"
 #include "comm/worker.hpp"
@@ -47,6 +48,7 @@ struct AsyncOptions {
   std::optional<std::uint64_t> bound = std::nullopt;  // of staleness, in clocks; none: no bound
   bool sparse_pulls = false;                          // model_packet.hpp
   NonFinite non_finite = NonFinite::abort;
+  Attack attack = {};  // its steps are those of each worker; on the wire on the real clock alone
   AsyncClock clock = AsyncClock::virtual_time;
   // Of virtual time:
   std::string durations = "exponential";  // durations.hpp

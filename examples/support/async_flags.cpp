@@ -30,6 +30,7 @@ AsyncOptions async_options(const RunConfig& config) {
                        .rule = c.server_rule,
                        .sparse_pulls = c.sparse_pulls,
                        .non_finite = parse_non_finite(config.non_finite),
+                       .attack = parse_attack(config.attack),
                        .clock = parse_clock(c.clock),
                        .durations = c.durations,
                        .speeds = parse_speeds(c.speeds),
