@@ -38,17 +38,27 @@ void check_clock(const AsyncOptions& options, const ServerRule& rule) {
   if (options.clock == AsyncClock::virtual_time) {
     const Durations durations(options.durations, options.workers, options.speeds, options.seed);
     check<UsageError>(!rule.hogwild, "hogwild takes the real clock: a simulation has one thread");
+    check<UsageError>(options.compute == 1 || !durations.measured(),
+                      "durations measured: they are seconds as they are; a mean of {} s is for "
+                      "those that are drawn",
+                      options.compute);
+    if (options.network) NetworkCards(*options.network, options.workers + 1, options.seed);
     if (options.delays.empty()) return;
     const Delays delays(options.delays, options.seed);
-    check<UsageError>(!options.bound && rule.gathering.pushes == 1 && !options.sparse_pulls,
-                      "delays take the place of workers' durations: no bound of staleness, no "
-                      "sparse pulls, and a rule that applies each push by itself");
+    check<UsageError>(
+        !options.bound && rule.gathering.pushes == 1 && !options.sparse_pulls && !options.network,
+        "delays take the place of workers' durations: no bound of staleness, no "
+        "sparse pulls, no modelled network, and a rule that applies each push by "
+        "itself");
     return;
   }
   check<UsageError>(
       options.durations == "exponential" && options.speeds.empty() && options.delays.empty(),
       "durations, speeds and delays are of the virtual clock; on the real one "
       "workers take the time that they take");
+  check<UsageError>(!options.network,
+                    "a modelled network is of the virtual clock; on the real one packets take the "
+                    "time that they take");
 }
 
 void check_attackers(const AsyncOptions& options, const ServerRule& rule) {

@@ -273,6 +273,10 @@ TEST(AsyncOptions, RefusesWhatCannotWork) {
   refused({.speeds = {1, 0}}, "above 0", *update);
   refused({.delays = "constant:s=-1"}, "s must be", *update);
   refused({.bound = 1, .delays = "uniform"}, "take the place", *update);
+  refused({.delays = "uniform", .network = Network{}}, "no modelled network", *update);
+  refused({.network = parse_network("card=2:1Gbps")}, "workers are 0 to 1", *update);
+  refused({.durations = "measured", .compute = 0.005}, "0.005 s is for those", *update);
+  refused({.clock = real, .network = Network{}}, "of the virtual clock", *update);
   refused({.clock = real, .durations = "constant"}, "virtual clock", *update);
   EXPECT_THROW(parse_clock("wall"), UsageError);
   check_async({.workers = 4, .rule = "softsync:n=2+dc_asgd"}, *momentum);
