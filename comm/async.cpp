@@ -38,17 +38,40 @@ void check_clock(const AsyncOptions& options, const ServerRule& rule) {
   if (options.clock == AsyncClock::virtual_time) {
     const Durations durations(options.durations, options.workers, options.speeds, options.seed);
     check<UsageError>(!rule.hogwild, "hogwild takes the real clock: a simulation has one thread");
+    check<UsageError>(options.compute == 1 || !durations.measured(),
+                      "durations measured: they are seconds as they are; a mean of {} s is for "
+                      "those that are drawn",
+                      options.compute);
+    if (options.network) NetworkCards(*options.network, options.workers + 1, options.seed);
     if (options.delays.empty()) return;
     const Delays delays(options.delays, options.seed);
-    check<UsageError>(!options.bound && rule.gathering.pushes == 1 && !options.sparse_pulls,
-                      "delays take the place of workers' durations: no bound of staleness, no "
-                      "sparse pulls, and a rule that applies each push by itself");
+    check<UsageError>(
+        !options.bound && rule.gathering.pushes == 1 && !options.sparse_pulls && !options.network,
+        "delays take the place of workers' durations: no bound of staleness, no "
+        "sparse pulls, no modelled network, and a rule that applies each push by "
+        "itself");
     return;
   }
   check<UsageError>(
       options.durations == "exponential" && options.speeds.empty() && options.delays.empty(),
       "durations, speeds and delays are of the virtual clock; on the real one "
       "workers take the time that they take");
+  check<UsageError>(!options.network,
+                    "a modelled network is of the virtual clock; on the real one packets take the "
+                    "time that they take");
+}
+
+void check_attackers(const AsyncOptions& options, const ServerRule& rule) {
+  const auto& attack = options.attack;
+  check_attack(attack, options.workers);
+  if (!attack.on_wire()) return;
+  check<UsageError>(options.clock == AsyncClock::real_time && !rule.hogwild,
+                    "attack {}: no packet is sent by {}; take the real clock and a server",
+                    to_string(attack), rule.hogwild ? "hogwild" : "a simulation");
+  check<UsageError>(attack.kind != Attack::Kind::drop,
+                    "attack {}: a worker whose push is lost waits for the model, and the server "
+                    "for the push, until the deadline; take duplicate, delay or replay",
+                    to_string(attack));
 }
 
 void check_hogwild(const AsyncOptions& options, const ServerRule& rule, const UpdateRule& update) {
@@ -83,6 +106,7 @@ void check_async(const AsyncOptions& options, const UpdateRule& update) {
   check_bound(options, rule);
   check_clock(options, rule);
   check_hogwild(options, rule, update);
+  check_attackers(options, rule);
 }
 
 int pushes_per_update(const AsyncOptions& options) {
@@ -111,11 +135,13 @@ AsyncWorker::AsyncWorker(const AsyncOptions& options, const AsyncRun& run, int w
       run_(run),
       worker_(worker),
       learner_(run.make_learner(worker)),
-      compressor_(make_compressor(options.compressor)) {}
+      compressor_(make_compressor(options.compressor)),
+      attack_(options.attack, options.seed, worker, options.workers) {}
 
 double AsyncWorker::compute(std::span<const float> model) {
   const auto [loss, gradient] = learner_->gradient(model);
   gradient_ = grad_views(run_.parameters, gradient);
+  attack_.apply(step_, gradient_);
   const auto found = find_non_finite(gradient_);
   if (found.count == 0) return loss;
   check<NonFiniteGradient>(
@@ -140,6 +166,7 @@ void AsyncWorker::encode(std::uint64_t version, Packet& up) {
 void AsyncWorker::serialize(Archive& archive) {
   archive.item("async.step", step_);
   compressor_->serialize(archive);
+  attack_.serialize(archive);
 }
 
 AsyncServer make_server(const AsyncOptions& options, const AsyncRun& run) {

@@ -25,6 +25,8 @@
 
 #include "comm/accounting.hpp"
 #include "comm/async_server.hpp"
+#include "comm/attack.hpp"
+#include "comm/network_model.hpp"
 #include "comm/non_finite.hpp"
 #include "comm/staleness.hpp"
 #include "comm/worker.hpp"
@@ -47,11 +49,14 @@ struct AsyncOptions {
   std::optional<std::uint64_t> bound = std::nullopt;  // of staleness, in clocks; none: no bound
   bool sparse_pulls = false;                          // model_packet.hpp
   NonFinite non_finite = NonFinite::abort;
+  Attack attack = {};  // its steps are those of each worker; on the wire on the real clock alone
   AsyncClock clock = AsyncClock::virtual_time;
   // Of virtual time:
   std::string durations = "exponential";  // durations.hpp
   std::vector<double> speeds = {};        // of the workers, in turn; none: all alike
+  double compute = 1;                     // seconds: the mean of durations that are drawn
   std::string delays = {};                // in place of durations; the workers compute in turn
+  std::optional<Network> network = std::nullopt;  // in which the server is worker `workers`
   // Of real time:
   std::chrono::milliseconds deadline = std::chrono::minutes(5);  // of every wait
 };
@@ -104,6 +109,7 @@ struct AsyncResult {
   std::uint64_t dropped = 0;  // pushes
   double seconds = 0;         // on the clock of the run
   PhaseTimes times;           // in all, of this machine; of the server: exchange, update
+  PhaseTimes virtual_times;   // in a modelled network, of all pushes: compute; exchange: the rest
   std::vector<AsyncTraffic> traffic;
   std::uint64_t state_hash = 0;  // of the server and, in virtual time, of all workers
 };

@@ -13,8 +13,8 @@ class AsyncWorker {
  public:
   AsyncWorker(const AsyncOptions& options, const AsyncRun& run, int worker);
 
-  // The gradient of the next batch at this model, kept for `encode`; returns the loss. What is not
-  // finite is an Error, or zero, by the policy.
+  // The gradient of the next batch at this model, kept for `encode`; returns the loss. A hostile
+  // worker changes it first. What is not finite is an Error, or zero, by the policy.
   double compute(std::span<const float> model);
   // The packet of it, at the rate of the version that was pulled.
   void encode(std::uint64_t version, Packet& up);
@@ -30,6 +30,7 @@ class AsyncWorker {
   int worker_;
   std::unique_ptr<Learner> learner_;
   std::unique_ptr<Compressor> compressor_;
+  ValueAttack attack_;
   std::vector<GradView> gradient_;
   std::uint64_t step_ = 0;
 };

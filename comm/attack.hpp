@@ -1,9 +1,9 @@
-// Attacks: what a hostile or broken worker does, for every compressor and synchronous topology.
+// Attacks: what a hostile or broken worker does, for every compressor and topology.
 //
 //   "sign-flip:workers=3"      the last three workers send the opposite of their gradients
 //
 // The attackers are the last `workers` ranks: worker 0, who reports, is the last to turn. `at=n`
-// leaves all steps but n alone.
+// leaves all steps but n alone. To an asynchronous server a step is one of the worker's own.
 //
 // Value attacks change the attacker's gradient where it lies, before anybody looks at it: before
 // the workers agree that it is finite, and before encode. So they say what a compressor makes of a

@@ -30,10 +30,13 @@ AsyncOptions async_options(const RunConfig& config) {
                        .rule = c.server_rule,
                        .sparse_pulls = c.sparse_pulls,
                        .non_finite = parse_non_finite(config.non_finite),
+                       .attack = parse_attack(config.attack),
                        .clock = parse_clock(c.clock),
                        .durations = c.durations,
                        .speeds = parse_speeds(c.speeds),
                        .delays = c.delays};
+  if (config.network) options.network = parse_network(*config.network);
+  if (config.compute) options.compute = parse_seconds(*config.compute);
   if (c.staleness >= 0) options.bound = static_cast<std::uint64_t>(c.staleness);
   return options;
 }
@@ -57,6 +60,10 @@ void check_async_flags(const RunConfig& config) {
                     "--local-steps: an asynchronous worker has no meeting");
   check<UsageError>(config.measure == "none", "--measure {} is for synchronous topologies",
                     config.measure);
+  check<UsageError>(!config.network || config.compute || config.async.durations == "measured",
+                    "--network with --topology async: how many seconds is the mean of --durations "
+                    "{}? --compute 5ms says it; or take --durations measured",
+                    config.async.durations);
   check_async(async_options(config), *make_update_rule(config.optimizer));
 }
 

@@ -208,7 +208,8 @@ void AsyncTrainer::evaluate(const AsyncPush& push) {
       .metric = metric_of(data_),
       .test_loss = test.loss / test.samples,
       .test_accuracy = test.correct / test.samples,
-      .bytes_sent_per_worker = push.bytes_up / static_cast<std::uint64_t>(config_.workers)};
+      .bytes_sent_per_worker = push.bytes_up / static_cast<std::uint64_t>(config_.workers),
+      .virtual_seconds = config_.network ? std::optional(push.seconds) : std::nullopt};
   loss_sum_ = 0;
   loss_count_ = 0;
   result_.evaluations.push_back(e);
@@ -232,6 +233,14 @@ void AsyncTrainer::hand_in(AsyncResult done) {
       static_cast<double>(plain.size_bytes()) * static_cast<double>(pushes_) / workers;
   for (std::size_t i = 0; i < kPhases; ++i) {
     r.step_times.seconds[i] = done.times.seconds[i] / static_cast<double>(done.updates);
+  }
+  if (config_.network) {
+    const auto pushes = static_cast<double>(pushes_);
+    r.virtual_seconds = done.seconds;
+    r.samples_per_virtual_second = pushes * static_cast<double>(samples_per_push_) / done.seconds;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      r.virtual_step_times.seconds[i] = done.virtual_times.seconds[i] / pushes;
+    }
   }
   HashArchive model;
   model.item("parameters", parameters_.values());

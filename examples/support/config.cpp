@@ -69,11 +69,9 @@ void complete_virtual_time(RunConfig& c) {
                     "--network with --transport mpi: processes have a real network; leave one out");
   check<UsageError>(c.topology != "local",
                     "--network with --topology local: it sends no messages; take ring or server");
-  check<UsageError>(c.topology != "async",
-                    "--network with --topology async is not available yet: --durations says how "
-                    "long a worker takes");
   const auto network = parse_network(*c.network);
-  NetworkCards(network, static_cast<int>(c.workers), 0);  // throws for a worker that there is not
+  // Throws for a worker that there is not. An asynchronous server is one more.
+  NetworkCards(network, static_cast<int>(c.workers) + (c.topology == "async" ? 1 : 0), 0);
   c.network = to_string(network);
   if (c.compute) parse_seconds(*c.compute);
 }

@@ -24,9 +24,6 @@ void check_fault_flags(RunConfig& c) {
   check_attack(attack, static_cast<int>(c.workers));
   c.attack = to_string(attack);
   if (attack.kind != Attack::Kind::none) {
-    check<UsageError>(c.topology != "async",
-                      "--attack with --topology async is not available yet; take local, ring or "
-                      "server");
     check<UsageError>(c.local_steps == 0 || attack.on_wire(),
                       "--attack {} with --local-steps is not available yet: models travel there, "
                       "and no gradients; attacks on packets are",

@@ -54,7 +54,8 @@ TEST(AsyncRun, OneWorkerIsPlainTrainingToTheBit) {
 }
 
 // The synchronous server on the same gradients.
-std::vector<float> synchronous(int workers, std::uint64_t steps, const std::string& compressor) {
+std::vector<float> synchronous(int workers, std::uint64_t steps, const std::string& compressor,
+                               const std::string& attack = "none") {
   const TopologyPlan plan({.kind = TopologyKind::server, .workers = workers},
                           *make_compressor(compressor));
   std::vector<float> values;
@@ -62,7 +63,7 @@ std::vector<float> synchronous(int workers, std::uint64_t steps, const std::stri
     toy::Bowl bowl;
     const auto rule = make_update_rule("sgd:momentum=0.9");
     DistributedOptimizer optimizer(me, bowl.parameters, *rule, make_compressor(compressor),
-                                   plan.join(me), {.seed = 3});
+                                   plan.join(me), {.seed = 3, .attack = parse_attack(attack)});
     for (std::uint64_t t = 0; t < steps; ++t) {
       const auto g = toy::bowl_gradient(bowl.values(), me.rank(), t);
       optimizer.zero_grad();
@@ -104,6 +105,25 @@ TEST(AsyncRun, WithoutStalenessItIsTheSynchronousServerToTheBit) {
     }
   }
   EXPECT_GE(tested, 25);
+}
+
+TEST(AsyncRun, WithoutStalenessAnAttackIsTheSynchronousOneToTheBit) {
+  for (const auto* attack : {"sign-flip:workers=3", "random:workers=2", "zero", "scale:factor=-7",
+                             "stale:steps=3", "collude:workers=2", "sign-flip:at=5"}) {
+    const auto reference = synchronous(4, 30, "topk:ratio=0.1+ef", attack);
+    EXPECT_NE(reference, synchronous(4, 30, "topk:ratio=0.1+ef")) << attack;
+    for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
+      const auto run = toy::run({.options = {.workers = 4,
+                                             .updates = 30,
+                                             .seed = 3,
+                                             .compressor = "topk:ratio=0.1+ef",
+                                             .bound = 0,
+                                             .attack = parse_attack(attack),
+                                             .clock = clock},
+                                 .update = "sgd:momentum=0.9"});
+      EXPECT_EQ(run.values, reference) << attack << ", " << to_string(clock);
+    }
+  }
 }
 
 // x - lr · sum of all workers' residuals is where the same gradients lead without compression.
@@ -243,11 +263,20 @@ TEST(AsyncOptions, RefusesWhatCannotWork) {
   refused({.workers = 4, .rule = "k_async:k=2", .bound = 1}, "apply each push by itself", *update);
   refused({.workers = 4, .rule = "dc_asgd", .bound = 0}, "nothing for dc_asgd", *update);
   refused({.non_finite = NonFinite::skip_step}, "abort or zero", *update);
+  refused({.workers = 2, .attack = parse_attack("zero:workers=3")}, "all of the 2", *update);
+  refused({.attack = parse_attack("bit-flip")}, "no packet is sent by a simulation", *update);
+  refused({.rule = "hogwild", .attack = parse_attack("delay"), .clock = real}, "by hogwild",
+          *update);
+  refused({.attack = parse_attack("drop"), .clock = real}, "until the deadline", *update);
   refused({.durations = "gamma"}, "durations 'gamma' is not known", *update);
   refused({.durations = "pareto:alpha=1"}, "alpha", *update);
   refused({.speeds = {1, 0}}, "above 0", *update);
   refused({.delays = "constant:s=-1"}, "s must be", *update);
   refused({.bound = 1, .delays = "uniform"}, "take the place", *update);
+  refused({.delays = "uniform", .network = Network{}}, "no modelled network", *update);
+  refused({.network = parse_network("card=2:1Gbps")}, "workers are 0 to 1", *update);
+  refused({.durations = "measured", .compute = 0.005}, "0.005 s is for those", *update);
+  refused({.clock = real, .network = Network{}}, "of the virtual clock", *update);
   refused({.clock = real, .durations = "constant"}, "virtual clock", *update);
   EXPECT_THROW(parse_clock("wall"), UsageError);
   check_async({.workers = 4, .rule = "softsync:n=2+dc_asgd"}, *momentum);

@@ -64,6 +64,7 @@ struct AsyncOutcome {
   std::vector<float> values;
   AsyncResult result;
   std::vector<int> pushed;       // by whom, in the order of arrival
+  std::vector<double> seconds;   // and when
   std::vector<Applied> applied;  // in the order of application
 };
 
@@ -87,6 +88,7 @@ inline AsyncOutcome run(const AsyncSetting& setting) {
                      .on_push =
                          [&](const AsyncPush& push) {
                            outcome.pushed.push_back(push.worker);
+                           outcome.seconds.push_back(push.seconds);
                            for (const auto& each : push.applied) {
                              outcome.applied.push_back({push.version, each});
                              outcome.applied.back().push.model = nullptr;

@@ -69,6 +69,36 @@ TEST(Faults, AnAttackIsTheSameInEveryTopology) {
   }
 }
 
+TEST(Faults, AnAsynchronousServerMeetsTheSameAttacks) {
+  for (const std::string attack : {"sign-flip", "stale:steps=3"}) {
+    auto c = config_for(attack, "async");
+    const auto hash = result_of(c).state_hash;
+    EXPECT_EQ(result_of(c).state_hash, hash) << attack;
+    EXPECT_NE(result_of(config_for("none", "async")).state_hash, hash) << attack;
+    c.async.staleness = 0;
+    EXPECT_EQ(result_of(c).model_hash, result_of(config_for(attack, "server")).model_hash)
+        << attack;
+  }
+  for (const std::string clock : {"virtual", "real"}) {
+    auto c = config_for("die:at=7", "async");
+    c.steps = 200;
+    c.async.clock = clock;
+    c.async.staleness = 1;  // or the others might make all updates
+    EXPECT_EQ(error_of(c), "attack: worker 3 dies at step 7");
+    c.attack = "nan:at=7";
+    EXPECT_NE(error_of(c).find("got 1 infinite or NaN values on worker 3 at its step 7"),
+              std::string::npos);
+    c.non_finite = "zero";
+    EXPECT_EQ(result_of(c).steps, 200);
+  }
+  auto c = config_for("bit-flip:rate=0.01,checksum=keep,at=3", "async");
+  c.steps = 200;
+  expect_refused(c, "no packet is sent by a simulation");
+  c.async.clock = "real";
+  c.async.staleness = 1;
+  EXPECT_NE(error_of(c).find("got a broken packet from worker 4"), std::string::npos);
+}
+
 TEST(Faults, OneLargeGradientSpoilsTheMeanAndNotTheVote) {
   auto mean = config_for("scale:factor=-1000");
   mean.compressor = "none";
@@ -159,7 +189,7 @@ TEST(Faults, PacketsAreSpoiledInTheTrainingLoopAlone) {
 TEST(Faults, WhatCannotBeIsRefusedWithTheReason) {
   expect_refused(config_for("sign-flop"), "did you mean sign-flip?");
   expect_refused(config_for("zero:workers=5"), "at most all of the 4 workers");
-  expect_refused(config_for("zero", "async"), "--attack with --topology async");
+  expect_refused(config_for("drop", "async"), "no packet is sent by a simulation");
   expect_refused(config_for("drop", "local"), "no packet is sent there");
   auto local_steps = config_for("zero");
   local_steps.local_steps = 4;

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -525,6 +526,36 @@ TEST(Asynchronous, LearnsFromStaleGradients) {
     const auto result = train(c, small_images(), {});
     EXPECT_GT(result.evaluations.back().test_accuracy, 0.8) << rule;
   }
+}
+
+TEST(Asynchronous, TakesTimeInAModelledNetwork) {
+  auto c = config_for("topk:ratio=0.1+ef", "async", 1);
+  c.steps = 50;
+  c.network = "1gbe";
+  c.async.durations = "constant";
+  EXPECT_THROW(complete(c), UsageError) << "of how many seconds?";
+  c.compute = "5ms";
+  complete(c);
+  const auto result = train(c, small_images(), {});
+  const auto bytes = static_cast<double>(result.message_bytes) + 32 + 40 +
+                     4 * static_cast<double>(result.parameters);
+  const double ways = 2 * 50e-6 + bytes / (1e9 / 8);
+  const auto json = to_json(result, c);
+  EXPECT_NEAR(json["virtual_seconds"].get<double>(), 50 * (5e-3 + ways), 1e-12);
+  EXPECT_NEAR(json["virtual_milliseconds_per_step"]["compute"].get<double>(), 5, 1e-9);
+  EXPECT_NEAR(json["virtual_milliseconds_per_step"]["exchange"].get<double>(), 1e3 * ways, 1e-9);
+  EXPECT_EQ(json["evaluations"].back()["time"]["virtual_seconds"], json["virtual_seconds"]);
+  EXPECT_NEAR(json["samples_per_virtual_second"].get<double>(),
+              static_cast<double>(c.batch) / (5e-3 + ways), 1e-6);
+  c.workers = 8;
+  c.async.durations = "exponential";
+  const auto once = to_json(train(c, small_images(), {}), c);
+  const auto again = to_json(train(c, small_images(), {}), c);
+  EXPECT_EQ(once["virtual_seconds"], again["virtual_seconds"]);
+  EXPECT_EQ(once["state_hash"], again["state_hash"]);
+  c.async.clock = "real";
+  c.async.durations = "exponential";
+  EXPECT_THROW(complete(c), UsageError);
 }
 
 // Winograd's method rounds differently, and no more than that.
