@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -13,6 +14,56 @@ namespace {
 constexpr int kRounds = 10;
 constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr hn::CappedTag<std::uint64_t, 4> kWide;
+constexpr hn::Repartition<std::uint32_t, decltype(kWide)> kNarrow;
+using Vector = hn::Vec<decltype(kNarrow)>;
+using RoundKeys = Vector[kRounds][2];
+
+// Every block has the low half of a 64-bit lane, where products find room; what is above it is
+// never looked at. A pair of vectors has the even blocks and the odd ones of as many as fit, and
+// the vectors that are in flight hide each other's latency.
+template <int kEights>
+void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& keys,
+                  std::uint64_t first, Philox::EightBlocks* eights) {
+  constexpr std::size_t kPair = 2 * hn::MaxLanes(kWide), kVectors = 2 * 8 * kEights / kPair;
+  const Vector multiplier0 = hn::Set(kNarrow, kMultiplier0);
+  const Vector multiplier1 = hn::Set(kNarrow, kMultiplier1);
+  const auto twice = hn::ShiftLeft<1>(hn::Iota(kWide, 0));
+  Vector x[4][kVectors];
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    const auto begin = first + v / 2 * kPair + v % 2;
+    x[0][v] = hn::BitCast(kNarrow, hn::Add(twice, hn::Set(kWide, begin)));
+    for (int w = 1; w < 4; ++w) x[w][v] = hn::Set(kNarrow, counter[w]);
+  }
+  const auto mix = [&](const Vector& key0, const Vector& key1) {
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const auto product0 = hn::MulEven(multiplier0, x[0][v]);
+      const auto product1 = hn::MulEven(multiplier1, x[2][v]);
+      const Vector high0 = hn::BitCast(kNarrow, hn::ShiftRight<32>(product0));
+      const Vector high1 = hn::BitCast(kNarrow, hn::ShiftRight<32>(product1));
+      x[0][v] = hn::Xor(high1, hn::Xor(x[1][v], key0));
+      x[1][v] = hn::BitCast(kNarrow, product1);
+      x[2][v] = hn::Xor(high0, hn::Xor(x[3][v], key1));
+      x[3][v] = hn::BitCast(kNarrow, product0);
+    }
+  };
+  // Unrolled, so that words change their names instead of their places.
+  const auto mix_all = [&]<std::size_t... round>(std::index_sequence<round...>) {
+    (mix(keys[round][0], keys[round][1]), ...);
+  };
+  mix_all(std::make_index_sequence<kRounds>());
+  for (std::size_t v = 0; v < kVectors; v += 2) {
+    const auto block = v / 2 * kPair;
+    for (std::size_t w = 0; w < 4; ++w) {
+      const auto odd = hn::ShiftLeft<32>(hn::BitCast(kWide, x[w][v + 1]));
+      hn::StoreU(hn::OddEven(hn::BitCast(kNarrow, odd), x[w][v]), kNarrow,
+                 eights[block / 8].data() + 8 * w + block % 8);
+    }
+  }
+}
 
 }  // namespace
 
@@ -45,43 +96,22 @@ std::uint32_t Philox::at(std::uint64_t position) const {
   return philox4x32(counter, key_)[position % 4];
 }
 
-// Every block has the low half of a 64-bit lane, where products find room; what is above it is
-// never looked at. Two vectors are in flight: the even blocks and the odd ones.
-void Philox::eight_blocks(std::uint64_t first, EightBlocks& words) const {
-  internal_check(first + 8 <= (1ULL << 32), "Philox: block {} is beyond the stream", first + 7);
-  namespace hn = hwy::HWY_NAMESPACE;
-  constexpr hn::CappedTag<std::uint64_t, 4> wide;
-  constexpr hn::Repartition<std::uint32_t, decltype(wide)> d;
-  using Vector = hn::Vec<decltype(d)>;
-  const Vector multiplier0 = hn::Set(d, kMultiplier0), multiplier1 = hn::Set(d, kMultiplier1);
-  const auto twice = hn::ShiftLeft<1>(hn::Iota(wide, 0));
-  for (std::size_t lane = 0; lane < 8; lane += 2 * hn::Lanes(wide)) {
-    Vector x[4][2];
-    for (std::size_t odd = 0; odd < 2; ++odd) {
-      x[0][odd] = hn::BitCast(d, hn::Add(twice, hn::Set(wide, first + lane + odd)));
-      for (int w = 1; w < 4; ++w) x[w][odd] = hn::Set(d, counter_[w]);
-    }
-    auto key = key_;
-    for (int round = 0; round < kRounds; ++round) {
-      const Vector key0 = hn::Set(d, key[0]), key1 = hn::Set(d, key[1]);
-      for (int odd = 0; odd < 2; ++odd) {
-        const auto product0 = hn::MulEven(multiplier0, x[0][odd]);
-        const auto product1 = hn::MulEven(multiplier1, x[2][odd]);
-        const Vector high0 = hn::BitCast(d, hn::ShiftRight<32>(product0));
-        const Vector high1 = hn::BitCast(d, hn::ShiftRight<32>(product1));
-        x[0][odd] = hn::Xor(hn::Xor(high1, x[1][odd]), key0);
-        x[1][odd] = hn::BitCast(d, product1);
-        x[2][odd] = hn::Xor(hn::Xor(high0, x[3][odd]), key1);
-        x[3][odd] = hn::BitCast(d, product0);
-      }
-      key[0] += kWeyl0;
-      key[1] += kWeyl1;
-    }
-    for (int w = 0; w < 4; ++w) {
-      const Vector odd = hn::BitCast(d, hn::ShiftLeft<32>(hn::BitCast(wide, x[w][1])));
-      hn::StoreU(hn::OddEven(odd, x[w][0]), d, words.data() + 8 * w + lane);
-    }
+void Philox::blocks(std::uint64_t first, std::span<EightBlocks> eights) const {
+  internal_check(first + 8 * eights.size() <= (1ULL << 32), "Philox: block {} is beyond the stream",
+                 first + 8 * eights.size() - 1);
+  RoundKeys keys;
+  auto key = key_;
+  for (auto& round : keys) {
+    for (int k = 0; k < 2; ++k) round[k] = hn::Set(kNarrow, key[k]);
+    key[0] += kWeyl0;
+    key[1] += kWeyl1;
   }
+  constexpr std::size_t kTogether = hn::MaxLanes(kWide) < 4 ? 1 : 2;  // eights in four vectors
+  std::size_t e = 0;
+  for (; e + kTogether <= eights.size(); e += kTogether) {
+    write_eights<kTogether>(counter_, keys, first + 8 * e, eights.data() + e);
+  }
+  for (; e < eights.size(); ++e) write_eights<1>(counter_, keys, first + 8 * e, eights.data() + e);
 }
 
 void Philox::seek(std::uint64_t position) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace terse {
 
@@ -48,9 +49,9 @@ class Philox {
   // The 32-bit word at a position of the stream, position < 2^34; leaves the reader where it is.
   std::uint32_t at(std::uint64_t position) const;
 
-  // Eight blocks from `first` on, computed side by side: words[8 w + b] is at(4 (first + b) + w).
+  // Eights of blocks from `first` on: eights[e][8 w + b] is at(4 (first + 8 e + b) + w).
   using EightBlocks = std::array<std::uint32_t, 32>;
-  void eight_blocks(std::uint64_t first, EightBlocks& words) const;
+  void blocks(std::uint64_t first, std::span<EightBlocks> eights) const;
 
   // Goes on at a position of the stream that is a multiple of 4.
   void seek(std::uint64_t position);

@@ -52,9 +52,9 @@ struct Bf16 {
         return;
       }
       codec::Draws::Upper upper;
-      for (auto at = begin; at < end; at += codec::Draws::kBlock) {
-        draws.upper(at, upper);
-        for (auto i = at; i < std::min(end, at + codec::Draws::kBlock); ++i) {
+      for (auto at = begin; at < end; at += codec::Draws::kRun) {
+        draws.upper(at, end - at, upper);
+        for (auto i = at; i < std::min(end, at + codec::Draws::kRun); ++i) {
           out[i] = codec::to_bf16(grad.data[i], upper[i - at]);
         }
       }

@@ -117,14 +117,14 @@ class Natural final : public GatherCompressor {
         codec::Draws::Upper upper;
         std::array<float, kWordBits> last{};
         for (auto at = begin; at < end; at += kWordBits) {
-          if (at % codec::Draws::kBlock == 0) draws.upper(at, upper);
+          if (at % codec::Draws::kRun == 0) draws.upper(at, end - at, upper);
           const auto n = std::min(kWordBits, end - at);
           const float* from = grad.data.data() + at;
           if (n < kWordBits) {
             std::copy_n(from, n, last.begin());
             from = last.data();
           }
-          const Block block(from, at, draws, upper.half(at % codec::Draws::kBlock / kWordBits));
+          const Block block(from, at, draws, upper.half(at % codec::Draws::kRun / kWordBits));
           const auto to = words.subspan(words_of(at), words_of(at + n) - words_of(at));
           std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
           to.back() = block.signs;

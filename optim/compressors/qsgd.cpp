@@ -20,7 +20,9 @@
 // Source: Alistarh et al., arXiv 1610.02132, sections 3.1 and 3.2; buckets and max: section 4.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -38,6 +40,8 @@
 
 namespace terse {
 namespace {
+
+constexpr std::int64_t kPiece = 64 * codec::Draws::kBlock;  // codes that wait on the stack
 
 struct QsgdOptions {
   int levels = 7;
@@ -73,14 +77,19 @@ class Qsgd final : public GatherCompressor {
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
-  void add(const Round&, std::span<const std::uint32_t> payload, float weight,
+  void sum(const Round& round, std::span<const Weighted> packets,
+           std::span<const GradView> out) const override;
+  void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override;
 
  private:
-  // body(first, codes) for pieces of a tensor's codes, cut at multiples of Draws::kBlock, in any
-  // order and in parallel; fills `norms` of its buckets.
+  // body(bucket, begin, end) for pieces of a tensor's buckets, cut at multiples of Draws::kBlock,
+  // in any order and in parallel.
+  template <class Body>
+  void for_each_piece(std::int64_t n, Body body) const;
+  // body(first, codes) for pieces of a tensor's codes; fills `norms` of its buckets.
   template <class Body>
   void quantise(const Round& round, const GradView& grad, std::span<float> norms, Body body) const;
   std::span<std::uint8_t> room_for_codes(std::size_t n) const {
@@ -88,11 +97,24 @@ class Qsgd final : public GatherCompressor {
     return std::span(codes_).first(n);
   }
   void encode_texts(const Round& round, std::span<const GradView> grads, Packet& up);
+  // One pass for all packets; `out` is cleared first if it is `fresh`.
+  void add_plain(std::span<const Weighted> packets, bool fresh,
+                 std::span<const GradView> out) const;
+  void add_texts(const Weighted& packet, std::span<const GradView> out) const;
+  void add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const;
   Parts split(std::span<const std::uint32_t> payload, std::span<const GradView> views) const;
 
   QsgdOptions options_;
   mutable std::vector<std::uint8_t> codes_;  // room that is used again: no state
 };
+
+template <class Body>
+void Qsgd::for_each_piece(std::int64_t n, Body body) const {
+  options_.buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+    parallel_for(end - begin, kPiece,
+                 [&](std::int64_t from, std::int64_t to) { body(b, begin + from, begin + to); });
+  });
+}
 
 template <class Body>
 void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> norms,
@@ -104,7 +126,6 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
         const auto bucket = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
                                      : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
-        constexpr std::int64_t kPiece = 64 * codec::Draws::kBlock;
         parallel_for(std::ssize(bucket), kPiece, [&](std::int64_t from, std::int64_t to) {
           std::array<std::uint8_t, kPiece> room;
           const auto codes = std::span(room).first(to - from);
@@ -171,34 +192,67 @@ Parts Qsgd::split(std::span<const std::uint32_t> payload, std::span<const GradVi
   return parts;
 }
 
+void Qsgd::sum(const Round& round, std::span<const Weighted> packets,
+               std::span<const GradView> out) const {
+  if (options_.elias) return GatherCompressor::sum(round, packets, out);
+  add_plain(packets, true, out);
+}
+
 void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weight,
                std::span<const GradView> out) const {
-  const auto parts = split(payload, out);
-  auto norms = parts.norms;
-  auto codes = parts.codes;
-  for (std::size_t t = 0; t < out.size(); ++t) {
-    const auto n = std::ssize(out[t].data);
-    const auto levels = room_for_codes(out[t].data.size());
-    const auto words = options_.elias ? parts.lengths[t] : options_.field_words(n);
-    const auto mine = codes.first(words);
-    codes = codes.subspan(words);
-    if (options_.elias) {
-      codec::elias_decode(mine, options_.levels, levels);
-    } else {
-      expect_padding(mine, n * options_.bits());
-      codec::unpack_fields(mine, options_.bits(), levels);
+  const Weighted packet{payload, weight};
+  options_.elias ? add_texts(packet, out) : add_plain(std::span(&packet, 1), false, out);
+}
+
+void Qsgd::add_plain(std::span<const Weighted> packets, bool fresh,
+                     std::span<const GradView> out) const {
+  std::vector<Parts> rest;
+  for (const auto& packet : packets) rest.push_back(split(packet.payload, out));
+  for (const auto& view : out) {
+    const auto n = std::ssize(view.data), words = options_.field_words(n);
+    for (const auto& parts : rest) {
+      expect_padding(parts.codes.first(words), n * options_.bits());
     }
-    options_.buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-      const auto bucket = levels.subspan(begin, end - begin);
-      const auto largest = codec::largest_level(bucket, options_.levels);
-      check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
-                         options_.levels);
-      codec::add_levels(bucket, options_.levels,
-                        weight * norms[b] / static_cast<float>(options_.levels),
-                        out[t].data.subspan(begin, end - begin));
+    for_each_piece(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      const auto piece = view.data.subspan(begin, end - begin);
+      if (fresh) std::ranges::fill(piece, 0.0F);
+      std::array<std::uint8_t, kPiece> room;
+      const auto codes = std::span(room).first(piece.size());
+      for (std::size_t p = 0; p < packets.size(); ++p) {
+        codec::unpack_fields(
+            rest[p].codes.subspan(options_.field_words(begin), options_.field_words(end - begin)),
+            options_.bits(), codes);
+        add_codes(codes, packets[p].weight * rest[p].norms[b], piece);
+      }
     });
-    norms = norms.subspan(options_.buckets.of(n));
+    for (auto& parts : rest) {
+      parts.norms = parts.norms.subspan(options_.buckets.of(n));
+      parts.codes = parts.codes.subspan(words);
+    }
   }
+}
+
+void Qsgd::add_texts(const Weighted& packet, std::span<const GradView> out) const {
+  auto [lengths, norms, texts] = split(packet.payload, out);
+  for (std::size_t t = 0; t < out.size(); ++t) {
+    const auto levels = room_for_codes(out[t].data.size());
+    codec::elias_decode(texts.first(lengths[t]), options_.levels, levels);
+    for_each_piece(std::ssize(levels), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      add_codes(levels.subspan(begin, end - begin), packet.weight * norms[b],
+                out[t].data.subspan(begin, end - begin));
+    });
+    norms = norms.subspan(options_.buckets.of(std::ssize(levels)));
+    texts = texts.subspan(lengths[t]);
+  }
+}
+
+void Qsgd::add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const {
+  if (!std::has_single_bit(options_.levels + 1U)) {  // or else there are no more codes than levels
+    const auto largest = codec::largest_level(codes, options_.levels);
+    check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
+                       options_.levels);
+  }
+  codec::add_levels(codes, options_.levels, norm / static_cast<float>(options_.levels), out);
 }
 
 std::vector<Field> Qsgd::fields(const Round&, const Packet& up,

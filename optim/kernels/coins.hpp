@@ -33,7 +33,7 @@ class Coins {
     const auto next = [&] {
       if (at / 4 == end) {
         first = std::exchange(end, end + 8);
-        stream_.eight_blocks(first, blocks);
+        stream_.blocks(first, std::span(&blocks, 1));
       }
       const auto word = blocks[8 * (at % 4) + at / 4 - first];
       ++at;

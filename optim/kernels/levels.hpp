@@ -1,4 +1,5 @@
-// Random rounding of |x| / norm to the levels 0, 1/s, …, 1, the mean being exact.
+// Random rounding of |x| / norm to the levels 0, 1/s, …, 1, the mean being exact: a value goes up
+// with the probability of its part above a level, to 2^-32, and one that is on a level stays there.
 //
 // A code is a level of 0 … s, and the sign in the bit above them: 1 is minus. The sign of level 0
 // means nothing.

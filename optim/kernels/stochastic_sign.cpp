@@ -61,10 +61,11 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
       const auto here = std::min(Draws::kBlock, end - i);
       const float* from = x.data() + i;
       if (here < Draws::kBlock) from = std::copy_n(from, here, last.begin()) - here;
-      draws.upper(i, upper);
+      if (i % Draws::kRun == 0) draws.upper(i, end - i, upper);
       for (std::int64_t h = 0; h < 2; ++h) {
         const auto skip = h * kWordBits;
-        auto bits = draw_signs(from + skip, i + skip, limit, divisor, draws, upper.half(h));
+        auto bits = draw_signs(from + skip, i + skip, limit, divisor, draws,
+                               upper.half(i % Draws::kRun / kWordBits + h));
         if (here < skip + kWordBits) {
           bits &= static_cast<std::uint32_t>(
               (std::uint64_t{1} << std::max<std::int64_t>(0, here - skip)) - 1);

@@ -30,22 +30,25 @@ TEST(Philox, AnyPositionIsReachedDirectly) {
   for (std::uint64_t i = 0; i < 100; ++i) EXPECT_EQ(stream.next(), same.at(i));
 }
 
-TEST(Philox, EightBlocksAreTheSameWords) {
+TEST(Philox, BlocksSideBySideAreTheSameWords) {
   const Philox stream(0x123456789abcdef,
                       {.purpose = Purpose::compress, .worker = 3, .step = 5, .tensor = 9});
   for (const std::uint64_t first :
        {std::uint64_t{0}, std::uint64_t{13}, (std::uint64_t{1} << 32) - 8}) {
-    Philox::EightBlocks words;
-    stream.eight_blocks(first, words);
-    for (std::uint64_t b = 0; b < 8; ++b) {
-      for (std::uint64_t w = 0; w < 4; ++w) {
-        EXPECT_EQ(words[8 * w + b], stream.at(4 * (first + b) + w))
-            << first << ": " << b << ", " << w;
+    for (const std::size_t count : {1, 2, 3, 8}) {
+      if (first + 8 * count > std::uint64_t{1} << 32) continue;
+      std::vector<Philox::EightBlocks> eights(count);
+      stream.blocks(first, eights);
+      for (std::uint64_t b = 0; b < 8 * count; ++b) {
+        for (std::uint64_t w = 0; w < 4; ++w) {
+          EXPECT_EQ(eights[b / 8][8 * w + b % 8], stream.at(4 * (first + b) + w))
+              << first << ": " << b << ", " << w;
+        }
       }
     }
   }
-  Philox::EightBlocks words;
-  EXPECT_THROW(stream.eight_blocks((std::uint64_t{1} << 32) - 7, words), InternalError);
+  std::vector<Philox::EightBlocks> eights(2);
+  EXPECT_THROW(stream.blocks((std::uint64_t{1} << 32) - 15, eights), InternalError);
 }
 
 TEST(Philox, EveryFieldOfAStreamMatters) {

@@ -36,7 +36,8 @@ double weighted(const OwnedGradients& x, double (*part)(const OwnedTensor&, doub
 
 std::vector<ClaimedSpec> claimed_specs() {
   std::vector<ClaimedSpec> all;
-  for (auto* family : {sign_claims, sparse_claims, low_rank_claims, quantised_claims}) {
+  for (auto* family :
+       {sign_claims, sparse_claims, low_rank_claims, quantised_claims, cast_claims}) {
     std::ranges::move(family(), std::back_inserter(all));
   }
   return all;

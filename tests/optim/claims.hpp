@@ -24,6 +24,7 @@ std::vector<ClaimedSpec> sign_claims();
 std::vector<ClaimedSpec> sparse_claims();
 std::vector<ClaimedSpec> low_rank_claims();
 std::vector<ClaimedSpec> quantised_claims();
+std::vector<ClaimedSpec> cast_claims();
 
 // ---- what the families share --------------------------------------------------------------------
 

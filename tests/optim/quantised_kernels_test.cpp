@@ -117,7 +117,7 @@ TEST(Draws, HaveThirtyTwoBitsForEveryValue) {
   std::array<double, 32> ones{};
   constexpr int kBlocks = 2000;
   for (std::int64_t block = 0; block < kBlocks; ++block) {
-    draws.upper(64 * block, upper);
+    draws.upper(64 * block, 64, upper);
     for (int i = 0; i < 64; ++i) {
       for (int bit = 0; bit < 16; ++bit) {
         ones[bit] += upper[i] >> bit & 1;
@@ -127,6 +127,56 @@ TEST(Draws, HaveThirtyTwoBitsForEveryValue) {
   }
   const double n = 64.0 * kBlocks;
   for (const double count : ones) EXPECT_NEAR(count / n, 0.5, 5 * 0.5 / std::sqrt(n));
+}
+
+// By the definition, in double: 32 bits of the stream decide, where draws.hpp says they are.
+std::uint8_t exact_code(float x, const codec::Levels& levels, const Philox& stream,
+                        std::int64_t i) {
+  const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
+  const auto upper = stream.at(4 * (8 * group + j % 8) + j / 8 % 4) >> (16 * (j / 32)) & 0xffffU;
+  const double draw = upper * 65536.0 + codec::Draws(stream).lower(i);
+  const double most = std::min(levels.norm, levels.limit);
+  const double level = std::min(std::abs(double{x}), most) * levels.levels / double{levels.norm};
+  const auto code = static_cast<int>(level) + (draw < (level - std::floor(level)) * 0x1p32 ? 1 : 0);
+  return static_cast<std::uint8_t>(code | std::signbit(x) << codec::level_bits(levels.levels));
+}
+
+// Bit for bit: float decides only where it cannot be wrong.
+TEST(Levels, AreThoseOfExactArithmetic) {
+  constexpr std::int64_t kFirst = 128, kN = 200'033;
+  Philox random(11, {});
+  std::vector<float> shape(kN);
+  for (auto& v : shape) v = random.normal() / 3;
+  const Philox stream(12, {.purpose = Purpose::compress, .worker = 2, .step = 3, .tensor = 4});
+  for (const int s : {1, 7, 100, 127}) {
+    for (const float norm : {3e-44F, 1e-30F, 0.7F, 1.0F, 3e38F}) {
+      for (const float share : {1.0F, 0.3F}) {
+        const codec::Levels levels{s, norm, share * norm};
+        auto x = shape;
+        for (auto& v : x) v *= norm;
+        std::vector<std::uint8_t> codes(x.size());
+        codec::encode_levels(x, levels, codec::Draws(stream), kFirst, codes);
+        for (std::int64_t i = 0; i < kN; ++i) {
+          ASSERT_EQ(codes[i], exact_code(x[i], levels, stream, kFirst + i))
+              << x[i] << " of " << norm << ", " << s << " levels, value " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(Levels, AValueOnALevelStaysThere) {
+  constexpr std::int64_t kN = 1 << 20;
+  for (const int s : {1, 7, 97, 127}) {
+    for (const float step : {0x1p-140F, 3.0F, 0.15625F, 1025.0F}) {
+      std::vector<float> x(kN);
+      for (std::int64_t i = 0; i < kN; ++i) x[i] = step * static_cast<float>(i % (s + 1));
+      std::vector<std::uint8_t> codes(x.size());
+      const float norm = step * static_cast<float>(s);
+      codec::encode_levels(x, {s, norm, norm}, codec::Draws(Philox(5, {})), 0, codes);
+      for (std::int64_t i = 0; i < kN; ++i) ASSERT_EQ(codes[i], i % (s + 1)) << s << ", " << step;
+    }
+  }
 }
 
 // The 16 bits that all values draw cannot tell 3/4 of their last from 0 or 1 of it; the others can.
