@@ -92,8 +92,7 @@ class Dgc final : public SparseCompressor {
   float clipping(const Round& round, std::span<const GradView> grads) const;
   // u and, of a tensor that is not whole, v.
   void accumulate(const GradView& grad, float scale, bool is_whole);
-  void select(const Round& round, const GradView& sum, std::uint32_t first,
-              std::vector<std::uint32_t>& at);
+  void select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen);
   std::uint32_t sampled_threshold(const Round& round, std::uint32_t id, std::int64_t k) const;
 
   DgcOptions options_;
@@ -126,10 +125,9 @@ void Dgc::choose(const Round& round, std::span<const GradView> grads, Entries& c
     } else {
       const auto u = momentum_.at(grad.id, n), v = sum_.at(grad.id, n);
       const auto begin = chosen.at.size();
-      select(round, grad.with(v), first, chosen.at);
+      select(round, grad.with(v), first, chosen);
       for (auto entry = begin; entry < chosen.at.size(); ++entry) {
         const auto i = chosen.at[entry] - first;
-        chosen.values.push_back(v[i]);
         v[i] = 0;
         if (options_.masking) u[i] = 0;
       }
@@ -159,12 +157,11 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
   });
 }
 
-void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first,
-                 std::vector<std::uint32_t>& at) {
+void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen) {
+  const auto n = std::ssize(sum.data), k = kept(round, sum);
+  if (options_.sample == 1) return selector_.select(sum.data, k, first, chosen.at, chosen.values);
   keys_.resize(sum.data.size());
   codec::magnitude_keys(sum.data, keys_);
-  const auto n = std::ssize(keys_), k = kept(round, sum);
-  if (options_.sample == 1) return selector_.select(sum.data, k, first, at);
   const auto threshold = sampled_threshold(round, sum.id, k);
   above_.clear();
   codec::select_if(
@@ -174,7 +171,7 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first,
   picked_.clear();
   selector_.select(std::span<const std::uint32_t>(above_keys_), std::min(k, std::ssize(above_)), 0,
                    picked_);
-  for (const auto i : picked_) at.push_back(first + above_[i]);
+  for (const auto i : picked_) chosen.add(first + above_[i], sum.data[above_[i]]);
 }
 
 // A key that about k of keys_ reach.

@@ -36,6 +36,10 @@ void place(const Entries& entries, std::span<const GradView> bucket) {
   }
 }
 
+void subtract(const Entries& said, std::span<const GradView> residual) {
+  for_each_entry(said, residual, [](float& to, float value) { to -= value; });
+}
+
 // What a coder sees: for each tensor of the bucket, a vector of its chosen values.
 std::vector<GradView> chosen_views(std::span<const GradView> shape,
                                    std::span<const std::uint32_t> coordinates,
@@ -128,23 +132,22 @@ void SparseCompressor::said(const Round& round, const Packet& own,
 bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
                                             float keep, std::span<const GradView> residual,
                                             Packet& up) {
+  const bool as_chosen = coder_ == nullptr && exact();
   entries_.clear();
-  feed_and_choose(round, grads, keep, residual, entries_);
+  feed_and_choose(round, grads, keep, residual, as_chosen, entries_);
   write_chosen(round, residual, up);
-  const auto subtract = [&](const Entries& said) {
-    for_each_entry(said, residual, [](float& to, float value) { to -= value; });
-  };
-  subtract(coder_ == nullptr && exact() ? entries_ : entries_of(round, residual, up));
+  if (!as_chosen) subtract(entries_of(round, residual, up), residual);
   return true;
 }
 
 void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradView> grads,
-                                       float keep, std::span<const GradView> residual,
+                                       float keep, std::span<const GradView> residual, bool take,
                                        Entries& chosen) {
   for (std::size_t t = 0; t < grads.size(); ++t) {
     codec::blend_to(grads[t].data, keep, 1, residual[t].data);
   }
   choose(round, residual, chosen);
+  if (take) subtract(chosen, residual);
 }
 
 Entries SparseCompressor::entries_of(const Round& round, std::span<const GradView> shape,

@@ -67,9 +67,10 @@ class SparseCompressor : public Compressor {
   virtual std::string_view refuses_coder() const { return {}; }
   // Fills `chosen`, which is empty. A tensor that is sent whole is all in it.
   virtual void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) = 0;
-  // residual = keep residual + gradient, and then chooses of the residual.
+  // residual = keep residual + gradient, and then chooses of the residual; take: and subtracts what
+  // is chosen from it.
   virtual void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
-                               std::span<const GradView> residual, Entries& chosen);
+                               std::span<const GradView> residual, bool take, Entries& chosen);
   // Whether all values of this tensor are sent, and its coordinates therefore not.
   virtual bool whole(const Round&, const GradView&) const { return false; }
 

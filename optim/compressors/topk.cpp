@@ -35,33 +35,29 @@ class TopK final : public SparseCompressor {
   }
 
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override {
-    if (whole_model_) {
-      choose_of_all(round, grads, chosen.at);
-    } else {
-      choose_of_each(grads, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
-        selectors_[t].select(grads[t].data, keep_.of(grads[t], round.step), first, at);
-      });
-    }
-    chosen.take_values(grads);
+    if (whole_model_) return choose_of_all(round, grads, chosen);
+    choose_of_each(grads, chosen, [&](std::size_t t, std::uint32_t first, Entries& of_tensor) {
+      selectors_[t].select(grads[t].data, keep_.of(grads[t], round.step), first, of_tensor.at,
+                           of_tensor.values);
+    });
   }
 
   void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
-                       std::span<const GradView> residual, Entries& chosen) override {
+                       std::span<const GradView> residual, bool take, Entries& chosen) override {
     if (whole_model_) {
-      return SparseCompressor::feed_and_choose(round, grads, keep, residual, chosen);
+      return SparseCompressor::feed_and_choose(round, grads, keep, residual, take, chosen);
     }
-    choose_of_each(residual, chosen.at, [&](std::size_t t, std::uint32_t first, auto& at) {
-      selectors_[t].feed_and_select(grads[t].data, keep, residual[t].data,
-                                    keep_.of(residual[t], round.step), first, at);
+    choose_of_each(residual, chosen, [&](std::size_t t, std::uint32_t first, Entries& of_tensor) {
+      selectors_[t].feed_and_select(grads[t].data, keep, residual[t].data, take,
+                                    keep_.of(residual[t], round.step), first, of_tensor.at,
+                                    of_tensor.values);
     });
-    chosen.take_values(residual);
   }
 
  private:
   // select(t, place of the tensor in the bucket, where to append) for all tensors at once.
   template <class Select>
-  void choose_of_each(std::span<const GradView> tensors, std::vector<std::uint32_t>& at,
-                      Select select) {
+  void choose_of_each(std::span<const GradView> tensors, Entries& chosen, Select select) {
     std::vector<std::uint32_t> first(tensors.size());
     for (std::size_t t = 1; t < tensors.size(); ++t) {
       first[t] = first[t - 1] + static_cast<std::uint32_t>(tensors[t - 1].data.size());
@@ -76,11 +72,12 @@ class TopK final : public SparseCompressor {
       select(t, first[t], chosen_[t]);
     });
     for (std::size_t t = 0; t < tensors.size(); ++t) {
-      at.insert(at.end(), chosen_[t].begin(), chosen_[t].end());
+      const auto& [at, values] = chosen_[t];
+      chosen.at.insert(chosen.at.end(), at.begin(), at.end());
+      chosen.values.insert(chosen.values.end(), values.begin(), values.end());
     }
   }
-  void choose_of_all(const Round& round, std::span<const GradView> grads,
-                     std::vector<std::uint32_t>& at) {
+  void choose_of_all(const Round& round, std::span<const GradView> grads, Entries& chosen) {
     keys_.resize(static_cast<std::size_t>(count(grads)));
     std::int64_t n = 0;
     for (const auto& grad : grads) {
@@ -88,7 +85,9 @@ class TopK final : public SparseCompressor {
       n += std::ssize(grad.data);
     }
     selectors_.resize(1);
-    selectors_[0].select(std::span<const std::uint32_t>(keys_), keep_.of(n, 1, round.step), 0, at);
+    selectors_[0].select(std::span<const std::uint32_t>(keys_), keep_.of(n, 1, round.step), 0,
+                         chosen.at);
+    chosen.take_values(grads);
   }
 
   Keep keep_;
@@ -96,7 +95,7 @@ class TopK final : public SparseCompressor {
   // Room that is used again: no state.
   std::vector<std::uint32_t> keys_;
   std::vector<codec::LargestSelector> selectors_;  // of each tensor
-  std::vector<std::vector<std::uint32_t>> chosen_;
+  std::vector<Entries> chosen_;
 };
 
 }  // namespace

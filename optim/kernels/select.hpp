@@ -1,6 +1,8 @@
 // Exact selection of the largest magnitudes; ties go to the lowest index.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <span>
@@ -20,33 +22,45 @@ template <class Item>
 using Found = std::vector<std::vector<Item>>;
 
 // Selects k of the largest, 0 <= k <= their number, and appends first + i, ascending, for each i
-// among them. Keeps room from one call to the next, and nothing else.
+// among them; x_i too, where it is known. Keeps room from one call to the next, and nothing else.
 class LargestSelector {
  public:
   // The largest |x_i|.
   void select(std::span<const float> x, std::int64_t k, std::uint32_t first,
-              std::vector<std::uint32_t>& indices);
-  // The largest keys.
+              std::vector<std::uint32_t>& indices, std::vector<float>& values);
+  // The largest of what magnitude_keys gives.
   void select(std::span<const std::uint32_t> keys, std::int64_t k, std::uint32_t first,
               std::vector<std::uint32_t>& indices);
-  // The largest |x_i| of x = keep x + g, which is written in the pass that looks for them.
-  void feed_and_select(std::span<const float> g, float keep, std::span<float> x, std::int64_t k,
-                       std::uint32_t first, std::vector<std::uint32_t>& indices);
+  // The largest |x_i| of x = keep x + g, which is written in the pass that looks for them. take:
+  // subtracts from x what is selected. It costs little, for it is done while x_i is at hand: to
+  // all candidates, and those that are not selected are put back.
+  void feed_and_select(std::span<const float> g, float keep, std::span<float> x, bool take,
+                       std::int64_t k, std::uint32_t first, std::vector<std::uint32_t>& indices,
+                       std::vector<float>& values);
 
  private:
-  template <class Key, class Word>
-  void collect(std::int64_t n, Key key, Word word);
+  struct Candidate {
+    std::uint32_t bits, place;  // x_i or its key, and i
+    std::uint32_t key() const;
+    std::uint64_t rank() const;
+  };
+
   template <class Key, class AtLeast>
   void find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least);
-  std::uint64_t kth_candidate(std::int64_t k);
-  void append_largest(std::int64_t k, std::uint32_t first, std::vector<std::uint32_t>& indices);
+  std::uint64_t rank_of_kth(std::int64_t k);
+  template <class Chosen, class Other>
+  void divide(std::int64_t k, Chosen chosen, Other other);
+  template <class Body>
+  void for_each_candidate(Body body) const;
 
-  Found<std::uint64_t> found_;
-  std::vector<std::uint64_t> candidates_, order_;
+  Found<Candidate> found_;
+  std::size_t pieces_ = 0;  // of found_: the candidates, ascending
+  std::vector<std::uint64_t> order_;
   std::vector<std::uint32_t> sample_;
 };
 
-inline constexpr std::int64_t kSelectBits = 32;
+inline constexpr std::int64_t kSelectBits = 32, kSelectBlock = 1024;
+using SelectWords = std::array<std::uint32_t, kSelectBlock / kSelectBits>;
 
 // Bit b is predicate(b), for b < n <= 32. A whole word is a loop that GCC vectorises.
 template <class Predicate>
@@ -60,38 +74,66 @@ std::uint32_t bits_where(std::int64_t n, Predicate predicate) {
   return word;
 }
 
-// Appends item(i + b), ascending, for each set bit b of word(i, n), which says it of n values from
-// i on; i is a multiple of 32 and n is 32, but for the last. Words are asked for once each.
-template <class Word, class Make, class Item>
-void select_bits(std::int64_t n, Word word, Make item, Found<Item>& pieces,
-                 std::vector<Item>& items) {
-  const auto count = static_cast<std::size_t>((n + kGrain - 1) / kGrain);
-  if (pieces.size() < count) pieces.resize(count);
+// Bit i - begin of the words is predicate(i), for i of the block.
+template <class Predicate>
+void mark_where(std::int64_t begin, std::int64_t end, Predicate predicate, SelectWords& words) {
+  for (auto i = begin; i < end; i += kSelectBits) {
+    words[static_cast<std::size_t>((i - begin) / kSelectBits)] = bits_where(
+        std::min(kSelectBits, end - i), [&](std::int64_t b) { return predicate(i + b); });
+  }
+}
+
+// Writes the i of a block whose bits are set, ascending, and returns how many. Of a word the first
+// is written without asking whether it is there: mostly there is none or one, and a branch would
+// be guessed wrong for every other item.
+inline std::size_t list_marked(std::int64_t begin, std::int64_t end, const SelectWords& words,
+                               std::array<std::int64_t, kSelectBlock + 1>& places) {
+  std::size_t count = 0;
+  for (auto i = begin; i < end; i += kSelectBits) {
+    auto bits = words[static_cast<std::size_t>((i - begin) / kSelectBits)];
+    places[count] = i + std::countr_zero(bits);
+    count += bits != 0;
+    for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
+      places[count++] = i + std::countr_zero(bits);
+    }
+  }
+  return count;
+}
+
+// Finds item(i), ascending, for each i in 0 … n-1 whose bit mark(begin, end, words) sets: it is
+// asked once of every block. Returns how many of the pieces hold them.
+template <class Mark, class Make, class Item>
+std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& pieces) {
+  const auto pieces_used = static_cast<std::size_t>((n + kGrain - 1) / kGrain);
+  if (pieces.size() < pieces_used) pieces.resize(pieces_used);
   parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     auto& found = pieces[static_cast<std::size_t>(begin / kGrain)];
     found.clear();
-    const auto append = [&](std::int64_t i, std::uint32_t bits) {
-      for (; bits != 0; bits &= bits - 1) found.push_back(item(i + std::countr_zero(bits)));
-    };
-    auto i = begin;
-    for (; i + kSelectBits <= end; i += kSelectBits) append(i, word(i, kSelectBits));
-    if (i < end) append(i, word(i, end - i));
+    SelectWords words;
+    std::array<std::int64_t, kSelectBlock + 1> places;
+    for (; begin < end; begin += kSelectBlock) {
+      const auto stop = std::min(begin + kSelectBlock, end);
+      mark(begin, stop, words);
+      const auto count = list_marked(begin, stop, words, places);
+      for (std::size_t p = 0; p < count; ++p) found.push_back(item(places[p]));
+    }
   });
-  for (std::size_t p = 0; p < count; ++p) {
-    items.insert(items.end(), pieces[p].begin(), pieces[p].end());
-  }
+  return pieces_used;
 }
 
 // Appends first + i, ascending, for each i in 0 … n-1 of which predicate(i) holds.
 template <class Predicate>
 void select_if(std::int64_t n, std::uint32_t first, Predicate predicate,
                Found<std::uint32_t>& pieces, std::vector<std::uint32_t>& indices) {
-  select_bits(
+  const auto count = find_marked(
       n,
-      [&](std::int64_t i, std::int64_t values) {
-        return bits_where(values, [&](std::int64_t b) { return predicate(i + b); });
+      [&](std::int64_t begin, std::int64_t end, SelectWords& words) {
+        mark_where(begin, end, predicate, words);
       },
-      [first](std::int64_t i) { return first + static_cast<std::uint32_t>(i); }, pieces, indices);
+      [first](std::int64_t i) { return first + static_cast<std::uint32_t>(i); }, pieces);
+  for (std::size_t p = 0; p < count; ++p) {
+    indices.insert(indices.end(), pieces[p].begin(), pieces[p].end());
+  }
 }
 
 }  // namespace terse::codec

@@ -61,6 +61,29 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
   }
 }
 
+bool same_value(float a, float b) {
+  return a == b || (std::isnan(a) && std::isnan(b));
+}
+
+// What is said of x = e + g and what is left of it, `expected` being the coordinates + 5.
+void expect_fed_selection(const std::vector<float>& x, bool take,
+                          const std::vector<std::uint32_t>& expected) {
+  std::vector<float> e(x.size()), g(x.size()), values;
+  for (std::size_t i = 0; i < x.size(); ++i) (i % 3 == 0 ? g : e)[i] = x[i];
+  auto left = x;
+  for (const auto i : expected) left[i - 5] -= take ? x[i - 5] : 0;
+  std::vector<std::uint32_t> at;
+  codec::LargestSelector().feed_and_select(g, 1, e, take, std::ssize(expected), 5, at, values);
+  ASSERT_TRUE(at == expected) << "take = " << take;
+  ASSERT_EQ(values.size(), at.size());
+  for (std::size_t entry = 0; entry < at.size(); ++entry) {
+    ASSERT_TRUE(same_value(values[entry], x[at[entry] - 5])) << "take = " << take;
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    ASSERT_TRUE(same_value(e[i], left[i])) << "take = " << take << ", i = " << i;
+  }
+}
+
 // Large enough for a sample; each must give what sorting everything gives.
 TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
   constexpr std::int64_t kMany = (1 << 18) + 77;
@@ -72,6 +95,12 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
       {"all equal", [](auto) { return -2.0F; }},
       {"mostly zero", [](auto i) { return i % 1000 == 0 ? 1.0F : 0.0F; }},
       {"large ones together", [&](auto i) { return random.normal() * (i < 2000 ? 1e3F : 1.0F); }},
+      // The first look for one in a hundred finds too few: the sample has two lines of them.
+      {"large ones where a sample looks",
+       [&](auto i) {
+         const auto line = i / 16 % 256;
+         return random.normal() * (line == 0 || line == 121 ? 1e3F : 1.0F);
+       }},
       {"denormal", [&](auto) { return 1e-42F * random.normal(); }},
       {"NaN and infinite", [&](auto i) {
          return i % 300 == 1 ? nan : i % 300 == 7 ? 1 / 0.0F : random.normal();
@@ -88,10 +117,15 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), of_values, of_keys;
       for (auto& i : expected) i += 5;
       std::ranges::sort(expected);
-      codec::LargestSelector().select(std::span<const float>(x), k, 5, of_values);
+      std::vector<float> values;
+      codec::LargestSelector().select(std::span<const float>(x), k, 5, of_values, values);
       codec::LargestSelector().select(std::span<const std::uint32_t>(keys), k, 5, of_keys);
       EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
       EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
+      for (std::size_t entry = 0; entry < values.size(); ++entry) {
+        EXPECT_TRUE(same_value(values[entry], x[expected[entry] - 5])) << name << ", k = " << k;
+      }
+      for (const bool take : {false, true}) expect_fed_selection(x, take, expected);
     }
   }
 }
