@@ -233,16 +233,16 @@ void Qsgd::add_plain(std::span<const Weighted> packets, bool fresh,
 }
 
 void Qsgd::add_texts(const Weighted& packet, std::span<const GradView> out) const {
-  auto [lengths, norms, texts] = split(packet.payload, out);
+  Parts rest = split(packet.payload, out);
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto levels = room_for_codes(out[t].data.size());
-    codec::elias_decode(texts.first(lengths[t]), options_.levels, levels);
+    codec::elias_decode(rest.codes.first(rest.lengths[t]), options_.levels, levels);
     for_each_piece(std::ssize(levels), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-      add_codes(levels.subspan(begin, end - begin), packet.weight * norms[b],
+      add_codes(levels.subspan(begin, end - begin), packet.weight * rest.norms[b],
                 out[t].data.subspan(begin, end - begin));
     });
-    norms = norms.subspan(options_.buckets.of(std::ssize(levels)));
-    texts = texts.subspan(lengths[t]);
+    rest.norms = rest.norms.subspan(options_.buckets.of(std::ssize(levels)));
+    rest.codes = rest.codes.subspan(rest.lengths[t]);
   }
 }
 
