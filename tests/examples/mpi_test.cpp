@@ -1,44 +1,19 @@
 // Workers as processes, started by mpirun on this machine: the bits of threads, and the failures.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
-#include <vector>
 
 #include "optim/compressor.hpp"
+#include "program_fixture.hpp"
 
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-struct Outcome {
-  int code;
-  std::string out, error;
-  double seconds;
-};
-
-std::string read(const fs::path& file) {
-  std::ifstream in(file);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-int count_of(const std::string& text, const std::string& what) {
-  int count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
-class Mpi : public testing::Test {
+class Mpi : public ProgramFixture {
  protected:
   void SetUp() override {
     if (access(TERSE_MPIRUN, X_OK) != 0) GTEST_SKIP() << TERSE_MPIRUN << " is not there";
@@ -46,22 +21,11 @@ class Mpi : public testing::Test {
                              "OMPI_MCA_rmaps_base_oversubscribe"}) {
       setenv(name, "1", 1);
     }
-    fs::create_directories(folder);
+    ProgramFixture::SetUp();
   }
-  void TearDown() override { fs::remove_all(folder); }
 
-  // Nothing waits for ever: `timeout` ends what does, with code 124.
-  Outcome run(const std::string& command) const {
-    const std::string whole = "timeout -k 5 60 " + command + " >" + (folder / "out").string() +
-                              " 2>" + (folder / "error").string() + " </dev/null";
-    const auto start = std::chrono::steady_clock::now();
-    const int status = std::system(whole.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(folder / "out"),
-            read(folder / "error"),
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
-  }
   Outcome run_ranks(int ranks, const std::string& program) const {
-    return run(mpirun + " -n " + std::to_string(ranks) + " " + bin + program);
+    return run_shell(mpirun + " -n " + std::to_string(ranks) + " " + bin + program);
   }
   Outcome run_case(int ranks, const std::string& name) const {
     return run_ranks(ranks, "mpi_cases '" + name + "'");
@@ -69,8 +33,7 @@ class Mpi : public testing::Test {
 
   // What a run must say whatever its transport: all but times, the transport and the threads.
   static json lasting(const std::string& out) {
-    const auto end = out.find_last_not_of('\n');
-    json result = json::parse(out.substr(out.rfind('\n', end) + 1));
+    json result = last_line(out);
     for (const char* key : {"seconds", "samples_per_second", "milliseconds_per_step",
                             "hidden_milliseconds_per_step"}) {
       result.erase(key);
@@ -81,7 +44,7 @@ class Mpi : public testing::Test {
   }
 
   void expect_same_as_threads(int workers, const std::string& arguments) const {
-    const auto threads = run(bin + "train --json --workers " + std::to_string(workers) + arguments);
+    const auto threads = run("train --json --workers " + std::to_string(workers) + arguments);
     const auto processes = run_ranks(workers, "train --json --transport mpi" + arguments);
     ASSERT_EQ(threads.code, 0) << arguments << ": " << threads.error;
     ASSERT_EQ(processes.code, 0) << arguments << ": " << processes.error;
@@ -100,11 +63,8 @@ class Mpi : public testing::Test {
     EXPECT_LT(o.seconds, 20);
   }
 
-  const std::string bin = std::string(TERSE_BINARY_DIR) + "/bin/", mpirun = TERSE_MPIRUN;
-  const fs::path folder = fs::temp_directory_path() / ("terse_mpi_" + std::to_string(getpid()));
-  const std::string small =
-      " --data synthetic:size=14,train=400,test=100 --model mlp:hidden=16 --batch 10 --steps 8"
-      " --schedule constant";
+  const std::string mpirun = TERSE_MPIRUN;
+  const std::string small = tiny + " --batch 10 --steps 8 --schedule constant";
 };
 
 TEST_F(Mpi, EveryCompressorGivesTheBitsOfThreads) {
@@ -144,7 +104,7 @@ TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
   const std::string async = small + " --topology async --clock real";
   for (const char* spec : {"none", "sign+ef", "topk:ratio=0.1+ef", "qsgd:bits=4"}) {
     const std::string compressor = " --compressor " + std::string(spec);
-    const auto threads = run(bin + "train --json --workers 1" + async + compressor);
+    const auto threads = run("train --json --workers 1" + async + compressor);
     const auto processes = run_ranks(2, "train --json --transport mpi" + async + compressor);
     ASSERT_EQ(threads.code, 0) << spec << ": " << threads.error;
     ASSERT_EQ(processes.code, 0) << spec << ": " << processes.error;
@@ -170,21 +130,11 @@ TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
 }
 
 TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
-  const auto log = [&](const std::string& name) {
-    std::string all;
-    std::istringstream lines(read(folder / name / "log.jsonl"));
-    for (std::string line; std::getline(lines, line);) {
-      auto entry = json::parse(line);
-      entry.erase("time");
-      all += entry.dump() + "\n";
-    }
-    return all;
-  };
   const auto to = [&](const char* name) { return " --out " + (folder / name).string(); };
-  ASSERT_EQ(run(bin + "train --workers 3" + small + to("threads")).code, 0);
+  ASSERT_EQ(run("train --workers 3" + small + to("threads")).code, 0);
   ASSERT_EQ(run_ranks(3, "train --transport mpi" + small + to("mpi")).code, 0);
-  EXPECT_FALSE(log("mpi").empty());
-  EXPECT_EQ(log("mpi"), log("threads"));
+  EXPECT_FALSE(lasting_log(folder / "mpi").empty());
+  EXPECT_EQ(lasting_log(folder / "mpi"), lasting_log(folder / "threads"));
   expect_failed(run_ranks(3, "train --transport mpi" + small + to("mpi")), 1,
                 "holds a run already");
 }
@@ -202,7 +152,7 @@ TEST_F(Mpi, WrongUsageIsOneLine) {
 TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
   const auto together = [&](const std::string& first, const std::string& others) {
     const std::string train = bin + "train --transport mpi" + small;
-    return run(mpirun + " -n 2 " + train + first + " : -n 1 " + train + others);
+    return run_shell(mpirun + " -n 2 " + train + first + " : -n 1 " + train + others);
   };
   expect_failed(together("", " --seed 2"), 1,
                 "workers 0 and 2 were told to do different things: seed is 1 and 2");
