@@ -28,7 +28,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "optim/compressors/payload.hpp"
@@ -56,6 +58,7 @@ class PowerSgd final : public LinearCompressor {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                             std::span<const GradView> residual, Packet& up) override;
+  void settle(std::span<const GradView> residual) override;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -88,7 +91,15 @@ class PowerSgd final : public LinearCompressor {
   std::uint16_t number_;
   PowerSgdOptions options_;
   TensorState q_;  // what the next iteration or step begins with
-  TensorState p_;  // orthonormal, from the end of one phase to the end of the next
+  TensorState p_;  // orthonormal, from the end of one phase until the next P
+
+  // What a residual still holds of the last packet: P Q^T of its P and this Q.
+  struct Owed {
+    std::int64_t rows = 0, cols = 0;
+    std::vector<float> q;  // empty: nothing
+  };
+  codec::Factors factors(std::uint32_t id, const Owed& owed) const;
+  std::map<std::uint32_t, Owed> owed_;
 };
 
 std::int64_t PowerSgd::payload_size(int phase, std::span<const GradView> views) const {
@@ -143,16 +154,19 @@ void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packe
   });
 }
 
-// Gradients are added a row before its products, and what is said is subtracted without being
-// written down.
+// Gradients are added to a row right before its products, and what the last packet said of it is
+// subtracted then: a pass less over all residuals.
 bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                                     std::span<const GradView> residual, Packet& up) {
   if (round.phase > 0) {
     encode(round, residual, up);
   } else {
     write(round, residual, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
-      codec::feed_and_times_q(grads[t].data, keep, residual[t].data, residual[t].rows,
-                              residual[t].cols, rank_of(residual[t]), q, p);
+      const auto& e = residual[t];
+      auto& owed = owed_[e.id];
+      codec::feed_and_times_q(grads[t].data, keep, factors(e.id, owed), e.data, e.rows, e.cols,
+                              rank_of(e), q, p);
+      owed.q.clear();
     });
     for (std::size_t t = 0; t < grads.size(); ++t) {
       if (!compressed(grads[t])) codec::blend_to(grads[t].data, keep, 1, residual[t].data);
@@ -165,12 +179,29 @@ bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView
       codec::subtract_from(e.data, e.data);  // said exactly; NaN stays
       continue;
     }
-    const auto size = static_cast<std::size_t>(size_of_q(e));
-    codec::subtract_outer_product(e.rows, e.cols, rank_of(e), p_.existing(e.id, size_of_p(e)),
-                                  qs.first(size), e.data);
-    qs = qs.subspan(size);
+    const auto q = qs.first(static_cast<std::size_t>(size_of_q(e)));
+    auto& owed = owed_[e.id];
+    owed.rows = e.rows;
+    owed.cols = e.cols;
+    owed.q.assign(q.begin(), q.end());
+    qs = qs.subspan(q.size());
   }
   return true;
+}
+
+void PowerSgd::settle(std::span<const GradView> residual) {
+  for (const auto& e : residual) {
+    auto& owed = owed_[e.id];
+    if (owed.q.empty()) continue;
+    codec::subtract_outer_product(owed.rows, owed.cols, factors(e.id, owed), e.data);
+    owed.q.clear();
+  }
+}
+
+codec::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
+  if (owed.q.empty()) return {};
+  const auto rank = std::ssize(owed.q) / owed.cols;
+  return {.p = p_.existing(id, rank * owed.rows), .q = owed.q};
 }
 
 void PowerSgd::decode(const Round& round, const Packet& down, std::span<const GradView> out) {

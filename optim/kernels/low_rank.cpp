@@ -71,6 +71,25 @@ void add_rows(std::int64_t begin, std::int64_t end, std::int64_t n, std::int64_t
   }
 }
 
+// body(first, said) for the parts of row i of P Q^T: said[j] is its value in column first + j.
+template <class Body>
+void for_each_part(std::int64_t i, std::int64_t n, std::int64_t m, const Factors& factors,
+                   Body body) {
+  constexpr std::int64_t kBlock = 512;
+  const std::int64_t r = std::ssize(factors.q) / m;
+  std::array<float, kBlock> said;
+  for (std::int64_t first = 0; first < m; first += kBlock) {
+    const auto width = std::min(kBlock, m - first);
+    std::fill_n(said.begin(), width, 0.0F);
+    for (std::int64_t c = 0; c < r; ++c) {
+      const float* column = factors.q.data() + c * m + first;
+      const float weight = factors.p[c * n + i];
+      for (std::int64_t j = 0; j < width; ++j) said[j] += weight * column[j];
+    }
+    body(first, std::span<const float>(said).first(width));
+  }
+}
+
 }  // namespace
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
@@ -82,14 +101,22 @@ void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
   });
 }
 
-void feed_and_times_q(std::span<const float> g, float keep, std::span<float> matrix, std::int64_t n,
-                      std::int64_t m, std::int64_t r, std::span<const float> q,
-                      std::span<float> p) {
+void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
+                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
+                      std::span<const float> q, std::span<float> p) {
   parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       const float* from = g.data() + i * m;
       float* row = matrix.data() + i * m;
-      for (std::int64_t j = 0; j < m; ++j) row[j] = keep * row[j] + from[j];
+      if (owed.q.empty()) {
+        for (std::int64_t j = 0; j < m; ++j) row[j] = keep * row[j] + from[j];
+      } else {
+        for_each_part(i, n, m, owed, [=](std::int64_t first, std::span<const float> said) {
+          for (std::int64_t j = 0; j < std::ssize(said); ++j) {
+            row[first + j] = keep * (row[first + j] - said[j]) + from[first + j];
+          }
+        });
+      }
       times_all_columns(row, i, n, m, r, q, p);
     }
   });
@@ -139,24 +166,14 @@ void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span
   });
 }
 
-void subtract_outer_product(std::int64_t n, std::int64_t m, std::int64_t r,
-                            std::span<const float> p, std::span<const float> q,
+void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& factors,
                             std::span<float> out) {
-  constexpr std::int64_t kBlock = 512;
   parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    std::array<float, kBlock> said;
     for (auto i = begin; i < end; ++i) {
-      for (std::int64_t first = 0; first < m; first += kBlock) {
-        const auto width = std::min(kBlock, m - first);
-        std::fill_n(said.begin(), width, 0.0F);
-        for (std::int64_t c = 0; c < r; ++c) {
-          const float* column = q.data() + c * m + first;
-          const float weight = p[c * n + i];
-          for (std::int64_t j = 0; j < width; ++j) said[j] += weight * column[j];
-        }
-        float* row = out.data() + i * m + first;
-        for (std::int64_t j = 0; j < width; ++j) row[j] -= said[j];
-      }
+      float* row = out.data() + i * m;
+      for_each_part(i, n, m, factors, [row](std::int64_t first, std::span<const float> said) {
+        for (std::int64_t j = 0; j < std::ssize(said); ++j) row[first + j] -= said[j];
+      });
     }
   });
 }

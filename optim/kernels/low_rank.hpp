@@ -15,11 +15,18 @@ struct MatrixView {
   std::span<const float> data;
 };
 
+// P and Q of as many columns, or of none.
+struct Factors {
+  std::span<const float> p = {}, q = {};
+};
+
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p);  // P = M Q
-// M = keep M + G first, row by row.
-void feed_and_times_q(std::span<const float> g, float keep, std::span<float> matrix, std::int64_t n,
-                      std::int64_t m, std::int64_t r, std::span<const float> q, std::span<float> p);
+// M = keep (M - P' Q'^T) + G and P = M Q, row by row. `owed` is P' and Q', or nothing; to the bit
+// as if subtract_outer_product had come before.
+void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
+                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
+                      std::span<const float> q, std::span<float> p);
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                         std::span<float> q);  // Q = M^T P
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
@@ -28,8 +35,7 @@ void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span
                        std::span<const float> q, float scale,
                        std::span<float> out);  // out += scale P Q^T
 // out -= P Q^T, to the bit what outer_product gives.
-void subtract_outer_product(std::int64_t n, std::int64_t m, std::int64_t r,
-                            std::span<const float> p, std::span<const float> q,
+void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& factors,
                             std::span<float> out);
 
 // Makes the r columns of P (n values each) orthonormal, in place. A column that is zero, not finite

@@ -230,6 +230,30 @@ TEST(Orthonormalise, FullRankGivesTheIdentity) {
   }
 }
 
+// The parts of a row end within, at and after its columns.
+TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
+  for (const std::int64_t m : {1, 511, 512, 513, 1100}) {
+    for (const std::int64_t r : {1, 2, 5}) {
+      constexpr std::int64_t kN = 3;
+      const auto normal = [&](std::int64_t n, std::uint32_t draw) {
+        std::vector<float> values(static_cast<std::size_t>(n));
+        codec::fill_normal(Philox(6, {.step = draw}), values);
+        return values;
+      };
+      const auto g = normal(kN * m, 0), q = normal(r * m, 1);
+      const auto owed_p = normal(r * kN, 2), owed_q = normal(r * m, 3);
+      const codec::Factors owed{.p = owed_p, .q = owed_q};
+      auto fused = normal(kN * m, 4), apart = fused;
+      std::vector<float> p(static_cast<std::size_t>(r * kN)), p_apart = p;
+      codec::feed_and_times_q(g, 0.7F, owed, fused, kN, m, r, q, p);
+      codec::subtract_outer_product(kN, m, owed, apart);
+      codec::feed_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
+      EXPECT_EQ(fused, apart) << m << ", rank " << r;
+      EXPECT_EQ(p, p_apart) << m << ", rank " << r;
+    }
+  }
+}
+
 TEST(Orthonormalise, DependentZeroAndBrokenColumnsAreDroppedExactly) {
   constexpr std::int64_t kN = 20, kR = 6;
   std::vector<float> p(kN * kR);
