@@ -26,7 +26,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <utility>
@@ -275,35 +274,6 @@ std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,
 }
 
 }  // namespace
-
-namespace powersgd {
-
-bool compressed(const GradView& view, double floats, double min_rate) {
-  return is_matrix(view) &&
-         (min_rate == 0 || floats * min_rate < static_cast<double>(view.data.size()));
-}
-
-void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns) {
-  const Stream stream{
-      .purpose = Purpose::compress, .step = static_cast<std::uint32_t>(step), .tensor = view.id};
-  codec::fill_normal(Philox(round.seed, stream), columns);
-}
-
-void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
-                         std::span<float> columns) {
-  std::vector<float> fresh;
-  const auto n = static_cast<std::size_t>(length);
-  for (std::size_t at = 0; at < columns.size(); at += n) {
-    const auto column = columns.subspan(at, n);
-    const double size = codec::sum_of_squares(column);
-    if (size > 0 && std::isfinite(size)) continue;
-    fresh.resize(columns.size());
-    draw(round, round.step + 1, view, fresh);
-    codec::copy_to(std::span(fresh).subspan(at, n), column);
-  }
-}
-
-}  // namespace powersgd
 
 std::unique_ptr<Compressor> make_powersgd(std::uint16_t number, Options& options,
                                           std::unique_ptr<Compressor>) {

@@ -3,42 +3,12 @@
 #include <algorithm>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/merge.hpp"
 #include "optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {
-
-// body(the value in the bucket, the value of the entry), in parallel.
-template <class AnyEntries, class Body>
-void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body body) {
-  constexpr std::int64_t kPiece = 4096;
-  parallel_for(std::ssize(entries.at), kPiece, [&](std::int64_t begin, std::int64_t end) {
-    std::size_t first = 0;
-    for (const auto& view : bucket) {
-      const auto stop = first + view.data.size();
-      for (; begin < end && entries.at[begin] < stop; ++begin) {
-        body(view.data[entries.at[begin] - first], entries.values[begin]);
-      }
-      first = stop;
-    }
-  });
-}
-
-// The bucket = the entries, and 0 elsewhere.
-void place(const Entries& entries, std::span<const GradView> bucket) {
-  std::int64_t first = 0;
-  for (const auto& view : bucket) {
-    codec::place(entries.at, entries.values, first, view.data);
-    first += std::ssize(view.data);
-  }
-}
-
-void subtract(const Entries& said, std::span<const GradView> residual) {
-  for_each_entry(said, residual, [](float& to, float value) { to -= value; });
-}
 
 // What a coder sees: for each tensor of the bucket, a vector of its chosen values.
 std::vector<GradView> chosen_views(std::span<const GradView> shape,
@@ -84,11 +54,6 @@ void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n
   }
 }
 
-void Entries::take_values(std::span<const GradView> tensors) {
-  values.resize(at.size());
-  for_each_entry(*this, tensors, [](float from, float& value) { value = from; });
-}
-
 std::string SparseCompressor::spec() const {
   return coder_ == nullptr ? stage() : stage() + '+' + coder_->spec();
 }
@@ -126,7 +91,7 @@ void SparseCompressor::write_chosen(const Round& round, std::span<const GradView
 
 void SparseCompressor::said(const Round& round, const Packet& own,
                             std::span<const GradView> out) const {
-  place(entries_of(round, out, own), out);
+  entries_of(round, out, own).place_in(out);
 }
 
 bool SparseCompressor::encode_with_residual(const Round& round, std::span<const GradView> grads,
@@ -136,7 +101,7 @@ bool SparseCompressor::encode_with_residual(const Round& round, std::span<const 
   entries_.clear();
   feed_and_choose(round, grads, keep, residual, as_chosen, entries_);
   write_chosen(round, residual, up);
-  if (!as_chosen) subtract(entries_of(round, residual, up), residual);
+  if (!as_chosen) entries_of(round, residual, up).subtract_from(residual);
   return true;
 }
 
@@ -147,7 +112,7 @@ void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradV
     codec::blend_to(grads[t].data, keep, 1, residual[t].data);
   }
   choose(round, residual, chosen);
-  if (take) subtract(chosen, residual);
+  if (take) chosen.subtract_from(residual);
 }
 
 Entries SparseCompressor::entries_of(const Round& round, std::span<const GradView> shape,
@@ -194,7 +159,7 @@ void SparseCompressor::decode(const Round& round, const Packet& down,
   if (std::ssize(down.words()) != count(out)) {
     entries_.clear();
     read_plain(round, out, down.words(), entries_);
-    return place(entries_, out);
+    return entries_.place_in(out);
   }
   auto values = down.floats();
   for (const auto& view : out) {

@@ -18,26 +18,10 @@
 #include <memory>
 #include <vector>
 
+#include "optim/compressors/entries.hpp"
 #include "optim/compressors/gather.hpp"
 
 namespace terse {
-
-// Coordinates, ascending, each with a value.
-struct Entries {
-  std::vector<std::uint32_t> at;
-  std::vector<float> values;
-
-  void clear() {
-    at.clear();
-    values.clear();
-  }
-  void add(std::uint32_t coordinate, float value) {
-    at.push_back(coordinate);
-    values.push_back(value);
-  }
-  // The values at these coordinates, from the tensors of the bucket.
-  void take_values(std::span<const GradView> tensors);
-};
 
 class SparseCompressor : public Compressor {
  public:

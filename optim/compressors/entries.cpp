@@ -1,0 +1,44 @@
+#include "optim/compressors/entries.hpp"
+
+#include "core/parallel.hpp"
+#include "optim/kernels/merge.hpp"
+
+namespace terse {
+namespace {
+
+// body(the value in the bucket, the value of the entry), in parallel.
+template <class AnyEntries, class Body>
+void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body body) {
+  constexpr std::int64_t kPiece = 4096;
+  parallel_for(std::ssize(entries.at), kPiece, [&](std::int64_t begin, std::int64_t end) {
+    std::size_t first = 0;
+    for (const auto& view : bucket) {
+      const auto stop = first + view.data.size();
+      for (; begin < end && entries.at[begin] < stop; ++begin) {
+        body(view.data[entries.at[begin] - first], entries.values[begin]);
+      }
+      first = stop;
+    }
+  });
+}
+
+}  // namespace
+
+void Entries::take_values(std::span<const GradView> bucket) {
+  values.resize(at.size());
+  for_each_entry(*this, bucket, [](float from, float& value) { value = from; });
+}
+
+void Entries::place_in(std::span<const GradView> bucket) const {
+  std::int64_t first = 0;
+  for (const auto& view : bucket) {
+    codec::place(at, values, first, view.data);
+    first += std::ssize(view.data);
+  }
+}
+
+void Entries::subtract_from(std::span<const GradView> bucket) const {
+  for_each_entry(*this, bucket, [](float& to, float value) { to -= value; });
+}
+
+}  // namespace terse
