@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <thread>
 #include <utility>
 
 #include "comm/subgroup_endpoint.hpp"
@@ -9,6 +10,26 @@
 #include "core/error.hpp"
 
 namespace terse {
+namespace {
+
+// A gradient whose reading counts as decoding. This worker's thread takes part in the update from
+// beginning to end, so what it reads itself stands for all.
+class TimedGradient final : public GradientSource {
+ public:
+  TimedGradient(Worker& me, const GradientSource& source) : me_(me), source_(source) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    if (std::this_thread::get_id() != thread_) return source_.read(first, room);
+    const auto timed = me_.time(Phase::decode);
+    return source_.read(first, room);
+  }
+
+ private:
+  Worker& me_;
+  const GradientSource& source_;
+  std::thread::id thread_ = std::this_thread::get_id();
+};
+
+}  // namespace
 
 std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat) {
   std::vector<GradView> views;
@@ -45,13 +66,12 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
       first_ranks_(static_cast<std::size_t>(me.size())),
-      mean_(parameters.numel()),
-      mean_views_(grad_views(parameters, mean_.span())) {
+      room_(parameters.numel()),
+      room_views_(grad_views(parameters, room_.span())) {
   check<UsageError>(
       options.non_finite != NonFinite::drop_worker || options.rejoin,
       "non-finite policy drop_worker: how do those meet who are left? rejoin says it");
   std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
-  std::ranges::fill(mean_.span(), 0.0F);
   rule_.prepare(rule_setup(parameters, options.seed));
   if (options.bucket_bytes <= 0) return;
   check_buckets(*compressor_, options.non_finite);
@@ -102,8 +122,7 @@ bool DistributedOptimizer::step(float lr) {
   }
   lr_.reset();
   if (!taken) return false;
-  const auto timed = me_.time(Phase::update);
-  rule_.apply(parameters_.values(), mean_.span(), lr);
+  update(lr);
   ++counts_.steps;
   return true;
 }
@@ -112,9 +131,20 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   const auto gradients = bucket.of(gradients_);
   if (!agree_on_finite(gradients)) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
-  topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(mean_views_));
+  if (overlap_) {  // the next bucket takes the place of this one's answer
+    topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(room_views_));
+  } else {
+    topology_->run_in_passing(*compressor_, round, gradients, room_views_, mean_);
+  }
   message_bytes_ += topology_->message_bytes();
   return true;
+}
+
+void DistributedOptimizer::update(float lr) {
+  const auto timed = me_.time(Phase::update);
+  if (overlap_) return rule_.apply(parameters_.values(), room_.span(), lr);
+  const TimedGradient mean(me_, mean_);
+  rule_.update(parameters_.values(), {.source = &mean, .count = mean_.count()}, lr);
 }
 
 void DistributedOptimizer::zero_grad() {

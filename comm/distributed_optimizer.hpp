@@ -6,14 +6,16 @@
 //      different steps find out here. So does everybody who does not answer any more: with `rejoin`
 //      the others go on without it, in a smaller topology, after they have made sure that all of
 //      them mean the same ones (failure.hpp).
-//   2. Encode, exchange, decode: the Topology makes the mean gradient of all workers.
-//   3. Update the parameters with it, the same on every worker.
+//   2. Encode, exchange: the Topology makes the mean gradient of all workers.
+//   3. Update the parameters with it, the same on every worker; decode it piece by piece, where the
+//      update wants it.
 //
 // In buckets 1 and 2 are done for one bucket after the other, while backward goes on (overlap.hpp):
 // a gradient that is not finite is found before its bucket is sent, and no step is taken with it.
+// The mean is written to memory then, and so it is for methods that can only be decoded as a whole.
 //
-// Memory: one buffer for the mean gradient beside the model's flat gradients, which are only read
-// (policy `zero` and attacks apart). Phases are timed on the Worker.
+// After a step the model's flat gradients are no longer one's own: where they travelled as they
+// are, in one memory, they are the mean. Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
@@ -85,7 +87,6 @@ class DistributedOptimizer {
   std::size_t message_bytes() const { return message_bytes_; }
   std::size_t buckets() const { return overlap_ ? overlap_->buckets().size() : 1; }
   double hidden_seconds() const { return overlap_ ? overlap_->hidden_seconds() : 0; }
-  std::span<const float> mean_gradient() const { return mean_.span(); }
 
   // All that decides how this worker goes on: counts, the compressor's state, that of the update
   // rule, and the parameters.
@@ -97,6 +98,7 @@ class DistributedOptimizer {
   void begin(float lr);
   // The mean gradient of these tensors; false: skip the step.
   bool exchange(const Bucket& bucket);
+  void update(float lr);
   // words_ = what each worker has found; who does not answer is left out from now on.
   void hear_all(std::uint64_t word);
   // Acts on non-finite values of any worker; false: skip the step.
@@ -119,8 +121,9 @@ class DistributedOptimizer {
   Collectives collectives_;
   std::vector<std::uint64_t> words_;  // what the workers said in step 1
   std::vector<int> first_ranks_;      // of the workers that are left
-  Buffer<float> mean_;
-  std::vector<GradView> mean_views_;  // of mean_, shaped like gradients_
+  JoinedGradient mean_;               // of the last step
+  Buffer<float> room_;                // for a mean that is written to memory
+  std::vector<GradView> room_views_;  // shaped like gradients_
   std::optional<float> lr_;           // of the step that has begun
   std::size_t message_bytes_ = 0;
   std::optional<Overlap> overlap_;  // the last member: its thread uses the others

@@ -51,19 +51,29 @@ class RobustCompressor final : public Decorator {
   }
 
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    auto answer = down.floats();
-    check<PacketError>(down.header().kind == PacketKind::down &&
-                           down.header().phase == round.phase &&
-                           down.header().tensors == out.size() && std::ssize(answer) == count(out),
-                       "packet: an answer of {} values for {} tensors; {} for {} are wanted",
-                       answer.size(), down.header().tensors, count(out), out.size());
+    auto answer = answer_of(round, down, out);
     for (const auto& view : out) {
       codec::copy_to(answer.first(view.data.size()), view.data);
       answer = answer.subspan(view.data.size());
     }
   }
 
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override {
+    return std::make_unique<GradientInMemory>(answer_of(round, down, shape));
+  }
+
  private:
+  static std::span<const float> answer_of(const Round& round, const Packet& down,
+                                          std::span<const GradView> shape) {
+    const auto answer = down.floats();
+    check<PacketError>(
+        down.header().kind == PacketKind::down && down.header().phase == round.phase &&
+            down.header().tensors == shape.size() && std::ssize(answer) == count(shape),
+        "packet: an answer of {} values for {} tensors; {} for {} are wanted", answer.size(),
+        down.header().tensors, count(shape), shape.size());
+    return answer;
+  }
   // Views like `shape` over one vector.
   std::span<const GradView> lay_out(std::span<const GradView> shape, std::span<float> vector) {
     views_.clear();

@@ -26,7 +26,8 @@ class ServerTopology final : public Topology {
       : Topology(me),
         servers_(servers),
         slices_(me, servers),
-        pushed_(static_cast<std::size_t>(me.size())) {}
+        pushed_(static_cast<std::size_t>(me.size())),
+        answers_(static_cast<std::size_t>(servers)) {}
 
  private:
   bool serves() const { return me_.rank() < servers_; }
@@ -123,7 +124,8 @@ class ServerTopology final : public Topology {
       const auto& bucket = buckets[shard];
       if (bucket.tensors == 0) continue;
       if (!owned(shard)) pull(job.round, shard);
-      decode(job, bucket.of(job.round), owned(shard) ? answer_ : in_, bucket.of(job.mean));
+      decode(job, bucket.of(job.round), owned(shard) ? answer_ : answers_[shard],
+             bucket.of(job.mean));
     }
   }
 
@@ -152,12 +154,13 @@ class ServerTopology final : public Topology {
   void pull(const Round& round, std::size_t shard) {
     const auto timed = me_.time(Phase::exchange);
     me_.recv(static_cast<int>(shard),
-             {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, in_);
+             {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, answers_[shard]);
   }
 
   int servers_;
   SlicedExchange slices_;
-  std::vector<Packet> pushed_;  // to one's own shard, by worker
+  std::vector<Packet> pushed_;   // to one's own shard, by worker
+  std::vector<Packet> answers_;  // of the other shards: they may be read until the next step
   std::vector<std::span<const float>> parts_;
   std::vector<float> sum_;
   Packet up_, answer_, in_;

@@ -66,33 +66,49 @@ Topology::Topology(Worker& me)
 
 void Topology::run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
                    std::span<const GradView> mean) {
-  Job job{.compressor = compressor,
-          .round = round,
-          .traits = compressor.traits(round.step),
-          .gradients = gradients,
-          .mean = mean};
+  run({.compressor = compressor,
+       .round = round,
+       .traits = compressor.traits(round.step),
+       .gradients = gradients,
+       .mean = mean,
+       .in_passing = nullptr});
+}
+
+void Topology::run_in_passing(Compressor& compressor, const Round& round,
+                              std::span<const GradView> gradients, std::span<const GradView> room,
+                              JoinedGradient& mean) {
+  mean.clear();
+  run({.compressor = compressor,
+       .round = round,
+       .traits = compressor.traits(round.step),
+       .gradients = gradients,
+       .mean = room,
+       .in_passing = &mean});
+}
+
+void Topology::run(Job job) {
   job.round.worker = static_cast<std::uint32_t>(me_.rank());
   job.round.workers = static_cast<std::uint32_t>(me_.size());
-  job.round.count = count(gradients);
+  job.round.count = count(job.gradients);
   message_bytes_ = 0;
   me_.begin_exchange();
   if (run_in_memory(job)) return me_.end_exchange();
   for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
     if (job.traits.linear) {
-      encode(job, job.round, gradients, up_);
+      encode(job, job.round, job.gradients, up_);
       {
         const auto timed = me_.time(Phase::exchange);
         all_reduce(up_);
         label_as_sum(up_, me_.size());
       }
-      decode(job, job.round, up_, mean);
+      decode(job, job.round, up_, job.mean);
     } else if (job.traits.sliceable) {
-      encode(job, job.round, gradients, up_);
+      encode(job, job.round, job.gradients, up_);
       {
         const auto timed = me_.time(Phase::exchange);
         combine_in_slices(job, up_, down_);
       }
-      decode(job, job.round, down_, mean);
+      decode(job, job.round, down_, job.mean);
     } else {
       run_gather(job);
     }
@@ -104,7 +120,8 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
 
 bool Topology::run_in_memory(const Job& job) {
   if (!job.compressor.verbatim() || !me_.shares_memory()) return false;
-  const auto gradients = joined(job.gradients), mean = joined(job.mean);
+  const auto gradients = joined(job.gradients);
+  const auto mean = job.in_passing ? gradients : joined(job.mean);
   if (!gradients || !mean) return false;
   const auto timed = me_.time(Phase::exchange);
   if (!all_reduce_in_memory(
@@ -113,6 +130,9 @@ bool Topology::run_in_memory(const Job& job) {
     return false;
   }
   message_bytes_ = gradients->size_bytes();
+  if (job.in_passing) {
+    job.in_passing->add(std::make_unique<GradientInMemory>(*mean), std::ssize(*mean));
+  }
   return true;
 }
 
@@ -135,7 +155,15 @@ void Topology::combine(const Job& job, const Round& round, std::span<const GradV
 void Topology::decode(const Job& job, const Round& round, const Packet& down,
                       std::span<const GradView> views) {
   const auto timed = me_.time(Phase::decode);
+  if (!job.in_passing || round.phase + 1 < job.traits.phases) {
+    return job.compressor.decode(round, down, views);
+  }
+  auto mean = job.compressor.decode_in_passing(round, down, views);
+  if (mean) return job.in_passing->add(std::move(mean), count(views));
   job.compressor.decode(round, down, views);
+  const auto written = joined(views);
+  internal_check(written.has_value(), "a mean that is read in passing is written in one piece");
+  job.in_passing->add(std::make_unique<GradientInMemory>(*written), count(views));
 }
 
 // ---- the plan -----------------------------------------------------------------------------------

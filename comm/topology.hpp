@@ -53,6 +53,13 @@ class Topology {
   void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
            std::span<const GradView> mean);
 
+  // The same for who reads the mean once and in passing: it becomes `mean`, to be read until the
+  // next step. Of `room`, one piece of memory for all of it, only what has to be written is. Where
+  // workers share memory the gradients themselves may become their mean.
+  void run_in_passing(Compressor& compressor, const Round& round,
+                      std::span<const GradView> gradients, std::span<const GradView> room,
+                      JoinedGradient& mean);
+
   // Payload bytes of this worker's packets in the last step: what the method needs to say.
   std::size_t message_bytes() const { return message_bytes_; }
 
@@ -63,6 +70,7 @@ class Topology {
     Round round;
     Traits traits;
     std::span<const GradView> gradients, mean;
+    JoinedGradient* in_passing;  // nullptr: `mean` is to be written
   };
 
   explicit Topology(Worker& me);
@@ -87,6 +95,7 @@ class Topology {
   Worker& me_;
 
  private:
+  void run(Job job);
   // A step of gradients that travel as they are, from where they lie to where their mean shall;
   // false: they need packets.
   bool run_in_memory(const Job& job);

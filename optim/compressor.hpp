@@ -22,6 +22,7 @@
 
 #include "core/archive.hpp"
 #include "core/spec.hpp"
+#include "optim/gradient_source.hpp"
 #include "optim/packet.hpp"
 
 namespace terse {
@@ -93,6 +94,14 @@ class Compressor {
   // Throws PacketError for a packet that is not a valid answer.
   virtual void decode(const Round&, const Packet& down, std::span<const GradView> out) = 0;
 
+  // The same for who reads the mean gradient in passing (last phase): the tensors of `shape`, one
+  // after the other, as decode would write them. It can be read until the packet or the compressor
+  // changes. null, and nothing has happened: only decode can do it.
+  virtual std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet& /*down*/,
+                                                            std::span<const GradView> /*shape*/) {
+    return nullptr;
+  }
+
   // What the worker's own last packet says by itself: C(gradient). Called after encode of the last
   // phase and before its decode.
   virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
@@ -121,6 +130,13 @@ inline std::int64_t count(std::span<const GradView> views) {
   std::int64_t n = 0;
   for (const auto& view : views) n += static_cast<std::int64_t>(view.data.size());
   return n;
+}
+
+// Where each tensor begins among them, and the end.
+inline std::vector<std::int64_t> begins_of(std::span<const GradView> views) {
+  std::vector<std::int64_t> begins{0};
+  for (const auto& view : views) begins.push_back(begins.back() + std::ssize(view.data));
+  return begins;
 }
 
 // The header of a packet that `worker` says in this round.

@@ -65,7 +65,8 @@ void UpdateRule::apply(std::span<float> values, std::span<const float> gradient,
   check(values.size() == gradient.size(),
         "optimizer: one gradient a value is wanted; got {} values and {} gradients", values.size(),
         gradient.size());
-  update(values, {.values = gradient}, lr);
+  const GradientInMemory source(gradient);
+  update(values, {.source = &source, .count = std::ssize(gradient)}, lr);
 }
 
 std::span<const UpdateRuleEntry> update_rule_registry() {

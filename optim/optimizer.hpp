@@ -14,23 +14,34 @@
 
 #include "core/archive.hpp"
 #include "core/spec.hpp"
+#include "optim/gradient_source.hpp"
 
 namespace terse {
 
-// A gradient as rules read it: scale · values, cut to [-limit, limit]. So clipping copies nothing,
-// and whoever computed the values finds them unchanged. NaN stays NaN.
-struct ClippedGradient {
-  std::span<const float> values;
-  float scale = 1;
-  float limit = std::numeric_limits<float>::infinity();
+// Values of a gradient as rules read them: scale · value, cut to [-limit, limit]. So clipping
+// copies nothing, and whoever computed the values finds them unchanged. NaN stays NaN.
+struct ClippedValues {
+  const float* values;
+  float scale = 1, limit = std::numeric_limits<float>::infinity();
 
   float operator[](std::int64_t i) const {
-    return std::min(std::max(scale * values[static_cast<std::size_t>(i)], -limit), limit);
+    return std::min(std::max(scale * values[i], -limit), limit);
   }
-  // That of the elements [first, first + count).
-  ClippedGradient part(std::int64_t first, std::int64_t count) const {
-    const auto at = static_cast<std::size_t>(first), n = static_cast<std::size_t>(count);
-    return {.values = values.subspan(at, n), .scale = scale, .limit = limit};
+};
+
+// The gradient that has them: `count` values of the source, from `first` on.
+struct ClippedGradient {
+  const GradientSource* source;
+  std::int64_t first = 0, count = 0;
+  float scale = 1, limit = std::numeric_limits<float>::infinity();
+
+  // Of the elements [begin, begin + room.size()); they may be written to `room`.
+  ClippedValues read(std::int64_t begin, std::span<float> room) const {
+    return {source->read(first + begin, room).data(), scale, limit};
+  }
+  // That of the elements [begin, begin + n).
+  ClippedGradient part(std::int64_t begin, std::int64_t n) const {
+    return {source, first + begin, n, scale, limit};
   }
 };
 
@@ -49,7 +60,7 @@ class UpdateRule {
   // values -= the step for this gradient. Both have the same length in every call; the gradient is
   // only read.
   void apply(std::span<float> values, std::span<const float> gradient, float lr);
-  // The same for a clipped gradient: what a rule overrides.
+  // The same for one that is read in pieces, most rules' once each. What a rule overrides.
   virtual void update(std::span<float> values, const ClippedGradient& gradient, float lr) = 0;
   virtual void serialize(Archive&) = 0;
 };

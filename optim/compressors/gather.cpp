@@ -80,25 +80,39 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
   for (std::size_t w = 0; w < up.size(); ++w) add(round, up[w].words(), weights[w], views);
 }
 
-void GatherCompressor::decode(const Round& round, const Packet& down,
-                              std::span<const GradView> out) {
-  down.expect(number_, round.phase, out.size());
+GatherCompressor::Answer GatherCompressor::answer(const Round& round, const Packet& down,
+                                                  std::span<const GradView> shape) const {
+  down.expect(number_, round.phase, shape.size());
+  Answer answer;
   auto rest = down.words();
   const auto packets = take(rest, 1).front();
   if (packets == 0) {
-    const auto d = static_cast<std::size_t>(count(out));
+    const auto d = static_cast<std::size_t>(count(shape));
     check<PacketError>(rest.size() == d, "packet: a mean of {} values; {} are wanted", rest.size(),
                        d);
-    return copy_mean(as_floats(rest), out);
+    answer.mean = as_floats(rest);
+    return answer;
   }
-  std::vector<Weighted> said;
   for (std::uint32_t p = 0; p < packets; ++p) {
     const auto lead = take(rest, kLead);
-    said.push_back({.payload = take(rest, lead[0]), .weight = as_floats(lead)[1]});
+    answer.packets.push_back({.payload = take(rest, lead[0]), .weight = as_floats(lead)[1]});
   }
   check<PacketError>(rest.empty(), "packet: {} words after the last of {} packets", rest.size(),
                      packets);
-  sum(round, said, out);
+  return answer;
+}
+
+void GatherCompressor::decode(const Round& round, const Packet& down,
+                              std::span<const GradView> out) {
+  const auto [mean, packets] = answer(round, down, out);
+  packets.empty() ? copy_mean(mean, out) : sum(round, packets, out);
+}
+
+std::unique_ptr<GradientSource> GatherCompressor::decode_in_passing(
+    const Round& round, const Packet& down, std::span<const GradView> shape) {
+  const auto [mean, packets] = answer(round, down, shape);
+  if (packets.empty()) return std::make_unique<GradientInMemory>(mean);
+  return sum_in_passing(packets, shape);
 }
 
 void GatherCompressor::sum(const Round& round, std::span<const Weighted> packets,

@@ -9,6 +9,9 @@
 // floats. Every payload is a whole number of 32-bit words.
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "optim/compressor.hpp"
 
 namespace terse {
@@ -21,6 +24,8 @@ class GatherCompressor : public Compressor {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) final;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
 
   // Whether it says less of a vector than its values: `topk+NAME` can code values with it.
@@ -34,6 +39,11 @@ class GatherCompressor : public Compressor {
   // spares it a pass for each.
   virtual void sum(const Round& round, std::span<const Weighted> packets,
                    std::span<const GradView> out) const;
+  // The same sum, to be read in passing; null: there is no such way.
+  virtual std::unique_ptr<GradientSource> sum_in_passing(
+      std::span<const Weighted>, std::span<const GradView> /*shape*/) const {
+    return nullptr;
+  }
 
   // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
   virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
@@ -45,6 +55,13 @@ class GatherCompressor : public Compressor {
                                  std::int64_t words, Packet& up) const;
 
  private:
+  // An answer taken apart.
+  struct Answer {
+    std::span<const float> mean;  // where it says that
+    std::vector<Weighted> packets;
+  };
+  Answer answer(const Round& round, const Packet& down, std::span<const GradView> shape) const;
+
   std::uint16_t number_;
 };
 

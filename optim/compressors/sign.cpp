@@ -24,6 +24,53 @@
 namespace terse {
 namespace {
 
+// What follows the scales.
+std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
+                                        std::span<const GradView> shape) {
+  const auto n = count(shape);
+  expect_size(payload, std::ssize(shape) + codec::words_for(n));
+  const auto signs = payload.subspan(shape.size());
+  expect_padding(signs, n);
+  return signs;
+}
+
+// The sum over packets. It goes through the values once: a worker's bits are soon read, they are
+// not.
+class SumOfSigns final : public GradientSource {
+ public:
+  SumOfSigns(std::span<const GatherCompressor::Weighted> packets, std::span<const GradView> shape)
+      : packets_(packets.size()), begins_(begins_of(shape)) {
+    for (const auto& packet : packets) signs_.push_back(signs_of(packet.payload, shape));
+    for (std::size_t t = 0; t < shape.size(); ++t) {
+      for (const auto& packet : packets) {
+        scales_.push_back(packet.weight * as_floats(packet.payload)[t]);
+      }
+    }
+  }
+
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    for_each_part(begins_, first, room,
+                  [&](std::size_t tensor, std::int64_t offset, std::span<float> piece) {
+                    sum(tensor, offset, piece);
+                  });
+    return room;
+  }
+  void write_to(std::span<const GradView> out) const {
+    for (std::size_t t = 0; t < out.size(); ++t) sum(t, 0, out[t].data);
+  }
+
+ private:
+  void sum(std::size_t tensor, std::int64_t offset, std::span<float> values) const {
+    codec::sum_signs(signs_, begins_[tensor] + offset,
+                     std::span(scales_).subspan(tensor * packets_, packets_), values);
+  }
+
+  std::size_t packets_;
+  std::vector<std::int64_t> begins_;  // of the tensors, and the end
+  std::vector<std::span<const std::uint32_t>> signs_;
+  std::vector<float> scales_;  // of every packet, tensor by tensor
+};
+
 class Sign final : public GatherCompressor {
  public:
   using GatherCompressor::GatherCompressor;
@@ -78,20 +125,13 @@ class Sign final : public GatherCompressor {
     }
   }
 
-  // One pass: a worker's bits are soon read, the values of the mean are not.
   void sum(const Round&, std::span<const Weighted> packets,
            std::span<const GradView> out) const override {
-    std::vector<std::span<const std::uint32_t>> signs;
-    for (const auto& packet : packets) signs.push_back(signs_of(packet.payload, out));
-    std::vector<float> scales(packets.size());
-    std::int64_t at = 0;
-    for (std::size_t t = 0; t < out.size(); ++t) {
-      for (std::size_t p = 0; p < packets.size(); ++p) {
-        scales[p] = packets[p].weight * as_floats(packets[p].payload)[t];
-      }
-      codec::sum_signs(signs, at, scales, out[t].data);
-      at += std::ssize(out[t].data);
-    }
+    SumOfSigns(packets, out).write_to(out);
+  }
+  std::unique_ptr<GradientSource> sum_in_passing(std::span<const Weighted> packets,
+                                                 std::span<const GradView> shape) const override {
+    return std::make_unique<SumOfSigns>(packets, shape);
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -103,16 +143,6 @@ class Sign final : public GatherCompressor {
   }
 
  private:
-  // What follows the scales.
-  static std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
-                                                 std::span<const GradView> shape) {
-    const auto n = count(shape);
-    expect_size(payload, std::ssize(shape) + codec::words_for(n));
-    const auto signs = payload.subspan(shape.size());
-    expect_padding(signs, n);
-    return signs;
-  }
-
   std::map<std::uint32_t, float>
       owed_;  // by tensor: scales that residuals still hold; 0 if settled
 };

@@ -44,6 +44,36 @@ struct Coded {
   }
 };
 
+// The entries of a payload, after so many values of tensors that are sent whole; of n coordinates.
+struct PlainEntries {
+  std::span<const std::uint32_t> at;
+  std::span<const float> values;
+};
+
+PlainEntries split_plain(std::span<const std::uint32_t> payload, std::size_t plain,
+                         std::int64_t n) {
+  check<PacketError>(payload.size() >= plain && (payload.size() - plain) % 2 == 0,
+                     "packet: {} words are not {} values and entries of two", payload.size(),
+                     plain);
+  const auto named = (payload.size() - plain) / 2;
+  const auto at = payload.subspan(plain, named);
+  expect_ascending(at, n);
+  return {at, as_floats(payload.last(named))};
+}
+
+// An answer's entries, and 0 elsewhere.
+class PlacedEntries final : public GradientSource {
+ public:
+  explicit PlacedEntries(const PlainEntries& entries) : entries_(entries) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    codec::place(entries_.at, entries_.values, first, room);
+    return room;
+  }
+
+ private:
+  PlainEntries entries_;
+};
+
 }  // namespace
 
 void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {
@@ -168,6 +198,16 @@ void SparseCompressor::decode(const Round& round, const Packet& down,
   }
 }
 
+std::unique_ptr<GradientSource> SparseCompressor::decode_in_passing(
+    const Round& round, const Packet& down, std::span<const GradView> shape) {
+  down.expect(number_, round.phase, shape.size());
+  if (std::ssize(down.words()) == count(shape)) {
+    return std::make_unique<GradientInMemory>(down.floats());
+  }
+  if (in_whole_tensors(round, shape) > 0) return nullptr;
+  return std::make_unique<PlacedEntries>(split_plain(down.words(), 0, count(shape)));
+}
+
 std::size_t SparseCompressor::in_whole_tensors(const Round& round,
                                                std::span<const GradView> shape) const {
   std::size_t n = 0;
@@ -213,14 +253,9 @@ void SparseCompressor::write_plain(const Round& round, std::span<const GradView>
 void SparseCompressor::read_plain(const Round& round, std::span<const GradView> shape,
                                   std::span<const std::uint32_t> payload, Entries& entries) const {
   const auto plain = in_whole_tensors(round, shape);
-  check<PacketError>(payload.size() >= plain && (payload.size() - plain) % 2 == 0,
-                     "packet: {} words are not {} values and entries of two", payload.size(),
-                     plain);
+  const auto [coordinates, values] = split_plain(payload, plain, count(shape));
+  const auto named = coordinates.size();
   auto whole_values = as_floats(payload.first(plain)).begin();
-  const auto named = (payload.size() - plain) / 2;
-  const auto coordinates = payload.subspan(plain, named);
-  const auto values = as_floats(payload.last(named));
-  expect_ascending(coordinates, count(shape));
   std::size_t entry = 0;
   std::uint32_t first = 0;
   for (const auto& view : shape) {

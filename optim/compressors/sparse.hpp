@@ -33,6 +33,8 @@ class SparseCompressor : public Compressor {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) final;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
   // Subtracts the entries that the packet says, without a pass over all.
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,

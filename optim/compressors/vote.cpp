@@ -54,6 +54,11 @@ struct Ballot {
     if (!nonzero.empty()) expect_padding(nonzero, coordinates);
     expect_padding(negative, coordinates);
   }
+  // values = the votes from coordinate `first` on: +1, -1, or 0 for none.
+  void reveal(std::int64_t first, std::span<float> values) const {
+    if (nonzero.empty()) return codec::unpack_signs(negative, first, 1.0F, values);
+    codec::unpack_ternary(nonzero, negative, first, values);
+  }
 };
 
 // What the votes on a block of coordinates come to; a bit of none of the three is a win for plus.
@@ -110,16 +115,13 @@ class Vote final : public Compressor {
                std::span<const float> weights, Packet& down) override;
 
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    const auto words = words_for(count(out));
-    const bool two = down.words().size() == static_cast<std::size_t>(2 * words);
-    // An odd number of voters never ties, so tie=zero alone does not settle how many planes.
-    const bool may = two ? up_planes() == 2 || rules_.tie == "zero" : up_planes() == 1;
-    check<PacketError>(may || words == 0, "packet: a vote has not {} planes", two ? 2 : 1);
-    reveal(round, down, two ? 2 : 1, out);
+    reveal(result(round, down, out), out);
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override;
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    reveal(round, own, up_planes(), out);
+    reveal(ballot(round, own, up_planes(), out), out);
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -139,8 +141,10 @@ class Vote final : public Compressor {
   // Zeros vote by coin: sets the sign bit of a zero where its coin says so.
   void toss_zeros(const Round& round, std::span<const GradView> grads,
                   std::span<std::uint32_t> negative) const;
-  void reveal(const Round& round, const Packet& packet, std::int64_t planes,
-              std::span<const GradView> out) const;
+  Ballot ballot(const Round& round, const Packet& packet, std::int64_t planes,
+                std::span<const GradView> shape) const;
+  Ballot result(const Round& round, const Packet& down, std::span<const GradView> shape) const;
+  static void reveal(const Ballot& ballot, std::span<const GradView> out);
 
   std::uint16_t number_;
   Rules rules_;
@@ -217,21 +221,47 @@ void Vote::combine(const Round& round, std::span<const GradView>, std::span<cons
   }
 }
 
-void Vote::reveal(const Round& round, const Packet& packet, std::int64_t planes,
-                  std::span<const GradView> out) const {
-  packet.expect(number_, round.phase, out.size());
-  const auto n = count(out);
+Ballot Vote::ballot(const Round& round, const Packet& packet, std::int64_t planes,
+                    std::span<const GradView> shape) const {
+  packet.expect(number_, round.phase, shape.size());
+  const auto n = count(shape);
   const Ballot ballot(expect_words(packet, planes * words_for(n)), planes);
   ballot.expect_padding_of(n);
+  return ballot;
+}
+
+Ballot Vote::result(const Round& round, const Packet& down, std::span<const GradView> shape) const {
+  const auto words = words_for(count(shape));
+  const bool two = down.words().size() == static_cast<std::size_t>(2 * words);
+  // An odd number of voters never ties, so tie=zero alone does not settle how many planes.
+  const bool may = two ? up_planes() == 2 || rules_.tie == "zero" : up_planes() == 1;
+  check<PacketError>(may || words == 0, "packet: a vote has not {} planes", two ? 2 : 1);
+  return ballot(round, down, two ? 2 : 1, shape);
+}
+
+void Vote::reveal(const Ballot& ballot, std::span<const GradView> out) {
   std::int64_t at = 0;
   for (const auto& view : out) {
-    if (planes == 2) {
-      codec::unpack_ternary(ballot.nonzero, ballot.negative, at, view.data);
-    } else {
-      codec::unpack_signs(ballot.negative, at, 1.0F, view.data);
-    }
+    ballot.reveal(at, view.data);
     at += std::ssize(view.data);
   }
+}
+
+class RevealedVote final : public GradientSource {
+ public:
+  explicit RevealedVote(const Ballot& ballot) : ballot_(ballot) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    ballot_.reveal(first, room);
+    return room;
+  }
+
+ private:
+  Ballot ballot_;
+};
+
+std::unique_ptr<GradientSource> Vote::decode_in_passing(const Round& round, const Packet& down,
+                                                        std::span<const GradView> shape) {
+  return std::make_unique<RevealedVote>(result(round, down, shape));
 }
 
 }  // namespace

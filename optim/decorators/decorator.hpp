@@ -25,6 +25,11 @@ class Decorator : public Compressor {
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     inner_->decode(round, down, out);
   }
+  // Who overrides decode must not leave this one.
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override {
+    return inner_->decode_in_passing(round, down, shape);
+  }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     inner_->said(round, own, out);
   }

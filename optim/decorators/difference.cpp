@@ -63,6 +63,10 @@ class Difference final : public Decorator {
       codec::step_estimate(mean[t].data, alpha_, out[t].data);
     }
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
+                                                    std::span<const GradView>) override {
+    return nullptr;
+  }
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     inner_->said(round, own, out);

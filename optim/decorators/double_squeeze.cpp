@@ -64,6 +64,10 @@ class DoubleSqueeze final : public Decorator {
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     server_->said(round, down, out);
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
+                                                    std::span<const GradView>) override {
+    return nullptr;
+  }
 
   void serialize(Archive& archive) override {
     worker_residual_.serialize(archive, "doublesqueeze.worker");

@@ -69,6 +69,11 @@ class ErrorFeedback final : public Decorator {
     inner_->decode(round, down, out);
     if (target_ == Target::averaged && last_phase(round)) subtract(out);
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override {
+    if (target_ == Target::averaged) return nullptr;
+    return inner_->decode_in_passing(round, down, shape);
+  }
 
   void serialize(Archive& archive) override {
     inner_->settle(residual_.all());

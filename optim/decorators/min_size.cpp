@@ -69,6 +69,10 @@ class MinSize final : public Decorator {
     reveal(round, down, parts, sizes);
     inner_->decode(sizes.inside(round), parts.inner, sizes.large);
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
+                                                    std::span<const GradView>) override {
+    return nullptr;
+  }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     const Sizes sizes(out, size_);
     const auto parts = split(round, own, sizes);

@@ -72,6 +72,10 @@ class OnebitAdam final : public Decorator {
       codec::blend_to(out[t].data, keep_, take_, m[t].data);
     }
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
+                                                    std::span<const GradView>) override {
+    return nullptr;
+  }
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     at(round.step).said(round, own, out);

@@ -39,6 +39,10 @@ class Warmup final : public Decorator {
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     at(round.step).decode(round, down, out);
   }
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override {
+    return at(round.step).decode_in_passing(round, down, shape);
+  }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     at(round.step).said(round, own, out);
   }

@@ -50,7 +50,9 @@ class ClippedRule final : public UpdateRule {
     if (!std::isfinite(norm)) return g;
     const auto scale = static_cast<float>(std::min(1.0, limit_ / (norm + 1e-6)));
     // Of what was cut already, the bounds shrink too.
-    return {.values = g.values, .scale = scale * g.scale, .limit = scale * g.limit};
+    g.scale *= scale;
+    g.limit *= scale;
+    return g;
   }
 
   Bound bound_;

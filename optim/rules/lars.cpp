@@ -52,8 +52,7 @@ class Lars final : public UpdateRule {
 
  private:
   void update_tensor(float* values, float* momentum, const ClippedGradient& gradient, float lr) {
-    const std::size_t size = gradient.values.size();
-    const double length = rule::norm2({.values = {values, size}});
+    const double length = rule::norm2({values, static_cast<std::size_t>(gradient.count)});
     const double slope = rule::norm2(gradient);
     const double ratio =
         length > 0 && slope > 0 ? o_.trust * length / (slope + o_.weight_decay * length) : 1;
@@ -63,10 +62,9 @@ class Lars final : public UpdateRule {
       m = keep * m + rate * (g + decay * x);
       x -= m;
     };
-    parallel_for(std::ssize(gradient.values), rule::kGrain,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   rule::run_piece(begin, end, gradient, step, values, momentum);
-                 });
+    parallel_for(gradient.count, rule::kGrain, [&](std::int64_t begin, std::int64_t end) {
+      rule::run_piece(begin, end, gradient, step, values, momentum);
+    });
   }
 
   LarsOptions o_;

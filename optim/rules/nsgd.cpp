@@ -30,12 +30,14 @@ class NormalisedSgd final : public UpdateRule {
     rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
       m = keep * m + take * (g + decay * x);
     });
-    const double norm = rule::norm2({.values = {m_.data(), values.size()}});
+    const std::span<const float> m(m_.data(), values.size());
+    const double norm = rule::norm2(m);
     if (norm == 0) return;
     // The quotient first: lr over a denormal norm would be infinite.
-    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float, float& m) {
-      x -= lr * static_cast<float>(m / norm);
-    });
+    const GradientInMemory source(m);
+    rule::for_each_parameter(
+        values, {.source = &source, .count = std::ssize(m)}, std::tie(),
+        [=](float& x, float mean) { x -= lr * static_cast<float>(mean / norm); });
   }
 
   void serialize(Archive& archive) override { m_.serialize(archive); }

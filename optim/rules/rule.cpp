@@ -39,20 +39,29 @@ namespace rule {
 
 // Eight lanes: GCC may not reorder one sum, but it vectorises eight.
 double norm2(const ClippedGradient& gradient) {
-  const double squares = parallel_sum(
-      std::ssize(gradient.values), rule::kGrain, [g = gradient](std::int64_t i, std::int64_t end) {
-        constexpr std::int64_t kLanes = 8;
-        const auto square = [g](std::int64_t at) { return double{g[at]} * double{g[at]}; };
+  constexpr std::int64_t kLanes = 8;
+  static_assert(kBlock % kLanes == 0);
+  const double squares =
+      parallel_sum(gradient.count, kGrain, [&](std::int64_t begin, std::int64_t end) {
         std::array<double, kLanes> lanes{};
-        for (; i + kLanes <= end; i += kLanes) {
-          for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(i + lane);
-        }
         double sum = 0;
-        for (; i < end; ++i) sum += square(i);
+        for_each_block(gradient, begin, end, [&](std::int64_t, std::int64_t n, ClippedValues g) {
+          const auto square = [g](std::int64_t i) { return double{g[i]} * double{g[i]}; };
+          std::int64_t i = 0;
+          for (; i + kLanes <= n; i += kLanes) {
+            for (std::int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(i + lane);
+          }
+          for (; i < n; ++i) sum += square(i);
+        });
         for (const double lane : lanes) sum += lane;
         return sum;
       });
   return std::sqrt(squares);
+}
+
+double norm2(std::span<const float> values) {
+  const GradientInMemory source(values);
+  return norm2({.source = &source, .count = std::ssize(values)});
 }
 
 Decay Decay::read(Options& options) {

@@ -1,6 +1,8 @@
 // What update rules are made of: arrays of one float a parameter, and one loop over them all.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -38,9 +40,22 @@ class StateArray {
 namespace rule {
 
 inline constexpr std::int64_t kGrain = 1 << 16;
+inline constexpr std::int64_t kBlock = 1 << 13;  // of a gradient: it waits in the cache for its use
+
+// body(first, n, g): the blocks of [begin, end), with the values g[0 … n-1] of the gradient there.
+template <class Body>
+void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::int64_t end,
+                    const Body& body) {
+  std::array<float, kBlock> room;
+  for (; begin < end; begin += kBlock) {
+    const auto n = std::min(kBlock, end - begin);
+    body(begin, n, gradient.read(begin, std::span(room).first(static_cast<std::size_t>(n))));
+  }
+}
 
 // |g|_2, in double and in an order that depends on the length alone. No float's square overflows.
 double norm2(const ClippedGradient& gradient);
+double norm2(std::span<const float> values);
 
 // Weight decay of rules that step by signs: `inside` adds weight_decay · x to the gradient, before
 // momentum and sign; `outside` leaves both alone and takes lr · weight_decay · x besides.
@@ -61,9 +76,18 @@ inline float sign(float value) {
 
 // Restricted, for GCC does not compare the addresses of five arrays at run time.
 template <class Element, class... State>
-void run_piece(std::int64_t begin, std::int64_t end, ClippedGradient gradient, Element element,
-               float* __restrict x, State* __restrict... state) {
-  for (std::int64_t i = begin; i < end; ++i) element(x[i], gradient[i], state[i]...);
+void run_block(std::int64_t n, ClippedValues gradient, Element element, float* __restrict x,
+               State* __restrict... state) {
+  for (std::int64_t i = 0; i < n; ++i) element(x[i], gradient[i], state[i]...);
+}
+
+// element(x_i, g_i, s_i...) for i in [begin, end); one pass.
+template <class Element, class... State>
+void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& gradient,
+               const Element& element, float* x, State*... state) {
+  for_each_block(gradient, begin, end, [&](std::int64_t at, std::int64_t n, ClippedValues g) {
+    run_block(n, g, element, x + at, state + at...);
+  });
 }
 
 // element(x, g, s...) for each parameter x, its gradient g and its state s..., by reference but g.

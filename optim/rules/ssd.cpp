@@ -34,7 +34,7 @@ class StochasticSignDescent final : public UpdateRule {
       m = keep * m + take * (g + inside * x);
     });
     const std::span<const float> m(m_.data(), values.size());
-    const double norm = rule::norm2({.values = m});
+    const double norm = rule::norm2(m);
     const float shrink = 1 - lr * decay_.outside();
     rule::step_by_coins(values, shrink, lr, seed_, steps_++, [&](std::int64_t i) {
       return m[static_cast<std::size_t>(i)] / norm;  // 0 / 0: no step

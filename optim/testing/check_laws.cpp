@@ -77,6 +77,7 @@ class LawCheck {
       attempt("input " + input.name, [&] { input_law(input); });
     }
     attempt("said", [&] { said_is_decoded(); });
+    attempt("in passing", [&] { pieces_change_nothing(); });
     attempt("error feedback", [&] { nothing_is_lost(); });
     attempt("state", [&] { state_is_complete(); });
     attempt("determinism", [&] { deterministic(); });
@@ -110,6 +111,7 @@ class LawCheck {
   void fields_have_no_gaps(Compressor& compressor, const TestExchange& exchange,
                            OwnedGradients gradients);
   void said_is_decoded();
+  void pieces_change_nothing();
   void nothing_is_lost();
   void nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step);
   void state_is_complete();
@@ -174,6 +176,18 @@ void LawCheck::said_is_decoded() {
     const auto mean = exchange.mean(workers_of(law_shapes(), 1, step));
     expect(same_bits(exchange.own_said(), mean),
            fmt::format("step {}: said and decoded differ", step));
+  }
+}
+
+// Read in passing, in pieces that no tensor and no word divides, the mean is what decode writes.
+void LawCheck::pieces_change_nothing() {
+  for (const int workers : {1, 2, 5}) {
+    TestExchange whole(make_, workers), pieces(make_, workers, {.read_at_once = 37});
+    for (std::uint32_t step = 0; step < 3; ++step) {
+      const auto gradients = workers_of(law_shapes(), workers, step);
+      expect(same_bits(whole.mean(gradients), pieces.mean(gradients)),
+             fmt::format("{} workers, step {}: pieces of 37 differ", workers, step));
+    }
   }
 }
 

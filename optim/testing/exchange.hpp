@@ -21,6 +21,7 @@ class TestExchange {
     bool bucket_per_tensor = false;  // otherwise all tensors are one bucket
     std::int64_t slice = 0;          // coordinates in a slice, a multiple of 32; 0: all
     bool record_said = false;        // fill own_said()
+    std::int64_t read_at_once = 0;   // decode in passing, so many values at a time, the last first
   };
 
   // What was said in the last step, by phase; of the last bucket, if there are several.
@@ -48,6 +49,8 @@ class TestExchange {
  private:
   using Bucket = std::vector<std::vector<GradView>>;  // views by worker
   void run_bucket(Round round, const Bucket& gradients, const Bucket& out);
+  void decode(Compressor& compressor, const Round& round, const Packet& answer,
+              std::span<const GradView> out) const;
   Packet answer(const Round& round, const Traits& traits, std::span<const GradView> shape,
                 const std::vector<Packet>& up);
   Packet combine_slices(const Round& round, const std::vector<Packet>& up,
