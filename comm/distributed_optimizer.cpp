@@ -122,7 +122,10 @@ bool DistributedOptimizer::step(float lr) {
   }
   lr_.reset();
   if (!taken) return false;
-  update(lr);
+  if (overlap_) {
+    const auto timed = me_.time(Phase::update);
+    rule_.apply(parameters_.values(), room_.span(), lr);
+  }
   ++counts_.steps;
   return true;
 }
@@ -134,17 +137,16 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   if (overlap_) {  // the next bucket takes the place of this one's answer
     topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(room_views_));
   } else {
-    topology_->run_in_passing(*compressor_, round, gradients, room_views_, mean_);
+    topology_->run_in_passing(
+        *compressor_, round, gradients, room_views_, [&](const GradientSource& mean) {
+          const auto timed = me_.time(Phase::update);
+          const TimedGradient source(me_, mean);
+          rule_.update(parameters_.values(), {.source = &source, .count = parameters_.numel()},
+                       *lr_);
+        });
   }
   message_bytes_ += topology_->message_bytes();
   return true;
-}
-
-void DistributedOptimizer::update(float lr) {
-  const auto timed = me_.time(Phase::update);
-  if (overlap_) return rule_.apply(parameters_.values(), room_.span(), lr);
-  const TimedGradient mean(me_, mean_);
-  rule_.update(parameters_.values(), {.source = &mean, .count = mean_.count()}, lr);
 }
 
 void DistributedOptimizer::zero_grad() {

@@ -15,7 +15,7 @@
 // The mean is written to memory then, and so it is for methods that can only be decoded as a whole.
 //
 // After a step the model's flat gradients are no longer one's own: where they travelled as they
-// are, in one memory, they are the mean. Phases are timed on the Worker.
+// are, in one memory, they have been added up. Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
@@ -96,9 +96,9 @@ class DistributedOptimizer {
 
  private:
   void begin(float lr);
-  // The mean gradient of these tensors; false: skip the step.
+  // The mean gradient of these tensors, and without buckets the update with it; false: skip the
+  // step.
   bool exchange(const Bucket& bucket);
-  void update(float lr);
   // words_ = what each worker has found; who does not answer is left out from now on.
   void hear_all(std::uint64_t word);
   // Acts on non-finite values of any worker; false: skip the step.
@@ -121,7 +121,6 @@ class DistributedOptimizer {
   Collectives collectives_;
   std::vector<std::uint64_t> words_;  // what the workers said in step 1
   std::vector<int> first_ranks_;      // of the workers that are left
-  JoinedGradient mean_;               // of the last step
   Buffer<float> room_;                // for a mean that is written to memory
   std::vector<GradView> room_views_;  // shaped like gradients_
   std::optional<float> lr_;           // of the step that has begun

@@ -20,10 +20,10 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
       options_(options),
       met_(parameters.numel()),
       moved_(parameters.numel()),
-      mean_(parameters.numel()),
+      room_(parameters.numel()),
       gradients_(grad_views(parameters, parameters.gradients())),
       moved_views_(grad_views(parameters, moved_.span())),
-      mean_views_(grad_views(parameters, mean_.span())) {
+      room_views_(grad_views(parameters, room_.span())) {
   check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
                     options.every);
   check<UsageError>(options.non_finite != NonFinite::drop_worker,
@@ -36,7 +36,6 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
   inner_.prepare(rule_setup(parameters, options.seed));
   outer_->prepare(rule_setup(parameters, options.seed));
   std::ranges::copy(parameters.values(), met_.span().begin());
-  std::ranges::fill(mean_.span(), 0.0F);
 }
 
 bool LocalSgd::step(float lr) {
@@ -63,10 +62,13 @@ void LocalSgd::meet() {
       for (std::int64_t i = begin; i < end; ++i) moved_[i] = met_[i] - x.data()[i];
     });
   }
-  topology_->run(*compressor_, {.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr},
-                 moved_views_, mean_views_);
+  const Round round{.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr};
+  topology_->run_in_passing(
+      *compressor_, round, moved_views_, room_views_, [&](const GradientSource& mean) {
+        const auto timed = me_.time(Phase::update);
+        outer_->update(met, {.source = &mean, .count = std::ssize(met)}, options_.outer_lr);
+      });
   const auto timed = me_.time(Phase::update);
-  outer_->apply(met, mean_.span(), options_.outer_lr);
   std::ranges::copy(met, x.begin());
   ++meetings_;
 }

@@ -66,8 +66,8 @@ class LocalSgd {
   std::unique_ptr<Topology> topology_;
   Options options_;
   std::uint64_t steps_ = 0, since_ = 0, meetings_ = 0;  // since_: steps since the last meeting
-  Buffer<float> met_, moved_, mean_;                    // a, a - x, d
-  std::vector<GradView> gradients_, moved_views_, mean_views_;
+  Buffer<float> met_, moved_, room_;  // a, a - x, and for a d that is written to memory
+  std::vector<GradView> gradients_, moved_views_, room_views_;
 };
 
 }  // namespace terse

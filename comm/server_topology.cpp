@@ -72,6 +72,12 @@ class ServerTopology final : public Topology {
     return true;
   }
 
+  bool reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use) override {
+    if (!me_.shares_memory()) return false;
+    reduce_to_owners(me_, servers_, reduction, label, use);
+    return true;
+  }
+
   // The owner's part: `own` is its slice of its own payload of `whole` floats, and becomes the sum.
   void add_pushed(const PacketHeader& header, std::span<float> own, std::size_t first,
                   std::size_t whole) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "comm/collectives.hpp"
@@ -58,6 +59,26 @@ void take_own(const SharedReduction& reduction) {
   });
 }
 
+// The sum of a shard of all workers' values, written to each of `results`, which are its own.
+void add_shard(Worker& me, const SharedReduction& reduction, Chunk shard,
+               std::span<const std::span<float>> results) {
+  const auto n = reduction.values.size();
+  std::vector<std::span<const float>> values;
+  for (int worker = 0; worker < me.size(); ++worker) {
+    values.push_back(worker == me.rank()
+                         ? reduction.values.subspan(shard.first, shard.count)
+                         : floats(me.read_values(worker, shard.first * sizeof(float),
+                                                 shard.count * sizeof(float))));
+  }
+  for_each_block(shard.count, [&](std::size_t at, std::span<float> sum) {
+    std::vector<std::span<const float>> parts(values.size());
+    for (std::size_t w = 0; w < parts.size(); ++w) parts[w] = values[w].subspan(at, sum.size());
+    sum_in_ring_order(parts, shard.first + at, n, sum);
+    divide(sum, reduction.divisor);
+    for (const auto& result : results) std::ranges::copy(sum, result.subspan(at).begin());
+  });
+}
+
 }  // namespace
 
 void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reduction,
@@ -65,25 +86,42 @@ void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reducti
   if (me.size() == 1) return take_own(reduction);
   expose(me, reduction, label, [&] {
     if (me.rank() >= owners) return;
-    const auto n = reduction.values.size();
-    const auto shard = chunk_of(n, me.rank(), owners);
-    std::vector<std::span<const float>> values;
+    const auto own = chunk_of(reduction.values.size(), me.rank(), owners);
     std::vector<std::span<float>> results;
     for (int worker = 0; worker < me.size(); ++worker) {
-      const auto first = shard.first * sizeof(float), bytes = shard.count * sizeof(float);
-      const bool own = worker == me.rank();
-      values.push_back(own ? reduction.values.subspan(shard.first, shard.count)
-                           : floats(me.read_values(worker, first, bytes)));
-      results.push_back(own ? reduction.results.subspan(shard.first, shard.count)
-                            : floats(me.write_results(worker, first, bytes)));
+      results.push_back(worker == me.rank()
+                            ? reduction.results.subspan(own.first, own.count)
+                            : floats(me.write_results(worker, own.first * sizeof(float),
+                                                      own.count * sizeof(float))));
     }
-    for_each_block(shard.count, [&](std::size_t at, std::span<float> sum) {
-      std::vector<std::span<const float>> parts(values.size());
-      for (std::size_t w = 0; w < parts.size(); ++w) parts[w] = values[w].subspan(at, sum.size());
-      sum_in_ring_order(parts, shard.first + at, n, sum);
-      divide(sum, reduction.divisor);
-      for (const auto& result : results) std::ranges::copy(sum, result.subspan(at).begin());
-    });
+    add_shard(me, reduction, own, results);
+  });
+}
+
+void reduce_to_owners(Worker& me, int owners, const SharedReduction& reduction, const Label& label,
+                      FunctionRef<void(const GradientSource& results)> use) {
+  if (me.size() == 1) {
+    take_own(reduction);
+    return use(GradientInMemory(reduction.results));
+  }
+  expose(me, reduction, label, [&] {
+    const auto shard = [&](int owner) { return chunk_of(reduction.values.size(), owner, owners); };
+    const auto result = [&](Chunk at) { return reduction.results.subspan(at.first, at.count); };
+    if (me.rank() < owners) {
+      const auto own = shard(me.rank());
+      add_shard(me, reduction, own, std::array{result(own)});
+    }
+    me.barrier();
+    JoinedGradient results;
+    for (int owner = 0; owner < owners; ++owner) {
+      const auto at = shard(owner);
+      const auto lies =
+          owner == me.rank()
+              ? std::span<const float>(result(at))
+              : floats(me.read_results(owner, at.first * sizeof(float), at.count * sizeof(float)));
+      results.add(std::make_unique<GradientInMemory>(lies), std::ssize(lies));
+    }
+    use(results);
   });
 }
 

@@ -12,6 +12,12 @@
 //                  for k = 1 … W-1:  chunk r-k   = the previous worker's;              meet
 //                Twice as much memory traffic, and all meet 2 W times: but only neighbours speak.
 //
+// The owners may also keep the sums, for whoever reads them once and in passing: then they write
+// them to themselves alone, and all read them there before they part.
+//
+// The owners may also keep the sums, for whoever reads them once and in passing: they write them to
+// themselves alone, and all read them there before they part.
+//
 // Sum, bits, messages and bytes counted are those of the exchanges by messages. Cost: by owners
 // 2 W n floats of memory traffic in all, by reading about 6 (W-1) n.
 #pragma once
@@ -19,6 +25,8 @@
 #include <span>
 
 #include "comm/worker.hpp"
+#include "core/parallel.hpp"
+#include "optim/gradient_source.hpp"
 
 namespace terse {
 
@@ -37,6 +45,12 @@ struct SharedReduction {
 // Only where me.shares_memory().
 void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reduction,
                           const Label& label);
+// The owners' results alone are written, and `use` reads all of them where they are.
+void reduce_to_owners(Worker& me, int owners, const SharedReduction& reduction, const Label& label,
+                      FunctionRef<void(const GradientSource& results)> use);
+// Only the owners' results are written, and `use` reads all of them where they are.
+void reduce_to_owners(Worker& me, int owners, const SharedReduction& reduction, const Label& label,
+                      FunctionRef<void(const GradientSource& results)> use);
 void all_reduce_by_reading(Worker& me, const SharedReduction& reduction, const Label& label);
 
 }  // namespace terse

@@ -71,19 +71,18 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
        .traits = compressor.traits(round.step),
        .gradients = gradients,
        .mean = mean,
-       .in_passing = nullptr});
+       .use = nullptr});
 }
 
 void Topology::run_in_passing(Compressor& compressor, const Round& round,
                               std::span<const GradView> gradients, std::span<const GradView> room,
-                              JoinedGradient& mean) {
-  mean.clear();
+                              Use use) {
   run({.compressor = compressor,
        .round = round,
        .traits = compressor.traits(round.step),
        .gradients = gradients,
        .mean = room,
-       .in_passing = &mean});
+       .use = &use});
 }
 
 void Topology::run(Job job) {
@@ -91,6 +90,7 @@ void Topology::run(Job job) {
   job.round.workers = static_cast<std::uint32_t>(me_.size());
   job.round.count = count(job.gradients);
   message_bytes_ = 0;
+  in_passing_.clear();
   me_.begin_exchange();
   if (run_in_memory(job)) return me_.end_exchange();
   for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
@@ -113,26 +113,34 @@ void Topology::run(Job job) {
       run_gather(job);
     }
   }
-  const auto timed = me_.time(Phase::exchange);
-  me_.flush();
-  me_.end_exchange();
+  {
+    const auto timed = me_.time(Phase::exchange);
+    me_.flush();
+    me_.end_exchange();
+  }
+  if (job.use) (*job.use)(in_passing_);
 }
 
 bool Topology::run_in_memory(const Job& job) {
   if (!job.compressor.verbatim() || !me_.shares_memory()) return false;
   const auto gradients = joined(job.gradients);
-  const auto mean = job.in_passing ? gradients : joined(job.mean);
+  const auto mean = job.use ? gradients : joined(job.mean);
   if (!gradients || !mean) return false;
+  const SharedReduction reduction{
+      .values = *gradients, .results = *mean, .divisor = static_cast<float>(me_.size())};
+  const Label label{.step = job.round.step};
   const auto timed = me_.time(Phase::exchange);
-  if (!all_reduce_in_memory(
-          {.values = *gradients, .results = *mean, .divisor = static_cast<float>(me_.size())},
-          {.step = job.round.step})) {
+  if (!(job.use ? reduce_in_memory(reduction, label, *job.use)
+                : all_reduce_in_memory(reduction, label))) {
     return false;
   }
   message_bytes_ = gradients->size_bytes();
-  if (job.in_passing) {
-    job.in_passing->add(std::make_unique<GradientInMemory>(*mean), std::ssize(*mean));
-  }
+  return true;
+}
+
+bool Topology::reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use) {
+  if (!all_reduce_in_memory(reduction, label)) return false;
+  use(GradientInMemory(reduction.results));
   return true;
 }
 
@@ -155,15 +163,15 @@ void Topology::combine(const Job& job, const Round& round, std::span<const GradV
 void Topology::decode(const Job& job, const Round& round, const Packet& down,
                       std::span<const GradView> views) {
   const auto timed = me_.time(Phase::decode);
-  if (!job.in_passing || round.phase + 1 < job.traits.phases) {
+  if (!job.use || round.phase + 1 < job.traits.phases) {
     return job.compressor.decode(round, down, views);
   }
   auto mean = job.compressor.decode_in_passing(round, down, views);
-  if (mean) return job.in_passing->add(std::move(mean), count(views));
+  if (mean) return in_passing_.add(std::move(mean), count(views));
   job.compressor.decode(round, down, views);
   const auto written = joined(views);
   internal_check(written.has_value(), "a mean that is read in passing is written in one piece");
-  job.in_passing->add(std::make_unique<GradientInMemory>(*written), count(views));
+  in_passing_.add(std::make_unique<GradientInMemory>(*written), count(views));
 }
 
 // ---- the plan -----------------------------------------------------------------------------------

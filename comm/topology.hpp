@@ -35,7 +35,9 @@
 
 #include "comm/all_reduce.hpp"
 #include "comm/worker.hpp"
+#include "core/parallel.hpp"
 #include "optim/compressor.hpp"
+#include "optim/gradient_source.hpp"
 
 namespace terse {
 
@@ -53,12 +55,12 @@ class Topology {
   void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
            std::span<const GradView> mean);
 
-  // The same for who reads the mean once and in passing: it becomes `mean`, to be read until the
-  // next step. Of `room`, one piece of memory for all of it, only what has to be written is. Where
-  // workers share memory the gradients themselves may become their mean.
+  // The same for who reads the mean once and in passing, by `use`. Of `room`, one piece of memory
+  // for all of it, only what has to be written is. Where workers share memory the gradients may
+  // become sums, of which no more is known.
+  using Use = FunctionRef<void(const GradientSource& mean)>;
   void run_in_passing(Compressor& compressor, const Round& round,
-                      std::span<const GradView> gradients, std::span<const GradView> room,
-                      JoinedGradient& mean);
+                      std::span<const GradView> gradients, std::span<const GradView> room, Use use);
 
   // Payload bytes of this worker's packets in the last step: what the method needs to say.
   std::size_t message_bytes() const { return message_bytes_; }
@@ -70,7 +72,7 @@ class Topology {
     Round round;
     Traits traits;
     std::span<const GradView> gradients, mean;
-    JoinedGradient* in_passing;  // nullptr: `mean` is to be written
+    const Use* use;  // of a mean that is read in passing; nullptr: `mean` is to be written
   };
 
   explicit Topology(Worker& me);
@@ -79,6 +81,8 @@ class Topology {
   virtual void all_reduce(Packet& values) = 0;
   // The same where workers share memory, without packets; false: not here.
   virtual bool all_reduce_in_memory(const SharedReduction&, const Label&) { return false; }
+  // The same for results that are read in passing.
+  virtual bool reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use);
   // `up` is one's own packet, `down` becomes the answer, joined from its slices.
   virtual void combine_in_slices(const Job& job, Packet& up, Packet& down) = 0;
   // Encode, exchange and decode, in buckets if the topology likes.
@@ -103,6 +107,7 @@ class Topology {
   std::size_t message_bytes_ = 0;
   std::vector<float> weights_;  // of the mean: 1/W each
   Packet up_, down_;
+  JoinedGradient in_passing_;  // the mean of the last step
 };
 
 enum class TopologyKind : std::uint8_t { local, ring, server };

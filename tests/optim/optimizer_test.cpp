@@ -178,6 +178,35 @@ TEST(UpdateRules, ThreadsChangeNoBit) {
   set_thread_count(threads);
 }
 
+// As an answer that is decoded where a piece of it is wanted.
+class Decoded final : public GradientSource {
+ public:
+  explicit Decoded(Values values) : values_(std::move(values)) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    std::copy_n(values_.begin() + first, room.size(), room.begin());
+    return room;
+  }
+
+ private:
+  Values values_;
+};
+
+TEST(UpdateRules, ReadingInPassingChangesNoBit) {
+  auto specs = every_rule();
+  specs.emplace_back("adam+clip:value=0.5+clip:norm=3");
+  for (const auto& spec : specs) {
+    const auto whole = make_update_rule(spec), pieces = make_update_rule(spec);
+    Values x = normal(3 * 65536 + 17, 99), y = x;
+    for (std::uint32_t step = 0; step < 2; ++step) {
+      const auto gradient = normal(x.size(), step);
+      const Decoded source(gradient);
+      whole->apply(x, gradient, 0.01F);
+      pieces->update(y, {.source = &source, .count = std::ssize(y)}, 0.01F);
+    }
+    EXPECT_TRUE(same_bits(x, y)) << spec;
+  }
+}
+
 // What stands at the end of a loop, one by one, is what whole vectors would have made of it.
 TEST(UpdateRules, AValueDependsOnItsOwnGradientsAlone) {
   for (const auto& spec : every_rule()) {
