@@ -17,50 +17,56 @@ constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr hn::CappedTag<std::uint64_t, 4> kWide;
-constexpr hn::Repartition<std::uint32_t, decltype(kWide)> kNarrow;
-using Vector = hn::Vec<decltype(kNarrow)>;
-using RoundKeys = Vector[kRounds][2];
+constexpr hn::CappedTag<std::uint32_t, 8> kLanes;
+constexpr hn::Repartition<std::uint64_t, decltype(kLanes)> kPairs;
+using Vector = hn::Vec<decltype(kLanes)>;
+using RoundKeys = std::array<std::array<std::uint32_t, 2>, kRounds>;
 
-// Every block has the low half of a 64-bit lane, where products find room; what is above it is
-// never looked at. A pair of vectors has the even blocks and the odd ones of as many as fit, and
-// the vectors that are in flight hide each other's latency.
-template <int kEights>
+struct Product {
+  Vector high, low;
+};
+
+// There are products of even lanes only.
+HWY_INLINE Product multiply(Vector x, Vector multiplier) {
+  const Vector x_odd = hn::BitCast(kLanes, hn::ShiftRight<32>(hn::BitCast(kPairs, x)));
+  const auto even = hn::MulEven(x, multiplier), odd = hn::MulEven(x_odd, multiplier);
+  return {hn::OddEven(hn::BitCast(kLanes, odd), hn::BitCast(kLanes, hn::ShiftRight<32>(even))),
+          hn::OddEven(hn::BitCast(kLanes, hn::ShiftLeft<32>(odd)), hn::BitCast(kLanes, even))};
+}
+
+// A block has one lane of four vectors, and the vectors that are in flight hide each other's
+// latency.
+template <std::size_t kEights>
 void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& keys,
                   std::uint64_t first, Philox::EightBlocks* eights) {
-  constexpr std::size_t kPair = 2 * hn::MaxLanes(kWide), kVectors = 2 * 8 * kEights / kPair;
-  const Vector multiplier0 = hn::Set(kNarrow, kMultiplier0);
-  const Vector multiplier1 = hn::Set(kNarrow, kMultiplier1);
-  const auto twice = hn::ShiftLeft<1>(hn::Iota(kWide, 0));
+  constexpr std::size_t kWidth = hn::MaxLanes(kLanes), kVectors = 8 * kEights / kWidth;
+  const Vector multiplier0 = hn::Set(kLanes, kMultiplier0);
+  const Vector multiplier1 = hn::Set(kLanes, kMultiplier1);
   Vector x[4][kVectors];
   for (std::size_t v = 0; v < kVectors; ++v) {
-    const auto begin = first + v / 2 * kPair + v % 2;
-    x[0][v] = hn::BitCast(kNarrow, hn::Add(twice, hn::Set(kWide, begin)));
-    for (int w = 1; w < 4; ++w) x[w][v] = hn::Set(kNarrow, counter[w]);
+    x[0][v] = hn::Iota(kLanes, static_cast<std::uint32_t>(first + v * kWidth));
+    for (int w = 1; w < 4; ++w) x[w][v] = hn::Set(kLanes, counter[w]);
   }
-  const auto mix = [&](const Vector& key0, const Vector& key1) {
+  const auto mix = [&](const std::array<std::uint32_t, 2>& key) {
+    const Vector key0 = hn::Set(kLanes, key[0]), key1 = hn::Set(kLanes, key[1]);
     for (std::size_t v = 0; v < kVectors; ++v) {
-      const auto product0 = hn::MulEven(multiplier0, x[0][v]);
-      const auto product1 = hn::MulEven(multiplier1, x[2][v]);
-      const Vector high0 = hn::BitCast(kNarrow, hn::ShiftRight<32>(product0));
-      const Vector high1 = hn::BitCast(kNarrow, hn::ShiftRight<32>(product1));
-      x[0][v] = hn::Xor(high1, hn::Xor(x[1][v], key0));
-      x[1][v] = hn::BitCast(kNarrow, product1);
-      x[2][v] = hn::Xor(high0, hn::Xor(x[3][v], key1));
-      x[3][v] = hn::BitCast(kNarrow, product0);
+      const auto product0 = multiply(x[0][v], multiplier0);
+      const auto product1 = multiply(x[2][v], multiplier1);
+      x[0][v] = hn::Xor(product1.high, hn::Xor(x[1][v], key0));
+      x[1][v] = product1.low;
+      x[2][v] = hn::Xor(product0.high, hn::Xor(x[3][v], key1));
+      x[3][v] = product0.low;
     }
   };
   // Unrolled, so that words change their names instead of their places.
   const auto mix_all = [&]<std::size_t... round>(std::index_sequence<round...>) {
-    (mix(keys[round][0], keys[round][1]), ...);
+    (mix(keys[round]), ...);
   };
   mix_all(std::make_index_sequence<kRounds>());
-  for (std::size_t v = 0; v < kVectors; v += 2) {
-    const auto block = v / 2 * kPair;
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    const auto block = v * kWidth;
     for (std::size_t w = 0; w < 4; ++w) {
-      const auto odd = hn::ShiftLeft<32>(hn::BitCast(kWide, x[w][v + 1]));
-      hn::StoreU(hn::OddEven(hn::BitCast(kNarrow, odd), x[w][v]), kNarrow,
-                 eights[block / 8].data() + 8 * w + block % 8);
+      hn::StoreU(x[w][v], kLanes, eights[block / 8].data() + 8 * w + block % 8);
     }
   }
 }
@@ -102,11 +108,11 @@ void Philox::blocks(std::uint64_t first, std::span<EightBlocks> eights) const {
   RoundKeys keys;
   auto key = key_;
   for (auto& round : keys) {
-    for (int k = 0; k < 2; ++k) round[k] = hn::Set(kNarrow, key[k]);
+    round = key;
     key[0] += kWeyl0;
     key[1] += kWeyl1;
   }
-  constexpr std::size_t kTogether = hn::MaxLanes(kWide) < 4 ? 1 : 2;  // eights in four vectors
+  constexpr std::size_t kTogether = hn::MaxLanes(kLanes) / 2;  // eights in four vectors of a word
   std::size_t e = 0;
   for (; e + kTogether <= eights.size(); e += kTogether) {
     write_eights<kTogether>(counter_, keys, first + 8 * e, eights.data() + e);

@@ -33,11 +33,11 @@ std::int64_t words_of(std::int64_t halves) {
 struct Fp16 {
   static std::string spec() { return "fp16"; }
   static void write(const Round&, const GradView& grad, std::span<std::uint16_t> out) {
-    parallel_for(std::ssize(out), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (auto i = begin; i < end; ++i) out[i] = codec::to_fp16(grad.data[i]);
-    });
+    codec::to_fp16(grad.data, out);
   }
-  static float read(std::uint16_t half) { return codec::from_fp16(half); }
+  static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
+    codec::add_fp16(halves, weight, out);
+  }
 };
 
 struct Bf16 {
@@ -60,7 +60,9 @@ struct Bf16 {
       }
     });
   }
-  static float read(std::uint16_t half) { return codec::from_bf16(half); }
+  static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
+    codec::add_bf16(halves, weight, out);
+  }
 };
 
 template <class Format>
@@ -88,9 +90,7 @@ class Halves final : public GatherCompressor {
     expect_padding(payload, 16 * n);
     const auto* halves = reinterpret_cast<const std::uint16_t*>(payload.data());
     for (const auto& view : out) {
-      parallel_for(std::ssize(view.data), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-        for (auto i = begin; i < end; ++i) view.data[i] += weight * Format::read(halves[i]);
-      });
+      Format::add({halves, view.data.size()}, weight, view.data);
       halves += view.data.size();
     }
   }

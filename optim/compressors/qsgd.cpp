@@ -126,6 +126,11 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
         const auto bucket = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
                                      : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
+        // The bucket after the next comes from memory while this one is computed: half of it now,
+        // for there are not room for all of its lines on the way.
+        const auto later = x.subspan(std::min(end + std::ssize(bucket), std::ssize(x)));
+        const auto ahead = later.first(std::min({kPiece, std::ssize(bucket), std::ssize(later)}));
+        codec::prefetch(ahead.first(ahead.size() / 2));
         parallel_for(std::ssize(bucket), kPiece, [&](std::int64_t from, std::int64_t to) {
           std::array<std::uint8_t, kPiece> room;
           const auto codes = std::span(room).first(to - from);
@@ -133,6 +138,7 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
                                {options_.levels, norms[b], norms[b]}, draws, begin + from, codes);
           body(begin + from, codes);
         });
+        codec::prefetch(ahead.subspan(ahead.size() / 2));
       });
 }
 

@@ -76,10 +76,10 @@ void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::ui
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
     const auto some = bits_from(nonzero, bit);
     const auto minus = bits_from(negative, bit);
-    for (std::int64_t i = 0; i < n; ++i) {
+    for_bits(n, [=](std::int64_t i) {
       const float signed_scale = (minus >> i & 1U) != 0 ? -scale : scale;
       values[i] += (some >> i & 1U) != 0 ? signed_scale : zero;
-    }
+    });
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 
 namespace terse::codec {
 
@@ -46,5 +47,10 @@ inline std::uint16_t to_bf16(float x) {
 inline float from_bf16(std::uint16_t half) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
 }
+
+// The same of many: halves[i] = to_fp16(x[i]), and out[i] += weight · from_fp16(halves[i]).
+void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves);
+void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
+void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
 
 }  // namespace terse::codec

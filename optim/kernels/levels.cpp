@@ -1,5 +1,7 @@
 #include "optim/kernels/levels.hpp"
 
+#include <hwy/highway.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,69 +14,127 @@
 namespace terse::codec {
 namespace {
 
-constexpr float kUnit = 65536;  // a level in 16.16 fixed point
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr hn::CappedTag<float, 8> kFloats;
+constexpr hn::Repartition<std::uint32_t, decltype(kFloats)> kWords;
+constexpr hn::Repartition<std::uint16_t, decltype(kFloats)> kHalves;
+constexpr hn::Repartition<std::uint8_t, decltype(kFloats)> kBytes;
+constexpr std::int64_t kLanes = hn::MaxLanes(kFloats);
+using Floats = hn::Vec<decltype(kFloats)>;
+using Words = hn::Vec<decltype(kWords)>;
+using Halves = hn::Vec<decltype(kHalves)>;
 
 constexpr std::uint32_t kMagnitude = 0x7fffffff;
+constexpr auto kHalf = Draws::Upper::kHalf;
 
-// |x| s / norm by a product, in 16.16 fixed point. The factor and the product are each off by 2^-24
-// of themselves at most, so of 127 · 2^16 units by less than one. The upper bits of a draw that is
-// further than one unit from what is above the level say what exact arithmetic would.
+// The lower halves of two vectors' words in turns, and the upper ones.
+HWY_INLINE Halves lower(Words first, Words second) {
+  return hn::OddEven(hn::BitCast(kHalves, hn::ShiftLeft<16>(second)), hn::BitCast(kHalves, first));
+}
+HWY_INLINE Halves upper(Words first, Words second) {
+  return hn::OddEven(hn::BitCast(kHalves, second), hn::BitCast(kHalves, hn::ShiftRight<16>(first)));
+}
+
+// Of words whose bytes belong to four vectors: all bytes of the first vector, of the second, …
+HWY_INLINE hn::Vec<decltype(kBytes)> vector_by_vector(Halves bytes) {
+  alignas(16) static constexpr std::uint8_t kTransposed[16] = {0, 4, 8,  12, 1, 5, 9,  13,
+                                                               2, 6, 10, 14, 3, 7, 11, 15};
+  const auto fours =
+      hn::TableLookupBytes(hn::BitCast(kBytes, bytes), hn::LoadDup128(kBytes, kTransposed));
+  if constexpr (kLanes == 4) return fours;
+  alignas(32) static constexpr std::int32_t kByVector[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+  return hn::BitCast(kBytes, hn::TableLookupLanes(hn::BitCast(kWords, fours),
+                                                  hn::SetTableIndices(kWords, kByVector)));
+}
+
+// What magnitudes are cut to. They are compared as integers, of which NaN is the largest.
+std::uint32_t cut_of(const Levels& levels) {
+  return std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
+}
+
+// |x| s / norm in units of 2^-16, by a product, and minus the upper bits of a draw. Factor, product
+// and what becomes an integer are each off by half a unit at most.
 class FixedPoint {
  public:
+  static constexpr float kUnit = 65536;
+  static constexpr float kLeastNorm = 0x1p-100F;  // the factor of much smaller ones has no float
+
   explicit FixedPoint(const Levels& levels)
-      : lift_(levels.norm < 0x1p-64F ? 0x1p64F : 1),
-        factor_(kUnit * static_cast<float>(levels.levels) / (levels.norm * lift_)),
-        sign_bit_(level_bits(levels.levels)),
-        // Magnitudes are compared as integers, which GCC vectorises; NaN is the largest of them.
-        limit_(levels.limit < levels.norm
-                   ? std::bit_cast<std::uint32_t>(levels.limit * lift_ * factor_)
-                   : std::bit_cast<std::uint32_t>(kUnit * static_cast<float>(levels.levels))) {}
+      : factor_(hn::Set(kFloats, kUnit * static_cast<float>(levels.levels) / levels.norm)),
+        cut_(hn::Set(kWords, cut_of(levels))),
+        unused_bits_(7 - level_bits(levels.levels)) {}
 
-  // In the upper half the code's level: one more where the draw is below the part is a carry. The
-  // lower half is how far it is below.
-  std::uint32_t sum(std::uint32_t bits, std::uint32_t draw) const {
-    const float units = std::bit_cast<float>(bits & kMagnitude) * lift_ * factor_;
-    const float cut = std::bit_cast<float>(std::min(std::bit_cast<std::uint32_t>(units), limit_));
-    return static_cast<std::uint32_t>(static_cast<std::int32_t>(cut)) + (0xffffU - draw);
-  }
-  // kClose or more if the draw is one unit below the part, at it or one above it.
-  static std::uint32_t closeness(std::uint32_t sum) { return (sum - 1) & 0xffffU; }
-  static constexpr std::uint32_t kClose = 0xfffd;
-
-  // The codes of 64 values; the largest closeness of their draws.
-  std::uint32_t encode(const float* x, const Draws::Upper& upper, std::int64_t half,
+  // The codes of so many blocks of 64 values, up to a run. Bit h is set if the draws do not tell
+  // all codes of values 32 h … 32 h + 31.
+  std::uint32_t encode(const float* x, const Draws::Upper& upper, std::int64_t blocks,
                        std::uint8_t* codes) const {
-    constexpr auto kHalf = Draws::Upper::kHalf;
     const auto self = *this;  // in registers: codes may be anything
-    std::array<std::uint32_t, Draws::kBlock> wide;
-    std::uint32_t closest = 0;
-    for (std::int64_t h = 0; h < 2; ++h) {
-      const auto draws = upper.half(half + h);
-      for (std::int64_t i = 0; i < kHalf; ++i) {
-        const auto bits = std::bit_cast<std::uint32_t>(x[h * kHalf + i]);
-        const auto sum = self.sum(bits, draws[i]);
-        wide[h * kHalf + i] = sum >> 16 | bits >> 31 << self.sign_bit_;
-        closest = std::max(closest, closeness(sum));
-      }
+    std::uint32_t untold = 0;
+    for (std::int64_t h = 0; h < 2 * blocks; h += 2) {
+      const auto* draws = upper.half(h).words;
+      const auto lower = self.encode_half<0>(x + h * kHalf, draws, codes + h * kHalf);
+      const auto higher = self.encode_half<1>(x + (h + 1) * kHalf, draws, codes + (h + 1) * kHalf);
+      untold |= (std::uint32_t{!lower} | std::uint32_t{!higher} << 1) << h;
     }
-    for (std::size_t i = 0; i < wide.size(); ++i) codes[i] = static_cast<std::uint8_t>(wide[i]);
-    return closest;
+    return untold;
   }
 
  private:
-  float lift_, factor_;  // two, for the quotient by a tiny norm has no float
-  int sign_bit_;
-  std::uint32_t limit_;
+  // Draws from 2 units below the part to 1 above it give these lower halves, or more.
+  static constexpr std::uint16_t kClose = 0xfffc;
+
+  // Half kSide of a block, whose draws it is given; true if they tell all codes.
+  template <int kSide>
+  HWY_INLINE bool encode_half(const float* x, const std::uint32_t* draws,
+                              std::uint8_t* codes) const {
+    auto closest = hn::Zero(kHalves);
+    for (std::int64_t at = 0; at < kHalf; at += 4 * kLanes) {
+      Words bits[4], sums[4];
+      for (int v = 0; v < 4; ++v) {
+        bits[v] = hn::BitCast(kWords, hn::LoadU(kFloats, x + at + v * kLanes));
+        const Words pair = hn::LoadU(kWords, draws + at + v * kLanes);
+        sums[v] = sum(bits[v], kSide == 0 ? hn::And(pair, hn::Set(kWords, 0xffffU))
+                                          : hn::ShiftRight<16>(pair));
+      }
+      closest = hn::Max(closest, hn::Max(lower(sums[0], sums[2]), lower(sums[1], sums[3])));
+      const Halves levels = hn::Or(hn::And(upper(sums[0], sums[2]), all(0xff)),
+                                   hn::ShiftLeft<8>(upper(sums[1], sums[3])));
+      const Halves signs = hn::Or(hn::And(hn::ShiftRight<8>(upper(bits[0], bits[2])), all(0x80)),
+                                  hn::And(upper(bits[1], bits[3]), all(0x8000)));
+      const auto both = hn::Or(levels, hn::ShiftRightSame(signs, unused_bits_));
+      hn::StoreU(vector_by_vector(both), kBytes, codes + at);
+    }
+    return hn::AllTrue(kHalves, hn::Eq(hn::Min(closest, all(kClose - 1)), closest));
+  }
+
+  static Halves all(std::uint16_t half) { return hn::Set(kHalves, half); }
+
+  // The code's level in the upper half: a unit that is carried says that the draw is below the
+  // part. Beyond 2^23 a float's last bit is 1, and the integer is in its lower bits.
+  Words sum(Words bits, Words draw) const {
+    const Words magnitude = hn::Min(hn::And(bits, hn::Set(kWords, kMagnitude)), cut_);
+    const Floats carry = hn::Set(kFloats, 0x1p23F + kUnit - 3);
+    const Floats units = hn::MulAdd(hn::BitCast(kFloats, magnitude), factor_, carry);
+    return hn::Sub(hn::BitCast(kWords, units), draw);
+  }
+
+  Floats factor_;
+  Words cut_;
+  int unused_bits_;
 };
 
-// The code of one value by all bits of its draw, exactly.
-std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t draw) {
-  const auto limit = std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
+// The code of value i of a tensor by all bits of its draw, exactly.
+std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw, const Draws& draws,
+                        std::int64_t i) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
-  const double level = double{std::bit_cast<float>(std::min(bits & kMagnitude, limit))} *
+  const double level = double{std::bit_cast<float>(std::min(bits & kMagnitude, cut_of(levels)))} *
                        levels.levels / double{levels.norm};
-  const double below = std::floor(level);
-  const auto code = static_cast<std::uint32_t>(below) + (draw < (level - below) * 0x1p32 ? 1U : 0U);
+  const double below = std::floor(level), left = (level - below) * 0x1p16 - upper_draw;
+  auto code = static_cast<std::uint32_t>(below) + std::uint32_t{left >= 1};
+  // One branch, and that is hardly ever taken.
+  const bool tie = static_cast<int>(left > 0) + static_cast<int>(left < 1) == 2;
+  if (tie && draws.lower(i) < left * 0x1p16) ++code;
   return static_cast<std::uint8_t>(code | bits >> 31 << level_bits(levels.levels));
 }
 
@@ -104,29 +164,26 @@ void encode_levels(std::span<const float> x, const Levels& levels, const Draws& 
     return;
   }
   const FixedPoint fixed(levels);
+  const bool tiny = levels.norm < FixedPoint::kLeastNorm;
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     Draws::Upper upper;
-    std::array<std::uint8_t, Draws::kBlock> last_codes;
-    std::array<float, Draws::kBlock> last{};
-    for (auto at = begin; at < end; at += Draws::kBlock) {
-      const auto in_run = (at - begin) % Draws::kRun;
-      if (in_run == 0) draws.upper(first + at, end - at, upper);
-      const auto n = std::min(Draws::kBlock, end - at);
-      const float* from = x.data() + at;
-      std::uint8_t* to = codes.data() + at;
-      if (n < Draws::kBlock) {
-        from = std::copy_n(from, n, last.begin()) - n;
-        to = last_codes.data();
-      }
-      if (fixed.encode(from, upper, in_run / Draws::Upper::kHalf, to) >= FixedPoint::kClose) {
-        for (std::int64_t i = 0; i < n; ++i) {
-          const auto draw = upper[in_run + i];
-          const auto sum = fixed.sum(std::bit_cast<std::uint32_t>(from[i]), draw);
-          if (FixedPoint::closeness(sum) < FixedPoint::kClose) continue;
-          to[i] = exact_code(from[i], levels, draw << 16 | draws.lower(first + at + i));
+    for (auto at = begin; at < end; at += Draws::kRun) {
+      const auto n = std::min(Draws::kRun, end - at), blocks = n / Draws::kBlock;
+      const auto run = x.subspan(at, n);
+      const auto to = codes.subspan(at, n);
+      draws.upper(first + at, n, upper);
+      auto untold = fixed.encode(run.data(), upper, blocks, to.data());
+      if (tiny) untold = ~0U;
+      const auto tell = [&](std::int64_t from, std::int64_t stop) {
+        for (auto i = from; i < stop; ++i) {
+          to[i] = exact_code(run[i], levels, upper[i], draws, first + at + i);
         }
+      };
+      for (; untold != 0; untold &= untold - 1) {
+        const auto from = std::countr_zero(untold) * kHalf;
+        tell(from, std::min(from + kHalf, n));
       }
-      if (n < Draws::kBlock) std::copy_n(last_codes.begin(), n, codes.begin() + at);
+      tell(blocks * Draws::kBlock, n);
     }
   });
 }
@@ -134,13 +191,22 @@ void encode_levels(std::span<const float> x, const Levels& levels, const Draws& 
 void add_levels(std::span<const std::uint8_t> codes, int levels, float step, std::span<float> out) {
   internal_check(codes.size() == out.size(), "levels: {} codes for {} values", codes.size(),
                  out.size());
-  const int sign_bit = level_bits(levels), mask = (1 << sign_bit) - 1;
+  const int sign_bit = level_bits(levels);
   parallel_for(std::ssize(out), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      const int code = codes[i];
-      const auto level = static_cast<float>(code & mask);
-      out[i] += (code >> sign_bit != 0 ? -step : step) * level;
-    }
+    const auto add = [=, from = codes.data(), to = out.data()](auto d, std::int64_t i) {
+      const hn::RebindToUnsigned<decltype(d)> words;
+      const hn::RebindToSigned<decltype(d)> integers;
+      const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+      const auto code = hn::PromoteTo(words, hn::LoadU(bytes, from + i));
+      const auto level = hn::And(code, hn::Set(words, (1U << sign_bit) - 1));
+      const auto sign = hn::ShiftLeft<31>(hn::ShiftRightSame(code, sign_bit));
+      const auto size = hn::ConvertTo(d, hn::BitCast(integers, level));
+      const auto value = hn::BitCast(d, hn::Or(hn::BitCast(words, size), sign));
+      hn::StoreU(hn::MulAdd(value, hn::Set(d, step), hn::LoadU(d, to + i)), d, to + i);
+    };
+    auto i = begin;
+    for (; i + kLanes <= end; i += kLanes) add(kFloats, i);
+    for (; i < end; ++i) add(hn::CappedTag<float, 1>(), i);
   });
 }
 

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "core/random.hpp"
 #include "optim/testing/exchange.hpp"
 
 namespace terse {
@@ -53,6 +56,33 @@ TEST(Fp16, LargeValuesBecomeInfinite) {
   for (const float x : {65520.0F, 1e30F, Limits::max(), Limits::infinity()}) {
     EXPECT_EQ(codec::from_fp16(codec::to_fp16(x)), Limits::infinity());
     EXPECT_EQ(codec::from_fp16(codec::to_fp16(-x)), -Limits::infinity());
+  }
+}
+
+// Whole vectors and what is left of them, at all codes and beside all places where rounding turns.
+TEST(Fp16, ManyAtATimeAreThoseOneByOne) {
+  std::vector<std::uint16_t> halves(65536 + 3);
+  std::vector<float> values;
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    halves[i] = static_cast<std::uint16_t>(i);
+    const float value = codec::from_fp16(halves[i]), next = codec::from_fp16(halves[i] + 1);
+    const float middle = value / 2 + next / 2;
+    values.insert(values.end(), {value, middle, std::nextafter(middle, 0.0F),
+                                 std::nextafter(middle, 2 * middle)});
+  }
+  Philox random(3, {});
+  for (int i = 0; i < 1'000'000; ++i) values.push_back(std::bit_cast<float>(random.next()));
+  std::vector<std::uint16_t> many(values.size());
+  codec::to_fp16(values, many);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_EQ(many[i], codec::to_fp16(values[i])) << values[i];
+  }
+  std::vector<float> sums(halves.size(), 1);
+  auto expected = sums;
+  codec::add_fp16(halves, 0.5F, sums);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    expected[i] += 0.5F * codec::from_fp16(halves[i]);
+    ASSERT_TRUE(sums[i] == expected[i] || (std::isnan(sums[i]) && std::isnan(expected[i]))) << i;
   }
 }
 
