@@ -38,8 +38,8 @@ class GradientInMemory final : public GradientSource {
 // values [first, first + room.size()): its own from `offset` on belong into `piece`. Part k has the
 // values [begins[k], begins[k + 1]).
 template <class Body>
-void for_each_part(std::span<const std::int64_t> begins, std::int64_t first, std::span<float> room,
-                   Body body) {
+void divide_among(std::span<const std::int64_t> begins, std::int64_t first, std::span<float> room,
+                  Body body) {
   auto part =
       static_cast<std::size_t>(std::ranges::upper_bound(begins, first) - begins.begin()) - 1;
   while (!room.empty()) {
@@ -67,12 +67,12 @@ class JoinedGradient final : public GradientSource {
 
   std::span<const float> read(std::int64_t first, std::span<float> room) const override {
     std::span<const float> values;
-    for_each_part(begins_, first, room,
-                  [&](std::size_t part, std::int64_t offset, std::span<float> piece) {
-                    values = parts_[part]->read(offset, piece);
-                    if (piece.size() == room.size() || values.data() == piece.data()) return;
-                    std::ranges::copy(values, piece.begin());
-                  });
+    divide_among(begins_, first, room,
+                 [&](std::size_t part, std::int64_t offset, std::span<float> piece) {
+                   values = parts_[part]->read(offset, piece);
+                   if (piece.size() == room.size() || values.data() == piece.data()) return;
+                   std::ranges::copy(values, piece.begin());
+                 });
     return values.size() == room.size() ? values : room;
   }
 

@@ -49,10 +49,10 @@ class SumOfSigns final : public GradientSource {
   }
 
   std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    for_each_part(begins_, first, room,
-                  [&](std::size_t tensor, std::int64_t offset, std::span<float> piece) {
-                    sum(tensor, offset, piece);
-                  });
+    divide_among(begins_, first, room,
+                 [&](std::size_t tensor, std::int64_t offset, std::span<float> piece) {
+                   sum(tensor, offset, piece);
+                 });
     return room;
   }
   void write_to(std::span<const GradView> out) const {
