@@ -28,6 +28,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -82,9 +83,14 @@ class PowerSgd final : public LinearCompressor {
   // Floats in a phase's payload.
   std::int64_t payload_size(int phase, std::span<const GradView> views) const;
   std::span<float> q_for(const Round& round, const GradView& view);
-  // Fills the packet of a phase: one_p(matrix's number, its Q, where its P goes) in the even ones.
+  void start(const Round& round, std::span<const GradView> grads, Packet& up) const {
+    up.start(header_for(round, number_, PacketKind::up, grads.size()),
+             static_cast<std::size_t>(payload_size(round.phase, grads)) * sizeof(float));
+  }
+  // Fills the packet of a phase. Of P: one_p(matrix's number, its Q, where its P goes).
   template <class OneP>
-  void write(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p);
+  void write_p(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p);
+  void write_q(const Round& round, std::span<const GradView> grads, Packet& up);
   void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> out) const;
 
   std::uint16_t number_;
@@ -122,33 +128,43 @@ std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
 }
 
 template <class OneP>
-void PowerSgd::write(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p) {
-  up.start(header_for(round, number_, PacketKind::up, grads.size()),
-           static_cast<std::size_t>(payload_size(round.phase, grads)) * sizeof(float));
+void PowerSgd::write_p(const Round& round, std::span<const GradView> grads, Packet& up,
+                       OneP one_p) {
+  start(round, grads, up);
   auto rest = up.floats();
-  const auto next = [&rest](std::int64_t n) {
-    const auto front = rest.first(static_cast<std::size_t>(n));
-    rest = rest.subspan(static_cast<std::size_t>(n));
-    return front;
-  };
   for (std::size_t t = 0; t < grads.size(); ++t) {
-    const auto& grad = grads[t];
-    if (!compressed(grad)) continue;
-    if (sends_p(round.phase)) {
-      one_p(t, q_for(round, grad), next(size_of_p(grad)));
-    } else {
-      codec::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
-                                p_.existing(grad.id, size_of_p(grad)), next(size_of_q(grad)));
+    if (!compressed(grads[t])) continue;
+    const auto size = static_cast<std::size_t>(size_of_p(grads[t]));
+    one_p(t, q_for(round, grads[t]), rest.first(size));
+    rest = rest.subspan(size);
+  }
+}
+
+// From the last matrix to the first: those that the phase of P has read last are still in a cache.
+void PowerSgd::write_q(const Round& round, std::span<const GradView> grads, Packet& up) {
+  start(round, grads, up);
+  auto rest = up.floats();
+  const auto last = [&rest](std::int64_t n) {
+    const auto back = rest.last(static_cast<std::size_t>(n));
+    rest = rest.first(rest.size() - back.size());
+    return back;
+  };
+  const auto backwards = std::views::reverse(grads);
+  if (is_last(round.phase)) {
+    for (const auto& grad : backwards) {
+      if (!compressed(grad)) codec::copy_to(grad.data, last(std::ssize(grad.data)));
     }
   }
-  if (!is_last(round.phase)) return;
-  for (const auto& grad : grads) {
-    if (!compressed(grad)) codec::copy_to(grad.data, next(std::ssize(grad.data)));
+  for (const auto& grad : backwards) {
+    if (!compressed(grad)) continue;
+    codec::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
+                              p_.existing(grad.id, size_of_p(grad)), last(size_of_q(grad)));
   }
 }
 
 void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
-  write(round, grads, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
+  if (!sends_p(round.phase)) return write_q(round, grads, up);
+  write_p(round, grads, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
     codec::times_q({grads[t].rows, grads[t].cols, grads[t].data}, rank_of(grads[t]), q, p);
   });
 }
@@ -160,7 +176,7 @@ bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView
   if (round.phase > 0) {
     encode(round, residual, up);
   } else {
-    write(round, residual, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
+    write_p(round, residual, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
       const auto& e = residual[t];
       auto& owed = owed_[e.id];
       codec::feed_and_times_q(grads[t].data, keep, factors(e.id, owed), e.data, e.rows, e.cols,

@@ -1,181 +1,244 @@
+// All products take blocks of four rows of M, which share what they load of the factor that is not
+// in registers; a sum has the same order in a block and in a row alone.
 #include "optim/kernels/low_rank.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
+#include <hwy/highway.h>
 
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "core/buffer.hpp"
 #include "core/parallel.hpp"
 #include "optim/kernels/vector.hpp"
 
 namespace terse::codec {
 namespace {
 
-constexpr std::int64_t kRows = 4;     // of M that one pass over a column of M^T P takes
-constexpr std::int64_t kStrip = 512;  // columns of M in a piece of M^T P: 2 KB of each row
+namespace hn = hwy::HWY_NAMESPACE;
 
-// Products of one row with `Columns` columns of m values at once, so that it is read once. Partial
-// sums: GCC may not reorder one, but it vectorises many, and enough of them hide the latency.
-template <std::int64_t Columns>
-void dot_products(const float* row, const float* columns, std::int64_t m,
-                  std::array<float, Columns>& sums) {
-  constexpr std::int64_t kLanes = 64 / Columns;
-  std::array<std::array<float, kLanes>, Columns> lanes{};
-  std::int64_t j = 0;
-  for (; j + kLanes <= m; j += kLanes) {
-    for (std::int64_t c = 0; c < Columns; ++c) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        lanes[c][lane] += row[j + lane] * columns[c * m + j + lane];
-      }
-    }
-  }
-  for (std::int64_t c = 0; c < Columns; ++c) {
-    sums[c] = 0;
-    for (auto rest = j; rest < m; ++rest) sums[c] += row[rest] * columns[c * m + rest];
-    for (const float lane : lanes[c]) sums[c] += lane;
-  }
-}
+constexpr hn::ScalableTag<float> kWide;
+constexpr hn::CappedTag<float, 1> kOne;
+constexpr std::int64_t kLanes = hn::MaxLanes(kWide);
 
-// Columns c … c + Columns - 1 of row i of P = M Q.
-template <std::int64_t Columns>
-void times_columns(const float* row, std::int64_t i, std::int64_t n, std::int64_t m, std::int64_t c,
-                   std::span<const float> q, std::span<float> p) {
-  std::array<float, Columns> sums;
-  dot_products<Columns>(row, q.data() + c * m, m, sums);
-  for (std::int64_t k = 0; k < Columns; ++k) p[(c + k) * n + i] = sums[k];
-}
+constexpr std::int64_t kBlock = 4;       // rows of M that are taken together
+constexpr std::int64_t kGathered = 128;  // rows of M in a piece of M^T P, or as many as columns
 
-void times_all_columns(const float* row, std::int64_t i, std::int64_t n, std::int64_t m,
-                       std::int64_t r, std::span<const float> q, std::span<float> p) {
-  std::int64_t c = 0;
-  for (; c + 4 <= r; c += 4) times_columns<4>(row, i, n, m, c, q, p);
-  for (; c + 2 <= r; c += 2) times_columns<2>(row, i, n, m, c, q, p);
-  for (; c < r; ++c) times_columns<1>(row, i, n, m, c, q, p);
-}
+template <std::int64_t kValue>
+using Constant = std::integral_constant<std::int64_t, kValue>;
 
-// Pieces of about kGrain values of M.
-std::int64_t rows_per_piece(std::int64_t m) {
-  return std::max<std::int64_t>(1, kGrain / m);
-}
-
-// Rows [begin, end) of out += scale P Q^T.
-void add_rows(std::int64_t begin, std::int64_t end, std::int64_t n, std::int64_t m, std::int64_t r,
-              std::span<const float> p, std::span<const float> q, float scale,
-              std::span<float> out) {
-  for (std::int64_t i = begin; i < end; ++i) {
-    float* row = out.data() + i * m;
-    for (std::int64_t c = 0; c < r; ++c) {
-      const float* column = q.data() + c * m;
-      const float weight = scale * p[c * n + i];
-      for (std::int64_t j = 0; j < m; ++j) row[j] += weight * column[j];
-    }
-  }
-}
-
-// body(first, said) for the parts of row i of P Q^T: said[j] is its value in column first + j.
+// body(r), where r is a constant if it is one that most ask for.
 template <class Body>
-void for_each_part(std::int64_t i, std::int64_t n, std::int64_t m, const Factors& factors,
-                   Body body) {
-  constexpr std::int64_t kBlock = 512;
-  const std::int64_t r = std::ssize(factors.q) / m;
-  std::array<float, kBlock> said;
-  for (std::int64_t first = 0; first < m; first += kBlock) {
-    const auto width = std::min(kBlock, m - first);
-    std::fill_n(said.begin(), width, 0.0F);
-    for (std::int64_t c = 0; c < r; ++c) {
-      const float* column = factors.q.data() + c * m + first;
-      const float weight = factors.p[c * n + i];
-      for (std::int64_t j = 0; j < width; ++j) said[j] += weight * column[j];
-    }
-    body(first, std::span<const float>(said).first(width));
+void with_rank(std::int64_t r, Body body) {
+  switch (r) {
+    case 1:
+      return body(Constant<1>());
+    case 2:
+      return body(Constant<2>());
+    case 4:
+      return body(Constant<4>());
+    default:
+      return body(r);
   }
+}
+
+// visit(rows, i) for the blocks of rows of [begin, end), and then for the rows that are left.
+template <class Visit>
+HWY_INLINE void for_each_block(std::int64_t begin, std::int64_t end, Visit visit) {
+  auto i = begin;
+  for (; i + kBlock <= end; i += kBlock) visit(Constant<kBlock>(), i);
+  for (; i < end; ++i) visit(Constant<1>(), i);
+}
+
+// visit(d, j) for the columns of [0, m): as many from j on as the tag d has lanes.
+template <class Visit>
+HWY_INLINE void for_each_vector(std::int64_t m, Visit visit) {
+  std::int64_t j = 0;
+  for (; j + kLanes <= m; j += kLanes) visit(kWide, j);
+  for (; j < m; ++j) visit(kOne, j);
+}
+
+// body(rows, i) in pieces of about kGrain values of M.
+template <class Body>
+void for_all_rows(std::int64_t n, std::int64_t m, Body body) {
+  const auto blocks = std::max<std::int64_t>(1, kGrain / (kBlock * m));
+  parallel_for(n, blocks * kBlock,
+               [&](std::int64_t begin, std::int64_t end) { for_each_block(begin, end, body); });
+}
+
+// Reads rows that are m values apart: x[k] is what row k has from column j on.
+template <std::int64_t kRows>
+auto reader(const float* from, std::int64_t m) {
+  return [=](auto d, std::int64_t j, auto* x) {
+    for (std::int64_t k = 0; k < kRows; ++k) x[k] = hn::LoadU(d, from + k * m + j);
+  };
+}
+
+// Rows of P = M Q, kColumns of its columns; p[c n + k] is row k's. Their sums stay in registers.
+template <std::int64_t kRows, std::int64_t kColumns, class Read>
+HWY_INLINE void times_columns(std::int64_t n, std::int64_t m, const float* q, Read read, float* p) {
+  hn::Vec<decltype(kWide)> sums[kRows][kColumns];
+  hn::Vec<decltype(kOne)> rests[kRows][kColumns];
+  for (auto& row : sums) std::fill(row, row + kColumns, hn::Zero(kWide));
+  for (auto& row : rests) std::fill(row, row + kColumns, hn::Zero(kOne));
+  const auto add = [=](auto d, std::int64_t j, auto& to) {
+    hn::Vec<decltype(d)> x[kRows];
+    read(d, j, x);
+    for (std::int64_t c = 0; c < kColumns; ++c) {
+      const auto factor = hn::LoadU(d, q + c * m + j);
+      for (std::int64_t k = 0; k < kRows; ++k) to[k][c] = hn::MulAdd(x[k], factor, to[k][c]);
+    }
+  };
+  std::int64_t j = 0;
+  for (; j + kLanes <= m; j += kLanes) add(kWide, j, sums);
+  for (; j < m; ++j) add(kOne, j, rests);
+  for (std::int64_t c = 0; c < kColumns; ++c) {
+    for (std::int64_t k = 0; k < kRows; ++k) {
+      p[c * n + k] = hn::GetLane(hn::SumOfLanes(kWide, sums[k][c])) + hn::GetLane(rests[k][c]);
+    }
+  }
+}
+
+// Rows of P = M Q, all columns; `first` reads the rows of M the first time.
+template <std::int64_t kRows, class First>
+void times_all_columns(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> q,
+                       const float* matrix, First first, float* p) {
+  std::int64_t c = 0;
+  const auto some = [&](auto columns, auto read) {
+    times_columns<kRows, columns>(n, m, q.data() + c * m, read, p + c * n);
+    c += columns;
+  };
+  const auto next = [&](auto read) {
+    if (r - c >= 4) {
+      some(Constant<4>(), read);
+    } else if (r - c >= 2) {
+      some(Constant<2>(), read);
+    } else {
+      some(Constant<1>(), read);
+    }
+  };
+  next(first);
+  while (c < r) next(reader<kRows>(matrix, m));
+}
+
+// P Q^T of n x m: said[k] is what its row i + k has from column j on.
+template <std::int64_t kRows, class D, class Rank>
+HWY_INLINE void multiply_out(D d, std::int64_t n, std::int64_t m, Rank r, const Factors& factors,
+                             std::int64_t i, std::int64_t j, hn::Vec<D>* said) {
+  const float *p = factors.p.data() + i, *q = factors.q.data() + j;
+  std::fill(said, said + kRows, hn::Zero(d));
+  for (std::int64_t c = 0; c < r; ++c) {
+    const auto column = hn::LoadU(d, q + c * m);
+    for (std::int64_t k = 0; k < kRows; ++k) {
+      said[k] = hn::MulAdd(hn::Set(d, p[c * n + k]), column, said[k]);
+    }
+  }
+}
+
+// out = update(d, out, P Q^T)
+template <class Update>
+void update_with_product(std::int64_t n, std::int64_t m, const Factors& factors,
+                         std::span<float> out, Update update) {
+  const auto r = std::ssize(factors.q) / m;
+  for_all_rows(n, m, [=](auto rows, std::int64_t i) {
+    float* to = out.data() + i * m;
+    for_each_vector(m, [=](auto d, std::int64_t j) {
+      hn::Vec<decltype(d)> said[rows];
+      multiply_out<rows>(d, n, m, r, factors, i, j, said);
+      for (std::int64_t k = 0; k < rows; ++k) {
+        float* at = to + k * m + j;
+        hn::StoreU(update(d, hn::LoadU(d, at), said[k]), d, at);
+      }
+    });
+  });
+}
+
+// Q += M^T P for rows of M.
+template <std::int64_t kRows, class Rank>
+HWY_INLINE void gather_rows(std::int64_t n, std::int64_t m, Rank r, const float* matrix,
+                            const float* p, float* q) {
+  for_each_vector(m, [=](auto d, std::int64_t j) {
+    hn::Vec<decltype(d)> x[kRows];
+    reader<kRows>(matrix, m)(d, j, x);
+    for (std::int64_t c = 0; c < r; ++c) {
+      auto sum = hn::LoadU(d, q + c * m + j);
+      for (std::int64_t k = 0; k < kRows; ++k) {
+        sum = hn::MulAdd(hn::Set(d, p[c * n + k]), x[k], sum);
+      }
+      hn::StoreU(sum, d, q + c * m + j);
+    }
+  });
 }
 
 }  // namespace
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p) {
-  parallel_for(matrix.n, rows_per_piece(matrix.m), [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      times_all_columns(matrix.data.data() + i * matrix.m, i, matrix.n, matrix.m, r, q, p);
-    }
+  const auto n = matrix.n, m = matrix.m;
+  for_all_rows(n, m, [=](auto rows, std::int64_t i) {
+    const float* from = matrix.data.data() + i * m;
+    times_all_columns<rows>(n, m, r, q, from, reader<rows>(from, m), p.data() + i);
   });
 }
 
 void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
                       std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
                       std::span<const float> q, std::span<float> p) {
-  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
+  with_rank(std::ssize(owed.q) / m, [=](auto owed_rank) {
+    for_all_rows(n, m, [=](auto rows, std::int64_t i) {
       const float* from = g.data() + i * m;
-      float* row = matrix.data() + i * m;
-      if (owed.q.empty()) {
-        for (std::int64_t j = 0; j < m; ++j) row[j] = keep * row[j] + from[j];
-      } else {
-        for_each_part(i, n, m, owed, [=](std::int64_t first, std::span<const float> said) {
-          for (std::int64_t j = 0; j < std::ssize(said); ++j) {
-            row[first + j] = keep * (row[first + j] - said[j]) + from[first + j];
-          }
-        });
-      }
-      times_all_columns(row, i, n, m, r, q, p);
-    }
+      float* to = matrix.data() + i * m;
+      const auto feed = [=](auto d, std::int64_t j, auto* x) {
+        multiply_out<rows>(d, n, m, owed_rank, owed, i, j, x);
+        for (std::int64_t k = 0; k < rows; ++k) {
+          const auto left = hn::Sub(hn::LoadU(d, to + k * m + j), x[k]);
+          x[k] = hn::MulAdd(hn::Set(d, keep), left, hn::LoadU(d, from + k * m + j));
+          hn::StoreU(x[k], d, to + k * m + j);
+        }
+      };
+      times_all_columns<rows>(n, m, r, q, to, feed, p.data() + i);
+    });
   });
 }
 
+// Rows of M are read as they lie, one after another: strips of columns keep no prefetcher busy. So
+// every piece but the first has a sum of its own, and these are added in the order of the pieces.
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                         std::span<float> q) {
   const auto n = matrix.n, m = matrix.m;
-  parallel_for(m, kStrip, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = 0; c < r; ++c) std::fill_n(q.data() + c * m + begin, end - begin, 0.0F);
-    std::int64_t i = 0;
-    for (; i + kRows <= n; i += kRows) {
-      const float* row = matrix.data.data() + i * m;
-      for (std::int64_t c = 0; c < r; ++c) {
-        float* column = q.data() + c * m;
-        const std::array<float, kRows> w{p[c * n + i], p[c * n + i + 1], p[c * n + i + 2],
-                                         p[c * n + i + 3]};
-        for (std::int64_t j = begin; j < end; ++j) {
-          column[j] +=
-              (w[0] * row[j] + w[1] * row[m + j]) + (w[2] * row[2 * m + j] + w[3] * row[3 * m + j]);
-        }
-      }
-    }
-    for (; i < n; ++i) {
-      const float* row = matrix.data.data() + i * m;
-      for (std::int64_t c = 0; c < r; ++c) {
-        float* column = q.data() + c * m;
-        const float weight = p[c * n + i];
-        for (std::int64_t j = begin; j < end; ++j) column[j] += weight * row[j];
-      }
-    }
+  const auto grain = std::max(kGathered, r);  // all sums together are no larger than M
+  const auto others = (n - 1) / grain;
+  Buffer<float> sums(others * r * m);
+  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {
+    float* sum = begin == 0 ? q.data() : sums.data() + (begin / grain - 1) * r * m;
+    std::fill_n(sum, r * m, 0.0F);
+    with_rank(r, [&](auto rank) {
+      for_each_block(begin, end, [&](auto rows, std::int64_t i) {
+        gather_rows<rows>(n, m, rank, matrix.data.data() + i * m, p.data() + i, sum);
+      });
+    });
   });
+  for (std::int64_t k = 0; k < others; ++k) add_to(sums.span().subspan(k * r * m, r * m), q);
 }
 
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                    std::span<const float> q, std::span<float> out) {
-  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    std::fill(out.begin() + begin * m, out.begin() + end * m, 0.0F);
-    add_rows(begin, end, n, m, r, p, q, 1, out);
-  });
+  update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
+                      [](auto, auto, auto said) { return said; });
 }
 
 void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                        std::span<const float> q, float scale, std::span<float> out) {
-  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    add_rows(begin, end, n, m, r, p, q, scale, out);
-  });
+  update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
+                      [scale](auto d, auto before, auto said) {
+                        return hn::MulAdd(hn::Set(d, scale), said, before);
+                      });
 }
 
 void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& factors,
                             std::span<float> out) {
-  parallel_for(n, rows_per_piece(m), [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      float* row = out.data() + i * m;
-      for_each_part(i, n, m, factors, [row](std::int64_t first, std::span<const float> said) {
-        for (std::int64_t j = 0; j < std::ssize(said); ++j) row[first + j] -= said[j];
-      });
-    }
-  });
+  update_with_product(n, m, factors, out,
+                      [](auto, auto before, auto said) { return hn::Sub(before, said); });
 }
 
 std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::span<float> p) {

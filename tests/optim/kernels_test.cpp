@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "optim/kernels/bits.hpp"
 #include "optim/kernels/feedback.hpp"
@@ -228,6 +229,57 @@ TEST(Orthonormalise, FullRankGivesTheIdentity) {
       }
     }
   }
+}
+
+// Rows and columns that fill blocks, vectors and pieces, and that do not.
+TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
+  const int threads = thread_count();
+  const auto normal = [](std::int64_t n, std::uint32_t draw) {
+    std::vector<float> values(static_cast<std::size_t>(n));
+    codec::fill_normal(Philox(8, {.step = draw}), values);
+    return values;
+  };
+  for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 1},
+                             {3, 7},
+                             {4, 8},
+                             {5, 33},
+                             {129, 19},
+                             {300, 260}}) {
+    for (const std::int64_t r : {1, 2, 3, 4, 7}) {
+      const auto matrix = normal(n * m, 0), p = normal(r * n, 1), q = normal(r * m, 2);
+      std::array<std::vector<float>, 4> results[2];
+      for (const int t : {0, 1}) {
+        set_thread_count(t == 0 ? 1 : 3);
+        auto& [mq, mtp, out, added] = results[t];
+        mq.resize(p.size());
+        mtp.resize(q.size());
+        out.resize(matrix.size());
+        added = matrix;
+        codec::times_q({n, m, matrix}, r, q, mq);
+        codec::transposed_times_p({n, m, matrix}, r, p, mtp);
+        codec::outer_product(n, m, r, p, q, out);
+        codec::add_outer_product(n, m, r, p, q, -0.5F, added);
+      }
+      EXPECT_EQ(results[0], results[1]) << n << "x" << m << ", rank " << r;
+      const auto& [mq, mtp, out, added] = results[0];
+      std::vector<double> exact_mq(p.size()), exact_mtp(q.size());
+      for (std::int64_t i = 0; i < n; ++i) {
+        for (std::int64_t j = 0; j < m; ++j) {
+          double said = 0;
+          for (std::int64_t c = 0; c < r; ++c) {
+            exact_mq[c * n + i] += double{matrix[i * m + j]} * q[c * m + j];
+            exact_mtp[c * m + j] += double{matrix[i * m + j]} * p[c * n + i];
+            said += double{p[c * n + i]} * q[c * m + j];
+          }
+          ASSERT_NEAR(out[i * m + j], said, 1e-5) << n << "x" << m << ", rank " << r;
+          ASSERT_NEAR(added[i * m + j], matrix[i * m + j] - 0.5 * said, 1e-5);
+        }
+      }
+      for (std::size_t i = 0; i < p.size(); ++i) ASSERT_NEAR(mq[i], exact_mq[i], 1e-4);
+      for (std::size_t j = 0; j < q.size(); ++j) ASSERT_NEAR(mtp[j], exact_mtp[j], 1e-4);
+    }
+  }
+  set_thread_count(threads);
 }
 
 // The parts of a row end within, at and after its columns.
