@@ -60,6 +60,8 @@ class PowerSgd final : public LinearCompressor {
                             std::span<const GradView> residual, Packet& up) override;
   void settle(std::span<const GradView> residual) override;
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
@@ -91,7 +93,9 @@ class PowerSgd final : public LinearCompressor {
   template <class OneP>
   void write_p(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p);
   void write_q(const Round& round, std::span<const GradView> grads, Packet& up);
-  void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> out) const;
+  void keep_q(const Round& round, const Packet& down, std::span<const GradView> shape);
+  std::unique_ptr<powersgd::Reconstruction> reconstruction(const Round& round, const Packet& sum,
+                                                           std::span<const GradView> shape) const;
 
   std::uint16_t number_;
   PowerSgdOptions options_;
@@ -222,17 +226,8 @@ codec::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
 void PowerSgd::decode(const Round& round, const Packet& down, std::span<const GradView> out) {
   down.expect(number_, round.phase, out.size());
   if (!sends_p(round.phase)) {
-    if (is_last(round.phase)) reconstruct(round, down, out);
-    auto qs = expect_floats(down, payload_size(round.phase, out));
-    for (const auto& view : out) {
-      if (!compressed(view)) continue;
-      const auto size = static_cast<std::size_t>(size_of_q(view));
-      codec::divide_to(qs.first(size), expect_weight(down), q_.at(view.id, size_of_q(view)));
-      qs = qs.subspan(size);
-      // A dropped column of P is zero, and so is Q's column M^T P then.
-      powersgd::redraw_lost_columns(round, view, view.cols, q_.at(view.id, size_of_q(view)));
-    }
-    return;
+    if (is_last(round.phase)) reconstruction(round, down, out)->write_to(out);
+    return keep_q(round, down, out);
   }
   auto ps = expect_floats(down, payload_size(round.phase, out));
   for (const auto& view : out) {
@@ -244,30 +239,48 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
   }
 }
 
-void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradView> out) const {
-  reconstruct(round, own, out);
+std::unique_ptr<GradientSource> PowerSgd::decode_in_passing(const Round& round, const Packet& down,
+                                                            std::span<const GradView> shape) {
+  auto mean = reconstruction(round, down, shape);
+  keep_q(round, down, shape);
+  return mean;
 }
 
-// out = P Q^T / workers
-void PowerSgd::reconstruct(const Round& round, const Packet& sum,
-                           std::span<const GradView> out) const {
-  sum.expect(number_, round.phase, out.size());
-  auto rest = expect_floats(sum, payload_size(round.phase, out));
-  const float workers = expect_weight(sum);
-  std::vector<float> q;
-  for (const auto& view : out) {
+void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const GradView> shape) {
+  auto qs = expect_floats(down, payload_size(round.phase, shape));
+  for (const auto& view : shape) {
     if (!compressed(view)) continue;
-    q.resize(static_cast<std::size_t>(size_of_q(view)));
-    codec::divide_to(rest.first(q.size()), workers, q);
-    rest = rest.subspan(q.size());
-    codec::outer_product(view.rows, view.cols, rank_of(view), p_.existing(view.id, size_of_p(view)),
-                         q, view.data);
+    const auto q = q_.at(view.id, size_of_q(view));
+    codec::divide_to(qs.first(q.size()), expect_weight(down), q);
+    qs = qs.subspan(q.size());
+    // A dropped column of P is zero, and so is Q's column M^T P then.
+    powersgd::redraw_lost_columns(round, view, view.cols, q);
   }
-  for (const auto& view : out) {
-    if (compressed(view)) continue;
-    codec::divide_to(rest.first(view.data.size()), workers, view.data);
-    rest = rest.subspan(view.data.size());
+}
+
+void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradView> out) const {
+  reconstruction(round, own, out)->write_to(out);
+}
+
+std::unique_ptr<powersgd::Reconstruction> PowerSgd::reconstruction(
+    const Round& round, const Packet& sum, std::span<const GradView> shape) const {
+  sum.expect(number_, round.phase, shape.size());
+  auto qs = expect_floats(sum, payload_size(round.phase, shape));
+  std::int64_t all = 0;
+  for (const auto& view : shape) all += compressed(view) ? size_of_q(view) : 0;
+  auto values = qs.subspan(static_cast<std::size_t>(all));
+  auto mean = std::make_unique<powersgd::Reconstruction>(expect_weight(sum));
+  for (const auto& view : shape) {
+    if (compressed(view)) {
+      const auto size = static_cast<std::size_t>(size_of_q(view));
+      mean->add_matrix(view, p_.existing(view.id, size_of_p(view)), qs.first(size));
+      qs = qs.subspan(size);
+    } else {
+      mean->add(values.first(view.data.size()));
+      values = values.subspan(view.data.size());
+    }
   }
+  return mean;
 }
 
 std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,

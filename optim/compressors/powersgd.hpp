@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "optim/compressor.hpp"
 
@@ -30,6 +31,31 @@ void draw(const Round& round, std::uint64_t step, const GradView& view, std::spa
 // would stay so for ever.
 void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
                          std::span<float> columns);
+
+// What a step has agreed on: P Q^T / workers of every matrix, and the mean of what is sent as it
+// is.
+class Reconstruction final : public GradientSource {
+ public:
+  explicit Reconstruction(float workers) : workers_(workers) {}
+  // The next tensor. P must stay where it is, and so must the values.
+  void add_matrix(const GradView& shape, std::span<const float> p, std::span<const float> sum_of_q);
+  void add(std::span<const float> sums);
+
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override;
+  void write_to(std::span<const GradView> out) const;
+
+ private:
+  struct Tensor {
+    std::int64_t rows = 0, cols = 0;
+    std::span<const float> p = {}, sums = {};  // no P: the sums are all there is
+    std::vector<float> q = {};
+  };
+  void add(Tensor tensor, std::int64_t size);
+
+  float workers_;
+  std::vector<Tensor> tensors_;
+  std::vector<std::int64_t> begins_{0};  // of the tensors, and the end
+};
 
 }  // namespace powersgd
 }  // namespace terse

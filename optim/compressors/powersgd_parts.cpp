@@ -1,5 +1,7 @@
-// What both forms of PowerSGD have in common: which tensors they factor, and fresh columns.
+// What both forms of PowerSGD have in common: which tensors they factor, fresh columns, and what
+// the factors say.
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "optim/compressors/payload.hpp"
@@ -31,6 +33,46 @@ void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t 
     fresh.resize(columns.size());
     draw(round, round.step + 1, view, fresh);
     codec::copy_to(std::span(fresh).subspan(at, n), column);
+  }
+}
+
+void Reconstruction::add(Tensor tensor, std::int64_t size) {
+  tensors_.push_back(std::move(tensor));
+  begins_.push_back(begins_.back() + size);
+}
+
+void Reconstruction::add_matrix(const GradView& shape, std::span<const float> p,
+                                std::span<const float> sum_of_q) {
+  std::vector<float> q(sum_of_q.size());
+  codec::divide_to(sum_of_q, workers_, q);
+  add({.rows = shape.rows, .cols = shape.cols, .p = p, .q = std::move(q)}, shape.rows * shape.cols);
+}
+
+void Reconstruction::add(std::span<const float> sums) {
+  add({.sums = sums}, std::ssize(sums));
+}
+
+std::span<const float> Reconstruction::read(std::int64_t first, std::span<float> room) const {
+  divide_among(begins_, first, room,
+               [&](std::size_t t, std::int64_t offset, std::span<float> piece) {
+                 const auto& [rows, cols, p, sums, q] = tensors_[t];
+                 if (p.empty()) {
+                   const auto from = static_cast<std::size_t>(offset);
+                   return codec::divide_to(sums.subspan(from, piece.size()), workers_, piece);
+                 }
+                 codec::outer_product_piece(rows, cols, {.p = p, .q = q}, offset, piece);
+               });
+  return room;
+}
+
+void Reconstruction::write_to(std::span<const GradView> out) const {
+  for (std::size_t t = 0; t < out.size(); ++t) {
+    const auto& [rows, cols, p, sums, q] = tensors_[t];
+    if (p.empty()) {
+      codec::divide_to(sums, workers_, out[t].data);
+    } else {
+      codec::outer_product(rows, cols, std::ssize(q) / cols, p, q, out[t].data);
+    }
   }
 }
 

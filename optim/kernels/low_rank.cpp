@@ -227,6 +227,22 @@ void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<con
                       [](auto, auto, auto said) { return said; });
 }
 
+void outer_product_piece(std::int64_t n, std::int64_t m, const Factors& factors, std::int64_t first,
+                         std::span<float> out) {
+  with_rank(std::ssize(factors.q) / m, [&](auto rank) {
+    while (!out.empty()) {
+      const auto i = first / m, from = first % m, width = std::min(m - from, std::ssize(out));
+      for_each_vector(width, [&](auto d, std::int64_t j) {
+        hn::Vec<decltype(d)> said[1];
+        multiply_out<1>(d, n, m, rank, factors, i, from + j, said);
+        hn::StoreU(said[0], d, out.data() + j);
+      });
+      out = out.subspan(static_cast<std::size_t>(width));
+      first += width;
+    }
+  });
+}
+
 void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                        std::span<const float> q, float scale, std::span<float> out) {
   update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,

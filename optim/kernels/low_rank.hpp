@@ -31,6 +31,10 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
                         std::span<float> q);  // Q = M^T P
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                    std::span<const float> q, std::span<float> out);  // out = P Q^T
+// Values [first, first + out.size()) of P Q^T as it lies in memory, to the bit what outer_product
+// gives; in this thread.
+void outer_product_piece(std::int64_t n, std::int64_t m, const Factors& factors, std::int64_t first,
+                         std::span<float> out);
 void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
                        std::span<const float> q, float scale,
                        std::span<float> out);  // out += scale P Q^T
