@@ -159,7 +159,13 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
 
 void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen) {
   const auto n = std::ssize(sum.data), k = kept(round, sum);
-  if (options_.sample == 1) return selector_.select(sum.data, k, first, chosen.at, chosen.values);
+  if (options_.sample == 1) {
+    const auto begin = chosen.at.size();
+    chosen.at.resize(begin + static_cast<std::size_t>(k));
+    chosen.values.resize(chosen.at.size());
+    return selector_.select(sum.data, first, std::span(chosen.at).subspan(begin),
+                            std::span(chosen.values).subspan(begin));
+  }
   keys_.resize(sum.data.size());
   codec::magnitude_keys(sum.data, keys_);
   const auto threshold = sampled_threshold(round, sum.id, k);
@@ -168,9 +174,8 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, E
       n, 0, [&](std::int64_t i) { return keys_[i] >= threshold; }, found_, above_);
   above_keys_.clear();
   for (const auto i : above_) above_keys_.push_back(keys_[i]);
-  picked_.clear();
-  selector_.select(std::span<const std::uint32_t>(above_keys_), std::min(k, std::ssize(above_)), 0,
-                   picked_);
+  picked_.resize(static_cast<std::size_t>(std::min(k, std::ssize(above_))));
+  selector_.select(above_keys_, picked_);
   for (const auto i : picked_) chosen.add(first + above_[i], sum.data[above_[i]]);
 }
 

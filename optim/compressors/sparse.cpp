@@ -237,7 +237,8 @@ void SparseCompressor::write_plain(const Round& round, std::span<const GradView>
   std::size_t begin = 0, end = 0, first = 0;
   for (const auto& view : shape) {
     first += view.data.size();
-    while (end < entries.at.size() && entries.at[end] < first) ++end;
+    end =
+        static_cast<std::size_t>(std::ranges::lower_bound(entries.at, first) - entries.at.begin());
     const auto said = std::span(entries.values).subspan(begin, end - begin);
     if (whole(round, view)) {
       whole_values = std::ranges::copy(said, whole_values).out;

@@ -36,9 +36,8 @@ class TopK final : public SparseCompressor {
 
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override {
     if (whole_model_) return choose_of_all(round, grads, chosen);
-    choose_of_each(grads, chosen, [&](std::size_t t, std::uint32_t first, Entries& of_tensor) {
-      selectors_[t].select(grads[t].data, keep_.of(grads[t], round.step), first, of_tensor.at,
-                           of_tensor.values);
+    choose_of_each(round, grads, chosen, [&](std::size_t t, std::uint32_t first, auto... room) {
+      selectors_[t].select(grads[t].data, first, room...);
     });
   }
 
@@ -47,36 +46,37 @@ class TopK final : public SparseCompressor {
     if (whole_model_) {
       return SparseCompressor::feed_and_choose(round, grads, keep, residual, take, chosen);
     }
-    choose_of_each(residual, chosen, [&](std::size_t t, std::uint32_t first, Entries& of_tensor) {
-      selectors_[t].feed_and_select(grads[t].data, keep, residual[t].data, take,
-                                    keep_.of(residual[t], round.step), first, of_tensor.at,
-                                    of_tensor.values);
+    choose_of_each(round, residual, chosen, [&](std::size_t t, std::uint32_t first, auto... room) {
+      selectors_[t].feed_and_select(grads[t].data, keep, residual[t].data, take, first, room...);
     });
   }
 
  private:
-  // select(t, place of the tensor in the bucket, where to append) for all tensors at once.
+  // select(t, place of the tensor in the bucket, room for coordinates, room for values) for all
+  // tensors at once.
   template <class Select>
-  void choose_of_each(std::span<const GradView> tensors, Entries& chosen, Select select) {
-    std::vector<std::uint32_t> first(tensors.size());
-    for (std::size_t t = 1; t < tensors.size(); ++t) {
-      first[t] = first[t - 1] + static_cast<std::uint32_t>(tensors[t - 1].data.size());
+  void choose_of_each(const Round& round, std::span<const GradView> tensors, Entries& chosen,
+                      Select select) {
+    struct Place {
+      std::uint32_t tensor = 0, entry = 0, k = 0;
+    };
+    std::vector<Place> places(tensors.size() + 1);
+    for (std::size_t t = 0; t < tensors.size(); ++t) {
+      auto& [tensor, entry, k] = places[t];
+      k = static_cast<std::uint32_t>(keep_.of(tensors[t], round.step));
+      places[t + 1] = {tensor + static_cast<std::uint32_t>(tensors[t].data.size()), entry + k};
     }
-    if (selectors_.size() < tensors.size()) {
-      selectors_.resize(tensors.size());
-      chosen_.resize(tensors.size());
-    }
+    chosen.at.resize(places.back().entry);
+    chosen.values.resize(places.back().entry);
+    if (selectors_.size() < tensors.size()) selectors_.resize(tensors.size());
     parallel_for(std::ssize(tensors), 1, [&](std::int64_t tensor, std::int64_t) {
       const auto t = static_cast<std::size_t>(tensor);
-      chosen_[t].clear();
-      select(t, first[t], chosen_[t]);
+      const auto [first, entry, k] = places[t];
+      select(t, first, std::span(chosen.at).subspan(entry, k),
+             std::span(chosen.values).subspan(entry, k));
     });
-    for (std::size_t t = 0; t < tensors.size(); ++t) {
-      const auto& [at, values] = chosen_[t];
-      chosen.at.insert(chosen.at.end(), at.begin(), at.end());
-      chosen.values.insert(chosen.values.end(), values.begin(), values.end());
-    }
   }
+
   void choose_of_all(const Round& round, std::span<const GradView> grads, Entries& chosen) {
     keys_.resize(static_cast<std::size_t>(count(grads)));
     std::int64_t n = 0;
@@ -85,8 +85,8 @@ class TopK final : public SparseCompressor {
       n += std::ssize(grad.data);
     }
     selectors_.resize(1);
-    selectors_[0].select(std::span<const std::uint32_t>(keys_), keep_.of(n, 1, round.step), 0,
-                         chosen.at);
+    chosen.at.resize(static_cast<std::size_t>(keep_.of(n, 1, round.step)));
+    selectors_[0].select(keys_, chosen.at);
     chosen.take_values(grads);
   }
 
@@ -95,7 +95,6 @@ class TopK final : public SparseCompressor {
   // Room that is used again: no state.
   std::vector<std::uint32_t> keys_;
   std::vector<codec::LargestSelector> selectors_;  // of each tensor
-  std::vector<Entries> chosen_;
 };
 
 }  // namespace

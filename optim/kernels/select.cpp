@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "core/error.hpp"
+#include "optim/kernels/lanes.hpp"
 
 namespace terse::codec {
 namespace {
@@ -33,15 +34,47 @@ void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   }
 }
 
-// The magnitude is no smaller. NaN is larger than infinity here.
-bool reaches(float x, std::uint32_t least) {
-  return static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(x) & kMagnitude) >=
-         static_cast<std::int32_t>(least);
+// Marks the i of a block whose value has no smaller a magnitude; NaN is larger than infinity here.
+// value(d, i) gives the values from i on, as many as the tag d has lanes, and reads `from`.
+template <class Value>
+HWY_INLINE void mark_reaching(std::int64_t begin, std::int64_t end, std::uint32_t least,
+                              std::initializer_list<const float*> from, SelectWords& words,
+                              Value value) {
+  for (auto i = begin; i < end; i += kSelectBits) {
+    for (const float* x : from) fetch_ahead(x + i);
+    words[static_cast<std::size_t>((i - begin) / kSelectBits)] =
+        compare_word(std::min(kSelectBits, end - i), [&](auto d, std::int64_t b) {
+          const hn::RebindToSigned<decltype(d)> bits;
+          const auto key = hn::And(hn::BitCast(bits, value(d, i + b)), hn::Set(bits, kMagnitude));
+          const auto below = hn::Set(bits, static_cast<std::int32_t>(least) - 1);
+          return hn::RebindMask(d, hn::Gt(key, below));
+        });
+  }
 }
 
-// x_i = keep x_i + g_i
-void feed(const float* g, float keep, float* x, std::int64_t begin, std::int64_t end) {
-  for (auto i = begin; i < end; ++i) x[i] = keep * x[i] + g[i];
+// The number-th largest rank, counted from 0, of those that for_each(body) shows: a key in its high
+// half. Ranks are sorted into classes by their keys, for most lie in others than the one sought.
+template <class ForEach>
+std::uint64_t nth_largest(ForEach for_each, std::int64_t number, std::vector<std::uint64_t>& room) {
+  constexpr int kBits = 11;
+  const auto key_of = [](std::uint64_t rank) { return static_cast<std::uint32_t>(rank >> 32); };
+  std::uint32_t least = kInfinity, most = 0;
+  for_each([&](std::uint64_t rank) {
+    least = std::min(least, key_of(rank));
+    most = std::max(most, key_of(rank));
+  });
+  const int shift = std::max(0, static_cast<int>(std::bit_width(most - least)) - kBits);
+  const auto class_of = [=](std::uint64_t rank) { return (key_of(rank) - least) >> shift; };
+  std::array<std::int64_t, 1 << kBits> sizes{};
+  for_each([&](std::uint64_t rank) { ++sizes[class_of(rank)]; });
+  auto chosen = sizes.size() - 1;
+  for (; number >= sizes[chosen]; --chosen) number -= sizes[chosen];
+  room.clear();
+  for_each([&](std::uint64_t rank) {
+    if (class_of(rank) == chosen) room.push_back(rank);
+  });
+  std::nth_element(room.begin(), room.begin() + number, room.end(), std::greater<>());
+  return room[static_cast<std::size_t>(number)];
 }
 
 }  // namespace
@@ -83,50 +116,55 @@ void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, A
     take_sample(n, key, sample_);
     const double expected =
         static_cast<double>(k) * static_cast<double>(sample_.size()) / static_cast<double>(n);
-    auto number = static_cast<std::int64_t>(expected + 4 * std::sqrt(expected) + 4);
+    const auto for_each_rank = [&](auto body) {
+      for (const auto of_sample : sample_) body(std::uint64_t{of_sample} << 32);
+    };
+    auto number = static_cast<std::int64_t>(expected + 3 * std::sqrt(expected) + 4);
     for (; number < std::ssize(sample_); number *= 2) {
-      std::nth_element(sample_.begin(), sample_.begin() + number, sample_.end(), std::greater<>());
-      pieces_ = at_least(sample_[static_cast<std::size_t>(number)]);
+      pieces_ =
+          at_least(static_cast<std::uint32_t>(nth_largest(for_each_rank, number, room_) >> 32));
       if (enough()) return;
     }
   }
   pieces_ = at_least(0);
 }
 
-// The rank of the k-th largest candidate. Keys are sorted into classes of equal width, for most lie
-// in others than the k-th does.
-std::uint64_t LargestSelector::rank_of_kth(std::int64_t k) {
-  constexpr int kBits = 11;
-  std::uint32_t least = kInfinity, most = 0;
-  for_each_candidate([&](Candidate candidate) {
-    least = std::min(least, candidate.key());
-    most = std::max(most, candidate.key());
-  });
-  const int shift = std::max(0, static_cast<int>(std::bit_width(most - least)) - kBits);
-  const auto class_of = [=](Candidate candidate) { return (candidate.key() - least) >> shift; };
-  std::array<std::int64_t, 1 << kBits> sizes{};
-  for_each_candidate([&](Candidate candidate) { ++sizes[class_of(candidate)]; });
-  auto chosen = sizes.size() - 1;
-  for (; k > sizes[chosen]; --chosen) k -= sizes[chosen];
-  order_.clear();
-  for_each_candidate([&](Candidate candidate) {
-    if (class_of(candidate) == chosen) order_.push_back(candidate.rank());
-  });
-  std::nth_element(order_.begin(), order_.begin() + (k - 1), order_.end(), std::greater<>());
-  return order_[static_cast<std::size_t>(k - 1)];
+// Keeps the k largest candidates, and calls other(candidate) for the others. Which are which is not
+// to be guessed: a branch would be wrong for every third.
+template <class Other>
+void LargestSelector::keep_largest(std::int64_t k, Other other) {
+  const auto for_each_rank = [&](auto body) {
+    for_each_candidate([&](Candidate candidate) { body(candidate.rank()); });
+  };
+  const auto last = k == 0 ? ~std::uint64_t{0} : nth_largest(for_each_rank, k - 1, room_);
+  for (std::size_t p = 0; p < pieces_; ++p) {
+    auto& piece = found_[p];
+    others_.resize(std::max(others_.size(), piece.size()));
+    std::size_t kept = 0, others = 0;
+    for (const auto candidate : piece) {
+      const bool largest = candidate.rank() >= last;
+      piece[kept] = candidate;
+      others_[others] = candidate;
+      kept += largest;
+      others += !largest;
+    }
+    piece.resize(kept);
+    for (std::size_t o = 0; o < others; ++o) other(others_[o]);
+  }
 }
 
-// chosen(candidate) for the k largest candidates, other(candidate) for the others, both ascending.
-template <class Chosen, class Other>
-void LargestSelector::divide(std::int64_t k, Chosen chosen, Other other) {
-  const auto last = k == 0 ? ~std::uint64_t{0} : rank_of_kth(k);
+void LargestSelector::write(std::uint32_t first, std::span<std::uint32_t> indices,
+                            std::span<float> values) const {
+  std::size_t entry = 0;
   for_each_candidate([&](Candidate candidate) {
-    candidate.rank() >= last ? chosen(candidate) : other(candidate);
+    indices[entry] = first + candidate.place;
+    values[entry++] = std::bit_cast<float>(candidate.bits);
   });
 }
 
-void LargestSelector::select(std::span<const float> x, std::int64_t k, std::uint32_t first,
-                             std::vector<std::uint32_t>& indices, std::vector<float>& values) {
+void LargestSelector::select(std::span<const float> x, std::uint32_t first,
+                             std::span<std::uint32_t> indices, std::span<float> values) {
+  const auto k = std::ssize(indices);
   const float* from = x.data();
   const auto candidate = [from](std::int64_t i) {
     return Candidate{std::bit_cast<std::uint32_t>(from[i]), static_cast<std::uint32_t>(i)};
@@ -135,22 +173,18 @@ void LargestSelector::select(std::span<const float> x, std::int64_t k, std::uint
       std::ssize(x), k, [from](std::int64_t i) { return key_of(from[i]); },
       [&](std::uint32_t least) {
         const auto mark = [=](auto begin, auto end, auto& words) {
-          mark_where(
-              begin, end, [=](std::int64_t i) { return reaches(from[i], least); }, words);
+          mark_reaching(begin, end, least, {from}, words,
+                        [=](auto d, std::int64_t i) { return hn::LoadU(d, from + i); });
         };
         return find_marked(std::ssize(x), mark, candidate, found_);
       });
-  divide(
-      k,
-      [&](Candidate largest) {
-        indices.push_back(first + largest.place);
-        values.push_back(std::bit_cast<float>(largest.bits));
-      },
-      [](Candidate) {});
+  keep_largest(k, [](Candidate) {});
+  write(first, indices, values);
 }
 
-void LargestSelector::select(std::span<const std::uint32_t> keys, std::int64_t k,
-                             std::uint32_t first, std::vector<std::uint32_t>& indices) {
+void LargestSelector::select(std::span<const std::uint32_t> keys,
+                             std::span<std::uint32_t> indices) {
+  const auto k = std::ssize(indices);
   const std::uint32_t* from = keys.data();
   const auto candidate = [from](std::int64_t i) {
     return Candidate{from[i], static_cast<std::uint32_t>(i)};
@@ -164,14 +198,15 @@ void LargestSelector::select(std::span<const std::uint32_t> keys, std::int64_t k
         };
         return find_marked(std::ssize(keys), mark, candidate, found_);
       });
-  divide(
-      k, [&](Candidate largest) { indices.push_back(first + largest.place); }, [](Candidate) {});
+  keep_largest(k, [](Candidate) {});
+  std::size_t entry = 0;
+  for_each_candidate([&](Candidate largest) { indices[entry++] = largest.place; });
 }
 
 void LargestSelector::feed_and_select(std::span<const float> g, float keep, std::span<float> x,
-                                      bool take, std::int64_t k, std::uint32_t first,
-                                      std::vector<std::uint32_t>& indices,
-                                      std::vector<float>& values) {
+                                      bool take, std::uint32_t first,
+                                      std::span<std::uint32_t> indices, std::span<float> values) {
+  const auto k = std::ssize(indices);
   internal_check(g.size() == x.size(), "select: {} values are fed to {}", g.size(), x.size());
   const float* from = g.data();
   float* to = x.data();
@@ -189,21 +224,20 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
       [&](std::uint32_t least) {
         if (fed) for_each_candidate(put_back);
         const auto mark = [=](auto begin, auto end, auto& words) {
-          if (!fed) feed(from, keep, to, begin, end);
-          mark_where(
-              begin, end, [=](std::int64_t i) { return reaches(to[i], least); }, words);
+          mark_reaching(begin, end, least, {from, to}, words, [=](auto d, std::int64_t i) {
+            const auto e = hn::LoadU(d, to + i);
+            if (fed) return e;
+            const auto sum = hn::MulAdd(hn::Set(d, keep), e, hn::LoadU(d, from + i));
+            hn::StoreU(sum, d, to + i);
+            return sum;
+          });
         };
         const auto pieces = find_marked(std::ssize(x), mark, candidate, found_);
         fed = true;
         return pieces;
       });
-  divide(
-      k,
-      [&](Candidate largest) {
-        indices.push_back(first + largest.place);
-        values.push_back(std::bit_cast<float>(largest.bits));
-      },
-      put_back);
+  keep_largest(k, put_back);
+  write(first, indices, values);
 }
 
 }  // namespace terse::codec

@@ -21,22 +21,22 @@ void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys);
 template <class Item>
 using Found = std::vector<std::vector<Item>>;
 
-// Selects k of the largest, 0 <= k <= their number, and appends first + i, ascending, for each i
-// among them; x_i too, where it is known. Keeps room from one call to the next, and nothing else.
+// Selects as many of the largest as there is room for in `indices`, at most all, and writes first +
+// i, ascending, for each i among them; x_i too, where it is known. Keeps room from one call to the
+// next, and nothing else.
 class LargestSelector {
  public:
   // The largest |x_i|.
-  void select(std::span<const float> x, std::int64_t k, std::uint32_t first,
-              std::vector<std::uint32_t>& indices, std::vector<float>& values);
-  // The largest of what magnitude_keys gives.
-  void select(std::span<const std::uint32_t> keys, std::int64_t k, std::uint32_t first,
-              std::vector<std::uint32_t>& indices);
+  void select(std::span<const float> x, std::uint32_t first, std::span<std::uint32_t> indices,
+              std::span<float> values);
+  // The largest of what magnitude_keys gives; first = 0.
+  void select(std::span<const std::uint32_t> keys, std::span<std::uint32_t> indices);
   // The largest |x_i| of x = keep x + g, which is written in the pass that looks for them. take:
   // subtracts from x what is selected. It costs little, for it is done while x_i is at hand: to
   // all candidates, and those that are not selected are put back.
   void feed_and_select(std::span<const float> g, float keep, std::span<float> x, bool take,
-                       std::int64_t k, std::uint32_t first, std::vector<std::uint32_t>& indices,
-                       std::vector<float>& values);
+                       std::uint32_t first, std::span<std::uint32_t> indices,
+                       std::span<float> values);
 
  private:
   struct Candidate {
@@ -47,15 +47,16 @@ class LargestSelector {
 
   template <class Key, class AtLeast>
   void find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least);
-  std::uint64_t rank_of_kth(std::int64_t k);
-  template <class Chosen, class Other>
-  void divide(std::int64_t k, Chosen chosen, Other other);
+  template <class Other>
+  void keep_largest(std::int64_t k, Other other);
+  void write(std::uint32_t first, std::span<std::uint32_t> indices, std::span<float> values) const;
   template <class Body>
   void for_each_candidate(Body body) const;
 
   Found<Candidate> found_;
   std::size_t pieces_ = 0;  // of found_: the candidates, ascending
-  std::vector<std::uint64_t> order_;
+  std::vector<Candidate> others_;
+  std::vector<std::uint64_t> room_;
   std::vector<std::uint32_t> sample_;
 };
 
@@ -111,11 +112,13 @@ std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& piece
     found.clear();
     SelectWords words;
     std::array<std::int64_t, kSelectBlock + 1> places;
+    std::array<Item, kSelectBlock> items;
     for (; begin < end; begin += kSelectBlock) {
       const auto stop = std::min(begin + kSelectBlock, end);
       mark(begin, stop, words);
       const auto count = list_marked(begin, stop, words, places);
-      for (std::size_t p = 0; p < count; ++p) found.push_back(item(places[p]));
+      for (std::size_t p = 0; p < count; ++p) items[p] = item(places[p]);
+      found.insert(found.end(), items.begin(), items.begin() + count);
     }
   });
   return pieces_used;

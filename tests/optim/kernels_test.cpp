@@ -69,14 +69,13 @@ bool same_value(float a, float b) {
 // What is said of x = e + g and what is left of it, `expected` being the coordinates + 5.
 void expect_fed_selection(const std::vector<float>& x, bool take,
                           const std::vector<std::uint32_t>& expected) {
-  std::vector<float> e(x.size()), g(x.size()), values;
+  std::vector<float> e(x.size()), g(x.size()), values(expected.size());
   for (std::size_t i = 0; i < x.size(); ++i) (i % 3 == 0 ? g : e)[i] = x[i];
   auto left = x;
   for (const auto i : expected) left[i - 5] -= take ? x[i - 5] : 0;
-  std::vector<std::uint32_t> at;
-  codec::LargestSelector().feed_and_select(g, 1, e, take, std::ssize(expected), 5, at, values);
+  std::vector<std::uint32_t> at(expected.size());
+  codec::LargestSelector().feed_and_select(g, 1, e, take, 5, at, values);
   ASSERT_TRUE(at == expected) << "take = " << take;
-  ASSERT_EQ(values.size(), at.size());
   for (std::size_t entry = 0; entry < at.size(); ++entry) {
     ASSERT_TRUE(same_value(values[entry], x[at[entry] - 5])) << "take = " << take;
   }
@@ -115,14 +114,15 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return keys[a] > keys[b]; });
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{30}, kMany / 100,
                                  kMany / 9, kMany / 2, kMany}) {
-      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), of_values, of_keys;
-      for (auto& i : expected) i += 5;
+      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k);
       std::ranges::sort(expected);
-      std::vector<float> values;
-      codec::LargestSelector().select(std::span<const float>(x), k, 5, of_values, values);
-      codec::LargestSelector().select(std::span<const std::uint32_t>(keys), k, 5, of_keys);
-      EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
+      std::vector<std::uint32_t> of_values(expected.size()), of_keys = of_values;
+      std::vector<float> values(expected.size());
+      codec::LargestSelector().select(keys, of_keys);
       EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
+      for (auto& i : expected) i += 5;
+      codec::LargestSelector().select(x, 5, of_values, values);
+      EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
       for (std::size_t entry = 0; entry < values.size(); ++entry) {
         EXPECT_TRUE(same_value(values[entry], x[expected[entry] - 5])) << name << ", k = " << k;
       }
@@ -184,9 +184,10 @@ TEST(Select, AgreesWithAStableSort) {
     std::ranges::stable_sort(order, [&](auto a, auto b) { return size(a) > size(b); });
     codec::magnitude_keys(x, keys);
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
-      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k), chosen;
+      std::vector<std::uint32_t> expected(order.begin(), order.begin() + k),
+          chosen(expected.size());
       std::ranges::sort(expected);
-      codec::LargestSelector().select(std::span<const std::uint32_t>(keys), k, 0, chosen);
+      codec::LargestSelector().select(keys, chosen);
       EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
     }
   }
