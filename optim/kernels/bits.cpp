@@ -1,5 +1,7 @@
 #include "optim/kernels/bits.hpp"
 
+#include "optim/kernels/lanes.hpp"
+
 namespace terse::codec {
 namespace {
 
@@ -11,6 +13,34 @@ void for_bits(std::int64_t n, Body body) {
   } else {
     for (std::int64_t i = 0; i < n; ++i) body(i);
   }
+}
+
+float signed_scale(std::uint32_t word, std::int64_t i, float scale) {
+  return (word >> i & 1U) != 0 ? -scale : scale;
+}
+
+// The sums of 32 values, which stay in registers: bit i of a plane's word is moved to where a float
+// has its sign, and that chooses between the scale and its negative.
+HWY_INLINE void sum_word(std::span<const std::span<const std::uint32_t>> negative, std::int64_t bit,
+                         std::span<const float> scales, float* values) {
+  constexpr Lanes d;
+  constexpr hn::RebindToUnsigned<Lanes> bits;
+  constexpr std::uint32_t kLanes = hn::MaxLanes(d), kVectors = kWordBits / kLanes;
+  hn::Vec<Lanes> sums[kVectors];
+  hn::Vec<decltype(bits)> to_sign[kVectors];
+  for (std::uint32_t v = 0; v < kVectors; ++v) {
+    sums[v] = hn::Zero(d);
+    to_sign[v] = hn::Sub(hn::Set(bits, 31 - v * kLanes), hn::Iota(bits, 0));
+  }
+  for (std::size_t p = 0; p < negative.size(); ++p) {
+    const auto word = hn::Set(bits, bits_from(negative[p], bit));
+    const auto plus = hn::Set(d, scales[p]), minus = hn::Set(d, -scales[p]);
+    for (std::uint32_t v = 0; v < kVectors; ++v) {
+      const auto chosen = hn::BitCast(d, hn::Shl(word, to_sign[v]));
+      sums[v] = hn::Add(sums[v], hn::IfNegativeThenElse(chosen, minus, plus));
+    }
+  }
+  for (std::uint32_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, values + v * kLanes);
 }
 
 }  // namespace
@@ -27,7 +57,7 @@ void unpack_signs(std::span<const std::uint32_t> negative, std::int64_t at, floa
                   std::span<float> out) {
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
     const auto word = bits_from(negative, bit);
-    for (std::int64_t i = 0; i < n; ++i) values[i] = (word >> i & 1U) != 0 ? -scale : scale;
+    for_bits(n, [=](std::int64_t i) { values[i] = signed_scale(word, i, scale); });
   });
 }
 
@@ -35,25 +65,19 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
                std::span<float> out) {
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
     const auto word = bits_from(negative, bit);
-    for (std::int64_t i = 0; i < n; ++i) values[i] += (word >> i & 1U) != 0 ? -scale : scale;
+    for_bits(n, [=](std::int64_t i) { values[i] += signed_scale(word, i, scale); });
   });
 }
 
 void sum_signs(std::span<const std::span<const std::uint32_t>> negative, std::int64_t at,
                std::span<const float> scales, std::span<float> out) {
-  if (negative.empty()) return clear(out);
-  const auto signed_scale = [](std::uint32_t word, std::int64_t i, float scale) {
-    return (word >> i & 1U) != 0 ? -scale : scale;
-  };
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
-    const auto head = bits_from(negative[0], bit);
-    for_bits(n, [&, scale = scales[0]](std::int64_t i) {
-      values[i] = 0.0F + signed_scale(head, i, scale);
-    });
-    for (std::size_t p = 1; p < negative.size(); ++p) {
-      const auto word = bits_from(negative[p], bit);
-      for_bits(
-          n, [&, scale = scales[p]](std::int64_t i) { values[i] += signed_scale(word, i, scale); });
+    if (n == kWordBits) return sum_word(negative, bit, scales, values);
+    for (std::int64_t i = 0; i < n; ++i) {
+      values[i] = 0;
+      for (std::size_t p = 0; p < negative.size(); ++p) {
+        values[i] += signed_scale(bits_from(negative[p], bit), i, scales[p]);
+      }
     }
   });
 }
@@ -63,10 +87,10 @@ void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std:
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
     const auto some = bits_from(nonzero, bit);
     const auto minus = bits_from(negative, bit);
-    for (std::int64_t i = 0; i < n; ++i) {
+    for_bits(n, [=](std::int64_t i) {
       const float sign = (minus >> i & 1U) != 0 ? -1.0F : 1.0F;
       values[i] = (some >> i & 1U) != 0 ? sign : 0.0F;
-    }
+    });
   });
 }
 
