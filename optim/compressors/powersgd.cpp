@@ -28,7 +28,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -153,13 +152,11 @@ void PowerSgd::write_q(const Round& round, std::span<const GradView> grads, Pack
     rest = rest.first(rest.size() - back.size());
     return back;
   };
-  const auto backwards = std::views::reverse(grads);
-  if (is_last(round.phase)) {
-    for (const auto& grad : backwards) {
-      if (!compressed(grad)) codec::copy_to(grad.data, last(std::ssize(grad.data)));
-    }
+  for (auto t = grads.size(); t-- > 0 && is_last(round.phase);) {
+    if (!compressed(grads[t])) codec::copy_to(grads[t].data, last(std::ssize(grads[t].data)));
   }
-  for (const auto& grad : backwards) {
+  for (auto t = grads.size(); t-- > 0;) {
+    const auto& grad = grads[t];
     if (!compressed(grad)) continue;
     codec::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
                               p_.existing(grad.id, size_of_p(grad)), last(size_of_q(grad)));
