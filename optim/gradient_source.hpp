@@ -63,7 +63,6 @@ class JoinedGradient final : public GradientSource {
     parts_.push_back(std::move(part));
     begins_.push_back(begins_.back() + count);
   }
-  std::int64_t count() const { return begins_.back(); }
 
   std::span<const float> read(std::int64_t first, std::span<float> room) const override {
     std::span<const float> values;

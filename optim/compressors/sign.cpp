@@ -34,8 +34,7 @@ std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
   return signs;
 }
 
-// The sum over packets. It goes through the values once: a worker's bits are soon read, they are
-// not.
+// The sum over packets, in one pass over the values: a worker's bits are soon read, values are not.
 class SumOfSigns final : public GradientSource {
  public:
   SumOfSigns(std::span<const GatherCompressor::Weighted> packets, std::span<const GradView> shape)
