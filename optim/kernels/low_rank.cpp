@@ -125,12 +125,12 @@ void times_all_columns(std::int64_t n, std::int64_t m, std::int64_t r, std::span
 template <std::int64_t kRows, class D, class Rank>
 HWY_INLINE void multiply_out(D d, std::int64_t n, std::int64_t m, Rank r, const Factors& factors,
                              std::int64_t i, std::int64_t j, hn::Vec<D>* said) {
-  const float *p = factors.p.data() + i, *q = factors.q.data() + j;
+  const float *p = factors.p.data(), *q = factors.q.data();  // null, if r is 0
   std::fill(said, said + kRows, hn::Zero(d));
   for (std::int64_t c = 0; c < r; ++c) {
-    const auto column = hn::LoadU(d, q + c * m);
+    const auto column = hn::LoadU(d, q + c * m + j);
     for (std::int64_t k = 0; k < kRows; ++k) {
-      said[k] = hn::MulAdd(hn::Set(d, p[c * n + k]), column, said[k]);
+      said[k] = hn::MulAdd(hn::Set(d, p[c * n + i + k]), column, said[k]);
     }
   }
 }
