@@ -18,9 +18,20 @@ using MakeCompressor = std::function<std::unique_ptr<Compressor>()>;
 struct Setting {
   TopologyOptions topology;
   Executor executor = Executor::concurrent;
+  bool in_passing = false;
 };
 
 constexpr int kSteps = 3;
+
+// In pieces that no tensor and no shard divides.
+void read_in_pieces(const GradientSource& source, std::span<float> values) {
+  constexpr std::size_t kPiece = 37;
+  for (std::size_t at = 0; at < values.size(); at += kPiece) {
+    const auto room = values.subspan(at, std::min(kPiece, values.size() - at));
+    const auto read = source.read(static_cast<std::int64_t>(at), room);
+    if (read.data() != room.data()) std::ranges::copy(read, room.begin());
+  }
+}
 
 // What worker `rank` holds after the steps: the mean gradients of all of them, one after another.
 std::vector<std::vector<float>> means_of(const Setting& run, const std::vector<std::size_t>& sizes,
@@ -34,8 +45,17 @@ std::vector<std::vector<float>> means_of(const Setting& run, const std::vector<s
     for (std::uint64_t step = 0; step < kSteps; ++step) {
       gradients.fill(me.rank(), step);
       const auto before = gradients.values;
-      topology->run(*compressor, {.seed = 1, .step = step}, gradients.views(), mean.views());
-      EXPECT_EQ(gradients.values, before);
+      const Round round{.seed = 1, .step = step};
+      if (run.in_passing) {
+        auto read = mean.values;
+        topology->run_in_passing(
+            *compressor, round, gradients.views(), mean.views(),
+            [&](const GradientSource& source) { read_in_pieces(source, read); });
+        mean.values = read;
+      } else {
+        topology->run(*compressor, round, gradients.views(), mean.views());
+        EXPECT_EQ(gradients.values, before);
+      }
       auto& all = means[static_cast<std::size_t>(me.rank())];
       all.insert(all.end(), mean.values.begin(), mean.values.end());
     }
@@ -61,7 +81,9 @@ std::vector<Kind> kinds() {
           {"Sliceable", [] { return std::make_unique<toy::Vote>(); }},
           {"SliceableTwoPlanes", [] { return std::make_unique<toy::Vote>(2); }},
           {"Gathered", [] { return std::make_unique<toy::Peaks>(); }},
-          {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }}};
+          {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }},
+          {"Verbatim", [] { return make_compressor("none"); }},
+          {"ReadInPassing", [] { return make_compressor("sign+ef"); }}};
 }
 
 class EveryTopology : public testing::TestWithParam<std::tuple<Kind, int>> {};
@@ -89,11 +111,16 @@ TEST_P(EveryTopology, GivesTheBitsOfTheLocalReference) {
     for (int servers = 1; servers <= workers; ++servers) {
       runs.push_back({{TopologyKind::server, workers, servers}, Executor::concurrent});
     }
+    for (auto run : std::vector(runs)) {
+      run.in_passing = true;
+      runs.push_back(run);
+    }
     for (const auto& run : runs) {
       for (const auto& mean : means_of(run, sizes, kind.make)) {
         EXPECT_TRUE(same_bits(mean, reference.front()))
             << to_string(run.topology.kind) << " of " << run.topology.servers
-            << " servers, model of " << sizes.size() << " tensors";
+            << " servers, model of " << sizes.size() << " tensors"
+            << (run.in_passing ? ", read in passing" : "");
       }
     }
   }
