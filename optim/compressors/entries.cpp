@@ -1,5 +1,6 @@
 #include "optim/compressors/entries.hpp"
 
+#include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "optim/kernels/merge.hpp"
 
@@ -39,6 +40,19 @@ void Entries::place_in(std::span<const GradView> bucket) const {
 
 void Entries::subtract_from(std::span<const GradView> bucket) const {
   for_each_entry(*this, bucket, [](float& to, float value) { to -= value; });
+}
+
+std::span<const float> PlacedEntries::read(std::int64_t first, std::span<float> room) const {
+  codec::place(at_, values_, first, room);
+  return room;
+}
+
+void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {
+  std::int64_t before = -1;
+  for (const std::int64_t i : coordinates) {
+    check<PacketError>(i > before && i < n, "packet: coordinate {} after {}, of {}", i, before, n);
+    before = i;
+  }
 }
 
 }  // namespace terse

@@ -31,4 +31,19 @@ struct Entries {
   void subtract_from(std::span<const GradView> bucket) const;
 };
 
+// The entries of an answer, and 0 elsewhere, read in passing.
+class PlacedEntries final : public GradientSource {
+ public:
+  PlacedEntries(std::span<const std::uint32_t> at, std::span<const float> values)
+      : at_(at), values_(values) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override;
+
+ private:
+  std::span<const std::uint32_t> at_;
+  std::span<const float> values_;
+};
+
+// PacketError unless the coordinates ascend and lie below n.
+void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n);
+
 }  // namespace terse

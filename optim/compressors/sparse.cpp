@@ -61,28 +61,7 @@ PlainEntries split_plain(std::span<const std::uint32_t> payload, std::size_t pla
   return {at, as_floats(payload.last(named))};
 }
 
-// An answer's entries, and 0 elsewhere.
-class PlacedEntries final : public GradientSource {
- public:
-  explicit PlacedEntries(const PlainEntries& entries) : entries_(entries) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    codec::place(entries_.at, entries_.values, first, room);
-    return room;
-  }
-
- private:
-  PlainEntries entries_;
-};
-
 }  // namespace
-
-void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {
-  std::int64_t before = -1;
-  for (const std::int64_t i : coordinates) {
-    check<PacketError>(i > before && i < n, "packet: coordinate {} after {}, of {}", i, before, n);
-    before = i;
-  }
-}
 
 std::string SparseCompressor::spec() const {
   return coder_ == nullptr ? stage() : stage() + '+' + coder_->spec();
@@ -205,7 +184,8 @@ std::unique_ptr<GradientSource> SparseCompressor::decode_in_passing(
     return std::make_unique<GradientInMemory>(down.floats());
   }
   if (in_whole_tensors(round, shape) > 0) return nullptr;
-  return std::make_unique<PlacedEntries>(split_plain(down.words(), 0, count(shape)));
+  const auto [at, values] = split_plain(down.words(), 0, count(shape));
+  return std::make_unique<PlacedEntries>(at, values);
 }
 
 std::size_t SparseCompressor::in_whole_tensors(const Round& round,

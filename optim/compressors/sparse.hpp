@@ -108,7 +108,4 @@ constexpr bool is_minus(std::uint32_t word) {
   return (word & kMinus) != 0;
 }
 
-// PacketError unless the coordinates ascend and lie below n.
-void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n);
-
 }  // namespace terse

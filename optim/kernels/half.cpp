@@ -1,17 +1,14 @@
 #include "optim/kernels/half.hpp"
 
-#include <hwy/highway.h>
-
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "optim/kernels/lanes.hpp"
 #include "optim/kernels/vector.hpp"
 
 namespace terse::codec {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr hn::CappedTag<float, 8> kFloats;
+constexpr Lanes kFloats;
 constexpr hn::Repartition<std::int32_t, decltype(kFloats)> kWords;
 constexpr hn::Rebind<std::uint16_t, decltype(kFloats)> kHalves;
 using Floats = hn::Vec<decltype(kFloats)>;

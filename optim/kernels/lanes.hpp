@@ -1,10 +1,11 @@
-// Vectors of floats, where GCC would make less of a loop: comparisons as bits of a word.
+// Vectors of floats, where GCC would make less of a loop.
 #pragma once
 
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
+
+#include "optim/kernels/vector.hpp"
 
 namespace terse::codec {
 
@@ -39,8 +40,8 @@ HWY_INLINE std::uint32_t compare_word(std::int64_t n, Holds holds) {
 // Asks for the 32 floats that are worked on 256 floats later. The processor foresees as much
 // itself, but not beyond the end of a page of 4 KB.
 HWY_INLINE void fetch_ahead(const float* x) {
-  constexpr std::int64_t kAhead = 256, kLine = 16;
-  for (std::int64_t i = 0; i < kWordLanes; i += kLine) hwy::Prefetch(x + kAhead + i);
+  constexpr std::int64_t kAhead = 256;
+  prefetch({x + kAhead, kWordLanes});
 }
 
 }  // namespace terse::codec

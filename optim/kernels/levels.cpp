@@ -1,7 +1,5 @@
 #include "optim/kernels/levels.hpp"
 
-#include <hwy/highway.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,14 +7,13 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "optim/kernels/lanes.hpp"
 #include "optim/kernels/vector.hpp"
 
 namespace terse::codec {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr hn::CappedTag<float, 8> kFloats;
+constexpr Lanes kFloats;
 constexpr hn::Repartition<std::uint32_t, decltype(kFloats)> kWords;
 constexpr hn::Repartition<std::uint16_t, decltype(kFloats)> kHalves;
 constexpr hn::Repartition<std::uint8_t, decltype(kFloats)> kBytes;
