@@ -5,13 +5,17 @@
 #include <CLI/CLI.hpp>
 
 #include "core/error.hpp"
+#include "core/simd/isa.hpp"
 #include "core/spec.hpp"
+#include "examples/support/version.hpp"
 
 namespace terse::run {
 
 struct CommandLine::Impl {
   CLI::App app;
   std::vector<std::string> names;
+  std::string isa = "auto";
+  bool version = false;
 };
 
 CommandLine::CommandLine(const std::string& program, const std::string& purpose,
@@ -21,6 +25,9 @@ CommandLine::CommandLine(const std::string& program, const std::string& purpose,
   impl_->app.description(purpose);
   impl_->app.footer("Example:\n  " + example);
   impl_->app.get_formatter()->column_width(28);
+  // What every program takes.
+  flag("--isa", impl_->isa, "instruction set of the kernels: " + isa_list(compiled_isas()));
+  flag("--version", impl_->version, "print the version and which kernels run here, and leave");
 }
 CommandLine::~CommandLine() = default;
 
@@ -98,6 +105,12 @@ void CommandLine::parse(int argc, char** argv) {
     throw;
   } catch (const CLI::ParseError& e) {
     throw UsageError(fmt::format("{}; see --help", e.what()));
+  }
+  if (impl_->isa != "auto") force_isa(impl_->isa);
+  isa();  // an error in TERSE_ISA is one of usage
+  if (impl_->version) {
+    fmt::print("{}", version_text());
+    throw HelpShown();
   }
 }
 

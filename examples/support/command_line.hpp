@@ -9,9 +9,10 @@
 
 namespace terse::run {
 
-// Thrown by parse() when --help was asked for and shown.
+// Thrown by parse() when --help or --version was asked for and shown.
 struct HelpShown {};
 
+// Every program also takes --isa, --version and --help.
 class CommandLine {
  public:
   // `example` is a whole command; --help ends with it.
@@ -34,7 +35,8 @@ class CommandLine {
   // A word without a flag.
   CommandLine& positional(const std::string& name, std::string& value, const std::string& help);
 
-  // UsageError for what the program does not take; HelpShown after --help.
+  // UsageError for what the program does not take; HelpShown after --help and --version. Forces the
+  // level of the kernels that --isa names.
   void parse(int argc, char** argv);
 
  private:

@@ -8,6 +8,7 @@
 #include "comm/robust_compressor.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
+#include "core/simd/isa.hpp"
 #include "core/spec.hpp"
 #include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
@@ -210,6 +211,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"steps", c.steps},
                          {"seed", c.seed},
                          {"threads", c.threads},
+                         {"isa", isa_name(isa())},
                          {"partition", c.partition},
                          {"exact_convolution", c.exact_convolution},
                          {"non_finite", c.non_finite},

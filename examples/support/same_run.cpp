@@ -7,6 +7,7 @@
 #include "comm/collectives.hpp"
 #include "core/archive.hpp"
 #include "core/error.hpp"
+#include "examples/support/version.hpp"
 
 namespace terse::run {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 nlohmann::json description(const RunConfig& config) {
   auto json = to_json(config);
   json.erase("threads");
-  json["version"] = TERSE_VERSION;
+  json["version"] = program_version();
   json["packets"] = Packet::kMagicVersion;
   return json;
 }
@@ -56,6 +57,11 @@ void check_same_run(Worker& me, const RunConfig& config) {
     const auto theirs = nlohmann::json::parse(
         std::string(reinterpret_cast<const char*>(said.data()), said.size()), nullptr, false);
     check<PacketError>(theirs.is_object(), "worker 0 sent a configuration that is none");
+    const std::string their_isa = theirs.value("isa", ""), our_isa = own.value("isa", "");
+    check(their_isa == our_isa,
+          "workers 0 and {} run kernels of different instruction sets, {} and {}, which round "
+          "differently; start them all with --isa and the lower one",
+          other, their_isa, our_isa);
     throw Error(fmt::format("workers 0 and {} were told to do different things: {}", other,
                             first_difference(theirs, own)));
   }

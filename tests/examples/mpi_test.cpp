@@ -11,6 +11,8 @@
 
 namespace {
 
+using namespace terse;
+
 using nlohmann::json;
 
 class Mpi : public ProgramFixture {
@@ -159,6 +161,13 @@ TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
   expect_failed(together("", " --compressor sign+ef"), 1, "compressor is \"none\" and \"sign+ef");
   expect_failed(together("", " --lr 0.25"), 1, "lr is 0.05 and 0.25");
   expect_failed(together("", " --sed 2"), 2, "train: worker 2: flag '--sed' is not known");
+  const auto levels = available_isas();
+  if (levels.size() > 1) {
+    const std::string low(isa_name(levels.front())), high(isa_name(levels.back()));
+    expect_failed(together(" --isa " + high, " --isa " + low), 1,
+                  "workers 0 and 2 run kernels of different instruction sets, " + high + " and " +
+                      low + ", which round differently; start them all with --isa and the lower");
+  }
   EXPECT_EQ(together("", " --threads 2").code, 0) << "threads change no bit";
 }
 
