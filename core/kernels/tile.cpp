@@ -17,46 +17,81 @@ namespace {
 
 using Vector = FloatVector;
 
-// 16 registers hold 12 sums, the operands and little else.
-constexpr int kSumsInFlight = 12;
-
-// The most rows that a tile of so many vectors can have.
-constexpr int tile_rows(int vectors) {
-  return kSumsInFlight / vectors;
-}
+// The rows of a tile of one and of two vectors, at most. 16 registers hold 12 sums beside the
+// operands, 32 hold 24. Those of one vector need no more than hides an addition's latency.
+constexpr int kRowsOfOne = 12;
+constexpr int kRowsOfTwo = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
 
 template <int kRows, int kVectors>
 using Sums = Vector[kRows][kVectors];
 
-// One step: a column of A times a row of the panel.
-template <int kRows, int kVectors>
-HWY_INLINE void add_step(const float* const (&rows)[kRows], std::int64_t place, const float* b,
+// How a tile reads `kRows` elements of a column of A. Addresses that follow from one base leave the
+// registers to the sums.
+template <int kRows, class Rows>
+class Column {
+ public:
+  Column(const float* a, const Rows& where, std::int64_t first) {
+    for (int i = 0; i < kRows; ++i) rows_[i] = a + where.place(first + i);
+  }
+  HWY_INLINE float at(int i, std::int64_t place) const { return rows_[i][place]; }
+
+ private:
+  const float* rows_[kRows];
+};
+template <int kRows>
+class Column<kRows, EvenRows> {
+ public:
+  Column(const float* a, const EvenRows& where, std::int64_t first)
+      : base_(a + where.place(first)), row_(where.row) {}
+  HWY_INLINE float at(int i, std::int64_t place) const { return (base_ + place)[i * row_]; }
+
+ private:
+  const float* base_;
+  std::int64_t row_;
+};
+template <int kRows>
+class Column<kRows, AdjacentRows> {
+ public:
+  Column(const float* a, const AdjacentRows&, std::int64_t first) : base_(a + first) {}
+  HWY_INLINE float at(int i, std::int64_t place) const { return (base_ + place)[i]; }
+
+ private:
+  const float* base_;
+};
+
+// One step: a column of A times a row of the panel. (GCC peels short loops only, unless it is
+// told.)
+template <int kRows, int kVectors, class Column>
+HWY_INLINE void add_step(const Column& column, std::int64_t place, const float* b,
                          Sums<kRows, kVectors>& sum) {
   Vector panel[kVectors];
+#pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) panel[v] = hn::LoadU(kLanes, b + v * kWidth);
+#pragma GCC unroll 12
   for (int i = 0; i < kRows; ++i) {
-    const Vector left = hn::Set(kLanes, rows[i][place]);
+    const Vector left = hn::Set(kLanes, column.at(i, place));
+#pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(left, panel[v], sum[i][v]);
   }
 }
 
-template <int kRows, int kVectors>
-HWY_INLINE void add_steps(const float* const (&rows)[kRows], const EvenSteps& steps, const float* b,
+template <int kRows, int kVectors, class Column>
+HWY_INLINE void add_steps(const Column& column, const EvenSteps& steps, const float* b,
                           Sums<kRows, kVectors>& sum) {
   for (std::int64_t run = 0; run < steps.runs; ++run) {
     std::int64_t place = run * steps.run_step;
     for (std::int64_t t = 0; t < steps.length; ++t, place += steps.step) {
-      add_step<kRows, kVectors>(rows, place, b, sum);
+      add_step<kRows, kVectors>(column, place, b, sum);
       b += kVectors * kWidth;
     }
   }
 }
 
-template <int kRows, int kVectors>
-HWY_INLINE void add_steps(const float* const (&rows)[kRows], const ListedSteps& steps,
-                          const float* b, Sums<kRows, kVectors>& sum) {
+template <int kRows, int kVectors, class Column>
+HWY_INLINE void add_steps(const Column& column, const ListedSteps& steps, const float* b,
+                          Sums<kRows, kVectors>& sum) {
   for (std::int64_t t = 0; t < steps.count; ++t, b += kVectors * kWidth)
-    add_step<kRows, kVectors>(rows, steps.places[t], b, sum);
+    add_step<kRows, kVectors>(column, steps.places[t], b, sum);
 }
 
 // `count` tiles of kRows rows, from row `first` on.
@@ -64,18 +99,21 @@ template <int kRows, int kVectors, class Rows, class Steps>
 void tiles(std::int64_t first, std::int64_t count, const float* a, const Rows& where,
            const Steps& steps, const float* b, const TileStart& start, float* c) {
   for (; count > 0; --count, first += kRows) {
-    const float* rows[kRows];
+    const Column<kRows, Rows> column(a, where, first);
     Sums<kRows, kVectors> sum;
+#pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i) {
-      rows[i] = a + where.place(first + i);
       const float* from =
           start.add ? c + where.target(first + i) * kVectors * kWidth : start.values;
+#pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v)
         sum[i][v] = from == nullptr ? hn::Zero(kLanes) : hn::LoadU(kLanes, from + v * kWidth);
     }
-    add_steps<kRows, kVectors>(rows, steps, b, sum);
+    add_steps<kRows, kVectors>(column, steps, b, sum);
+#pragma GCC unroll 12
     for (int i = 0; i < kRows; ++i) {
       float* to = c + where.target(first + i) * kVectors * kWidth;
+#pragma GCC unroll 2
       for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[i][v], kLanes, to + v * kWidth);
     }
   }
@@ -94,14 +132,12 @@ constexpr auto table(std::integer_sequence<int, kRowsMinus1...>) {
 template <class Rows, class Steps>
 void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& where,
                 const Steps& steps, const float* b, const TileStart& start, float* c) {
-  static constexpr auto kOne =
-      table<Rows, Steps, 1>(std::make_integer_sequence<int, tile_rows(1)>());
-  static constexpr auto kTwo =
-      table<Rows, Steps, 2>(std::make_integer_sequence<int, tile_rows(2)>());
+  static constexpr auto kOne = table<Rows, Steps, 1>(std::make_integer_sequence<int, kRowsOfOne>());
+  static constexpr auto kTwo = table<Rows, Steps, 2>(std::make_integer_sequence<int, kRowsOfTwo>());
   internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
   if (rows == 0) return;
   const Tiles<Rows, Steps>* by_rows = vectors == 1 ? kOne.data() : kTwo.data();
-  const std::int64_t count = (rows + tile_rows(vectors) - 1) / tile_rows(vectors);
+  const std::int64_t count = divide_up(rows, vectors == 1 ? kRowsOfOne : kRowsOfTwo);
   const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
   if (higher > 0) by_rows[least](0, higher, a, where, steps, b, start, c);
   by_rows[least - 1](higher * (least + 1), count - higher, a, where, steps, b, start, c);
@@ -112,6 +148,7 @@ template <int kRows>
 void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const float* b,
                 const float* values, float* c) {
   Sums<kRows, 2> sum;
+#pragma GCC unroll 6
   for (int i = 0; i < kRows; ++i)
     for (auto& s : sum[i]) s = hn::Set(kLanes, values == nullptr ? 0.0F : values[i]);
   const std::int64_t vector = kWidth;
@@ -151,7 +188,12 @@ void tile_of_listed_rows(std::int64_t rows, int vectors, const float* a, const L
                          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
-void tile_of_listed_steps(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+void tile_of_adjacent_rows(std::int64_t rows, int vectors, const float* a,
+                           const AdjacentRows& where, const EvenSteps& steps, const float* b,
+                           const TileStart& start, float* c) {
+  even_tiles(rows, vectors, a, where, steps, b, start, c);
+}
+void tile_of_listed_steps(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
                           const ListedSteps& steps, const float* b, const TileStart& start,
                           float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
@@ -172,6 +214,7 @@ namespace terse::kernels {
 
 HWY_EXPORT(vector_width_at_level);
 HWY_EXPORT(tile_of_rows);
+HWY_EXPORT(tile_of_adjacent_rows);
 HWY_EXPORT(tile_of_listed_rows);
 HWY_EXPORT(tile_of_listed_steps);
 HWY_EXPORT(pixels_at_level);
@@ -187,7 +230,11 @@ void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& wher
           const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
   TERSE_DISPATCH(tile_of_listed_rows)(rows, vectors, a, where, steps, b, start, c);
 }
-void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+  TERSE_DISPATCH(tile_of_adjacent_rows)(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
   TERSE_DISPATCH(tile_of_listed_steps)(rows, vectors, a, where, steps, b, start, c);
 }

@@ -36,6 +36,10 @@ struct EvenRows {
   std::int64_t place(std::int64_t i) const { return i * row; }
   std::int64_t target(std::int64_t i) const { return i; }
 };
+struct AdjacentRows {  // even ones, one float apart: A is a transposed matrix
+  std::int64_t place(std::int64_t i) const { return i; }
+  std::int64_t target(std::int64_t i) const { return i; }
+};
 struct ListedRows {
   const std::int32_t *places, *targets;
   std::int64_t place(std::int64_t i) const { return places[i]; }
@@ -61,9 +65,11 @@ struct TileStart {
 // Any number of rows, in tiles as even as possible (10 rows are 5 + 5, not 6 + 4).
 void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
           const EvenSteps& steps, const float* b, const TileStart& start, float* c);
+void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c);
 void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& where,
           const EvenSteps& steps, const float* b, const TileStart& start, float* c);
-void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c);
 
 // The same with rows that begin with a number each, and with panels of pixels: row t of the panel,

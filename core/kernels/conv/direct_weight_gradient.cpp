@@ -82,7 +82,7 @@ void add_row(const Gradient& a, const float* row, const ListedSteps& pixels, con
   const bool contiguous = a.plane.pitch == a.c;
   const std::int64_t calls = contiguous ? 1 : a.shape.s, rows = a.shape.s * a.c / calls;
   for (std::int64_t s = 0; s < calls; ++s) {
-    tile(rows, a.vectors, row + s * a.plane.pitch, EvenRows{1}, pixels, panel, {.add = add},
+    tile(rows, a.vectors, row + s * a.plane.pitch, AdjacentRows{}, pixels, panel, {.add = add},
          sums + s * rows * a.width);
   }
 }

@@ -29,25 +29,31 @@ namespace terse::kernels::winograd {
 namespace {
 
 // Rows of V: whole blocks, and off multiples of 512 bytes too.
-std::int64_t padded_row(std::int64_t channels) {
-  return padded_stride(block_count(channels) * block_width());
+std::int64_t padded_row(const Images& images) {
+  return padded_stride(images.block.count(images.channels) * images.block.width());
 }
 
-PlaneLayout rows_layout(std::int64_t tiles, std::int64_t channels) {
-  const std::int64_t row = padded_row(channels);
-  return {.plane = padded_stride(tiles * row), .block = block_width(), .tile = row};
+PlaneLayout rows_layout(std::int64_t tiles, const Images& images) {
+  const std::int64_t row = padded_row(images);
+  return {.plane = padded_stride(tiles * row), .block = images.block.width(), .tile = row};
 }
 
 // Of one block.
-PlaneLayout panel_layout(std::int64_t tiles) {
-  return {.plane = padded_stride(tiles * block_width()), .block = 0, .tile = block_width()};
+PlaneLayout panel_layout(std::int64_t tiles, const Block& block) {
+  return {.plane = padded_stride(tiles * block.width()), .block = 0, .tile = block.width()};
 }
 
 // Of all blocks, one behind the other in each plane.
-PlaneLayout panels_layout(std::int64_t tiles, std::int64_t channels) {
-  const std::int64_t block = tiles * block_width();
-  return {
-      .plane = padded_stride(block_count(channels) * block), .block = block, .tile = block_width()};
+PlaneLayout panels_layout(std::int64_t tiles, const Images& images) {
+  const std::int64_t block = tiles * images.block.width();
+  return {.plane = padded_stride(images.block.count(images.channels) * block),
+          .block = block,
+          .tile = images.block.width()};
+}
+
+// Of a layer with so many channels in and out.
+Block block_for(std::int64_t c, std::int64_t k) {
+  return {.vectors = panel_vectors(std::max(c, k))};
 }
 
 // Bands of one task, so that its tiles are about `tiles`.
@@ -56,11 +62,11 @@ std::int64_t band_grain(const Images& images, std::int64_t tiles) {
 }
 
 // M of one block = V U, in each plane.
-void multiply(std::int64_t tiles, std::int64_t in, const PlaneLayout& v_layout, const float* v,
+void multiply(std::int64_t tiles, const Images& in, const PlaneLayout& v_layout, const float* v,
               std::int64_t u_plane, const float* u, const PlaneLayout& m_layout, float* m) {
   for (int i = 0; i < kPlanes; ++i) {
-    tile(tiles, kVectors, v + i * v_layout.plane, EvenRows{v_layout.tile},
-         EvenSteps{.step = 1, .length = in}, u + i * u_plane, {}, m + i * m_layout.plane);
+    tile(tiles, in.block.vectors, v + i * v_layout.plane, EvenRows{v_layout.tile},
+         EvenSteps{.step = 1, .length = in.channels}, u + i * u_plane, {}, m + i * m_layout.plane);
   }
 }
 
@@ -73,8 +79,8 @@ struct Correlation {
 };
 
 void correlate_by_bands(const Correlation& a) {
-  const std::int64_t panels = block_count(a.out.channels);
-  const std::int64_t u_plane = padded_stride(a.in.channels * block_width());
+  const std::int64_t panels = a.out.block.count(a.out.channels);
+  const std::int64_t u_plane = padded_stride(a.in.channels * a.in.block.width());
   Buffer<float> u(panels * kPlanes * u_plane);
   parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b)
@@ -84,12 +90,13 @@ void correlate_by_bands(const Correlation& a) {
       band_grain(a.in, std::clamp<std::int64_t>(4096 / a.in.channels, 16, 64));
   parallel_for(a.in.bands(), grain, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t tiles = (end - begin) * a.in.tile_columns();
-    const PlaneLayout v_layout = rows_layout(tiles, a.in.channels), m_layout = panel_layout(tiles);
+    const PlaneLayout v_layout = rows_layout(tiles, a.in),
+                      m_layout = panel_layout(tiles, a.in.block);
     Buffer<float> v(kPlanes * v_layout.plane), m(kPlanes * m_layout.plane);
     input_planes(a.in, a.x, {begin, end}, v_layout, v.data());
     for (std::int64_t b = 0; b < panels; ++b) {
-      multiply(tiles, a.in.channels, v_layout, v.data(), u_plane, u.data() + b * kPlanes * u_plane,
-               m_layout, m.data());
+      multiply(tiles, a.in, v_layout, v.data(), u_plane, u.data() + b * kPlanes * u_plane, m_layout,
+               m.data());
       output_pixels(a.out, b, {begin, end}, m_layout, m.data(), a.bias, a.y);
     }
   });
@@ -107,14 +114,14 @@ Buffer<float> all_input_planes(const Images& images, const float* x, const Plane
 
 void correlate_by_panels(const Correlation& a) {
   const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
-  const PlaneLayout v_layout = rows_layout(tiles, a.in.channels), m_layout = panel_layout(tiles);
+  const PlaneLayout v_layout = rows_layout(tiles, a.in), m_layout = panel_layout(tiles, a.in.block);
   const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
-  parallel_for(block_count(a.out.channels), 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t u_plane = padded_stride(a.in.channels * block_width());
+  parallel_for(a.out.block.count(a.out.channels), 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t u_plane = padded_stride(a.in.channels * a.in.block.width());
     Buffer<float> u(kPlanes * u_plane), m(kPlanes * m_layout.plane);
     for (std::int64_t b = begin; b < end; ++b) {
       weight_planes(a.weights, b, u_plane, u.data());
-      multiply(tiles, a.in.channels, v_layout, v.data(), u_plane, u.data(), m_layout, m.data());
+      multiply(tiles, a.in, v_layout, v.data(), u_plane, u.data(), m_layout, m.data());
       output_pixels(a.out, b, {0, a.out.bands()}, m_layout, m.data(), a.bias, a.y);
     }
   });
@@ -140,12 +147,13 @@ struct GradientSums {
   std::int64_t plane, block;  // strides
   float* values;
 };
-void multiply_gradient(std::int64_t tiles, std::int64_t channels, const PlaneLayout& v_layout,
-                       const float* v, std::int64_t blocks, const PlaneLayout& w_layout,
-                       const float* w, const GradientSums& u, bool add) {
+void multiply_gradient(std::int64_t tiles, std::int64_t channels, const Block& block,
+                       const PlaneLayout& v_layout, const float* v, std::int64_t blocks,
+                       const PlaneLayout& w_layout, const float* w, const GradientSums& u,
+                       bool add) {
   for (int i = 0; i < kPlanes; ++i) {
     for (std::int64_t b = 0; b < blocks; ++b) {
-      tile(channels, kVectors, v + i * v_layout.plane, EvenRows{1},
+      tile(channels, block.vectors, v + i * v_layout.plane, AdjacentRows{},
            EvenSteps{.step = v_layout.tile, .length = tiles},
            w + i * w_layout.plane + b * w_layout.block, {.add = add},
            u.values + i * u.plane + b * u.block);
@@ -162,8 +170,8 @@ struct Gradient {
 // Images in slots of a fixed number of bands, each with its own sums: fewer slots where the sums
 // are bigger.
 void weight_gradient_by_bands(const Gradient& a) {
-  const std::int64_t c = a.in.channels, k = a.out.channels, panels = block_count(k);
-  const std::int64_t u_plane = padded_stride(c * block_width()), u_panel = kPlanes * u_plane;
+  const std::int64_t c = a.in.channels, k = a.out.channels, panels = a.out.block.count(k);
+  const std::int64_t u_plane = padded_stride(c * a.in.block.width()), u_panel = kPlanes * u_plane;
   const std::int64_t size = panels * u_panel, wanted = size < 64 << 10  ? 16
                                                        : size < 1 << 18 ? 4
                                                                         : 2;
@@ -172,23 +180,23 @@ void weight_gradient_by_bands(const Gradient& a) {
   Buffer<float> u(slots * panels * u_panel);
   parallel_for(a.in.bands(), slot, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t most = group * a.in.tile_columns();
-    Buffer<float> v(kPlanes * rows_layout(most, c).plane);
-    Buffer<float> w(kPlanes * panels_layout(most, k).plane);
+    Buffer<float> v(kPlanes * rows_layout(most, a.in).plane);
+    Buffer<float> w(kPlanes * panels_layout(most, a.out).plane);
     float* sums = u.data() + begin / slot * panels * u_panel;
     for (std::int64_t first = begin; first < end; first += group) {
       const Bands bands{first, std::min(first + group, end)};
       const std::int64_t tiles = (bands.end - bands.begin) * a.in.tile_columns();
-      const PlaneLayout v_layout = rows_layout(tiles, c), w_layout = panels_layout(tiles, k);
+      const PlaneLayout v_layout = rows_layout(tiles, a.in), w_layout = panels_layout(tiles, a.out);
       input_planes(a.in, a.x, bands, v_layout, v.data());
       output_gradient_planes(a.out, a.dy, bands, w_layout, w.data());
-      multiply_gradient(tiles, c, v_layout, v.data(), panels, w_layout, w.data(),
+      multiply_gradient(tiles, c, a.in.block, v_layout, v.data(), panels, w_layout, w.data(),
                         {u_plane, u_panel, sums}, first > begin);
     }
   });
   parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b)
-      weight_gradient({u.data() + b * u_panel, u_plane, panels * u_panel, slots}, b, 0, c, k, c,
-                      a.dw);
+      weight_gradient({a.in.block, u.data() + b * u_panel, u_plane, panels * u_panel, slots}, b, 0,
+                      c, k, c, a.dw);
   });
 }
 
@@ -196,22 +204,22 @@ void weight_gradient_by_panels(const Gradient& a) {
   constexpr std::int64_t kRows = 48;  // channels at once, so that their sums stay in the cache
   const std::int64_t c = a.in.channels, k = a.out.channels;
   const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
-  const PlaneLayout v_layout = rows_layout(tiles, c), w_layout = panels_layout(tiles, k);
+  const PlaneLayout v_layout = rows_layout(tiles, a.in), w_layout = panels_layout(tiles, a.out);
   const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
   Buffer<float> w(kPlanes * w_layout.plane);
   parallel_for(a.out.bands(), band_grain(a.out, 8), [&](std::int64_t begin, std::int64_t end) {
     output_gradient_planes(a.out, a.dy, {begin, end}, w_layout,
                            w.data() + begin * a.out.tile_columns() * w_layout.tile);
   });
-  parallel_for(block_count(k), 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t u_plane = padded_stride(kRows * block_width());
+  parallel_for(a.out.block.count(k), 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t u_plane = padded_stride(kRows * a.in.block.width());
     Buffer<float> u(kPlanes * u_plane);
     for (std::int64_t b = begin; b < end; ++b) {
       for (std::int64_t row = 0; row < c; row += kRows) {
         const std::int64_t last = std::min(row + kRows, c);
-        multiply_gradient(tiles, last - row, v_layout, v.data() + row, 1, w_layout,
+        multiply_gradient(tiles, last - row, a.in.block, v_layout, v.data() + row, 1, w_layout,
                           w.data() + b * w_layout.block, {u_plane, 0, u.data()}, false);
-        weight_gradient({u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
+        weight_gradient({a.in.block, u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
       }
     }
   });
@@ -222,9 +230,10 @@ void weight_gradient_by_panels(const Gradient& a) {
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y) {
   const auto& a = shape;
-  correlate({.in = {a.n, a.c, a.h, a.w},
-             .out = {a.n, a.k, a.h, a.w},
-             .weights = {w.data(), a.k, a.c, false},
+  const Block block = block_for(a.c, a.k);
+  correlate({.in = {a.n, a.c, a.h, a.w, block},
+             .out = {a.n, a.k, a.h, a.w, block},
+             .weights = {w.data(), a.k, a.c, block, false},
              .x = x.data(),
              .bias = bias.empty() ? nullptr : bias.data(),
              .y = y.data()});
@@ -233,9 +242,10 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
                           std::span<real> dx) {
   const auto& a = shape;
-  correlate({.in = {a.n, a.k, a.h, a.w},
-             .out = {a.n, a.c, a.h, a.w},
-             .weights = {w.data(), a.k, a.c, true},
+  const Block block = block_for(a.c, a.k);
+  correlate({.in = {a.n, a.k, a.h, a.w, block},
+             .out = {a.n, a.c, a.h, a.w, block},
+             .weights = {w.data(), a.k, a.c, block, true},
              .x = dy.data(),
              .bias = nullptr,
              .y = dx.data()});
@@ -244,8 +254,9 @@ void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std:
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
   const auto& a = shape;
+  const Block block = block_for(a.c, a.k);
   const Gradient gradient{
-      {a.n, a.c, a.h, a.w}, {a.n, a.k, a.h, a.w}, x.data(), dy.data(), dw.data()};
+      {a.n, a.c, a.h, a.w, block}, {a.n, a.k, a.h, a.w, block}, x.data(), dy.data(), dw.data()};
   if (many_weights(gradient.in, a.k)) {
     weight_gradient_by_panels(gradient);
   } else {

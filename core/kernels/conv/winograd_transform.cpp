@@ -18,7 +18,6 @@ namespace {
 
 using namespace terse::kernels::winograd;
 using Vector = FloatVector;
-constexpr std::int64_t kBlock = kVectors * kWidth;  // channels
 
 Vector constant(double value) {
   return hn::Set(kLanes, static_cast<float>(value));
@@ -115,7 +114,8 @@ class BandReader {
       : images_(images),
         rows_(rows),
         border_((rows - 4) / 2),
-        row_size_(width() * kBlock),
+        block_(images.block.vectors * kWidth),
+        row_size_(width() * block_),
         pixels_(rows * row_size_) {
     std::ranges::fill(pixels_.span(), 0.0F);
   }
@@ -126,7 +126,7 @@ class BandReader {
     const std::int64_t kept = follows && first > 0 ? 2 * border_ : 0;
     std::memmove(pixels_.data(), pixels_.data() + 4 * row_size_,
                  static_cast<std::size_t>(kept * row_size_) * sizeof(float));
-    const std::int64_t channel = block * kBlock;
+    const std::int64_t channel = block * block_;
     const float* from = x + (image * images_.channels + channel) * images_.h * images_.w;
     for (std::int64_t i = kept; i < rows_; ++i) {
       const std::int64_t row = 4 * first + i - border_;
@@ -135,15 +135,15 @@ class BandReader {
         std::fill(to, to + row_size_, 0.0F);
         continue;
       }
-      transpose(std::min(images_.channels - channel, kBlock), images_.w, from + row * images_.w,
-                images_.h * images_.w, to + border_ * kBlock, kBlock);
+      transpose(std::min(images_.channels - channel, block_), images_.w, from + row * images_.w,
+                images_.h * images_.w, to + border_ * block_, block_);
     }
     return pixels_.data();
   }
 
  private:
   Images images_;
-  std::int64_t rows_, border_, row_size_;
+  std::int64_t rows_, border_, block_, row_size_;
   Buffer<float> pixels_;
 };
 
@@ -151,11 +151,12 @@ template <class Transform>
 void transform_bands(const Images& images, const float* x, const Bands& bands,
                      const PlaneLayout& layout, float* planes) {
   constexpr int kIn = Transform::kIn;
-  const std::int64_t block = kBlock, vector = kWidth;
+  const int vectors = images.block.vectors;
+  const std::int64_t block = vectors * kWidth, vector = kWidth;
   BandReader reader(images, kIn);
   const std::int64_t row = reader.width() * block;
   Buffer<float> columns(6 * row);  // transformed along the columns
-  for (std::int64_t b = 0; b < block_count(images.channels); ++b) {
+  for (std::int64_t b = 0; b < images.block.count(images.channels); ++b) {
     float* to = planes + b * layout.block;
     for (std::int64_t band = bands.begin; band < bands.end; ++band) {
       const float* pixels = reader.read(x, b, band, band > bands.begin);
@@ -167,7 +168,7 @@ void transform_bands(const Images& images, const float* x, const Bands& bands,
       }
       for (std::int64_t t = 0; t < images.tile_columns(); ++t, to += layout.tile) {
         for (int i = 0; i < 6; ++i) {
-          for (int v = 0; v < kVectors; ++v) {
+          for (int v = 0; v < vectors; ++v) {
             Vector in[kIn], out[6];
             load(columns.data() + i * row + 4 * t * block + v * vector, block, in);
             Transform::apply(in, out);
@@ -194,7 +195,8 @@ void output_gradient_planes_at_level(const Images& images, const float* dy, cons
 void output_pixels_at_level(const Images& images, std::int64_t block, const Bands& bands,
                             const PlaneLayout& layout, const float* planes, const float* bias,
                             float* y) {
-  const std::int64_t width = kBlock, vector = kWidth;
+  const int vectors = images.block.vectors;
+  const std::int64_t width = vectors * kWidth, vector = kWidth;
   const std::int64_t row = 4 * images.tile_columns() * width, plane_size = images.h * images.w;
   const std::int64_t channels = std::min(images.channels - block * width, width);
   Buffer<float> pixels(4 * row), start(width);
@@ -202,7 +204,7 @@ void output_pixels_at_level(const Images& images, std::int64_t block, const Band
   if (bias != nullptr) std::copy_n(bias + block * width, channels, start.data());
   for (std::int64_t band = bands.begin; band < bands.end; ++band) {
     for (std::int64_t t = 0; t < images.tile_columns(); ++t, planes += layout.tile) {
-      for (int v = 0; v < kVectors; ++v) {
+      for (int v = 0; v < vectors; ++v) {
         Vector columns[6][4];
         for (int j = 0; j < 6; ++j) {
           Vector in[6];
@@ -235,7 +237,8 @@ void output_pixels_at_level(const Images& images, std::int64_t block, const Band
 
 void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int64_t plane,
                             float* planes) {
-  const std::int64_t width = kBlock, vector = kWidth, first = block * width;
+  const int vectors = weights.block.vectors;
+  const std::int64_t width = vectors * kWidth, vector = kWidth, first = block * width;
   const std::int64_t out = std::min(weights.out() - first, width);
   // From one output channel to the next, and from one input channel to the next.
   const std::int64_t out_step = weights.rotated ? 9 : weights.c * 9;
@@ -245,7 +248,7 @@ void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int
   for (std::int64_t in = 0; in < weights.in(); ++in) {
     const float* from = weights.values + first * out_step + in * in_step;
     transpose(out, 9, from, out_step, taps.data(), width);
-    for (int v = 0; v < kVectors; ++v) {
+    for (int v = 0; v < vectors; ++v) {
       Vector columns[3][6];
       for (int s = 0; s < 3; ++s) {
         Vector column[3];
@@ -267,10 +270,11 @@ void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int
 
 void weight_gradient_at_level(const WeightSums& sums, std::int64_t block, std::int64_t begin,
                               std::int64_t end, std::int64_t k, std::int64_t c, float* dw) {
-  const std::int64_t width = kBlock, vector = kWidth, first = block * width;
+  const int vectors = sums.block.vectors;
+  const std::int64_t width = vectors * kWidth, vector = kWidth, first = block * width;
   Buffer<float> taps((end - begin) * 9 * width);  // (channel, tap, block)
   for (std::int64_t i = 0; i < end - begin; ++i) {
-    for (int v = 0; v < kVectors; ++v) {
+    for (int v = 0; v < vectors; ++v) {
       const float* from = sums.planes + i * width + v * vector;
       Vector columns[6][3];
       for (int col = 0; col < 6; ++col) {

@@ -4,7 +4,8 @@
 // Planes hold a vector of channels per element, so that every transform is plain arithmetic on
 // vectors without shuffles; the way from and to (N, C, H, W) is a register transposition. Work is
 // cut in bands: a band is one row of tiles of one image, 4 rows of pixels. A block is as many
-// channels as a panel of tile.hpp is wide.
+// channels as a panel of tile.hpp is wide: one vector where the channels of both sides fit in it,
+// so that no half of a panel is empty, and two elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +15,12 @@
 namespace terse::kernels::winograd {
 
 inline constexpr int kPlanes = 36;  // values of a transformed tile
-inline constexpr int kVectors = 2;  // of a block
 
-inline std::int64_t block_width() {
-  return panel_width(kVectors);
-}
-inline std::int64_t block_count(std::int64_t channels) {
-  return (channels + block_width() - 1) / block_width();
-}
+struct Block {
+  int vectors;
+  std::int64_t width() const { return panel_width(vectors); }
+  std::int64_t count(std::int64_t channels) const { return divide_up(channels, width()); }
+};
 
 // Planes at multiples of 512 bytes would meet in the same few sets of the cache.
 inline std::int64_t padded_stride(std::int64_t floats) {
@@ -31,6 +30,7 @@ inline std::int64_t padded_stride(std::int64_t floats) {
 // (N, channels, H, W), cut in tiles of 4x4; those at the right and lower edges may be partial.
 struct Images {
   std::int64_t n, channels, h, w;
+  Block block;
   std::int64_t tile_rows() const { return (h + 3) / 4; }
   std::int64_t tile_columns() const { return (w + 3) / 4; }
   std::int64_t bands() const { return n * tile_rows(); }
@@ -60,6 +60,7 @@ void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
 struct Weights {
   const float* values;
   std::int64_t k, c;
+  Block block;
   bool rotated;  // data gradient: turned by 180 degrees, K in and C out
   std::int64_t in() const { return rotated ? k : c; }
   std::int64_t out() const { return rotated ? c : k; }
@@ -71,6 +72,7 @@ void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plan
 // (C, block of K) and `plane` floats from the next: dw of one block of K and of channels [begin,
 // end). The first row of the planes is channel `begin`.
 struct WeightSums {
+  Block block;
   const float* planes;
   std::int64_t plane, slot, count;
 };
