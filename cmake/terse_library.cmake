@@ -16,7 +16,8 @@ function(terse_flags target)
     target_compile_options(${target} PRIVATE -Wno-psabi)
   endif()
   if(TERSE_NATIVE)
-    target_compile_options(${target} PRIVATE -march=native)
+    # Highway 1.0.3 refuses AVX-512 CPUs since Ice Lake and Zen 4 unless their level is asked for.
+    target_compile_options(${target} PRIVATE -march=native -DHWY_WANT_AVX3_DL)
   else()
     target_compile_options(${target} PRIVATE -march=x86-64-v2)
   endif()
@@ -28,7 +29,7 @@ function(terse_flags target)
 endfunction()
 
 function(terse_compile_quickly target)
-  target_compile_options(${target} PRIVATE $<IF:$<CONFIG:Release>,-O1,-O0>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1> $<$<CONFIG:Debug>:-O0>)
 endfunction()
 
 set(terse_system_headers
