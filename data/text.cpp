@@ -46,9 +46,9 @@ struct SplitFiles {
 SplitFiles find_splits(const fs::path& folder) {
   constexpr std::pair<std::string_view, std::string_view> kNames[] = {
       {"wiki.", ".tokens"}, {"ptb.", ".txt"}, {"", ".txt"}};
-  for (const auto& [front, back] : kNames) {
-    const auto file = [&, front = front, back = back](std::string_view split) {
-      return folder / (std::string(front).append(split).append(back));
+  for (const auto& name : kNames) {
+    const auto file = [&](std::string_view split) {
+      return folder / (std::string(name.first).append(split).append(name.second));
     };
     if (fs::exists(file("train"))) return {file("train"), file("valid"), file("test")};
   }
