@@ -6,7 +6,7 @@
 //
 // x stays as it is, (C, H', W') with zeros around it, so nothing is transposed; the steps of the
 // panel are a list of places in x, the same for each kernel row. Where a vector is as wide as the
-// image, the second one is of the row below. Kernel rows that see only padding are left out.
+// image, the second one is of the row below.
 #include "core/kernels/conv/narrow.hpp"
 
 #include <algorithm>
@@ -31,6 +31,7 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
   for (std::int64_t c = 0; c < a.c; ++c)
     for (std::int64_t s = 0; s < a.s; ++s)
       places[c * a.s + s] = static_cast<std::int32_t>(c * plane + s);
+  const PixelSteps steps{{places.data(), row_taps}, width, a.r, rows == 2 ? width : vector};
   const std::int64_t flops = 2 * a.k * a.r * row_taps * p * q;
   const std::int64_t grain = 1'000'000 / std::max<std::int64_t>(1, flops) + 1;
   parallel_for(a.n, grain, [&](std::int64_t begin, std::int64_t end) {
@@ -42,15 +43,9 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
           std::copy_n(x + ((n * a.c + c) * a.h + i) * a.w, a.w,
                       padded.data() + c * plane + (i + a.padding) * width + a.padding);
       for (std::int64_t i = 0; i < p; i += rows) {
-        // Tap r of output row i reads row i + r of the padded image: the taps of one row at least
-        // that see the image.
-        const std::int64_t first = std::clamp<std::int64_t>(a.padding - i - rows + 1, 0, a.r);
-        const std::int64_t last = std::clamp<std::int64_t>(a.padding + a.h - i, first, a.r);
-        const PixelSteps steps{
-            {places.data(), row_taps}, width, last - first, rows == 2 ? width : vector};
         for (std::int64_t j = 0; j < q; j += columns) {
-          tile_of_pixels(a.k, w + first * row_taps, {a.r * row_taps}, steps,
-                         padded.data() + (i + first) * width + j, bias, pixels.data());
+          tile_of_pixels(a.k, w, {a.r * row_taps}, steps, padded.data() + i * width + j, bias,
+                         pixels.data());
           for (std::int64_t k = 0; k < a.k; ++k)
             for (std::int64_t row = 0; row < std::min(rows, p - i); ++row)
               std::copy_n(pixels.data() + k * panel + row * vector, std::min(columns, q - j),
