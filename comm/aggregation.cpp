@@ -98,7 +98,7 @@ std::vector<double> squared_distances(Vectors vectors) {
   std::vector<double> distances(static_cast<std::size_t>(workers * workers));
   parallel_for(workers, 1, [&](std::int64_t i, std::int64_t) {
     const auto a = vectors[i];
-    std::vector<codec::LaneSum> sums(static_cast<std::size_t>(workers));
+    std::vector<kernels::LaneSum> sums(static_cast<std::size_t>(workers));
     for (std::int64_t begin = 0; begin < std::ssize(a); begin += kBlock) {
       const auto end = std::min(begin + kBlock, std::ssize(a));
       for (auto j = i + 1; j < workers; ++j) {
@@ -159,7 +159,7 @@ void aggregate(const Aggregation& aggregation, Vectors vectors, std::span<float>
       return trimmed_mean(vectors, aggregation.f, out);
     case Rule::krum: {
       const auto chosen = krum(vectors, aggregation.f);
-      return codec::copy_to(vectors[static_cast<std::size_t>(chosen)], out);
+      return kernels::copy_to(vectors[static_cast<std::size_t>(chosen)], out);
     }
     case Rule::mean:
       break;

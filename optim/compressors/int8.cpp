@@ -52,7 +52,7 @@ Range range_of(std::span<const float> x) {
   constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
   auto low = kMost, high = kLeast;
   std::mutex mutex;
-  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(std::ssize(x), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
     auto least = kMost, most = kLeast;
     for (auto i = begin; i < end; ++i) {
       least = std::min(least, order_of(x[i]));
@@ -86,14 +86,14 @@ void encode_bytes(std::span<const float> x, Range range, unsigned char* bytes) {
     std::fill_n(bytes, x.size(), static_cast<unsigned char>(0));
     return;
   }
-  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(std::ssize(x), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
     write_bytes(x.subspan(begin, end - begin), range.low, 255 / width, bytes + begin);
   });
 }
 
 void add_bytes(const unsigned char* bytes, Range range, float weight, std::span<float> out) {
   const double low = range.low, step = (double{range.high} - low) / 255;
-  parallel_for(std::ssize(out), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(std::ssize(out), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) {
       out[i] += weight * static_cast<float>(low + bytes[i] * step);
     }

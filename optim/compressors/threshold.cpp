@@ -43,7 +43,7 @@ class Threshold final : public SparseCompressor {
     std::uint32_t first = 0;
     for (const auto& grad : grads) {
       const auto x = grad.data;
-      codec::select_if(
+      kernels::select_if(
           std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, found_,
           chosen.at);
       first += static_cast<std::uint32_t>(x.size());
@@ -70,7 +70,7 @@ class Threshold final : public SparseCompressor {
 
  private:
   float tau_;
-  codec::Found<std::uint32_t> found_;  // room that is used again: no state
+  kernels::Found<std::uint32_t> found_;  // room that is used again: no state
 };
 
 }  // namespace

@@ -62,9 +62,9 @@ class Momentum final : public Decorator {
     const bool first = !velocity_.has(grad.id);
     const auto v = velocity_.at(grad.id, std::ssize(grad.data));
     if (first && o_.init == "first") {
-      codec::copy_to(grad.data, v);
+      kernels::copy_to(grad.data, v);
     } else {
-      codec::blend_to(grad.data, keep_, take_, v);
+      kernels::blend_to(grad.data, keep_, take_, v);
     }
   }
 
@@ -72,8 +72,8 @@ class Momentum final : public Decorator {
     const auto next = copy_.like(grads);
     const auto now = velocity_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      codec::copy_to(now[t].data, next[t].data);
-      codec::blend_to(grads[t].data, keep_, take_, next[t].data);
+      kernels::copy_to(now[t].data, next[t].data);
+      kernels::blend_to(grads[t].data, keep_, take_, next[t].data);
     }
     return next;
   }

@@ -7,7 +7,7 @@
 #include "core/error.hpp"
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr std::size_t kGroup = 8;  // fields that are handled as one number: 8 of b bits are b bytes
@@ -133,4 +133,4 @@ void unpack_fields(std::span<const std::uint32_t> words, int bits, std::span<std
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

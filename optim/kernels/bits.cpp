@@ -2,7 +2,7 @@
 
 #include "optim/kernels/lanes.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 // body(i) for 0 <= i < n <= 32; of a whole word a loop that GCC vectorises.
@@ -107,4 +107,4 @@ void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::ui
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

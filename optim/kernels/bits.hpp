@@ -10,7 +10,7 @@
 #include "core/parallel.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 inline constexpr std::int64_t kWordBits = 32;
 
@@ -104,4 +104,4 @@ void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::
 void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                  std::int64_t at, float scale, std::span<float> out);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -6,7 +6,7 @@
 #include "core/error.hpp"
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 float without_signs(float owed, float e) {
@@ -61,7 +61,7 @@ double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint
 
 double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane) {
-  internal_check(g.size() == e.size(), "codec: {} values meet {}", g.size(), e.size());
+  internal_check(g.size() == e.size(), "kernels: {} values beside {}", g.size(), e.size());
   const float* from = g.data();
   float* to = e.data();
   return pack_and_sum(to, std::ssize(e), at, plane, [=](std::int64_t i) {
@@ -79,4 +79,4 @@ void subtract_signs(float owed, std::span<float> e) {
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -5,7 +5,7 @@
 #include "optim/kernels/lanes.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr Lanes kFloats;
@@ -95,4 +95,4 @@ void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<flo
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

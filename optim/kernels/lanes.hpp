@@ -7,7 +7,7 @@
 
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -44,4 +44,4 @@ HWY_INLINE void fetch_ahead(const float* x) {
   prefetch({x + kAhead, kWordLanes});
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -10,7 +10,7 @@
 #include "optim/kernels/lanes.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr Lanes kFloats;
@@ -214,4 +214,4 @@ int largest_level(std::span<const std::uint8_t> codes, int levels) {
   return largest;
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -12,7 +12,7 @@
 #include "core/parallel.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
@@ -290,4 +290,4 @@ void fill_normal(Philox random, std::span<float> columns) {
   for (float& value : columns) value = random.normal();
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

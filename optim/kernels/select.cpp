@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "optim/kernels/lanes.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr std::uint32_t kMagnitude = 0x7fffffff, kInfinity = 0x7f800000;
@@ -240,4 +240,4 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
   write(first, indices, values);
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -11,7 +11,7 @@
 #include "core/parallel.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Integers in the order of |x|: the bits of the magnitude; |NaN| counts as infinity.
 void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys);
@@ -139,4 +139,4 @@ void select_if(std::int64_t n, std::uint32_t first, Predicate predicate,
   }
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -8,7 +8,7 @@
 
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr std::uint32_t kSign = 0x80000000, kMagnitude = ~kSign;
@@ -84,4 +84,4 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
   }
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

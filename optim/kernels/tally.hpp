@@ -12,7 +12,7 @@
 
 #include "core/parallel.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 inline constexpr int kTallyWords = 64;   // 2048 coordinates in one block
 inline constexpr int kTallyPlanes = 16;  // counts up to 65535
@@ -144,4 +144,4 @@ class Tally {
   std::array<TallyBlock, kTallyPlanes> planes_;  // those are set, as far as there are votes
 };
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -6,12 +6,12 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 template <class Body>
 void for_each(std::span<const float> x, std::span<float> y, Body body) {
-  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     const float* from = x.data();
     float* to = y.data();
@@ -65,7 +65,7 @@ void blend_to(std::span<const float> x, float keep, float take, std::span<float>
 }
 
 void step_estimate(std::span<float> h, float alpha, std::span<float> d) {
-  internal_check(h.size() == d.size(), "codec: {} values meet {}", h.size(), d.size());
+  internal_check(h.size() == d.size(), "kernels: {} values beside {}", h.size(), d.size());
   parallel_for(std::ssize(h), kGrain, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const float estimate = h[i], difference = d[i];
@@ -85,10 +85,10 @@ double sum_of_squares(std::span<const float> x) {
 }
 
 double dot(std::span<const float> x, std::span<const float> y) {
-  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
   return sum_of(std::ssize(x), [p = x.data(), q = y.data()](std::int64_t i) {
     return double{p[i]} * double{q[i]};
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Values in one piece of a parallel loop over a tensor: 128 KB, a multiple of every word's 32.
 inline constexpr std::int64_t kGrain = 1 << 15;
@@ -61,4 +61,4 @@ double norm1(std::span<const float> x);           // sum |x_i|
 double sum_of_squares(std::span<const float> x);  // sum x_i^2
 double dot(std::span<const float> x, std::span<const float> y);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
