@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/testing/check_gradient.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/allocator.hpp"
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 #include "core/ops.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"

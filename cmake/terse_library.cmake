@@ -15,10 +15,18 @@ function(terse_flags target)
     # About vectors passed between functions that all have the same flags here.
     target_compile_options(${target} PRIVATE -Wno-psabi)
   endif()
-  if(TERSE_NATIVE)
-    target_compile_options(${target} PRIVATE -march=native)
-  else()
+  # One binary for every CPU: kernels are compiled for several levels and chosen at run time
+  # (core/simd/); the rest of the code is for the lowest of them.
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     target_compile_options(${target} PRIVATE -march=x86-64-v2)
+    # Highway's SSE4 and AVX2 would ask for AES, which no kernel uses. 0x50 are its levels above
+    # AVX3 (of Zen 4 and Sapphire Rapids), which gain nothing in float.
+    target_compile_definitions(${target} PRIVATE HWY_DISABLE_PCLMUL_AES HWY_DISABLED_TARGETS=0x50)
+  else()
+    target_compile_definitions(${target} PRIVATE HWY_COMPILE_ONLY_STATIC)
+  endif()
+  if(TERSE_ONE_LEVEL)
+    target_compile_definitions(${target} PRIVATE HWY_COMPILE_ONLY_STATIC)
   endif()
   if(TERSE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${TERSE_SANITIZE} -fno-omit-frame-pointer

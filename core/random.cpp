@@ -1,13 +1,19 @@
-#include "core/random.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/random.cpp"
+#include <hwy/foreach_target.h>
 
-#include <hwy/highway.h>
+#include "core/random.hpp"
 
 #include <cmath>
 #include <numbers>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
+#ifndef TERSE_CORE_RANDOM_ONCE  // what no level compiles anew
+#define TERSE_CORE_RANDOM_ONCE
 namespace terse {
 namespace {
 
@@ -15,12 +21,21 @@ constexpr int kRounds = 10;
 constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
 
+using RoundKeys = std::array<std::array<std::uint32_t, 2>, kRounds>;
+
+}  // namespace
+}  // namespace terse
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace terse::HWY_NAMESPACE {
+namespace {
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr hn::CappedTag<std::uint32_t, 8> kLanes;
 constexpr hn::Repartition<std::uint64_t, decltype(kLanes)> kPairs;
 using Vector = hn::Vec<decltype(kLanes)>;
-using RoundKeys = std::array<std::array<std::uint32_t, 2>, kRounds>;
 
 struct Product {
   Vector high, low;
@@ -73,6 +88,24 @@ void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& 
 
 }  // namespace
 
+void blocks_at_level(const std::array<std::uint32_t, 4>& counter, const RoundKeys& keys,
+                     std::uint64_t first, std::span<Philox::EightBlocks> eights) {
+  constexpr std::size_t kTogether = hn::MaxLanes(kLanes) / 2;  // eights in four vectors of a word
+  std::size_t e = 0;
+  for (; e + kTogether <= eights.size(); e += kTogether) {
+    write_eights<kTogether>(counter, keys, first + 8 * e, eights.data() + e);
+  }
+  for (; e < eights.size(); ++e) write_eights<1>(counter, keys, first + 8 * e, eights.data() + e);
+}
+
+}  // namespace terse::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse {
+
+HWY_EXPORT(blocks_at_level);
+
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < kRounds; ++round) {
@@ -112,12 +145,7 @@ void Philox::blocks(std::uint64_t first, std::span<EightBlocks> eights) const {
     key[0] += kWeyl0;
     key[1] += kWeyl1;
   }
-  constexpr std::size_t kTogether = hn::MaxLanes(kLanes) / 2;  // eights in four vectors of a word
-  std::size_t e = 0;
-  for (; e + kTogether <= eights.size(); e += kTogether) {
-    write_eights<kTogether>(counter_, keys, first + 8 * e, eights.data() + e);
-  }
-  for (; e < eights.size(); ++e) write_eights<1>(counter_, keys, first + 8 * e, eights.data() + e);
+  TERSE_DISPATCH(blocks_at_level)(counter_, keys, first, eights);
 }
 
 void Philox::seek(std::uint64_t position) {
@@ -160,3 +188,4 @@ std::uint64_t Philox::below(std::uint64_t bound) {
 }
 
 }  // namespace terse
+#endif

@@ -1,15 +1,21 @@
 // One task owns whole channels, so every sum has one order, and no channel is read from memory more
 // often than the formulas need.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/batch_norm.cpp"
+#include <hwy/foreach_target.h>
+
 #include "core/kernels/batch_norm.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/buffer.hpp"
-#include "core/kernels/vector_sums.hpp"
+#include "core/kernels/vector_sums-inl.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/dispatch.hpp"
 
-namespace terse::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
 // Channels of one task: about 32 000 elements.
@@ -131,8 +137,8 @@ struct ChannelGradient {
 
 }  // namespace
 
-void batch_norm_forward(const ChannelShape& a, const BatchNormForward& in, std::span<real> mean,
-                        std::span<real> variance, std::span<real> y) {
+void forward_at_level(const ChannelShape& a, const BatchNormForward& in, std::span<real> mean,
+                      std::span<real> variance, std::span<real> y) {
   parallel_for(a.c, channel_grain(a), [&](std::int64_t begin, std::int64_t end) {
     Buffer<double> plane_means(a.n);
     for (std::int64_t channel = begin; channel < end; ++channel) {
@@ -144,8 +150,8 @@ void batch_norm_forward(const ChannelShape& a, const BatchNormForward& in, std::
   });
 }
 
-void batch_norm_apply(const ChannelShape& a, const BatchNormForward& in, std::span<const real> mean,
-                      std::span<const real> variance, std::span<real> y) {
+void apply_at_level(const ChannelShape& a, const BatchNormForward& in, std::span<const real> mean,
+                    std::span<const real> variance, std::span<real> y) {
   parallel_for(a.c, channel_grain(a), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t channel = begin; channel < end; ++channel) {
       const auto c = static_cast<std::size_t>(channel);
@@ -159,8 +165,8 @@ void batch_norm_apply(const ChannelShape& a, const BatchNormForward& in, std::sp
 //   dgamma = sum dz x̂, dbeta = sum dz, dresidual = dz,
 //   dx = gamma / deviation (dz - dbeta / M - x̂ dgamma / M), or without the last two terms where the
 //   statistics do not depend on x.
-void batch_norm_backward(const ChannelShape& a, const BatchNormBackward& in, std::span<real> dx,
-                         std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual) {
+void backward_at_level(const ChannelShape& a, const BatchNormBackward& in, std::span<real> dx,
+                       std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual) {
   const bool relu = !in.y.empty();
   const ChannelGradient gradient{a, in, dx.data(), dresidual.empty() ? nullptr : dresidual.data()};
   const double share =
@@ -193,4 +199,28 @@ void batch_norm_backward(const ChannelShape& a, const BatchNormBackward& in, std
   });
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(forward_at_level);
+HWY_EXPORT(apply_at_level);
+HWY_EXPORT(backward_at_level);
+
+void batch_norm_forward(const ChannelShape& a, const BatchNormForward& in, std::span<real> mean,
+                        std::span<real> variance, std::span<real> y) {
+  TERSE_DISPATCH(forward_at_level)(a, in, mean, variance, y);
+}
+void batch_norm_apply(const ChannelShape& a, const BatchNormForward& in, std::span<const real> mean,
+                      std::span<const real> variance, std::span<real> y) {
+  TERSE_DISPATCH(apply_at_level)(a, in, mean, variance, y);
+}
+void batch_norm_backward(const ChannelShape& a, const BatchNormBackward& in, std::span<real> dx,
+                         std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual) {
+  TERSE_DISPATCH(backward_at_level)(a, in, dx, dgamma, dbeta, dresidual);
+}
+
 }  // namespace terse::kernels
+#endif

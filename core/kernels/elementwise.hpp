@@ -1,11 +1,11 @@
-// Loops over all elements. They are plain so that the compiler vectorises them.
+// Loops over all elements: plain loops that the compiler vectorises for every level.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
-#include "core/parallel.hpp"
 #include "core/real.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 
@@ -15,24 +15,24 @@ inline constexpr std::int64_t kElementGrain = 1 << 16;
 // y[i] = f(x[i]); y may be x.
 template <class F>
 void map(std::span<const real> x, std::span<real> y, F f) {
-  parallel_for(static_cast<std::int64_t>(x.size()), kElementGrain,
-               [&, f](std::int64_t begin, std::int64_t end) {
-                 const real* xs = x.data();
-                 real* ys = y.data();
-                 for (std::int64_t i = begin; i < end; ++i) ys[i] = f(xs[i]);
-               });
+  vectorized_for(static_cast<std::int64_t>(x.size()), kElementGrain,
+                 [&, f](std::int64_t begin, std::int64_t end) {
+                   const real* xs = x.data();
+                   real* ys = y.data();
+                   for (std::int64_t i = begin; i < end; ++i) ys[i] = f(xs[i]);
+                 });
 }
 
 // y[i] = f(a[i], b[i]); y may be a or b.
 template <class F>
 void zip(std::span<const real> a, std::span<const real> b, std::span<real> y, F f) {
-  parallel_for(static_cast<std::int64_t>(a.size()), kElementGrain,
-               [&, f](std::int64_t begin, std::int64_t end) {
-                 const real* as = a.data();
-                 const real* bs = b.data();
-                 real* ys = y.data();
-                 for (std::int64_t i = begin; i < end; ++i) ys[i] = f(as[i], bs[i]);
-               });
+  vectorized_for(static_cast<std::int64_t>(a.size()), kElementGrain,
+                 [&, f](std::int64_t begin, std::int64_t end) {
+                   const real* as = a.data();
+                   const real* bs = b.data();
+                   real* ys = y.data();
+                   for (std::int64_t i = begin; i < end; ++i) ys[i] = f(as[i], bs[i]);
+                 });
 }
 
 inline void copy(std::span<const real> x, std::span<real> y) {

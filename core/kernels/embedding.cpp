@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/kernels/elementwise.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {
@@ -15,21 +15,21 @@ std::int64_t grain(std::int64_t elements_each) {
 }  // namespace
 
 void fill(std::span<real> x, real value) {
-  parallel_for(static_cast<std::int64_t>(x.size()), kElementGrain,
-               [&](std::int64_t begin, std::int64_t end) {
-                 std::fill(x.data() + begin, x.data() + end, value);
-               });
+  vectorized_for(static_cast<std::int64_t>(x.size()), kElementGrain,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   std::fill(x.data() + begin, x.data() + end, value);
+                 });
 }
 
 void take_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<const real> table,
                std::span<real> y) {
-  parallel_for(static_cast<std::int64_t>(ids.size()), grain(d),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   const real* row = table.data() + ids[static_cast<std::size_t>(i)] * d;
-                   std::copy(row, row + d, y.data() + i * d);
-                 }
-               });
+  vectorized_for(static_cast<std::int64_t>(ids.size()), grain(d),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; ++i) {
+                     const real* row = table.data() + ids[static_cast<std::size_t>(i)] * d;
+                     std::copy(row, row + d, y.data() + i * d);
+                   }
+                 });
 }
 
 // A task owns a stripe of columns and walks all rows, so that repeated ids are added in order.
@@ -37,7 +37,7 @@ void add_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<const
               std::span<real> table) {
   const auto n = static_cast<std::int64_t>(ids.size());
   const std::int64_t stripe = (grain(n) + 15) / 16 * 16;  // whole cache lines
-  parallel_for(d, stripe, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(d, stripe, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = 0; i < n; ++i) {
       const real* from = dy.data() + i * d;
       real* to = table.data() + ids[static_cast<std::size_t>(i)] * d;

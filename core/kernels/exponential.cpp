@@ -1,3 +1,7 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/exponential.cpp"
+#include <hwy/foreach_target.h>
+
 #include "core/kernels/exponential.hpp"
 
 #include <algorithm>
@@ -5,8 +9,50 @@
 #include <cmath>
 #include <limits>
 
-#include "core/kernels/vector_math.hpp"
+#include "core/kernels/vector_math-inl.hpp"
+#include "core/simd/dispatch.hpp"
 
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
+namespace {
+
+// Of whole vectors; sums are added in float over at most kBlock elements, then in double.
+template <bool kStore>
+double exponentials_of_vectors(std::int64_t d, const float* x, float shift, float* y) {
+  constexpr std::int64_t kBlock = 512;
+  const FloatVector shifts = hn::Set(kLanes, shift);
+  double total = 0;
+  for (std::int64_t first = 0; first < d; first += kBlock) {
+    FloatVector sum = hn::Zero(kLanes);
+    for (std::int64_t j = first; j < std::min(d, first + kBlock); j += kWidth) {
+      const FloatVector e = exp(hn::Sub(hn::LoadU(kLanes, x + j), shifts));
+      if constexpr (kStore) hn::StoreU(e, kLanes, y + j);
+      sum = hn::Add(sum, e);
+    }
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(kLanes, sum)));
+  }
+  return total;
+}
+
+}  // namespace
+
+double exponentials_at_level(std::int64_t d, const float* x, float shift, float* y) {
+  const std::int64_t whole = d / kWidth * kWidth;
+  double sum = y != nullptr ? exponentials_of_vectors<true>(whole, x, shift, y)
+                            : exponentials_of_vectors<false>(whole, x, shift, nullptr);
+  if (whole == d) return sum;
+  std::array<float, kWidth> rest;  // the last ones, and e^-inf = 0 behind them
+  std::ranges::fill(rest, -std::numeric_limits<float>::infinity());
+  std::copy(x + whole, x + d, rest.begin());
+  sum += exponentials_of_vectors<true>(kWidth, rest.data(), shift, rest.data());
+  if (y != nullptr) std::copy_n(rest.begin(), d - whole, y + whole);
+  return sum;
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace terse::kernels {
 
 double reference::exponentials(std::int64_t d, const real* x, real shift, real* y) {
@@ -27,44 +73,12 @@ double exponentials(std::int64_t d, const real* x, real shift, real* y) {
 
 #else
 
-namespace {
-
-// Of whole vectors; sums are added in float over at most kBlock elements, then in double.
-template <bool kStore>
-double exponentials_of_vectors(std::int64_t d, const float* x, float shift, float* y) {
-  constexpr std::int64_t kBlock = 512;
-  constexpr Lanes lanes;
-  const auto width = static_cast<std::int64_t>(hn::Lanes(lanes));
-  const FloatVector shifts = hn::Set(lanes, shift);
-  double total = 0;
-  for (std::int64_t first = 0; first < d; first += kBlock) {
-    FloatVector sum = hn::Zero(lanes);
-    for (std::int64_t j = first; j < std::min(d, first + kBlock); j += width) {
-      const FloatVector e = exp(hn::Sub(hn::LoadU(lanes, x + j), shifts));
-      if constexpr (kStore) hn::StoreU(e, lanes, y + j);
-      sum = hn::Add(sum, e);
-    }
-    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(lanes, sum)));
-  }
-  return total;
-}
-
-}  // namespace
-
+HWY_EXPORT(exponentials_at_level);
 double exponentials(std::int64_t d, const float* x, float shift, float* y) {
-  const auto width = static_cast<std::int64_t>(hn::Lanes(Lanes()));
-  const std::int64_t whole = d / width * width;
-  double sum = y != nullptr ? exponentials_of_vectors<true>(whole, x, shift, y)
-                            : exponentials_of_vectors<false>(whole, x, shift, nullptr);
-  if (whole == d) return sum;
-  std::array<float, hn::MaxLanes(Lanes())> rest;  // the last ones, and e^-inf = 0 behind them
-  std::ranges::fill(rest, -std::numeric_limits<float>::infinity());
-  std::copy(x + whole, x + d, rest.begin());
-  sum += exponentials_of_vectors<true>(width, rest.data(), shift, rest.data());
-  if (y != nullptr) std::copy_n(rest.begin(), d - whole, y + whole);
-  return sum;
+  return TERSE_DISPATCH(exponentials_at_level)(d, x, shift, y);
 }
 
 #endif
 
 }  // namespace terse::kernels
+#endif

@@ -1,13 +1,19 @@
 // One task owns whole rows; the gradients of scale and shift, which sum over rows, whole columns.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/layer_norm.cpp"
+#include <hwy/foreach_target.h>
+
 #include "core/kernels/layer_norm.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/vector_sums.hpp"
+#include "core/kernels/vector_sums-inl.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/dispatch.hpp"
 
-namespace terse::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
 // Rows of one task: about 32 000 elements.
@@ -17,10 +23,9 @@ std::int64_t row_grain(std::int64_t d) {
 
 }  // namespace
 
-void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
-                        std::span<const real> gamma, std::span<const real> beta, double eps,
-                        std::span<real> mean, std::span<real> deviation_inverse,
-                        std::span<real> y) {
+void forward_at_level(std::int64_t rows, std::int64_t d, std::span<const real> x,
+                      std::span<const real> gamma, std::span<const real> beta, double eps,
+                      std::span<real> mean, std::span<real> deviation_inverse, std::span<real> y) {
   const auto count = static_cast<double>(d);
   parallel_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -44,10 +49,10 @@ void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real>
 
 // With x̂ = (x - mean) / deviation and g = dy gamma, row by row:
 //   dx = (g - mean(g) - x̂ mean(g x̂)) / deviation; dgamma = sum over rows of dy x̂, dbeta of dy.
-void layer_norm_backward(std::int64_t rows, std::int64_t d, std::span<const real> dy,
-                         std::span<const real> x, std::span<const real> gamma,
-                         std::span<const real> mean, std::span<const real> deviation_inverse,
-                         std::span<real> dx, std::span<real> dgamma, std::span<real> dbeta) {
+void backward_at_level(std::int64_t rows, std::int64_t d, std::span<const real> dy,
+                       std::span<const real> x, std::span<const real> gamma,
+                       std::span<const real> mean, std::span<const real> deviation_inverse,
+                       std::span<real> dx, std::span<real> dgamma, std::span<real> dbeta) {
   const auto count = static_cast<double>(std::max<std::int64_t>(1, d));
   parallel_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
@@ -86,4 +91,28 @@ void layer_norm_backward(std::int64_t rows, std::int64_t d, std::span<const real
   });
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(forward_at_level);
+HWY_EXPORT(backward_at_level);
+
+void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
+                        std::span<const real> gamma, std::span<const real> beta, double eps,
+                        std::span<real> mean, std::span<real> deviation_inverse,
+                        std::span<real> y) {
+  TERSE_DISPATCH(forward_at_level)(rows, d, x, gamma, beta, eps, mean, deviation_inverse, y);
+}
+void layer_norm_backward(std::int64_t rows, std::int64_t d, std::span<const real> dy,
+                         std::span<const real> x, std::span<const real> gamma,
+                         std::span<const real> mean, std::span<const real> deviation_inverse,
+                         std::span<real> dx, std::span<real> dgamma, std::span<real> dbeta) {
+  TERSE_DISPATCH(backward_at_level)
+  (rows, d, dy, x, gamma, mean, deviation_inverse, dx, dgamma, dbeta);
+}
+
 }  // namespace terse::kernels
+#endif

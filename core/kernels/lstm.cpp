@@ -8,6 +8,10 @@
 //
 //   forward    (panel, chunk, gate, k of the chunk, unit)      from w_hh (gate, unit, k)
 //   backward   (panel, k of 4F, unit)                          from w_hh (k of 4F, unit)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/lstm.cpp"
+#include <hwy/foreach_target.h>
+
 #include "core/kernels/lstm.hpp"
 
 #include <algorithm>
@@ -17,10 +21,12 @@
 #include "core/kernels/gemm.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
-#include "core/kernels/vector_math.hpp"
+#include "core/kernels/vector_math-inl.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/dispatch.hpp"
 
-namespace terse::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr int kVectors = 2;           // of a panel
@@ -31,7 +37,7 @@ constexpr std::int64_t kRowsWorthPacking = 16;
 struct Panels {
   std::int64_t width, count, grain;  // units of one, how many, how many to a task
   explicit Panels(const LstmShape& a)
-      : width(panel_width(kVectors)), count(divide_up(a.f, width)), grain(1) {
+      : width(kVectors * kWidth), count(divide_up(a.f, width)), grain(1) {
     const std::int64_t flops = 8 * a.n * a.f * width;  // of one panel and step
     grain = std::max<std::int64_t>(1, 1'000'000 / std::max<std::int64_t>(1, flops));
   }
@@ -102,7 +108,7 @@ struct ForwardStep {
 
   // sums (gate, N, panel) = the gates' arguments so far
   void load(std::int64_t first, std::int64_t units, float* sums) const {
-    const std::int64_t width = panel_width(kVectors);
+    const std::int64_t width = kVectors * kWidth;
     for (std::int64_t gate = 0; gate < 4; ++gate) {
       const float* b = bias == nullptr ? nullptr : bias + gate * f + first;
       for (std::int64_t row = 0; row < n; ++row, sums += width) {
@@ -114,7 +120,7 @@ struct ForwardStep {
   }
 
   void multiply(const float* panel, float* sums) const {
-    const std::int64_t width = panel_width(kVectors);
+    const std::int64_t width = kVectors * kWidth;
     for (std::int64_t k = 0; k < f; k += kChunk) {
       const std::int64_t length = std::min(kChunk, f - k);
       for (std::int64_t gate = 0; gate < 4; ++gate, panel += length * width)
@@ -125,7 +131,7 @@ struct ForwardStep {
   // The gates' functions, c and y.
   void finish(std::int64_t first, std::int64_t units, const float* sums) const {
     constexpr Lanes d;
-    const std::int64_t width = panel_width(kVectors);
+    const std::int64_t width = kVectors * kWidth;
     for_each_vector(n, units, [&](std::int64_t row, std::int64_t u, std::int64_t left) {
       const auto sum = [&](std::int64_t gate) {
         return hn::LoadU(d, sums + (gate * n + row) * width + u);
@@ -168,7 +174,7 @@ struct BackwardStep {
 
   // sums (N, panel) = dy
   void load(std::int64_t first, std::int64_t units, float* sums) const {
-    const std::int64_t width = panel_width(kVectors);
+    const std::int64_t width = kVectors * kWidth;
     for (std::int64_t row = 0; row < n; ++row, sums += width) {
       std::fill_n(sums, width, 0.0F);
       if (dy != nullptr) std::copy_n(dy + row * f + first, units, sums);
@@ -176,7 +182,7 @@ struct BackwardStep {
   }
 
   void multiply(const float* panel, float* sums) const {
-    const std::int64_t width = panel_width(kVectors);
+    const std::int64_t width = kVectors * kWidth;
     for (std::int64_t k = 0; k < 4 * f; k += kChunk) {
       add_product(n, std::min(kChunk, 4 * f - k), dgates_after + k, 4 * f, panel + k * width, sums);
     }
@@ -193,7 +199,7 @@ struct BackwardStep {
       const std::int64_t at = row * f + first + u;
       const FloatVector tanh_c = tanh(load_some(c + at, left));
       const FloatVector before = c_before == nullptr ? hn::Zero(d) : load_some(c_before + at, left);
-      const FloatVector dh = hn::LoadU(d, sums + row * panel_width(kVectors) + u);
+      const FloatVector dh = hn::LoadU(d, sums + row * kVectors * kWidth + u);
       const FloatVector dcell =
           hn::MulAdd(hn::Mul(dh, o), hn::NegMulAdd(tanh_c, tanh_c, one), load_some(dc + at, left));
       // Of a sigmoid s: ds · s (1 - s).
@@ -216,7 +222,7 @@ const float* data_or_null(std::span<const float> x) {
 
 }  // namespace
 
-void lstm_forward(const LstmShape& shape, const LstmForward& a) {
+void forward_at_level(const LstmShape& shape, const LstmForward& a) {
   const auto [steps, n, f] = shape;
   const Panels panels(shape);
   const std::int64_t panel_size = 4 * f * panels.width;
@@ -245,7 +251,7 @@ void lstm_forward(const LstmShape& shape, const LstmForward& a) {
   }
 }
 
-void lstm_backward(const LstmShape& shape, const LstmBackward& a) {
+void backward_at_level(const LstmShape& shape, const LstmBackward& a) {
   const auto [steps, n, f] = shape;
   const Panels panels(shape);
   const std::int64_t panel_size = 4 * f * panels.width;
@@ -277,4 +283,21 @@ void lstm_backward(const LstmShape& shape, const LstmBackward& a) {
   gemm(Transpose::no, Transpose::no, n, f, 4 * f, a.dgates.data(), a.w_hh.data(), 0, a.dh0.data());
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(forward_at_level);
+HWY_EXPORT(backward_at_level);
+
+void lstm_forward(const LstmShape& shape, const LstmForward& a) {
+  TERSE_DISPATCH(forward_at_level)(shape, a);
+}
+void lstm_backward(const LstmShape& shape, const LstmBackward& a) {
+  TERSE_DISPATCH(backward_at_level)(shape, a);
+}
+
 }  // namespace terse::kernels
+#endif

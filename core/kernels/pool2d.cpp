@@ -1,16 +1,19 @@
-#include "core/kernels/pool2d.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/pool2d.cpp"
+#include <hwy/foreach_target.h>
 
-#include <hwy/highway.h>
+#include "core/kernels/pool2d.hpp"
 
 #include <algorithm>
 #include <limits>
 
 #include "core/parallel.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace terse::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // Planes of one task: about 100 000 window elements.
 std::int64_t plane_grain(const PoolShape& a) {
@@ -121,8 +124,8 @@ void for_each_plane(const PoolShape& a, Body body) {
 
 }  // namespace
 
-void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<real> y,
-                        std::span<WindowPlace> where) {
+void max_forward_at_level(const PoolShape& a, std::span<const real> x, std::span<real> y,
+                          std::span<WindowPlace> where) {
   const std::int64_t pixels = a.p() * a.q();
   for_each_plane(a, [&](std::int64_t plane) {
     const real* xs = x.data() + plane * a.h * a.w;
@@ -146,8 +149,8 @@ void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<r
   });
 }
 
-void max_pool2d_backward(const PoolShape& a, std::span<const real> dy,
-                         std::span<const WindowPlace> where, std::span<real> dx) {
+void max_backward_at_level(const PoolShape& a, std::span<const real> dy,
+                           std::span<const WindowPlace> where, std::span<real> dx) {
   const std::int64_t pixels = a.p() * a.q();
   for_each_plane(a, [&](std::int64_t plane) {
     real* dxs = dx.data() + plane * a.h * a.w;
@@ -167,7 +170,7 @@ void max_pool2d_backward(const PoolShape& a, std::span<const real> dy,
   });
 }
 
-void avg_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<real> y) {
+void avg_forward_at_level(const PoolShape& a, std::span<const real> x, std::span<real> y) {
   const std::int64_t pixels = a.p() * a.q();
   const real scale = real{1} / static_cast<real>(a.kernel * a.kernel);
   for_each_plane(a, [&](std::int64_t plane) {
@@ -181,7 +184,7 @@ void avg_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<r
   });
 }
 
-void avg_pool2d_backward(const PoolShape& a, std::span<const real> dy, std::span<real> dx) {
+void avg_backward_at_level(const PoolShape& a, std::span<const real> dy, std::span<real> dx) {
   const std::int64_t pixels = a.p() * a.q();
   const real scale = real{1} / static_cast<real>(a.kernel * a.kernel);
   for_each_plane(a, [&](std::int64_t plane) {
@@ -195,4 +198,31 @@ void avg_pool2d_backward(const PoolShape& a, std::span<const real> dy, std::span
   });
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(max_forward_at_level);
+HWY_EXPORT(max_backward_at_level);
+HWY_EXPORT(avg_forward_at_level);
+HWY_EXPORT(avg_backward_at_level);
+
+void max_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<real> y,
+                        std::span<WindowPlace> where) {
+  TERSE_DISPATCH(max_forward_at_level)(a, x, y, where);
+}
+void max_pool2d_backward(const PoolShape& a, std::span<const real> dy,
+                         std::span<const WindowPlace> where, std::span<real> dx) {
+  TERSE_DISPATCH(max_backward_at_level)(a, dy, where, dx);
+}
+void avg_pool2d_forward(const PoolShape& a, std::span<const real> x, std::span<real> y) {
+  TERSE_DISPATCH(avg_forward_at_level)(a, x, y);
+}
+void avg_pool2d_backward(const PoolShape& a, std::span<const real> dy, std::span<real> dx) {
+  TERSE_DISPATCH(avg_backward_at_level)(a, dy, dx);
+}
+
 }  // namespace terse::kernels
+#endif

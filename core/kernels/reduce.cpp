@@ -4,8 +4,9 @@
 #include <array>
 #include <vector>
 
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 #include "core/kernels/elementwise.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {
@@ -49,7 +50,7 @@ void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::spa
                 std::span<real> y) {
   const std::int64_t grain =
       std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, n * inner));
-  parallel_for(outer, grain, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(outer, grain, [&](std::int64_t begin, std::int64_t end) {
     std::vector<double> sums(static_cast<std::size_t>(inner));
     for (std::int64_t o = begin; o < end; ++o) {
       std::fill(sums.begin(), sums.end(), 0.0);
@@ -96,7 +97,7 @@ void channel_sum(std::int64_t n, std::int64_t k, std::int64_t pixels, std::span<
   constexpr int kLanes = 16;  // independent sums, so that the loop vectorises
   const std::int64_t grain =
       std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(1, n * pixels));
-  parallel_for(k, grain, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(k, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t channel = begin; channel < end; ++channel) {
       double total = 0;
       for (std::int64_t i = 0; i < n; ++i) {

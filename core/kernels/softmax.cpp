@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/kernels/exponential.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {
@@ -16,7 +16,7 @@ std::int64_t row_grain(std::int64_t d) {
 
 template <class Body>
 void for_each_row(std::int64_t rows, std::int64_t d, Body body) {
-  parallel_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) body(row);
   });
 }
@@ -115,7 +115,7 @@ void log_softmax_backward(std::int64_t rows, std::int64_t d, std::span<const rea
 double cross_entropy(std::int64_t rows, std::int64_t d, std::span<const real> x,
                      std::span<const real> bias, std::span<const std::int32_t> labels, real scale,
                      std::span<real> dx) {
-  return parallel_sum(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
+  return vectorized_sum(rows, row_grain(d), [&](std::int64_t begin, std::int64_t end) {
     double loss = 0;
     for (std::int64_t row = begin; row < end; ++row) {
       loss += row_loss({.d = d,

@@ -1,15 +1,29 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/tile.cpp"
+#include <hwy/foreach_target.h>
+
 #include "core/kernels/tile.hpp"
 
 #include <array>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace terse::kernels {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr Lanes kLanes;
-using Vector = hn::Vec<Lanes>;
+using Vector = FloatVector;
+
+// 16 registers hold 12 sums, the operands and little else.
+constexpr int kSumsInFlight = 12;
+
+// The most rows that a tile of so many vectors can have.
+constexpr int tile_rows(int vectors) {
+  return kSumsInFlight / vectors;
+}
 
 template <int kRows, int kVectors>
 using Sums = Vector[kRows][kVectors];
@@ -19,7 +33,7 @@ template <int kRows, int kVectors>
 HWY_INLINE void add_step(const float* const (&rows)[kRows], std::int64_t place, const float* b,
                          Sums<kRows, kVectors>& sum) {
   Vector panel[kVectors];
-  for (int v = 0; v < kVectors; ++v) panel[v] = hn::LoadU(kLanes, b + v * panel_width(1));
+  for (int v = 0; v < kVectors; ++v) panel[v] = hn::LoadU(kLanes, b + v * kWidth);
   for (int i = 0; i < kRows; ++i) {
     const Vector left = hn::Set(kLanes, rows[i][place]);
     for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::MulAdd(left, panel[v], sum[i][v]);
@@ -33,7 +47,7 @@ HWY_INLINE void add_steps(const float* const (&rows)[kRows], const EvenSteps& st
     std::int64_t place = run * steps.run_step;
     for (std::int64_t t = 0; t < steps.length; ++t, place += steps.step) {
       add_step<kRows, kVectors>(rows, place, b, sum);
-      b += panel_width(kVectors);
+      b += kVectors * kWidth;
     }
   }
 }
@@ -41,7 +55,7 @@ HWY_INLINE void add_steps(const float* const (&rows)[kRows], const EvenSteps& st
 template <int kRows, int kVectors>
 HWY_INLINE void add_steps(const float* const (&rows)[kRows], const ListedSteps& steps,
                           const float* b, Sums<kRows, kVectors>& sum) {
-  for (std::int64_t t = 0; t < steps.count; ++t, b += panel_width(kVectors))
+  for (std::int64_t t = 0; t < steps.count; ++t, b += kVectors * kWidth)
     add_step<kRows, kVectors>(rows, steps.places[t], b, sum);
 }
 
@@ -55,15 +69,14 @@ void tiles(std::int64_t first, std::int64_t count, const float* a, const Rows& w
     for (int i = 0; i < kRows; ++i) {
       rows[i] = a + where.place(first + i);
       const float* from =
-          start.add ? c + where.target(first + i) * panel_width(kVectors) : start.values;
+          start.add ? c + where.target(first + i) * kVectors * kWidth : start.values;
       for (int v = 0; v < kVectors; ++v)
-        sum[i][v] =
-            from == nullptr ? hn::Zero(kLanes) : hn::LoadU(kLanes, from + v * panel_width(1));
+        sum[i][v] = from == nullptr ? hn::Zero(kLanes) : hn::LoadU(kLanes, from + v * kWidth);
     }
     add_steps<kRows, kVectors>(rows, steps, b, sum);
     for (int i = 0; i < kRows; ++i) {
-      float* to = c + where.target(first + i) * panel_width(kVectors);
-      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[i][v], kLanes, to + v * panel_width(1));
+      float* to = c + where.target(first + i) * kVectors * kWidth;
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[i][v], kLanes, to + v * kWidth);
     }
   }
 }
@@ -101,7 +114,7 @@ void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const
   Sums<kRows, 2> sum;
   for (int i = 0; i < kRows; ++i)
     for (auto& s : sum[i]) s = hn::Set(kLanes, values == nullptr ? 0.0F : values[i]);
-  const std::int64_t vector = panel_width(1);
+  const std::int64_t vector = kWidth;
   for (std::int64_t run = 0; run < steps.runs; ++run, b += steps.run_step) {
     for (std::int64_t t = 0; t < steps.run.count; ++t, ++a) {
       const float* pixels = b + steps.run.places[t];
@@ -126,24 +139,62 @@ constexpr auto pixel_table(std::integer_sequence<int, kRowsMinus1...>) {
 
 }  // namespace
 
-void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
-          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+std::int64_t vector_width_at_level() {
+  return kWidth;
+}
+
+void tile_of_rows(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+                  const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
-void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& where,
-          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+void tile_of_listed_rows(std::int64_t rows, int vectors, const float* a, const ListedRows& where,
+                         const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
-void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
-          const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
+void tile_of_listed_steps(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+                          const ListedSteps& steps, const float* b, const TileStart& start,
+                          float* c) {
   even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
 
-void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
-                    const PixelSteps& steps, const float* b, const float* values, float* c) {
-  static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, tile_rows(2)>());
-  internal_check(rows >= 1 && rows <= tile_rows(2), "tile: {} rows of pixels do not fit", rows);
+void pixels_at_level(std::int64_t rows, const float* a, const EvenRows& where,
+                     const PixelSteps& steps, const float* b, const float* values, float* c) {
+  static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, kPixelRows>());
+  internal_check(rows >= 1 && rows <= kPixelRows, "tile: {} rows of pixels do not fit", rows);
   kByRows[static_cast<std::size_t>(rows - 1)](a, where.row, steps, b, values, c);
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(vector_width_at_level);
+HWY_EXPORT(tile_of_rows);
+HWY_EXPORT(tile_of_listed_rows);
+HWY_EXPORT(tile_of_listed_steps);
+HWY_EXPORT(pixels_at_level);
+
+std::int64_t vector_width() {
+  return TERSE_DISPATCH(vector_width_at_level)();
+}
+void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+  TERSE_DISPATCH(tile_of_rows)(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& where,
+          const EvenSteps& steps, const float* b, const TileStart& start, float* c) {
+  TERSE_DISPATCH(tile_of_listed_rows)(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
+          const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
+  TERSE_DISPATCH(tile_of_listed_steps)(rows, vectors, a, where, steps, b, start, c);
+}
+void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
+                    const PixelSteps& steps, const float* b, const float* values, float* c) {
+  TERSE_DISPATCH(pixels_at_level)(rows, a, where, steps, b, values, c);
+}
+
 }  // namespace terse::kernels
+#endif

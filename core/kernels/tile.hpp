@@ -5,38 +5,29 @@
 //
 // It is the inner loop of everything that packs its operands: convolution and its gradients. Where
 // the rows and the steps of A stand is told by a stride or by a list, so a convolution needs no
-// column buffer. A panel is one or two vectors wide; a tile has up to 12 or 6 rows, so that 12 sums
-// are in flight.
+// column buffer. A panel is one or two vectors of the level that kernels run at
+// (core/simd/isa.hpp).
 #pragma once
-
-#include <hwy/highway.h>
 
 #include <cstdint>
 
 namespace terse::kernels {
 
-namespace hn = hwy::HWY_NAMESPACE;
-using Lanes = hn::ScalableTag<float>;
-
-inline constexpr int kSumsInFlight = 12;
-
 inline std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
+// Floats of a vector at this level.
+std::int64_t vector_width();
+
 // Floats in a panel of so many vectors.
 inline std::int64_t panel_width(int vectors) {
-  return vectors * static_cast<std::int64_t>(hn::Lanes(Lanes()));
+  return vectors * vector_width();
 }
 
 // Vectors that a panel should have for so many columns.
 inline int panel_vectors(std::int64_t columns) {
   return columns <= panel_width(1) ? 1 : 2;
-}
-
-// The most rows that a tile of so many vectors can have.
-constexpr int tile_rows(int vectors) {
-  return kSumsInFlight / vectors;
 }
 
 // A[i, t] = a[place of row i + place of step t]; row i of C is panel number `target` of c.
@@ -80,7 +71,9 @@ void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
 //
 //   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + place of t, .]
 //
-// A is (row, (run, t)), contiguous; values may be nullptr for zeros; C is (rows, panel).
+// A is (row, (run, t)), contiguous; values may be nullptr for zeros; C is (rows, panel). At most
+// kPixelRows rows.
+inline constexpr std::int64_t kPixelRows = 6;
 struct PixelSteps {
   ListedSteps run;
   std::int64_t run_step, runs;

@@ -1,13 +1,17 @@
-#include "core/kernels/transpose.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/transpose.cpp"
+#include <hwy/foreach_target.h>
 
-#include <hwy/highway.h>
+#include "core/kernels/transpose.hpp"
 
 #include <algorithm>
 
-namespace terse::kernels {
-namespace {
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace hn = hwy::HWY_NAMESPACE;
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
+namespace {
 
 constexpr hn::FixedTag<float, 4> kFour;
 constexpr hn::CappedTag<float, 8> kWide;  // 8 lanes where vectors are as wide, else 4
@@ -81,8 +85,8 @@ void transpose_blocks(D d, std::int64_t rows, std::int64_t columns, const float*
 
 }  // namespace
 
-void transpose(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t from_step,
-               float* to, std::int64_t to_step) {
+void transpose_at_level(std::int64_t rows, std::int64_t columns, const float* from,
+                        std::int64_t from_step, float* to, std::int64_t to_step) {
   if (columns >= 4 && rows >= static_cast<std::int64_t>(hn::MaxLanes(kWide))) {
     transpose_blocks(kWide, rows, columns, from, from_step, to, to_step);
   } else if (columns >= 4 && rows >= 4) {
@@ -93,4 +97,17 @@ void transpose(std::int64_t rows, std::int64_t columns, const float* from, std::
   }
 }
 
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(transpose_at_level);
+void transpose(std::int64_t rows, std::int64_t columns, const float* from, std::int64_t from_step,
+               float* to, std::int64_t to_step) {
+  TERSE_DISPATCH(transpose_at_level)(rows, columns, from, from_step, to, to_step);
+}
+
 }  // namespace terse::kernels
+#endif

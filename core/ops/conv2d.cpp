@@ -1,4 +1,4 @@
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 
 #include <array>
 
@@ -58,7 +58,7 @@ void add_weight_gradient(const kernels::ConvShape& shape, const Tensor& x, const
 
 }  // namespace
 
-// y = x ⋆ w + b; the sums of y, dx and dw are written out in core/kernels/conv2d_reference.cpp.
+// y = x ⋆ w + b; the sums of y, dx and dw are written out in core/kernels/conv/reference.cpp.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions options) {
   const auto shape = conv_shape(x, w, b, options);
   Tensor y = Tensor::empty({shape.n, shape.k, shape.p(), shape.q()});

@@ -12,7 +12,7 @@
 #include "comm/local_sgd.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/parameters.hpp"
 #include "examples/support/account.hpp"

@@ -1,5 +1,5 @@
 // The direct kernels and Winograd's against the sums that define them, on many shapes.
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 
 #include <gtest/gtest.h>
 

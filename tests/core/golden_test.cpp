@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 #include "core/ops.hpp"
 
 namespace terse {

@@ -10,10 +10,10 @@
 #include "core/autograd.hpp"
 #include "core/error.hpp"
 #include "core/kernels/exponential.hpp"
-#include "core/kernels/vector_math.hpp"
 #include "core/ops.hpp"
 #include "core/parallel.hpp"
 #include "core/testing/check_gradient.hpp"
+#include "tests/core/each_level.hpp"
 
 namespace terse {
 namespace {
@@ -24,55 +24,18 @@ std::vector<float> values(const Tensor& t) {
   return {t.data().begin(), t.data().end()};
 }
 
-// The fast function at one argument.
-template <class F>
-float at(F f, float x) {
-  return kernels::hn::GetLane(f(kernels::hn::Set(kernels::Lanes(), x)));
-}
-float exp_at(float x) {
-  return at([](auto v) { return kernels::exp(v); }, x);
-}
-
-TEST(VectorMath, KeepsItsErrorBounds) {
-  double exp_error = 0, sigmoid_error = 0, tanh_error = 0;
-  for (int i = -870'000; i <= 870'000; ++i) {
-    const float x = 1e-4F * static_cast<float>(i);
-    const double exact = std::exp(static_cast<double>(x));
-    exp_error = std::max(exp_error, std::abs(static_cast<double>(exp_at(x)) / exact - 1));
-    const double s = at([](auto v) { return kernels::sigmoid(v); }, x);
-    sigmoid_error = std::max(sigmoid_error, std::abs(s - 1 / (1 + 1 / exact)));
-    const double t = at([](auto v) { return kernels::tanh(v); }, x);
-    tanh_error = std::max(tanh_error, std::abs(t - std::tanh(static_cast<double>(x))));
-  }
-  RecordProperty("exp", std::to_string(exp_error));
-  EXPECT_LE(exp_error, 2e-7);
-  EXPECT_LE(sigmoid_error, 1.2e-7);
-  EXPECT_LE(tanh_error, 2e-7);
-}
-
-TEST(VectorMath, EndsOfTheRange) {
-  EXPECT_EQ(exp_at(0), 1);
-  EXPECT_EQ(exp_at(-kInfinity), 0);
-  EXPECT_EQ(exp_at(-1000), 0);
-  EXPECT_NEAR(exp_at(1000), std::exp(88.0F), 1e33F);
-  EXPECT_TRUE(std::isnan(exp_at(NAN)));
-  EXPECT_EQ(at([](auto v) { return kernels::sigmoid(v); }, kInfinity), 1);
-  EXPECT_NEAR(at([](auto v) { return kernels::sigmoid(v); }, -kInfinity), 0, 1e-37);
-  EXPECT_EQ(at([](auto v) { return kernels::tanh(v); }, kInfinity), 1);
-  EXPECT_EQ(at([](auto v) { return kernels::tanh(v); }, -kInfinity), -1);
-  EXPECT_TRUE(std::isnan(at([](auto v) { return kernels::tanh(v); }, NAN)));
-}
-
 TEST(Exponentials, EqualTheReferenceAtEveryLength) {
-  for (const std::int64_t d : {1, 7, 8, 9, 511, 512, 513, 1000, 10'000}) {
-    const std::vector<float> x = values(scale(random_tensor({d}, 1), 10));
-    std::vector<float> fast(x.size(), NAN), exact(x.size(), NAN);
-    const double sum = kernels::exponentials(d, x.data(), 10, fast.data());
-    const double reference = kernels::reference::exponentials(d, x.data(), 10, exact.data());
-    EXPECT_NEAR(sum / reference, 1, 1e-6) << d;
-    EXPECT_EQ(kernels::exponentials(d, x.data(), 10, nullptr), sum) << d;
-    for (std::size_t j = 0; j < x.size(); ++j) EXPECT_NEAR(fast[j] / exact[j], 1, 4e-7) << d;
-  }
+  at_each_level([] {
+    for (const std::int64_t d : {1, 7, 8, 9, 511, 512, 513, 1000, 10'000}) {
+      const std::vector<float> x = values(scale(random_tensor({d}, 1), 10));
+      std::vector<float> fast(x.size(), NAN), exact(x.size(), NAN);
+      const double sum = kernels::exponentials(d, x.data(), 10, fast.data());
+      const double reference = kernels::reference::exponentials(d, x.data(), 10, exact.data());
+      EXPECT_NEAR(sum / reference, 1, 1e-6) << d;
+      EXPECT_EQ(kernels::exponentials(d, x.data(), 10, nullptr), sum) << d;
+      for (std::size_t j = 0; j < x.size(); ++j) EXPECT_NEAR(fast[j] / exact[j], 1, 4e-7) << d;
+    }
+  });
 }
 
 TEST(Softmax, DoesNotOverflowAndKeepsNaN) {

@@ -10,11 +10,12 @@
 // panel and one kernel row, and there is nothing to add.
 #include <algorithm>
 
-#include "core/kernels/conv2d.hpp"
-#include "core/kernels/conv2d_plane.hpp"
+#include "core/kernels/conv/conv2d.hpp"
+#include "core/kernels/conv/plane.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels::direct {
 namespace {
@@ -140,7 +141,9 @@ void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float
     float* sums = partial + panel * panel_sums;
     for (std::int64_t slot = 1; slot < slots; ++slot) {
       const float* more = sums + slot * a.sums;
-      for (std::int64_t i = 0; i < panel_sums; ++i) sums[i] += more[i];
+      vectorized([=] {
+        for (std::int64_t i = 0; i < panel_sums; ++i) sums[i] += more[i];
+      });
     }
     const std::int64_t some = std::min(a.width, a.k - panel * a.width);
     float* to = dw + (a.dy.first + panel * a.width) * a.c * taps;

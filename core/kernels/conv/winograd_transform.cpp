@@ -1,16 +1,24 @@
-#include "core/kernels/winograd_transform.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/conv/winograd_transform.cpp"
+#include <hwy/foreach_target.h>
+
+#include "core/kernels/conv/winograd_transform.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 #include "core/buffer.hpp"
 #include "core/kernels/transpose.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace terse::kernels::winograd {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-using Vector = hn::Vec<Lanes>;
-constexpr Lanes kLanes;
+using namespace terse::kernels::winograd;
+using Vector = FloatVector;
+constexpr std::int64_t kBlock = kVectors * kWidth;  // channels
 
 Vector constant(double value) {
   return hn::Set(kLanes, static_cast<float>(value));
@@ -107,7 +115,7 @@ class BandReader {
       : images_(images),
         rows_(rows),
         border_((rows - 4) / 2),
-        row_size_(width() * block_width()),
+        row_size_(width() * kBlock),
         pixels_(rows * row_size_) {
     std::ranges::fill(pixels_.span(), 0.0F);
   }
@@ -118,7 +126,7 @@ class BandReader {
     const std::int64_t kept = follows && first > 0 ? 2 * border_ : 0;
     std::memmove(pixels_.data(), pixels_.data() + 4 * row_size_,
                  static_cast<std::size_t>(kept * row_size_) * sizeof(float));
-    const std::int64_t channel = block * block_width();
+    const std::int64_t channel = block * kBlock;
     const float* from = x + (image * images_.channels + channel) * images_.h * images_.w;
     for (std::int64_t i = kept; i < rows_; ++i) {
       const std::int64_t row = 4 * first + i - border_;
@@ -127,9 +135,8 @@ class BandReader {
         std::fill(to, to + row_size_, 0.0F);
         continue;
       }
-      transpose(std::min(images_.channels - channel, block_width()), images_.w,
-                from + row * images_.w, images_.h * images_.w, to + border_ * block_width(),
-                block_width());
+      transpose(std::min(images_.channels - channel, kBlock), images_.w, from + row * images_.w,
+                images_.h * images_.w, to + border_ * kBlock, kBlock);
     }
     return pixels_.data();
   }
@@ -144,7 +151,7 @@ template <class Transform>
 void transform_bands(const Images& images, const float* x, const Bands& bands,
                      const PlaneLayout& layout, float* planes) {
   constexpr int kIn = Transform::kIn;
-  const std::int64_t block = block_width(), vector = panel_width(1);
+  const std::int64_t block = kBlock, vector = kWidth;
   BandReader reader(images, kIn);
   const std::int64_t row = reader.width() * block;
   Buffer<float> columns(6 * row);  // transformed along the columns
@@ -174,19 +181,20 @@ void transform_bands(const Images& images, const float* x, const Bands& bands,
 
 }  // namespace
 
-void input_planes(const Images& images, const float* x, const Bands& bands,
-                  const PlaneLayout& layout, float* planes) {
+void input_planes_at_level(const Images& images, const float* x, const Bands& bands,
+                           const PlaneLayout& layout, float* planes) {
   transform_bands<FromInput>(images, x, bands, layout, planes);
 }
 
-void output_gradient_planes(const Images& images, const float* dy, const Bands& bands,
-                            const PlaneLayout& layout, float* planes) {
+void output_gradient_planes_at_level(const Images& images, const float* dy, const Bands& bands,
+                                     const PlaneLayout& layout, float* planes) {
   transform_bands<FromOutputGradient>(images, dy, bands, layout, planes);
 }
 
-void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
-                   const PlaneLayout& layout, const float* planes, const float* bias, float* y) {
-  const std::int64_t width = block_width(), vector = panel_width(1);
+void output_pixels_at_level(const Images& images, std::int64_t block, const Bands& bands,
+                            const PlaneLayout& layout, const float* planes, const float* bias,
+                            float* y) {
+  const std::int64_t width = kBlock, vector = kWidth;
   const std::int64_t row = 4 * images.tile_columns() * width, plane_size = images.h * images.w;
   const std::int64_t channels = std::min(images.channels - block * width, width);
   Buffer<float> pixels(4 * row), start(width);
@@ -225,8 +233,9 @@ void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
   }
 }
 
-void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plane, float* planes) {
-  const std::int64_t width = block_width(), vector = panel_width(1), first = block * width;
+void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int64_t plane,
+                            float* planes) {
+  const std::int64_t width = kBlock, vector = kWidth, first = block * width;
   const std::int64_t out = std::min(weights.out() - first, width);
   // From one output channel to the next, and from one input channel to the next.
   const std::int64_t out_step = weights.rotated ? 9 : weights.c * 9;
@@ -256,9 +265,9 @@ void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plan
   }
 }
 
-void weight_gradient(const WeightSums& sums, std::int64_t block, std::int64_t begin,
-                     std::int64_t end, std::int64_t k, std::int64_t c, float* dw) {
-  const std::int64_t width = block_width(), vector = panel_width(1), first = block * width;
+void weight_gradient_at_level(const WeightSums& sums, std::int64_t block, std::int64_t begin,
+                              std::int64_t end, std::int64_t k, std::int64_t c, float* dw) {
+  const std::int64_t width = kBlock, vector = kWidth, first = block * width;
   Buffer<float> taps((end - begin) * 9 * width);  // (channel, tap, block)
   for (std::int64_t i = 0; i < end - begin; ++i) {
     for (int v = 0; v < kVectors; ++v) {
@@ -287,4 +296,41 @@ void weight_gradient(const WeightSums& sums, std::int64_t block, std::int64_t be
             dw + (first * c + begin) * 9, c * 9);
 }
 
-}  // namespace terse::kernels::winograd
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(input_planes_at_level);
+HWY_EXPORT(output_gradient_planes_at_level);
+HWY_EXPORT(output_pixels_at_level);
+HWY_EXPORT(weight_planes_at_level);
+HWY_EXPORT(weight_gradient_at_level);
+
+namespace winograd {
+
+void input_planes(const Images& images, const float* x, const Bands& bands,
+                  const PlaneLayout& layout, float* planes) {
+  TERSE_DISPATCH(input_planes_at_level)(images, x, bands, layout, planes);
+}
+void output_gradient_planes(const Images& images, const float* dy, const Bands& bands,
+                            const PlaneLayout& layout, float* planes) {
+  TERSE_DISPATCH(output_gradient_planes_at_level)(images, dy, bands, layout, planes);
+}
+void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
+                   const PlaneLayout& layout, const float* planes, const float* bias, float* y) {
+  TERSE_DISPATCH(output_pixels_at_level)(images, block, bands, layout, planes, bias, y);
+}
+void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plane, float* planes) {
+  TERSE_DISPATCH(weight_planes_at_level)(weights, block, plane, planes);
+}
+void weight_gradient(const WeightSums& sums, std::int64_t block, std::int64_t begin,
+                     std::int64_t end, std::int64_t k, std::int64_t c, float* dw) {
+  TERSE_DISPATCH(weight_gradient_at_level)(sums, block, begin, end, k, c, dw);
+}
+
+}  // namespace winograd
+
+}  // namespace terse::kernels
+#endif

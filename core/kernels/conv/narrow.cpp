@@ -7,7 +7,7 @@
 // x stays as it is, (C, H', W') with zeros around it, so nothing is transposed; the steps of the
 // panel are a list of places in x, the same for each kernel row. Kernel rows that see only padding
 // are left out.
-#include "core/kernels/conv2d_narrow.hpp"
+#include "core/kernels/conv/narrow.hpp"
 
 #include <algorithm>
 

@@ -1,13 +1,16 @@
 // Exponential functions of vectors of float. Errors are bounds over all arguments, tested.
-#pragma once
+// For files that are compiled once a level (core/simd/dispatch.hpp).
+#if defined(TERSE_CORE_KERNELS_VECTOR_MATH_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef TERSE_CORE_KERNELS_VECTOR_MATH_INL
+#undef TERSE_CORE_KERNELS_VECTOR_MATH_INL
+#else
+#define TERSE_CORE_KERNELS_VECTOR_MATH_INL
+#endif
 
-#include <hwy/highway.h>
+#include "core/simd/lanes-inl.hpp"
 
-#include "core/kernels/tile.hpp"
-
-namespace terse::kernels {
-
-using FloatVector = hn::Vec<Lanes>;
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 
 // eˣ, relative error at most 2e-7; 0 below -87.3, e⁸⁸ above 88; NaN stays NaN.
 // x = n ln 2 + r with |r| <= ln 2 / 2, and e^r = 1 + r + r² q(r): q interpolates the quotient at
@@ -16,8 +19,8 @@ HWY_INLINE FloatVector exp(FloatVector x) {
   constexpr Lanes d;
   constexpr hn::RebindToSigned<Lanes> bits;
   const auto all = [](float value) { return hn::Set(Lanes(), value); };
-  // The order matters: where one is NaN, x86 takes the second.
-  const FloatVector clamped = hn::Min(all(88.0F), x);
+  // Min of a NaN differs between architectures: a comparison says what is meant.
+  const FloatVector clamped = hn::IfThenElse(hn::Gt(x, all(88.0F)), all(88.0F), x);
   // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low bits of the sum.
   const FloatVector magic = all(12582912.0F);
   const FloatVector shifted = hn::MulAdd(clamped, all(1.44269504F), magic);
@@ -47,4 +50,7 @@ HWY_INLINE FloatVector tanh(FloatVector x) {
   return hn::CopySign(hn::Div(hn::Sub(one, e), hn::Add(one, e)), x);
 }
 
-}  // namespace terse::kernels
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

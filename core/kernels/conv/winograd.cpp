@@ -21,8 +21,8 @@
 #include <algorithm>
 
 #include "core/buffer.hpp"
-#include "core/kernels/conv2d.hpp"
-#include "core/kernels/winograd_transform.hpp"
+#include "core/kernels/conv/conv2d.hpp"
+#include "core/kernels/conv/winograd_transform.hpp"
 #include "core/parallel.hpp"
 
 namespace terse::kernels::winograd {

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "core/buffer.hpp"
-#include "core/kernels/conv2d.hpp"
-#include "core/parallel.hpp"
+#include "core/kernels/conv/conv2d.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels::depthwise {
 namespace {
@@ -75,7 +75,7 @@ void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<c
                     std::span<const real> bias, std::span<real> y) {
   const auto& a = shape;
   const std::int64_t per_channel = a.k / a.c, p_count = a.p(), q_count = a.q();
-  parallel_for(a.n * a.k, plane_grain(a), [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(a.n * a.k, plane_grain(a), [&](std::int64_t begin, std::int64_t end) {
     Padded padded(a);
     for (std::int64_t nk = begin; nk < end; ++nk) {
       const std::int64_t n = nk / a.k, k = nk % a.k;
@@ -95,7 +95,7 @@ void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std:
                           std::span<real> dx) {
   const auto& a = shape;
   const std::int64_t per_channel = a.k / a.c, p_count = a.p(), q_count = a.q();
-  parallel_for(a.n * a.c, plane_grain(a), [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(a.n * a.c, plane_grain(a), [&](std::int64_t begin, std::int64_t end) {
     Padded padded(a);
     for (std::int64_t nc = begin; nc < end; ++nc) {
       padded.clear();
@@ -116,7 +116,7 @@ void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
   const auto& a = shape;
   const std::int64_t per_channel = a.k / a.c, p_count = a.p(), q_count = a.q();
-  parallel_for(a.k, 1, [&](std::int64_t k, std::int64_t) {
+  vectorized_for(a.k, 1, [&](std::int64_t k, std::int64_t) {
     Padded padded(a);
     Buffer<double> sums(a.r * a.s);
     std::ranges::fill(sums.span(), 0.0);

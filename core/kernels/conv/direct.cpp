@@ -11,9 +11,9 @@
 // every s-th in each direction, turned by 180 degrees.
 #include <algorithm>
 
-#include "core/kernels/conv2d.hpp"
-#include "core/kernels/conv2d_narrow.hpp"
-#include "core/kernels/conv2d_plane.hpp"
+#include "core/kernels/conv/conv2d.hpp"
+#include "core/kernels/conv/narrow.hpp"
+#include "core/kernels/conv/plane.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
 #include "core/parallel.hpp"
@@ -231,7 +231,7 @@ Correlation::Axis data_gradient_axis(const ConvShape& a, std::int64_t rest, std:
           .place_step = 1};
 }
 
-// Few output channels (conv2d_narrow.cpp).
+// Few output channels (narrow.cpp).
 void forward_narrow(const ConvShape& a, const float* x, std::span<const float> w,
                     std::span<const float> bias, float* y) {
   Buffer<float> packed(static_cast<std::int64_t>(w.size()));  // (K, C, R, S) -> (K, R, C, S)

@@ -1,4 +1,4 @@
-// Direct correlation, stride 1, with few output channels (conv2d_narrow.cpp).
+// Direct correlation, stride 1, with few output channels (narrow.cpp).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "core/kernels/conv2d_plane.hpp"
+#include "core/kernels/conv/plane.hpp"
 
 #include <algorithm>
 

@@ -1,16 +1,19 @@
 // Sums of what is computed of a vector of elements at a time.
-#pragma once
+// For files that are compiled once a level (core/simd/dispatch.hpp).
+#if defined(TERSE_CORE_KERNELS_VECTOR_SUMS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef TERSE_CORE_KERNELS_VECTOR_SUMS_INL
+#undef TERSE_CORE_KERNELS_VECTOR_SUMS_INL
+#else
+#define TERSE_CORE_KERNELS_VECTOR_SUMS_INL
+#endif
 
-#include <hwy/highway.h>
-
-#include <algorithm>
 #include <cstdint>
 
 #include "core/real.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace terse::kernels {
-
-namespace hn = hwy::HWY_NAMESPACE;
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 
 template <int kSums>
 struct Sums {
@@ -26,7 +29,9 @@ Sums<kSums> sum_terms(std::int64_t n, Term term) {
   constexpr int kInFlight = 2;  // independent sums hide the latency of an addition
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(wide));
   hn::Vec<decltype(wide)> sums[kInFlight][kSums], values[kSums];
-  for (auto& some : sums) std::fill(some, some + kSums, hn::Zero(wide));
+  for (auto& some : sums) {
+    for (auto& sum : some) sum = hn::Zero(wide);
+  }
   std::int64_t i = 0;
   for (; i + kInFlight * lanes <= n; i += kInFlight * lanes) {
     for (int j = 0; j < kInFlight; ++j) {
@@ -47,4 +52,7 @@ Sums<kSums> sum_terms(std::int64_t n, Term term) {
   return result;
 }
 
-}  // namespace terse::kernels
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/buffer.hpp"
-#include "core/kernels/conv2d.hpp"
+#include "core/kernels/conv/conv2d.hpp"
 
 namespace terse::kernels::reference {
 namespace {

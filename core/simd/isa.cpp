@@ -1,0 +1,121 @@
+#include "core/simd/isa.hpp"
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <type_traits>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+using Targets = decltype(hwy::SupportedTargets());  // one bit each, the widest the lowest
+
+constexpr std::array<std::pair<Isa, Targets>, 4> kLevels = {{
+#if HWY_ARCH_X86
+    {Isa::sse4, HWY_SSE4},
+    {Isa::avx2, HWY_AVX2},
+    {Isa::avx512, HWY_AVX3},
+#elif HWY_ARCH_ARM
+    {Isa::neon, HWY_NEON},
+#endif
+}};
+
+Targets target_of(Isa isa) {
+  for (const auto& [level, target] : kLevels) {
+    if (level == isa && target != 0) return target;
+  }
+  return 0;
+}
+
+std::vector<Isa> levels_in(Targets targets) {
+  std::vector<Isa> levels;
+  for (const auto& [level, target] : kLevels) {
+    if ((target & targets) != 0) levels.push_back(level);
+  }
+  if (levels.empty()) levels.push_back(Isa::other);
+  return levels;
+}
+
+Targets disabled_for_now = 0;
+bool forced = false;
+
+// The targets that the CPU has, whatever was forced before.
+Targets supported() {
+  hwy::DisableTargets(0);
+  const Targets targets = hwy::SupportedTargets();
+  hwy::DisableTargets(disabled_for_now);
+  return targets;
+}
+
+void use(Isa isa) {
+  const Targets target = target_of(isa);
+  disabled_for_now = target == 0 ? 0 : target - 1;  // all wider ones have lower bits
+  hwy::DisableTargets(disabled_for_now);
+#if HWY_TARGETS != HWY_STATIC_TARGET
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+#endif
+  simd::chosen_isa.store(static_cast<int>(isa), std::memory_order_relaxed);
+}
+
+void choose(std::string_view name, std::string_view who_asks) {
+  const auto available = available_isas();
+  if (name == "auto") {
+    forced = false;
+    return use(available.back());
+  }
+  const auto found =
+      std::ranges::find_if(available, [&](Isa isa) { return isa_name(isa) == name; });
+  check<UsageError>(found != available.end(),
+                    "{}: the levels of this binary on this CPU are auto, {}; got '{}'", who_asks,
+                    isa_list(available), name);
+  forced = true;
+  use(*found);
+}
+
+}  // namespace
+
+std::string_view isa_name(Isa isa) {
+  constexpr std::array<std::string_view, 5> kNames = {"sse4", "avx2", "avx512", "neon", "other"};
+  return kNames[static_cast<std::size_t>(isa)];
+}
+
+Isa simd::choose_isa() {
+  const char* name = std::getenv("TERSE_ISA");
+  choose(name == nullptr || *name == '\0' ? "auto" : name, "TERSE_ISA");
+  return isa();
+}
+
+void force_isa(std::string_view name) {
+  choose(name, "--isa");
+}
+
+bool isa_is_forced() {
+  isa();
+  return forced;
+}
+
+std::vector<Isa> compiled_isas() {
+  return levels_in(HWY_TARGETS);
+}
+
+std::vector<Isa> available_isas() {
+  // The level that the rest of the program is compiled for is there, whatever Highway asks of it.
+  return levels_in(HWY_TARGETS & (supported() | HWY_STATIC_TARGET));
+}
+
+std::string isa_list(const std::vector<Isa>& isas) {
+  std::string text;
+  for (const Isa isa : isas) {
+    if (!text.empty()) text += ", ";
+    text += isa_name(isa);
+  }
+  return text;
+}
+
+}  // namespace terse
