@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "core/spec.hpp"
 #include "optim/kernels/vector.hpp"
 
@@ -72,7 +73,7 @@ void mean_of_sorted(Vectors vectors, std::int64_t first, std::int64_t count, std
   constexpr std::int64_t kBlockKeys = 1 << 13, kLeast = 16, kPiece = 1 << 12;
   const auto rows = std::ssize(vectors);
   const auto block = std::max(kLeast, kBlockKeys / rows / kLeast * kLeast);
-  parallel_for(std::ssize(out), kPiece, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(std::ssize(out), kPiece, [&](std::int64_t begin, std::int64_t end) {
     std::vector<std::int32_t> keys(static_cast<std::size_t>(rows * block));
     for (; begin < end; begin += block) {
       const auto n = std::min(block, end - begin);
@@ -103,10 +104,13 @@ std::vector<double> squared_distances(Vectors vectors) {
       const auto end = std::min(begin + kBlock, std::ssize(a));
       for (auto j = i + 1; j < workers; ++j) {
         const auto b = vectors[j];
-        sums[j].add(begin, end, [&](std::int64_t k) {
-          const double apart = static_cast<double>(a[k]) - static_cast<double>(b[k]);
-          return apart * apart;
-        });
+        vectorized(
+            [&sum = sums[static_cast<std::size_t>(j)], begin, end, x = a.data(), y = b.data()] {
+              sum.add(begin, end, [x, y](std::int64_t k) {
+                const double apart = static_cast<double>(x[k]) - static_cast<double>(y[k]);
+                return apart * apart;
+              });
+            });
       }
     }
     for (auto j = i + 1; j < workers; ++j) {

@@ -34,8 +34,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/sparse.hpp"
 #include "optim/kernels/select.hpp"
 #include "optim/kernels/vector.hpp"
@@ -148,13 +148,15 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
   }
   if (is_whole) step_.resize(g.size());
   const auto to = is_whole ? std::span(step_) : sum_.at(grad.id, n);
-  parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      u[i] = beta * u[i] + g[i];
-      const float step = options_.nesterov ? beta * u[i] + g[i] : u[i];
-      to[i] = is_whole ? step : to[i] + step;
-    }
-  });
+  vectorized_for(n, kernels::kGrain,
+                 [=, u = u.data(), g = g.data(), to = to.data(), nesterov = options_.nesterov](
+                     std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) {
+                     u[i] = beta * u[i] + g[i];
+                     const float step = nesterov ? beta * u[i] + g[i] : u[i];
+                     to[i] = is_whole ? step : to[i] + step;
+                   }
+                 });
 }
 
 void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen) {
@@ -171,7 +173,8 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, E
   const auto threshold = sampled_threshold(round, sum.id, k);
   above_.clear();
   kernels::select_if(
-      n, 0, [&](std::int64_t i) { return keys_[i] >= threshold; }, found_, above_);
+      n, 0, [keys = keys_.data(), threshold](std::int64_t i) { return keys[i] >= threshold; },
+      found_, above_);
   above_keys_.clear();
   for (const auto i : above_) above_keys_.push_back(keys_[i]);
   picked_.resize(static_cast<std::size_t>(std::min(k, std::ssize(above_))));
@@ -200,9 +203,10 @@ std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::
   for (int correction = 0; correction < kCorrections; ++correction) {
     const auto key = std::bit_cast<std::uint32_t>(threshold);
     const double beyond =
-        parallel_sum(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
-          return static_cast<double>(std::count_if(keys_.begin() + begin, keys_.begin() + end,
-                                                   [key](auto other) { return other >= key; }));
+        vectorized_sum(n, kernels::kGrain, [=, this](std::int64_t begin, std::int64_t end) {
+          std::int64_t reach = 0;
+          for (auto i = begin; i < end; ++i) reach += keys_[i] >= key ? 1 : 0;
+          return static_cast<double>(reach);
         });
     if (beyond > 1.3 * static_cast<double>(k)) {
       too_low = threshold;

@@ -25,7 +25,7 @@
 #include <limits>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/svd.hpp"
 #include "optim/kernels/vector.hpp"
@@ -163,12 +163,13 @@ void GradiVeq::learn(const GradView& mean, bool last) {
   const auto k = options_.slice;
   if (slices(mean) == 0) return;
   const auto moments = moments_.at(mean.id, k * k);
-  parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t s = 0; s < slices(mean); ++s) {
       const float* x = mean.data.data() + s * k;
       for (auto i = begin; i < end; ++i) {
         float* row = moments.data() + i * k;
-        for (std::int64_t j = 0; j < k; ++j) row[j] += x[i] * x[j];
+        const float factor = x[i];
+        for (std::int64_t j = 0; j < k; ++j) row[j] += factor * x[j];
       }
     }
   });

@@ -19,7 +19,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/compressors/rounding.hpp"
@@ -113,7 +113,7 @@ class Natural final : public GatherCompressor {
     auto words = start(round, grads, total, up);
     for (const auto& grad : grads) {
       const auto draws = rounding_draws(round, grad);
-      parallel_for(
+      vectorized_for(
           std::ssize(grad.data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
             kernels::Draws::Upper upper;
             std::array<float, kWordBits> last{};
@@ -143,7 +143,7 @@ class Natural final : public GatherCompressor {
     for (const auto& view : out) {
       const auto n = std::ssize(view.data), whole = n - n % kWordBits;
       expect_end(payload.subspan(words_of(whole), words_of(n) - words_of(whole)), n - whole);
-      parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
+      vectorized_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (auto at = begin; at < end; at += kWordBits) {
           const auto m = std::min(kWordBits, end - at);
           add_block(payload.subspan(words_of(at), words_of(at + m) - words_of(at)), weight,

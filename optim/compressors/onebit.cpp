@@ -17,6 +17,7 @@
 #include <array>
 
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/bits.hpp"
@@ -51,7 +52,7 @@ void class_means(const GradView& grad, std::span<float> pairs) {
   const auto mean = [](double sum, std::int64_t n) {
     return n == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(n));
   };
-  parallel_for(columns_of(grad), ColumnSums::kWidth, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(columns_of(grad), ColumnSums::kWidth, [&](std::int64_t begin, std::int64_t end) {
     ColumnSums sums;
     for (std::int64_t i = 0; i < grad.rows; ++i) {
       sums.add(grad.data.data() + i * grad.cols + begin, end - begin);

@@ -133,8 +133,8 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
   kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto n = static_cast<int>(end - begin);
     const kernels::Tally minus(votes.size(), n,
-                               [&](std::size_t v, const kernels::TallyLanes& lanes) {
-                                 return lanes.of(votes[v].data() + begin);
+                               [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                                 lanes.load(votes[v].data() + begin, to);
                                });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < n; ++w) counts[p * words + begin + w] = minus.word(p, w);

@@ -22,6 +22,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/compressors/terngrad.hpp"
 #include "optim/kernels/bits.hpp"
@@ -164,12 +165,13 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
   // Every worker has two votes: one for +, and one against -.
   kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto block = static_cast<int>(end - begin);
-    const kernels::Tally tally(
-        2 * votes.size(), block, [&](std::size_t v, const kernels::TallyLanes& lanes) {
-          const auto nonzero = lanes.of(votes[v / 2].nonzero.data() + begin);
-          const auto negative = lanes.of(votes[v / 2].negative.data() + begin);
-          return v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
-        });
+    const kernels::Tally tally(2 * votes.size(), block,
+                               [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                                 kernels::TallyLanes::Words nonzero, negative;
+                                 lanes.load(votes[v / 2].nonzero.data() + begin, nonzero);
+                                 lanes.load(votes[v / 2].negative.data() + begin, negative);
+                                 to = v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
+                               });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < block; ++w) sums[p * words + begin + w] = tally.word(p, w);
     }
@@ -196,14 +198,19 @@ void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<co
     const auto data = out[t].data;
     const float step = scales[t] / static_cast<float>(workers);
     parallel_for(std::ssize(data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (auto first = begin; first < end; first += kernels::kWordBits) {
-        const auto sum = sums.from(at + first);
-        for (std::int64_t i = 0; i < std::min(kernels::kWordBits, end - first); ++i) {
-          check<PacketError>(sum[i] <= 2 * workers, "packet: a sum of {}, of {}", sum[i],
-                             2 * workers);
-          data[first + i] = static_cast<float>(sum[i] - workers) * step;
+      const auto largest = vectorized([&] {
+        int most = 0;
+        for (auto first = begin; first < end; first += kernels::kWordBits) {
+          const auto sum = sums.from(at + first);
+          for (std::int64_t i = 0; i < std::min(kernels::kWordBits, end - first); ++i) {
+            most = std::max(most, sum[i]);
+            data[first + i] = static_cast<float>(sum[i] - workers) * step;
+          }
         }
-      }
+        return most;
+      });
+      check<PacketError>(largest <= 2 * workers, "packet: a sum of {}, of {}", largest,
+                         2 * workers);
     });
     at += std::ssize(data);
   }

@@ -44,7 +44,8 @@ class Threshold final : public SparseCompressor {
     for (const auto& grad : grads) {
       const auto x = grad.data;
       kernels::select_if(
-          std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, found_,
+          std::ssize(x), first,
+          [from = x.data(), tau = tau_](std::int64_t i) { return std::abs(from[i]) > tau; }, found_,
           chosen.at);
       first += static_cast<std::uint32_t>(x.size());
     }

@@ -74,8 +74,8 @@ void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t
                Outcome& outcome) {
   const auto voters = static_cast<std::uint32_t>(ballots.size());
   const kernels::Tally minus(voters, static_cast<int>(end - begin),
-                             [&](std::size_t v, const kernels::TallyLanes& lanes) {
-                               return lanes.of(ballots[v].negative.data() + begin);
+                             [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                               lanes.load(ballots[v].negative.data() + begin, to);
                              });
   minus.compare(voters / 2, outcome.minus, outcome.tie);
   if (voters % 2 == 1) outcome.tie.fill(0);
@@ -87,14 +87,18 @@ void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int6
                   Outcome& outcome) {
   const auto n = static_cast<int>(end - begin);
   const kernels::Tally plus(ballots.size(), n,
-                            [&](std::size_t v, const kernels::TallyLanes& lanes) {
-                              return lanes.of(ballots[v].nonzero.data() + begin) &
-                                     ~lanes.of(ballots[v].negative.data() + begin);
+                            [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                              kernels::TallyLanes::Words negative;
+                              lanes.load(ballots[v].nonzero.data() + begin, to);
+                              lanes.load(ballots[v].negative.data() + begin, negative);
+                              to &= ~negative;
                             });
   const kernels::Tally minus(ballots.size(), n,
-                             [&](std::size_t v, const kernels::TallyLanes& lanes) {
-                               return lanes.of(ballots[v].nonzero.data() + begin) &
-                                      lanes.of(ballots[v].negative.data() + begin);
+                             [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                               kernels::TallyLanes::Words negative;
+                               lanes.load(ballots[v].nonzero.data() + begin, to);
+                               lanes.load(ballots[v].negative.data() + begin, negative);
+                               to &= negative;
                              });
   minus.compare(plus, outcome.minus, outcome.tie);
   kernels::TallyBlock some, none;
@@ -205,15 +209,20 @@ void Vote::combine(const Round& round, std::span<const GradView>, std::span<cons
   const auto negative = down.words().last(words);
   const bool coins_decide = rules_.tie == "random" && (up_planes() == 2 || up.size() % 2 == 0);
   const kernels::Coins coins(round.seed, round.step, Purpose::tie);
+  const bool may_abstain = up_planes() == 2, ties_are_zero = rules_.tie == "zero";
   kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     Outcome outcome;
-    (up_planes() == 2 ? count_voters : count_all)(ballots, begin, end, outcome);
+    if (may_abstain) {
+      count_voters(ballots, begin, end, outcome);
+    } else {
+      count_all(ballots, begin, end, outcome);
+    }
     kernels::TallyBlock toss{};
     if (coins_decide) coins.from(round.first + begin * 32, std::span(toss).first(end - begin));
     for (auto w = begin; w < end; ++w) {
       const auto tie = outcome.tie[w - begin], silent = outcome.silent[w - begin];
       negative[w] = outcome.minus[w - begin] | (tie & toss[w - begin]);
-      if (planes == 2) nonzero[w] = ~(rules_.tie == "zero" ? tie | silent : silent);
+      if (planes == 2) nonzero[w] = ~(ties_are_zero ? tie | silent : silent);
     }
   });
   if (round.count % kernels::kWordBits != 0) {

@@ -14,6 +14,7 @@
 // remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
 // does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
 #include "optim/decorators/momentum.hpp"
+#include "core/simd/vectorized.hpp"
 
 #include <fmt/format.h>
 
@@ -83,9 +84,11 @@ class Momentum final : public Decorator {
     inner_->said(round, up, said);
     const auto v = velocity_.views(grads);
     for (std::size_t t = 0; t < v.size(); ++t) {
-      for (std::size_t i = 0; i < v[t].data.size(); ++i) {
-        if (said[t].data[i] != 0) v[t].data[i] = 0;
-      }
+      vectorized_for(std::ssize(v[t].data), kernels::kGrain,
+                     [from = said[t].data.data(), to = v[t].data.data()](std::int64_t begin,
+                                                                         std::int64_t end) {
+                       for (auto i = begin; i < end; ++i) to[i] = from[i] != 0 ? 0 : to[i];
+                     });
     }
   }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/bits.hpp"
 
 namespace terse::kernels {
@@ -25,7 +26,7 @@ double pack_and_sum(const float* x, std::int64_t n, std::int64_t at, std::span<s
     return std::pair(words_for(at + begin),
                      std::max(words_for(at + begin), (at + end) / kWordBits));
   };
-  const double total = parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  const double total = vectorized_sum(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
     LaneSum sum;
     auto [w, last] = own_words(begin, end);
     for (; begin < end; begin += kBlock) {
@@ -72,11 +73,10 @@ double feed_back_signs(std::span<const float> g, float keep, float owed, std::sp
 }
 
 void subtract_signs(float owed, std::span<float> e) {
-  parallel_for(std::ssize(e), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      e[i] = without_signs(owed, e[i]);
-    }
-  });
+  vectorized_for(std::ssize(e), kGrain,
+                 [owed, to = e.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) to[i] = without_signs(owed, to[i]);
+                 });
 }
 
 }  // namespace terse::kernels

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {
@@ -12,16 +12,16 @@ namespace {
 template <class Body>
 void for_each(std::span<const float> x, std::span<float> y, Body body) {
   internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
-  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    const float* from = x.data();
-    float* to = y.data();
+  const float* from = x.data();
+  float* to = y.data();
+  vectorized_for(std::ssize(x), kGrain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) to[i] = body(from[i], to[i]);
   });
 }
 
 template <class Term>
 double sum_of(std::int64_t n, Term term) {
-  return parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  return vectorized_sum(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
     LaneSum sum;
     sum.add(begin, end, term);
     return sum.total();
@@ -32,12 +32,15 @@ double sum_of(std::int64_t n, Term term) {
 
 void clear(std::span<float> y) {
   parallel_for(std::ssize(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::fill(y.begin() + begin, y.begin() + end, 0.0F);
+    std::fill(y.begin() + begin, y.begin() + end, 0.0F);  // libc's memset, for this CPU
   });
 }
 
 void copy_to(std::span<const float> x, std::span<float> y) {
-  for_each(x, y, [](float from, float) { return from; });
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
+  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::copy(x.begin() + begin, x.begin() + end, y.begin() + begin);  // libc's, for this CPU
+  });
 }
 
 void add_to(std::span<const float> x, std::span<float> y) {
@@ -66,13 +69,14 @@ void blend_to(std::span<const float> x, float keep, float take, std::span<float>
 
 void step_estimate(std::span<float> h, float alpha, std::span<float> d) {
   internal_check(h.size() == d.size(), "kernels: {} values beside {}", h.size(), d.size());
-  parallel_for(std::ssize(h), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      const float estimate = h[i], difference = d[i];
-      h[i] = estimate + alpha * difference;
-      d[i] = estimate + difference;
-    }
-  });
+  vectorized_for(std::ssize(h), kGrain,
+                 [alpha, from = h.data(), to = d.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) {
+                     const float estimate = from[i], difference = to[i];
+                     from[i] = estimate + alpha * difference;
+                     to[i] = estimate + difference;
+                   }
+                 });
 }
 
 double norm1(std::span<const float> x) {

@@ -32,8 +32,8 @@ void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 // an addition would wait for the one before it.
 class LaneSum {
  public:
-  // Adds term(i), begin <= i < end. Only the last of several calls may have another number of terms
-  // than a multiple of 16.
+  // Adds term(i), begin <= i < end; for the body of `vectorized` (core/simd/vectorized.hpp). Only
+  // the last of several calls may have another number of terms than a multiple of 16.
   template <class Term>
   void add(std::int64_t begin, std::int64_t end, Term term) {
     auto lanes = lanes_;

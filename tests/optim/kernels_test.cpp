@@ -146,12 +146,14 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
     };
     for (auto& votes : votes_a) draw(votes, count_a);
     for (auto& votes : votes_b) draw(votes, count_b);
-    const kernels::Tally a(voters, kWords, [&](std::size_t v, const kernels::TallyLanes& lanes) {
-      return lanes.of(votes_a[v].data());
-    });
-    const kernels::Tally b(voters, kWords, [&](std::size_t v, const kernels::TallyLanes& lanes) {
-      return lanes.of(votes_b[v].data());
-    });
+    const kernels::Tally a(voters, kWords,
+                           [&](std::size_t v, const kernels::TallyLanes& lanes, auto& words) {
+                             lanes.load(votes_a[v].data(), words);
+                           });
+    const kernels::Tally b(voters, kWords,
+                           [&](std::size_t v, const kernels::TallyLanes& lanes, auto& words) {
+                             lanes.load(votes_b[v].data(), words);
+                           });
     const auto half = static_cast<std::uint32_t>(voters / 2);
     kernels::TallyBlock greater{}, equal{}, above{}, at{};
     a.compare(b, greater, equal);
