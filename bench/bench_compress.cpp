@@ -99,8 +99,8 @@ void compress(benchmark::State& state, const std::string& spec) {
     state.SetIterationTime(here + back);
     encode += here;
     decode += back;
-    read += seconds([&] { benchmark::DoNotOptimize(codec::norm1(gradient.values())); });
-    copied += seconds([&] { codec::copy_to(gradient.values(), copy.values()); });
+    read += seconds([&] { benchmark::DoNotOptimize(kernels::norm1(gradient.values())); });
+    copied += seconds([&] { kernels::copy_to(gradient.values(), copy.values()); });
   }
   const double steps = static_cast<double>(state.iterations());
   state.counters["encode_ms"] = 1e3 * encode / steps;

@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "core/spec.hpp"
 #include "optim/kernels/vector.hpp"
 
@@ -72,7 +73,7 @@ void mean_of_sorted(Vectors vectors, std::int64_t first, std::int64_t count, std
   constexpr std::int64_t kBlockKeys = 1 << 13, kLeast = 16, kPiece = 1 << 12;
   const auto rows = std::ssize(vectors);
   const auto block = std::max(kLeast, kBlockKeys / rows / kLeast * kLeast);
-  parallel_for(std::ssize(out), kPiece, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(std::ssize(out), kPiece, [&](std::int64_t begin, std::int64_t end) {
     std::vector<std::int32_t> keys(static_cast<std::size_t>(rows * block));
     for (; begin < end; begin += block) {
       const auto n = std::min(block, end - begin);
@@ -98,15 +99,18 @@ std::vector<double> squared_distances(Vectors vectors) {
   std::vector<double> distances(static_cast<std::size_t>(workers * workers));
   parallel_for(workers, 1, [&](std::int64_t i, std::int64_t) {
     const auto a = vectors[i];
-    std::vector<codec::LaneSum> sums(static_cast<std::size_t>(workers));
+    std::vector<kernels::LaneSum> sums(static_cast<std::size_t>(workers));
     for (std::int64_t begin = 0; begin < std::ssize(a); begin += kBlock) {
       const auto end = std::min(begin + kBlock, std::ssize(a));
       for (auto j = i + 1; j < workers; ++j) {
         const auto b = vectors[j];
-        sums[j].add(begin, end, [&](std::int64_t k) {
-          const double apart = static_cast<double>(a[k]) - static_cast<double>(b[k]);
-          return apart * apart;
-        });
+        vectorized(
+            [&sum = sums[static_cast<std::size_t>(j)], begin, end, x = a.data(), y = b.data()] {
+              sum.add(begin, end, [x, y](std::int64_t k) {
+                const double apart = static_cast<double>(x[k]) - static_cast<double>(y[k]);
+                return apart * apart;
+              });
+            });
       }
     }
     for (auto j = i + 1; j < workers; ++j) {
@@ -159,7 +163,7 @@ void aggregate(const Aggregation& aggregation, Vectors vectors, std::span<float>
       return trimmed_mean(vectors, aggregation.f, out);
     case Rule::krum: {
       const auto chosen = krum(vectors, aggregation.f);
-      return codec::copy_to(vectors[static_cast<std::size_t>(chosen)], out);
+      return kernels::copy_to(vectors[static_cast<std::size_t>(chosen)], out);
     }
     case Rule::mean:
       break;

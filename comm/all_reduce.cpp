@@ -49,8 +49,7 @@ struct Partial {
   }
 
   void recv_reduce(int from, std::span<float> values) {
-    const auto theirs = recv(from, values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] += theirs[i];
+    add_values(values, recv(from, values.size()));
     weight += in.header().weight;
   }
 

@@ -4,16 +4,10 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 namespace {
-
-void add(std::span<float> sum, std::span<const float> values) {
-  float* s = sum.data();
-  const float* v = values.data();
-  for (std::size_t i = 0; i < sum.size(); ++i) s[i] += v[i];
-}
 
 // Sums the coordinates [begin, end) of a slice, all of them in chunk c.
 void sum_chunk(std::span<const std::span<const float>> parts, std::size_t c, std::size_t begin,
@@ -24,11 +18,24 @@ void sum_chunk(std::span<const std::span<const float>> parts, std::size_t c, std
     const std::size_t n = std::min(kBlock, end - at);
     const auto sum = out.subspan(at, n);
     std::ranges::copy(parts[(c + 1) % workers].subspan(at, n), sum.begin());
-    for (std::size_t k = 2; k <= workers; ++k) add(sum, parts[(c + k) % workers].subspan(at, n));
+    for (std::size_t k = 2; k <= workers; ++k)
+      add_values(sum, parts[(c + k) % workers].subspan(at, n));
   }
 }
 
 }  // namespace
+
+void add_values(std::span<float> sum, std::span<const float> values) {
+  vectorized([n = sum.size(), from = values.data(), to = sum.data()] {
+    for (std::size_t i = 0; i < n; ++i) to[i] += from[i];
+  });
+}
+
+void add_values(std::span<const float> a, std::span<const float> b, std::span<float> sum) {
+  vectorized([n = sum.size(), x = a.data(), y = b.data(), to = sum.data()] {
+    for (std::size_t i = 0; i < n; ++i) to[i] = x[i] + y[i];
+  });
+}
 
 Label label_of(const Packet& packet) {
   const auto header = packet.header();
@@ -91,15 +98,13 @@ struct Collectives::Ring {
     const std::span<const float> own = chunk(number);
     const auto sum = receive(own.size());
     ++weight;
-    me.send(me.next(), header(), own.size_bytes(), [&](Packet& out) {
-      const auto to = out.floats();
-      for (std::size_t i = 0; i < own.size(); ++i) to[i] = sum[i] + own[i];
-    });
+    me.send(me.next(), header(), own.size_bytes(),
+            [&](Packet& out) { add_values(sum, own, out.floats()); });
   }
 
   // The last addition: the chunk is complete, is kept, and sets out for the others.
   void recv_reduce_copy_send(int number) {
-    add(chunk(number), receive(chunk(number).size()));
+    add_values(chunk(number), receive(chunk(number).size()));
     ++weight;
     send(number);
   }

@@ -42,6 +42,10 @@ constexpr Chunk chunk_of(std::size_t n, int part, int parts) {
   return {n * p / all, n * (p + 1) / all - n * p / all};
 }
 
+// sum += values, and sum = a + b where neither lies in the other; in the calling thread.
+void add_values(std::span<float> sum, std::span<const float> values);
+void add_values(std::span<const float> a, std::span<const float> b, std::span<float> sum);
+
 // out[i] = the sum over workers of parts[worker][i], in the one order of addition. `out` and every
 // part stand for the coordinates [first, first + out.size()) of a buffer of `whole` floats.
 void sum_in_ring_order(std::span<const std::span<const float>> parts, std::size_t first,

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 
@@ -58,9 +58,11 @@ void LocalSgd::meet() {
   {
     const auto timed = me_.time(Phase::encode);
     constexpr std::int64_t kGrain = 1 << 16;
-    parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) moved_[i] = met_[i] - x.data()[i];
-    });
+    vectorized_for(std::ssize(x), kGrain,
+                   [from = met.data(), to = x.data(), moved = moved_.data()](std::int64_t begin,
+                                                                             std::int64_t end) {
+                     for (auto i = begin; i < end; ++i) moved[i] = from[i] - to[i];
+                   });
   }
   const Round round{.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr};
   topology_->run_in_passing(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 namespace {
@@ -32,8 +33,11 @@ void write_model(std::uint64_t step, std::uint64_t version, std::span<const floa
                  std::span<const float> known, Packet& packet) {
   std::size_t changed = model.size();
   if (!known.empty()) {
-    changed = 0;
-    for (std::size_t i = 0; i < model.size(); ++i) changed += differ(model[i], known[i]) ? 1 : 0;
+    changed = vectorized([n = model.size(), now = model.data(), before = known.data()] {
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < n; ++i) count += differ(now[i], before[i]) ? 1 : 0;
+      return count;
+    });
   }
   if (1 + 2 * changed >= model.size()) {
     const auto words = start(step, version, kDense, model.size(), packet);

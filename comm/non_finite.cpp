@@ -10,7 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/name_table.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 namespace {
@@ -28,8 +28,8 @@ bool is_finite(float value) {
 
 std::int64_t count_non_finite(std::span<const float> values) {
   constexpr std::int64_t kGrain = 1 << 16;
-  return static_cast<std::int64_t>(parallel_sum(
-      static_cast<std::int64_t>(values.size()), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  return static_cast<std::int64_t>(vectorized_sum(
+      static_cast<std::int64_t>(values.size()), kGrain, [=](std::int64_t begin, std::int64_t end) {
         std::uint32_t bad = 0;
         for (std::int64_t i = begin; i < end; ++i) {
           bad += is_finite(values[static_cast<std::size_t>(i)]) ? 0U : 1U;
@@ -62,7 +62,9 @@ Finding find_non_finite(std::span<const GradView> gradients) {
 
 void zero_non_finite(std::span<const GradView> gradients) {
   for (const auto& view : gradients) {
-    for (auto& value : view.data) value = is_finite(value) ? value : 0.0F;
+    vectorized([values = view.data] {
+      for (auto& value : values) value = is_finite(value) ? value : 0.0F;
+    });
   }
 }
 

@@ -6,6 +6,7 @@
 #include "comm/collectives.hpp"
 #include "comm/distributed_optimizer.hpp"
 #include "core/error.hpp"
+#include "optim/kernels/vector.hpp"
 
 namespace terse {
 
@@ -38,7 +39,7 @@ std::span<float> PushDecoder::mean(std::span<const Packet> pushes, float lr) {
   const float weight = 1.0F / static_cast<float>(pushes.size());
   for (const auto& push : pushes) {
     meet(std::span(&push, 1), lr, one_views_);
-    for (std::size_t i = 0; i < mean_.size(); ++i) mean_[i] += weight * one_[i];
+    kernels::add_scaled_to(one_, weight, mean_);
   }
   return mean_;
 }

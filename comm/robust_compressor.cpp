@@ -53,7 +53,7 @@ class RobustCompressor final : public Decorator {
   void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
     auto answer = answer_of(round, down, out);
     for (const auto& view : out) {
-      codec::copy_to(answer.first(view.data.size()), view.data);
+      kernels::copy_to(answer.first(view.data.size()), view.data);
       answer = answer.subspan(view.data.size());
     }
   }

@@ -7,6 +7,7 @@
 
 #include "comm/collectives.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 namespace {
@@ -46,7 +47,9 @@ void for_each_block(std::size_t n, const Body& body) {
 
 void divide(std::span<float> sums, float divisor) {
   if (divisor == 1) return;
-  for (auto& sum : sums) sum /= divisor;
+  vectorized([=] {
+    for (auto& sum : sums) sum /= divisor;
+  });
 }
 
 // The sum of one worker alone.
@@ -141,7 +144,7 @@ void all_reduce_by_reading(Worker& me, const SharedReduction& reduction, const L
       const auto own = reduction.values.subspan(at.first, at.count);
       const auto result = reduction.results.subspan(at.first, at.count);
       for_each_block(at.count, [&](std::size_t i, std::span<float> sum) {
-        for (std::size_t j = 0; j < sum.size(); ++j) sum[j] = theirs[i + j] + own[i + j];
+        add_values(theirs.subspan(i, sum.size()), own.subspan(i, sum.size()), sum);
         if (k == workers - 1) divide(sum, reduction.divisor);
         std::ranges::copy(sum, result.subspan(i).begin());
       });

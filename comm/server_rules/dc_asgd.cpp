@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "comm/server_rule.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse {
 namespace {
@@ -32,9 +32,11 @@ class DelayCompensation final : public Correction {
   void correct(std::span<float> gradient, std::span<const float> now,
                std::span<const float> read) override {
     auto* g = gradient.data();
-    parallel_for(std::ssize(gradient), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (auto i = begin; i < end; ++i) g[i] += lambda_ * g[i] * g[i] * (now[i] - read[i]);
-    });
+    vectorized_for(std::ssize(gradient), kGrain,
+                   [=, lambda = lambda_](std::int64_t begin, std::int64_t end) {
+                     for (auto i = begin; i < end; ++i)
+                       g[i] += lambda * g[i] * g[i] * (now[i] - read[i]);
+                   });
   }
 
  private:
@@ -51,12 +53,14 @@ class AdaptiveDelayCompensation final : public Correction {
                std::span<const float> read) override {
     mean_square_.resize(gradient.size());
     auto *g = gradient.data(), *ms = mean_square_.data();
-    parallel_for(std::ssize(gradient), kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (auto i = begin; i < end; ++i) {
-        ms[i] = decay_ * ms[i] + (1 - decay_) * g[i] * g[i];
-        g[i] += lambda_ / std::sqrt(ms[i] + eps_) * g[i] * g[i] * (now[i] - read[i]);
-      }
-    });
+    vectorized_for(
+        std::ssize(gradient), kGrain,
+        [=, lambda = lambda_, decay = decay_, eps = eps_](std::int64_t begin, std::int64_t end) {
+          for (auto i = begin; i < end; ++i) {
+            ms[i] = decay * ms[i] + (1 - decay) * g[i] * g[i];
+            g[i] += lambda / std::sqrt(ms[i] + eps) * g[i] * g[i] * (now[i] - read[i]);
+          }
+        });
   }
   void serialize(Archive& archive) override { archive.item("dc_asgd.mean_square", mean_square_); }
 

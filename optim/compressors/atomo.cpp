@@ -135,7 +135,7 @@ class Atomo final : public GatherCompressor {
         std::ranges::copy(parts[t], rest.begin());
         rest = rest.subspan(parts[t].size());
       } else {
-        codec::copy_to(grads[t].data, as_floats(rest.first(grads[t].data.size())));
+        kernels::copy_to(grads[t].data, as_floats(rest.first(grads[t].data.size())));
         rest = rest.subspan(grads[t].data.size());
       }
     }
@@ -151,14 +151,14 @@ class Atomo final : public GatherCompressor {
         sized.assign(atoms.u().begin(), atoms.u().end());
         for (std::int64_t c = 0; c < atoms.count(); ++c) {
           const auto column = std::span(sized).subspan(c * view.rows, view.rows);
-          codec::scale_to(column, atoms.sizes()[c], column);
+          kernels::scale_to(column, atoms.sizes()[c], column);
         }
-        codec::add_outer_product(view.rows, view.cols, atoms.count(), sized, atoms.v(), weight,
-                                 view.data);
+        kernels::add_outer_product(view.rows, view.cols, atoms.count(), sized, atoms.v(), weight,
+                                   view.data);
       } else {
         const auto n = view.data.size();
         check<PacketError>(n <= rest.size(), "packet: it ends before {} values", n);
-        codec::add_scaled_to(as_floats(rest.first(n)), weight, view.data);
+        kernels::add_scaled_to(as_floats(rest.first(n)), weight, view.data);
         rest = rest.subspan(n);
       }
     }
@@ -187,7 +187,7 @@ class Atomo final : public GatherCompressor {
  private:
   // Count, sizes, u and v of what is drawn.
   std::vector<std::uint32_t> atoms_of(const Round& round, const GradView& grad) const {
-    const auto found = codec::svd({grad.rows, grad.cols, grad.data});
+    const auto found = kernels::svd({grad.rows, grad.cols, grad.data});
     const auto p = probabilities(found.s, static_cast<double>(rank_));
     const Philox random(round.seed, {.purpose = Purpose::compress,
                                      .worker = round.worker,

@@ -23,7 +23,7 @@ struct Buckets {
   // body(bucket, begin, end) for every bucket of n values, in any order.
   template <class Body>
   void for_each(std::int64_t n, Body body) const {
-    const auto at_once = std::max<std::int64_t>(1, codec::kGrain / width(n));
+    const auto at_once = std::max<std::int64_t>(1, kernels::kGrain / width(n));
     parallel_for(of(n), at_once, [&](std::int64_t first, std::int64_t last) {
       for (auto b = first; b < last; ++b) body(b, b * width(n), std::min(n, (b + 1) * width(n)));
     });

@@ -34,8 +34,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/parallel.hpp"
 #include "core/random.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/sparse.hpp"
 #include "optim/kernels/select.hpp"
 #include "optim/kernels/vector.hpp"
@@ -98,8 +98,8 @@ class Dgc final : public SparseCompressor {
   DgcOptions options_;
   TensorState momentum_, sum_;  // u and v
   // Room that is used again: no state.
-  codec::LargestSelector selector_;
-  codec::Found<std::uint32_t> found_;
+  kernels::LargestSelector selector_;
+  kernels::Found<std::uint32_t> found_;
   std::vector<std::uint32_t> keys_, above_, above_keys_, picked_;
   std::vector<float> clipped_;
   std::vector<float> step_;  // of a tensor that is sent whole
@@ -108,7 +108,7 @@ class Dgc final : public SparseCompressor {
 float Dgc::clipping(const Round& round, std::span<const GradView> grads) const {
   if (options_.clip == 0) return 1;
   double squares = 0;
-  for (const auto& grad : grads) squares += codec::sum_of_squares(grad.data);
+  for (const auto& grad : grads) squares += kernels::sum_of_squares(grad.data);
   const double most = options_.clip / std::sqrt(round.workers), norm = std::sqrt(squares);
   return norm > most ? static_cast<float>(most / norm) : 1.0F;
 }
@@ -143,18 +143,20 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
   std::span<const float> g = grad.data;
   if (scale != 1) {
     clipped_.resize(g.size());
-    codec::scale_to(g, scale, clipped_);
+    kernels::scale_to(g, scale, clipped_);
     g = clipped_;
   }
   if (is_whole) step_.resize(g.size());
   const auto to = is_whole ? std::span(step_) : sum_.at(grad.id, n);
-  parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      u[i] = beta * u[i] + g[i];
-      const float step = options_.nesterov ? beta * u[i] + g[i] : u[i];
-      to[i] = is_whole ? step : to[i] + step;
-    }
-  });
+  vectorized_for(n, kernels::kGrain,
+                 [=, u = u.data(), g = g.data(), to = to.data(), nesterov = options_.nesterov](
+                     std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) {
+                     u[i] = beta * u[i] + g[i];
+                     const float step = nesterov ? beta * u[i] + g[i] : u[i];
+                     to[i] = is_whole ? step : to[i] + step;
+                   }
+                 });
 }
 
 void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen) {
@@ -167,11 +169,12 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, E
                             std::span(chosen.values).subspan(begin));
   }
   keys_.resize(sum.data.size());
-  codec::magnitude_keys(sum.data, keys_);
+  kernels::magnitude_keys(sum.data, keys_);
   const auto threshold = sampled_threshold(round, sum.id, k);
   above_.clear();
-  codec::select_if(
-      n, 0, [&](std::int64_t i) { return keys_[i] >= threshold; }, found_, above_);
+  kernels::select_if(
+      n, 0, [keys = keys_.data(), threshold](std::int64_t i) { return keys[i] >= threshold; },
+      found_, above_);
   above_keys_.clear();
   for (const auto i : above_) above_keys_.push_back(keys_[i]);
   picked_.resize(static_cast<std::size_t>(std::min(k, std::ssize(above_))));
@@ -199,10 +202,12 @@ std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::
   float too_low = -1;  // more than 1.3 k are beyond it
   for (int correction = 0; correction < kCorrections; ++correction) {
     const auto key = std::bit_cast<std::uint32_t>(threshold);
-    const double beyond = parallel_sum(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      return static_cast<double>(std::count_if(keys_.begin() + begin, keys_.begin() + end,
-                                               [key](auto other) { return other >= key; }));
-    });
+    const double beyond =
+        vectorized_sum(n, kernels::kGrain, [=, this](std::int64_t begin, std::int64_t end) {
+          std::int64_t reach = 0;
+          for (auto i = begin; i < end; ++i) reach += keys_[i] >= key ? 1 : 0;
+          return static_cast<double>(reach);
+        });
     if (beyond > 1.3 * static_cast<double>(k)) {
       too_low = threshold;
       threshold *= 1.3F;

@@ -33,7 +33,7 @@ void Entries::take_values(std::span<const GradView> bucket) {
 void Entries::place_in(std::span<const GradView> bucket) const {
   std::int64_t first = 0;
   for (const auto& view : bucket) {
-    codec::place(at, values, first, view.data);
+    kernels::place(at, values, first, view.data);
     first += std::ssize(view.data);
   }
 }
@@ -43,7 +43,7 @@ void Entries::subtract_from(std::span<const GradView> bucket) const {
 }
 
 std::span<const float> PlacedEntries::read(std::int64_t first, std::span<float> room) const {
-  codec::place(at_, values_, first, room);
+  kernels::place(at_, values_, first, room);
   return room;
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kLead = 2;  // words before each packet of an answer: its size and weight
 
 void clear(std::span<const GradView> views) {
-  for (const auto& view : views) codec::clear(view.data);
+  for (const auto& view : views) kernels::clear(view.data);
 }
 
 // The next n words of `rest`, which loses them.
@@ -25,7 +25,7 @@ std::span<const std::uint32_t> take(std::span<const std::uint32_t>& rest, std::s
 
 void copy_mean(std::span<const float> mean, std::span<const GradView> out) {
   for (const auto& view : out) {
-    codec::copy_to(mean.first(view.data.size()), view.data);
+    kernels::copy_to(mean.first(view.data.size()), view.data);
     mean = mean.subspan(view.data.size());
   }
 }

@@ -25,7 +25,7 @@
 #include <limits>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/svd.hpp"
 #include "optim/kernels/vector.hpp"
@@ -91,7 +91,7 @@ class GradiVeq final : public LinearCompressor {
     return floats;
   }
   // The slices of a tensor, one a row.
-  codec::MatrixView matrix(const GradView& view) const {
+  kernels::MatrixView matrix(const GradView& view) const {
     return {slices(view), options_.slice, view.data.first(sliced(view))};
   }
   std::size_t sliced(const GradView& view) const {
@@ -115,8 +115,9 @@ std::vector<float> GradiVeq::axes(const Round& round, const GradView& view) cons
     return {learned.begin(), learned.end()};
   }
   std::vector<float> drawn(static_cast<std::size_t>(n));
-  codec::fill_normal(Philox(round.seed, {.purpose = Purpose::compress, .tensor = view.id}), drawn);
-  codec::orthonormalise(options_.slice, options_.keep, drawn);
+  kernels::fill_normal(Philox(round.seed, {.purpose = Purpose::compress, .tensor = view.id}),
+                       drawn);
+  kernels::orthonormalise(options_.slice, options_.keep, drawn);
   return drawn;
 }
 
@@ -128,11 +129,11 @@ void GradiVeq::encode(const Round& round, std::span<const GradView> grads, Packe
     auto values = grad.data;
     if (!learning(round) && slices(grad) > 0) {
       const auto projected = rest.first(static_cast<std::size_t>(slices(grad) * options_.keep));
-      codec::times_q(matrix(grad), options_.keep, axes(round, grad), projected);
+      kernels::times_q(matrix(grad), options_.keep, axes(round, grad), projected);
       rest = rest.subspan(projected.size());
       values = values.subspan(sliced(grad));
     }
-    codec::copy_to(values, rest.first(values.size()));
+    kernels::copy_to(values, rest.first(values.size()));
     rest = rest.subspan(values.size());
   }
 }
@@ -146,13 +147,13 @@ void GradiVeq::mean(const Round& round, const Packet& sum, std::span<const GradV
     auto values = view.data;
     if (!learning(round) && slices(view) > 0) {
       projected.resize(static_cast<std::size_t>(slices(view) * options_.keep));
-      codec::divide_to(rest.first(projected.size()), workers, projected);
-      codec::outer_product(slices(view), options_.slice, options_.keep, projected,
-                           axes(round, view), values.first(sliced(view)));
+      kernels::divide_to(rest.first(projected.size()), workers, projected);
+      kernels::outer_product(slices(view), options_.slice, options_.keep, projected,
+                             axes(round, view), values.first(sliced(view)));
       rest = rest.subspan(projected.size());
       values = values.subspan(sliced(view));
     }
-    codec::divide_to(rest.first(values.size()), workers, values);
+    kernels::divide_to(rest.first(values.size()), workers, values);
     rest = rest.subspan(values.size());
   }
 }
@@ -162,18 +163,19 @@ void GradiVeq::learn(const GradView& mean, bool last) {
   const auto k = options_.slice;
   if (slices(mean) == 0) return;
   const auto moments = moments_.at(mean.id, k * k);
-  parallel_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(k, kRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t s = 0; s < slices(mean); ++s) {
       const float* x = mean.data.data() + s * k;
       for (auto i = begin; i < end; ++i) {
         float* row = moments.data() + i * k;
-        for (std::int64_t j = 0; j < k; ++j) row[j] += x[i] * x[j];
+        const float factor = x[i];
+        for (std::int64_t j = 0; j < k; ++j) row[j] += factor * x[j];
       }
     }
   });
   if (!last) return;
-  const auto found = codec::principal_axes(k, moments, options_.keep);
-  if (!found.empty()) codec::copy_to(found, axes_.at(mean.id, k * options_.keep));
+  const auto found = kernels::principal_axes(k, moments, options_.keep);
+  if (!found.empty()) kernels::copy_to(found, axes_.at(mean.id, k * options_.keep));
   std::ranges::fill(moments, 0.0F);
 }
 

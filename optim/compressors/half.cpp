@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/compressors/rounding.hpp"
@@ -33,10 +33,10 @@ std::int64_t words_of_halves(std::int64_t halves) {
 struct Fp16 {
   static std::string spec() { return "fp16"; }
   static void write(const Round&, const GradView& grad, std::span<std::uint16_t> out) {
-    codec::to_fp16(grad.data, out);
+    kernels::to_fp16(grad.data, out);
   }
   static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-    codec::add_fp16(halves, weight, out);
+    kernels::add_fp16(halves, weight, out);
   }
 };
 
@@ -46,22 +46,24 @@ struct Bf16 {
   std::string spec() const { return fmt::format("bf16:stochastic={}", stochastic); }
   void write(const Round& round, const GradView& grad, std::span<std::uint16_t> out) const {
     const auto draws = rounding_draws(round, grad);
-    parallel_for(std::ssize(out), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      if (!stochastic) {
-        for (auto i = begin; i < end; ++i) out[i] = codec::to_bf16(grad.data[i]);
-        return;
-      }
-      codec::Draws::Upper upper;
-      for (auto at = begin; at < end; at += codec::Draws::kRun) {
-        draws.upper(at, end - at, upper);
-        for (auto i = at; i < std::min(end, at + codec::Draws::kRun); ++i) {
-          out[i] = codec::to_bf16(grad.data[i], upper[i - at]);
-        }
-      }
-    });
+    vectorized_for(
+        std::ssize(out), kernels::kGrain,
+        [&, from = grad.data.data(), to = out.data()](std::int64_t begin, std::int64_t end) {
+          if (!stochastic) {
+            for (auto i = begin; i < end; ++i) to[i] = kernels::to_bf16(from[i]);
+            return;
+          }
+          kernels::Draws::Upper upper;
+          for (auto at = begin; at < end; at += kernels::Draws::kRun) {
+            draws.upper(at, end - at, upper);
+            for (auto i = at; i < std::min(end, at + kernels::Draws::kRun); ++i) {
+              to[i] = kernels::to_bf16(from[i], upper[i - at]);
+            }
+          }
+        });
   }
   static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-    codec::add_bf16(halves, weight, out);
+    kernels::add_bf16(halves, weight, out);
   }
 };
 

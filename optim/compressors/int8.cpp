@@ -24,6 +24,7 @@
 #include <mutex>
 
 #include "core/error.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/buckets.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
@@ -52,12 +53,17 @@ Range range_of(std::span<const float> x) {
   constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
   auto low = kMost, high = kLeast;
   std::mutex mutex;
-  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(std::ssize(x), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
     auto least = kMost, most = kLeast;
-    for (auto i = begin; i < end; ++i) {
-      least = std::min(least, order_of(x[i]));
-      most = std::max(most, order_of(x[i]));
-    }
+    vectorized([&, from = x.data()] {
+      auto smaller = kMost, larger = kLeast;
+      for (auto i = begin; i < end; ++i) {
+        smaller = std::min(smaller, order_of(from[i]));
+        larger = std::max(larger, order_of(from[i]));
+      }
+      least = smaller;
+      most = larger;
+    });
     const std::scoped_lock lock(mutex);
     low = std::min(low, least);
     high = std::max(high, most);
@@ -86,18 +92,19 @@ void encode_bytes(std::span<const float> x, Range range, unsigned char* bytes) {
     std::fill_n(bytes, x.size(), static_cast<unsigned char>(0));
     return;
   }
-  parallel_for(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(std::ssize(x), kernels::kGrain, [=](std::int64_t begin, std::int64_t end) {
     write_bytes(x.subspan(begin, end - begin), range.low, 255 / width, bytes + begin);
   });
 }
 
 void add_bytes(const unsigned char* bytes, Range range, float weight, std::span<float> out) {
   const double low = range.low, step = (double{range.high} - low) / 255;
-  parallel_for(std::ssize(out), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = begin; i < end; ++i) {
-      out[i] += weight * static_cast<float>(low + bytes[i] * step);
-    }
-  });
+  vectorized_for(std::ssize(out), kernels::kGrain,
+                 [=, to = out.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) {
+                     to[i] += weight * static_cast<float>(low + bytes[i] * step);
+                   }
+                 });
 }
 
 class Int8 final : public GatherCompressor {

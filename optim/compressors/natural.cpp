@@ -19,7 +19,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/compressors/rounding.hpp"
@@ -29,7 +29,7 @@
 namespace terse {
 namespace {
 
-using codec::kWordBits;
+using kernels::kWordBits;
 
 constexpr std::int64_t kBlockWords = 9;  // of 32 values
 constexpr std::uint32_t kMantissa = 0x7fffff, kNotFinite = 255, kLargest = 254;
@@ -58,8 +58,8 @@ struct Block {
   std::array<std::uint8_t, kWordBits> exponents;
   std::uint32_t signs = 0;
 
-  Block(const float* x, std::int64_t first, const codec::Draws& draws,
-        const codec::Draws::Upper::Half& upper) {
+  Block(const float* x, std::int64_t first, const kernels::Draws& draws,
+        const kernels::Draws::Upper::Half& upper) {
     std::uint32_t ties = 0, plane = 0;
     for (std::uint32_t i = 0; i < kWordBits; ++i) {
       const auto bits = std::bit_cast<std::uint32_t>(x[i]);
@@ -113,24 +113,25 @@ class Natural final : public GatherCompressor {
     auto words = start(round, grads, total, up);
     for (const auto& grad : grads) {
       const auto draws = rounding_draws(round, grad);
-      parallel_for(std::ssize(grad.data), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-        codec::Draws::Upper upper;
-        std::array<float, kWordBits> last{};
-        for (auto at = begin; at < end; at += kWordBits) {
-          if (at % codec::Draws::kRun == 0) draws.upper(at, end - at, upper);
-          const auto n = std::min(kWordBits, end - at);
-          const float* from = grad.data.data() + at;
-          if (n < kWordBits) {
-            std::copy_n(from, n, last.begin());
-            from = last.data();
-          }
-          const Block block(from, at, draws, upper.half(at % codec::Draws::kRun / kWordBits));
-          const auto to =
-              words.subspan(words_of_powers(at), words_of_powers(at + n) - words_of_powers(at));
-          std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
-          to.back() = block.signs;
-        }
-      });
+      vectorized_for(
+          std::ssize(grad.data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
+            kernels::Draws::Upper upper;
+            std::array<float, kWordBits> last{};
+            for (auto at = begin; at < end; at += kWordBits) {
+              if (at % kernels::Draws::kRun == 0) draws.upper(at, end - at, upper);
+              const auto n = std::min(kWordBits, end - at);
+              const float* from = grad.data.data() + at;
+              if (n < kWordBits) {
+                std::copy_n(from, n, last.begin());
+                from = last.data();
+              }
+              const Block block(from, at, draws, upper.half(at % kernels::Draws::kRun / kWordBits));
+              const auto to =
+                  words.subspan(words_of_powers(at), words_of_powers(at + n) - words_of_powers(at));
+              std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
+              to.back() = block.signs;
+            }
+          });
       words = words.subspan(words_of_powers(std::ssize(grad.data)));
     }
   }
@@ -145,7 +146,7 @@ class Natural final : public GatherCompressor {
       expect_end(
           payload.subspan(words_of_powers(whole), words_of_powers(n) - words_of_powers(whole)),
           n - whole);
-      parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+      vectorized_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (auto at = begin; at < end; at += kWordBits) {
           const auto m = std::min(kWordBits, end - at);
           add_block(

@@ -49,13 +49,13 @@ class NoisySign final : public Decorator {
   void blur(const Round& round, const GradView& grad, std::span<float> out) const {
     const auto n = std::ssize(grad.data);
     if (n == 0) return;
-    const double rms = std::sqrt(codec::sum_of_squares(grad.data) / static_cast<double>(n));
+    const double rms = std::sqrt(kernels::sum_of_squares(grad.data) / static_cast<double>(n));
     const auto width = static_cast<float>(sigma_ * (relative_ ? rms : 1));
     const Philox draws(round.seed, {.purpose = Purpose::compress,
                                     .worker = round.worker,
                                     .step = static_cast<std::uint32_t>(round.step),
                                     .tensor = grad.id});
-    parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
       auto random = draws;
       random.seek(static_cast<std::uint64_t>(2 * begin));  // two words a normal
       for (auto i = begin; i < end; ++i) out[i] = grad.data[i] + width * random.normal();

@@ -26,7 +26,7 @@ class None final : public OnePhaseLinear {
              static_cast<std::size_t>(count(grads)) * sizeof(float));
     auto values = up.floats();
     for (const auto& grad : grads) {
-      codec::copy_to(grad.data, values.first(grad.data.size()));
+      kernels::copy_to(grad.data, values.first(grad.data.size()));
       values = values.subspan(grad.data.size());
     }
   }
@@ -44,7 +44,7 @@ class None final : public OnePhaseLinear {
     auto values = expect_floats(sum, count(out));
     const float workers = expect_weight(sum);
     for (const auto& view : out) {
-      codec::divide_to(values.first(view.data.size()), workers, view.data);
+      kernels::divide_to(values.first(view.data.size()), workers, view.data);
       values = values.subspan(view.data.size());
     }
   }

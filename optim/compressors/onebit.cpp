@@ -17,6 +17,7 @@
 #include <array>
 
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/gather.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/kernels/bits.hpp"
@@ -24,7 +25,7 @@
 namespace terse {
 namespace {
 
-using codec::kWordBits, codec::words_for;
+using kernels::kWordBits, kernels::words_for;
 
 std::int64_t columns_of(const GradView& view) {
   return view.data.empty() ? 0 : view.cols;
@@ -51,7 +52,7 @@ void class_means(const GradView& grad, std::span<float> pairs) {
   const auto mean = [](double sum, std::int64_t n) {
     return n == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(n));
   };
-  parallel_for(columns_of(grad), ColumnSums::kWidth, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(columns_of(grad), ColumnSums::kWidth, [&](std::int64_t begin, std::int64_t end) {
     ColumnSums sums;
     for (std::int64_t i = 0; i < grad.rows; ++i) {
       sums.add(grad.data.data() + i * grad.cols + begin, end - begin);
@@ -80,7 +81,7 @@ class OneBit final : public GatherCompressor {
     for (const auto& grad : grads) {
       class_means(grad, pairs);
       pairs = pairs.subspan(2 * columns_of(grad));
-      codec::pack_negative(grad.data, at, bits);
+      kernels::pack_negative(grad.data, at, bits);
       at += std::ssize(grad.data);
     }
   }
@@ -95,13 +96,13 @@ class OneBit final : public GatherCompressor {
     expect_padding(bits, n);
     std::int64_t at = 0;
     for (const auto& view : out) {
-      parallel_for(words_for(std::ssize(view.data)), codec::kGrain / kWordBits,
+      parallel_for(words_for(std::ssize(view.data)), kernels::kGrain / kWordBits,
                    [&](std::int64_t begin, std::int64_t end) {
                      auto column = begin * kWordBits % view.cols;
                      for (auto w = begin; w < end; ++w) {
                        const auto first = w * kWordBits;
                        const auto m = std::min(kWordBits, std::ssize(view.data) - first);
-                       const auto word = codec::bits_from(bits, at + first);
+                       const auto word = kernels::bits_from(bits, at + first);
                        for (std::int64_t i = 0; i < m; ++i) {
                          const auto negative = static_cast<std::int64_t>(word >> i & 1U);
                          view.data[first + i] += weight * pairs[2 * column + negative];

@@ -106,7 +106,7 @@ class PowerSgd final : public LinearCompressor {
     std::int64_t rows = 0, cols = 0;
     std::vector<float> q;  // empty: nothing
   };
-  codec::Factors factors(std::uint32_t id, const Owed& owed) const;
+  kernels::Factors factors(std::uint32_t id, const Owed& owed) const;
   std::map<std::uint32_t, Owed> owed_;
 };
 
@@ -153,20 +153,20 @@ void PowerSgd::write_q(const Round& round, std::span<const GradView> grads, Pack
     return back;
   };
   for (auto t = grads.size(); t-- > 0 && is_last(round.phase);) {
-    if (!compressed(grads[t])) codec::copy_to(grads[t].data, last(std::ssize(grads[t].data)));
+    if (!compressed(grads[t])) kernels::copy_to(grads[t].data, last(std::ssize(grads[t].data)));
   }
   for (auto t = grads.size(); t-- > 0;) {
     const auto& grad = grads[t];
     if (!compressed(grad)) continue;
-    codec::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
-                              p_.existing(grad.id, size_of_p(grad)), last(size_of_q(grad)));
+    kernels::transposed_times_p({grad.rows, grad.cols, grad.data}, rank_of(grad),
+                                p_.existing(grad.id, size_of_p(grad)), last(size_of_q(grad)));
   }
 }
 
 void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   if (!sends_p(round.phase)) return write_q(round, grads, up);
   write_p(round, grads, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
-    codec::times_q({grads[t].rows, grads[t].cols, grads[t].data}, rank_of(grads[t]), q, p);
+    kernels::times_q({grads[t].rows, grads[t].cols, grads[t].data}, rank_of(grads[t]), q, p);
   });
 }
 
@@ -180,19 +180,19 @@ bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView
     write_p(round, residual, up, [&](std::size_t t, std::span<const float> q, std::span<float> p) {
       const auto& e = residual[t];
       auto& owed = owed_[e.id];
-      codec::feed_and_times_q(grads[t].data, keep, factors(e.id, owed), e.data, e.rows, e.cols,
-                              rank_of(e), q, p);
+      kernels::feed_and_times_q(grads[t].data, keep, factors(e.id, owed), e.data, e.rows, e.cols,
+                                rank_of(e), q, p);
       owed.q.clear();
     });
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      if (!compressed(grads[t])) codec::blend_to(grads[t].data, keep, 1, residual[t].data);
+      if (!compressed(grads[t])) kernels::blend_to(grads[t].data, keep, 1, residual[t].data);
     }
   }
   if (!is_last(round.phase)) return true;
   auto qs = std::span<const float>(std::as_const(up).floats());
   for (const auto& e : residual) {
     if (!compressed(e)) {
-      codec::subtract_from(e.data, e.data);  // said exactly; NaN stays
+      kernels::subtract_from(e.data, e.data);  // said exactly; NaN stays
       continue;
     }
     const auto q = qs.first(static_cast<std::size_t>(size_of_q(e)));
@@ -209,12 +209,12 @@ void PowerSgd::settle(std::span<const GradView> residual) {
   for (const auto& e : residual) {
     auto& owed = owed_[e.id];
     if (owed.q.empty()) continue;
-    codec::subtract_outer_product(owed.rows, owed.cols, factors(e.id, owed), e.data);
+    kernels::subtract_outer_product(owed.rows, owed.cols, factors(e.id, owed), e.data);
     owed.q.clear();
   }
 }
 
-codec::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
+kernels::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
   if (owed.q.empty()) return {};
   const auto rank = std::ssize(owed.q) / owed.cols;
   return {.p = p_.existing(id, rank * owed.rows), .q = owed.q};
@@ -230,8 +230,8 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
   for (const auto& view : out) {
     if (!compressed(view)) continue;
     const auto p = p_.at(view.id, size_of_p(view));
-    codec::copy_to(ps.first(p.size()), p);
-    codec::orthonormalise(view.rows, rank_of(view), p);
+    kernels::copy_to(ps.first(p.size()), p);
+    kernels::orthonormalise(view.rows, rank_of(view), p);
     ps = ps.subspan(p.size());
   }
 }
@@ -248,7 +248,7 @@ void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const Gr
   for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto q = q_.at(view.id, size_of_q(view));
-    codec::divide_to(qs.first(q.size()), expect_weight(down), q);
+    kernels::divide_to(qs.first(q.size()), expect_weight(down), q);
     qs = qs.subspan(q.size());
     // A dropped column of P is zero, and so is Q's column M^T P then.
     powersgd::redraw_lost_columns(round, view, view.cols, q);

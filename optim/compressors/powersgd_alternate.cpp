@@ -108,7 +108,7 @@ std::span<float> AlternatingPowerSgd::known_factor(const Round& round, const Gra
   const bool first = !state.has(view.id);
   const auto factor = state.at(view.id, size);
   if (first) powersgd::draw(round, 0, view, factor);
-  codec::orthonormalise(sends_q(round) ? view.rows : view.cols, rank_of(view), factor);
+  kernels::orthonormalise(sends_q(round) ? view.rows : view.cols, rank_of(view), factor);
   return factor;
 }
 
@@ -120,26 +120,26 @@ void AlternatingPowerSgd::encode(const Round& round, std::span<const GradView> g
     const auto sent = free.first(static_cast<std::size_t>(sent_size(round, grad)));
     free = free.subspan(sent.size());
     if (!compressed(grad)) {
-      if (is_last(round)) codec::copy_to(grad.data, sent);
+      if (is_last(round)) kernels::copy_to(grad.data, sent);
       continue;
     }
     const auto r = rank_of(grad);
     const auto known = known_factor(round, grad);
     const auto rest = round.phase == 0 ? grad.data : rest_.at(grad.id, std::ssize(grad.data));
-    const codec::MatrixView matrix{grad.rows, grad.cols, rest};
+    const kernels::MatrixView matrix{grad.rows, grad.cols, rest};
     if (sends_q(round)) {
-      codec::transposed_times_p(matrix, r, known, sent);
+      kernels::transposed_times_p(matrix, r, known, sent);
     } else {
-      codec::times_q(matrix, r, known, sent);
+      kernels::times_q(matrix, r, known, sent);
     }
     auto& own = own_[round.phase];
     const auto p = own.p.at(grad.id, size_of_p(grad)), q = own.q.at(grad.id, size_of_q(grad));
-    codec::copy_to(sends_q(round) ? known : sent, p);
-    codec::copy_to(sends_q(round) ? sent : known, q);
+    kernels::copy_to(sends_q(round) ? known : sent, p);
+    kernels::copy_to(sends_q(round) ? sent : known, q);
     if (is_last(round)) continue;
     const auto left = rest_.at(grad.id, std::ssize(grad.data));
-    if (round.phase == 0) codec::copy_to(grad.data, left);
-    codec::add_outer_product(grad.rows, grad.cols, r, p, q, -1, left);
+    if (round.phase == 0) kernels::copy_to(grad.data, left);
+    kernels::add_outer_product(grad.rows, grad.cols, r, p, q, -1, left);
   }
 }
 
@@ -156,12 +156,12 @@ void AlternatingPowerSgd::decode(const Round& round, const Packet& down,
     const auto p = mean_[round.phase].p.at(view.id, size_of_p(view));
     const auto q = mean_[round.phase].q.at(view.id, size_of_q(view));
     const auto& own = own_[round.phase];
-    codec::copy_to(own.p.existing(view.id, size_of_p(view)), p);
-    codec::copy_to(own.q.existing(view.id, size_of_q(view)), q);
-    codec::divide_to(sum, workers, sends_q(round) ? q : p);
+    kernels::copy_to(own.p.existing(view.id, size_of_p(view)), p);
+    kernels::copy_to(own.q.existing(view.id, size_of_q(view)), q);
+    kernels::divide_to(sum, workers, sends_q(round) ? q : p);
     auto& state = sends_q(round) ? basis_.q : basis_.p;
     const auto next = state.at(view.id, std::ssize(sum));
-    codec::copy_to(sends_q(round) ? q : p, next);
+    kernels::copy_to(sends_q(round) ? q : p, next);
     powersgd::redraw_lost_columns(round, view, sends_q(round) ? view.cols : view.rows, next);
   }
 }
@@ -178,14 +178,14 @@ void AlternatingPowerSgd::reconstruct(const Round& round, const Packet& sum,
     const auto part = rest.first(static_cast<std::size_t>(sent_size(round, view)));
     rest = rest.subspan(part.size());
     if (!compressed(view)) {
-      codec::divide_to(part, workers, view.data);
+      kernels::divide_to(part, workers, view.data);
       continue;
     }
     sent.resize(part.size());
-    codec::divide_to(part, workers, sent);
-    codec::clear(view.data);
+    kernels::divide_to(part, workers, sent);
+    kernels::clear(view.data);
     const auto add = [&](std::span<const float> p, std::span<const float> q) {
-      codec::add_outer_product(view.rows, view.cols, rank_of(view), p, q, 1, view.data);
+      kernels::add_outer_product(view.rows, view.cols, rank_of(view), p, q, 1, view.data);
     };
     for (int phase = 0; phase < round.phase; ++phase) {
       add(earlier[phase].p.existing(view.id, size_of_p(view)),

@@ -19,7 +19,7 @@ bool compressed(const GradView& view, double floats, double min_rate) {
 void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns) {
   const Stream stream{
       .purpose = Purpose::compress, .step = static_cast<std::uint32_t>(step), .tensor = view.id};
-  codec::fill_normal(Philox(round.seed, stream), columns);
+  kernels::fill_normal(Philox(round.seed, stream), columns);
 }
 
 void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
@@ -28,11 +28,11 @@ void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t 
   const auto n = static_cast<std::size_t>(length);
   for (std::size_t at = 0; at < columns.size(); at += n) {
     const auto column = columns.subspan(at, n);
-    const double size = codec::sum_of_squares(column);
+    const double size = kernels::sum_of_squares(column);
     if (size > 0 && std::isfinite(size)) continue;
     fresh.resize(columns.size());
     draw(round, round.step + 1, view, fresh);
-    codec::copy_to(std::span(fresh).subspan(at, n), column);
+    kernels::copy_to(std::span(fresh).subspan(at, n), column);
   }
 }
 
@@ -44,7 +44,7 @@ void Reconstruction::add(Tensor tensor, std::int64_t size) {
 void Reconstruction::add_matrix(const GradView& shape, std::span<const float> p,
                                 std::span<const float> sum_of_q) {
   std::vector<float> q(sum_of_q.size());
-  codec::divide_to(sum_of_q, workers_, q);
+  kernels::divide_to(sum_of_q, workers_, q);
   add({.rows = shape.rows, .cols = shape.cols, .p = p, .q = std::move(q)}, shape.rows * shape.cols);
 }
 
@@ -58,9 +58,9 @@ std::span<const float> Reconstruction::read(std::int64_t first, std::span<float>
                  const auto& [rows, cols, p, sums, q] = tensors_[t];
                  if (p.empty()) {
                    const auto from = static_cast<std::size_t>(offset);
-                   return codec::divide_to(sums.subspan(from, piece.size()), workers_, piece);
+                   return kernels::divide_to(sums.subspan(from, piece.size()), workers_, piece);
                  }
-                 codec::outer_product_piece(rows, cols, {.p = p, .q = q}, offset, piece);
+                 kernels::outer_product_piece(rows, cols, {.p = p, .q = q}, offset, piece);
                });
   return room;
 }
@@ -69,9 +69,9 @@ void Reconstruction::write_to(std::span<const GradView> out) const {
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto& [rows, cols, p, sums, q] = tensors_[t];
     if (p.empty()) {
-      codec::divide_to(sums, workers_, out[t].data);
+      kernels::divide_to(sums, workers_, out[t].data);
     } else {
-      codec::outer_product(rows, cols, std::ssize(q) / cols, p, q, out[t].data);
+      kernels::outer_product(rows, cols, std::ssize(q) / cols, p, q, out[t].data);
     }
   }
 }

@@ -41,7 +41,7 @@
 namespace terse {
 namespace {
 
-constexpr std::int64_t kPiece = 64 * codec::Draws::kBlock;  // codes that wait on the stack
+constexpr std::int64_t kPiece = 64 * kernels::Draws::kBlock;  // codes that wait on the stack
 
 struct QsgdOptions {
   int levels = 7;
@@ -49,8 +49,8 @@ struct QsgdOptions {
   Buckets buckets{512};
   bool max_norm = false, elias = false;
 
-  int bits() const { return codec::level_bits(levels) + 1; }
-  std::int64_t field_words(std::int64_t n) const { return codec::words_for(n * bits()); }
+  int bits() const { return kernels::level_bits(levels) + 1; }
+  std::int64_t field_words(std::int64_t n) const { return kernels::words_for(n * bits()); }
   std::int64_t field_words(std::span<const GradView> views) const {
     std::int64_t sum = 0;
     for (const auto& view : views) sum += field_words(std::ssize(view.data));
@@ -121,25 +121,25 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
                     Body body) const {
   const std::span<const float> x = grad.data;
   const auto draws = rounding_draws(round, grad);
-  options_.buckets.for_each(
-      std::ssize(x), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-        const auto bucket = x.subspan(begin, end - begin);
-        norms[b] = options_.max_norm ? codec::largest_magnitude(bucket)
-                                     : static_cast<float>(std::sqrt(codec::sum_of_squares(bucket)));
-        // The bucket after the next comes from memory while this one is computed: half of it now,
-        // for there are not room for all of its lines on the way.
-        const auto later = x.subspan(std::min(end + std::ssize(bucket), std::ssize(x)));
-        const auto ahead = later.first(std::min({kPiece, std::ssize(bucket), std::ssize(later)}));
-        codec::prefetch(ahead.first(ahead.size() / 2));
-        parallel_for(std::ssize(bucket), kPiece, [&](std::int64_t from, std::int64_t to) {
-          std::array<std::uint8_t, kPiece> room;
-          const auto codes = std::span(room).first(to - from);
-          codec::encode_levels(bucket.subspan(from, to - from),
-                               {options_.levels, norms[b], norms[b]}, draws, begin + from, codes);
-          body(begin + from, codes);
-        });
-        codec::prefetch(ahead.subspan(ahead.size() / 2));
-      });
+  options_.buckets.for_each(std::ssize(x), [&](std::int64_t b, std::int64_t begin,
+                                               std::int64_t end) {
+    const auto bucket = x.subspan(begin, end - begin);
+    norms[b] = options_.max_norm ? kernels::largest_magnitude(bucket)
+                                 : static_cast<float>(std::sqrt(kernels::sum_of_squares(bucket)));
+    // The bucket after the next comes from memory while this one is computed: half of it now,
+    // for there are not room for all of its lines on the way.
+    const auto later = x.subspan(std::min(end + std::ssize(bucket), std::ssize(x)));
+    const auto ahead = later.first(std::min({kPiece, std::ssize(bucket), std::ssize(later)}));
+    kernels::prefetch(ahead.first(ahead.size() / 2));
+    parallel_for(std::ssize(bucket), kPiece, [&](std::int64_t from, std::int64_t to) {
+      std::array<std::uint8_t, kPiece> room;
+      const auto codes = std::span(room).first(to - from);
+      kernels::encode_levels(bucket.subspan(from, to - from), {options_.levels, norms[b], norms[b]},
+                             draws, begin + from, codes);
+      body(begin + from, codes);
+    });
+    kernels::prefetch(ahead.subspan(ahead.size() / 2));
+  });
 }
 
 void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
@@ -151,9 +151,9 @@ void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& u
   for (const auto& grad : grads) {
     const auto n = std::ssize(grad.data);
     quantise(round, grad, norms, [&](std::int64_t first, std::span<const std::uint8_t> codes) {
-      codec::pack_fields(codes, options_.bits(),
-                         fields.subspan(first * options_.bits() / codec::kWordBits,
-                                        options_.field_words(std::ssize(codes))));
+      kernels::pack_fields(codes, options_.bits(),
+                           fields.subspan(first * options_.bits() / kernels::kWordBits,
+                                          options_.field_words(std::ssize(codes))));
     });
     norms = norms.subspan(options_.buckets.of(n));
     fields = fields.subspan(options_.field_words(n));
@@ -171,7 +171,7 @@ void Qsgd::encode_texts(const Round& round, std::span<const GradView> grads, Pac
     quantise(round, grad, rest, [&](std::int64_t first, std::span<const std::uint8_t> codes) {
       std::ranges::copy(codes, levels.begin() + first);
     });
-    codec::elias_encode(levels, options_.levels, texts);
+    kernels::elias_encode(levels, options_.levels, texts);
     rest = rest.subspan(options_.buckets.of(std::ssize(grad.data)));
     lengths.push_back(static_cast<std::uint32_t>(texts.size() - before));
   }
@@ -225,7 +225,7 @@ void Qsgd::add_plain(std::span<const Weighted> packets, bool fresh,
       std::array<std::uint8_t, kPiece> room;
       const auto codes = std::span(room).first(piece.size());
       for (std::size_t p = 0; p < packets.size(); ++p) {
-        codec::unpack_fields(
+        kernels::unpack_fields(
             rest[p].codes.subspan(options_.field_words(begin), options_.field_words(end - begin)),
             options_.bits(), codes);
         add_codes(codes, packets[p].weight * rest[p].norms[b], piece);
@@ -242,7 +242,7 @@ void Qsgd::add_texts(const Weighted& packet, std::span<const GradView> out) cons
   Parts rest = split(packet.payload, out);
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto levels = room_for_codes(out[t].data.size());
-    codec::elias_decode(rest.codes.first(rest.lengths[t]), options_.levels, levels);
+    kernels::elias_decode(rest.codes.first(rest.lengths[t]), options_.levels, levels);
     for_each_piece(std::ssize(levels), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
       add_codes(levels.subspan(begin, end - begin), packet.weight * rest.norms[b],
                 out[t].data.subspan(begin, end - begin));
@@ -254,11 +254,11 @@ void Qsgd::add_texts(const Weighted& packet, std::span<const GradView> out) cons
 
 void Qsgd::add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const {
   if (!std::has_single_bit(options_.levels + 1U)) {  // or else there are no more codes than levels
-    const auto largest = codec::largest_level(codes, options_.levels);
+    const auto largest = kernels::largest_level(codes, options_.levels);
     check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
                        options_.levels);
   }
-  codec::add_levels(codes, options_.levels, norm / static_cast<float>(options_.levels), out);
+  kernels::add_levels(codes, options_.levels, norm / static_cast<float>(options_.levels), out);
 }
 
 std::vector<Field> Qsgd::fields(const Round&, const Packet& up,
@@ -286,13 +286,13 @@ std::unique_ptr<Compressor> make_qsgd(std::uint16_t number, Options& options,
   qsgd.by_bits = !options.has("levels");
   const auto bits = options.integer("bits", 4, 2, 8);
   const auto levels =
-      options.integer("levels", (std::int64_t{1} << (bits - 1)) - 1, 1, codec::kMostLevels);
+      options.integer("levels", (std::int64_t{1} << (bits - 1)) - 1, 1, kernels::kMostLevels);
   qsgd.levels = static_cast<int>(levels);
   qsgd.buckets.size =
       options.integer("bucket", qsgd.buckets.size, 0, std::numeric_limits<std::uint32_t>::max());
-  check<UsageError>(qsgd.buckets.size % codec::Draws::kBlock == 0,
+  check<UsageError>(qsgd.buckets.size % kernels::Draws::kBlock == 0,
                     "qsgd: bucket is a multiple of {}, or 0 for whole tensors; got {}",
-                    codec::Draws::kBlock, qsgd.buckets.size);
+                    kernels::Draws::kBlock, qsgd.buckets.size);
   qsgd.max_norm = options.choice("norm", "l2", kNorms) == "max";
   qsgd.elias = options.choice("code", "plain", kCodes) == "elias";
   return std::make_unique<Qsgd>(number, qsgd);

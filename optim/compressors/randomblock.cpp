@@ -35,7 +35,7 @@ class RandomBlock final : public OnePhaseLinear {
     auto values = up.floats();
     for (const auto& grad : grads) {
       for (const auto part : block(round, grad)) {
-        codec::copy_to(part, values.first(part.size()));
+        kernels::copy_to(part, values.first(part.size()));
         values = values.subspan(part.size());
       }
     }
@@ -76,7 +76,7 @@ class RandomBlock final : public OnePhaseLinear {
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);
       for (const auto part : block(round, view)) {
-        codec::divide_to(values.first(part.size()), workers, part);
+        kernels::divide_to(values.first(part.size()), workers, part);
         values = values.subspan(part.size());
       }
     }

@@ -51,10 +51,10 @@ class RandomK final : public OnePhaseLinear {
  private:
   std::vector<std::uint32_t> indices(const Round& round, const GradView& view) const {
     const auto n = std::ssize(view.data);
-    return codec::sample(n, keep_.of(view, round.step),
-                         Philox(round.seed, {.purpose = Purpose::compress,
-                                             .step = static_cast<std::uint32_t>(round.step),
-                                             .tensor = view.id}));
+    return kernels::sample(n, keep_.of(view, round.step),
+                           Philox(round.seed, {.purpose = Purpose::compress,
+                                               .step = static_cast<std::uint32_t>(round.step),
+                                               .tensor = view.id}));
   }
 
   std::int64_t kept(const Round& round, std::span<const GradView> views) const {

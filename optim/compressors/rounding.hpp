@@ -6,11 +6,11 @@
 
 namespace terse {
 
-inline codec::Draws rounding_draws(const Round& round, const GradView& view) {
-  return codec::Draws(Philox(round.seed, {.purpose = Purpose::compress,
-                                          .worker = round.worker,
-                                          .step = static_cast<std::uint32_t>(round.step),
-                                          .tensor = view.id}));
+inline kernels::Draws rounding_draws(const Round& round, const GradView& view) {
+  return kernels::Draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                            .worker = round.worker,
+                                            .step = static_cast<std::uint32_t>(round.step),
+                                            .tensor = view.id}));
 }
 
 }  // namespace terse

@@ -28,7 +28,7 @@ namespace {
 std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
                                         std::span<const GradView> shape) {
   const auto n = count(shape);
-  expect_size(payload, std::ssize(shape) + codec::words_for(n));
+  expect_size(payload, std::ssize(shape) + kernels::words_for(n));
   const auto signs = payload.subspan(shape.size());
   expect_padding(signs, n);
   return signs;
@@ -60,8 +60,8 @@ class SumOfSigns final : public GradientSource {
 
  private:
   void sum(std::size_t tensor, std::int64_t offset, std::span<float> values) const {
-    codec::sum_signs(signs_, begins_[tensor] + offset,
-                     std::span(scales_).subspan(tensor * packets_, packets_), values);
+    kernels::sum_signs(signs_, begins_[tensor] + offset,
+                       std::span(scales_).subspan(tensor * packets_, packets_), values);
   }
 
   std::size_t packets_;
@@ -77,7 +77,8 @@ class Sign final : public GatherCompressor {
   std::string spec() const override { return "sign"; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    const auto words = start(round, grads, std::ssize(grads) + codec::words_for(count(grads)), up);
+    const auto words =
+        start(round, grads, std::ssize(grads) + kernels::words_for(count(grads)), up);
     const auto scales = as_floats(words.first(grads.size()));
     const auto signs = words.subspan(grads.size());
     std::ranges::fill(signs, 0U);
@@ -85,7 +86,7 @@ class Sign final : public GatherCompressor {
     for (std::size_t t = 0; t < grads.size(); ++t) {
       const auto x = grads[t].data;
       const auto n = std::ssize(x);
-      const double norm = codec::pack_signs(x, at, signs);
+      const double norm = kernels::pack_signs(x, at, signs);
       scales[t] = n == 0 ? 0 : static_cast<float>(norm / static_cast<double>(n));
       at += n;
     }
@@ -94,7 +95,8 @@ class Sign final : public GatherCompressor {
   // One pass; what the packet says is subtracted with the next one.
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                             std::span<const GradView> residual, Packet& up) override {
-    const auto words = start(round, grads, std::ssize(grads) + codec::words_for(count(grads)), up);
+    const auto words =
+        start(round, grads, std::ssize(grads) + kernels::words_for(count(grads)), up);
     const auto scales = as_floats(words.first(grads.size()));
     const auto signs = words.subspan(grads.size());
     std::ranges::fill(signs, 0U);
@@ -103,7 +105,7 @@ class Sign final : public GatherCompressor {
       const auto n = std::ssize(grads[t].data);
       auto& owed = owed_[grads[t].id];
       const double norm =
-          codec::feed_back_signs(grads[t].data, keep, owed, residual[t].data, at, signs);
+          kernels::feed_back_signs(grads[t].data, keep, owed, residual[t].data, at, signs);
       scales[t] = owed = n == 0 ? 0 : static_cast<float>(norm / static_cast<double>(n));
       at += n;
     }
@@ -111,7 +113,8 @@ class Sign final : public GatherCompressor {
   }
 
   void settle(std::span<const GradView> residual) override {
-    for (const auto& e : residual) codec::subtract_signs(std::exchange(owed_[e.id], 0.0F), e.data);
+    for (const auto& e : residual)
+      kernels::subtract_signs(std::exchange(owed_[e.id], 0.0F), e.data);
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
@@ -119,7 +122,7 @@ class Sign final : public GatherCompressor {
     const auto signs = signs_of(payload, out);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {
-      codec::add_signs(signs, at, weight * as_floats(payload)[t], out[t].data);
+      kernels::add_signs(signs, at, weight * as_floats(payload)[t], out[t].data);
       at += std::ssize(out[t].data);
     }
   }
@@ -137,7 +140,7 @@ class Sign final : public GatherCompressor {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     list.floats("scales", std::ssize(shape));
-    list.words("sign bits", codec::words_for(count(shape)));
+    list.words("sign bits", kernels::words_for(count(shape)));
     return list.take();
   }
 

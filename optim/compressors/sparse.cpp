@@ -118,7 +118,7 @@ void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradV
                                        float keep, std::span<const GradView> residual, bool take,
                                        Entries& chosen) {
   for (std::size_t t = 0; t < grads.size(); ++t) {
-    codec::blend_to(grads[t].data, keep, 1, residual[t].data);
+    kernels::blend_to(grads[t].data, keep, 1, residual[t].data);
   }
   choose(round, residual, chosen);
   if (take) chosen.subtract_from(residual);
@@ -143,7 +143,7 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
   check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
   const auto n = static_cast<std::size_t>(count(shape));
   said_.resize(up.size());
-  std::vector<codec::SparseTerm> terms;
+  std::vector<kernels::SparseTerm> terms;
   for (std::size_t w = 0; w < up.size(); ++w) {
     up[w].expect(number_, round.phase, shape.size());
     said_[w].clear();
@@ -151,7 +151,7 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
     terms.push_back({.at = said_[w].at, .values = said_[w].values, .weight = weights[w]});
   }
   entries_.clear();
-  codec::merge(terms, static_cast<std::int64_t>(n), entries_.at, entries_.values);
+  kernels::merge(terms, static_cast<std::int64_t>(n), entries_.at, entries_.values);
 
   auto header = header_for(round, number_, PacketKind::down, shape.size());
   header.weight = static_cast<std::uint16_t>(up.size());
@@ -159,7 +159,7 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
     return write_plain(round, shape, entries_, header, down);
   }
   down.start(header, n * sizeof(float));
-  codec::place(entries_.at, entries_.values, 0, down.floats());
+  kernels::place(entries_.at, entries_.values, 0, down.floats());
 }
 
 void SparseCompressor::decode(const Round& round, const Packet& down,
@@ -172,7 +172,7 @@ void SparseCompressor::decode(const Round& round, const Packet& down,
   }
   auto values = down.floats();
   for (const auto& view : out) {
-    codec::copy_to(values.first(view.data.size()), view.data);
+    kernels::copy_to(values.first(view.data.size()), view.data);
     values = values.subspan(view.data.size());
   }
 }

@@ -39,7 +39,7 @@ CompressorFactory make_stochastic_sign;
 
 namespace {
 
-using codec::words_for;
+using kernels::words_for;
 
 constexpr std::size_t kMostVotes = 65535;  // of a tally
 
@@ -88,7 +88,7 @@ class Ssdm final : public Compressor {
 
 void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   double squares = 0;
-  for (const auto& grad : grads) squares += codec::sum_of_squares(grad.data);
+  for (const auto& grad : grads) squares += kernels::sum_of_squares(grad.data);
   auto header = header_for(round, number_, PacketKind::up, grads.size());
   header.weight = squares == 0 ? 0 : 1;
   const auto words = static_cast<std::size_t>(words_for(count(grads)));
@@ -98,14 +98,15 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
 
   std::int64_t at = 0;
   for (const auto& grad : grads) {
-    const codec::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
-                                                 .worker = round.worker,
-                                                 .step = static_cast<std::uint32_t>(round.step),
-                                                 .tensor = grad.id}));
-    if (scope_ == Scope::tensor) squares = codec::sum_of_squares(grad.data);
+    const kernels::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                                   .worker = round.worker,
+                                                   .step = static_cast<std::uint32_t>(round.step),
+                                                   .tensor = grad.id}));
+    if (scope_ == Scope::tensor) squares = kernels::sum_of_squares(grad.data);
     constexpr float kCoins = std::numeric_limits<float>::infinity();
-    codec::pack_stochastic(grad.data, squares > 0 ? static_cast<float>(std::sqrt(squares)) : kCoins,
-                           draws, at, up.words());
+    kernels::pack_stochastic(grad.data,
+                             squares > 0 ? static_cast<float>(std::sqrt(squares)) : kCoins, draws,
+                             at, up.words());
     at += std::ssize(grad.data);
   }
 }
@@ -129,11 +130,12 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
   const auto planes = planes_for(header.weight);
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto counts = down.words();
-  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+  kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto n = static_cast<int>(end - begin);
-    const codec::Tally minus(votes.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
-      return lanes.of(votes[v].data() + begin);
-    });
+    const kernels::Tally minus(votes.size(), n,
+                               [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                                 lanes.load(votes[v].data() + begin, to);
+                               });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < n; ++w) counts[p * words + begin + w] = minus.word(p, w);
     }
@@ -155,7 +157,7 @@ void Ssdm::reveal(const Round& round, const Packet& packet, float workers,
   }
   std::int64_t at = 0;
   for (const auto& view : out) {
-    codec::unpack_counts(
+    kernels::unpack_counts(
         plane, at,
         [&](std::uint32_t minus) {
           return (static_cast<float>(voters) - 2 * static_cast<float>(minus)) / workers;

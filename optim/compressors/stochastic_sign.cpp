@@ -42,18 +42,19 @@ class StochasticSign final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto norms = norms_of(grads);
-    const auto words = start(round, grads, std::ssize(norms) + codec::words_for(count(grads)), up);
+    const auto words =
+        start(round, grads, std::ssize(norms) + kernels::words_for(count(grads)), up);
     std::ranges::copy(norms, as_floats(words).begin());
     const auto signs = words.subspan(norms.size());
     std::ranges::fill(signs, 0U);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      const codec::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
-                                                   .worker = round.worker,
-                                                   .step = static_cast<std::uint32_t>(round.step),
-                                                   .tensor = grads[t].id}));
-      codec::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t], draws, at,
-                             signs);
+      const kernels::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
+                                                     .worker = round.worker,
+                                                     .step = static_cast<std::uint32_t>(round.step),
+                                                     .tensor = grads[t].id}));
+      kernels::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t], draws, at,
+                               signs);
       at += std::ssize(grads[t].data);
     }
   }
@@ -62,14 +63,14 @@ class StochasticSign final : public GatherCompressor {
            std::span<const GradView> out) const override {
     const auto n = count(out);
     const auto norms_sent = norms(out);
-    expect_size(payload, norms_sent + codec::words_for(n));
+    expect_size(payload, norms_sent + kernels::words_for(n));
     const auto norm = as_floats(payload.first(static_cast<std::size_t>(norms_sent)));
     const auto signs = payload.subspan(norm.size());
     expect_padding(signs, n);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {
       const float scale = norm[scope_ == Scope::model ? 0 : t];
-      codec::add_signs(signs, at, weight * scale, out[t].data);
+      kernels::add_signs(signs, at, weight * scale, out[t].data);
       at += std::ssize(out[t].data);
     }
   }
@@ -78,7 +79,7 @@ class StochasticSign final : public GatherCompressor {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     list.floats("norms", norms(shape));
-    list.words("sign bits", codec::words_for(count(shape)));
+    list.words("sign bits", kernels::words_for(count(shape)));
     return list.take();
   }
 
@@ -94,10 +95,10 @@ class StochasticSign final : public GatherCompressor {
     for (std::size_t t = 0; t < grads.size(); ++t) {
       if (scope_ == Scope::tensor) squares = largest = 0;
       if (max_norm_) {
-        const double here = codec::largest_magnitude(grads[t].data);  // NaN is the largest
+        const double here = kernels::largest_magnitude(grads[t].data);  // NaN is the largest
         if (!std::isnan(largest) && !(here <= largest)) largest = here;
       } else {
-        squares += codec::sum_of_squares(grads[t].data);
+        squares += kernels::sum_of_squares(grads[t].data);
       }
       norms[scope_ == Scope::model ? 0 : t] =
           static_cast<float>(max_norm_ ? largest : std::sqrt(squares));

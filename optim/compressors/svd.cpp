@@ -54,12 +54,12 @@ class SvdCompressor final : public GatherCompressor {
     };
     for (const auto& view : out) {
       if (!is_matrix(view)) {
-        codec::add_scaled_to(next(std::ssize(view.data)), weight, view.data);
+        kernels::add_scaled_to(next(std::ssize(view.data)), weight, view.data);
         continue;
       }
       const auto r = rank_of(view);
       const auto us = next(r * view.rows), v = next(r * view.cols);
-      codec::add_outer_product(view.rows, view.cols, r, us, v, weight, view.data);
+      kernels::add_outer_product(view.rows, view.cols, r, us, v, weight, view.data);
     }
   }
 
@@ -89,14 +89,14 @@ class SvdCompressor final : public GatherCompressor {
     return floats;
   }
   void say(const GradView& grad, std::span<float> to) const {
-    if (!is_matrix(grad)) return codec::copy_to(grad.data, to);
-    const auto found = codec::svd({grad.rows, grad.cols, grad.data});
+    if (!is_matrix(grad)) return kernels::copy_to(grad.data, to);
+    const auto found = kernels::svd({grad.rows, grad.cols, grad.data});
     for (std::int64_t c = 0; c < rank_of(grad); ++c) {
       const auto u = std::span(found.u).subspan(c * grad.rows, grad.rows);
-      codec::scale_to(u, found.s[c], to.subspan(c * grad.rows, grad.rows));
+      kernels::scale_to(u, found.s[c], to.subspan(c * grad.rows, grad.rows));
     }
     const auto v = to.subspan(rank_of(grad) * grad.rows);
-    codec::copy_to(std::span(found.v).first(v.size()), v);
+    kernels::copy_to(std::span(found.v).first(v.size()), v);
   }
 
   std::int64_t rank_;

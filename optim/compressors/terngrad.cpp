@@ -33,13 +33,13 @@
 namespace terse {
 namespace {
 
-using codec::words_for;
+using kernels::words_for;
 
 // One standard deviation of a tensor about its mean.
 double deviation(std::span<const float> x) {
   const auto n = static_cast<double>(x.size());
   const auto sum_of = [&](auto term) {
-    return parallel_sum(std::ssize(x), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    return parallel_sum(std::ssize(x), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
       double sum = 0;
       for (auto i = begin; i < end; ++i) sum += term(double{x[i]});
       return sum;
@@ -51,7 +51,7 @@ double deviation(std::span<const float> x) {
 
 // The largest magnitude of x limited to `clip` deviations; all of x if those are 0.
 float scale_of(std::span<const float> x, double clip) {
-  const float largest = codec::largest_magnitude(x);
+  const float largest = kernels::largest_magnitude(x);
   if (clip == 0 || !std::isfinite(largest)) return largest;
   const auto limit = static_cast<float>(clip * deviation(x));
   return limit > 0 ? std::min(largest, limit) : largest;
@@ -78,7 +78,7 @@ class TernGrad final : public GatherCompressor {
     const auto planes = terngrad::checked_planes(payload.subspan(out.size()), n);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {
-      codec::add_ternary(planes.nonzero, planes.negative, at, weight * scales[t], out[t].data);
+      kernels::add_ternary(planes.nonzero, planes.negative, at, weight * scales[t], out[t].data);
       at += std::ssize(out[t].data);
     }
   }
@@ -121,10 +121,10 @@ void Ternary::write(const Round& round, std::span<const GradView> grads,
   std::int64_t at = 0;
   for (std::size_t t = 0; t < grads.size(); ++t) {
     codes_.resize(grads[t].data.size());
-    codec::encode_levels(grads[t].data, {1, scales[t], limits[t]}, rounding_draws(round, grads[t]),
-                         0, codes_);
-    codec::pack_if(codes_, at, planes.nonzero, [](unsigned code) { return (code & 1U) != 0; });
-    codec::pack_if(codes_, at, planes.negative, [](unsigned code) { return code == 3; });
+    kernels::encode_levels(grads[t].data, {1, scales[t], limits[t]},
+                           rounding_draws(round, grads[t]), 0, codes_);
+    kernels::pack_if(codes_, at, planes.nonzero, [](unsigned code) { return (code & 1U) != 0; });
+    kernels::pack_if(codes_, at, planes.negative, [](unsigned code) { return code == 3; });
     at += std::ssize(codes_);
   }
 }

@@ -22,6 +22,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/compressors/payload.hpp"
 #include "optim/compressors/terngrad.hpp"
 #include "optim/kernels/bits.hpp"
@@ -32,7 +33,7 @@
 namespace terse {
 namespace {
 
-using codec::words_for;
+using kernels::words_for;
 
 constexpr std::size_t kMostWorkers = 32767;  // 2W is a count of a tally
 
@@ -51,10 +52,10 @@ class Sums {
   }
 
   // The sums of 32 coordinates from `at` on.
-  std::array<int, codec::kWordBits> from(std::int64_t at) const {
-    std::array<int, codec::kWordBits> sums{};
+  std::array<int, kernels::kWordBits> from(std::int64_t at) const {
+    std::array<int, kernels::kWordBits> sums{};
     for (int p = 0; p < planes_; ++p) {
-      const auto bits = codec::bits_from(plane(p), at);
+      const auto bits = kernels::bits_from(plane(p), at);
       for (std::size_t i = 0; i < sums.size(); ++i)
         sums[i] |= static_cast<int>(bits >> i & 1U) << p;
     }
@@ -162,21 +163,22 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto sums = down.words();
   // Every worker has two votes: one for +, and one against -.
-  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+  kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto block = static_cast<int>(end - begin);
-    const codec::Tally tally(2 * votes.size(), block,
-                             [&](std::size_t v, const codec::TallyLanes& lanes) {
-                               const auto nonzero = lanes.of(votes[v / 2].nonzero.data() + begin);
-                               const auto negative = lanes.of(votes[v / 2].negative.data() + begin);
-                               return v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
-                             });
+    const kernels::Tally tally(2 * votes.size(), block,
+                               [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                                 kernels::TallyLanes::Words nonzero, negative;
+                                 lanes.load(votes[v / 2].nonzero.data() + begin, nonzero);
+                                 lanes.load(votes[v / 2].negative.data() + begin, negative);
+                                 to = v % 2 == 0 ? nonzero & ~negative : ~(nonzero & negative);
+                               });
     for (int p = 0; p < planes; ++p) {
       for (int w = 0; w < block; ++w) sums[p * words + begin + w] = tally.word(p, w);
     }
   });
-  if (n % codec::kWordBits == 0) return;
+  if (n % kernels::kWordBits == 0) return;
   for (auto last = words - 1; last < std::ssize(sums); last += words) {  // nobody's votes
-    sums[last] &= ~(~0U << (n % codec::kWordBits));
+    sums[last] &= ~(~0U << (n % kernels::kWordBits));
   }
 }
 
@@ -195,15 +197,20 @@ void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<co
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto data = out[t].data;
     const float step = scales[t] / static_cast<float>(workers);
-    parallel_for(std::ssize(data), codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (auto first = begin; first < end; first += codec::kWordBits) {
-        const auto sum = sums.from(at + first);
-        for (std::int64_t i = 0; i < std::min(codec::kWordBits, end - first); ++i) {
-          check<PacketError>(sum[i] <= 2 * workers, "packet: a sum of {}, of {}", sum[i],
-                             2 * workers);
-          data[first + i] = static_cast<float>(sum[i] - workers) * step;
+    parallel_for(std::ssize(data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
+      const auto largest = vectorized([&] {
+        int most = 0;
+        for (auto first = begin; first < end; first += kernels::kWordBits) {
+          const auto sum = sums.from(at + first);
+          for (std::int64_t i = 0; i < std::min(kernels::kWordBits, end - first); ++i) {
+            most = std::max(most, sum[i]);
+            data[first + i] = static_cast<float>(sum[i] - workers) * step;
+          }
         }
-      }
+        return most;
+      });
+      check<PacketError>(largest <= 2 * workers, "packet: a sum of {}, of {}", largest,
+                         2 * workers);
     });
     at += std::ssize(data);
   }
@@ -217,7 +224,7 @@ void SharedTernGrad::said(const Round& round, const Packet& own,
   std::int64_t at = 0;
   for (std::size_t t = 0; t < out.size(); ++t) {
     std::ranges::fill(out[t].data, 0.0F);
-    codec::add_ternary(planes.nonzero, planes.negative, at, scales[t], out[t].data);
+    kernels::add_ternary(planes.nonzero, planes.negative, at, scales[t], out[t].data);
     at += std::ssize(out[t].data);
   }
 }

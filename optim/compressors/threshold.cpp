@@ -43,8 +43,9 @@ class Threshold final : public SparseCompressor {
     std::uint32_t first = 0;
     for (const auto& grad : grads) {
       const auto x = grad.data;
-      codec::select_if(
-          std::ssize(x), first, [&](std::int64_t i) { return std::abs(x[i]) > tau_; }, found_,
+      kernels::select_if(
+          std::ssize(x), first,
+          [from = x.data(), tau = tau_](std::int64_t i) { return std::abs(from[i]) > tau; }, found_,
           chosen.at);
       first += static_cast<std::uint32_t>(x.size());
     }
@@ -70,7 +71,7 @@ class Threshold final : public SparseCompressor {
 
  private:
   float tau_;
-  codec::Found<std::uint32_t> found_;  // room that is used again: no state
+  kernels::Found<std::uint32_t> found_;  // room that is used again: no state
 };
 
 }  // namespace

@@ -81,7 +81,7 @@ class TopK final : public SparseCompressor {
     keys_.resize(static_cast<std::size_t>(count(grads)));
     std::int64_t n = 0;
     for (const auto& grad : grads) {
-      codec::magnitude_keys(grad.data, std::span(keys_).subspan(n, grad.data.size()));
+      kernels::magnitude_keys(grad.data, std::span(keys_).subspan(n, grad.data.size()));
       n += std::ssize(grad.data);
     }
     selectors_.resize(1);
@@ -94,7 +94,7 @@ class TopK final : public SparseCompressor {
   bool whole_model_;
   // Room that is used again: no state.
   std::vector<std::uint32_t> keys_;
-  std::vector<codec::LargestSelector> selectors_;  // of each tensor
+  std::vector<kernels::LargestSelector> selectors_;  // of each tensor
 };
 
 }  // namespace

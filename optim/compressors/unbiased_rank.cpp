@@ -38,9 +38,9 @@ class UnbiasedRank final : public OnePhaseLinear {
     for (const auto& grad : grads) {
       const auto part = rest.first(static_cast<std::size_t>(size({&grad, 1})));
       if (is_matrix(grad)) {
-        codec::times_q({grad.rows, grad.cols, grad.data}, rank_, draw(round, grad), part);
+        kernels::times_q({grad.rows, grad.cols, grad.data}, rank_, draw(round, grad), part);
       } else {
-        codec::copy_to(grad.data, part);
+        kernels::copy_to(grad.data, part);
       }
       rest = rest.subspan(part.size());
     }
@@ -66,11 +66,11 @@ class UnbiasedRank final : public OnePhaseLinear {
 
   std::vector<float> draw(const Round& round, const GradView& view) const {
     std::vector<float> u(static_cast<std::size_t>(rank_ * view.cols));
-    codec::fill_normal(Philox(round.seed, {.purpose = Purpose::compress,
-                                           .step = static_cast<std::uint32_t>(round.step),
-                                           .tensor = view.id}),
-                       u);
-    codec::scale_to(u, 1 / std::sqrt(static_cast<float>(rank_)), u);
+    kernels::fill_normal(Philox(round.seed, {.purpose = Purpose::compress,
+                                             .step = static_cast<std::uint32_t>(round.step),
+                                             .tensor = view.id}),
+                         u);
+    kernels::scale_to(u, 1 / std::sqrt(static_cast<float>(rank_)), u);
     return u;
   }
 
@@ -83,10 +83,10 @@ class UnbiasedRank final : public OnePhaseLinear {
       const auto part = rest.first(static_cast<std::size_t>(size({&view, 1})));
       if (is_matrix(view)) {
         p.resize(part.size());
-        codec::divide_to(part, workers, p);
-        codec::outer_product(view.rows, view.cols, rank_, p, draw(round, view), view.data);
+        kernels::divide_to(part, workers, p);
+        kernels::outer_product(view.rows, view.cols, rank_, p, draw(round, view), view.data);
       } else {
-        codec::divide_to(part, workers, view.data);
+        kernels::divide_to(part, workers, view.data);
       }
       rest = rest.subspan(part.size());
     }

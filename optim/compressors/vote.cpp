@@ -30,7 +30,7 @@
 namespace terse {
 namespace {
 
-using codec::words_for;
+using kernels::words_for;
 
 constexpr std::array<std::string_view, 3> kRules{"zero", "plus", "random"};
 constexpr std::size_t kMostVoters = 65535;  // of a tally
@@ -56,16 +56,16 @@ struct Ballot {
   }
   // values = the votes from coordinate `first` on: +1, -1, or 0 for none.
   void reveal(std::int64_t first, std::span<float> values) const {
-    if (nonzero.empty()) return codec::unpack_signs(negative, first, 1.0F, values);
-    codec::unpack_ternary(nonzero, negative, first, values);
+    if (nonzero.empty()) return kernels::unpack_signs(negative, first, 1.0F, values);
+    kernels::unpack_ternary(nonzero, negative, first, values);
   }
 };
 
 // What the votes on a block of coordinates come to; a bit of none of the three is a win for plus.
 struct Outcome {
-  codec::TallyBlock minus;   // more votes for minus
-  codec::TallyBlock tie;     // as many for plus, and some
-  codec::TallyBlock silent;  // no votes
+  kernels::TallyBlock minus;   // more votes for minus
+  kernels::TallyBlock tie;     // as many for plus, and some
+  kernels::TallyBlock silent;  // no votes
 };
 
 // Words [begin, end) of all ballots, at most kTallyWords, where everybody votes: the minus votes
@@ -73,10 +73,10 @@ struct Outcome {
 void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
                Outcome& outcome) {
   const auto voters = static_cast<std::uint32_t>(ballots.size());
-  const codec::Tally minus(voters, static_cast<int>(end - begin),
-                           [&](std::size_t v, const codec::TallyLanes& lanes) {
-                             return lanes.of(ballots[v].negative.data() + begin);
-                           });
+  const kernels::Tally minus(voters, static_cast<int>(end - begin),
+                             [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                               lanes.load(ballots[v].negative.data() + begin, to);
+                             });
   minus.compare(voters / 2, outcome.minus, outcome.tie);
   if (voters % 2 == 1) outcome.tie.fill(0);
   outcome.silent.fill(0);
@@ -86,16 +86,22 @@ void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t
 void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
                   Outcome& outcome) {
   const auto n = static_cast<int>(end - begin);
-  const codec::Tally plus(ballots.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
-    return lanes.of(ballots[v].nonzero.data() + begin) &
-           ~lanes.of(ballots[v].negative.data() + begin);
-  });
-  const codec::Tally minus(ballots.size(), n, [&](std::size_t v, const codec::TallyLanes& lanes) {
-    return lanes.of(ballots[v].nonzero.data() + begin) &
-           lanes.of(ballots[v].negative.data() + begin);
-  });
+  const kernels::Tally plus(ballots.size(), n,
+                            [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                              kernels::TallyLanes::Words negative;
+                              lanes.load(ballots[v].nonzero.data() + begin, to);
+                              lanes.load(ballots[v].negative.data() + begin, negative);
+                              to &= ~negative;
+                            });
+  const kernels::Tally minus(ballots.size(), n,
+                             [&](std::size_t v, const kernels::TallyLanes& lanes, auto& to) {
+                               kernels::TallyLanes::Words negative;
+                               lanes.load(ballots[v].nonzero.data() + begin, to);
+                               lanes.load(ballots[v].negative.data() + begin, negative);
+                               to &= negative;
+                             });
   minus.compare(plus, outcome.minus, outcome.tie);
-  codec::TallyBlock some, none;
+  kernels::TallyBlock some, none;
   minus.compare(std::uint32_t{0}, some, none);
   for (std::size_t w = 0; w < none.size(); ++w) {
     outcome.silent[w] = outcome.tie[w] & none[w];
@@ -160,8 +166,8 @@ void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& u
   const auto negative = ballot.last(words);
   std::int64_t at = 0;
   for (const auto& grad : grads) {
-    if (planes == 2) codec::pack_nonzero(grad.data, at, ballot.first(words));
-    codec::pack_negative(grad.data, at, negative);
+    if (planes == 2) kernels::pack_nonzero(grad.data, at, ballot.first(words));
+    kernels::pack_negative(grad.data, at, negative);
     at += std::ssize(grad.data);
   }
   if (rules_.zero == "random") toss_zeros(round, grads, negative);
@@ -172,10 +178,10 @@ void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
   std::vector<std::uint32_t> zero(negative.size());
   std::int64_t at = 0;
   for (const auto& grad : grads) {
-    codec::pack_if(grad.data, at, zero, [](float value) { return value == 0; });
+    kernels::pack_if(grad.data, at, zero, [](float value) { return value == 0; });
     at += std::ssize(grad.data);
   }
-  const codec::Coins coins(round.seed, round.step, Purpose::compress);
+  const kernels::Coins coins(round.seed, round.step, Purpose::compress);
   for (std::size_t w = 0; w < zero.size(); ++w) {
     if (zero[w] == 0) continue;
     negative[w] |= zero[w] & coins.from(round.first + static_cast<std::int64_t>(w) * 32);
@@ -202,20 +208,25 @@ void Vote::combine(const Round& round, std::span<const GradView>, std::span<cons
   const auto nonzero = down.words().first(planes == 2 ? words : 0);
   const auto negative = down.words().last(words);
   const bool coins_decide = rules_.tie == "random" && (up_planes() == 2 || up.size() % 2 == 0);
-  const codec::Coins coins(round.seed, round.step, Purpose::tie);
-  codec::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
+  const kernels::Coins coins(round.seed, round.step, Purpose::tie);
+  const bool may_abstain = up_planes() == 2, ties_are_zero = rules_.tie == "zero";
+  kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     Outcome outcome;
-    (up_planes() == 2 ? count_voters : count_all)(ballots, begin, end, outcome);
-    codec::TallyBlock toss{};
+    if (may_abstain) {
+      count_voters(ballots, begin, end, outcome);
+    } else {
+      count_all(ballots, begin, end, outcome);
+    }
+    kernels::TallyBlock toss{};
     if (coins_decide) coins.from(round.first + begin * 32, std::span(toss).first(end - begin));
     for (auto w = begin; w < end; ++w) {
       const auto tie = outcome.tie[w - begin], silent = outcome.silent[w - begin];
       negative[w] = outcome.minus[w - begin] | (tie & toss[w - begin]);
-      if (planes == 2) nonzero[w] = ~(rules_.tie == "zero" ? tie | silent : silent);
+      if (planes == 2) nonzero[w] = ~(ties_are_zero ? tie | silent : silent);
     }
   });
-  if (round.count % codec::kWordBits != 0) {
-    const auto used = ~(~std::uint32_t{0} << (round.count % codec::kWordBits));
+  if (round.count % kernels::kWordBits != 0) {
+    const auto used = ~(~std::uint32_t{0} << (round.count % kernels::kWordBits));
     negative.back() &= used;
     if (planes == 2) nonzero.back() &= used;
   }

@@ -143,8 +143,8 @@ class Wangni final : public SparseCompressor {
   };
 
   Rule rule_;
-  std::vector<float> steps_;           // 1/lambda, from choose to write: no state
-  codec::Found<std::uint32_t> found_;  // room that is used again
+  std::vector<float> steps_;             // 1/lambda, from choose to write: no state
+  kernels::Found<std::uint32_t> found_;  // room that is used again
 };
 
 // p_i >= 1. What is decoded otherwise is the float 1/lambda, so that is what p_i is made of.
@@ -164,7 +164,7 @@ void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries
                                      .worker = round.worker,
                                      .step = static_cast<std::uint32_t>(round.step),
                                      .tensor = grad.id});
-    codec::select_if(
+    kernels::select_if(
         std::ssize(x), first,
         [&](std::int64_t i) {
           if (is_certain(x[i], step)) return true;

@@ -31,12 +31,12 @@ class Clip final : public Decorator {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     double squares = 0;
-    for (const auto& grad : grads) squares += codec::sum_of_squares(grad.data);
+    for (const auto& grad : grads) squares += kernels::sum_of_squares(grad.data);
     const double length = std::sqrt(squares);
     if (!(length > norm_)) return inner_->encode(round, grads, up);
     const auto clipped = copy_.like(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      codec::scale_to(grads[t].data, static_cast<float>(norm_ / length), clipped[t].data);
+      kernels::scale_to(grads[t].data, static_cast<float>(norm_ / length), clipped[t].data);
     }
     inner_->encode(round, clipped, up);
   }

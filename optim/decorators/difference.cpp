@@ -45,8 +45,8 @@ class Difference final : public Decorator {
     const auto difference = copy_.like(grads);
     const auto own = own_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      codec::copy_to(grads[t].data, difference[t].data);
-      codec::subtract_from(own[t].data, difference[t].data);
+      kernels::copy_to(grads[t].data, difference[t].data);
+      kernels::subtract_from(own[t].data, difference[t].data);
     }
     inner_->encode(round, difference, up);
     if (!last_phase(round)) return;
@@ -59,8 +59,8 @@ class Difference final : public Decorator {
     if (!last_phase(round)) return;
     const auto mean = mean_.views(out), own = own_.views(out), said = said_.views(out);
     for (std::size_t t = 0; t < out.size(); ++t) {
-      codec::step_estimate(own[t].data, alpha_, said[t].data);
-      codec::step_estimate(mean[t].data, alpha_, out[t].data);
+      kernels::step_estimate(own[t].data, alpha_, said[t].data);
+      kernels::step_estimate(mean[t].data, alpha_, out[t].data);
     }
   }
   std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
@@ -72,7 +72,7 @@ class Difference final : public Decorator {
     inner_->said(round, own, out);
     for (const auto& view : out) {
       if (own_.has(view.id))
-        codec::add_to(own_.existing(view.id, std::ssize(view.data)), view.data);
+        kernels::add_to(own_.existing(view.id, std::ssize(view.data)), view.data);
     }
   }
 

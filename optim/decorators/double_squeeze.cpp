@@ -41,7 +41,7 @@ class DoubleSqueeze final : public Decorator {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto e = worker_residual_.views(grads);
-    for (std::size_t t = 0; t < e.size(); ++t) codec::add_to(grads[t].data, e[t].data);
+    for (std::size_t t = 0; t < e.size(); ++t) kernels::add_to(grads[t].data, e[t].data);
     squeeze(*inner_, round, e, up);
   }
 
@@ -52,7 +52,7 @@ class DoubleSqueeze final : public Decorator {
     for (std::size_t w = 0; w < up.size(); ++w) {
       inner_->said(round, up[w], said);
       for (std::size_t t = 0; t < q.size(); ++t) {
-        codec::add_scaled_to(said[t].data, weights[w], q[t].data);
+        kernels::add_scaled_to(said[t].data, weights[w], q[t].data);
       }
     }
     auto server = round;
@@ -83,7 +83,7 @@ class DoubleSqueeze final : public Decorator {
     compressor.encode(round, x, packet);
     const auto said = copy_.like(x);
     compressor.said(round, packet, said);
-    for (std::size_t t = 0; t < x.size(); ++t) codec::subtract_from(said[t].data, x[t].data);
+    for (std::size_t t = 0; t < x.size(); ++t) kernels::subtract_from(said[t].data, x[t].data);
   }
 
   std::unique_ptr<Compressor> server_;

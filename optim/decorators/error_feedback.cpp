@@ -55,7 +55,8 @@ class ErrorFeedback final : public Decorator {
     const float keep = round.phase == 0 ? kept_of(round) : 1;
     if (target_ == Target::local && inner_->encode_with_residual(round, grads, keep, e, up)) return;
     if (round.phase == 0) {
-      for (std::size_t t = 0; t < e.size(); ++t) codec::blend_to(grads[t].data, keep, 1, e[t].data);
+      for (std::size_t t = 0; t < e.size(); ++t)
+        kernels::blend_to(grads[t].data, keep, 1, e[t].data);
     }
     inner_->encode(round, e, up);
     if (target_ == Target::local && last_phase(round)) {
@@ -99,7 +100,7 @@ class ErrorFeedback final : public Decorator {
 
   void subtract(std::span<const GradView> reconstruction) {
     for (const auto& view : reconstruction) {
-      codec::subtract_from(view.data, residual_.at(view.id, std::ssize(view.data)));
+      kernels::subtract_from(view.data, residual_.at(view.id, std::ssize(view.data)));
     }
   }
 

@@ -128,7 +128,7 @@ void MinSize::encode(const Round& round, std::span<const GradView> grads, Packet
   auto values = join(round, sizes, inner, up);
   if (values.empty()) return;
   for (const auto& grad : sizes.small) {
-    codec::copy_to(grad.data, values.first(grad.data.size()));
+    kernels::copy_to(grad.data, values.first(grad.data.size()));
     values = values.subspan(grad.data.size());
   }
 }
@@ -148,7 +148,7 @@ void MinSize::combine(const Round& round, std::span<const GradView> shape,
   inner_->combine(sizes.inside(round), sizes.large, inner_up, weights, inner);
   const auto mean = join(round, sizes, inner, down);
   std::ranges::fill(mean, 0.0F);
-  for (std::size_t w = 0; w < up.size(); ++w) codec::add_scaled_to(plain[w], weights[w], mean);
+  for (std::size_t w = 0; w < up.size(); ++w) kernels::add_scaled_to(plain[w], weights[w], mean);
 }
 
 void MinSize::reveal(const Round& round, const Packet& packet, const PacketParts& parts,
@@ -158,7 +158,7 @@ void MinSize::reveal(const Round& round, const Packet& packet, const PacketParts
   const float workers = inner_->traits(round.step).linear ? expect_weight(packet) : 1.0F;
   auto values = parts.plain;
   for (const auto& view : sizes.small) {
-    codec::divide_to(values.first(view.data.size()), workers, view.data);
+    kernels::divide_to(values.first(view.data.size()), workers, view.data);
     values = values.subspan(view.data.size());
   }
 }

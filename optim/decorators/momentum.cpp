@@ -14,6 +14,7 @@
 // remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
 // does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
 #include "optim/decorators/momentum.hpp"
+#include "core/simd/vectorized.hpp"
 
 #include <fmt/format.h>
 
@@ -62,9 +63,9 @@ class Momentum final : public Decorator {
     const bool first = !velocity_.has(grad.id);
     const auto v = velocity_.at(grad.id, std::ssize(grad.data));
     if (first && o_.init == "first") {
-      codec::copy_to(grad.data, v);
+      kernels::copy_to(grad.data, v);
     } else {
-      codec::blend_to(grad.data, keep_, take_, v);
+      kernels::blend_to(grad.data, keep_, take_, v);
     }
   }
 
@@ -72,8 +73,8 @@ class Momentum final : public Decorator {
     const auto next = copy_.like(grads);
     const auto now = velocity_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      codec::copy_to(now[t].data, next[t].data);
-      codec::blend_to(grads[t].data, keep_, take_, next[t].data);
+      kernels::copy_to(now[t].data, next[t].data);
+      kernels::blend_to(grads[t].data, keep_, take_, next[t].data);
     }
     return next;
   }
@@ -83,9 +84,11 @@ class Momentum final : public Decorator {
     inner_->said(round, up, said);
     const auto v = velocity_.views(grads);
     for (std::size_t t = 0; t < v.size(); ++t) {
-      for (std::size_t i = 0; i < v[t].data.size(); ++i) {
-        if (said[t].data[i] != 0) v[t].data[i] = 0;
-      }
+      vectorized_for(std::ssize(v[t].data), kernels::kGrain,
+                     [from = said[t].data.data(), to = v[t].data.data()](std::int64_t begin,
+                                                                         std::int64_t end) {
+                       for (auto i = begin; i < end; ++i) to[i] = from[i] != 0 ? 0 : to[i];
+                     });
     }
   }
 

@@ -53,8 +53,8 @@ class OnebitAdam final : public Decorator {
     const auto momentum = copy_.like(grads);
     const auto m = momentum_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      codec::copy_to(m[t].data, momentum[t].data);
-      codec::blend_to(grads[t].data, keep_, take_, momentum[t].data);
+      kernels::copy_to(m[t].data, momentum[t].data);
+      kernels::blend_to(grads[t].data, keep_, take_, momentum[t].data);
     }
     inner_->encode(round, momentum, up);
   }
@@ -69,7 +69,7 @@ class OnebitAdam final : public Decorator {
     const auto m = momentum_.views(out);
     for (std::size_t t = 0; t < out.size() && last_phase(round); ++t) {
       if (!warming_up(round.step)) as_gradient(m[t].data, out[t].data);
-      codec::blend_to(out[t].data, keep_, take_, m[t].data);
+      kernels::blend_to(out[t].data, keep_, take_, m[t].data);
     }
   }
   std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
@@ -101,8 +101,8 @@ class OnebitAdam final : public Decorator {
 
   // Turns the next momentum into the gradient that leads to it from m.
   void as_gradient(std::span<const float> m, std::span<float> next) const {
-    codec::add_scaled_to(m, -keep_, next);
-    codec::divide_to(next, take_, next);
+    kernels::add_scaled_to(m, -keep_, next);
+    kernels::divide_to(next, take_, next);
     for (std::size_t i = 0; i < next.size() && steps_ > 0; ++i) {
       if (m[i] == 0) next[i] = 0;
     }

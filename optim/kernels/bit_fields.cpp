@@ -7,7 +7,7 @@
 #include "core/error.hpp"
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr std::size_t kGroup = 8;  // fields that are handled as one number: 8 of b bits are b bytes
@@ -100,7 +100,7 @@ void with_constant(int bits, Body body) {
 template <class Word, class Value, class Body>
 void for_each_piece(std::span<Word> words, int bits, std::span<Value> values, Body body) {
   static_assert(kGrain % kWordBits == 0);
-  parallel_for(std::ssize(values), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(std::ssize(values), kGrain, [&](std::int64_t begin, std::int64_t end) {
     body(words.subspan(begin * bits / kWordBits, words_for((end - begin) * bits)),
          values.subspan(begin, end - begin));
   });
@@ -133,4 +133,4 @@ void unpack_fields(std::span<const std::uint32_t> words, int bits, std::span<std
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

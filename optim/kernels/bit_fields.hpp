@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <span>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // values[i] < 2^bits, 1 <= bits <= 8; words.size() == words_for(values.size() · bits).
 void pack_fields(std::span<const std::uint8_t> values, int bits, std::span<std::uint32_t> words);
 void unpack_fields(std::span<const std::uint32_t> words, int bits, std::span<std::uint8_t> values);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

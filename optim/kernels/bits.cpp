@@ -1,8 +1,65 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optim/kernels/bits.cpp"
+#include <hwy/foreach_target.h>
+
 #include "optim/kernels/bits.hpp"
 
-#include "optim/kernels/lanes.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
 
-namespace terse::codec {
+#ifndef TERSE_OPTIM_KERNELS_BITS_ONCE
+#define TERSE_OPTIM_KERNELS_BITS_ONCE
+namespace terse::kernels {
+using SignPlanes = std::span<const std::span<const std::uint32_t>>;
+}  // namespace terse::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
+namespace {
+
+// The sums of 32 values, which stay in registers: bit i of a plane's word is moved to where a float
+// has its sign, and that chooses between the scale and its negative.
+HWY_INLINE void sum_word(SignPlanes negative, std::int64_t bit, std::span<const float> scales,
+                         float* values) {
+  constexpr hn::RebindToUnsigned<Lanes> bits;
+  constexpr std::uint32_t kVectors = kWordBits / kWidth;
+  FloatVector sums[kVectors];
+  hn::Vec<decltype(bits)> to_sign[kVectors];
+  for (std::uint32_t v = 0; v < kVectors; ++v) {
+    sums[v] = hn::Zero(kLanes);
+    to_sign[v] =
+        hn::Sub(hn::Set(bits, 31 - v * static_cast<std::uint32_t>(kWidth)), hn::Iota(bits, 0));
+  }
+  for (std::size_t p = 0; p < negative.size(); ++p) {
+    const auto word = hn::Set(bits, bits_from(negative[p], bit));
+    const auto plus = hn::Set(kLanes, scales[p]), minus = hn::Set(kLanes, -scales[p]);
+    for (std::uint32_t v = 0; v < kVectors; ++v) {
+      const auto chosen = hn::BitCast(kLanes, hn::Shl(word, to_sign[v]));
+      sums[v] = hn::Add(sums[v], hn::IfNegativeThenElse(chosen, minus, plus));
+    }
+  }
+  for (std::uint32_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], kLanes, values + v * kWidth);
+}
+
+}  // namespace
+
+// The sums of so many whole words.
+void sum_words_at_level(SignPlanes negative, std::int64_t bit, std::span<const float> scales,
+                        std::int64_t words, float* values) {
+  for (std::int64_t w = 0; w < words; ++w) {
+    sum_word(negative, bit + w * kWordBits, scales, values + w * kWordBits);
+  }
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(sum_words_at_level);
+
 namespace {
 
 // body(i) for 0 <= i < n <= 32; of a whole word a loop that GCC vectorises.
@@ -17,30 +74,6 @@ void for_bits(std::int64_t n, Body body) {
 
 float signed_scale(std::uint32_t word, std::int64_t i, float scale) {
   return (word >> i & 1U) != 0 ? -scale : scale;
-}
-
-// The sums of 32 values, which stay in registers: bit i of a plane's word is moved to where a float
-// has its sign, and that chooses between the scale and its negative.
-HWY_INLINE void sum_word(std::span<const std::span<const std::uint32_t>> negative, std::int64_t bit,
-                         std::span<const float> scales, float* values) {
-  constexpr Lanes d;
-  constexpr hn::RebindToUnsigned<Lanes> bits;
-  constexpr std::uint32_t kLanes = hn::MaxLanes(d), kVectors = kWordBits / kLanes;
-  hn::Vec<Lanes> sums[kVectors];
-  hn::Vec<decltype(bits)> to_sign[kVectors];
-  for (std::uint32_t v = 0; v < kVectors; ++v) {
-    sums[v] = hn::Zero(d);
-    to_sign[v] = hn::Sub(hn::Set(bits, 31 - v * kLanes), hn::Iota(bits, 0));
-  }
-  for (std::size_t p = 0; p < negative.size(); ++p) {
-    const auto word = hn::Set(bits, bits_from(negative[p], bit));
-    const auto plus = hn::Set(d, scales[p]), minus = hn::Set(d, -scales[p]);
-    for (std::uint32_t v = 0; v < kVectors; ++v) {
-      const auto chosen = hn::BitCast(d, hn::Shl(word, to_sign[v]));
-      sums[v] = hn::Add(sums[v], hn::IfNegativeThenElse(chosen, minus, plus));
-    }
-  }
-  for (std::uint32_t v = 0; v < kVectors; ++v) hn::StoreU(sums[v], d, values + v * kLanes);
 }
 
 }  // namespace
@@ -71,15 +104,18 @@ void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float s
 
 void sum_signs(std::span<const std::span<const std::uint32_t>> negative, std::int64_t at,
                std::span<const float> scales, std::span<float> out) {
-  for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
-    if (n == kWordBits) return sum_word(negative, bit, scales, values);
-    for (std::int64_t i = 0; i < n; ++i) {
-      values[i] = 0;
-      for (std::size_t p = 0; p < negative.size(); ++p) {
-        values[i] += signed_scale(bits_from(negative[p], bit), i, scales[p]);
-      }
-    }
+  const auto whole = std::ssize(out) / kWordBits;
+  parallel_for(whole, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+    TERSE_DISPATCH(sum_words_at_level)
+    (negative, at + begin * kWordBits, scales, end - begin, out.data() + begin * kWordBits);
   });
+  for (auto i = whole * kWordBits; i < std::ssize(out); ++i) {
+    out[i] = 0;
+    for (std::size_t p = 0; p < negative.size(); ++p) {
+      out[i] += signed_scale(bits_from(negative[p], at + whole * kWordBits), i - whole * kWordBits,
+                             scales[p]);
+    }
+  }
 }
 
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
@@ -107,4 +143,5 @@ void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::ui
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
+#endif

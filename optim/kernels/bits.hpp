@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <span>
 
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 inline constexpr std::int64_t kWordBits = 32;
 
@@ -45,10 +45,11 @@ void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
   const auto head = std::min(n, (kWordBits - at % kWordBits) % kWordBits);
   const auto whole_words = (n - head) / kWordBits;
   for (std::int64_t i = 0; i < head; ++i) set_bit(i);
-  parallel_for(whole_words, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
-    std::uint32_t* to = plane.data() + (at + head) / kWordBits;
+  std::uint32_t* to = plane.data() + (at + head) / kWordBits;
+  const auto* first = x.data() + head;
+  vectorized_for(whole_words, kGrain / kWordBits, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t w = begin; w < end; ++w) {
-      const auto* from = x.data() + head + w * kWordBits;
+      const auto* from = first + w * kWordBits;
       std::uint32_t word = 0;
       for (std::uint32_t bit = 0; bit < kWordBits; ++bit) {
         word |= std::uint32_t{predicate(from[bit])} << bit;
@@ -59,11 +60,12 @@ void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
   for (std::int64_t i = head + whole_words * kWordBits; i < n; ++i) set_bit(i);
 }
 
-// body(values, n, bit): the next n <= 32 values; the bit of the first of them.
+// body(values, n, bit): the next n <= 32 values; the bit of the first of them. It is compiled for
+// every level.
 template <class Body>
 void for_each_word(std::int64_t at, std::span<float> out, Body body) {
   const auto n = std::ssize(out);
-  parallel_for(words_for(n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(words_for(n), kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t w = begin; w < end; ++w) {
       const auto i = w * kWordBits;
       body(out.data() + i, std::min(kWordBits, n - i), at + i);
@@ -104,4 +106,4 @@ void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::
 void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                  std::int64_t at, float scale, std::span<float> out);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

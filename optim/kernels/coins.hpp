@@ -8,7 +8,7 @@
 
 #include "core/random.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 class Coins {
  public:
@@ -51,4 +51,4 @@ class Coins {
   Philox stream_;
 };
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

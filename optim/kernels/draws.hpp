@@ -14,7 +14,7 @@
 
 #include "core/random.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 class Draws {
  public:
@@ -59,4 +59,4 @@ class Draws {
   Philox stream_;
 };
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

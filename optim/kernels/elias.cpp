@@ -7,7 +7,7 @@
 #include "optim/kernels/bits.hpp"
 #include "optim/kernels/levels.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr int kMostDigits = 40;  // of a number in a text: more than any place has
@@ -124,4 +124,4 @@ void elias_decode(std::span<const std::uint32_t> words, int levels, std::span<st
   in.finish();
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

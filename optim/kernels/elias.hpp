@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // A bit string; the first bit is the lowest.
 struct BitString {
@@ -30,4 +30,4 @@ void elias_encode(std::span<const std::uint8_t> codes, int levels,
 // The reverse. PacketError unless the words are such a text of levels 0 … s, to the last bit.
 void elias_decode(std::span<const std::uint32_t> words, int levels, std::span<std::uint8_t> codes);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

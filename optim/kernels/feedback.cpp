@@ -4,9 +4,10 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 float without_signs(float owed, float e) {
@@ -25,7 +26,7 @@ double pack_and_sum(const float* x, std::int64_t n, std::int64_t at, std::span<s
     return std::pair(words_for(at + begin),
                      std::max(words_for(at + begin), (at + end) / kWordBits));
   };
-  const double total = parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  const double total = vectorized_sum(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
     LaneSum sum;
     auto [w, last] = own_words(begin, end);
     for (; begin < end; begin += kBlock) {
@@ -61,7 +62,7 @@ double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint
 
 double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane) {
-  internal_check(g.size() == e.size(), "codec: {} values meet {}", g.size(), e.size());
+  internal_check(g.size() == e.size(), "kernels: {} values beside {}", g.size(), e.size());
   const float* from = g.data();
   float* to = e.data();
   return pack_and_sum(to, std::ssize(e), at, plane, [=](std::int64_t i) {
@@ -72,11 +73,10 @@ double feed_back_signs(std::span<const float> g, float keep, float owed, std::sp
 }
 
 void subtract_signs(float owed, std::span<float> e) {
-  parallel_for(std::ssize(e), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      e[i] = without_signs(owed, e[i]);
-    }
-  });
+  vectorized_for(std::ssize(e), kGrain,
+                 [owed, to = e.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) to[i] = without_signs(owed, to[i]);
+                 });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

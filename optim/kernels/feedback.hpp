@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Bit at + i of the plane = x[i] < 0;  returns |x|_1: pack_negative and norm1, to the bit.
 double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
@@ -20,4 +20,4 @@ double feed_back_signs(std::span<const float> g, float keep, float owed, std::sp
 // e = e - owed sign(e)
 void subtract_signs(float owed, std::span<float> e);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

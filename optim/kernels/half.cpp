@@ -1,17 +1,22 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optim/kernels/half.cpp"
+#include <hwy/foreach_target.h>
+
 #include "optim/kernels/half.hpp"
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/kernels/lanes.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr Lanes kFloats;
-constexpr hn::Repartition<std::int32_t, decltype(kFloats)> kWords;
-constexpr hn::Rebind<std::uint16_t, decltype(kFloats)> kHalves;
-using Floats = hn::Vec<decltype(kFloats)>;
+constexpr hn::Repartition<std::int32_t, Lanes> kWords;
+constexpr hn::Rebind<std::uint16_t, Lanes> kHalves;
+using Floats = FloatVector;
 using Words = hn::Vec<decltype(kWords)>;
 
 HWY_INLINE Words all(std::int32_t word) {
@@ -26,7 +31,7 @@ HWY_INLINE Words to_fp16(Floats x) {
   const Words last = hn::And(hn::ShiftRight<13>(magnitude), all(1));
   const Words normal =
       hn::ShiftRight<13>(hn::Add(hn::Add(magnitude, all(0xfff - (112 << 23))), last));
-  const Floats sum = hn::Add(hn::BitCast(kFloats, magnitude), hn::Set(kFloats, 0.5F));
+  const Floats sum = hn::Add(hn::BitCast(kLanes, magnitude), hn::Set(kLanes, 0.5F));
   const Words small = hn::Sub(hn::BitCast(kWords, sum), all(std::bit_cast<std::int32_t>(0.5F)));
   Words half = hn::IfThenElse(hn::Lt(magnitude, all(113 << 23)), small, normal);
   half = hn::IfThenElse(hn::Gt(magnitude, all(0x477fefff)), all(0x7c00), half);
@@ -38,61 +43,67 @@ HWY_INLINE Floats from_fp16(Words half) {
   const Words magnitude = hn::And(half, all(0x7fff));
   const Words sign = hn::ShiftLeft<16>(hn::Xor(half, magnitude));
   const Words normal = hn::Add(hn::ShiftLeft<13>(magnitude), all(112 << 23));
-  const Floats small = hn::Mul(hn::ConvertTo(kFloats, magnitude), hn::Set(kFloats, 0x1p-24F));
+  const Floats small = hn::Mul(hn::ConvertTo(kLanes, magnitude), hn::Set(kLanes, 0x1p-24F));
   Words bits = hn::IfThenElse(hn::Lt(magnitude, all(0x400)), hn::BitCast(kWords, small), normal);
   bits = hn::IfThenElse(hn::Gt(magnitude, all(0x7bff)), hn::Add(normal, all(112 << 23)), bits);
-  return hn::BitCast(kFloats, hn::Or(sign, bits));
-}
-
-// vector(i) for as many values from i on as there are lanes, rest(i) for one.
-template <class Vector, class Rest>
-void for_each_vector(std::int64_t n, Vector vector, Rest rest) {
-  constexpr std::int64_t kLanes = hn::MaxLanes(kFloats);
-  parallel_for(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
-    auto i = begin;
-    for (; i + kLanes <= end; i += kLanes) vector(i);
-    for (; i < end; ++i) rest(i);
-  });
+  return hn::BitCast(kLanes, hn::Or(sign, bits));
 }
 
 }  // namespace
 
+void to_fp16_at_level(const float* from, std::int64_t n, std::uint16_t* to) {
+  std::int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    const Words half = to_fp16(hn::LoadU(kLanes, from + i));
+    hn::StoreU(hn::DemoteTo(kHalves, half), kHalves, to + i);
+  }
+  for (; i < n; ++i) to[i] = kernels::to_fp16(from[i]);
+}
+
+void add_fp16_at_level(const std::uint16_t* from, float weight, std::int64_t n, float* to) {
+  std::int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    const Floats value = from_fp16(hn::PromoteTo(kWords, hn::LoadU(kHalves, from + i)));
+    const Floats term = hn::Mul(hn::Set(kLanes, weight), value);
+    hn::StoreU(hn::Add(hn::LoadU(kLanes, to + i), term), kLanes, to + i);
+  }
+  for (; i < n; ++i) to[i] += weight * kernels::from_fp16(from[i]);
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(to_fp16_at_level);
+HWY_EXPORT(add_fp16_at_level);
+
 void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves) {
   internal_check(x.size() == halves.size(), "fp16: {} values, {} halves", x.size(), halves.size());
-  const auto* from = x.data();
-  auto* to = halves.data();
-  for_each_vector(
-      std::ssize(x),
-      [=](std::int64_t i) {
-        const Words half = to_fp16(hn::LoadU(kFloats, from + i));
-        hn::StoreU(hn::DemoteTo(kHalves, half), kHalves, to + i);
-      },
-      [=](std::int64_t i) { to[i] = to_fp16(from[i]); });
+  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    TERSE_DISPATCH(to_fp16_at_level)(x.data() + begin, end - begin, halves.data() + begin);
+  });
 }
 
 void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
   internal_check(out.size() == halves.size(), "fp16: {} halves, {} values", halves.size(),
                  out.size());
-  const auto* from = halves.data();
-  auto* to = out.data();
-  for_each_vector(
-      std::ssize(out),
-      [=](std::int64_t i) {
-        const Floats value = from_fp16(hn::PromoteTo(kWords, hn::LoadU(kHalves, from + i)));
-        const Floats sum = hn::MulAdd(hn::Set(kFloats, weight), value, hn::LoadU(kFloats, to + i));
-        hn::StoreU(sum, kFloats, to + i);
-      },
-      [=](std::int64_t i) { to[i] += weight * from_fp16(from[i]); });
+  parallel_for(std::ssize(out), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    TERSE_DISPATCH(add_fp16_at_level)
+    (halves.data() + begin, weight, end - begin, out.data() + begin);
+  });
 }
 
 void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
   internal_check(out.size() == halves.size(), "bf16: {} halves, {} values", halves.size(),
                  out.size());
-  parallel_for(std::ssize(out), kGrain, [=](std::int64_t begin, std::int64_t end) {
-    const auto* from = halves.data();
-    auto* to = out.data();
+  const auto* from = halves.data();
+  auto* to = out.data();
+  vectorized_for(std::ssize(out), kGrain, [=](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) to[i] += weight * from_bf16(from[i]);
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
+#endif

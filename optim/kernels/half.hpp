@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // IEEE binary16: 5 bits of exponent, 10 of mantissa. To the nearest, ties to even; 65520 and more
 // becomes infinite, and below 2^-14 the steps are 2^-24.
@@ -53,4 +53,4 @@ void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves);
 void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
 void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

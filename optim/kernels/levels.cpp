@@ -1,3 +1,7 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optim/kernels/levels.cpp"
+#include <hwy/foreach_target.h>
+
 #include "optim/kernels/levels.hpp"
 
 #include <algorithm>
@@ -6,24 +10,43 @@
 #include <mutex>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/kernels/lanes.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+#ifndef TERSE_OPTIM_KERNELS_LEVELS_ONCE
+#define TERSE_OPTIM_KERNELS_LEVELS_ONCE
+namespace terse::kernels {
 namespace {
-
-constexpr Lanes kFloats;
-constexpr hn::Repartition<std::uint32_t, decltype(kFloats)> kWords;
-constexpr hn::Repartition<std::uint16_t, decltype(kFloats)> kHalves;
-constexpr hn::Repartition<std::uint8_t, decltype(kFloats)> kBytes;
-constexpr std::int64_t kLanes = hn::MaxLanes(kFloats);
-using Floats = hn::Vec<decltype(kFloats)>;
-using Words = hn::Vec<decltype(kWords)>;
-using Halves = hn::Vec<decltype(kHalves)>;
 
 constexpr std::uint32_t kMagnitude = 0x7fffffff;
 constexpr auto kHalf = Draws::Upper::kHalf;
+constexpr float kUnit = 65536;
+constexpr float kLeastNorm = 0x1p-100F;  // the factor of much smaller ones has no float
+
+// What magnitudes are cut to. They are compared as integers, of which NaN is the largest.
+std::uint32_t cut_of(const Levels& levels) {
+  return std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
+}
+
+}  // namespace
+}  // namespace terse::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
+namespace {
+
+// At most 8 lanes: four vectors hold the 32 values that share a word of draws.
+constexpr hn::CappedTag<float, 8> kFloats;
+constexpr hn::Repartition<std::uint32_t, decltype(kFloats)> kWords;
+constexpr hn::Repartition<std::uint16_t, decltype(kFloats)> kHalves;
+constexpr hn::Repartition<std::uint8_t, decltype(kFloats)> kBytes;
+constexpr std::int64_t kStep = hn::MaxLanes(kFloats);
+using Floats = hn::Vec<decltype(kFloats)>;
+using Words = hn::Vec<decltype(kWords)>;
+using Halves = hn::Vec<decltype(kHalves)>;
 
 // The lower halves of two vectors' words in turns, and the upper ones.
 HWY_INLINE Halves lower(Words first, Words second) {
@@ -39,24 +62,16 @@ HWY_INLINE hn::Vec<decltype(kBytes)> vector_by_vector(Halves bytes) {
                                                                2, 6, 10, 14, 3, 7, 11, 15};
   const auto fours =
       hn::TableLookupBytes(hn::BitCast(kBytes, bytes), hn::LoadDup128(kBytes, kTransposed));
-  if constexpr (kLanes == 4) return fours;
+  if constexpr (kStep == 4) return fours;
   alignas(32) static constexpr std::int32_t kByVector[8] = {0, 4, 1, 5, 2, 6, 3, 7};
   return hn::BitCast(kBytes, hn::TableLookupLanes(hn::BitCast(kWords, fours),
                                                   hn::SetTableIndices(kWords, kByVector)));
-}
-
-// What magnitudes are cut to. They are compared as integers, of which NaN is the largest.
-std::uint32_t cut_of(const Levels& levels) {
-  return std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
 }
 
 // |x| s / norm in units of 2^-16, by a product, and minus the upper bits of a draw. Factor, product
 // and what becomes an integer are each off by half a unit at most.
 class FixedPoint {
  public:
-  static constexpr float kUnit = 65536;
-  static constexpr float kLeastNorm = 0x1p-100F;  // the factor of much smaller ones has no float
-
   explicit FixedPoint(const Levels& levels)
       : factor_(hn::Set(kFloats, kUnit * static_cast<float>(levels.levels) / levels.norm)),
         cut_(hn::Set(kWords, cut_of(levels))),
@@ -86,11 +101,11 @@ class FixedPoint {
   HWY_INLINE bool encode_half(const float* x, const std::uint32_t* draws,
                               std::uint8_t* codes) const {
     auto closest = hn::Zero(kHalves);
-    for (std::int64_t at = 0; at < kHalf; at += 4 * kLanes) {
+    for (std::int64_t at = 0; at < kHalf; at += 4 * kStep) {
       Words bits[4], sums[4];
       for (int v = 0; v < 4; ++v) {
-        bits[v] = hn::BitCast(kWords, hn::LoadU(kFloats, x + at + v * kLanes));
-        const Words pair = hn::LoadU(kWords, draws + at + v * kLanes);
+        bits[v] = hn::BitCast(kWords, hn::LoadU(kFloats, x + at + v * kStep));
+        const Words pair = hn::LoadU(kWords, draws + at + v * kStep);
         sums[v] = sum(bits[v], kSide == 0 ? hn::And(pair, hn::Set(kWords, 0xffffU))
                                           : hn::ShiftRight<16>(pair));
       }
@@ -121,6 +136,44 @@ class FixedPoint {
   int unused_bits_;
 };
 
+}  // namespace
+
+// The codes of blocks of 64 values, up to a run; FixedPoint::encode.
+std::uint32_t encode_run_at_level(const float* x, const Levels& levels, const Draws::Upper& upper,
+                                  std::int64_t blocks, std::uint8_t* codes) {
+  return FixedPoint(levels).encode(x, upper, blocks, codes);
+}
+
+void add_levels_at_level(const std::uint8_t* from, int sign_bit, float step, std::int64_t n,
+                         float* to) {
+  const auto add = [=](auto d, std::int64_t i) {
+    const hn::RebindToUnsigned<decltype(d)> words;
+    const hn::RebindToSigned<decltype(d)> integers;
+    const hn::Rebind<std::uint8_t, decltype(d)> bytes;
+    const auto code = hn::PromoteTo(words, hn::LoadU(bytes, from + i));
+    const auto level = hn::And(code, hn::Set(words, (1U << sign_bit) - 1));
+    const auto sign = hn::ShiftLeft<31>(hn::ShiftRightSame(code, sign_bit));
+    const auto size = hn::ConvertTo(d, hn::BitCast(integers, level));
+    const auto value = hn::BitCast(d, hn::Or(hn::BitCast(words, size), sign));
+    const auto term = hn::Mul(value, hn::Set(d, step));
+    hn::StoreU(hn::Add(hn::LoadU(d, to + i), term), d, to + i);
+  };
+  std::int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) add(kLanes, i);
+  for (; i < n; ++i) add(hn::CappedTag<float, 1>(), i);
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(encode_run_at_level);
+HWY_EXPORT(add_levels_at_level);
+
+namespace {
+
 // The code of value i of a tensor by all bits of its draw, exactly.
 std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw, const Draws& draws,
                         std::int64_t i) {
@@ -139,13 +192,17 @@ std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw,
 
 float largest_magnitude(std::span<const float> x) {
   // As integers, so that NaN is the largest.
+  constexpr auto largest_of = [](const float* from, std::int64_t n) {
+    std::uint32_t most = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      most = std::max(most, std::bit_cast<std::uint32_t>(from[i]) & kMagnitude);
+    }
+    return most;
+  };
   std::uint32_t largest = 0;
   std::mutex mutex;
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::uint32_t piece = 0;
-    for (auto i = begin; i < end; ++i) {
-      piece = std::max(piece, std::bit_cast<std::uint32_t>(x[i]) & kMagnitude);
-    }
+    const auto piece = vectorized(largest_of, x.data() + begin, end - begin);
     const std::scoped_lock lock(mutex);
     largest = std::max(largest, piece);
   });
@@ -160,8 +217,7 @@ void encode_levels(std::span<const float> x, const Levels& levels, const Draws& 
     std::ranges::fill(codes, std::uint8_t{0});
     return;
   }
-  const FixedPoint fixed(levels);
-  const bool tiny = levels.norm < FixedPoint::kLeastNorm;
+  const bool tiny = levels.norm < kLeastNorm;
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     Draws::Upper upper;
     for (auto at = begin; at < end; at += Draws::kRun) {
@@ -169,7 +225,8 @@ void encode_levels(std::span<const float> x, const Levels& levels, const Draws& 
       const auto run = x.subspan(at, n);
       const auto to = codes.subspan(at, n);
       draws.upper(first + at, n, upper);
-      auto untold = fixed.encode(run.data(), upper, blocks, to.data());
+      auto untold =
+          TERSE_DISPATCH(encode_run_at_level)(run.data(), levels, upper, blocks, to.data());
       if (tiny) untold = ~0U;
       const auto tell = [&](std::int64_t from, std::int64_t stop) {
         for (auto i = from; i < stop; ++i) {
@@ -190,28 +247,20 @@ void add_levels(std::span<const std::uint8_t> codes, int levels, float step, std
                  out.size());
   const int sign_bit = level_bits(levels);
   parallel_for(std::ssize(out), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    const auto add = [=, from = codes.data(), to = out.data()](auto d, std::int64_t i) {
-      const hn::RebindToUnsigned<decltype(d)> words;
-      const hn::RebindToSigned<decltype(d)> integers;
-      const hn::Rebind<std::uint8_t, decltype(d)> bytes;
-      const auto code = hn::PromoteTo(words, hn::LoadU(bytes, from + i));
-      const auto level = hn::And(code, hn::Set(words, (1U << sign_bit) - 1));
-      const auto sign = hn::ShiftLeft<31>(hn::ShiftRightSame(code, sign_bit));
-      const auto size = hn::ConvertTo(d, hn::BitCast(integers, level));
-      const auto value = hn::BitCast(d, hn::Or(hn::BitCast(words, size), sign));
-      hn::StoreU(hn::MulAdd(value, hn::Set(d, step), hn::LoadU(d, to + i)), d, to + i);
-    };
-    auto i = begin;
-    for (; i + kLanes <= end; i += kLanes) add(kFloats, i);
-    for (; i < end; ++i) add(hn::CappedTag<float, 1>(), i);
+    TERSE_DISPATCH(add_levels_at_level)
+    (codes.data() + begin, sign_bit, step, end - begin, out.data() + begin);
   });
 }
 
 int largest_level(std::span<const std::uint8_t> codes, int levels) {
-  const int mask = (1 << level_bits(levels)) - 1;
-  int largest = 0;
-  for (const int code : codes) largest = std::max(largest, code & mask);
-  return largest;
+  return vectorized(
+      [](const std::uint8_t* from, std::size_t n, int mask) {
+        int largest = 0;
+        for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, from[i] & mask);
+        return largest;
+      },
+      codes.data(), codes.size(), (1 << level_bits(levels)) - 1);
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
+#endif

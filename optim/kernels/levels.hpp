@@ -11,7 +11,7 @@
 
 #include "optim/kernels/draws.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 inline constexpr int kMostLevels = 127;  // a code has at most 8 bits
 
@@ -40,4 +40,4 @@ void add_levels(std::span<const std::uint8_t> codes, int levels, float step, std
 // The largest level of any code.
 int largest_level(std::span<const std::uint8_t> codes, int levels);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

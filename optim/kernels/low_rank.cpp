@@ -1,25 +1,26 @@
 // All products take blocks of four rows of M, which share what they load of the factor that is not
 // in registers; a sum has the same order in a block and in a row alone.
-#include "optim/kernels/low_rank.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optim/kernels/low_rank.cpp"
+#include <hwy/foreach_target.h>
 
-#include <hwy/highway.h>
+#include "optim/kernels/low_rank.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
 
 #include "core/buffer.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/dispatch.hpp"
+#include "core/simd/lanes-inl.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr hn::ScalableTag<float> kWide;
 constexpr hn::CappedTag<float, 1> kOne;
-constexpr std::int64_t kLanes = hn::MaxLanes(kWide);
 
 constexpr std::int64_t kBlock = 4;       // rows of M that are taken together
 constexpr std::int64_t kGathered = 128;  // rows of M in a piece of M^T P, or as many as columns
@@ -54,7 +55,7 @@ HWY_INLINE void for_each_block(std::int64_t begin, std::int64_t end, Visit visit
 template <class Visit>
 HWY_INLINE void for_each_vector(std::int64_t m, Visit visit) {
   std::int64_t j = 0;
-  for (; j + kLanes <= m; j += kLanes) visit(kWide, j);
+  for (; j + kWidth <= m; j += kWidth) visit(kLanes, j);
   for (; j < m; ++j) visit(kOne, j);
 }
 
@@ -77,10 +78,12 @@ auto reader(const float* from, std::int64_t m) {
 // Rows of P = M Q, kColumns of its columns; p[c n + k] is row k's. Their sums stay in registers.
 template <std::int64_t kRows, std::int64_t kColumns, class Read>
 HWY_INLINE void times_columns(std::int64_t n, std::int64_t m, const float* q, Read read, float* p) {
-  hn::Vec<decltype(kWide)> sums[kRows][kColumns];
+  hn::Vec<decltype(kLanes)> sums[kRows][kColumns];
   hn::Vec<decltype(kOne)> rests[kRows][kColumns];
-  for (auto& row : sums) std::fill(row, row + kColumns, hn::Zero(kWide));
-  for (auto& row : rests) std::fill(row, row + kColumns, hn::Zero(kOne));
+  for (auto& row : sums)
+    for (auto& sum : row) sum = hn::Zero(kLanes);
+  for (auto& row : rests)
+    for (auto& sum : row) sum = hn::Zero(kOne);
   const auto add = [=](auto d, std::int64_t j, auto& to) {
     hn::Vec<decltype(d)> x[kRows];
     read(d, j, x);
@@ -90,11 +93,11 @@ HWY_INLINE void times_columns(std::int64_t n, std::int64_t m, const float* q, Re
     }
   };
   std::int64_t j = 0;
-  for (; j + kLanes <= m; j += kLanes) add(kWide, j, sums);
+  for (; j + kWidth <= m; j += kWidth) add(kLanes, j, sums);
   for (; j < m; ++j) add(kOne, j, rests);
   for (std::int64_t c = 0; c < kColumns; ++c) {
     for (std::int64_t k = 0; k < kRows; ++k) {
-      p[c * n + k] = hn::GetLane(hn::SumOfLanes(kWide, sums[k][c])) + hn::GetLane(rests[k][c]);
+      p[c * n + k] = hn::GetLane(hn::SumOfLanes(kLanes, sums[k][c])) + hn::GetLane(rests[k][c]);
     }
   }
 }
@@ -126,7 +129,7 @@ template <std::int64_t kRows, class D, class Rank>
 HWY_INLINE void multiply_out(D d, std::int64_t n, std::int64_t m, Rank r, const Factors& factors,
                              std::int64_t i, std::int64_t j, hn::Vec<D>* said) {
   const float *p = factors.p.data(), *q = factors.q.data();  // null, if r is 0
-  std::fill(said, said + kRows, hn::Zero(d));
+  for (std::int64_t k = 0; k < kRows; ++k) said[k] = hn::Zero(d);
   for (std::int64_t c = 0; c < r; ++c) {
     const auto column = hn::LoadU(d, q + c * m + j);
     for (std::int64_t k = 0; k < kRows; ++k) {
@@ -172,8 +175,8 @@ HWY_INLINE void gather_rows(std::int64_t n, std::int64_t m, Rank r, const float*
 
 }  // namespace
 
-void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
-             std::span<float> p) {
+void times_q_at_level(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
+                      std::span<float> p) {
   const auto n = matrix.n, m = matrix.m;
   for_all_rows(n, m, [=](auto rows, std::int64_t i) {
     const float* from = matrix.data.data() + i * m;
@@ -181,9 +184,9 @@ void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
   });
 }
 
-void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
-                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
-                      std::span<const float> q, std::span<float> p) {
+void feed_and_times_q_at_level(std::span<const float> g, float keep, const Factors& owed,
+                               std::span<float> matrix, std::int64_t n, std::int64_t m,
+                               std::int64_t r, std::span<const float> q, std::span<float> p) {
   with_rank(std::ssize(owed.q) / m, [=](auto owed_rank) {
     for_all_rows(n, m, [=](auto rows, std::int64_t i) {
       const float* from = g.data() + i * m;
@@ -203,8 +206,8 @@ void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
 
 // Rows of M are read as they lie, one after another: strips of columns keep no prefetcher busy. So
 // every piece but the first has a sum of its own, and these are added in the order of the pieces.
-void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
-                        std::span<float> q) {
+void transposed_times_p_at_level(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
+                                 std::span<float> q) {
   const auto n = matrix.n, m = matrix.m;
   const auto grain = std::max(kGathered, r);  // all sums together are no larger than M
   const auto others = (n - 1) / grain;
@@ -221,14 +224,15 @@ void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<cons
   for (std::int64_t k = 0; k < others; ++k) add_to(sums.span().subspan(k * r * m, r * m), q);
 }
 
-void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
-                   std::span<const float> q, std::span<float> out) {
+void outer_product_at_level(std::int64_t n, std::int64_t m, std::int64_t r,
+                            std::span<const float> p, std::span<const float> q,
+                            std::span<float> out) {
   update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
                       [](auto, auto, auto said) { return said; });
 }
 
-void outer_product_piece(std::int64_t n, std::int64_t m, const Factors& factors, std::int64_t first,
-                         std::span<float> out) {
+void outer_product_piece_at_level(std::int64_t n, std::int64_t m, const Factors& factors,
+                                  std::int64_t first, std::span<float> out) {
   with_rank(std::ssize(factors.q) / m, [&](auto rank) {
     while (!out.empty()) {
       const auto i = first / m, from = first % m, width = std::min(m - from, std::ssize(out));
@@ -243,18 +247,69 @@ void outer_product_piece(std::int64_t n, std::int64_t m, const Factors& factors,
   });
 }
 
-void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
-                       std::span<const float> q, float scale, std::span<float> out) {
+void add_outer_product_at_level(std::int64_t n, std::int64_t m, std::int64_t r,
+                                std::span<const float> p, std::span<const float> q, float scale,
+                                std::span<float> out) {
   update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
                       [scale](auto d, auto before, auto said) {
                         return hn::MulAdd(hn::Set(d, scale), said, before);
                       });
 }
 
-void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& factors,
-                            std::span<float> out) {
+void subtract_outer_product_at_level(std::int64_t n, std::int64_t m, const Factors& factors,
+                                     std::span<float> out) {
   update_with_product(n, m, factors, out,
                       [](auto, auto before, auto said) { return hn::Sub(before, said); });
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(times_q_at_level);
+HWY_EXPORT(feed_and_times_q_at_level);
+HWY_EXPORT(transposed_times_p_at_level);
+HWY_EXPORT(outer_product_at_level);
+HWY_EXPORT(outer_product_piece_at_level);
+HWY_EXPORT(add_outer_product_at_level);
+HWY_EXPORT(subtract_outer_product_at_level);
+
+void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
+             std::span<float> p) {
+  TERSE_DISPATCH(times_q_at_level)(matrix, r, q, p);
+}
+
+void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
+                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
+                      std::span<const float> q, std::span<float> p) {
+  TERSE_DISPATCH(feed_and_times_q_at_level)(g, keep, owed, matrix, n, m, r, q, p);
+}
+
+void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
+                        std::span<float> q) {
+  TERSE_DISPATCH(transposed_times_p_at_level)(matrix, r, p, q);
+}
+
+void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                   std::span<const float> q, std::span<float> out) {
+  TERSE_DISPATCH(outer_product_at_level)(n, m, r, p, q, out);
+}
+
+void outer_product_piece(std::int64_t n, std::int64_t m, const Factors& factors, std::int64_t first,
+                         std::span<float> out) {
+  TERSE_DISPATCH(outer_product_piece_at_level)(n, m, factors, first, out);
+}
+
+void add_outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,
+                       std::span<const float> q, float scale, std::span<float> out) {
+  TERSE_DISPATCH(add_outer_product_at_level)(n, m, r, p, q, scale, out);
+}
+
+void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& factors,
+                            std::span<float> out) {
+  TERSE_DISPATCH(subtract_outer_product_at_level)(n, m, factors, out);
 }
 
 std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::span<float> p) {
@@ -266,7 +321,10 @@ std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::sp
     const double before = norm(c);
     // Scaled to length 1 first, so that neither huge nor tiny columns leave the range of float.
     const auto rescale = [&](double length) {
-      for (float& value : column(c)) value = static_cast<float>(double{value} / length);
+      const auto values = column(c);
+      vectorized([=] {
+        for (float& value : values) value = static_cast<float>(double{value} / length);
+      });
     };
     if (before > 0 && std::isfinite(before)) rescale(before);
     for (int pass = 0; pass < 2; ++pass) {  // twice is enough, whatever the angle
@@ -290,4 +348,5 @@ void fill_normal(Philox random, std::span<float> columns) {
   for (float& value : columns) value = random.normal();
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
+#endif

@@ -8,7 +8,7 @@
 
 #include "core/random.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 struct MatrixView {
   std::int64_t n = 0, m = 0;
@@ -49,4 +49,4 @@ std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::sp
 // r columns of `length` values, each from N(0, 1).
 void fill_normal(Philox random, std::span<float> columns);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

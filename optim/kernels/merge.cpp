@@ -7,7 +7,7 @@
 
 #include "core/parallel.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 void merge(std::span<const SparseTerm> terms, std::int64_t n, std::vector<std::uint32_t>& at,
            std::vector<float>& values) {
@@ -51,4 +51,4 @@ void place(std::span<const std::uint32_t> at, std::span<const float> values, std
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 struct SparseTerm {
   std::span<const std::uint32_t> at;
@@ -29,4 +29,4 @@ void merge(std::span<const SparseTerm> terms, std::int64_t n, std::vector<std::u
 void place(std::span<const std::uint32_t> at, std::span<const float> values, std::int64_t first,
            std::span<float> out);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

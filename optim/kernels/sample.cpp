@@ -4,7 +4,7 @@
 
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random) {
   std::vector<std::uint32_t> chosen(static_cast<std::size_t>(words_for(n)));  // one bit a number
@@ -25,4 +25,4 @@ std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random)
   return indices;
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

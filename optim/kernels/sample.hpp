@@ -6,10 +6,10 @@
 
 #include "core/random.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // k of the numbers 0 … n-1 without replacement, every subset equally likely, ascending.
 // Floyd's algorithm (Bentley and Floyd, "A sample of brilliance", CACM 1987): k draws.
 std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

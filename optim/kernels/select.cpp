@@ -1,3 +1,7 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "optim/kernels/select.cpp"
+#include <hwy/foreach_target.h>
+
 #include "optim/kernels/select.hpp"
 
 #include <algorithm>
@@ -6,12 +10,69 @@
 #include <functional>
 
 #include "core/error.hpp"
-#include "optim/kernels/lanes.hpp"
+#include "core/simd/dispatch.hpp"
+#include "optim/kernels/lanes-inl.hpp"
 
-namespace terse::codec {
+#ifndef TERSE_OPTIM_KERNELS_SELECT_ONCE
+#define TERSE_OPTIM_KERNELS_SELECT_ONCE
+namespace terse::kernels {
+namespace {
+constexpr std::uint32_t kMagnitude = 0x7fffffff, kInfinity = 0x7f800000;
+}
+}  // namespace terse::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr std::uint32_t kMagnitude = 0x7fffffff, kInfinity = 0x7f800000;
+// Marks the i of a block whose value has no smaller a magnitude; NaN is larger than infinity here.
+// value(d, i) gives the values from i on, as many as the tag d has lanes, and reads `from`.
+template <class Value>
+HWY_INLINE void mark_reaching(std::int64_t begin, std::int64_t end, std::uint32_t least,
+                              std::initializer_list<const float*> from, SelectWords& words,
+                              Value value) {
+  for (auto i = begin; i < end; i += kSelectBits) {
+    for (const float* x : from) fetch_ahead(x + i);
+    words[static_cast<std::size_t>((i - begin) / kSelectBits)] =
+        compare_word(std::min(kSelectBits, end - i), [&](auto d, std::int64_t b) {
+          const hn::RebindToSigned<decltype(d)> bits;
+          const auto key = hn::And(hn::BitCast(bits, value(d, i + b)), hn::Set(bits, kMagnitude));
+          const auto below = hn::Set(bits, static_cast<std::int32_t>(least) - 1);
+          return hn::RebindMask(d, hn::Gt(key, below));
+        });
+  }
+}
+
+}  // namespace
+
+void mark_at_level(std::int64_t begin, std::int64_t end, std::uint32_t least, const float* x,
+                   SelectWords& words) {
+  mark_reaching(begin, end, least, {x}, words,
+                [=](auto d, std::int64_t i) { return hn::LoadU(d, x + i); });
+}
+
+// The same of x = keep x + g.
+void feed_and_mark_at_level(std::int64_t begin, std::int64_t end, std::uint32_t least,
+                            const float* g, float keep, float* x, SelectWords& words) {
+  mark_reaching(begin, end, least, {g, x}, words, [=](auto d, std::int64_t i) {
+    const auto kept = hn::Mul(hn::Set(d, keep), hn::LoadU(d, x + i));
+    const auto sum = hn::Add(kept, hn::LoadU(d, g + i));
+    hn::StoreU(sum, d, x + i);
+    return sum;
+  });
+}
+
+}  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace terse::kernels {
+
+HWY_EXPORT(mark_at_level);
+HWY_EXPORT(feed_and_mark_at_level);
+
+namespace {
 
 std::uint32_t key_of(float x) {
   return std::min(std::bit_cast<std::uint32_t>(x) & kMagnitude, kInfinity);
@@ -31,24 +92,6 @@ void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
     const auto begin = (line * stride + shift % stride) * kLine;
     const auto to = std::span(sample).subspan(static_cast<std::size_t>(line * kLine), kLine);
     for (std::int64_t i = 0; i < kLine; ++i) to[static_cast<std::size_t>(i)] = key(begin + i);
-  }
-}
-
-// Marks the i of a block whose value has no smaller a magnitude; NaN is larger than infinity here.
-// value(d, i) gives the values from i on, as many as the tag d has lanes, and reads `from`.
-template <class Value>
-HWY_INLINE void mark_reaching(std::int64_t begin, std::int64_t end, std::uint32_t least,
-                              std::initializer_list<const float*> from, SelectWords& words,
-                              Value value) {
-  for (auto i = begin; i < end; i += kSelectBits) {
-    for (const float* x : from) fetch_ahead(x + i);
-    words[static_cast<std::size_t>((i - begin) / kSelectBits)] =
-        compare_word(std::min(kSelectBits, end - i), [&](auto d, std::int64_t b) {
-          const hn::RebindToSigned<decltype(d)> bits;
-          const auto key = hn::And(hn::BitCast(bits, value(d, i + b)), hn::Set(bits, kMagnitude));
-          const auto below = hn::Set(bits, static_cast<std::int32_t>(least) - 1);
-          return hn::RebindMask(d, hn::Gt(key, below));
-        });
   }
 }
 
@@ -80,9 +123,10 @@ std::uint64_t nth_largest(ForEach for_each, std::int64_t number, std::vector<std
 }  // namespace
 
 void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys) {
-  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) keys[i] = key_of(x[i]);
-  });
+  vectorized_for(std::ssize(x), kGrain,
+                 [from = x.data(), to = keys.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) to[i] = key_of(from[i]);
+                 });
 }
 
 std::uint32_t LargestSelector::Candidate::key() const {
@@ -173,8 +217,7 @@ void LargestSelector::select(std::span<const float> x, std::uint32_t first,
       std::ssize(x), k, [from](std::int64_t i) { return key_of(from[i]); },
       [&](std::uint32_t least) {
         const auto mark = [=](auto begin, auto end, auto& words) {
-          mark_reaching(begin, end, least, {from}, words,
-                        [=](auto d, std::int64_t i) { return hn::LoadU(d, from + i); });
+          TERSE_DISPATCH(mark_at_level)(begin, end, least, from, words);
         };
         return find_marked(std::ssize(x), mark, candidate, found_);
       });
@@ -193,8 +236,12 @@ void LargestSelector::select(std::span<const std::uint32_t> keys,
       std::ssize(keys), k, [from](std::int64_t i) { return from[i]; },
       [&](std::uint32_t least) {
         const auto mark = [=](auto begin, auto end, auto& words) {
-          mark_where(
-              begin, end, [=](std::int64_t i) { return from[i] >= least; }, words);
+          vectorized(
+              [=, &words](std::int64_t first, std::int64_t stop) {
+                mark_where(
+                    first, stop, [=](std::int64_t i) { return from[i] >= least; }, words);
+              },
+              begin, end);
         };
         return find_marked(std::ssize(keys), mark, candidate, found_);
       });
@@ -224,13 +271,8 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
       [&](std::uint32_t least) {
         if (fed) for_each_candidate(put_back);
         const auto mark = [=](auto begin, auto end, auto& words) {
-          mark_reaching(begin, end, least, {from, to}, words, [=](auto d, std::int64_t i) {
-            const auto e = hn::LoadU(d, to + i);
-            if (fed) return e;
-            const auto sum = hn::MulAdd(hn::Set(d, keep), e, hn::LoadU(d, from + i));
-            hn::StoreU(sum, d, to + i);
-            return sum;
-          });
+          if (fed) return TERSE_DISPATCH(mark_at_level)(begin, end, least, to, words);
+          TERSE_DISPATCH(feed_and_mark_at_level)(begin, end, least, from, keep, to, words);
         };
         const auto pieces = find_marked(std::ssize(x), mark, candidate, found_);
         fed = true;
@@ -240,4 +282,5 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
   write(first, indices, values);
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels
+#endif

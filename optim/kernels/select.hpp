@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/vector.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Integers in the order of |x|: the bits of the magnitude; |NaN| counts as infinity.
 void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys);
@@ -92,7 +92,7 @@ inline std::size_t list_marked(std::int64_t begin, std::int64_t end, const Selec
   std::size_t count = 0;
   for (auto i = begin; i < end; i += kSelectBits) {
     auto bits = words[static_cast<std::size_t>((i - begin) / kSelectBits)];
-    places[count] = i + std::countr_zero(bits);
+    places[count] = i + std::countr_zero(bits | 1U << 31);  // never zero: no branch
     count += bits != 0;
     for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
       places[count++] = i + std::countr_zero(bits);
@@ -124,14 +124,17 @@ std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& piece
   return pieces_used;
 }
 
-// Appends first + i, ascending, for each i in 0 … n-1 of which predicate(i) holds.
+// Appends first + i, ascending, for each i in 0 … n-1 of which predicate(i) holds. The predicate
+// is compiled for every level.
 template <class Predicate>
 void select_if(std::int64_t n, std::uint32_t first, Predicate predicate,
                Found<std::uint32_t>& pieces, std::vector<std::uint32_t>& indices) {
   const auto count = find_marked(
       n,
       [&](std::int64_t begin, std::int64_t end, SelectWords& words) {
-        mark_where(begin, end, predicate, words);
+        vectorized(
+            [&](std::int64_t from, std::int64_t to) { mark_where(from, to, predicate, words); },
+            begin, end);
       },
       [first](std::int64_t i) { return first + static_cast<std::uint32_t>(i); }, pieces);
   for (std::size_t p = 0; p < count; ++p) {
@@ -139,4 +142,4 @@ void select_if(std::int64_t n, std::uint32_t first, Predicate predicate,
   }
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -6,9 +6,10 @@
 #include <cmath>
 #include <vector>
 
+#include "core/simd/vectorized.hpp"
 #include "optim/kernels/bits.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 constexpr std::uint32_t kSign = 0x80000000, kMagnitude = ~kSign;
@@ -54,7 +55,7 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
   const float divisor = coins ? 1 : bound;
   const auto n = std::ssize(x);
   std::vector<std::uint32_t> words(static_cast<std::size_t>(words_for(n) + 1));
-  parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
     Draws::Upper upper;
     std::array<float, Draws::kBlock> last{};
     for (auto i = begin; i < end; i += Draws::kBlock) {
@@ -84,4 +85,4 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
   }
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

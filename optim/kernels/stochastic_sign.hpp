@@ -6,7 +6,7 @@
 
 #include "optim/kernels/draws.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Bit at + i is set (minus) with the probability 1/2 - x[i] / (2 bound), by draw i; |x[i]| <=
 // bound. A NaN counts as the bound; a bound that is not finite makes fair coins, and one of zero
@@ -14,4 +14,4 @@ namespace terse::codec {
 void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, std::int64_t at,
                      std::span<std::uint32_t> plane);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

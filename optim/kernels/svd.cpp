@@ -14,7 +14,7 @@ extern "C" void sgesdd_(const char* job, const int* m, const int* n, float* a, c
                         float* s, float* u, const int* ldu, float* vt, const int* ldvt, float* work,
                         const int* lwork, int* iwork, int* info, std::size_t job_length);
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 bool all_finite(std::span<const float> x) {
@@ -111,4 +111,4 @@ std::vector<float> principal_axes(std::int64_t n, std::span<const float> matrix,
   return axes;
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -7,7 +7,7 @@
 
 #include "optim/kernels/low_rank.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // M = sum over c < min(n, m) of s_c u_c v_c^T, s descending: u is columns of n values, v of m. All
 // are NaN if a value of M is not finite.
@@ -21,4 +21,4 @@ Svd svd(const MatrixView& matrix);
 // library chooses its kernels by the machine.
 std::vector<float> principal_axes(std::int64_t n, std::span<const float> matrix, std::int64_t keep);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

@@ -1,6 +1,9 @@
 // Votes counted as integers, many coordinates at once: a count is kept as bits, bit p of all counts
 // together in plane p, and adding a vote is a ripple of carries (carry-save counting). The counts
 // of eight words stay in registers while all voters pass.
+//
+// Vectors of eight words are never passed by value: how, would depend on the level that a function
+// is compiled for.
 #pragma once
 
 #include <algorithm>
@@ -10,9 +13,9 @@
 #include <cstring>
 #include <utility>
 
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 
 inline constexpr int kTallyWords = 64;   // 2048 coordinates in one block
 inline constexpr int kTallyPlanes = 16;  // counts up to 65535
@@ -22,7 +25,7 @@ using TallyBlock = std::array<std::uint32_t, kTallyWords>;
 template <class Body>
 void for_each_tally_block(std::int64_t words, Body body) {
   constexpr std::int64_t kBlocks = 32;  // in a piece
-  parallel_for(words, kBlocks * kTallyWords, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(words, kBlocks * kTallyWords, [&](std::int64_t begin, std::int64_t end) {
     for (; begin < end; begin += kTallyWords) {
       body(begin, std::min<std::int64_t>(begin + kTallyWords, end));
     }
@@ -36,21 +39,21 @@ struct TallyLanes {
 
   int first = 0, count = kMost;  // of a block
 
-  Words of(const std::uint32_t* block) const {
-    Words words{};
+  void load(const std::uint32_t* block, Words& words) const {
     if (count == kMost) {  // one load
       std::memcpy(&words, block + first, sizeof words);
     } else {
+      words = Words{};
       std::memcpy(&words, block + first, static_cast<std::size_t>(count) * sizeof(std::uint32_t));
     }
-    return words;
   }
 };
 
 // The counts of one block of coordinates.
 class Tally {
  public:
-  // Adds up the votes of `voters`, at most 65535: vote(v, lanes) are these words of voter v's.
+  // Adds up the votes of `voters`, at most 65535: vote(v, lanes, words) sets `words` to these
+  // of voter v.
   template <class Vote>
   Tally(std::size_t voters, int words, Vote vote)
       : used_(static_cast<int>(std::bit_width(voters))), words_(words) {
@@ -104,17 +107,26 @@ class Tally {
   // Votes are taken by fours, while there are: three full adders, and a ripple for all of them.
   template <int Planes, class Vote>
   void count_words(std::size_t voters, Vote vote, const TallyLanes& lanes) {
-    Words counts[Planes + 1];  // in registers; the last is not used
+    Words counts[Planes + 1], a, b;  // in registers; the last count is not used
     for (auto& plane : counts) plane = Words{};
     std::size_t v = 0;
     if constexpr (Planes > 2) {
       for (; v + 4 <= voters; v += 4) {
-        const Words twos = full_add(counts[0], vote(v, lanes), vote(v + 1, lanes));
-        const Words more = full_add(counts[0], vote(v + 2, lanes), vote(v + 3, lanes));
-        ripple<2, Planes>(counts, full_add(counts[1], twos, more));
+        Words twos, more;
+        vote(v, lanes, a);
+        vote(v + 1, lanes, b);
+        full_add(counts[0], a, b, twos);
+        vote(v + 2, lanes, a);
+        vote(v + 3, lanes, b);
+        full_add(counts[0], a, b, more);
+        full_add(counts[1], twos, more, a);
+        ripple<2, Planes>(counts, a);
       }
     }
-    for (; v < voters; ++v) ripple<0, Planes>(counts, vote(v, lanes));
+    for (; v < voters; ++v) {
+      vote(v, lanes, a);
+      ripple<0, Planes>(counts, a);
+    }
     for (int p = 0; p < Planes; ++p) {
       std::memcpy(planes_[p].data() + lanes.first, &counts[p],
                   static_cast<std::size_t>(lanes.count) * sizeof(std::uint32_t));
@@ -123,7 +135,7 @@ class Tally {
 
   // Adds 2^Plane to all counts that have a bit in `carry`.
   template <int Plane, int Planes>
-  static void ripple(Words* counts, Words carry) {
+  static void ripple(Words* counts, const Words& carry) {
     if constexpr (Plane < Planes) {
       const Words overflow = counts[Plane] & carry;
       counts[Plane] ^= carry;
@@ -131,12 +143,11 @@ class Tally {
     }
   }
 
-  // plane + a + b: the sum stays in the plane, the carry is returned.
-  static Words full_add(Words& plane, Words a, Words b) {
+  // plane + a + b: the sum stays in the plane.
+  static void full_add(Words& plane, const Words& a, const Words& b, Words& carry) {
     const Words differ = a ^ b;
-    const Words carry = (a & b) | (differ & plane);
+    carry = (a & b) | (differ & plane);
     plane ^= differ;
-    return carry;
   }
 
   int used_;                                     // planes that can be other than zero
@@ -144,4 +155,4 @@ class Tally {
   std::array<TallyBlock, kTallyPlanes> planes_;  // those are set, as far as there are votes
 };
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

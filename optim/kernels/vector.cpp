@@ -4,24 +4,24 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 
-namespace terse::codec {
+namespace terse::kernels {
 namespace {
 
 template <class Body>
 void for_each(std::span<const float> x, std::span<float> y, Body body) {
-  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
-  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    const float* from = x.data();
-    float* to = y.data();
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
+  const float* from = x.data();
+  float* to = y.data();
+  vectorized_for(std::ssize(x), kGrain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) to[i] = body(from[i], to[i]);
   });
 }
 
 template <class Term>
 double sum_of(std::int64_t n, Term term) {
-  return parallel_sum(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+  return vectorized_sum(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
     LaneSum sum;
     sum.add(begin, end, term);
     return sum.total();
@@ -32,12 +32,15 @@ double sum_of(std::int64_t n, Term term) {
 
 void clear(std::span<float> y) {
   parallel_for(std::ssize(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::fill(y.begin() + begin, y.begin() + end, 0.0F);
+    std::fill(y.begin() + begin, y.begin() + end, 0.0F);  // libc's memset, for this CPU
   });
 }
 
 void copy_to(std::span<const float> x, std::span<float> y) {
-  for_each(x, y, [](float from, float) { return from; });
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
+  parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    std::copy(x.begin() + begin, x.begin() + end, y.begin() + begin);  // libc's, for this CPU
+  });
 }
 
 void add_to(std::span<const float> x, std::span<float> y) {
@@ -65,14 +68,15 @@ void blend_to(std::span<const float> x, float keep, float take, std::span<float>
 }
 
 void step_estimate(std::span<float> h, float alpha, std::span<float> d) {
-  internal_check(h.size() == d.size(), "codec: {} values meet {}", h.size(), d.size());
-  parallel_for(std::ssize(h), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-      const float estimate = h[i], difference = d[i];
-      h[i] = estimate + alpha * difference;
-      d[i] = estimate + difference;
-    }
-  });
+  internal_check(h.size() == d.size(), "kernels: {} values beside {}", h.size(), d.size());
+  vectorized_for(std::ssize(h), kGrain,
+                 [alpha, from = h.data(), to = d.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) {
+                     const float estimate = from[i], difference = to[i];
+                     from[i] = estimate + alpha * difference;
+                     to[i] = estimate + difference;
+                   }
+                 });
 }
 
 double norm1(std::span<const float> x) {
@@ -85,10 +89,10 @@ double sum_of_squares(std::span<const float> x) {
 }
 
 double dot(std::span<const float> x, std::span<const float> y) {
-  internal_check(x.size() == y.size(), "codec: {} values meet {}", x.size(), y.size());
+  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
   return sum_of(std::ssize(x), [p = x.data(), q = y.data()](std::int64_t i) {
     return double{p[i]} * double{q[i]};
   });
 }
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

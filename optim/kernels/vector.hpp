@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace terse::codec {
+namespace terse::kernels {
 
 // Values in one piece of a parallel loop over a tensor: 128 KB, a multiple of every word's 32.
 inline constexpr std::int64_t kGrain = 1 << 15;
@@ -32,8 +32,8 @@ void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 // an addition would wait for the one before it.
 class LaneSum {
  public:
-  // Adds term(i), begin <= i < end. Only the last of several calls may have another number of terms
-  // than a multiple of 16.
+  // Adds term(i), begin <= i < end; for the body of `vectorized` (core/simd/vectorized.hpp). Only
+  // the last of several calls may have another number of terms than a multiple of 16.
   template <class Term>
   void add(std::int64_t begin, std::int64_t end, Term term) {
     auto lanes = lanes_;
@@ -61,4 +61,4 @@ double norm1(std::span<const float> x);           // sum |x_i|
 double sum_of_squares(std::span<const float> x);  // sum x_i^2
 double dot(std::span<const float> x, std::span<const float> y);
 
-}  // namespace terse::codec
+}  // namespace terse::kernels

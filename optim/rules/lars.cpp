@@ -62,7 +62,7 @@ class Lars final : public UpdateRule {
       m = keep * m + rate * (g + decay * x);
       x -= m;
     };
-    parallel_for(gradient.count, rule::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    vectorized_for(gradient.count, rule::kGrain, [&](std::int64_t begin, std::int64_t end) {
       rule::run_piece(begin, end, gradient, step, values, momentum);
     });
   }

@@ -42,7 +42,7 @@ double norm2(const ClippedGradient& gradient) {
   constexpr std::int64_t kLanes = 8;
   static_assert(kBlock % kLanes == 0);
   const double squares =
-      parallel_sum(gradient.count, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      vectorized_sum(gradient.count, kGrain, [&](std::int64_t begin, std::int64_t end) {
         std::array<double, kLanes> lanes{};
         double sum = 0;
         for_each_block(gradient, begin, end, [&](std::int64_t, std::int64_t n, ClippedValues g) {

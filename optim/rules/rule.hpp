@@ -12,7 +12,7 @@
 
 #include "core/archive.hpp"
 #include "core/buffer.hpp"
-#include "core/parallel.hpp"
+#include "core/simd/vectorized.hpp"
 #include "optim/optimizer.hpp"
 
 namespace terse {
@@ -91,7 +91,8 @@ void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& grad
 }
 
 // element(x, g, s...) for each parameter x, its gradient g and its state s..., by reference but g.
-// `state` is std::tie of StateArrays. One pass; element has its constants by value.
+// `state` is std::tie of StateArrays. One pass, compiled for every level; element has its constants
+// by value.
 template <class... State, class Element>
 void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
                         std::tuple<State&...> state, const Element& element) {
@@ -99,7 +100,7 @@ void for_each_parameter(std::span<float> values, const ClippedGradient& gradient
   std::apply(
       [&](auto&... array) {
         (array.prepare(n), ...);
-        parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        vectorized_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
           run_piece(begin, end, gradient, element, values.data(), array.data()...);
         });
       },

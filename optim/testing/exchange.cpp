@@ -42,8 +42,8 @@ Packet add_packets(const std::vector<Packet>& up) {
   header.kind = PacketKind::partial;
   header.weight = static_cast<std::uint16_t>(up.size());
   Packet sum(header, up.front().payload().size());
-  codec::copy_to(up.front().floats(), sum.floats());
-  for (std::size_t w = 1; w < up.size(); ++w) codec::add_to(up[w].floats(), sum.floats());
+  kernels::copy_to(up.front().floats(), sum.floats());
+  for (std::size_t w = 1; w < up.size(); ++w) kernels::add_to(up[w].floats(), sum.floats());
   return sum;
 }
 
@@ -135,7 +135,7 @@ void TestExchange::decode(Compressor& compressor, const Round& round, const Pack
   }
   auto rest = std::span<const float>(mean);
   for (const auto& view : out) {
-    codec::copy_to(rest.first(view.data.size()), view.data);
+    kernels::copy_to(rest.first(view.data.size()), view.data);
     rest = rest.subspan(view.data.size());
   }
 }
@@ -154,18 +154,18 @@ Packet TestExchange::answer(const Round& round, const Traits& traits,
 
 Packet TestExchange::combine_slices(const Round& round, const std::vector<Packet>& up,
                                     std::span<const float> weights) {
-  const auto words = codec::words_for(round.count);
+  const auto words = kernels::words_for(round.count);
   std::vector<Packet> down;
   for (std::int64_t at = 0; at < round.count; at += options_.slice) {
     auto slice = round;
     slice.first = round.first + at;
     slice.count = std::min(options_.slice, round.count - at);
-    const auto n = codec::words_for(slice.count);
+    const auto n = kernels::words_for(slice.count);
     std::vector<Packet> votes;
     for (const auto& packet : up) votes.push_back(slice_of(packet, words, at / 32, n));
     worker(0).combine(slice, {}, votes, weights, down.emplace_back());
   }
-  const auto planes = std::ssize(down.front().words()) / codec::words_for(options_.slice);
+  const auto planes = std::ssize(down.front().words()) / kernels::words_for(options_.slice);
   return join_slices(down, planes);
 }
 

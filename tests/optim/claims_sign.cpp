@@ -58,7 +58,7 @@ bool drawn_minus(const Philox& stream, std::int64_t i, float x, float norm) {
   const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
   const auto word = stream.at(4 * (8 * group + j % 8) + j / 8 % 4);
   const auto upper = word >> (16 * (j / 32)) & 0xffffU;
-  const auto lower = codec::Draws(stream).lower(i);
+  const auto lower = kernels::Draws(stream).lower(i);
   return upper * 65536.0 + lower < 4294967296.0 * double{0.5F - 0.5F * (x / norm)};
 }
 

@@ -27,14 +27,14 @@ double value_of_fp16(unsigned half) {
 
 TEST(Fp16, EveryCodeHasItsValueAndComesBack) {
   for (unsigned half = 0; half < 65536; ++half) {
-    const float value = codec::from_fp16(static_cast<std::uint16_t>(half));
+    const float value = kernels::from_fp16(static_cast<std::uint16_t>(half));
     if (std::isnan(value_of_fp16(half))) {
       EXPECT_TRUE(std::isnan(value));
-      EXPECT_TRUE(std::isnan(codec::from_fp16(codec::to_fp16(value))));
+      EXPECT_TRUE(std::isnan(kernels::from_fp16(kernels::to_fp16(value))));
       continue;
     }
     ASSERT_EQ(value, value_of_fp16(half)) << half;
-    ASSERT_EQ(codec::to_fp16(value), half);
+    ASSERT_EQ(kernels::to_fp16(value), half);
   }
 }
 
@@ -44,18 +44,18 @@ TEST(Fp16, RoundsToTheNearestAndTiesToEven) {
     const double low = value_of_fp16(half);
     const double high = half == 0x7bff ? 65536 : value_of_fp16(half + 1);
     const auto middle = static_cast<float>((low + high) / 2);
-    ASSERT_EQ(codec::to_fp16(middle), half + half % 2) << half;
-    ASSERT_EQ(codec::to_fp16(std::nextafter(middle, 0.0F)), half);
-    ASSERT_EQ(codec::to_fp16(std::nextafter(middle, Limits::infinity())), half + 1);
-    ASSERT_EQ(codec::to_fp16(-middle), (half + half % 2) | 0x8000U);
+    ASSERT_EQ(kernels::to_fp16(middle), half + half % 2) << half;
+    ASSERT_EQ(kernels::to_fp16(std::nextafter(middle, 0.0F)), half);
+    ASSERT_EQ(kernels::to_fp16(std::nextafter(middle, Limits::infinity())), half + 1);
+    ASSERT_EQ(kernels::to_fp16(-middle), (half + half % 2) | 0x8000U);
   }
 }
 
 TEST(Fp16, LargeValuesBecomeInfinite) {
-  EXPECT_EQ(codec::from_fp16(codec::to_fp16(65519.996F)), 65504);
+  EXPECT_EQ(kernels::from_fp16(kernels::to_fp16(65519.996F)), 65504);
   for (const float x : {65520.0F, 1e30F, Limits::max(), Limits::infinity()}) {
-    EXPECT_EQ(codec::from_fp16(codec::to_fp16(x)), Limits::infinity());
-    EXPECT_EQ(codec::from_fp16(codec::to_fp16(-x)), -Limits::infinity());
+    EXPECT_EQ(kernels::from_fp16(kernels::to_fp16(x)), Limits::infinity());
+    EXPECT_EQ(kernels::from_fp16(kernels::to_fp16(-x)), -Limits::infinity());
   }
 }
 
@@ -65,7 +65,7 @@ TEST(Fp16, ManyAtATimeAreThoseOneByOne) {
   std::vector<float> values;
   for (std::size_t i = 0; i < halves.size(); ++i) {
     halves[i] = static_cast<std::uint16_t>(i);
-    const float value = codec::from_fp16(halves[i]), next = codec::from_fp16(halves[i] + 1);
+    const float value = kernels::from_fp16(halves[i]), next = kernels::from_fp16(halves[i] + 1);
     const float middle = value / 2 + next / 2;
     values.insert(values.end(), {value, middle, std::nextafter(middle, 0.0F),
                                  std::nextafter(middle, 2 * middle)});
@@ -73,15 +73,15 @@ TEST(Fp16, ManyAtATimeAreThoseOneByOne) {
   Philox random(3, {});
   for (int i = 0; i < 1'000'000; ++i) values.push_back(std::bit_cast<float>(random.next()));
   std::vector<std::uint16_t> many(values.size());
-  codec::to_fp16(values, many);
+  kernels::to_fp16(values, many);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    ASSERT_EQ(many[i], codec::to_fp16(values[i])) << values[i];
+    ASSERT_EQ(many[i], kernels::to_fp16(values[i])) << values[i];
   }
   std::vector<float> sums(halves.size(), 1);
   auto expected = sums;
-  codec::add_fp16(halves, 0.5F, sums);
+  kernels::add_fp16(halves, 0.5F, sums);
   for (std::size_t i = 0; i < halves.size(); ++i) {
-    expected[i] += 0.5F * codec::from_fp16(halves[i]);
+    expected[i] += 0.5F * kernels::from_fp16(halves[i]);
     ASSERT_TRUE(sums[i] == expected[i] || (std::isnan(sums[i]) && std::isnan(expected[i]))) << i;
   }
 }
@@ -90,23 +90,23 @@ TEST(Bf16, RoundsToTheNearestAndTiesToEven) {
   for (std::uint32_t half = 0; half < 0x7f80; ++half) {
     const auto float_of = [](std::uint32_t bits) { return std::bit_cast<float>(bits); };
     const std::uint32_t bits = half << 16;
-    ASSERT_EQ(codec::to_bf16(float_of(bits)), half);
-    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x8000)), half + half % 2);
-    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x7fff)), half);
-    ASSERT_EQ(codec::to_bf16(float_of(bits + 0x8001)), half + 1);
-    ASSERT_EQ(codec::to_bf16(-float_of(bits + 0x8001)), (half + 1) | 0x8000U);
+    ASSERT_EQ(kernels::to_bf16(float_of(bits)), half);
+    ASSERT_EQ(kernels::to_bf16(float_of(bits + 0x8000)), half + half % 2);
+    ASSERT_EQ(kernels::to_bf16(float_of(bits + 0x7fff)), half);
+    ASSERT_EQ(kernels::to_bf16(float_of(bits + 0x8001)), half + 1);
+    ASSERT_EQ(kernels::to_bf16(-float_of(bits + 0x8001)), (half + 1) | 0x8000U);
   }
-  EXPECT_EQ(codec::from_bf16(codec::to_bf16(Limits::max())), Limits::infinity());
+  EXPECT_EQ(kernels::from_bf16(kernels::to_bf16(Limits::max())), Limits::infinity());
 }
 
 TEST(Bf16, NanStaysNanWhateverIsAdded) {
   for (const std::uint32_t bits : {0x7f800001U, 0x7fffffffU, 0xff800001U, 0xffffffffU}) {
     const auto nan = std::bit_cast<float>(bits);
-    EXPECT_TRUE(std::isnan(codec::from_bf16(codec::to_bf16(nan))));
-    EXPECT_TRUE(std::isnan(codec::from_bf16(codec::to_bf16(nan, 0xffff))));
-    EXPECT_TRUE(std::isnan(codec::from_fp16(codec::to_fp16(nan))));
+    EXPECT_TRUE(std::isnan(kernels::from_bf16(kernels::to_bf16(nan))));
+    EXPECT_TRUE(std::isnan(kernels::from_bf16(kernels::to_bf16(nan, 0xffff))));
+    EXPECT_TRUE(std::isnan(kernels::from_fp16(kernels::to_fp16(nan))));
   }
-  EXPECT_EQ(codec::from_bf16(codec::to_bf16(Limits::infinity(), 0xffff)), Limits::infinity());
+  EXPECT_EQ(kernels::from_bf16(kernels::to_bf16(Limits::infinity(), 0xffff)), Limits::infinity());
 }
 
 TEST(Bf16, StochasticRoundingIsRightInTheMean) {

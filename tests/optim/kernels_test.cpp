@@ -38,17 +38,18 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
   for (const std::int64_t n : {0, 1, 7, 31, 32, 33, 64, 100, 70001}) {
     for (const std::int64_t at : {0, 1, 31, 32, 45}) {
       const auto x = odd_values(n, static_cast<std::uint32_t>(n + at));
-      std::vector<std::uint32_t> negative(codec::words_for(at + n)), nonzero = negative;
+      std::vector<std::uint32_t> negative(kernels::words_for(at + n)), nonzero = negative;
       auto in_one_pass = negative;
-      codec::pack_negative(x, at, negative);
-      codec::pack_nonzero(x, at, nonzero);
-      const double norm = codec::pack_signs(x, at, in_one_pass);
+      kernels::pack_negative(x, at, negative);
+      kernels::pack_nonzero(x, at, nonzero);
+      const double norm = kernels::pack_signs(x, at, in_one_pass);
       ASSERT_EQ(in_one_pass, negative);
-      ASSERT_EQ(std::bit_cast<std::uint64_t>(norm), std::bit_cast<std::uint64_t>(codec::norm1(x)));
+      ASSERT_EQ(std::bit_cast<std::uint64_t>(norm),
+                std::bit_cast<std::uint64_t>(kernels::norm1(x)));
       std::vector<float> signs(x.size()), sums(x.size(), 1.0F), ternary(x.size());
-      codec::unpack_signs(negative, at, 2.5F, signs);
-      codec::add_signs(negative, at, 2.5F, sums);
-      codec::unpack_ternary(nonzero, negative, at, ternary);
+      kernels::unpack_signs(negative, at, 2.5F, signs);
+      kernels::add_signs(negative, at, 2.5F, sums);
+      kernels::unpack_ternary(nonzero, negative, at, ternary);
       for (std::int64_t i = 0; i < n; ++i) {
         const bool minus = x[i] < 0;
         ASSERT_EQ(bit(negative, at + i), minus) << n << " at " << at << ", value " << i;
@@ -74,7 +75,7 @@ void expect_fed_selection(const std::vector<float>& x, bool take,
   auto left = x;
   for (const auto i : expected) left[i - 5] -= take ? x[i - 5] : 0;
   std::vector<std::uint32_t> at(expected.size());
-  codec::LargestSelector().feed_and_select(g, 1, e, take, 5, at, values);
+  kernels::LargestSelector().feed_and_select(g, 1, e, take, 5, at, values);
   ASSERT_TRUE(at == expected) << "take = " << take;
   for (std::size_t entry = 0; entry < at.size(); ++entry) {
     ASSERT_TRUE(same_value(values[entry], x[at[entry] - 5])) << "take = " << take;
@@ -109,7 +110,7 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
     std::vector<float> x;
     for (std::int64_t i = 0; i < kMany; ++i) x.push_back(value(i));
     std::vector<std::uint32_t> keys(x.size()), order(x.size());
-    codec::magnitude_keys(x, keys);
+    kernels::magnitude_keys(x, keys);
     std::iota(order.begin(), order.end(), 0U);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return keys[a] > keys[b]; });
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{30}, kMany / 100,
@@ -118,10 +119,10 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
       std::ranges::sort(expected);
       std::vector<std::uint32_t> of_values(expected.size()), of_keys = of_values;
       std::vector<float> values(expected.size());
-      codec::LargestSelector().select(keys, of_keys);
+      kernels::LargestSelector().select(keys, of_keys);
       EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
       for (auto& i : expected) i += 5;
-      codec::LargestSelector().select(x, 5, of_values, values);
+      kernels::LargestSelector().select(x, 5, of_values, values);
       EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
       for (std::size_t entry = 0; entry < values.size(); ++entry) {
         EXPECT_TRUE(same_value(values[entry], x[expected[entry] - 5])) << name << ", k = " << k;
@@ -135,9 +136,9 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
   Philox random(5, {});
   constexpr int kWords = 13;  // not a whole number of what is counted at once
   for (const std::size_t voters : {0, 1, 2, 3, 8, 15, 16, 100}) {
-    std::vector<codec::TallyBlock> votes_a(voters), votes_b(voters);
+    std::vector<kernels::TallyBlock> votes_a(voters), votes_b(voters);
     std::vector<int> count_a(32 * kWords), count_b(32 * kWords);
-    const auto draw = [&](codec::TallyBlock& votes, std::vector<int>& count) {
+    const auto draw = [&](kernels::TallyBlock& votes, std::vector<int>& count) {
       for (int i = 0; i < 32 * kWords; ++i) {
         if (i % 32 == 0) votes[i / 32] = random.next();
         count[i] += static_cast<int>(votes[i / 32] >> (i % 32) & 1U);
@@ -145,17 +146,19 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
     };
     for (auto& votes : votes_a) draw(votes, count_a);
     for (auto& votes : votes_b) draw(votes, count_b);
-    const codec::Tally a(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
-      return lanes.of(votes_a[v].data());
-    });
-    const codec::Tally b(voters, kWords, [&](std::size_t v, const codec::TallyLanes& lanes) {
-      return lanes.of(votes_b[v].data());
-    });
+    const kernels::Tally a(voters, kWords,
+                           [&](std::size_t v, const kernels::TallyLanes& lanes, auto& words) {
+                             lanes.load(votes_a[v].data(), words);
+                           });
+    const kernels::Tally b(voters, kWords,
+                           [&](std::size_t v, const kernels::TallyLanes& lanes, auto& words) {
+                             lanes.load(votes_b[v].data(), words);
+                           });
     const auto half = static_cast<std::uint32_t>(voters / 2);
-    codec::TallyBlock greater{}, equal{}, above{}, at{};
+    kernels::TallyBlock greater{}, equal{}, above{}, at{};
     a.compare(b, greater, equal);
     a.compare(half, above, at);
-    const auto bit = [](const codec::TallyBlock& block, int i) {
+    const auto bit = [](const kernels::TallyBlock& block, int i) {
       return (block[i / 32] >> (i % 32) & 1U) != 0;
     };
     for (int i = 0; i < 32 * kWords; ++i) {
@@ -164,7 +167,7 @@ TEST(Tally, ComparesCountsAsIntegersDo) {
       EXPECT_EQ(bit(above, i), count_a[i] > static_cast<int>(half)) << voters;
       EXPECT_EQ(bit(at, i), count_a[i] == static_cast<int>(half)) << voters;
       std::uint32_t count = 0;
-      for (int p = 0; p < codec::kTallyPlanes; ++p) {
+      for (int p = 0; p < kernels::kTallyPlanes; ++p) {
         count |= (a.word(p, i / 32) >> (i % 32) & 1U) << p;
       }
       EXPECT_EQ(count, static_cast<std::uint32_t>(count_a[i])) << voters;
@@ -182,12 +185,12 @@ TEST(Select, AgreesWithAStableSort) {
     std::vector<std::uint32_t> order(x.size()), keys(x.size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, [&](auto a, auto b) { return size(a) > size(b); });
-    codec::magnitude_keys(x, keys);
+    kernels::magnitude_keys(x, keys);
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k),
           chosen(expected.size());
       std::ranges::sort(expected);
-      codec::LargestSelector().select(keys, chosen);
+      kernels::LargestSelector().select(keys, chosen);
       EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
     }
   }
@@ -197,7 +200,7 @@ TEST(Sample, EverySubsetIsEquallyLikely) {
   constexpr int kDraws = 20000;
   std::vector<int> seen(32);  // by subset, as a bit mask of 5
   for (std::uint32_t draw = 0; draw < kDraws; ++draw) {
-    const auto chosen = codec::sample(5, 2, Philox(7, {.step = draw}));
+    const auto chosen = kernels::sample(5, 2, Philox(7, {.step = draw}));
     ASSERT_EQ(chosen.size(), 2U);
     ASSERT_LT(chosen[0], chosen[1]);
     ++seen[(1U << chosen[0]) | (1U << chosen[1])];
@@ -207,8 +210,8 @@ TEST(Sample, EverySubsetIsEquallyLikely) {
     if (std::popcount(subset) != 2) continue;
     EXPECT_NEAR(seen[subset], expected, 5 * spread) << "subset " << subset;
   }
-  EXPECT_EQ(codec::sample(4, 4, Philox(7, {})), (std::vector<std::uint32_t>{0, 1, 2, 3}));
-  EXPECT_TRUE(codec::sample(0, 0, Philox(7, {})).empty());
+  EXPECT_EQ(kernels::sample(4, 4, Philox(7, {})), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+  EXPECT_TRUE(kernels::sample(0, 0, Philox(7, {})).empty());
 }
 
 double column_dot(const std::vector<float>& p, std::int64_t n, std::int64_t a, std::int64_t b) {
@@ -221,9 +224,9 @@ TEST(Orthonormalise, FullRankGivesTheIdentity) {
   for (const float scale : {1.0F, 1e-30F, 1e30F}) {
     constexpr std::int64_t kN = 50, kR = 6;
     std::vector<float> p(kN * kR);
-    codec::fill_normal(Philox(1, {}), p);
+    kernels::fill_normal(Philox(1, {}), p);
     for (float& value : p) value *= scale;
-    EXPECT_TRUE(codec::orthonormalise(kN, kR, p).empty());
+    EXPECT_TRUE(kernels::orthonormalise(kN, kR, p).empty());
     for (std::int64_t a = 0; a < kR; ++a) {
       for (std::int64_t b = 0; b < kR; ++b) {
         EXPECT_NEAR(column_dot(p, kN, a, b), a == b ? 1 : 0, 1e-6) << scale;
@@ -237,7 +240,7 @@ TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
   const int threads = thread_count();
   const auto normal = [](std::int64_t n, std::uint32_t draw) {
     std::vector<float> values(static_cast<std::size_t>(n));
-    codec::fill_normal(Philox(8, {.step = draw}), values);
+    kernels::fill_normal(Philox(8, {.step = draw}), values);
     return values;
   };
   for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 1},
@@ -256,10 +259,10 @@ TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
         mtp.resize(q.size());
         out.resize(matrix.size());
         added = matrix;
-        codec::times_q({n, m, matrix}, r, q, mq);
-        codec::transposed_times_p({n, m, matrix}, r, p, mtp);
-        codec::outer_product(n, m, r, p, q, out);
-        codec::add_outer_product(n, m, r, p, q, -0.5F, added);
+        kernels::times_q({n, m, matrix}, r, q, mq);
+        kernels::transposed_times_p({n, m, matrix}, r, p, mtp);
+        kernels::outer_product(n, m, r, p, q, out);
+        kernels::add_outer_product(n, m, r, p, q, -0.5F, added);
       }
       EXPECT_EQ(results[0], results[1]) << n << "x" << m << ", rank " << r;
       const auto& [mq, mtp, out, added] = results[0];
@@ -290,17 +293,17 @@ TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
       constexpr std::int64_t kN = 3;
       const auto normal = [&](std::int64_t n, std::uint32_t draw) {
         std::vector<float> values(static_cast<std::size_t>(n));
-        codec::fill_normal(Philox(6, {.step = draw}), values);
+        kernels::fill_normal(Philox(6, {.step = draw}), values);
         return values;
       };
       const auto g = normal(kN * m, 0), q = normal(r * m, 1);
       const auto owed_p = normal(r * kN, 2), owed_q = normal(r * m, 3);
-      const codec::Factors owed{.p = owed_p, .q = owed_q};
+      const kernels::Factors owed{.p = owed_p, .q = owed_q};
       auto fused = normal(kN * m, 4), apart = fused;
       std::vector<float> p(static_cast<std::size_t>(r * kN)), p_apart = p;
-      codec::feed_and_times_q(g, 0.7F, owed, fused, kN, m, r, q, p);
-      codec::subtract_outer_product(kN, m, owed, apart);
-      codec::feed_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
+      kernels::feed_and_times_q(g, 0.7F, owed, fused, kN, m, r, q, p);
+      kernels::subtract_outer_product(kN, m, owed, apart);
+      kernels::feed_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
       EXPECT_EQ(fused, apart) << m << ", rank " << r;
       EXPECT_EQ(p, p_apart) << m << ", rank " << r;
     }
@@ -310,14 +313,14 @@ TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
 TEST(Orthonormalise, DependentZeroAndBrokenColumnsAreDroppedExactly) {
   constexpr std::int64_t kN = 20, kR = 6;
   std::vector<float> p(kN * kR);
-  codec::fill_normal(Philox(2, {}), p);
+  kernels::fill_normal(Philox(2, {}), p);
   for (std::int64_t i = 0; i < kN; ++i) {
     p[1 * kN + i] = -3 * p[i];
     p[2 * kN + i] = 0;
     p[4 * kN + i] = 2 * p[3 * kN + i] + p[i];
   }
   p[5 * kN + 7] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(codec::orthonormalise(kN, kR, p), (std::vector<std::int64_t>{1, 2, 4, 5}));
+  EXPECT_EQ(kernels::orthonormalise(kN, kR, p), (std::vector<std::int64_t>{1, 2, 4, 5}));
   for (const std::int64_t c : {1, 2, 4, 5}) {
     for (std::int64_t i = 0; i < kN; ++i) EXPECT_EQ(p[c * kN + i], 0);
   }

@@ -97,8 +97,8 @@ TEST(PowerSgd, WhatIsLostIsOrthogonalToWhatIsSent) {
 Matrix matrix_with_singular_values(std::int64_t n, std::int64_t m, std::int64_t rank,
                                    double ratio) {
   auto u = random_matrix(rank, n, 1).values, v = random_matrix(rank, m, 2).values;
-  codec::orthonormalise(n, rank, u);
-  codec::orthonormalise(m, rank, v);
+  kernels::orthonormalise(n, rank, u);
+  kernels::orthonormalise(m, rank, v);
   Matrix sum = zero_gradients({{"", n, m}}).front();
   for (std::int64_t c = 0; c < rank; ++c) {
     const double size = std::pow(ratio, static_cast<double>(c));
@@ -222,13 +222,13 @@ TEST(PowerSgd, AnOrthonormalBasisOfQGivesTheSameProjection) {
   auto q = random_matrix(kRank, kM, 7).values;
   const auto projection = [&] {
     std::vector<float> p(kRank * kN), projector(kN * kN);
-    codec::times_q({kN, kM, matrix.values}, kRank, q, p);
-    codec::orthonormalise(kN, kRank, p);
-    codec::outer_product(kN, kN, kRank, p, p, projector);
+    kernels::times_q({kN, kM, matrix.values}, kRank, q, p);
+    kernels::orthonormalise(kN, kRank, p);
+    kernels::outer_product(kN, kN, kRank, p, p, projector);
     return projector;
   };
   const auto before = projection();
-  codec::orthonormalise(kM, kRank, q);
+  kernels::orthonormalise(kM, kRank, q);
   EXPECT_LT(distance(projection(), before), 1e-5);
 }
 

@@ -28,22 +28,22 @@ TEST(BitFields, AreBitsOneAfterTheOther) {
   for (int bits = 1; bits <= 8; ++bits) {
     for (const std::size_t n : {0, 1, 7, 8, 9, 31, 32, 33, 100, 70001}) {
       const auto codes = random_codes(n, bits, static_cast<std::uint32_t>(n));
-      const auto size = static_cast<std::size_t>(codec::words_for(std::ssize(codes) * bits));
+      const auto size = static_cast<std::size_t>(kernels::words_for(std::ssize(codes) * bits));
       std::vector<std::uint32_t> words(size, 0xdeadbeef), expected(size);
       for (std::size_t i = 0; i < n * bits; ++i) {
         const auto bit = static_cast<std::uint32_t>(codes[i / bits] >> (i % bits) & 1);
         expected[i / 32] |= bit << (i % 32);
       }
-      codec::pack_fields(codes, bits, words);
+      kernels::pack_fields(codes, bits, words);
       ASSERT_EQ(words, expected) << n << " fields of " << bits;
       std::vector<std::uint8_t> back(n, 0xff);
-      codec::unpack_fields(words, bits, back);
+      kernels::unpack_fields(words, bits, back);
       ASSERT_EQ(back, codes) << n << " fields of " << bits;
     }
   }
 }
 
-std::string text_of(codec::BitString string) {
+std::string text_of(kernels::BitString string) {
   std::string text;
   for (int i = 0; i < string.size; ++i) text += (string.bits >> i & 1U) != 0 ? '1' : '0';
   return text;
@@ -51,14 +51,14 @@ std::string text_of(codec::BitString string) {
 
 // As in Elias' table.
 TEST(Elias, OmegaCodes) {
-  EXPECT_EQ(text_of(codec::omega(1)), "0");
-  EXPECT_EQ(text_of(codec::omega(2)), "100");
-  EXPECT_EQ(text_of(codec::omega(3)), "110");
-  EXPECT_EQ(text_of(codec::omega(4)), "101000");
-  EXPECT_EQ(text_of(codec::omega(8)), "1110000");
-  EXPECT_EQ(text_of(codec::omega(16)), "10100100000");
-  EXPECT_EQ(text_of(codec::omega(100)), "1011011001000");
-  EXPECT_EQ(text_of(codec::omega(1'000'000)), "1010010011111101000010010000000");
+  EXPECT_EQ(text_of(kernels::omega(1)), "0");
+  EXPECT_EQ(text_of(kernels::omega(2)), "100");
+  EXPECT_EQ(text_of(kernels::omega(3)), "110");
+  EXPECT_EQ(text_of(kernels::omega(4)), "101000");
+  EXPECT_EQ(text_of(kernels::omega(8)), "1110000");
+  EXPECT_EQ(text_of(kernels::omega(16)), "10100100000");
+  EXPECT_EQ(text_of(kernels::omega(100)), "1011011001000");
+  EXPECT_EQ(text_of(kernels::omega(1'000'000)), "1010010011111101000010010000000");
 }
 
 TEST(Elias, ATextIsTheCodesAgain) {
@@ -70,13 +70,13 @@ TEST(Elias, ATextIsTheCodesAgain) {
         for (auto& code : codes) {
           if (random.below(rarity) != 0) continue;
           const auto level = 1 + random.below(levels), sign = random.below(2);
-          code = static_cast<std::uint8_t>(level | sign << codec::level_bits(levels));
+          code = static_cast<std::uint8_t>(level | sign << kernels::level_bits(levels));
         }
         std::vector<std::uint32_t> words;
-        codec::elias_encode(codes, levels, words);
+        kernels::elias_encode(codes, levels, words);
         EXPECT_EQ(words.empty(), n == 0);
         std::vector<std::uint8_t> back(n, 0xff);
-        codec::elias_decode(words, levels, back);
+        kernels::elias_decode(words, levels, back);
         ASSERT_EQ(back, codes) << n << " levels of " << levels;
       }
     }
@@ -87,7 +87,7 @@ TEST(Elias, WhatIsNoTextIsAPacketError) {
   std::vector<std::uint8_t> codes(40);
   const auto refused = [&](std::vector<std::uint32_t> words) {
     try {
-      codec::elias_decode(words, 3, codes);
+      kernels::elias_decode(words, 3, codes);
     } catch (const PacketError&) {
       return true;
     }
@@ -95,7 +95,7 @@ TEST(Elias, WhatIsNoTextIsAPacketError) {
   };
   codes[39] = 3;
   std::vector<std::uint32_t> good;
-  codec::elias_encode(codes, 3, good);
+  kernels::elias_encode(codes, 3, good);
   EXPECT_FALSE(refused(good));
   EXPECT_TRUE(refused({}));                    // no end
   EXPECT_TRUE(refused({0}));                   // 1, +, 1, 1, +, 1, …: no end either
@@ -104,16 +104,16 @@ TEST(Elias, WhatIsNoTextIsAPacketError) {
   EXPECT_TRUE(refused({good[0], 0}));          // a word after the end
   std::vector<std::uint32_t> above;
   codes[39] = 7;  // level 7 of 7
-  codec::elias_encode(codes, 7, above);
+  kernels::elias_encode(codes, 7, above);
   EXPECT_TRUE(refused(above));
   std::vector<std::uint32_t> longer;
-  codec::elias_encode(std::vector<std::uint8_t>(41), 3, longer);
+  kernels::elias_encode(std::vector<std::uint8_t>(41), 3, longer);
   EXPECT_TRUE(refused(longer));  // ends at 41 of 40
 }
 
 TEST(Draws, HaveThirtyTwoBitsForEveryValue) {
-  const codec::Draws draws(Philox(3, {.purpose = Purpose::compress}));
-  codec::Draws::Upper upper;
+  const kernels::Draws draws(Philox(3, {.purpose = Purpose::compress}));
+  kernels::Draws::Upper upper;
   std::array<double, 32> ones{};
   constexpr int kBlocks = 2000;
   for (std::int64_t block = 0; block < kBlocks; ++block) {
@@ -130,15 +130,15 @@ TEST(Draws, HaveThirtyTwoBitsForEveryValue) {
 }
 
 // By the definition, in double: 32 bits of the stream decide, where draws.hpp says they are.
-std::uint8_t exact_code(float x, const codec::Levels& levels, const Philox& stream,
+std::uint8_t exact_code(float x, const kernels::Levels& levels, const Philox& stream,
                         std::int64_t i) {
   const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
   const auto upper = stream.at(4 * (8 * group + j % 8) + j / 8 % 4) >> (16 * (j / 32)) & 0xffffU;
-  const double draw = upper * 65536.0 + codec::Draws(stream).lower(i);
+  const double draw = upper * 65536.0 + kernels::Draws(stream).lower(i);
   const double most = std::min(levels.norm, levels.limit);
   const double level = std::min(std::abs(double{x}), most) * levels.levels / double{levels.norm};
   const auto code = static_cast<int>(level) + (draw < (level - std::floor(level)) * 0x1p32 ? 1 : 0);
-  return static_cast<std::uint8_t>(code | std::signbit(x) << codec::level_bits(levels.levels));
+  return static_cast<std::uint8_t>(code | std::signbit(x) << kernels::level_bits(levels.levels));
 }
 
 // Bit for bit: float decides only where it cannot be wrong.
@@ -151,11 +151,11 @@ TEST(Levels, AreThoseOfExactArithmetic) {
   for (const int s : {1, 7, 100, 127}) {
     for (const float norm : {3e-44F, 1e-30F, 0.7F, 1.0F, 3e38F}) {
       for (const float share : {1.0F, 0.3F}) {
-        const codec::Levels levels{s, norm, share * norm};
+        const kernels::Levels levels{s, norm, share * norm};
         auto x = shape;
         for (auto& v : x) v *= norm;
         std::vector<std::uint8_t> codes(x.size());
-        codec::encode_levels(x, levels, codec::Draws(stream), kFirst, codes);
+        kernels::encode_levels(x, levels, kernels::Draws(stream), kFirst, codes);
         for (std::int64_t i = 0; i < kN; ++i) {
           ASSERT_EQ(codes[i], exact_code(x[i], levels, stream, kFirst + i))
               << x[i] << " of " << norm << ", " << s << " levels, value " << i;
@@ -173,7 +173,7 @@ TEST(Levels, AValueOnALevelStaysThere) {
       for (std::int64_t i = 0; i < kN; ++i) x[i] = step * static_cast<float>(i % (s + 1));
       std::vector<std::uint8_t> codes(x.size());
       const float norm = step * static_cast<float>(s);
-      codec::encode_levels(x, {s, norm, norm}, codec::Draws(Philox(5, {})), 0, codes);
+      kernels::encode_levels(x, {s, norm, norm}, kernels::Draws(Philox(5, {})), 0, codes);
       for (std::int64_t i = 0; i < kN; ++i) ASSERT_EQ(codes[i], i % (s + 1)) << s << ", " << step;
     }
   }
@@ -189,7 +189,7 @@ TEST(Levels, ProbabilitiesBetweenTheUpperBitsAreKept) {
     std::vector<std::uint8_t> codes(kN);
     double ups = 0;
     for (std::uint32_t tensor = 0; tensor < kStreams; ++tensor) {
-      codec::encode_levels(x, {1, 1, 1}, codec::Draws(Philox(5, {.tensor = tensor})), 0, codes);
+      kernels::encode_levels(x, {1, 1, 1}, kernels::Draws(Philox(5, {.tensor = tensor})), 0, codes);
       ups = std::accumulate(codes.begin(), codes.end(), ups);
     }
     const double n = double{kN} * kStreams;
@@ -203,43 +203,43 @@ TEST(Levels, StayBelowTheNormWhateverComes) {
       Limits::quiet_NaN(), Limits::infinity(), Limits::lowest(), 1e30F, 0, -0.0F, -1e-45F};
   std::vector<std::uint8_t> codes(x.size());
   for (const float norm : {1e-45F, 1e-40F, 1.0F, Limits::max()}) {
-    codec::encode_levels(x, {5, norm, norm}, codec::Draws(Philox(5, {})), 0, codes);
-    EXPECT_LE(codec::largest_level(codes, 5), 5) << norm;
+    kernels::encode_levels(x, {5, norm, norm}, kernels::Draws(Philox(5, {})), 0, codes);
+    EXPECT_LE(kernels::largest_level(codes, 5), 5) << norm;
   }
   for (const float norm : {0.0F, Limits::infinity(), Limits::quiet_NaN()}) {
-    codec::encode_levels(x, {5, norm, norm}, codec::Draws(Philox(5, {})), 0, codes);
-    EXPECT_EQ(codec::largest_level(codes, 5), 0) << norm;
+    kernels::encode_levels(x, {5, norm, norm}, kernels::Draws(Philox(5, {})), 0, codes);
+    EXPECT_EQ(kernels::largest_level(codes, 5), 0) << norm;
   }
 }
 
 TEST(Levels, LargestMagnitudeTellsWhatIsNotFinite) {
   using Limits = std::numeric_limits<float>;
-  EXPECT_EQ(codec::largest_magnitude(std::vector<float>{}), 0);
+  EXPECT_EQ(kernels::largest_magnitude(std::vector<float>{}), 0);
   std::vector<float> x(100000, 0.5F);
   x[70000] = -3;
-  EXPECT_EQ(codec::largest_magnitude(x), 3);
+  EXPECT_EQ(kernels::largest_magnitude(x), 3);
   x[99999] = -Limits::infinity();
-  EXPECT_EQ(codec::largest_magnitude(x), Limits::infinity());
+  EXPECT_EQ(kernels::largest_magnitude(x), Limits::infinity());
   x[0] = -Limits::quiet_NaN();
-  EXPECT_TRUE(std::isnan(codec::largest_magnitude(x)));
+  EXPECT_TRUE(std::isnan(kernels::largest_magnitude(x)));
 }
 
 TEST(Bits, TernariesAreAddedAtAnyPlace) {
   Philox random(19, {});
   for (const std::int64_t at : {0, 5, 32}) {
     const std::int64_t n = 77;
-    std::vector<std::uint32_t> some(codec::words_for(at + n)), minus(some.size());
+    std::vector<std::uint32_t> some(kernels::words_for(at + n)), minus(some.size());
     for (auto& word : some) word = random.next();
     for (auto& word : minus) word = random.next();
     std::vector<float> out(n, 10);
-    codec::add_ternary(some, minus, at, 2, out);
+    kernels::add_ternary(some, minus, at, 2, out);
     for (std::int64_t i = 0; i < n; ++i) {
       const auto bit = [&](const auto& plane) {
         return plane[(at + i) / 32] >> ((at + i) % 32) & 1;
       };
       ASSERT_EQ(out[i], bit(some) == 0 ? 10 : bit(minus) == 0 ? 12 : 8) << at << ", " << i;
     }
-    codec::add_ternary(some, minus, at, std::numeric_limits<float>::infinity(), out);
+    kernels::add_ternary(some, minus, at, std::numeric_limits<float>::infinity(), out);
     for (std::int64_t i = 0; i < n; ++i) ASSERT_FALSE(std::isfinite(out[i]));
   }
 }

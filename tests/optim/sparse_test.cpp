@@ -156,7 +156,7 @@ TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
     for (const std::uint64_t one_in : {1, 3, 1000}) {
       std::vector<std::vector<std::uint32_t>> at(3);
       std::vector<std::vector<float>> values(3);
-      std::vector<codec::SparseTerm> terms;
+      std::vector<kernels::SparseTerm> terms;
       std::map<std::uint32_t, float> sum;
       for (std::size_t t = 0; t < 3; ++t) {
         for (std::uint32_t i = 0; i < n; ++i) {
@@ -169,7 +169,7 @@ TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
       }
       std::vector<std::uint32_t> union_at;
       std::vector<float> union_values;
-      codec::merge(terms, n, union_at, union_values);
+      kernels::merge(terms, n, union_at, union_values);
       ASSERT_EQ(union_at.size(), sum.size()) << n;
       std::size_t entry = 0;
       for (const auto& [i, value] : sum) {
@@ -181,7 +181,7 @@ TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
 
       const auto first = static_cast<std::size_t>(n / 3);
       std::vector<float> out(static_cast<std::size_t>(n) - first, -1);
-      codec::place(union_at, union_values, n / 3, out);
+      kernels::place(union_at, union_values, n / 3, out);
       for (std::size_t i = 0; i < out.size(); ++i) {
         const auto found = sum.find(static_cast<std::uint32_t>(first + i));
         ASSERT_EQ(out[i], found == sum.end() ? 0 : found->second) << n;

@@ -26,7 +26,7 @@ constexpr std::pair<std::int64_t, std::int64_t> kShapes[] = {{1, 9}, {9, 2}, {12
 TEST(Svd, FactorsAreOrthonormalAndMakeTheMatrix) {
   for (const auto& [n, m] : kShapes) {
     const auto matrix = random_matrix(n, m, 3);
-    const auto found = codec::svd({n, m, matrix.values});
+    const auto found = kernels::svd({n, m, matrix.values});
     const auto k = std::min(n, m);
     for (std::int64_t a = 0; a < k; ++a) {
       for (std::int64_t b = 0; b < k; ++b) {
@@ -50,7 +50,7 @@ TEST(Svd, FactorsAreOrthonormalAndMakeTheMatrix) {
 TEST(Svd, SingularValuesAreThoseOfJacobi) {
   for (const auto& [n, m] : kShapes) {
     const auto matrix = random_matrix(n, m, 5);
-    const auto found = codec::svd({n, m, matrix.values});
+    const auto found = kernels::svd({n, m, matrix.values});
     const NaiveSvd naive(n, m, matrix.values);
     for (std::size_t c = 0; c < found.s.size(); ++c) EXPECT_NEAR(found.s[c], naive.s[c], 1e-5);
   }
@@ -95,7 +95,7 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
     }
     c[i] = static_cast<float>(sum);
   }
-  const auto axes = codec::principal_axes(kSize, c, kKeep);
+  const auto axes = kernels::principal_axes(kSize, c, kKeep);
   const NaiveSvd naive(kRows, kSize, b.values);
   ASSERT_EQ(axes.size(), static_cast<std::size_t>(kKeep * kSize));
   for (std::int64_t a = 0; a < kKeep; ++a) {
@@ -104,7 +104,7 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
     EXPECT_NEAR(std::abs(overlap), 1, 1e-4) << a;
   }
   c[5] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_TRUE(codec::principal_axes(kSize, c, kKeep).empty());
+  EXPECT_TRUE(kernels::principal_axes(kSize, c, kKeep).empty());
 }
 
 // Atoms in worker 0's packet about one matrix of 20 x 12 values.
