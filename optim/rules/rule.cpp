@@ -29,8 +29,11 @@ void StateArray::serialize(Archive& archive) {
   archive.item(std::string(name_) + ".length", length);
   if (archive.loading()) {
     check(length < (1ULL << 40), "archive: {} claims {} values", name_, length);
-    values_.reset();
-    if (length > 0) values_.emplace(static_cast<std::int64_t>(length));
+    if (length > 0) {
+      values_.emplace(static_cast<std::int64_t>(length));
+    } else {
+      values_.reset();
+    }
   }
   archive.item(name_, empty() ? std::span<float>() : values_->span());
 }
