@@ -2,6 +2,7 @@
 # terse_flags(TARGET): the compiler flags that everything of ours is built with.
 # terse_compile_quickly(TARGET): tests and programs, whose own loops are not hot, are optimised little,
 #   or not at all under sanitizers; they then compile in about half the time.
+# terse_compile_alone(SOURCE…): those of them that a unity build must not put together with others.
 # terse_parse_once(TARGET OWNER HEADERS…): what every file includes is parsed once for all targets that
 #   name the same OWNER, the first of them: headers of the system, of fmt and those given, never ours.
 
@@ -36,7 +37,7 @@ function(terse_flags target)
 endfunction()
 
 function(terse_compile_quickly target)
-  target_compile_options(${target} PRIVATE $<IF:$<CONFIG:Release>,-O1,-O0>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1> $<$<CONFIG:Debug>:-O0>)
 endfunction()
 
 set(terse_system_headers
@@ -51,10 +52,23 @@ function(terse_parse_once target owner)
   endif()
 endfunction()
 
+# In a unity build, files of a library are compiled several at a time, in half the time. Those that use Highway are not:
+# foreach_target.h, which compiles a file once for each target, takes one file only.
+function(terse_compile_alone)
+  foreach(source ${ARGN})
+    get_filename_component(file ${source} ABSOLUTE)
+    file(STRINGS ${file} vectors REGEX "#include [\"<](hwy/|.*-inl[.])" LIMIT_COUNT 1)
+    if(vectors OR file MATCHES "/kernels/")
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
+endfunction()
+
 function(terse_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(terse_${name} STATIC ${ARG_SOURCES})
   add_library(terse::${name} ALIAS terse_${name})
+  terse_compile_alone(${ARG_SOURCES})
   target_include_directories(terse_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(terse_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   terse_flags(terse_${name})

@@ -15,10 +15,10 @@
 namespace terse {
 namespace {
 
-constexpr NameTable<NonFinite, 4> kPolicies = {{{"abort", NonFinite::abort},
-                                                {"skip_step", NonFinite::skip_step},
-                                                {"zero", NonFinite::zero},
-                                                {"drop_worker", NonFinite::drop_worker}}};
+constexpr NameTable<NonFinite, 4> kNonFinitePolicies = {{{"abort", NonFinite::abort},
+                                                         {"skip_step", NonFinite::skip_step},
+                                                         {"zero", NonFinite::zero},
+                                                         {"drop_worker", NonFinite::drop_worker}}};
 
 // An exponent of all ones: infinite or NaN. In integers, for it must hold under any -ffast-math.
 bool is_finite(float value) {
@@ -41,11 +41,11 @@ std::int64_t count_non_finite(std::span<const float> values) {
 }  // namespace
 
 std::string_view to_string(NonFinite policy) {
-  return name_in(kPolicies, policy);
+  return name_in(kNonFinitePolicies, policy);
 }
 
 NonFinite parse_non_finite(std::string_view name) {
-  return value_in(kPolicies, "non-finite policy", name);
+  return value_in(kNonFinitePolicies, "non-finite policy", name);
 }
 
 Finding find_non_finite(std::span<const GradView> gradients) {

@@ -24,7 +24,7 @@ void make_hogwild(Options&, int, ServerRule& rule) {
 
 constexpr bool kGathers = true, kCorrects = false;
 
-constexpr ServerRuleEntry kRegistry[] = {
+constexpr ServerRuleEntry kServerRules[] = {
     {"vanilla", kGathers, "each push is applied as it arrives", "vanilla", make_vanilla},
     {"softsync", kGathers, "the mean of W/n pushes; nobody waits", "softsync:n=2", make_softsync},
     {"k_async", kGathers, "the mean of k workers, who wait for it", "k_async:k=2", make_k_async},
@@ -39,9 +39,9 @@ constexpr ServerRuleEntry kRegistry[] = {
      "dc_asgd_adaptive:lambda=2", make_dc_asgd_adaptive},
 };
 
-const ServerRuleEntry& find(std::string_view name) {
+const ServerRuleEntry& find_server_rule(std::string_view name) {
   std::vector<std::string> known;
-  for (const auto& entry : kRegistry) {
+  for (const auto& entry : kServerRules) {
     if (entry.name == name) return entry;
     known.emplace_back(entry.name);
   }
@@ -51,14 +51,14 @@ const ServerRuleEntry& find(std::string_view name) {
 }  // namespace
 
 std::span<const ServerRuleEntry> server_rule_registry() {
-  return kRegistry;
+  return kServerRules;
 }
 
 ServerRule make_server_rule(std::string_view spec, int workers) {
   ServerRule rule;
   int gatherings = 0, corrections = 0;
   for (const auto& stage : Spec::parse(spec).stages) {
-    const auto& entry = find(stage.name);
+    const auto& entry = find_server_rule(stage.name);
     ++(entry.gathers ? gatherings : corrections);
     check<UsageError>(gatherings <= 1 && corrections <= 1 && (!entry.gathers || corrections == 0),
                       "server rule '{}': a gathering, then a correction, such as "

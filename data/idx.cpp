@@ -13,7 +13,7 @@ namespace terse {
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08;
-constexpr std::size_t kBlock = std::size_t{1} << 20;        // bytes that room is first made for
+constexpr std::size_t kFirstBlock = std::size_t{1} << 20;   // bytes that room is first made for
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;  // more is a broken header
 
 std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) {
@@ -63,7 +63,8 @@ IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
   // Room is made as bytes arrive, so that a broken header cannot ask for a terabyte.
   while (std::ssize(array.values) < total) {
     const auto begin = array.values.size();
-    array.values.resize(std::min(static_cast<std::size_t>(total), std::max(kBlock, 2 * begin)));
+    array.values.resize(
+        std::min(static_cast<std::size_t>(total), std::max(kFirstBlock, 2 * begin)));
     const auto got = reader.read(std::span(array.values).subspan(begin));
     check(begin + got == array.values.size(),
           "idx '{}': truncated: the header says {} = {} bytes after the first {}; the file ends "

@@ -54,15 +54,15 @@ ImageDataset read_split(const IdxFolder& folder, const std::string& prefix) {
   return split;
 }
 
-struct Request {
+struct MnistRequest {
   std::string directory;  // empty: not given
   std::int64_t train, test;
   std::int64_t channels;
 };
 
-Request read_options(Options& options) {
+MnistRequest read_options(Options& options) {
   constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
-  Request request;
+  MnistRequest request;
   request.directory = options.text("path", "");
   request.train = options.integer("train", 0, 0, kMost);
   request.test = options.integer("test", 0, 0, kMost);
@@ -73,7 +73,7 @@ Request read_options(Options& options) {
   return request;
 }
 
-DatasetSplits load(const IdxFolder& folder, const Request& request) {
+DatasetSplits load(const IdxFolder& folder, const MnistRequest& request) {
   auto splits = read_idx_folder(folder);
   if (request.train > 0) keep_first(splits.train, request.train);
   if (request.test > 0) keep_first(splits.test, request.test);

@@ -13,7 +13,7 @@ namespace terse {
 namespace {
 
 // Which draws a stream of Purpose::synthetic holds: its `worker` field. The images' end at 2.
-constexpr std::uint32_t kSuccessors = 16, kTrain = 17, kValid = 18, kTest = 19;
+constexpr std::uint32_t kSuccessors = 16, kTrainText = 17, kValidText = 18, kTestText = 19;
 
 constexpr std::int64_t kMostContexts = 1 << 20;
 
@@ -77,9 +77,9 @@ TextSplits make_synthetic_text(const SyntheticTextOptions& options, std::uint64_
     return split;
   };
   TextSplits splits;
-  splits.train = make_split(options.length, kTrain);
-  splits.valid = make_split(options.length / 10, kValid);
-  splits.test = make_split(options.length / 10, kTest);
+  splits.train = make_split(options.length, kTrainText);
+  splits.valid = make_split(options.length / 10, kValidText);
+  splits.test = make_split(options.length / 10, kTestText);
   splits.entropy_rate = std::log(static_cast<double>(options.branching));
   return splits;
 }

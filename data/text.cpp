@@ -14,16 +14,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Request {
+struct TextRequest {
   TextRules rules;
   std::int64_t seq;
 };
 
 // level=, vocab= and seq=; `plain` is the level of words.
-Request read_request(Options& options, TextLevel plain) {
+TextRequest read_request(Options& options, TextLevel plain) {
   constexpr std::string_view kLevels[] = {"word", "char"};
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-  Request request;
+  TextRequest request;
   const auto level = options.choice("level", "word", kLevels);
   request.rules.level = level == "char" ? TextLevel::character : plain;
   request.rules.most = options.integer("vocab", kMost, 2, kMost);
@@ -46,9 +46,9 @@ struct SplitFiles {
 SplitFiles find_splits(const fs::path& folder) {
   constexpr std::pair<std::string_view, std::string_view> kNames[] = {
       {"wiki.", ".tokens"}, {"ptb.", ".txt"}, {"", ".txt"}};
-  for (const auto& [front, back] : kNames) {
-    const auto file = [&, front = front, back = back](std::string_view split) {
-      return folder / (std::string(front).append(split).append(back));
+  for (const auto& name : kNames) {
+    const auto file = [&](std::string_view split) {
+      return folder / (std::string(name.first).append(split).append(name.second));
     };
     if (fs::exists(file("train"))) return {file("train"), file("valid"), file("test")};
   }

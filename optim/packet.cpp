@@ -1,8 +1,11 @@
 #include "optim/packet.hpp"
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
+#ifdef TERSE_XXH_DISPATCH
+#include <xxh_x86dispatch.h>  // XXH3_64bits… then name the functions for this CPU's vectors
+#endif
 
+#include <cstring>
 #include <utility>
 
 namespace terse {

@@ -1,7 +1,7 @@
 # Sourced by the other scripts: installs what is missing and builds. Not a command of its own.
 
 # Where the project is, wherever the script was called from.
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$0: $*"; exit 1; }
@@ -29,24 +29,40 @@ install_packages() {
     fail "apt-get could not install: ${missing[*]}"
 }
 
-# build PRESET [TARGET…]: configures once, then builds; quiet unless it fails.
+# can_write FOLDER…: makes each FOLDER if need be; whether files can be made in all of them.
+can_write() {
+  local folder
+  for folder; do
+    mkdir -p "$folder" 2>/dev/null && [ -w "$folder" ] || return
+  done
+}
+
+# is_configured FOLDER: whether FOLDER was configured for this tree, and by the compiler that is installed now.
+is_configured() {
+  local facts=("$1"/CMakeFiles/*/CMakeCXXCompiler.cmake) compiler version
+  [ -f "$1/build.ninja" ] && grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$1/CMakeCache.txt" || return
+  compiler=$(sed -n 's/^set(CMAKE_CXX_COMPILER "\(.*\)")$/\1/p' "${facts[@]}")
+  version=$(sed -n 's/^set(CMAKE_CXX_COMPILER_VERSION "\(.*\)")$/\1/p' "${facts[@]}")
+  [ "$compiler" = "$(command -v "${CXX:-$compiler}")" ] && [[ $version == "$("$compiler" -dumpversion)"* ]]
+}
+
+# build PRESET [TARGET…]: configures if need be, then builds. All output goes to build/PRESET.log, whose end is shown
+# if a step fails.
 build() {
-  local preset=$1 log
+  local preset=$1 folder=$root/build/$1 log=$root/build/$1.log
   shift
-  log="$root/build/$preset.log"
-  mkdir -p "$root/build"
-  (
-    cd "$root" || exit 1
-    if [ ! -f "build/$preset/build.ninja" ]; then
-      say "configuring ($preset)"
-      cmake --preset "$preset"
-    fi && {
-      [ -n "$(ninja -C "build/$preset" -n "$@" | grep -v 'no work to do\|Entering directory')" ] &&
-        say "building ($preset); the first time takes a few minutes"
-      cmake --build "build/$preset" ${1:+--target "$@"}
-    }
-  ) >"$log" 2> >(tee -a "$log" >&2) || {
+  can_write "$root/build" "$folder" ||
+    fail "cannot write to $folder; copy the project to a folder of yours and run it there"
+  : >"$log"
+  logged() {
+    (cd "$root" && "$@") >>"$log" 2>&1 && return
     tail -n 40 "$log" >&2
     fail "the build failed; all of its output: $log"
   }
+  if ! is_configured "$folder"; then
+    say "configuring ($preset)"
+    logged cmake --fresh --preset "$preset"
+  fi
+  say "building ($preset): minutes the first time, seconds afterwards"
+  logged cmake --build "$folder" ${1:+--target "$@"}
 }

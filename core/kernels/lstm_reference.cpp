@@ -46,8 +46,8 @@ void lstm_forward(const LstmShape& shape, const LstmForward& a) {
 //   da_i = dc ⊙ g ⊙ i(1-i)   da_f = dc ⊙ c_{t-1} ⊙ f(1-f)   da_g = dc ⊙ i ⊙ (1-g²)
 //   da_o = dh ⊙ tanh c_t ⊙ o(1-o)              dc_{t-1} = dc ⊙ f
 void lstm_backward(const LstmShape& shape, const LstmBackward& a) {
-  const auto [steps, n, f] = shape;
-  const auto dh = [&, n = n, f = f](std::int64_t t, std::int64_t row, std::int64_t k) {
+  const std::int64_t steps = shape.t, n = shape.n, f = shape.f;
+  const auto dh = [&](std::int64_t t, std::int64_t row, std::int64_t k) {
     real sum = 0;
     for (std::int64_t j = 0; j < 4 * f; ++j) {
       sum += a.dgates[static_cast<std::size_t>((t * n + row) * 4 * f + j)] *

@@ -129,18 +129,30 @@ constexpr auto table(std::integer_sequence<int, kRowsMinus1...>) {
       tiles<kRowsMinus1 + 1, kVectors, Rows, Steps>...};
 }
 
+// Rows dealt out to tiles of at most as many as the table has.
+template <std::size_t kMost, class Rows, class Steps>
+void deal_tiles(const std::array<Tiles<Rows, Steps>, kMost>& by_rows, std::int64_t rows,
+                const float* a, const Rows& where, const Steps& steps, const float* b,
+                const TileStart& start, float* c) {
+  if (rows == 0) return;
+  const std::int64_t count = divide_up(rows, static_cast<std::int64_t>(kMost));
+  const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
+  if (higher > 0) by_rows[static_cast<std::size_t>(least)](0, higher, a, where, steps, b, start, c);
+  by_rows[static_cast<std::size_t>(least - 1)](higher * (least + 1), count - higher, a, where,
+                                               steps, b, start, c);
+}
+
 template <class Rows, class Steps>
 void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& where,
                 const Steps& steps, const float* b, const TileStart& start, float* c) {
   static constexpr auto kOne = table<Rows, Steps, 1>(std::make_integer_sequence<int, kRowsOfOne>());
   static constexpr auto kTwo = table<Rows, Steps, 2>(std::make_integer_sequence<int, kRowsOfTwo>());
   internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
-  if (rows == 0) return;
-  const Tiles<Rows, Steps>* by_rows = vectors == 1 ? kOne.data() : kTwo.data();
-  const std::int64_t count = divide_up(rows, vectors == 1 ? kRowsOfOne : kRowsOfTwo);
-  const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
-  if (higher > 0) by_rows[least](0, higher, a, where, steps, b, start, c);
-  by_rows[least - 1](higher * (least + 1), count - higher, a, where, steps, b, start, c);
+  if (vectors == 1) {
+    deal_tiles(kOne, rows, a, where, steps, b, start, c);
+  } else {
+    deal_tiles(kTwo, rows, a, where, steps, b, start, c);
+  }
 }
 
 // `kRows` rows of tile_of_pixels.
@@ -155,7 +167,7 @@ void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const
   for (std::int64_t run = 0; run < steps.runs; ++run, b += steps.run_step) {
     for (std::int64_t t = 0; t < steps.run.count; ++t, ++a) {
       const float* pixels = b + steps.run.places[t];
-      const Vector panel[2] = {hn::LoadU(kLanes, pixels), hn::LoadU(kLanes, pixels + vector)};
+      const Vector panel[2] = {hn::LoadU(kLanes, pixels), hn::LoadU(kLanes, pixels + steps.second)};
       for (int i = 0; i < kRows; ++i) {
         const Vector left = hn::Set(kLanes, a[i * row]);
         for (int v = 0; v < 2; ++v) sum[i][v] = hn::MulAdd(left, panel[v], sum[i][v]);
@@ -199,6 +211,13 @@ void tile_of_listed_steps(std::int64_t rows, int vectors, const float* a, const 
   even_tiles(rows, vectors, a, where, steps, b, start, c);
 }
 
+void tile_of_lists(std::int64_t rows, const float* a, const ListedRows& where,
+                   const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
+  static constexpr auto kOne =
+      table<ListedRows, ListedSteps, 1>(std::make_integer_sequence<int, kRowsOfOne>());
+  deal_tiles(kOne, rows, a, where, steps, b, start, c);
+}
+
 void pixels_at_level(std::int64_t rows, const float* a, const EvenRows& where,
                      const PixelSteps& steps, const float* b, const float* values, float* c) {
   static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, kPixelRows>());
@@ -217,6 +236,7 @@ HWY_EXPORT(tile_of_rows);
 HWY_EXPORT(tile_of_adjacent_rows);
 HWY_EXPORT(tile_of_listed_rows);
 HWY_EXPORT(tile_of_listed_steps);
+HWY_EXPORT(tile_of_lists);
 HWY_EXPORT(pixels_at_level);
 
 std::int64_t vector_width() {
@@ -237,6 +257,10 @@ void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& wh
 void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c) {
   TERSE_DISPATCH(tile_of_listed_steps)(rows, vectors, a, where, steps, b, start, c);
+}
+void tile(std::int64_t rows, const float* a, const ListedRows& where, const ListedSteps& steps,
+          const float* b, const TileStart& start, float* c) {
+  TERSE_DISPATCH(tile_of_lists)(rows, a, where, steps, b, start, c);
 }
 void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
                     const PixelSteps& steps, const float* b, const float* values, float* c) {

@@ -71,9 +71,12 @@ void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& wher
           const EvenSteps& steps, const float* b, const TileStart& start, float* c);
 void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c);
+// Panels of one vector.
+void tile(std::int64_t rows, const float* a, const ListedRows& where, const ListedSteps& steps,
+          const float* b, const TileStart& start, float* c);
 
 // The same with rows that begin with a number each, and with panels of pixels: row t of the panel,
-// two vectors, stands where it is in an image.
+// two vectors, stands where it is in an image, the second vector `second` floats behind the first.
 //
 //   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + place of t, .]
 //
@@ -82,7 +85,7 @@ void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& wh
 inline constexpr std::int64_t kPixelRows = 6;
 struct PixelSteps {
   ListedSteps run;
-  std::int64_t run_step, runs;
+  std::int64_t run_step, runs, second;
 };
 void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
                     const PixelSteps& steps, const float* b, const float* values, float* c);

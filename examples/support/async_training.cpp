@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
+double seconds_from(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
@@ -156,7 +156,7 @@ void AsyncTrainer::take(const AsyncPush& push) {
   const bool epoch_ends = step % steps_per_epoch_ == 0;
   const bool asked = config_.eval_every > 0 && step / steps_per_epoch_ % config_.eval_every == 0;
   if ((epoch_ends && asked) || step == total_steps_) {
-    busy_seconds_ += seconds_since(busy_since_);
+    busy_seconds_ += seconds_from(busy_since_);
     evaluate(push);
     busy_since_ = Clock::now();
   }
@@ -164,7 +164,7 @@ void AsyncTrainer::take(const AsyncPush& push) {
 
 void AsyncTrainer::report(const AsyncPush& push) {
   if (!listener_.on_step) return;
-  const double seconds = busy_seconds_ + seconds_since(busy_since_);
+  const double seconds = busy_seconds_ + seconds_from(busy_since_);
   const double samples = static_cast<double>((pushes_ - reported_pushes_) * samples_per_push_);
   listener_.on_step({.step = static_cast<std::int64_t>(push.version),
                      .total_steps = total_steps_,

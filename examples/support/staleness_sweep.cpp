@@ -63,7 +63,7 @@ double untrained_loss(const RunConfig& config, const Dataset& data) {
 
 // What the runs of a sweep have in common; how many workers, methods and seeds there are does not
 // matter to a run.
-nlohmann::json common_of(const RunConfig& c) {
+nlohmann::json common_settings(const RunConfig& c) {
   return {{"model", c.model},         {"data", c.data},
           {"batch", c.batch},         {"epochs", c.epochs},
           {"optimizer", c.optimizer}, {"schedule", c.schedule},
@@ -74,7 +74,7 @@ class Sweeper {
  public:
   Sweeper(const Sweep& sweep, const std::filesystem::path& file,
           const std::function<void(const SweepRun&)>& on_run)
-      : sweep_(sweep), on_run_(on_run), runs_(file, common_of(sweep.common)) {
+      : sweep_(sweep), on_run_(on_run), runs_(file, common_settings(sweep.common)) {
     for (const auto workers : sweep.workers) {  // what cannot work is found before anything runs
       for (const auto& method : sweep.methods) {
         config_of(sweep, method, {.method = method.name, .workers = workers, .seed = 1});

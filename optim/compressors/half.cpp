@@ -25,7 +25,7 @@
 namespace terse {
 namespace {
 
-std::int64_t words_of(std::int64_t halves) {
+std::int64_t words_of_halves(std::int64_t halves) {
   return (halves + 1) / 2;
 }
 
@@ -74,7 +74,7 @@ class Halves final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto n = count(grads);
-    const auto words = start(round, grads, words_of(n), up);
+    const auto words = start(round, grads, words_of_halves(n), up);
     auto halves = std::span(reinterpret_cast<std::uint16_t*>(words.data()), 2 * words.size());
     if (n % 2 != 0) halves.back() = 0;
     for (const auto& grad : grads) {
@@ -86,7 +86,7 @@ class Halves final : public GatherCompressor {
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto n = count(out);
-    expect_size(payload, words_of(n));
+    expect_size(payload, words_of_halves(n));
     expect_padding(payload, 16 * n);
     const auto* halves = reinterpret_cast<const std::uint16_t*>(payload.data());
     for (const auto& view : out) {
@@ -98,7 +98,7 @@ class Halves final : public GatherCompressor {
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override {
     FieldList list(up);
-    list.words("halves", words_of(count(shape)));
+    list.words("halves", words_of_halves(count(shape)));
     return list.take();
   }
 

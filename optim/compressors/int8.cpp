@@ -31,7 +31,7 @@
 namespace terse {
 namespace {
 
-std::int64_t words_of(std::int64_t bytes) {
+std::int64_t words_of_bytes(std::int64_t bytes) {
   return (bytes + 3) / 4;
 }
 
@@ -113,7 +113,7 @@ class Int8 final : public GatherCompressor {
     auto bytes = words.subspan(range_words);
     for (const auto& grad : grads) {
       const auto n = std::ssize(grad.data);
-      const auto mine = bytes.first(words_of(n));
+      const auto mine = bytes.first(words_of_bytes(n));
       if (n % 4 != 0) mine.back() = 0;
       auto* to = reinterpret_cast<unsigned char*>(mine.data());
       buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
@@ -136,7 +136,7 @@ class Int8 final : public GatherCompressor {
     auto bytes = payload.subspan(range_words);
     for (const auto& view : out) {
       const auto n = std::ssize(view.data);
-      const auto mine = bytes.first(words_of(n));
+      const auto mine = bytes.first(words_of_bytes(n));
       expect_padding(mine, 8 * n);
       const auto* from = reinterpret_cast<const unsigned char*>(mine.data());
       buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
@@ -153,7 +153,7 @@ class Int8 final : public GatherCompressor {
     FieldList list(up);
     list.floats("smallest, largest", sizes(shape).first);
     for (const auto& view : shape) {
-      list.words("bytes of " + shape_text(view), words_of(std::ssize(view.data)));
+      list.words("bytes of " + shape_text(view), words_of_bytes(std::ssize(view.data)));
     }
     return list.take();
   }
@@ -162,7 +162,7 @@ class Int8 final : public GatherCompressor {
   // Words of the ranges, and of the bytes, of all tensors.
   std::pair<std::int64_t, std::int64_t> sizes(std::span<const GradView> views) const {
     std::int64_t bytes = 0;
-    for (const auto& view : views) bytes += words_of(std::ssize(view.data));
+    for (const auto& view : views) bytes += words_of_bytes(std::ssize(view.data));
     return {2 * buckets_.of(views), bytes};
   }
 

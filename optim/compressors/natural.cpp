@@ -34,7 +34,7 @@ using codec::kWordBits;
 constexpr std::int64_t kBlockWords = 9;  // of 32 values
 constexpr std::uint32_t kMantissa = 0x7fffff, kNotFinite = 255, kLargest = 254;
 
-std::int64_t words_of(std::int64_t n) {
+std::int64_t words_of_powers(std::int64_t n) {
   const auto rest = n % kWordBits;
   return n / kWordBits * kBlockWords + (rest > 0 ? (rest + 3) / 4 + 1 : 0);
 }
@@ -109,7 +109,7 @@ class Natural final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     std::int64_t total = 0;
-    for (const auto& grad : grads) total += words_of(std::ssize(grad.data));
+    for (const auto& grad : grads) total += words_of_powers(std::ssize(grad.data));
     auto words = start(round, grads, total, up);
     for (const auto& grad : grads) {
       const auto draws = rounding_draws(round, grad);
@@ -125,31 +125,35 @@ class Natural final : public GatherCompressor {
             from = last.data();
           }
           const Block block(from, at, draws, upper.half(at % codec::Draws::kRun / kWordBits));
-          const auto to = words.subspan(words_of(at), words_of(at + n) - words_of(at));
+          const auto to =
+              words.subspan(words_of_powers(at), words_of_powers(at + n) - words_of_powers(at));
           std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
           to.back() = block.signs;
         }
       });
-      words = words.subspan(words_of(std::ssize(grad.data)));
+      words = words.subspan(words_of_powers(std::ssize(grad.data)));
     }
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     std::int64_t total = 0;
-    for (const auto& view : out) total += words_of(std::ssize(view.data));
+    for (const auto& view : out) total += words_of_powers(std::ssize(view.data));
     expect_size(payload, total);
     for (const auto& view : out) {
       const auto n = std::ssize(view.data), whole = n - n % kWordBits;
-      expect_end(payload.subspan(words_of(whole), words_of(n) - words_of(whole)), n - whole);
+      expect_end(
+          payload.subspan(words_of_powers(whole), words_of_powers(n) - words_of_powers(whole)),
+          n - whole);
       parallel_for(n, codec::kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (auto at = begin; at < end; at += kWordBits) {
           const auto m = std::min(kWordBits, end - at);
-          add_block(payload.subspan(words_of(at), words_of(at + m) - words_of(at)), weight,
-                    view.data.subspan(at, m));
+          add_block(
+              payload.subspan(words_of_powers(at), words_of_powers(at + m) - words_of_powers(at)),
+              weight, view.data.subspan(at, m));
         }
       });
-      payload = payload.subspan(words_of(n));
+      payload = payload.subspan(words_of_powers(n));
     }
   }
 
@@ -157,7 +161,7 @@ class Natural final : public GatherCompressor {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     for (const auto& view : shape) {
-      list.words("powers of " + shape_text(view), words_of(std::ssize(view.data)));
+      list.words("powers of " + shape_text(view), words_of_powers(std::ssize(view.data)));
     }
     return list.take();
   }

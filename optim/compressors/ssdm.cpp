@@ -41,7 +41,7 @@ namespace {
 
 using codec::words_for;
 
-constexpr std::size_t kMostVoters = 65535;  // of a tally
+constexpr std::size_t kMostVotes = 65535;  // of a tally
 
 // Planes of a number of 0 … voters; one at least, so that there is a packet to cut.
 std::int64_t planes_for(std::uint32_t voters) {
@@ -112,8 +112,8 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
 
 void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
                    std::span<const float>, Packet& down) {
-  check<PacketError>(!up.empty() && up.size() <= kMostVoters, "ssdm: 1 to {} votes; got {}",
-                     kMostVoters, up.size());
+  check<PacketError>(!up.empty() && up.size() <= kMostVotes, "ssdm: 1 to {} votes; got {}",
+                     kMostVotes, up.size());
   const auto words = words_for(round.count);
   const auto tensors = up.front().header().tensors;
   std::vector<std::span<const std::uint32_t>> votes;

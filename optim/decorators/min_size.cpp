@@ -42,7 +42,7 @@ struct Sizes {
 };
 
 // A payload taken apart.
-struct Parts {
+struct PacketParts {
   std::span<const float> plain;  // the values of the small tensors; none but in the last phase
   Packet inner;
 };
@@ -86,9 +86,9 @@ class MinSize final : public Decorator {
   // Makes a packet around `inner`'s payload; returns the room for the plain values.
   std::span<float> join(const Round& round, const Sizes& sizes, const Packet& inner,
                         Packet& joined) const;
-  Parts split(const Round& round, const Packet& packet, const Sizes& sizes) const;
+  PacketParts split(const Round& round, const Packet& packet, const Sizes& sizes) const;
   // Writes the plain values of a packet.
-  void reveal(const Round& round, const Packet& packet, const Parts& parts,
+  void reveal(const Round& round, const Packet& packet, const PacketParts& parts,
               const Sizes& sizes) const;
 
   std::int64_t size_;
@@ -106,7 +106,7 @@ std::span<float> MinSize::join(const Round& round, const Sizes& sizes, const Pac
   return {reinterpret_cast<float*>(room.data()), plain};
 }
 
-Parts MinSize::split(const Round& round, const Packet& packet, const Sizes& sizes) const {
+PacketParts MinSize::split(const Round& round, const Packet& packet, const Sizes& sizes) const {
   auto header = packet.header();
   const auto tensors = sizes.small.size() + sizes.large.size();
   check<PacketError>(header.tensors == tensors, "packet: for {} tensors; {} is wanted",
@@ -116,7 +116,7 @@ Parts MinSize::split(const Round& round, const Packet& packet, const Sizes& size
   const auto room = in.take(plain * sizeof(float));
   const auto rest = in.take(in.left());
   header.tensors = static_cast<std::uint32_t>(sizes.large.size());
-  Parts parts{{reinterpret_cast<const float*>(room.data()), plain}, {header, rest.size()}};
+  PacketParts parts{{reinterpret_cast<const float*>(room.data()), plain}, {header, rest.size()}};
   ByteWriter(parts.inner.payload()).put(rest);
   return parts;
 }
@@ -151,7 +151,7 @@ void MinSize::combine(const Round& round, std::span<const GradView> shape,
   for (std::size_t w = 0; w < up.size(); ++w) codec::add_scaled_to(plain[w], weights[w], mean);
 }
 
-void MinSize::reveal(const Round& round, const Packet& packet, const Parts& parts,
+void MinSize::reveal(const Round& round, const Packet& packet, const PacketParts& parts,
                      const Sizes& sizes) const {
   if (parts.plain.empty()) return;
   // A linear answer is a sum; the other is the mean already.

@@ -23,6 +23,7 @@ class Mpi : public ProgramFixture {
                              "OMPI_MCA_rmaps_base_oversubscribe"}) {
       setenv(name, "1", 1);
     }
+    setenv("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe", 1);  // OpenMPI 5
     ProgramFixture::SetUp();
   }
 

@@ -36,7 +36,17 @@ struct Gradient {
         width(panel_width(vectors)),
         panels(divide_up(k, width)),
         row_sums(a.s * c * width),
-        sums(panels * a.r * row_sums) {}
+        sums(panels * a.r * row_sums),
+        taps(few_taps() ? a.r * a.s * c : 0),
+        targets(taps.span().size()) {
+    for (std::int64_t i = 0; i < std::ssize(taps.span()); ++i) {
+      taps[i] = static_cast<std::int32_t>(i / (a.s * c) * plane.at(1, 0) + i % (a.s * c));
+      targets[i] = static_cast<std::int32_t>(i);
+    }
+  }
+
+  // A kernel row has too few taps for the sums of a tile: then all kernel rows are taken together.
+  bool few_taps() const { return vectors == 1 && shape.s * c < 8 && plane.pitch == c; }
 
   // Pixels at multiples of 512 bytes would meet in the same few sets of the cache.
   static std::int64_t pitch(std::int64_t channels) {
@@ -49,7 +59,8 @@ struct Gradient {
   Plane plane;
   int vectors;
   std::int64_t width, panels;
-  std::int64_t row_sums, sums;  // (panel, r, s, c, width)
+  std::int64_t row_sums, sums;         // (panel, r, s, c, width)
+  Buffer<std::int32_t> taps, targets;  // of all kernel rows, where they have few: (r, s, c)
 };
 
 // Where the pixels of `images` images stand in their planes.
@@ -87,6 +98,18 @@ void add_row(const Gradient& a, const float* row, const ListedSteps& pixels, con
   }
 }
 
+// The same for all kernel rows: sums (r, s, c, width).
+void add_rows(const Gradient& a, const float* plane, const ListedSteps& pixels, const float* panel,
+              bool add, float* sums) {
+  if (a.few_taps()) {
+    tile(std::ssize(a.taps.span()), plane, ListedRows{a.taps.data(), a.targets.data()}, pixels,
+         panel, {.add = add}, sums);
+    return;
+  }
+  for (std::int64_t r = 0; r < a.shape.r; ++r)
+    add_row(a, plane + a.plane.at(r, 0), pixels, panel, add, sums + r * a.row_sums);
+}
+
 void sum_by_slots(const Gradient& a, std::int64_t slot, const float* x, const float* dy,
                   float* partial) {
   const std::int64_t pixels = a.dy.pixels();
@@ -104,10 +127,10 @@ void sum_by_slots(const Gradient& a, std::int64_t slot, const float* x, const fl
       copy_to_panels(a, dy, n, last, at_once * pixels, panels.data());
       for (std::int64_t i = 0; i < count; i += kStretch) {
         const ListedSteps steps{places.data() + i, std::min(kStretch, count - i)};
-        for (std::int64_t pr = 0; pr < a.panels * a.shape.r; ++pr) {
-          add_row(a, planes.data() + a.plane.at(pr % a.shape.r, 0), steps,
-                  panels.data() + (pr / a.shape.r * at_once * pixels + i) * a.width, true,
-                  sums + pr * a.row_sums);
+        for (std::int64_t panel = 0; panel < a.panels; ++panel) {
+          add_rows(a, planes.data(), steps,
+                   panels.data() + (panel * at_once * pixels + i) * a.width, true,
+                   sums + panel * a.shape.r * a.row_sums);
         }
       }
     }
