@@ -1,76 +1,91 @@
 #include "core/kernels/gemm.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <array>
 
-#include "core/parallel.hpp"
+#include "core/error.hpp"
+#include "core/kernels/gemm/blas_gemm.hpp"
+#include "core/kernels/gemm/choice.hpp"
+#include "core/kernels/gemm/own_gemm.hpp"
+#include "core/simd/vectorized.hpp"
 
 namespace terse::kernels {
+
+#ifdef TERSE_REAL_DOUBLE
+
+void gemm(Transpose transpose_a, Transpose transpose_b, std::int64_t m, std::int64_t n,
+          std::int64_t k, const real* a, const real* b, real beta, real* c, real alpha) {
+  if (m == 0 || n == 0) return;
+  if (k > 0) return blas_gemm(transpose_a, transpose_b, m, n, k, a, b, beta, c, alpha);
+  for (std::int64_t i = 0; i < m * n; ++i) c[i] = beta == 0 ? 0 : beta * c[i];
+}
+
+PackedMatrix::PackedMatrix(Transpose transpose, std::int64_t k, std::int64_t n, const real* b)
+    : transpose_(transpose), k_(k), n_(n), b_(b), isa_(isa()), panels_(0) {}
+
+void gemm(Transpose transpose_a, std::int64_t m, const real* a, const PackedMatrix& b, real beta,
+          real* c, real alpha) {
+  gemm(transpose_a, b.transpose_, m, b.n_, b.k_, a, b.b_, beta, c, alpha);
+}
+
+#else
+
 namespace {
 
-// OpenBLAS's own threads would compete with the worker's: it is told once to use none.
-void use_one_thread() {
-  static const bool done = (openblas_set_num_threads(1), true);
-  static_cast<void>(done);
-}
-
-CBLAS_TRANSPOSE cblas(Transpose t) {
-  return t == Transpose::yes ? CblasTrans : CblasNoTrans;
-}
-
-[[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, float alpha,
-                           const float* a, int lda, const float* b, int ldb, float beta, float* c,
-                           int ldc) {
-  cblas_sgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-[[maybe_unused]] void call(Transpose ta, Transpose tb, int m, int n, int k, double alpha,
-                           const double* a, int lda, const double* b, int ldb, double beta,
-                           double* c, int ldc) {
-  cblas_dgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-}
-
-// C is cut along its longer dimension into at most kPieces, of 3 MFLOP or more. Every piece packs
-// the whole of the other operand once more, so they are few.
-constexpr std::int64_t kPieces = 4;
-
-std::int64_t piece_size(std::int64_t longer, std::int64_t products) {
-  const std::int64_t pieces = std::clamp<std::int64_t>(products / 1'500'000, 1, kPieces);
-  return ((longer + pieces - 1) / pieces + 15) / 16 * 16;
+// A row-major op(X) (rows, columns), dense.
+Operand operand(Transpose t, const float* x, std::int64_t rows, std::int64_t columns) {
+  return t == Transpose::yes ? Operand{x, rows, true} : Operand{x, columns, false};
 }
 
 }  // namespace
 
 void gemm(Transpose transpose_a, Transpose transpose_b, std::int64_t m, std::int64_t n,
           std::int64_t k, const real* a, const real* b, real beta, real* c, real alpha) {
-  if (m == 0 || n == 0) return;
-  if (k == 0) {
-    for (std::int64_t i = 0; i < m * n; ++i) c[i] = beta == 0 ? 0 : beta * c[i];
-    return;
+  if (m > 0 && n > 0 && k > 0 && blas_computes(transpose_a, m, n, k)) {
+    return blas_gemm(transpose_a, transpose_b, m, n, k, a, b, beta, c, alpha);
   }
-  use_one_thread();
-  const bool ta = transpose_a == Transpose::yes;
-  const bool tb = transpose_b == Transpose::yes;
-  const auto lda = static_cast<int>(ta ? m : k);
-  const auto ldb = static_cast<int>(tb ? k : n);
-  const auto piece = [&](std::int64_t i, std::int64_t rows, std::int64_t j, std::int64_t columns) {
-    call(transpose_a, transpose_b, static_cast<int>(rows), static_cast<int>(columns),
-         static_cast<int>(k), alpha, a + i * (ta ? 1 : k), lda, b + j * (tb ? k : 1), ldb, beta,
-         c + i * n + j, static_cast<int>(n));
-  };
-  const std::int64_t size = piece_size(std::max(m, n), m * n * k);
-  if (m >= n) {
-    parallel_for(m, size, [&](std::int64_t i, std::int64_t end) { piece(i, end - i, 0, n); });
-  } else {
-    parallel_for(n, size, [&](std::int64_t j, std::int64_t end) { piece(0, m, j, end - j); });
-  }
+  own_gemm({.m = m,
+            .n = n,
+            .k = k,
+            .a = operand(transpose_a, a, m, k),
+            .b = operand(transpose_b, b, k, n),
+            .packed_b = {},
+            .alpha = alpha,
+            .beta = beta,
+            .c = c,
+            .c_stride = n});
 }
+
+PackedMatrix::PackedMatrix(Transpose transpose, std::int64_t k, std::int64_t n, const real* b)
+    : transpose_(transpose), k_(k), n_(n), b_(b), isa_(isa()), panels_(packed_floats(k, n)) {
+  columns_ = pack_columns(k, n, operand(transpose, b, k, n), panels_.data()).columns;
+}
+
+void gemm(Transpose transpose_a, std::int64_t m, const real* a, const PackedMatrix& b, real beta,
+          real* c, real alpha) {
+  if (blas_computes(transpose_a, m, b.n_, b.k_)) {
+    return gemm(transpose_a, b.transpose_, m, b.n_, b.k_, a, b.b_, beta, c, alpha);
+  }
+  internal_check(isa() == b.isa_, "gemm: the matrix was packed at level {}, this is {}",
+                 isa_name(b.isa_), isa_name(isa()));
+  own_gemm({.m = m,
+            .n = b.n_,
+            .k = b.k_,
+            .a = operand(transpose_a, a, m, b.k_),
+            .b = {},
+            .packed_b = {.data = b.panels_.data(), .columns = b.columns_, .first = 0},
+            .alpha = alpha,
+            .beta = beta,
+            .c = c,
+            .c_stride = b.n_});
+}
+
+#endif
 
 void column_sums(std::int64_t m, std::int64_t n, const real* x, real beta, real* y, real alpha) {
   constexpr std::int64_t kStripe = 256;  // columns of a task
   constexpr std::int64_t kRows = 16;     // summed in `real`, the sums of them in double
-  parallel_for(n, kStripe, [&](std::int64_t begin, std::int64_t end) {
+  vectorized_for(n, kStripe, [=](std::int64_t begin, std::int64_t end) {
     const std::int64_t width = end - begin;
     std::array<real, kStripe> block;
     std::array<double, kStripe> sums{};

@@ -90,12 +90,12 @@ double loss_in_blocks(const Tensor& x, const Tensor& w, std::span<const real> bi
   const std::int64_t n = x.dim(0), d = x.dim(1), v = w.dim(0);
   const std::int64_t block = std::min(n, kElements / std::max<std::int64_t>(1, v) + 1);
   Buffer<real> logits(block * v);
+  const kernels::PackedMatrix packed(Transpose::yes, d, v, w.data().data());
   double loss = 0;
   for (std::int64_t first = 0; first < n; first += block) {
     const std::int64_t rows = std::min(block, n - first);
     const auto part = logits.span().first(static_cast<std::size_t>(rows * v));
-    kernels::gemm(Transpose::no, Transpose::yes, rows, v, d, x.data().data() + first * d,
-                  w.data().data(), 0, part.data());
+    kernels::gemm(Transpose::no, rows, x.data().data() + first * d, packed, 0, part.data());
     loss += kernels::cross_entropy(
         rows, v, part, bias,
         labels.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)), 1, part);
