@@ -37,6 +37,7 @@
 #include "core/random.hpp"
 #include "core/simd/vectorized.hpp"
 #include "optim/compressors/sparse.hpp"
+#include "optim/kernels/power.hpp"
 #include "optim/kernels/select.hpp"
 #include "optim/kernels/vector.hpp"
 #include "optim/tensor_state.hpp"
@@ -53,8 +54,8 @@ struct DgcOptions {
   double ratio_at(std::uint64_t step) const {
     if (step >= static_cast<std::uint64_t>(warmup)) return ratio;
     const auto stage = 1 + static_cast<int>(5 * step / static_cast<std::uint64_t>(warmup));
-    return stages == "paper" ? std::max(ratio, std::pow(0.25, stage))
-                             : std::pow(ratio, stage / 6.0);
+    return stages == "paper" ? std::max(ratio, kernels::power(0.25, stage))
+                             : kernels::power(ratio, stage / 6.0);
   }
 };
 

@@ -22,6 +22,7 @@
 #include "core/error.hpp"
 #include "core/spec.hpp"
 #include "optim/compressor.hpp"
+#include "optim/kernels/power.hpp"
 
 namespace terse {
 
@@ -66,7 +67,7 @@ struct Keep {
     const double first = static_cast<double>(n) / 4, last = static_cast<double>(wanted);
     if (step >= static_cast<std::uint64_t>(warmup) || last >= first) return wanted;
     const double done = static_cast<double>(step) / static_cast<double>(warmup);
-    return static_cast<std::int64_t>(first * std::pow(std::max(1.0, last) / first, done));
+    return static_cast<std::int64_t>(first * kernels::power(std::max(1.0, last) / first, done));
   }
 };
 

@@ -83,7 +83,11 @@ struct Block {
 void add_block(std::span<const std::uint32_t> words, float weight, std::span<float> out) {
   constexpr std::uint32_t kNan = 0x7fc00000;
   std::array<std::uint8_t, kWordBits> exponents{};
-  std::memcpy(exponents.data(), words.data(), words.size_bytes() - sizeof words.back());
+  if (out.size() == kWordBits) {
+    std::memcpy(exponents.data(), words.data(), kWordBits);
+  } else {
+    std::memcpy(exponents.data(), words.data(), words.size_bytes() - sizeof words.back());
+  }
   const auto signs = words.back();
   std::array<float, kWordBits> values;
   for (std::uint32_t i = 0; i < kWordBits; ++i) {
@@ -91,7 +95,11 @@ void add_block(std::span<const std::uint32_t> words, float weight, std::span<flo
     const auto power = exponent << 23 | minus << 31;
     values[i] = std::bit_cast<float>(power == 1U << 31 ? kNan : power);
   }
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] += weight * values[i];
+  if (out.size() == kWordBits) {  // of a known length: in registers
+    for (std::size_t i = 0; i < kWordBits; ++i) out[i] += weight * values[i];
+  } else {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += weight * values[i];
+  }
 }
 
 // PacketError unless the block has nothing beyond its n values.
@@ -128,7 +136,12 @@ class Natural final : public GatherCompressor {
               const Block block(from, at, draws, upper.half(at % kernels::Draws::kRun / kWordBits));
               const auto to =
                   words.subspan(words_of_powers(at), words_of_powers(at + n) - words_of_powers(at));
-              std::memcpy(to.data(), block.exponents.data(), to.size_bytes() - sizeof block.signs);
+              if (n == kWordBits) {
+                std::memcpy(to.data(), block.exponents.data(), kWordBits);
+              } else {
+                std::memcpy(to.data(), block.exponents.data(),
+                            to.size_bytes() - sizeof block.signs);
+              }
               to.back() = block.signs;
             }
           });

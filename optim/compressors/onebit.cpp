@@ -65,6 +65,27 @@ void class_means(const GradView& grad, std::span<float> pairs) {
   });
 }
 
+// out_i += weight · the mean of its column that bit i of the word chooses, for up to 32 values, the
+// first of which stands in `column`; returns the column after the last.
+std::int64_t add_word(std::uint32_t word, std::span<const float> pairs, float weight,
+                      std::int64_t column, std::int64_t columns, std::span<float> out) {
+  float* to = out.data();
+  if (std::ssize(out) >= kWordBits && column + kWordBits <= columns) {  // of one row
+    const float* pair = pairs.data() + 2 * column;
+    for (std::int64_t i = 0; i < kWordBits; ++i) {
+      const float plus = pair[2 * i], minus = pair[2 * i + 1];
+      to[i] += weight * ((word >> i & 1U) != 0 ? minus : plus);
+    }
+    column += kWordBits;
+    return column == columns ? 0 : column;
+  }
+  for (std::int64_t i = 0; i < std::min(kWordBits, std::ssize(out)); ++i) {
+    to[i] += weight * pairs[2 * column + (word >> i & 1U)];
+    if (++column == columns) column = 0;
+  }
+  return column;
+}
+
 class OneBit final : public GatherCompressor {
  public:
   using GatherCompressor::GatherCompressor;
@@ -96,20 +117,15 @@ class OneBit final : public GatherCompressor {
     expect_padding(bits, n);
     std::int64_t at = 0;
     for (const auto& view : out) {
-      parallel_for(words_for(std::ssize(view.data)), kernels::kGrain / kWordBits,
-                   [&](std::int64_t begin, std::int64_t end) {
-                     auto column = begin * kWordBits % view.cols;
-                     for (auto w = begin; w < end; ++w) {
-                       const auto first = w * kWordBits;
-                       const auto m = std::min(kWordBits, std::ssize(view.data) - first);
-                       const auto word = kernels::bits_from(bits, at + first);
-                       for (std::int64_t i = 0; i < m; ++i) {
-                         const auto negative = static_cast<std::int64_t>(word >> i & 1U);
-                         view.data[first + i] += weight * pairs[2 * column + negative];
-                         if (++column == view.cols) column = 0;
+      vectorized_for(words_for(std::ssize(view.data)), kernels::kGrain / kWordBits,
+                     [&](std::int64_t begin, std::int64_t end) {
+                       auto column = begin * kWordBits % view.cols;
+                       for (auto w = begin; w < end; ++w) {
+                         const auto first = w * kWordBits;
+                         column = add_word(kernels::bits_from(bits, at + first), pairs, weight,
+                                           column, view.cols, view.data.subspan(first));
                        }
-                     }
-                   });
+                     });
       pairs = pairs.subspan(2 * columns_of(view));
       at += std::ssize(view.data);
     }

@@ -159,8 +159,8 @@ void Ssdm::reveal(const Round& round, const Packet& packet, float workers,
   for (const auto& view : out) {
     kernels::unpack_counts(
         plane, at,
-        [&](std::uint32_t minus) {
-          return (static_cast<float>(voters) - 2 * static_cast<float>(minus)) / workers;
+        [voters = static_cast<float>(voters), workers](std::uint32_t minus) {
+          return (voters - 2 * static_cast<float>(minus)) / workers;
         },
         view.data);
     at += std::ssize(view.data);

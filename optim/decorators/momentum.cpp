@@ -14,7 +14,6 @@
 // remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
 // does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
 #include "optim/decorators/momentum.hpp"
-#include "core/simd/vectorized.hpp"
 
 #include <fmt/format.h>
 
@@ -22,7 +21,9 @@
 #include <cmath>
 #include <limits>
 
+#include "core/simd/vectorized.hpp"
 #include "optim/decorators/decorator.hpp"
+#include "optim/kernels/power.hpp"
 #include "optim/kernels/vector.hpp"
 #include "optim/tensor_state.hpp"
 
@@ -103,7 +104,7 @@ class Momentum final : public Decorator {
 
 std::uint64_t signum_warmup_steps(double beta) {
   for (std::uint64_t c = 1;; ++c) {
-    const auto steps = static_cast<double>(c), kept = std::pow(beta, steps);
+    const auto steps = static_cast<double>(c), kept = kernels::power(beta, steps);
     if (steps / 2 * kept <= 1 / ((1 - beta * beta) * (steps + 1)) && beta * kept <= 1 / (steps + 1))
       return c;
   }
