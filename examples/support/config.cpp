@@ -8,6 +8,7 @@
 #include "comm/robust_compressor.hpp"
 #include "comm/topology.hpp"
 #include "core/error.hpp"
+#include "core/kernels/gemm/choice.hpp"
 #include "core/simd/isa.hpp"
 #include "core/spec.hpp"
 #include "data/datasets.hpp"
@@ -212,6 +213,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"seed", c.seed},
                          {"threads", c.threads},
                          {"isa", isa_name(isa())},
+                         {"float_products", kernels::describe_products()},
                          {"partition", c.partition},
                          {"exact_convolution", c.exact_convolution},
                          {"non_finite", c.non_finite},

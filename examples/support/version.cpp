@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/kernels/gemm/choice.hpp"
 #include "core/simd/isa.hpp"
 
 namespace terse::run {
@@ -22,9 +23,13 @@ std::string_view program_version() {
 std::string version_text() {
   return fmt::format(
       "tersegrad {}, compiled by {}\n"
-      "instruction sets: {} in this binary, {} on this CPU; {} is used{}\n",
+      "instruction sets: {} in this binary, {} on this CPU; {} is used{}\n"
+      "float products: {}\n"
+      "double products and LAPACK: {}{}\n",
       TERSE_VERSION, kCompiler, isa_list(compiled_isas()), isa_list(available_isas()),
-      isa_name(isa()), isa_is_forced() ? " (forced)" : "");
+      isa_name(isa()), isa_is_forced() ? " (forced)" : "", kernels::describe_products(),
+      kernels::blas_name(),
+      kernels::blas_knows_cpu() ? "" : ", whose kernels are older than this CPU");
 }
 
 }  // namespace terse::run

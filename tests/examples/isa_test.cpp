@@ -47,6 +47,8 @@ TEST_F(IsaOfPrograms, VersionTellsLevels) {
   EXPECT_NE(o.out.find(std::string(isa_name(available_isas().back())) + " is used"),
             std::string::npos)
       << o.out;
+  EXPECT_NE(o.out.find("float products: "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("OpenBLAS"), std::string::npos) << o.out;
 }
 
 }  // namespace

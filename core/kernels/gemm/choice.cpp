@@ -100,16 +100,16 @@ bool blas_computes(Transpose transpose_a, std::int64_t m, std::int64_t n, std::i
          row->blas_computes[static_cast<std::size_t>(shape_of(transpose_a, m, n, k))];
 }
 
+std::string blas_name() {
+  return fmt::format("OpenBLAS {} core {}", blas_version(), blas_core());
+}
+
 std::string describe_products() {
-  const std::string blas = fmt::format("OpenBLAS {} core {}", blas_version(), blas_core());
-  std::string text = fmt::format("float products: own ({})", isa_name(isa()));
-  if (const Row* row = row_of(isa())) {
-    if (row->blas_computes[0]) return fmt::format("float products: {}", blas);
-    text += fmt::format(", {} for large {}", blas, row->blas_computes[1] ? "ones" : "A transposed");
-  } else if (!blas_knows_cpu()) {
-    text += fmt::format("; {} is for older CPUs", blas);
-  }
-  return text;
+  const Row* row = row_of(isa());
+  if (row == nullptr) return fmt::format("own ({})", isa_name(isa()));
+  if (row->blas_computes[0]) return blas_name();
+  return fmt::format("own ({}), {} for large {}", isa_name(isa()), blas_name(),
+                     row->blas_computes[1] ? "ones" : "A transposed");
 }
 
 }  // namespace terse::kernels

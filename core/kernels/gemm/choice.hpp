@@ -31,8 +31,10 @@ bool blas_knows_cpu();
 // Whether OpenBLAS computes op(A) (m, k) times op(B) (k, n) in float at the present level.
 bool blas_computes(Transpose transpose_a, std::int64_t m, std::int64_t n, std::int64_t k);
 
-// One line for --version and a run's configuration, such as
-// "float products: own (avx512); OpenBLAS 0.3.21 core Prescott is for older CPUs".
+std::string blas_name();  // "OpenBLAS 0.3.21 core Prescott"
+
+// What computes float products at the present level, for a run's configuration: "own (avx512)", or
+// "own (avx2), OpenBLAS 0.3.21 core Haswell for large ones".
 std::string describe_products();
 
 }  // namespace terse::kernels
