@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/simd/isa.hpp"
 #include "optim/compressor.hpp"
 #include "program_fixture.hpp"
 
