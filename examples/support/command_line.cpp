@@ -27,7 +27,7 @@ CommandLine::CommandLine(const std::string& program, const std::string& purpose,
   impl_->app.get_formatter()->column_width(28);
   // What every program takes.
   flag("--isa", impl_->isa, "instruction set of the kernels: " + isa_list(compiled_isas()));
-  flag("--version", impl_->version, "print the version and which kernels run here, and leave");
+  flag("--version", impl_->version, "print the version and which kernels run here");
 }
 CommandLine::~CommandLine() = default;
 
