@@ -116,7 +116,7 @@ std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& piece
     for (; begin < end; begin += kSelectBlock) {
       const auto stop = std::min(begin + kSelectBlock, end);
       mark(begin, stop, words);
-      const auto count = list_marked(begin, stop, words, places);
+      const auto count = vectorized([&] { return list_marked(begin, stop, words, places); });
       for (std::size_t p = 0; p < count; ++p) items[p] = item(places[p]);
       found.insert(found.end(), items.begin(), items.begin() + count);
     }
