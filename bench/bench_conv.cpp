@@ -7,12 +7,12 @@
 // machine, which `fma_peak` measures in the same run.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <hwy/highway.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "bench/multiply_add.hpp"
 #include "core/kernels/conv/conv2d.hpp"
 #include "core/parallel.hpp"
 #include "core/testing/check_gradient.hpp"
@@ -27,25 +27,17 @@ constexpr const char* kRate = "GFLOP/s";
 // Multiply-adds of twelve sums in registers, which is what the inner loop of a convolution can at
 // best be.
 void fma_peak(benchmark::State& state) {
-  namespace hn = hwy::HWY_NAMESPACE;
-  constexpr hn::ScalableTag<float> d;
-  constexpr std::int64_t kSteps = 1 << 20, kSums = 12;
   const int threads = static_cast<int>(state.range(0));
   set_thread_count(threads);
+  double operations = 0;
   for (auto _ : state) {
-    parallel_for(threads, 1, [&](std::int64_t, std::int64_t) {
-      hn::Vec<decltype(d)> sum[kSums];
-      for (auto& s : sum) s = hn::Set(d, 1.0F);
-      auto factor = hn::Set(d, 1.0F);
-      benchmark::DoNotOptimize(factor);
-      for (std::int64_t i = 0; i < kSteps; ++i) {
-        for (auto& s : sum) s = hn::MulAdd(s, factor, factor);
-      }
-      for (auto& s : sum) benchmark::DoNotOptimize(s);
+    parallel_for(threads, 1, [&](std::int64_t i, std::int64_t) {
+      const double of_thread = multiply_add();
+      if (i == 0) operations = of_thread * threads;
     });
   }
-  const double flops = 2.0 * kSteps * kSums * static_cast<double>(hn::Lanes(d)) * threads / 1e9;
-  state.counters[kRate] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters[kRate] =
+      benchmark::Counter(operations / 1e9, benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(fma_peak)->Arg(1)->Arg(2)->ArgName("threads")->UseRealTime();
 

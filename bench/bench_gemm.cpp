@@ -8,11 +8,6 @@
 // OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, so other cores are measured by children of
 // this program. On one thread the time is the thread's own, which other processes on the machine
 // disturb less.
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/bench_gemm.cpp"
-#include <hwy/foreach_target.h>
-
-#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,41 +21,14 @@
 #include <string>
 #include <vector>
 
+#include "bench/multiply_add.hpp"
 #include "core/kernels/gemm/blas_gemm.hpp"
 #include "core/kernels/gemm/choice.hpp"
 #include "core/kernels/gemm/own_gemm.hpp"
 #include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "core/simd/isa.hpp"
 
-HWY_BEFORE_NAMESPACE();
-namespace terse::kernels::HWY_NAMESPACE {
-
-// Multiply-adds of twelve sums in registers; returns the operations.
-double multiply_add_at_level() {
-  constexpr std::int64_t kSteps = 200'000, kSums = 12;
-  FloatVector sum[kSums], factor = hn::Set(kLanes, 1.0F);
-#pragma GCC unroll 16
-  for (auto& s : sum) {
-    s = hn::Set(kLanes, 1.0F);
-    benchmark::DoNotOptimize(s);  // the compiler must not see that all sums are equal
-  }
-  benchmark::DoNotOptimize(factor);
-  for (std::int64_t i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 16
-    for (auto& s : sum) s = hn::MulAdd(s, factor, factor);
-  }
-#pragma GCC unroll 16
-  for (auto& s : sum) benchmark::DoNotOptimize(s);
-  return 2.0 * kSteps * kSums * kWidth;
-}
-
-}  // namespace terse::kernels::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace terse::kernels {
-HWY_EXPORT(multiply_add_at_level);
 namespace {
 
 struct Options {
@@ -167,13 +135,12 @@ double rate_of_core(const std::string& core, const Size& z, int threads) {
 }
 
 double peak(int threads) {
-  const auto run = TERSE_DISPATCH(multiply_add_at_level);
   double best = 0;
   for (int i = 0; i < 5; ++i) {
     double operations = 0;
     const double start = seconds(threads);
     parallel_for(threads, 1, [&](std::int64_t p, std::int64_t) {
-      const double of_thread = run();
+      const double of_thread = multiply_add();
       if (p == 0) operations = of_thread * threads;
     });
     best = std::max(best, 1e-9 * operations / (seconds(threads) - start));
@@ -276,4 +243,3 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   return terse::kernels::run(argc, argv);
 }
-#endif
