@@ -9,15 +9,26 @@
 
 namespace terse {
 
+// Restores the level, and whether it was forced, as they were when this was made.
+class LevelRestorer {
+ public:
+  LevelRestorer() : before_(isa_is_forced() ? isa_name(isa()) : "auto") {}
+  ~LevelRestorer() { force_isa(before_); }
+  LevelRestorer(const LevelRestorer&) = delete;
+  LevelRestorer& operator=(const LevelRestorer&) = delete;
+
+ private:
+  std::string before_;
+};
+
 template <class Body>
 void at_each_level(const Body& body) {
-  const std::string before(isa_is_forced() ? isa_name(isa()) : "auto");
+  const LevelRestorer restorer;
   for (const Isa level : available_isas()) {
     SCOPED_TRACE(isa_name(level));
     force_isa(isa_name(level));
     body();
   }
-  force_isa(before);
 }
 
 }  // namespace terse

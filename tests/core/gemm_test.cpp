@@ -16,6 +16,7 @@
 #include "core/parallel.hpp"
 #include "core/random.hpp"
 #include "core/simd/isa.hpp"
+#include "tests/core/each_level.hpp"
 
 namespace terse::kernels {
 namespace {
@@ -27,12 +28,10 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 class AtLevel : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override { force_isa(isa_name(GetParam())); }
-  void TearDown() override {
-    force_isa("auto");
-    set_thread_count(threads_);
-  }
+  void TearDown() override { set_thread_count(threads_); }
 
  private:
+  LevelRestorer restorer_;
   int threads_ = thread_count();
 };
 INSTANTIATE_TEST_SUITE_P(Gemm, AtLevel, testing::ValuesIn(available_isas()),
@@ -267,12 +266,12 @@ TEST(Gemm, LevelsWithFusedMultiplyAddAgree) {
   const Case z{50, 61, 500, true, true, 0.9F, 0.2F};
   const Operands x(z);
   std::vector<std::vector<std::uint32_t>> results;
+  const LevelRestorer restorer;
   for (const Isa level : available_isas()) {
     if (level == Isa::sse4) continue;
     force_isa(isa_name(level));
     results.push_back(bits(multiply(z, x)));
   }
-  force_isa("auto");
   for (const auto& result : results) EXPECT_EQ(result, results.front());
 }
 
