@@ -1,9 +1,10 @@
+// clang-format off
 // How a kernel in Highway's vectors is compiled for every level and called at the chosen one.
 //
 //   #undef HWY_TARGET_INCLUDE
-//   #define HWY_TARGET_INCLUDE "core/kernels/twice.cpp"   // this file, which is compiled once a
-//   level #include <hwy/foreach_target.h>                       // before anything that includes
-//   highway.h #include "core/simd/lanes-inl.hpp"
+//   #define HWY_TARGET_INCLUDE "core/kernels/twice.cpp"   // this file, compiled once a level
+//   #include <hwy/foreach_target.h>                       // before what includes highway.h
+//   #include "core/simd/lanes-inl.hpp"
 //
 //   HWY_BEFORE_NAMESPACE();
 //   namespace terse::kernels::HWY_NAMESPACE {
@@ -23,6 +24,7 @@
 // *-inl.hpp with Highway's toggling guard): GCC inlines nothing into a function of fewer
 // instructions, and a call for each element is nine times slower. scripts/check-dispatch looks for
 // such calls in the objects.
+// clang-format on
 #pragma once
 
 #include "core/simd/isa.hpp"

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 
@@ -42,25 +43,22 @@ std::vector<Isa> levels_in(Targets targets) {
   return levels;
 }
 
-Targets disabled_for_now = 0;
+std::mutex choosing;  // the first kernels of two threads may ask for the level together
 bool forced = false;
 
-// The targets that the CPU has, whatever was forced before.
+// The targets that the CPU has. Asked once, before any of them is disabled.
 Targets supported() {
-  hwy::DisableTargets(0);
-  const Targets targets = hwy::SupportedTargets();
-  hwy::DisableTargets(disabled_for_now);
+  static const Targets targets = hwy::SupportedTargets();
   return targets;
 }
 
 void use(Isa isa) {
   const Targets target = target_of(isa);
-  disabled_for_now = target == 0 ? 0 : target - 1;  // all wider ones have lower bits
-  hwy::DisableTargets(disabled_for_now);
+  hwy::DisableTargets(target == 0 ? 0 : target - 1);  // all wider ones have lower bits
 #if HWY_TARGETS != HWY_STATIC_TARGET
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 #endif
-  simd::chosen_isa.store(static_cast<int>(isa), std::memory_order_relaxed);
+  simd::chosen_isa.store(static_cast<int>(isa), std::memory_order_release);
 }
 
 void choose(std::string_view name, std::string_view who_asks) {
@@ -86,17 +84,21 @@ std::string_view isa_name(Isa isa) {
 }
 
 Isa simd::choose_isa() {
+  const std::scoped_lock lock(choosing);
+  if (const int chosen = chosen_isa.load(); chosen != kNotChosen) return static_cast<Isa>(chosen);
   const char* name = std::getenv("TERSE_ISA");
   choose(name == nullptr || *name == '\0' ? "auto" : name, "TERSE_ISA");
   return isa();
 }
 
 void force_isa(std::string_view name) {
+  const std::scoped_lock lock(choosing);
   choose(name, "--isa");
 }
 
 bool isa_is_forced() {
   isa();
+  const std::scoped_lock lock(choosing);
   return forced;
 }
 

@@ -4,8 +4,8 @@
 // chooses the widest level that the CPU has, or the one that TERSE_ISA or `force_isa` names. On
 // ARM there is one level, NEON.
 //
-// Kernels in Highway's vectors:  dispatch.hpp     Loops that the compiler vectorises:
-// vectorized.hpp
+// Kernels in Highway's vectors are called as dispatch.hpp says, loops that the compiler vectorises
+// as vectorized.hpp says.
 #pragma once
 
 #include <atomic>
@@ -28,7 +28,7 @@ Isa choose_isa();
 // The level that kernels run at. The first call chooses it. UsageError where TERSE_ISA names a
 // level that this binary or this CPU does not have.
 inline Isa isa() {
-  const int chosen = simd::chosen_isa.load(std::memory_order_relaxed);
+  const int chosen = simd::chosen_isa.load(std::memory_order_acquire);
   if (chosen == simd::kNotChosen) [[unlikely]] {
     return simd::choose_isa();
   }
