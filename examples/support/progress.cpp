@@ -17,9 +17,9 @@ Progress::Progress(std::string title, std::FILE* out)
 
 void Progress::step(const StepReport& r) {
   if (!terminal_) return;
-  constexpr int kWidth = 16;
+  constexpr int kBarWidth = 16;
   const double part = static_cast<double>(r.step) / static_cast<double>(r.total_steps);
-  const int full = static_cast<int>(part * kWidth);
+  const int full = static_cast<int>(part * kBarWidth);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const std::int64_t epochs = (r.total_steps + r.steps_per_epoch - 1) / r.steps_per_epoch;
@@ -27,7 +27,7 @@ void Progress::step(const StepReport& r) {
   // At most 79 columns: the title gives way.
   const std::string line = fmt::format(
       "{:<20.20} [{}{}] {}/{} step {} loss {:.3f} {:.0f}/s {}", title_, std::string(full, '#'),
-      std::string(kWidth - full, '.'), epoch, epochs, r.step, r.loss, r.samples_per_second,
+      std::string(kBarWidth - full, '.'), epoch, epochs, r.step, r.loss, r.samples_per_second,
       r.step < r.total_steps ? duration_text(seconds / part - seconds) : "done");
   fmt::print(out_, "\r{:<79.79}", line);
   std::fflush(out_);

@@ -62,7 +62,7 @@ TEST(AsyncAttack, IsWhatTheSameLieOfALearnerWouldBe) {
                                                 {"stale:workers=2,steps=3", three_ago},
                                                 {"sign-flip:workers=2,at=7", at_seven}}) {
     auto lying = setting("none");
-    lying.make_learner = [&lie = lie](int worker) { return std::make_unique<Liar>(worker, lie); };
+    lying.make_learner = [&same = lie](int worker) { return std::make_unique<Liar>(worker, same); };
     const auto attacked = toy::run(setting(attack));
     EXPECT_EQ(attacked.values, toy::run(lying).values) << attack;
     EXPECT_NE(attacked.values, honest) << attack;

@@ -82,10 +82,10 @@ TEST(OneSided, IsNotOfferedInTurns) {
 
 TEST(OneSided, ARangeBeyondThePeersMemoryIsRefused) {
   for (const auto& [first, bytes] : {std::pair<std::size_t, std::size_t>{0, 9}, {9, 0}, {8, 1}}) {
-    const auto text = error_of({.workers = 2}, [first = first, bytes = bytes](Worker& me) {
+    const auto text = error_of({.workers = 2}, [from = first, count = bytes](Worker& me) {
       std::array<std::byte, 8> own{};
       me.expose(own, own, {}, [&] {
-        if (me.rank() == 0) me.read_values(1, first, bytes);
+        if (me.rank() == 0) me.read_values(1, from, count);
       });
     });
     EXPECT_TRUE(says(text, "of the 8 of worker 1")) << text;

@@ -26,14 +26,14 @@ bool applies(const ConvShape& a) {
 }
 }  // namespace winograd
 
-namespace {
+namespace {  // not used in the double build
 
 // Below 16 channels the panels of its matrix products are half empty.
-bool use_winograd(const ConvShape& a) {
+[[maybe_unused]] bool use_winograd(const ConvShape& a) {
   return winograd::applies(a) && a.c >= 16 && a.k >= 16 && !exact_convolution();
 }
 
-bool is_depthwise(const ConvShape& a) {
+[[maybe_unused]] bool is_depthwise(const ConvShape& a) {
   return a.groups > 1 && a.groups == a.c;
 }
 
