@@ -61,12 +61,14 @@ std::int64_t band_grain(const Images& images, std::int64_t tiles) {
   return std::max<std::int64_t>(1, tiles / images.tile_columns());
 }
 
-// M of one block = V U, in each plane.
-void multiply(std::int64_t tiles, const Images& in, const PlaneLayout& v_layout, const float* v,
-              std::int64_t u_plane, const float* u, const PlaneLayout& m_layout, float* m) {
+// M of one block = V U (or M += V U), summed over so many channels, in each plane.
+void multiply(std::int64_t tiles, const Block& block, std::int64_t channels,
+              const PlaneLayout& v_layout, const float* v, std::int64_t u_plane, const float* u,
+              const PlaneLayout& m_layout, float* m, bool add = false) {
   for (int i = 0; i < kPlanes; ++i) {
-    tile(tiles, in.block.vectors, v + i * v_layout.plane, EvenRows{v_layout.tile},
-         EvenSteps{.step = 1, .length = in.channels}, u + i * u_plane, {}, m + i * m_layout.plane);
+    tile(tiles, block.vectors, v + i * v_layout.plane, EvenRows{v_layout.tile},
+         EvenSteps{.step = 1, .length = channels}, u + i * u_plane, {.add = add},
+         m + i * m_layout.plane);
   }
 }
 
@@ -84,7 +86,7 @@ void correlate_by_bands(const Correlation& a) {
   Buffer<float> u(panels * kPlanes * u_plane);
   parallel_for(panels, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b)
-      weight_planes(a.weights, b, u_plane, u.data() + b * kPlanes * u_plane);
+      weight_planes(a.weights, b, 0, a.in.channels, u_plane, u.data() + b * kPlanes * u_plane);
   });
   const std::int64_t grain =
       band_grain(a.in, std::clamp<std::int64_t>(4096 / a.in.channels, 16, 64));
@@ -95,8 +97,8 @@ void correlate_by_bands(const Correlation& a) {
     Buffer<float> v(kPlanes * v_layout.plane), m(kPlanes * m_layout.plane);
     input_planes(a.in, a.x, {begin, end}, v_layout, v.data());
     for (std::int64_t b = 0; b < panels; ++b) {
-      multiply(tiles, a.in, v_layout, v.data(), u_plane, u.data() + b * kPlanes * u_plane, m_layout,
-               m.data());
+      multiply(tiles, a.in.block, a.in.channels, v_layout, v.data(), u_plane,
+               u.data() + b * kPlanes * u_plane, m_layout, m.data());
       output_pixels(a.out, b, {begin, end}, m_layout, m.data(), a.bias, a.y);
     }
   });
@@ -113,15 +115,20 @@ Buffer<float> all_input_planes(const Images& images, const float* x, const Plane
 }
 
 void correlate_by_panels(const Correlation& a) {
+  constexpr std::int64_t kChannelsOfU = 128;  // at once, so that U is used where it was made: in L2
   const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
   const PlaneLayout v_layout = rows_layout(tiles, a.in), m_layout = panel_layout(tiles, a.in.block);
   const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
   parallel_for(a.out.block.count(a.out.channels), 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t u_plane = padded_stride(a.in.channels * a.in.block.width());
+    const std::int64_t u_plane = padded_stride(kChannelsOfU * a.in.block.width());
     Buffer<float> u(kPlanes * u_plane), m(kPlanes * m_layout.plane);
     for (std::int64_t b = begin; b < end; ++b) {
-      weight_planes(a.weights, b, u_plane, u.data());
-      multiply(tiles, a.in, v_layout, v.data(), u_plane, u.data(), m_layout, m.data());
+      for (std::int64_t c = 0; c < a.in.channels; c += kChannelsOfU) {
+        const std::int64_t last = std::min(c + kChannelsOfU, a.in.channels);
+        weight_planes(a.weights, b, c, last, u_plane, u.data());
+        multiply(tiles, a.in.block, last - c, v_layout, v.data() + c, u_plane, u.data(), m_layout,
+                 m.data(), c > 0);
+      }
       output_pixels(a.out, b, {0, a.out.bands()}, m_layout, m.data(), a.bias, a.y);
     }
   });
@@ -201,8 +208,7 @@ void weight_gradient_by_bands(const Gradient& a) {
 }
 
 void weight_gradient_by_panels(const Gradient& a) {
-  constexpr std::int64_t kRows = 48;  // channels at once, so that their sums stay in the cache
-  const std::int64_t c = a.in.channels, k = a.out.channels;
+  const std::int64_t c = a.in.channels, k = a.out.channels, panels = a.out.block.count(k);
   const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
   const PlaneLayout v_layout = rows_layout(tiles, a.in), w_layout = panels_layout(tiles, a.out);
   const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
@@ -211,16 +217,16 @@ void weight_gradient_by_panels(const Gradient& a) {
     output_gradient_planes(a.out, a.dy, {begin, end}, w_layout,
                            w.data() + begin * a.out.tile_columns() * w_layout.tile);
   });
-  parallel_for(a.out.block.count(k), 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t u_plane = padded_stride(kRows * a.in.block.width());
+  // All panels for a few channels, whose part of V and whose sums then stay in L2.
+  const std::int64_t rows = std::clamp<std::int64_t>(6144 / tiles, 24, 96);
+  parallel_for(divide_up(c, rows) * panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t u_plane = padded_stride(rows * a.in.block.width());
     Buffer<float> u(kPlanes * u_plane);
-    for (std::int64_t b = begin; b < end; ++b) {
-      for (std::int64_t row = 0; row < c; row += kRows) {
-        const std::int64_t last = std::min(row + kRows, c);
-        multiply_gradient(tiles, last - row, a.in.block, v_layout, v.data() + row, 1, w_layout,
-                          w.data() + b * w_layout.block, {u_plane, 0, u.data()}, false);
-        weight_gradient({a.in.block, u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
-      }
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = i / panels * rows, last = std::min(row + rows, c), b = i % panels;
+      multiply_gradient(tiles, last - row, a.in.block, v_layout, v.data() + row, 1, w_layout,
+                        w.data() + b * w_layout.block, {u_plane, 0, u.data()}, false);
+      weight_gradient({a.in.block, u.data(), u_plane, 0, 1}, b, row, last, k, c, a.dw);
     }
   });
 }

@@ -235,8 +235,8 @@ void output_pixels_at_level(const Images& images, std::int64_t block, const Band
   }
 }
 
-void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int64_t plane,
-                            float* planes) {
+void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int64_t begin,
+                            std::int64_t end, std::int64_t plane, float* planes) {
   const int vectors = weights.block.vectors;
   const std::int64_t width = vectors * kWidth, vector = kWidth, first = block * width;
   const std::int64_t out = std::min(weights.out() - first, width);
@@ -245,7 +245,7 @@ void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int
   const std::int64_t in_step = weights.rotated ? weights.c * 9 : 9;
   Buffer<float> taps(9 * width);  // of one input channel: (tap, block)
   std::ranges::fill(taps.span(), 0.0F);
-  for (std::int64_t in = 0; in < weights.in(); ++in) {
+  for (std::int64_t in = begin; in < end; ++in) {
     const float* from = weights.values + first * out_step + in * in_step;
     transpose(out, 9, from, out_step, taps.data(), width);
     for (int v = 0; v < vectors; ++v) {
@@ -262,7 +262,7 @@ void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int
         const Vector row[3] = {columns[0][i], columns[1][i], columns[2][i]};
         Vector u[6];
         from_weights(row, u);
-        store(u, planes + 6 * i * plane + in * width + v * vector, plane);
+        store(u, planes + 6 * i * plane + (in - begin) * width + v * vector, plane);
       }
     }
   }
@@ -326,8 +326,9 @@ void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
                    const PlaneLayout& layout, const float* planes, const float* bias, float* y) {
   TERSE_DISPATCH(output_pixels_at_level)(images, block, bands, layout, planes, bias, y);
 }
-void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plane, float* planes) {
-  TERSE_DISPATCH(weight_planes_at_level)(weights, block, plane, planes);
+void weight_planes(const Weights& weights, std::int64_t block, std::int64_t begin, std::int64_t end,
+                   std::int64_t plane, float* planes) {
+  TERSE_DISPATCH(weight_planes_at_level)(weights, block, begin, end, plane, planes);
 }
 void weight_gradient(const WeightSums& sums, std::int64_t block, std::int64_t begin,
                      std::int64_t end, std::int64_t k, std::int64_t c, float* dw) {

@@ -65,8 +65,10 @@ struct Weights {
   std::int64_t in() const { return rotated ? k : c; }
   std::int64_t out() const { return rotated ? c : k; }
 };
-// G w Gᵀ of one block of output channels: planes of (in, block), `plane` floats apart.
-void weight_planes(const Weights& weights, std::int64_t block, std::int64_t plane, float* planes);
+// G w Gᵀ of one block of output channels and of the input channels [begin, end): planes of
+// (end - begin, block), `plane` floats apart.
+void weight_planes(const Weights& weights, std::int64_t block, std::int64_t begin, std::int64_t end,
+                   std::int64_t plane, float* planes);
 
 // Gᵀ u G, where u is the sum, in their order, of `count` partial planes `slot` floats apart, each
 // (C, block of K) and `plane` floats from the next: dw of one block of K and of channels [begin,
