@@ -1,7 +1,7 @@
 // The float matrix product, packed and cut into blocks that stay in the caches:
 //
 //   pieces of C, in parallel                    at most kPieces, of kPieceWork or more
-//     columns in even blocks <= kBlockColumns
+//     columns in even blocks                  few, where each packs a large Aᵀ once more
 //       k in even chunks <= kChunk              pack the block of op(B)
 //         rows in even blocks <= kBlockRows     pack the block of op(A) where it is a large Aᵀ
 //           panels of two vectors of columns
@@ -37,9 +37,10 @@ namespace {
 constexpr std::int64_t kChunk = 384;  // of k; the same at every level
 constexpr std::int64_t kBlockRows = 336;
 constexpr std::int64_t kBlockColumns = 384;
-constexpr std::int64_t kRowsWorthPacking = 37;       // of C, for B as it stands in memory
-constexpr std::int64_t kSizeWorthPacking = 100'000;  // of Aᵀ (m k)
-constexpr std::int64_t kColumnsWorthPacking = 64;    // of C, for Aᵀ
+constexpr std::int64_t kBlockColumnsOfPackedA = 1024;  // each block of columns packs Aᵀ once more
+constexpr std::int64_t kRowsWorthPacking = 37;         // of C, for B as it stands in memory
+constexpr std::int64_t kSizeWorthPacking = 100'000;    // of Aᵀ (m k)
+constexpr std::int64_t kColumnsWorthPacking = 64;      // of C, for Aᵀ
 
 // The size of even parts of n, each at most `most` and, but for the last, a multiple of `unit`.
 std::int64_t even_part(std::int64_t n, std::int64_t most, std::int64_t unit) {
@@ -65,8 +66,8 @@ class Multiplication {
       : z_(z),
         chunk_(even_part(z.k, kChunk, 1)),
         block_rows_(even_part(z.m, kBlockRows, kTileRows)),
-        block_columns_(even_part(z.n, kBlockColumns, kPanel)),
         packs_a_(z.a.transposed && z.n >= kColumnsWorthPacking && z.m * z.k >= kSizeWorthPacking),
+        block_columns_(even_part(z.n, packs_a_ ? kBlockColumnsOfPackedA : kBlockColumns, kPanel)),
         packs_b_(z.packed_b.data == nullptr && (z.b.transposed || z.m >= kRowsWorthPacking)),
         floats_b_(columns_to_pack() * chunk_),
         scratch_(floats_b_ + (packs_a_ ? std::min(z.m, block_rows_) * chunk_ : 0)) {}
@@ -142,8 +143,10 @@ class Multiplication {
   static constexpr TileTable kByColumns[2] = {tile_table<1, false>(), tile_table<2, false>()};
 
   const Product& z_;
-  std::int64_t chunk_, block_rows_, block_columns_;
-  bool packs_a_, packs_b_;
+  std::int64_t chunk_, block_rows_;
+  bool packs_a_;
+  std::int64_t block_columns_;
+  bool packs_b_;
   std::int64_t floats_b_;
   Buffer<float> scratch_;  // the packed block of B, then that of A
 };
