@@ -4,6 +4,7 @@
 
 #include "core/kernels/tile.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -21,6 +22,10 @@ using Vector = FloatVector;
 // operands, 32 hold 24. Those of one vector need no more than hides an addition's latency.
 constexpr int kRowsOfOne = 12;
 constexpr int kRowsOfTwo = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
+
+// Of tile_of_taps, at once.
+constexpr int kChannelsOfTaps = kRowsOfTwo == 12 ? 3 : 2;
+constexpr int kTapsAtOnce = 5;
 
 template <int kRows, int kVectors>
 using Sums = Vector[kRows][kVectors];
@@ -158,12 +163,11 @@ void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& wher
 // `kRows` rows of tile_of_pixels.
 template <int kRows>
 void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const float* b,
-                const float* values, float* c) {
+                const float* values, const PixelTarget& to) {
   Sums<kRows, 2> sum;
 #pragma GCC unroll 6
   for (int i = 0; i < kRows; ++i)
     for (auto& s : sum[i]) s = hn::Set(kLanes, values == nullptr ? 0.0F : values[i]);
-  const std::int64_t vector = kWidth;
   for (std::int64_t run = 0; run < steps.runs; ++run, b += steps.run_step) {
     for (std::int64_t t = 0; t < steps.run.count; ++t, ++a) {
       const float* pixels = b + steps.run.places[t];
@@ -175,15 +179,58 @@ void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const
     }
   }
   for (int i = 0; i < kRows; ++i)
-    for (int v = 0; v < 2; ++v) hn::StoreU(sum[i][v], kLanes, c + (2 * i + v) * vector);
+    for (int v = 0; v < 2; ++v)
+      store_part(sum[i][v], to.c + i * to.row + v * to.second, to.columns[v]);
 }
 
 using PixelTile = void (*)(const float*, std::int64_t, const PixelSteps&, const float*,
-                           const float*, float*);
+                           const float*, const PixelTarget&);
 
 template <int... kRowsMinus1>
 constexpr auto pixel_table(std::integer_sequence<int, kRowsMinus1...>) {
   return std::array<PixelTile, sizeof...(kRowsMinus1)>{pixel_tile<kRowsMinus1 + 1>...};
+}
+
+template <int kChannels, int kTaps>
+void tap_tile(const TapPixels& pixels, const float* x, const float* dy, float* sums) {
+  Vector sum[kChannels][kTaps];
+#pragma GCC unroll 3
+  for (auto& of_channel : sum)
+#pragma GCC unroll 5
+    for (auto& s : of_channel) s = hn::Zero(kLanes);
+  for (std::int64_t p = 0; p < pixels.rows; ++p, x += pixels.x_row, dy += pixels.dy_row) {
+    for (std::int64_t q = 0; q < pixels.columns; q += kWidth) {
+      // Lanes past the row are zero in both, so that no NaN beside it gets into the sums.
+      const std::int64_t count = pixels.columns - q;
+      Vector of_dy[kChannels];
+#pragma GCC unroll 3
+      for (int k = 0; k < kChannels; ++k) of_dy[k] = load_part(dy + k * pixels.channel + q, count);
+#pragma GCC unroll 5
+      for (int s = 0; s < kTaps; ++s) {
+        const Vector shifted = load_part(x + q + s, count);
+#pragma GCC unroll 3
+        for (int k = 0; k < kChannels; ++k) sum[k][s] = hn::MulAdd(of_dy[k], shifted, sum[k][s]);
+      }
+    }
+  }
+  for (int k = 0; k < kChannels; ++k) {
+    for (int s = 0; s < kTaps; ++s) {
+      float* to = sums + k * pixels.sums_row + s * kWidth;
+      hn::StoreU(hn::Add(hn::LoadU(kLanes, to), sum[k][s]), kLanes, to);
+    }
+  }
+}
+
+using TapTile = void (*)(const TapPixels&, const float*, const float*, float*);
+
+template <int kChannels, int... kTapsMinus1>
+constexpr auto tap_table(std::integer_sequence<int, kTapsMinus1...>) {
+  return std::array<TapTile, sizeof...(kTapsMinus1)>{tap_tile<kChannels, kTapsMinus1 + 1>...};
+}
+template <int... kChannelsMinus1>
+constexpr auto tap_tables(std::integer_sequence<int, kChannelsMinus1...>) {
+  constexpr std::make_integer_sequence<int, kTapsAtOnce> taps;
+  return std::array{tap_table<kChannelsMinus1 + 1>(taps)...};
 }
 
 }  // namespace
@@ -219,10 +266,25 @@ void tile_of_lists(std::int64_t rows, const float* a, const ListedRows& where,
 }
 
 void pixels_at_level(std::int64_t rows, const float* a, const EvenRows& where,
-                     const PixelSteps& steps, const float* b, const float* values, float* c) {
+                     const PixelSteps& steps, const float* b, const float* values,
+                     const PixelTarget& to) {
   static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, kPixelRows>());
   internal_check(rows >= 1 && rows <= kPixelRows, "tile: {} rows of pixels do not fit", rows);
-  kByRows[static_cast<std::size_t>(rows - 1)](a, where.row, steps, b, values, c);
+  kByRows[static_cast<std::size_t>(rows - 1)](a, where.row, steps, b, values, to);
+}
+
+void taps_at_level(std::int64_t channels, std::int64_t taps, const TapPixels& pixels,
+                   const float* x, const float* dy, float* sums) {
+  static constexpr auto kTables = tap_tables(std::make_integer_sequence<int, kChannelsOfTaps>());
+  for (std::int64_t k = 0; k < channels; k += kChannelsOfTaps) {
+    for (std::int64_t s = 0; s < taps; s += kTapsAtOnce) {
+      const auto more =
+          static_cast<std::size_t>(std::min<std::int64_t>(kChannelsOfTaps, channels - k) - 1);
+      const auto wide = static_cast<std::size_t>(std::min<std::int64_t>(kTapsAtOnce, taps - s) - 1);
+      kTables[more][wide](pixels, x + s, dy + k * pixels.channel,
+                          sums + k * pixels.sums_row + s * kWidth);
+    }
+  }
 }
 
 }  // namespace terse::kernels::HWY_NAMESPACE
@@ -238,6 +300,7 @@ HWY_EXPORT(tile_of_listed_rows);
 HWY_EXPORT(tile_of_listed_steps);
 HWY_EXPORT(tile_of_lists);
 HWY_EXPORT(pixels_at_level);
+HWY_EXPORT(taps_at_level);
 
 std::int64_t vector_width() {
   return TERSE_DISPATCH(vector_width_at_level)();
@@ -263,8 +326,13 @@ void tile(std::int64_t rows, const float* a, const ListedRows& where, const List
   TERSE_DISPATCH(tile_of_lists)(rows, a, where, steps, b, start, c);
 }
 void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
-                    const PixelSteps& steps, const float* b, const float* values, float* c) {
-  TERSE_DISPATCH(pixels_at_level)(rows, a, where, steps, b, values, c);
+                    const PixelSteps& steps, const float* b, const float* values,
+                    const PixelTarget& to) {
+  TERSE_DISPATCH(pixels_at_level)(rows, a, where, steps, b, values, to);
+}
+void tile_of_taps(std::int64_t channels, std::int64_t taps, const TapPixels& pixels, const float* x,
+                  const float* dy, float* sums) {
+  TERSE_DISPATCH(taps_at_level)(channels, taps, pixels, x, dy, sums);
 }
 
 }  // namespace terse::kernels

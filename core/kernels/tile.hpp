@@ -80,14 +80,33 @@ void tile(std::int64_t rows, const float* a, const ListedRows& where, const List
 //
 //   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + place of t, .]
 //
-// A is (row, (run, t)), contiguous; values may be nullptr for zeros; C is (rows, panel). At most
-// kPixelRows rows.
+// A is (row, (run, t)), contiguous; values may be nullptr for zeros. Vector v of row i of C is
+// stored where it belongs in an image, the first columns[v] floats of it. At most kPixelRows rows.
 inline constexpr std::int64_t kPixelRows = 6;
 struct PixelSteps {
   ListedSteps run;
   std::int64_t run_step, runs, second;
 };
+struct PixelTarget {
+  float* c;
+  std::int64_t row, second;  // from row to row, from the first vector to the second
+  std::int64_t columns[2];   // at most a vector each; of the second perhaps none
+};
 void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
-                    const PixelSteps& steps, const float* b, const float* values, float* c);
+                    const PixelSteps& steps, const float* b, const float* values,
+                    const PixelTarget& to);
+
+// Sums over pixels, lane by lane, for the weight gradient of a convolution with few output
+// channels:
+//
+//   sums[k, s, .] += over rows p and vectors of pixels q of  dy[k, p, q] · x[p, q + s]
+//
+// A row of dy has `columns` pixels. Rows of x are x_row apart, those of dy dy_row; channels of dy
+// are `channel` apart, those of the sums sums_row.
+struct TapPixels {
+  std::int64_t rows, columns, x_row, dy_row, channel, sums_row;
+};
+void tile_of_taps(std::int64_t channels, std::int64_t taps, const TapPixels& pixels, const float* x,
+                  const float* dy, float* sums);
 
 }  // namespace terse::kernels

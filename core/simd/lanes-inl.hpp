@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
@@ -20,6 +21,33 @@ using FloatVector = hn::Vec<Lanes>;
 inline constexpr Lanes kLanes;
 inline constexpr std::int64_t kWidth = hn::MaxLanes(kLanes);  // floats of a vector
 
+// Whether a masked load or store touches no other memory; and whether it is as fast as a whole one.
+inline constexpr bool kMasks = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2;
+inline constexpr bool kFastMasks = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3;
+
+// The first `count` lanes, at most a vector; the others are 0.
+HWY_INLINE FloatVector load_part(const float* from, std::int64_t count) {
+  if (count >= kWidth) return hn::LoadU(kLanes, from);
+  if constexpr (kMasks) {
+    return hn::MaskedLoad(hn::FirstN(kLanes, static_cast<std::size_t>(count)), kLanes, from);
+  } else {
+    HWY_ALIGN float some[kWidth] = {};
+    for (std::int64_t j = 0; j < count; ++j) some[j] = from[j];
+    return hn::Load(kLanes, some);
+  }
+}
+HWY_INLINE void store_part(FloatVector x, float* to, std::int64_t count) {
+  if (count >= kWidth) return hn::StoreU(x, kLanes, to);
+  if constexpr (kMasks) {
+    hn::BlendedStore(x, hn::FirstN(kLanes, static_cast<std::size_t>(count)), kLanes, to);
+  } else {
+    HWY_ALIGN float some[kWidth];
+    hn::Store(x, kLanes, some);
+    for (std::int64_t j = 0; j < count; ++j) to[j] = some[j];
+  }
+}
+
 }  // namespace terse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
 
 #endif

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "core/kernels/conv/conv2d.hpp"
+#include "core/kernels/conv/narrow.hpp"
 #include "core/kernels/conv/plane.hpp"
 #include "core/kernels/tile.hpp"
 #include "core/kernels/transpose.hpp"
@@ -183,6 +184,13 @@ void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
+  if (shape.stride == 1 && shape.groups == 1 && shape.k <= kNarrow &&
+      2 * shape.q() >= vector_width()) {
+    narrow_weight_gradient(
+        {shape.n, shape.c, shape.h, shape.w, shape.k, shape.r, shape.s, shape.padding}, x.data(),
+        dy.data(), dw.data());
+    return;
+  }
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     const Gradient a(shape, group);
     if (a.sums >= kManyWeights && a.x.n > 0) {
