@@ -11,6 +11,7 @@
 #include "core/kernels/conv/narrow.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/buffer.hpp"
 #include "core/kernels/tile.hpp"
@@ -48,6 +49,14 @@ class PaddedImage {
   Buffer<float> values_;
 };
 
+// The kernel rows that meet the image at row i of y or at its neighbour in a panel of two rows;
+// others would only multiply zeros. At every level the same ones, since 0 · NaN is NaN.
+std::pair<std::int64_t, std::int64_t> kernel_rows(const NarrowCorrelation& a, std::int64_t i) {
+  const std::int64_t top = i / 2 * 2;
+  const std::int64_t first = std::clamp<std::int64_t>(a.padding - top - 1, 0, a.r);
+  return {first, std::clamp<std::int64_t>(a.padding + a.h - top, first, a.r)};
+}
+
 // Images of one task: about 2 MFLOP.
 std::int64_t image_grain(const NarrowCorrelation& a) {
   const std::int64_t flops = 2 * a.k * a.r * a.c * a.s * a.p() * a.q();
@@ -66,12 +75,16 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
   for (std::int64_t c = 0; c < a.c; ++c)
     for (std::int64_t s = 0; s < a.s; ++s)
       places[c * a.s + s] = static_cast<std::int32_t>(c * plane + s);
-  const PixelSteps steps{{places.data(), row_taps}, width, a.r, rows == 2 ? width : vector};
   parallel_for(a.n, image_grain(a), [&](std::int64_t begin, std::int64_t end) {
     PaddedImage padded(a);
     for (std::int64_t n = begin; n < end; ++n) {
       const float* image = padded.read(x + n * a.c * a.h * a.w);
       for (std::int64_t i = 0; i < p; i += rows) {
+        const auto [first_run, last_run] = kernel_rows(a, i);
+        const PixelSteps steps{.run = {places.data(), row_taps},
+                               .run_step = width,
+                               .runs = last_run - first_run,
+                               .second = rows == 2 ? width : vector};
         for (std::int64_t j = 0; j < q; j += columns) {
           const std::int64_t first = std::min(vector, q - j);
           const std::int64_t second = rows == 1    ? std::max<std::int64_t>(0, q - j - vector)
@@ -81,7 +94,8 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
                                    .row = p * q,
                                    .second = rows == 1 ? vector : q,
                                    .columns = {first, std::min(vector, second)}};
-          tile_of_pixels(a.k, w, {a.r * row_taps}, steps, image + i * width + j, bias, target);
+          tile_of_pixels(a.k, w + first_run * row_taps, {a.r * row_taps}, steps,
+                         image + (i + first_run) * width + j, bias, target);
         }
       }
     }
