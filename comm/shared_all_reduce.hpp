@@ -45,9 +45,6 @@ struct SharedReduction {
 // Only where me.shares_memory().
 void all_reduce_by_owners(Worker& me, int owners, const SharedReduction& reduction,
                           const Label& label);
-// The owners' results alone are written, and `use` reads all of them where they are.
-void reduce_to_owners(Worker& me, int owners, const SharedReduction& reduction, const Label& label,
-                      FunctionRef<void(const GradientSource& results)> use);
 // Only the owners' results are written, and `use` reads all of them where they are.
 void reduce_to_owners(Worker& me, int owners, const SharedReduction& reduction, const Label& label,
                       FunctionRef<void(const GradientSource& results)> use);

@@ -55,18 +55,17 @@ Picture decode(const std::filesystem::path& file, int channels) {
 // that size already.
 std::vector<std::uint8_t> resize(const Picture& picture, int channels, int size) {
   const int side = std::min(picture.height, picture.width);
-  const int stride = picture.width * channels;
-  const stbi_uc* square = picture.pixels.get() +
-                          static_cast<std::ptrdiff_t>((picture.height - side) / 2) * stride +
-                          (picture.width - side) / 2 * channels;
+  const std::ptrdiff_t stride = std::ptrdiff_t{picture.width} * channels;
+  const stbi_uc* square = picture.pixels.get() + (picture.height - side) / 2 * stride +
+                          std::ptrdiff_t{(picture.width - side) / 2} * channels;
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(size) * channels;
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(row * size));
   if (side == size) {
     for (int y = 0; y < size; ++y) std::copy_n(square + y * stride, row, pixels.begin() + y * row);
     return pixels;
   }
-  const int done =
-      stbir_resize_uint8(square, side, side, stride, pixels.data(), size, size, 0, channels);
+  const int done = stbir_resize_uint8(square, side, side, static_cast<int>(stride), pixels.data(),
+                                      size, size, 0, channels);
   check(done == 1, "images: no memory to resize {}x{} to {}x{}", side, side, size, size);
   return pixels;
 }
