@@ -26,7 +26,9 @@ bool applies(const ConvShape& a) {
 }
 }  // namespace winograd
 
-namespace {  // not used in the double build
+namespace {
+
+// The double build uses neither of these.
 
 // Below 16 channels the panels of its matrix products are half empty.
 [[maybe_unused]] bool use_winograd(const ConvShape& a) {

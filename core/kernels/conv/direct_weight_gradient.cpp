@@ -184,6 +184,7 @@ void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
+  // Few output channels, and rows that fill half a vector or more (narrow.cpp).
   if (shape.stride == 1 && shape.groups == 1 && shape.k <= kNarrow &&
       2 * shape.q() >= vector_width()) {
     narrow_weight_gradient(

@@ -1,7 +1,7 @@
 // The float matrix product, packed and cut into blocks that stay in the caches:
 //
 //   pieces of C, in parallel                    at most kPieces, of kPieceWork or more
-//     columns in even blocks                  few, where each packs a large Aᵀ once more
+//     columns in even blocks <= kBlockColumns   or kBlockColumnsOfPackedA
 //       k in even chunks <= kChunk              pack the block of op(B)
 //         rows in even blocks <= kBlockRows     pack the block of op(A) where it is a large Aᵀ
 //           panels of two vectors of columns
