@@ -57,7 +57,7 @@ class Tally {
   template <class Vote>
   Tally(std::size_t voters, int words, Vote vote)
       : used_(static_cast<int>(std::bit_width(voters))), words_(words) {
-    count_in_planes(voters, words, vote, std::make_integer_sequence<int, kTallyPlanes + 1>());
+    count_in_planes(voters, words, vote, CountedPlanes());
   }
 
   // Word w of plane p: bit p of the counts at its 32 places.
@@ -88,10 +88,14 @@ class Tally {
     return (number >> p & 1U) != 0 ? ~std::uint32_t{0} : 0;
   }
 
+  // How many planes are counted in, at least those that are used. For more than 63 voters not every
+  // number has a function of its own: each takes long to compile.
+  using CountedPlanes = std::integer_sequence<int, 0, 1, 2, 3, 4, 5, 6, 8, 12, kTallyPlanes>;
+
   template <class Vote, int... Planes>
   void count_in_planes(std::size_t voters, int words, Vote vote,
                        std::integer_sequence<int, Planes...>) {
-    ((Planes == used_ ? count<Planes>(voters, words, vote) : void()), ...);
+    (void)((Planes >= used_ && (count<Planes>(voters, words, vote), true)) || ...);
   }
 
   template <int Planes, class Vote>
