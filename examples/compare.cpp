@@ -18,7 +18,7 @@ using namespace terse;
 
 void compare(int argc, char** argv) {
   run::RunConfig common;
-  common.epochs = 7;  // six methods then take about three minutes on two cores
+  common.epochs = 3;  // six methods then take a minute on two cores
   std::vector<std::string> methods;
   std::string out = "runs/compare";
   bool all = false, json = false;

@@ -56,7 +56,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
     const double samples_per_second =
         r.virtual_seconds ? r.samples_per_virtual_second : r.samples_per_second;
     // A long name has a line of its own.
-    const bool fits = config.compressor.size() < kName;
+    const bool fits = config.compressor.size() <= kName;
     if (!fits) text += config.compressor + "\n";
     text += fmt::format(kRow, fits ? config.compressor : "",
                         fmt::format("{:.2f}", r.evaluations.back().score()),
