@@ -59,17 +59,18 @@ Moments channel_moments(const ChannelShape& a, const real* x, std::int64_t chann
   return {mean, squares / count};
 }
 
-// y = slope x + offset (+ residual), and ReLU, for one channel.
+// y = slope (x - mean) + offset (+ residual), and ReLU, for one channel. The mean is taken away
+// first, so that a channel far from zero keeps its digits.
 template <bool kResidual, bool kRelu>
 void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64_t channel,
-                   real slope, real offset, real* y) {
+                   real slope, real mean, real offset, real* y) {
   for (std::int64_t i = 0; i < a.n; ++i) {
     const std::int64_t at = plane_at(a, i, channel);
     const real* x = in.x.data() + at;
     const real* residual = kResidual ? in.residual.data() + at : nullptr;
     real* to = y + at;
     for (std::int64_t t = 0; t < a.pixels; ++t) {
-      real value = slope * x[t] + offset;
+      real value = slope * (x[t] - mean) + offset;
       if constexpr (kResidual) value += residual[t];
       if constexpr (kRelu) value = value < 0 ? real{0} : value;
       to[t] = value;
@@ -82,12 +83,17 @@ void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64
   const auto c = static_cast<std::size_t>(channel);
   const double slope = static_cast<double>(in.gamma[c]) / std::sqrt(moments.variance + in.eps);
   const auto s = static_cast<real>(slope);
-  const auto offset = static_cast<real>(static_cast<double>(in.beta[c]) - slope * moments.mean);
+  const auto mean = static_cast<real>(moments.mean);
+  // The offset has what rounding the mean left over. (Infinity times that would be of either sign,
+  // by the last bit.)
+  const double left = moments.mean - static_cast<double>(mean);
+  const double correction = std::isfinite(slope) ? slope * left : 0;
+  const auto offset = static_cast<real>(static_cast<double>(in.beta[c]) - correction);
   const bool residual = !in.residual.empty();
   const auto apply = residual
                          ? (in.relu ? apply_channel<true, true> : apply_channel<true, false>)
                          : (in.relu ? apply_channel<false, true> : apply_channel<false, false>);
-  apply(a, in, channel, s, offset, y);
+  apply(a, in, channel, s, mean, offset, y);
 }
 
 // One channel's part of the backward pass; dz is dy where ReLU let it through.

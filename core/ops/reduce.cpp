@@ -1,3 +1,4 @@
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -56,7 +57,7 @@ Tensor mean(const Tensor& x, int dim) {
   return scale(sum(x, dim), real{1} / static_cast<real>(split.n));
 }
 
-// y = the greatest of (outer, n, inner) along n; dx = dy there, 0 elsewhere.
+// y = the greatest of (outer, n, inner) along n, NaN if there is one; dx = dy there, 0 elsewhere.
 Tensor max(const Tensor& x, int dim) {
   const Split split = split_at("max", x, dim);
   check(split.n > 0, "max: dimension {} of {} has no elements", dim, x.shape().to_string());
@@ -69,7 +70,9 @@ Tensor max(const Tensor& x, int dim) {
       std::int64_t best = o * split.n * split.inner + j;
       for (std::int64_t i = 1; i < split.n; ++i) {
         const std::int64_t at = (o * split.n + i) * split.inner + j;
-        if (xs[static_cast<std::size_t>(at)] > xs[static_cast<std::size_t>(best)]) best = at;
+        const real value = xs[static_cast<std::size_t>(at)],
+                   most = xs[static_cast<std::size_t>(best)];
+        if (value > most || (std::isnan(value) && !std::isnan(most))) best = at;
       }
       ys[where->size()] = xs[static_cast<std::size_t>(best)];
       where->push_back(best);

@@ -105,6 +105,24 @@ TEST(BatchNorm, AFarMeanCostsNoDigits) {
   expect_near(far, near, 5e-4F);  // x itself is rounded to 6e-5
 }
 
+// Whatever the magnitude; the same of a row that is constant.
+TEST(Normalisation, OfAConstantIsTheBias) {
+  for (const float value : {0.0F, 1.0F, -3.7F, 1e6F, 1.23456e8F}) {
+    const Tensor x = Tensor::full({3, 2, 5, 7}, value);
+    const Tensor gamma = Tensor::full({2}, 2.5F), beta = Tensor::from({2}, {0.25F, -4});
+    const Tensor y = batch_norm2d(
+        x, gamma, beta,
+        {.running_mean = Tensor::zeros({2}), .running_variance = Tensor::full({2}, 1)});
+    for (std::int64_t i = 0; i < y.numel(); ++i) {
+      EXPECT_EQ(y.data()[static_cast<std::size_t>(i)], i / 35 % 2 == 0 ? 0.25F : -4) << value;
+    }
+    const Tensor rows = layer_norm(Tensor::full({3, 2}, value), gamma, beta);
+    for (std::size_t i = 0; i < 6; ++i) {
+      EXPECT_EQ(rows.data()[i], i % 2 == 0 ? 0.25F : -4) << value;
+    }
+  }
+}
+
 TEST(Pooling, OddEdgesAreDropped) {
   const Tensor x = Tensor::from({1, 1, 3, 3}, {1, 2, 9, 4, 3, 9, 9, 9, 9});
   EXPECT_EQ(values(max_pool2d(x)), (std::vector<float>{4}));
@@ -117,6 +135,14 @@ TEST(MaxPool, EqualsGoToTheFirst) {
     x.set_requires_grad();
     sum(max_pool2d(x, options)).backward();
     EXPECT_EQ(values(x.grad()), (std::vector<float>{1, 0, 0, 0}));
+  }
+}
+
+TEST(NotANumber, IsTheMaximum) {
+  for (int place = 0; place < 3; ++place) {
+    Tensor x = Tensor::from({1, 3}, {1, 5, 3});
+    x.data_mut()[static_cast<std::size_t>(place)] = kNan;
+    EXPECT_TRUE(std::isnan(max(x, 1).item())) << place;
   }
 }
 
