@@ -11,7 +11,6 @@
 #include <mutex>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "core/error.hpp"
 
@@ -43,6 +42,25 @@ thread_local int piece_threads =
 
 #ifdef TERSE_CACHING_ALLOCATOR
 
+// Blocks that are free, last in first out. The list lies in the blocks themselves, so that giving
+// one back allocates nothing and cannot fail.
+class FreeList {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  void push(void* block) {
+    std::memcpy(block, &first_, sizeof first_);
+    first_ = block;
+  }
+  void* pop() {
+    void* block = first_;
+    std::memcpy(&first_, block, sizeof first_);
+    return block;
+  }
+
+ private:
+  void* first_ = nullptr;
+};
+
 // Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last
 // in first out, so that the next tensor of that size gets the memory that is still in the cache.
 class Cache {
@@ -57,19 +75,17 @@ class Cache {
     if (pool == Pool::pieces && ++held_[index] > reserved_[index]) {
       // No piece held so many before: as many for every thread.
       reserved_[index] = held_[index];
-      for (int i = 0; i < piece_threads; ++i) free.push_back(carve(class_bytes(c)));
+      for (int i = 0; i < piece_threads; ++i) free.push(carve(class_bytes(c)));
     }
     if (free.empty()) return carve(class_bytes(c));
-    void* block = free.back();
-    free.pop_back();
-    return block;
+    return free.pop();
   }
 
   void give(void* block, std::size_t bytes, Pool pool) {
     const auto index = static_cast<std::size_t>(size_class(bytes));
     const std::lock_guard lock(mutex_);
     if (pool == Pool::pieces) --held_[index];
-    free_of(pool)[index].push_back(block);
+    free_of(pool)[index].push(block);
   }
 
  private:
@@ -119,7 +135,7 @@ class Cache {
     return block;
   }
 
-  using FreeLists = std::array<std::vector<void*>, kClasses>;
+  using FreeLists = std::array<FreeList, kClasses>;
   FreeLists& free_of(Pool pool) { return pool == Pool::common ? free_ : free_for_pieces_; }
 
   std::mutex mutex_;

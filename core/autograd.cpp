@@ -26,20 +26,23 @@ struct Node {
   Shape shape;           // of the result
   std::vector<Input> inputs;
   Backward backward;
+  std::shared_ptr<Node> next_doomed = nullptr;  // of the destructor, which may take no memory
 
   // Takes a chain apart from this end: a node that only its consumer held is emptied before it is
   // destroyed, so its destructor has nothing left to descend into.
   ~Node() {
-    std::vector<std::shared_ptr<Node>> doomed;
+    std::shared_ptr<Node> doomed;  // the first of a list
     const auto take_inputs = [&doomed](Node& node) {
       for (auto& input : node.inputs) {
-        if (input.node && input.node.use_count() == 1) doomed.push_back(std::move(input.node));
+        if (!input.node || input.node.use_count() != 1) continue;
+        input.node->next_doomed = std::move(doomed);
+        doomed = std::move(input.node);
       }
     };
     take_inputs(*this);
-    while (!doomed.empty()) {
-      const auto node = std::move(doomed.back());
-      doomed.pop_back();
+    while (doomed) {
+      const auto node = std::move(doomed);
+      doomed = std::move(node->next_doomed);
       take_inputs(*node);
     }
   }
