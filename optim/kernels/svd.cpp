@@ -1,13 +1,12 @@
 #include "optim/kernels/svd.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "core/error.hpp"
+#include "core/kernels/gemm/blas_call.hpp"
 
 // LAPACK's, inside OpenBLAS: matrices are column by column, and the length of `job` comes last.
 extern "C" void sgesdd_(const char* job, const int* m, const int* n, float* a, const int* lda,
@@ -42,8 +41,6 @@ struct Rotation {
 }  // namespace
 
 Svd svd(const MatrixView& matrix) {
-  // OpenBLAS's own threads would compete with the worker's: it is told once to use none.
-  [[maybe_unused]] static const bool one_thread = (openblas_set_num_threads(1), true);
   const auto n = static_cast<int>(matrix.n), m = static_cast<int>(matrix.m), k = std::min(n, m);
   Svd found{.u = std::vector<float>(static_cast<std::size_t>(matrix.n * k)),
             .s = std::vector<float>(static_cast<std::size_t>(k)),
@@ -54,6 +51,7 @@ Svd svd(const MatrixView& matrix) {
     // Read column by column, our rows are M^T = V S U^T: LAPACK's U is our v, its V^T our u.
     std::vector<float> a(matrix.data.begin(), matrix.data.end()), ut(found.u.size()), work(1);
     std::vector<int> integers(static_cast<std::size_t>(8 * k));
+    const BlasCall guard;
     const auto call = [&](int room) {
       sgesdd_("S", &m, &n, a.data(), &m, found.s.data(), found.v.data(), &m, ut.data(), &k,
               work.data(), &room, integers.data(), &info, 1);

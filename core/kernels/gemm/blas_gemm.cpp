@@ -4,16 +4,11 @@
 
 #include <algorithm>
 
+#include "core/kernels/gemm/blas_call.hpp"
 #include "core/parallel.hpp"
 
 namespace terse::kernels {
 namespace {
-
-// OpenBLAS's own threads would compete with those of parallel_for.
-void use_one_thread() {
-  static const bool done = (openblas_set_num_threads(1), true);
-  static_cast<void>(done);
-}
 
 CBLAS_TRANSPOSE cblas(Transpose t) {
   return t == Transpose::yes ? CblasTrans : CblasNoTrans;
@@ -43,12 +38,12 @@ std::int64_t piece_size(std::int64_t longer, std::int64_t products) {
 
 void blas_gemm(Transpose transpose_a, Transpose transpose_b, std::int64_t m, std::int64_t n,
                std::int64_t k, const real* a, const real* b, real beta, real* c, real alpha) {
-  use_one_thread();
   const bool ta = transpose_a == Transpose::yes;
   const bool tb = transpose_b == Transpose::yes;
   const auto lda = static_cast<int>(ta ? m : k);
   const auto ldb = static_cast<int>(tb ? k : n);
   const auto piece = [&](std::int64_t i, std::int64_t rows, std::int64_t j, std::int64_t columns) {
+    const BlasCall guard;
     call(transpose_a, transpose_b, static_cast<int>(rows), static_cast<int>(columns),
          static_cast<int>(k), alpha, a + i * (ta ? 1 : k), lda, b + j * (tb ? k : 1), ldb, beta,
          c + i * n + j, static_cast<int>(n));

@@ -1,0 +1,55 @@
+#include "core/kernels/gemm/blas_call.hpp"
+
+#include <cblas.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <mutex>
+#include <system_error>
+
+#include "core/error.hpp"
+
+namespace terse::kernels {
+namespace {
+
+constexpr std::size_t kBufferBytes = std::size_t{128} << 20;
+
+std::atomic<int> active = 0;   // calls
+std::atomic<int> granted = 0;  // so many at once have their buffers
+std::mutex mutex;              // guards writes to granted
+
+// 0, or why the system gives no buffer.
+int ask_for_buffer() {
+  void* memory =
+      mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return errno;
+  munmap(memory, kBufferBytes);
+  return 0;
+}
+
+}  // namespace
+
+BlasCall::BlasCall() {
+  static const bool alone = (openblas_set_num_threads(1), true);
+  static_cast<void>(alone);
+  const int wanted = ++active;
+  if (wanted <= granted) return;
+  const std::lock_guard lock(mutex);
+  if (wanted <= granted) return;
+  if (const int reason = ask_for_buffer(); reason != 0) {
+    --active;
+    throw Error(fmt::format(
+        "OpenBLAS wants a buffer of {} MiB for each of {} calls at once, and the system gives "
+        "none: {}; raise the limit of memory (ulimit -v), or take fewer --threads or --workers",
+        kBufferBytes >> 20, wanted, std::generic_category().message(reason)));
+  }
+  granted = wanted;
+}
+
+BlasCall::~BlasCall() {
+  --active;
+}
+
+}  // namespace terse::kernels
