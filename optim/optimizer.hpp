@@ -48,6 +48,7 @@ struct ClippedGradient {
 // What a rule may know of a run beside values and gradients.
 struct RuleSetup {
   std::vector<std::int64_t> tensors;  // their sizes in the flat buffer; empty: all is one tensor
+  std::vector<bool> matrices = {};    // which of them have two dimensions or more
   std::uint64_t seed = 0;             // of the rule's own draws
 };
 

@@ -17,7 +17,8 @@ namespace terse {
 namespace {
 
 struct AdadeltaOptions {
-  double rho, eps, weight_decay;
+  double rho, eps;
+  rule::WeightDecay weight_decay;
 };
 
 class Adadelta final : public UpdateRule {
@@ -25,20 +26,24 @@ class Adadelta final : public UpdateRule {
   explicit Adadelta(const AdadeltaOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("adadelta:rho={},eps={},weight_decay={}", o_.rho, o_.eps, o_.weight_decay);
+    return fmt::format("adadelta:rho={},eps={},{}", o_.rho, o_.eps, o_.weight_decay.text());
   }
 
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
+
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
+    const auto decay = static_cast<float>(o_.weight_decay.value()),
+               eps = static_cast<float>(o_.eps);
     const auto keep = static_cast<float>(o_.rho), take = static_cast<float>(1 - o_.rho);
-    rule::for_each_parameter(values, gradient, std::tie(v_, u_),
-                             [=](float& x, float g, float& v, float& u) {
-                               g += decay * x;
-                               v = keep * v + take * (g * g);
-                               const float d = std::sqrt(u + eps) / std::sqrt(v + eps) * g;
-                               u = keep * u + take * (d * d);
-                               x -= lr * d;
-                             });
+    rule::for_each_parameter(values, gradient, std::tie(v_, u_), o_.weight_decay, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& v, float& u) {
+        g += decay * x;
+        v = keep * v + take * (g * g);
+        const float d = std::sqrt(u + eps) / std::sqrt(v + eps) * g;
+        u = keep * u + take * (d * d);
+        x -= lr * d;
+      };
+    });
   }
 
   void serialize(Archive& archive) override {
@@ -57,7 +62,7 @@ std::unique_ptr<UpdateRule> make_adadelta(Options& options, std::unique_ptr<Upda
   return std::make_unique<Adadelta>(
       AdadeltaOptions{.rho = options.number("rho", 0.9, 0, 1),
                       .eps = options.number("eps", 1e-6, 0, 1),
-                      .weight_decay = options.number("weight_decay", 0, 0, 1e6)});
+                      .weight_decay = rule::WeightDecay::read(options)});
 }
 
 }  // namespace terse

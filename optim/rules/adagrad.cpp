@@ -17,7 +17,8 @@ namespace terse {
 namespace {
 
 struct AdagradOptions {
-  double lr_decay, weight_decay, eps, initial_accumulator;
+  double lr_decay, eps, initial_accumulator;
+  rule::WeightDecay weight_decay;
 };
 
 class Adagrad final : public UpdateRule {
@@ -26,18 +27,23 @@ class Adagrad final : public UpdateRule {
       : o_(options), s_("adagrad.s", static_cast<float>(options.initial_accumulator)) {}
 
   std::string spec() const override {
-    return fmt::format("adagrad:lr_decay={},weight_decay={},eps={},initial_accumulator={}",
-                       o_.lr_decay, o_.weight_decay, o_.eps, o_.initial_accumulator);
+    return fmt::format("adagrad:lr_decay={},{},eps={},initial_accumulator={}", o_.lr_decay,
+                       o_.weight_decay.text(), o_.eps, o_.initial_accumulator);
   }
+
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const double done = static_cast<double>(steps_++);
     const auto rate = static_cast<float>(lr / (1 + done * o_.lr_decay));
-    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
-    rule::for_each_parameter(values, gradient, std::tie(s_), [=](float& x, float g, float& s) {
-      g += decay * x;
-      s += g * g;
-      x -= rate * g / (std::sqrt(s) + eps);
+    const auto decay = static_cast<float>(o_.weight_decay.value()),
+               eps = static_cast<float>(o_.eps);
+    rule::for_each_parameter(values, gradient, std::tie(s_), o_.weight_decay, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& s) {
+        g += decay * x;
+        s += g * g;
+        x -= rate * g / (std::sqrt(s) + eps);
+      };
     });
   }
 
@@ -57,9 +63,9 @@ class Adagrad final : public UpdateRule {
 std::unique_ptr<UpdateRule> make_adagrad(Options& options, std::unique_ptr<UpdateRule>) {
   return std::make_unique<Adagrad>(
       AdagradOptions{.lr_decay = options.number("lr_decay", 0, 0, 1e6),
-                     .weight_decay = options.number("weight_decay", 0, 0, 1e6),
                      .eps = options.number("eps", 1e-10, 0, 1),
-                     .initial_accumulator = options.number("initial_accumulator", 0, 0, 1e6)});
+                     .initial_accumulator = options.number("initial_accumulator", 0, 0, 1e6),
+                     .weight_decay = rule::WeightDecay::read(options)});
 }
 
 }  // namespace terse

@@ -25,7 +25,8 @@ namespace terse {
 namespace {
 
 struct AdamOptions {
-  double beta1, beta2, eps, weight_decay;
+  double beta1, beta2, eps;
+  rule::WeightDecay weight_decay;
   bool amsgrad;
   std::uint64_t freeze;  // steps after which v stands still; 0: never
 };
@@ -41,10 +42,11 @@ class Adam final : public UpdateRule {
   Adam(Decay decay, const AdamOptions& options) : decay_(decay), o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("{}:beta1={},beta2={},eps={},weight_decay={},amsgrad={},freeze={}",
-                       name_of(decay_), o_.beta1, o_.beta2, o_.eps, o_.weight_decay, o_.amsgrad,
-                       o_.freeze);
+    return fmt::format("{}:beta1={},beta2={},eps={},{},amsgrad={},freeze={}", name_of(decay_),
+                       o_.beta1, o_.beta2, o_.eps, o_.weight_decay.text(), o_.amsgrad, o_.freeze);
   }
+
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     ++steps_;
@@ -52,8 +54,9 @@ class Adam final : public UpdateRule {
     const bool frozen = o_.freeze > 0 && steps_ > o_.freeze;
     const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // the steps that are in v
     const bool apart = decay_ == Decay::of_weights;
-    const auto decay = static_cast<float>(apart ? 0 : o_.weight_decay);
-    const auto shrink = static_cast<float>(apart ? 1 - lr * o_.weight_decay : 1);
+    const double weight_decay = o_.weight_decay.value();
+    const auto decay = static_cast<float>(apart ? 0 : weight_decay);
+    const auto shrink = static_cast<float>(apart ? 1 - lr * weight_decay : 1);
     const auto keep1 = static_cast<float>(o_.beta1), take1 = static_cast<float>(1 - o_.beta1);
     const auto keep2 = static_cast<float>(frozen ? 1 : o_.beta2);
     const auto take2 = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
@@ -61,27 +64,30 @@ class Adam final : public UpdateRule {
     const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t2)));
     const auto eps = static_cast<float>(o_.eps);
 
-    const auto moments = [=](float x, float g, float& m, float& v) {
-      g += decay * x;
+    const auto moments = [=](float on, float x, float g, float& m, float& v) {
+      g += on * decay * x;
       m = keep1 * m + take1 * g;
       v = keep2 * v + take2 * (g * g);
     };
-    const auto moved = [=](float x, float m, float v) {
-      return shrink * x - rate * m / (correction * std::sqrt(v) + eps);
+    const auto moved = [=](float on, float x, float m, float v) {
+      return (on > 0 ? shrink : 1) * x - rate * m / (correction * std::sqrt(v) + eps);
     };
     if (o_.amsgrad) {
-      rule::for_each_parameter(values, gradient, std::tie(m_, v_, largest_),
-                               [=](float& x, float g, float& m, float& v, float& largest) {
-                                 moments(x, g, m, v);
-                                 largest = std::max(v, largest);
-                                 x = moved(x, m, largest);
+      rule::for_each_parameter(values, gradient, std::tie(m_, v_, largest_), o_.weight_decay,
+                               [=](float on) {
+                                 return [=](float& x, float g, float& m, float& v, float& largest) {
+                                   moments(on, x, g, m, v);
+                                   largest = std::max(v, largest);
+                                   x = moved(on, x, m, largest);
+                                 };
                                });
     } else {
-      rule::for_each_parameter(values, gradient, std::tie(m_, v_),
-                               [=](float& x, float g, float& m, float& v) {
-                                 moments(x, g, m, v);
-                                 x = moved(x, m, v);
-                               });
+      rule::for_each_parameter(values, gradient, std::tie(m_, v_), o_.weight_decay, [=](float on) {
+        return [=](float& x, float g, float& m, float& v) {
+          moments(on, x, g, m, v);
+          x = moved(on, x, m, v);
+        };
+      });
     }
   }
 
@@ -103,7 +109,7 @@ std::unique_ptr<UpdateRule> make(Decay decay, double weight_decay, Options& opti
   const AdamOptions o{.beta1 = options.number("beta1", 0.9, 0, 1),
                       .beta2 = options.number("beta2", 0.999, 0, 1),
                       .eps = options.number("eps", 1e-8, 0, 1),
-                      .weight_decay = options.number("weight_decay", weight_decay, 0, 1e6),
+                      .weight_decay = rule::WeightDecay::read(options, weight_decay),
                       .amsgrad = options.flag("amsgrad", false),
                       .freeze = static_cast<std::uint64_t>(options.integer(
                           "freeze", 0, 0, std::numeric_limits<std::int64_t>::max()))};

@@ -22,7 +22,8 @@ namespace terse {
 namespace {
 
 struct LarsOptions {
-  double trust, momentum, weight_decay;
+  double trust, momentum;
+  rule::WeightDecay weight_decay;
 };
 
 class Lars final : public UpdateRule {
@@ -30,20 +31,28 @@ class Lars final : public UpdateRule {
   explicit Lars(const LarsOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("lars:trust={},momentum={},weight_decay={}", o_.trust, o_.momentum,
-                       o_.weight_decay);
+    return fmt::format("lars:trust={},momentum={},{}", o_.trust, o_.momentum,
+                       o_.weight_decay.text());
   }
-  void prepare(const RuleSetup& setup) override { tensors_ = setup.tensors; }
+  void prepare(const RuleSetup& setup) override {
+    tensors_ = setup.tensors;
+    o_.weight_decay.prepare(setup);
+  }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const auto n = std::ssize(values);
     m_.prepare(n);
-    if (tensors_.empty()) return update_tensor(values.data(), m_.data(), gradient, lr);
+    o_.weight_decay.expect(n);
+    const double decay = o_.weight_decay.value();
+    if (tensors_.empty()) return update_tensor(values.data(), m_.data(), gradient, lr, decay);
     const auto all = std::accumulate(tensors_.begin(), tensors_.end(), std::int64_t{0});
     check(all == n, "lars: the tensors have {} values; got {}", all, n);
     std::int64_t first = 0;
     for (const auto size : tensors_) {
-      update_tensor(values.data() + first, m_.data() + first, gradient.part(first, size), lr);
+      o_.weight_decay.for_each_part(first, first + size, [&](std::int64_t, std::int64_t, float on) {
+        update_tensor(values.data() + first, m_.data() + first, gradient.part(first, size), lr,
+                      static_cast<double>(on) * decay);
+      });
       first += size;
     }
   }
@@ -51,13 +60,14 @@ class Lars final : public UpdateRule {
   void serialize(Archive& archive) override { m_.serialize(archive); }
 
  private:
-  void update_tensor(float* values, float* momentum, const ClippedGradient& gradient, float lr) {
+  void update_tensor(float* values, float* momentum, const ClippedGradient& gradient, float lr,
+                     double weight_decay) {
     const double length = rule::norm2({values, static_cast<std::size_t>(gradient.count)});
     const double slope = rule::norm2(gradient);
     const double ratio =
-        length > 0 && slope > 0 ? o_.trust * length / (slope + o_.weight_decay * length) : 1;
+        length > 0 && slope > 0 ? o_.trust * length / (slope + weight_decay * length) : 1;
     const auto rate = static_cast<float>(lr * ratio);
-    const auto keep = static_cast<float>(o_.momentum), decay = static_cast<float>(o_.weight_decay);
+    const auto keep = static_cast<float>(o_.momentum), decay = static_cast<float>(weight_decay);
     const auto step = [=](float& x, float g, float& m) {
       m = keep * m + rate * (g + decay * x);
       x -= m;
@@ -75,10 +85,9 @@ class Lars final : public UpdateRule {
 }  // namespace
 
 std::unique_ptr<UpdateRule> make_lars(Options& options, std::unique_ptr<UpdateRule>) {
-  return std::make_unique<Lars>(
-      LarsOptions{.trust = options.number("trust", 0.001, 0, 1e6),
-                  .momentum = options.number("momentum", 0.9, 0, 1),
-                  .weight_decay = options.number("weight_decay", 0, 0, 1e6)});
+  return std::make_unique<Lars>(LarsOptions{.trust = options.number("trust", 0.001, 0, 1e6),
+                                            .momentum = options.number("momentum", 0.9, 0, 1),
+                                            .weight_decay = rule::WeightDecay::read(options)});
 }
 
 }  // namespace terse

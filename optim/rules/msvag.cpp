@@ -21,23 +21,27 @@ namespace {
 
 class Msvag final : public UpdateRule {
  public:
-  Msvag(double beta, double weight_decay) : beta_(beta), weight_decay_(weight_decay) {}
+  Msvag(double beta, rule::WeightDecay weight_decay)
+      : beta_(beta), weight_decay_(std::move(weight_decay)) {}
 
   std::string spec() const override {
-    return fmt::format("msvag:beta={},weight_decay={}", beta_, weight_decay_);
+    return fmt::format("msvag:beta={},{}", beta_, weight_decay_.text());
   }
+
+  void prepare(const RuleSetup& setup) override { weight_decay_.prepare(setup); }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
-    const auto decay = static_cast<float>(weight_decay_);
-    rule::for_each_parameter(values, gradient, std::tie(m_, v_),
-                             [=](float& x, float g, float& m, float& v) {
-                               averages.update(g + decay * x, m, v);
-                               const float mean = averages.correction * m;
-                               const float square = mean * mean;
-                               const float all = square + averages.variance(mean, v);
-                               x -= lr * (all > 0 ? mean * (square / all) : mean);
-                             });
+    const auto decay = static_cast<float>(weight_decay_.value());
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_), weight_decay_, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& m, float& v) {
+        averages.update(g + decay * x, m, v);
+        const float mean = averages.correction * m;
+        const float square = mean * mean;
+        const float all = square + averages.variance(mean, v);
+        x -= lr * (all > 0 ? mean * (square / all) : mean);
+      };
+    });
   }
 
   void serialize(Archive& archive) override {
@@ -47,7 +51,8 @@ class Msvag final : public UpdateRule {
   }
 
  private:
-  double beta_, weight_decay_;
+  double beta_;
+  rule::WeightDecay weight_decay_;
   std::uint64_t steps_ = 0;
   StateArray m_{"msvag.m"}, v_{"msvag.v"};
 };
@@ -56,7 +61,7 @@ class Msvag final : public UpdateRule {
 
 std::unique_ptr<UpdateRule> make_msvag(Options& options, std::unique_ptr<UpdateRule>) {
   const double beta = options.number("beta", 0.9, 0, 0.999999);
-  return std::make_unique<Msvag>(beta, options.number("weight_decay", 0, 0, 1e6));
+  return std::make_unique<Msvag>(beta, rule::WeightDecay::read(options));
 }
 
 }  // namespace terse

@@ -16,19 +16,24 @@ namespace {
 
 class NormalisedSgd final : public UpdateRule {
  public:
-  NormalisedSgd(double beta, double weight_decay) : beta_(beta), weight_decay_(weight_decay) {}
+  NormalisedSgd(double beta, rule::WeightDecay weight_decay)
+      : beta_(beta), weight_decay_(std::move(weight_decay)) {}
 
   std::string spec() const override {
-    return fmt::format("nsgd:beta={},weight_decay={}", beta_, weight_decay_);
+    return fmt::format("nsgd:beta={},{}", beta_, weight_decay_.text());
   }
+
+  void prepare(const RuleSetup& setup) override { weight_decay_.prepare(setup); }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const bool first = m_.empty();
     const auto keep = static_cast<float>(first ? 0 : beta_);
     const auto take = static_cast<float>(first ? 1 : 1 - beta_);
-    const auto decay = static_cast<float>(weight_decay_);
-    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
-      m = keep * m + take * (g + decay * x);
+    const auto decay = static_cast<float>(weight_decay_.value());
+    rule::for_each_parameter(values, gradient, std::tie(m_), weight_decay_, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& m) {
+        m = keep * m + take * (g + decay * x);
+      };
     });
     const std::span<const float> m(m_.data(), values.size());
     const double norm = rule::norm2(m);
@@ -43,7 +48,8 @@ class NormalisedSgd final : public UpdateRule {
   void serialize(Archive& archive) override { m_.serialize(archive); }
 
  private:
-  double beta_, weight_decay_;
+  double beta_;
+  rule::WeightDecay weight_decay_;
   StateArray m_{"nsgd.m"};
 };
 
@@ -51,7 +57,7 @@ class NormalisedSgd final : public UpdateRule {
 
 std::unique_ptr<UpdateRule> make_nsgd(Options& options, std::unique_ptr<UpdateRule>) {
   const double beta = options.number("beta", 0.9, 0, 1);
-  return std::make_unique<NormalisedSgd>(beta, options.number("weight_decay", 0, 0, 1e6));
+  return std::make_unique<NormalisedSgd>(beta, rule::WeightDecay::read(options));
 }
 
 }  // namespace terse

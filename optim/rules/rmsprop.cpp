@@ -21,8 +21,9 @@ namespace terse {
 namespace {
 
 struct RmspropOptions {
-  double alpha, eps, weight_decay, momentum;
+  double alpha, eps, momentum;
   bool centered;
+  rule::WeightDecay weight_decay;
 };
 
 class Rmsprop final : public UpdateRule {
@@ -30,25 +31,32 @@ class Rmsprop final : public UpdateRule {
   explicit Rmsprop(const RmspropOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("rmsprop:alpha={},eps={},weight_decay={},momentum={},centered={}", o_.alpha,
-                       o_.eps, o_.weight_decay, o_.momentum, o_.centered);
+    return fmt::format("rmsprop:alpha={},eps={},{},momentum={},centered={}", o_.alpha, o_.eps,
+                       o_.weight_decay.text(), o_.momentum, o_.centered);
   }
 
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
+
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
+    const auto decay = static_cast<float>(o_.weight_decay.value()),
+               eps = static_cast<float>(o_.eps);
     const auto keep = static_cast<float>(o_.alpha), take = static_cast<float>(1 - o_.alpha);
     if (o_.centered) {
-      step(values, gradient, lr, std::tie(v_, u_), [=](float x, float g, float& v, float& u) {
-        g += decay * x;
-        v = keep * v + take * (g * g);
-        u = keep * u + take * g;
-        return g / (std::sqrt(std::max(v - u * u, 0.0F)) + eps);
+      step(values, gradient, lr, std::tie(v_, u_), [=](float on) {
+        return [=, decay = on * decay](float x, float g, float& v, float& u) {
+          g += decay * x;
+          v = keep * v + take * (g * g);
+          u = keep * u + take * g;
+          return g / (std::sqrt(std::max(v - u * u, 0.0F)) + eps);
+        };
       });
     } else {
-      step(values, gradient, lr, std::tie(v_), [=](float x, float g, float& v) {
-        g += decay * x;
-        v = keep * v + take * (g * g);
-        return g / (std::sqrt(v) + eps);
+      step(values, gradient, lr, std::tie(v_), [=](float on) {
+        return [=, decay = on * decay](float x, float g, float& v) {
+          g += decay * x;
+          v = keep * v + take * (g * g);
+          return g / (std::sqrt(v) + eps);
+        };
       });
     }
   }
@@ -60,22 +68,26 @@ class Rmsprop final : public UpdateRule {
   }
 
  private:
-  // `direction` returns d and brings its state up to date.
-  template <class State, class Direction>
+  // `make_direction(on)` makes what returns d and brings its state up to date.
+  template <class State, class MakeDirection>
   void step(std::span<float> values, const ClippedGradient& gradient, float lr, State state,
-            Direction direction) {
+            MakeDirection make_direction) {
     if (o_.momentum == 0) {
-      rule::for_each_parameter(values, gradient, state, [=](float& x, float g, auto&... s) {
-        x -= lr * direction(x, g, s...);
+      rule::for_each_parameter(values, gradient, state, o_.weight_decay, [=](float on) {
+        return [=, direction = make_direction(on)](float& x, float g, auto&... s) {
+          x -= lr * direction(x, g, s...);
+        };
       });
       return;
     }
     const auto momentum = static_cast<float>(o_.momentum);
-    rule::for_each_parameter(values, gradient, std::tuple_cat(std::tie(m_), state),
-                             [=](float& x, float g, float& m, auto&... s) {
-                               m = momentum * m + direction(x, g, s...);
-                               x -= lr * m;
-                             });
+    rule::for_each_parameter(
+        values, gradient, std::tuple_cat(std::tie(m_), state), o_.weight_decay, [=](float on) {
+          return [=, direction = make_direction(on)](float& x, float g, float& m, auto&... s) {
+            m = momentum * m + direction(x, g, s...);
+            x -= lr * m;
+          };
+        });
   }
 
   RmspropOptions o_;
@@ -88,9 +100,9 @@ std::unique_ptr<UpdateRule> make_rmsprop(Options& options, std::unique_ptr<Updat
   return std::make_unique<Rmsprop>(
       RmspropOptions{.alpha = options.number("alpha", 0.99, 0, 1),
                      .eps = options.number("eps", 1e-8, 0, 1),
-                     .weight_decay = options.number("weight_decay", 0, 0, 1e6),
                      .momentum = options.number("momentum", 0, 0, 1),
-                     .centered = options.flag("centered", false)});
+                     .centered = options.flag("centered", false),
+                     .weight_decay = rule::WeightDecay::read(options)});
 }
 
 }  // namespace terse

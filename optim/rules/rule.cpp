@@ -67,14 +67,50 @@ double norm2(std::span<const float> values) {
   return norm2({.source = &source, .count = std::ssize(values)});
 }
 
+WeightDecay WeightDecay::read(Options& options, double fallback) {
+  constexpr std::array<std::string_view, 2> kWhich = {"all", "matrices"};
+  WeightDecay decay;
+  decay.value_ = options.number("weight_decay", fallback, 0, 1e6);
+  decay.matrices_only_ = options.choice("weight_decay_on", kWhich[0], kWhich) == kWhich[1];
+  return decay;
+}
+
+std::string WeightDecay::text() const {
+  return fmt::format("weight_decay={}{}", value_,
+                     matrices_only_ ? ",weight_decay_on=matrices" : "");
+}
+
+void WeightDecay::prepare(const RuleSetup& setup) {
+  if (!matrices_only_) return;
+  parts_.clear();
+  std::int64_t end = 0;
+  for (std::size_t i = 0; i < setup.tensors.size(); ++i) {
+    end += setup.tensors[i];
+    const float on = setup.matrices.at(i) ? 1 : 0;
+    if (!parts_.empty() && parts_.back().on == on) {
+      parts_.back().end = end;
+    } else {
+      parts_.push_back({end, on});
+    }
+  }
+}
+
+void WeightDecay::expect(std::int64_t n) const {
+  const std::int64_t known = parts_.empty() ? 0 : parts_.back().end;
+  check(!matrices_only_ || known == n,
+        "weight_decay_on=matrices: the rule must be told of the tensors, by prepare; they have {} "
+        "values, and {} are updated",
+        known, n);
+}
+
 Decay Decay::read(Options& options) {
   constexpr std::array<std::string_view, 2> kPlaces = {"outside", "inside"};
-  return {.weight_decay = options.number("weight_decay", 0, 0, 1e6),
+  return {.weights = WeightDecay::read(options),
           .place = options.choice("decay", kPlaces[0], kPlaces)};
 }
 
 std::string Decay::text() const {
-  return fmt::format("weight_decay={},decay={}", weight_decay, place);
+  return fmt::format("{},decay={}", weights.text(), place);
 }
 
 }  // namespace rule

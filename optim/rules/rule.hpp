@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "core/archive.hpp"
 #include "core/buffer.hpp"
@@ -57,16 +58,58 @@ void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::in
 double norm2(const ClippedGradient& gradient);
 double norm2(std::span<const float> values);
 
+// Which parameters decay, and by how much: the options weight_decay and weight_decay_on of a rule.
+//
+//   weight_decay_on=all        every parameter
+//   weight_decay_on=matrices   those of tensors with two dimensions or more: no bias, and none of
+//                              what normalisation scales and shifts by
+class WeightDecay {
+ public:
+  static WeightDecay read(Options& options, double fallback = 0);
+  double value() const { return value_; }
+  // "weight_decay=0.1", with the other option unless it is `all`.
+  std::string text() const;
+
+  // What the rule is told of the tensors. Without them `matrices` is an Error at the first step.
+  void prepare(const RuleSetup& setup);
+
+  // body(first, last, on) for consecutive parts of the parameters [begin, end); on is 1 where
+  // they decay, and 0 elsewhere.
+  template <class Body>
+  void for_each_part(std::int64_t begin, std::int64_t end, const Body& body) const {
+    if (!matrices_only_) return body(begin, end, 1.0F);
+    auto part = std::upper_bound(parts_.begin(), parts_.end(), begin,
+                                 [](std::int64_t at, const Part& p) { return at < p.end; });
+    for (; begin < end; ++part) {
+      const auto last = std::min(end, part->end);
+      body(begin, last, part->on);
+      begin = last;
+    }
+  }
+  // Error unless the tensors are known where they matter, and have n values.
+  void expect(std::int64_t n) const;
+
+ private:
+  struct Part {
+    std::int64_t end;
+    float on;
+  };
+
+  double value_ = 0;
+  bool matrices_only_ = false;
+  std::vector<Part> parts_;  // with matrices_only_: they ascend
+};
+
 // Weight decay of rules that step by signs: `inside` adds weight_decay · x to the gradient, before
-// momentum and sign; `outside` leaves both alone and takes lr · weight_decay · x besides.
+// momentum and sign; `outside` changes neither and subtracts lr · weight_decay · x besides.
 struct Decay {
-  double weight_decay;
+  WeightDecay weights;
   std::string place;
 
   static Decay read(Options& options);
   std::string text() const;
-  float inside() const { return place == "inside" ? static_cast<float>(weight_decay) : 0; }
-  float outside() const { return place == "outside" ? static_cast<float>(weight_decay) : 0; }
+  float inside() const { return place == "inside" ? static_cast<float>(weights.value()) : 0; }
+  float outside() const { return place == "outside" ? static_cast<float>(weights.value()) : 0; }
 };
 
 // The mathematical sign: 0 of both zeros, and of NaN.
@@ -91,20 +134,30 @@ void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& grad
 }
 
 // element(x, g, s...) for each parameter x, its gradient g and its state s..., by reference but g.
-// `state` is std::tie of StateArrays. One pass, compiled for every level; element has its constants
-// by value.
-template <class... State, class Element>
+// `state` is std::tie of StateArrays. One pass, compiled for every level. make_element(on) makes
+// the element for parameters that decay (on = 1) or do not (on = 0); it has its constants by value.
+template <class... State, class MakeElement>
 void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
-                        std::tuple<State&...> state, const Element& element) {
+                        std::tuple<State&...> state, const WeightDecay& decay,
+                        const MakeElement& make_element) {
   const auto n = std::ssize(values);
+  decay.expect(n);
   std::apply(
       [&](auto&... array) {
         (array.prepare(n), ...);
         vectorized_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-          run_piece(begin, end, gradient, element, values.data(), array.data()...);
+          decay.for_each_part(begin, end, [&](std::int64_t first, std::int64_t last, float on) {
+            run_piece(first, last, gradient, make_element(on), values.data(), array.data()...);
+          });
         });
       },
       state);
+}
+// The same for a pass without weight decay.
+template <class... State, class Element>
+void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
+                        std::tuple<State&...> state, const Element& element) {
+  for_each_parameter(values, gradient, state, WeightDecay(), [&](float) { return element; });
 }
 
 }  // namespace rule

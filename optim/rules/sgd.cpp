@@ -24,7 +24,8 @@ namespace {
 constexpr std::array<std::string_view, 2> kForms = {"torch", "powersgd"};
 
 struct SgdOptions {
-  double momentum, dampening, weight_decay;
+  double momentum, dampening;
+  rule::WeightDecay weight_decay;
   bool nesterov;
   std::string form;
 };
@@ -34,29 +35,34 @@ class Sgd final : public UpdateRule {
   explicit Sgd(const SgdOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("sgd:momentum={},dampening={},nesterov={},weight_decay={},form={}",
-                       o_.momentum, o_.dampening, o_.nesterov, o_.weight_decay, o_.form);
+    return fmt::format("sgd:momentum={},dampening={},nesterov={},{},form={}", o_.momentum,
+                       o_.dampening, o_.nesterov, o_.weight_decay.text(), o_.form);
   }
 
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
+
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay);
+    const auto decay = static_cast<float>(o_.weight_decay.value());
     // The step is lr · (past · m + own · g).
     const bool direct = o_.nesterov || o_.form == "powersgd";
     const float own = direct ? 1 : 0;
     const float past = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
     if (o_.momentum == 0) {
       const float rate = lr * (own + past);
-      rule::for_each_parameter(values, gradient, std::tie(),
-                               [=](float& x, float g) { x -= rate * (g + decay * x); });
+      rule::for_each_parameter(values, gradient, std::tie(), o_.weight_decay, [=](float on) {
+        return [=, decay = on * decay](float& x, float g) { x -= rate * (g + decay * x); };
+      });
       return;
     }
     const bool first = m_.empty();
     const float keep = first ? 0 : static_cast<float>(o_.momentum);
     const float take = first ? 1 : static_cast<float>(1 - o_.dampening);
-    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
-      g += decay * x;
-      m = keep * m + take * g;
-      x -= lr * (past * m + own * g);
+    rule::for_each_parameter(values, gradient, std::tie(m_), o_.weight_decay, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& m) {
+        g += decay * x;
+        m = keep * m + take * g;
+        x -= lr * (past * m + own * g);
+      };
     });
   }
 
@@ -72,7 +78,7 @@ class Sgd final : public UpdateRule {
 std::unique_ptr<UpdateRule> make_sgd(Options& options, std::unique_ptr<UpdateRule>) {
   const SgdOptions o{.momentum = options.number("momentum", 0, 0, 1),
                      .dampening = options.number("dampening", 0, 0, 1),
-                     .weight_decay = options.number("weight_decay", 0, 0, 1e6),
+                     .weight_decay = rule::WeightDecay::read(options),
                      .nesterov = options.flag("nesterov", false),
                      .form = options.choice("form", kForms[0], kForms)};
   check<UsageError>(!o.nesterov || (o.momentum > 0 && o.dampening == 0),

@@ -21,10 +21,14 @@ class SignSgd final : public UpdateRule {
 
   std::string spec() const override { return fmt::format("signsgd:{}", decay_.text()); }
 
+  void prepare(const RuleSetup& setup) override { decay_.weights.prepare(setup); }
+
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
-    rule::for_each_parameter(values, gradient, std::tie(), [=](float& x, float g) {
-      x -= lr * (rule::sign(g + inside * x) + outside * x);
+    rule::for_each_parameter(values, gradient, std::tie(), decay_.weights, [=](float on) {
+      return [=, inside = on * inside, outside = on * outside](float& x, float g) {
+        x -= lr * (rule::sign(g + inside * x) + outside * x);
+      };
     });
   }
 

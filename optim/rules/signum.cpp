@@ -44,14 +44,18 @@ class Signum final : public UpdateRule {
     return fmt::format("signum:beta={},warmup={},{}", beta_, warmup_, decay_.text());
   }
 
+  void prepare(const RuleSetup& setup) override { decay_.weights.prepare(setup); }
+
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
     const auto keep = static_cast<float>(beta_), take = static_cast<float>(1 - beta_);
     const bool raw = steps_++ < raw_steps_;
-    rule::for_each_parameter(values, gradient, std::tie(v_), [=](float& x, float g, float& v) {
-      g += inside * x;
-      v = keep * v + take * g;
-      x -= lr * (rule::sign(raw ? g : v) + outside * x);
+    rule::for_each_parameter(values, gradient, std::tie(v_), decay_.weights, [=](float on) {
+      return [=, inside = on * inside, outside = on * outside](float& x, float g, float& v) {
+        g += inside * x;
+        v = keep * v + take * g;
+        x -= lr * (rule::sign(raw ? g : v) + outside * x);
+      };
     });
   }
 

@@ -23,20 +23,24 @@ class StochasticSignDescent final : public UpdateRule {
   StochasticSignDescent(double beta, rule::Decay decay) : beta_(beta), decay_(std::move(decay)) {}
 
   std::string spec() const override { return fmt::format("ssd:beta={},{}", beta_, decay_.text()); }
-  void prepare(const RuleSetup& setup) override { seed_ = setup.seed; }
+  void prepare(const RuleSetup& setup) override {
+    seed_ = setup.seed;
+    decay_.weights.prepare(setup);
+  }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const bool first = m_.empty();
     const auto keep = static_cast<float>(first ? 0 : beta_);
     const auto take = static_cast<float>(first ? 1 : 1 - beta_);
     const float inside = decay_.inside();
-    rule::for_each_parameter(values, gradient, std::tie(m_), [=](float& x, float g, float& m) {
-      m = keep * m + take * (g + inside * x);
+    rule::for_each_parameter(values, gradient, std::tie(m_), decay_.weights, [=](float on) {
+      return [=, inside = on * inside](float& x, float g, float& m) {
+        m = keep * m + take * (g + inside * x);
+      };
     });
     const std::span<const float> m(m_.data(), values.size());
     const double norm = rule::norm2(m);
-    const float shrink = 1 - lr * decay_.outside();
-    rule::step_by_coins(values, shrink, lr, seed_, steps_++, [&](std::int64_t i) {
+    rule::step_by_coins(values, decay_, lr, seed_, steps_++, [&](std::int64_t i) {
       return m[static_cast<std::size_t>(i)] / norm;  // 0 / 0: no step
     });
   }

@@ -30,16 +30,21 @@ class SignByOdds final : public UpdateRule {
   std::string spec() const override {
     return fmt::format("ssd_bh:beta={},{}", beta_, decay_.text());
   }
-  void prepare(const RuleSetup& setup) override { seed_ = setup.seed; }
+  void prepare(const RuleSetup& setup) override {
+    seed_ = setup.seed;
+    decay_.weights.prepare(setup);
+  }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
-    const float inside = decay_.inside(), shrink = 1 - lr * decay_.outside();
-    rule::for_each_parameter(
-        values, gradient, std::tie(m_, v_),
-        [=](float& x, float g, float& m, float& v) { averages.update(g + inside * x, m, v); });
+    const float inside = decay_.inside();
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_), decay_.weights, [=](float on) {
+      return [=, inside = on * inside](float& x, float g, float& m, float& v) {
+        averages.update(g + inside * x, m, v);
+      };
+    });
     const float *m = m_.data(), *v = v_.data();
-    rule::step_by_coins(values, shrink, lr, seed_, steps_, [=](std::int64_t i) -> double {
+    rule::step_by_coins(values, decay_, lr, seed_, steps_, [=](std::int64_t i) -> double {
       const float mean = averages.correction * m[i];
       // Over a zero variance: infinite odds, and 0 / 0 is no step.
       return std::erf(mean / std::sqrt(2.0 * averages.variance(mean, v[i])));

@@ -21,7 +21,8 @@ namespace terse {
 namespace {
 
 struct YogiOptions {
-  double beta1, beta2, eps, weight_decay, initial_accumulator;
+  double beta1, beta2, eps, initial_accumulator;
+  rule::WeightDecay weight_decay;
 };
 
 class Yogi final : public UpdateRule {
@@ -30,25 +31,29 @@ class Yogi final : public UpdateRule {
       : o_(options), v_("yogi.v", static_cast<float>(options.initial_accumulator)) {}
 
   std::string spec() const override {
-    return fmt::format("yogi:beta1={},beta2={},eps={},weight_decay={},initial_accumulator={}",
-                       o_.beta1, o_.beta2, o_.eps, o_.weight_decay, o_.initial_accumulator);
+    return fmt::format("yogi:beta1={},beta2={},eps={},{},initial_accumulator={}", o_.beta1,
+                       o_.beta2, o_.eps, o_.weight_decay.text(), o_.initial_accumulator);
   }
+
+  void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
     const auto t = static_cast<double>(++steps_);
-    const auto decay = static_cast<float>(o_.weight_decay), eps = static_cast<float>(o_.eps);
+    const auto decay = static_cast<float>(o_.weight_decay.value()),
+               eps = static_cast<float>(o_.eps);
     const auto keep = static_cast<float>(o_.beta1), take = static_cast<float>(1 - o_.beta1);
     const auto pace = static_cast<float>(1 - o_.beta2);
     const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
     const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t)));
-    rule::for_each_parameter(values, gradient, std::tie(m_, v_),
-                             [=](float& x, float g, float& m, float& v) {
-                               g += decay * x;
-                               const float square = g * g;
-                               m = keep * m + take * g;
-                               v -= pace * rule::sign(v - square) * square;
-                               x -= rate * m / (correction * std::sqrt(v) + eps);
-                             });
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_), o_.weight_decay, [=](float on) {
+      return [=, decay = on * decay](float& x, float g, float& m, float& v) {
+        g += decay * x;
+        const float square = g * g;
+        m = keep * m + take * g;
+        v -= pace * rule::sign(v - square) * square;
+        x -= rate * m / (correction * std::sqrt(v) + eps);
+      };
+    });
   }
 
   void serialize(Archive& archive) override {
@@ -69,8 +74,8 @@ std::unique_ptr<UpdateRule> make_yogi(Options& options, std::unique_ptr<UpdateRu
   const YogiOptions o{.beta1 = options.number("beta1", 0.9, 0, 1),
                       .beta2 = options.number("beta2", 0.999, 0, 1),
                       .eps = options.number("eps", 1e-3, 0, 1),
-                      .weight_decay = options.number("weight_decay", 0, 0, 1e6),
-                      .initial_accumulator = options.number("initial_accumulator", 1e-6, 0, 1e6)};
+                      .initial_accumulator = options.number("initial_accumulator", 1e-6, 0, 1e6),
+                      .weight_decay = rule::WeightDecay::read(options)};
   check<UsageError>(o.beta1 < 1 && o.beta2 < 1,
                     "optimizer 'yogi': beta1 and beta2 must be below 1; got {} and {}", o.beta1,
                     o.beta2);

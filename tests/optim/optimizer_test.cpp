@@ -327,5 +327,41 @@ TEST(Rmsprop, CenteredOnAConstantGradientStaysFinite) {
   for (const float value : x) EXPECT_TRUE(std::isfinite(value));
 }
 
+// Two matrices with a bias after each: what decays, and that nothing else does.
+TEST(WeightDecay, MayBeThatOfMatricesAlone) {
+  const RuleSetup setup{.tensors = {6, 3, 40, 2}, .matrices = {true, false, true, false}};
+  const auto steps = [&](const std::string& spec, std::size_t first, std::size_t count) {
+    const auto rule = make_update_rule(spec);
+    rule->prepare(setup);
+    Values x(51, 0.5F);
+    for (std::uint32_t step = 0; step < 3; ++step) rule->apply(x, normal(x.size(), step), 0.01F);
+    return Values(x.begin() + static_cast<std::ptrdiff_t>(first),
+                  x.begin() + static_cast<std::ptrdiff_t>(first + count));
+  };
+  for (const std::string rule :
+       {"sgd:momentum=0.9", "adam", "adamw", "adagrad", "adadelta", "rmsprop:centered,momentum=0.9",
+        "yogi", "lars", "msvag", "signsgd", "signum", "ssd", "ssd_bh"}) {
+    const std::string with = rule + (rule.find(':') == std::string::npos ? ":" : ",");
+    const auto all = with + "weight_decay=10", none = with + "weight_decay=0";
+    const auto matrices = all + ",weight_decay_on=matrices";
+    EXPECT_THAT(make_update_rule(matrices)->spec(), HasSubstr("weight_decay_on=matrices"));
+    EXPECT_EQ(make_update_rule(make_update_rule(matrices)->spec())->spec(),
+              make_update_rule(matrices)->spec());
+    for (const auto& [first, count] : {std::pair{0, 6}, std::pair{9, 40}}) {
+      EXPECT_TRUE(same_bits(steps(matrices, first, count), steps(all, first, count))) << rule;
+      EXPECT_FALSE(same_bits(steps(matrices, first, count), steps(none, first, count))) << rule;
+    }
+    for (const auto& [first, count] : {std::pair{6, 3}, std::pair{49, 2}}) {
+      EXPECT_TRUE(same_bits(steps(matrices, first, count), steps(none, first, count))) << rule;
+    }
+  }
+  EXPECT_THAT(error_of<Error>([] {
+                Values x(4);
+                make_update_rule("sgd:weight_decay=1,weight_decay_on=matrices")->apply(x, x, 0.1F);
+              }),
+              HasSubstr("must be told of the tensors"));
+  EXPECT_THAT(usage_error("sgd:weight_decay_on=biases"), HasSubstr("one of all, matrices"));
+}
+
 }  // namespace
 }  // namespace terse
