@@ -144,11 +144,14 @@ double AsyncWorker::compute(std::span<const float> model) {
   attack_.apply(step_, gradient_);
   const auto found = find_non_finite(gradient_);
   if (found.count == 0) return loss;
-  check<NonFiniteGradient>(
-      options_.non_finite == NonFinite::zero,
-      "gradient: all values must be finite; got {} infinite or NaN values on worker {} at its "
-      "step {}, the first in {}; a smaller learning rate may help, or the policy zero",
-      found.count, worker_, step_, run_.parameters.infos()[found.tensor].name);
+  if (options_.non_finite != NonFinite::zero) {
+    throw NonFiniteGradient(
+        fmt::format(
+            "gradient: all values must be finite; got {} infinite or NaN values on worker {} at "
+            "its step {}, the first in {}; a smaller learning rate may help, or the policy zero",
+            found.count, worker_, step_, run_.parameters.infos()[found.tensor].name),
+        step_);
+  }
   zero_non_finite(gradient_);
   return loss;
 }

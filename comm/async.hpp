@@ -114,12 +114,6 @@ struct AsyncResult {
   std::uint64_t state_hash = 0;  // of the server and, in virtual time, of all workers
 };
 
-// A gradient that is infinite or NaN, where the policy is to abort: the run has diverged.
-class NonFiniteGradient : public Error {
- public:
-  using Error::Error;
-};
-
 // With threads of its own; or as the part of one process among others, on the real clock: worker w
 // is rank w + 1 of `me`'s run, rank 0 is the server, and only there does the result say anything.
 AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run, Worker* me = nullptr);

@@ -118,6 +118,7 @@ Attack parse_attack(std::string_view spec) {
   if (spec.empty() || spec == "none") return {};
   constexpr std::int64_t kMany = std::int64_t{1} << 40;
   const Stage stage = parse_stage("attack", spec);
+  check<UsageError>(stage.name != "none", "attack 'none' takes no options; got '{}'", spec);
   const auto& entry = find(stage.name);
   Attack attack{.kind = entry.kind};
   Options options("attack", stage);

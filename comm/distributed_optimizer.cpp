@@ -47,7 +47,10 @@ std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<fl
 RuleSetup rule_setup(const ParameterBuffer& parameters, std::uint64_t seed) {
   RuleSetup setup;
   setup.seed = seed;
-  for (const auto& info : parameters.infos()) setup.tensors.push_back(info.numel);
+  for (const auto& info : parameters.infos()) {
+    setup.tensors.push_back(info.numel);
+    setup.matrices.push_back(info.shape.rank() >= 2);
+  }
   return setup;
 }
 
@@ -181,11 +184,13 @@ bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) 
   if (policy == NonFinite::abort ||
       (policy == NonFinite::drop_worker && bad_workers == me_.size())) {
     const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
-    throw Error(fmt::format(
-        "gradient: all values must be finite; got {} infinite or NaN values on worker {} at step "
-        "{}, the first in {}; a smaller learning rate may help, or the policy {}",
-        theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps, name_of(theirs),
-        overlap_ ? "zero" : "skip_step or zero"));
+    throw NonFiniteGradient(
+        fmt::format("gradient: all values must be finite; got {} infinite or NaN values on worker "
+                    "{} at step {}, the first in {}; a smaller learning rate may help, or the "
+                    "policy {}",
+                    theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps,
+                    name_of(theirs), overlap_ ? "zero" : "skip_step or zero"),
+        counts_.steps);
   }
   if (policy == NonFinite::skip_step) {
     ++counts_.skipped_steps;

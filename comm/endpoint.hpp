@@ -60,6 +60,8 @@ class Endpoint {
   // Whether another thread may act in the worker's stead while it computes: all workers run at
   // once. UsageError, with the reason, if they do and it may not.
   virtual bool others_may_act() const { return false; }
+  // By a second thread that works for this worker: its processor time is the worker's (stall.hpp).
+  virtual void add_thread() {}
   // From any thread: the wait of the one that acts throws, and so does every call from now on.
   virtual void interrupt() {}
 

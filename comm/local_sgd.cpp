@@ -80,11 +80,14 @@ bool LocalSgd::gradient_is_usable() {
   const auto found = find_non_finite(gradients_);
   if (found.count == 0) return true;
   if (options_.non_finite == NonFinite::zero) zero_non_finite(gradients_);
-  check(options_.non_finite != NonFinite::abort,
-        "gradient: all values must be finite; got {} infinite or NaN values on worker {} at local "
-        "step {}, the first in {}; a smaller learning rate may help, or the policy skip_step or "
-        "zero",
-        found.count, me_.rank(), steps_, parameters_.infos()[found.tensor].name);
+  if (options_.non_finite == NonFinite::abort) {
+    throw NonFiniteGradient(
+        fmt::format("gradient: all values must be finite; got {} infinite or NaN values on worker "
+                    "{} at local step {}, the first in {}; a smaller learning rate may help, or "
+                    "the policy skip_step or zero",
+                    found.count, me_.rank(), steps_, parameters_.infos()[found.tensor].name),
+        steps_);
+  }
   return options_.non_finite == NonFinite::zero;
 }
 

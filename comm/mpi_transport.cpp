@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <climits>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +17,10 @@
 #include <vector>
 
 #include "comm/ending.hpp"
+#include "comm/stall.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/thread.hpp"
 
 namespace terse {
 namespace {
@@ -29,7 +33,7 @@ constexpr int kYields = 64;
 constexpr auto kShortestSleep = std::chrono::microseconds(20);
 constexpr auto kLongestSleep = std::chrono::microseconds(500);
 
-enum Tag : int { kPacket, kBarrier, kEnd };
+enum Tag : int { kPacket, kBarrier, kHeartbeat, kEnd };
 
 void check_mpi(int code, std::string_view call) {
   if (code == MPI_SUCCESS) return;
@@ -54,16 +58,26 @@ class MpiEndpoint final : public Endpoint {
         peers_(static_cast<std::size_t>(session.size())) {
     check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
     check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    if (serves_threads_ && size_ > 1) heart_ = start_thread("heartbeats", [this] { beat(); });
   }
+  ~MpiEndpoint() override { stop_heart(); }
+  MpiEndpoint(const MpiEndpoint&) = delete;
+  MpiEndpoint& operator=(const MpiEndpoint&) = delete;
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   Packet lend(int to) override;
-  void post(int to, Packet packet) override { send(to, kPacket, std::move(packet)); }
+  void post(int to, Packet packet) override {
+    const Lock lock(mutex_);
+    send(to, kPacket, std::move(packet));
+  }
   void take(int from, const Expected& expected, Packet& into) override;
   int take_any(const Expected& expected, Packet& into) override;
   void flush() override;
-  void set_deadline(std::chrono::milliseconds deadline) override { deadline_ = deadline; }
+  void set_deadline(std::chrono::milliseconds deadline) override {
+    const Lock lock(mutex_);
+    deadline_ = deadline;
+  }
   bool others_may_act() const override {
     check<UsageError>(serves_threads_,
                       "buckets: this MPI serves one thread of a process alone "
@@ -74,14 +88,17 @@ class MpiEndpoint final : public Endpoint {
   void barrier() override;
 
   // The last call: tells all others how this worker ended, learns it of them, and takes in what
-  // they have sent before. False: not all have come back within the deadline.
+  // they have sent before. False: those that have not come back make no progress for a deadline.
   bool leave(Ending own);
   // How they ended, by rank; none for those that have not come back.
   std::vector<std::optional<Ending>> endings() const;
 
  private:
+  using Lock = std::unique_lock<std::mutex>;
+
   struct Peer {
     std::optional<Ending> end;
+    Activity activity;                  // as its last heartbeat says
     std::uint64_t sent = 0, taken = 0;  // messages to and from it, but for ends
     std::uint64_t sent_by_it = 0;       // known with its end
     std::vector<Packet> spare;          // memory of messages to it that have gone
@@ -93,9 +110,13 @@ class MpiEndpoint final : public Endpoint {
   };
 
   Peer& peer(int rank) { return peers_[static_cast<std::size_t>(rank)]; }
+
+  // All of these are called with the mutex held; those that take the lock release it to rest.
+  Packet spare(int to);
+  Packet recycled(int to);
   void send(int to, Tag tag, Packet packet);
   // `source` as MPI says it, `from` as `wait` does, and the same in words; returns who it was.
-  int take_from(int source, std::optional<int> from, const std::string& whom,
+  int take_from(Lock& lock, int source, std::optional<int> from, const std::string& whom,
                 const Expected& expected, Packet& into);
   void reclaim();
   bool arrived(int from, int tag, MPI_Message& message, MPI_Status& status);
@@ -104,26 +125,49 @@ class MpiEndpoint final : public Endpoint {
   void read_ends();
   void throw_if_failed();
   bool all_over();
-  static void rest(int look);
+  static void rest(Lock& lock, int look);
   template <class Ready, class Describe>
-  void wait(std::optional<int> from, Ready ready, Describe describe);
+  void wait(Lock& lock, std::optional<int> from, Ready ready, Describe describe);
+  void read_heartbeats();
+  bool stalled(int rank, StallTimer& timer);
+
+  // Of the heart's thread.
+  void beat();
+  void stop_heart();
 
   const int rank_, size_;
   const bool serves_threads_;
+  std::atomic<bool> interrupted_ = false;
+
+  std::mutex mutex_;  // guards all below, and every call of MPI
   std::chrono::milliseconds deadline_;
   MPI_Comm comm_ = MPI_COMM_NULL;  // freed by MPI_Finalize, when no message is under way any more
   std::vector<Peer> peers_;
   std::optional<int> failed_;  // a worker whose body threw
-  std::atomic<bool> interrupted_ = false;
   std::vector<Sending> sending_;
-  ByteVector bytes_;  // of an end, or of what nobody wants any more
+  ByteVector bytes_;                  // of an end, a heartbeat, or of what nobody wants any more
+  Activity own_;                      // processor time apart
+  std::vector<Activity> activities_;  // scratch of stalled()
+
+  std::condition_variable heart_stops_;
+  bool heart_stopped_ = false;
+  std::thread heart_;
 };
 
 // ---- sending ------------------------------------------------------------------------------------
 
 Packet MpiEndpoint::lend(int to) {
+  const Lock lock(mutex_);
+  return spare(to);
+}
+
+Packet MpiEndpoint::spare(int to) {
   read_ends();
   throw_if_failed();
+  return recycled(to);
+}
+
+Packet MpiEndpoint::recycled(int to) {
   reclaim();
   auto& spare = peer(to).spare;
   if (spare.empty()) return {};
@@ -162,8 +206,9 @@ void MpiEndpoint::reclaim() {
 }
 
 void MpiEndpoint::flush() {
+  Lock lock(mutex_);
   wait(
-      std::nullopt,
+      lock, std::nullopt,
       [&] {
         reclaim();
         return sending_.empty();
@@ -195,19 +240,21 @@ void MpiEndpoint::receive(MPI_Message& message, const MPI_Status& status, ByteVe
 }
 
 void MpiEndpoint::take(int from, const Expected& expected, Packet& into) {
-  take_from(from, from, fmt::format("worker {}", from), expected, into);
+  Lock lock(mutex_);
+  take_from(lock, from, from, fmt::format("worker {}", from), expected, into);
 }
 
 int MpiEndpoint::take_any(const Expected& expected, Packet& into) {
-  return take_from(MPI_ANY_SOURCE, std::nullopt, "any worker", expected, into);
+  Lock lock(mutex_);
+  return take_from(lock, MPI_ANY_SOURCE, std::nullopt, "any worker", expected, into);
 }
 
-int MpiEndpoint::take_from(int source, std::optional<int> from, const std::string& whom,
+int MpiEndpoint::take_from(Lock& lock, int source, std::optional<int> from, const std::string& whom,
                            const Expected& expected, Packet& into) {
   MPI_Message message;
   MPI_Status status;
   wait(
-      from, [&] { return arrived(source, kPacket, message, status); },
+      lock, from, [&] { return arrived(source, kPacket, message, status); },
       [&] {
         return fmt::format("worker {} waits for {} (packet {} of phase {}, step {})", rank_, whom,
                            to_string(expected.kind), expected.phase, expected.step);
@@ -226,13 +273,14 @@ int MpiEndpoint::take_from(int source, std::optional<int> from, const std::strin
 
 // Dissemination: after hop k a worker has heard, at first or second hand, of the 2^k before it.
 void MpiEndpoint::barrier() {
+  Lock lock(mutex_);
   for (int hop = 1; hop < size_; hop *= 2) {
     const int to = (rank_ + hop) % size_, from = (rank_ + size_ - hop) % size_;
-    send(to, kBarrier, lend(to));
+    send(to, kBarrier, spare(to));
     MPI_Message message;
     MPI_Status status;
     wait(
-        from, [&] { return arrived(from, kBarrier, message, status); },
+        lock, from, [&] { return arrived(from, kBarrier, message, status); },
         [&] { return fmt::format("worker {} waits at the barrier for worker {}", rank_, from); });
     receive(message, status, bytes_);
   }
@@ -242,21 +290,33 @@ void MpiEndpoint::barrier() {
 
 // Until ready(), which also moves messages on; `from` has not left before.
 template <class Ready, class Describe>
-void MpiEndpoint::wait(std::optional<int> from, Ready ready, Describe describe) {
+void MpiEndpoint::wait(Lock& lock, std::optional<int> from, Ready ready, Describe describe) {
+  if (ready()) return;
   const auto start = Clock::now();
+  StallTimer timer(deadline_, start);
+  auto next_look_for_stalls = start + timer.slice();
+  own_.kind = Activity::Kind::waits;
+  own_.waits_for = from.value_or(Activity::kAnyone);
   for (int look = 0; !ready(); ++look) {
     const bool has_left = from && peer(*from).end;
     read_ends();
     throw_if_failed();
     check(!has_left, "{}, which has left", describe());
-    const auto waited = Clock::now() - start;
-    check<Timeout>(waited < deadline_, "timeout: {}, for {:.3g} s", describe(), seconds(waited));
-    rest(look);
+    if (const auto now = Clock::now(); now >= next_look_for_stalls) {
+      check<Timeout>(!stalled(rank_, timer), "timeout: {}, for {:.3g} s", describe(),
+                     seconds(now - start));
+      next_look_for_stalls = now + timer.slice();
+    }
+    rest(lock, look);
   }
+  own_.kind = Activity::Kind::works;
+  ++own_.waits;
 }
 
-void MpiEndpoint::rest(int look) {
+// The first looks follow each other at once.
+void MpiEndpoint::rest(Lock& lock, int look) {
   if (look < kLooks) return;
+  lock.unlock();
   if (look < kLooks + kYields) {
     std::this_thread::yield();
   } else {
@@ -264,11 +324,85 @@ void MpiEndpoint::rest(int look) {
     std::this_thread::sleep_for(
         std::min<Clock::duration>(kLongestSleep, kShortestSleep * (1 << doublings)));
   }
+  lock.lock();
+}
+
+bool MpiEndpoint::stalled(int rank, StallTimer& timer) {
+  read_heartbeats();
+  activities_.clear();
+  for (const auto& each : peers_) {
+    activities_.push_back(each.activity);
+    if (each.end) activities_.back().kind = Activity::Kind::left;
+  }
+  return timer.stalled(rank, activities_);
 }
 
 void MpiEndpoint::throw_if_failed() {
   check<CalledOff>(!failed_, "worker {} is called off by worker {}", rank_, failed_.value_or(0));
   check<CalledOff>(!interrupted_, "worker {} is interrupted", rank_);
+}
+
+// ---- heartbeats ---------------------------------------------------------------------------------
+
+// A heartbeat on the wire: u8 kind, i32 the rank that is waited for, u64 waits, i64 nanoseconds of
+// processor time. A process that computes does not look at its messages, so a thread of its own
+// sends one to every other worker, and takes in theirs, as often as waits look for stalls. Without
+// a deadline there are none.
+void MpiEndpoint::beat() {
+  const auto own_clock = clock_of_this_thread();
+  Lock lock(mutex_);
+  while (true) {
+    const bool never = deadline_.count() == 0;
+    heart_stops_.wait_for(lock, StallTimer(deadline_).slice(), [&] { return heart_stopped_; });
+    if (heart_stopped_) return;
+    if (never) continue;
+    try {
+      read_heartbeats();
+      const auto time = processor_time_of_process() - processor_time(own_clock);
+      for (int to = 0; to < size_; ++to) {
+        if (to == rank_ || peer(to).end) continue;
+        Packet packet = recycled(to);
+        packet.start({.kind = PacketKind::control},
+                     sizeof(std::uint8_t) + sizeof(std::int32_t) + 2 * sizeof(std::uint64_t));
+        ByteWriter out(packet.payload());
+        out.put(own_.kind);
+        out.put(static_cast<std::int32_t>(own_.waits_for));
+        out.put(own_.waits);
+        out.put(static_cast<std::int64_t>(time.count()));
+        send(to, kHeartbeat, std::move(packet));
+      }
+    } catch (const std::exception&) {
+      return;  // the run fails; the worker's own thread says why
+    }
+  }
+}
+
+void MpiEndpoint::read_heartbeats() {
+  MPI_Message message;
+  MPI_Status status;
+  while (arrived(MPI_ANY_SOURCE, kHeartbeat, message, status)) {
+    receive(message, status, bytes_);
+    ByteReader in(bytes_);
+    in.take(std::min(in.left(), Packet::kHeaderBytes));
+    auto& activity = peer(status.MPI_SOURCE).activity;
+    activity.kind = static_cast<Activity::Kind>(std::min<std::uint8_t>(in.get<std::uint8_t>(), 2));
+    activity.waits_for = in.get<std::int32_t>();
+    activity.waits = in.get<std::uint64_t>();
+    activity.processor_time = std::chrono::nanoseconds(in.get<std::int64_t>());
+    check<PacketError>(activity.waits_for >= Activity::kAnyone && activity.waits_for < size_,
+                       "worker {} got a heartbeat from worker {} that waits for worker {}", rank_,
+                       status.MPI_SOURCE, activity.waits_for);
+  }
+}
+
+void MpiEndpoint::stop_heart() {
+  if (!heart_.joinable()) return;
+  {
+    const Lock lock(mutex_);
+    heart_stopped_ = true;
+  }
+  heart_stops_.notify_all();
+  heart_.join();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -303,6 +437,8 @@ bool MpiEndpoint::all_over() {
 }
 
 bool MpiEndpoint::leave(Ending own) {
+  stop_heart();  // the end says how many messages were sent before it
+  Lock lock(mutex_);
   own.text.resize(std::min(own.text.size(), kLongestText));
   std::vector<ByteVector> messages(peers_.size());
   std::vector<MPI_Request> requests(peers_.size(), MPI_REQUEST_NULL);
@@ -320,14 +456,18 @@ bool MpiEndpoint::leave(Ending own) {
   }
   peer(rank_).end = std::move(own);
 
-  const auto start = Clock::now();
+  StallTimer timer(deadline_);
+  auto next_look_for_stalls = Clock::now() + timer.slice();
   const auto gone = [&] {
     int all = 0;
     check_mpi(MPI_Testall(size_, requests.data(), &all, MPI_STATUSES_IGNORE), "MPI_Testall");
     return all != 0;
   };
   for (int look = 0; !(gone() && all_over()); ++look) {
-    if (Clock::now() - start >= deadline_) return false;
+    if (const auto now = Clock::now(); now >= next_look_for_stalls) {
+      if (stalled(Activity::kAnyone, timer)) return false;
+      next_look_for_stalls = now + timer.slice();
+    }
     MPI_Message message;
     MPI_Status status;
     while (arrived(MPI_ANY_SOURCE, MPI_ANY_TAG, message, status)) {
@@ -337,7 +477,7 @@ bool MpiEndpoint::leave(Ending own) {
         receive(message, status, bytes_);
       }
     }
-    rest(look);
+    rest(lock, look);
   }
   return true;
 }
@@ -352,7 +492,7 @@ std::vector<std::optional<Ending>> MpiEndpoint::endings() const {
   const auto present = [](const auto& ending) { return ending.has_value(); };
   const bool speaks = std::ranges::find_if(endings, present) - endings.begin() == rank;
   if (speaks) {
-    fmt::print(stderr, "{}\n", stuck_text(endings, rank, deadline));
+    std::fputs((stuck_text(endings, rank, deadline) + "\n").c_str(), stderr);
     std::fflush(stderr);
   } else {
     std::this_thread::sleep_for(std::chrono::seconds(2));  // who speaks ends this process, too

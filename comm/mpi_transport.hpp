@@ -9,6 +9,11 @@
 // addition, the bits and the bytes are those of threads. Sending never waits. Receiving looks for
 // the message, then yields, then sleeps: ranks may outnumber cores.
 //
+// A wait ends at its deadline: when the workers that it depends on have made no progress for so
+// long (stall.hpp). Each process says once a second, in a heartbeat, what it does; heartbeats are
+// not counted as bytes sent. Where MPI serves one thread of a process alone there are none, and
+// the deadline is simply the longest wait.
+//
 // Failures. How a worker's body ended, well or not, is the last message that it sends to each
 // other; who waits and learns of a failure stops there. Every process then takes in what was still
 // under way, until it knows how all have ended, and run_mpi_workers throws the same error in all of
@@ -45,7 +50,7 @@ class MpiSession {
 };
 
 struct MpiOptions {
-  std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
+  std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait; 0: never
 };
 
 // Once in every process: calls the body with the worker of this process, in an Arena. Every packet

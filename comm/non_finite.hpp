@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
+#include "core/error.hpp"
 #include "optim/compressor.hpp"
 
 namespace terse {
@@ -18,6 +20,16 @@ enum class NonFinite : std::uint8_t {
 };
 std::string_view to_string(NonFinite policy);
 NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones
+
+// A gradient that is infinite or NaN, where the policy is to abort: the run has diverged.
+class NonFiniteGradient : public Error {
+ public:
+  NonFiniteGradient(const std::string& what, std::uint64_t step) : Error(what), step_(step) {}
+  std::uint64_t step() const { return step_; }  // of the worker that found it, from 0
+
+ private:
+  std::uint64_t step_;
+};
 
 // What a worker finds in its gradient; as a word of 8 bytes, zero if all is well.
 struct Finding {

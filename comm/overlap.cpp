@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/thread.hpp"
 
 namespace terse {
 
@@ -28,7 +29,7 @@ Overlap::Overlap(Worker& me, std::span<const GradView> gradients, const Options&
   }
   outstanding_ = in_buckets_;
   if (!me_.others_may_act()) return;
-  thread_ = std::thread([this] { work(); });
+  thread_ = start_thread("the exchange of buckets", [this] { work(); });
   me_.share_with(thread_.get_id());
 }
 
@@ -110,6 +111,7 @@ void Overlap::wait_for_all() {
 }
 
 void Overlap::work() {
+  me_.add_thread();
   Arena arena;
   arena.run([this] {
     std::unique_lock lock(mutex_);

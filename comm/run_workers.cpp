@@ -11,6 +11,7 @@
 
 #include "comm/thread_group.hpp"
 #include "core/error.hpp"
+#include "core/thread.hpp"
 
 namespace terse {
 namespace {
@@ -31,6 +32,7 @@ class ThreadEndpoint final : public Endpoint {
   void barrier() override { group_.barrier(rank_); }
   SharedMemory* shared_memory() override { return group_.shared_memory(); }
   bool others_may_act() const override { return group_.concurrent(); }
+  void add_thread() override { group_.add_thread(rank_); }
   void interrupt() override { group_.interrupt(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
 
@@ -80,7 +82,7 @@ void run_one(ThreadGroup& group, int rank, const WorkerOptions& options,
 }  // namespace
 
 void exit_stuck(const std::string& error) {
-  fmt::print(stderr, "{}\n", error);
+  std::fputs((error + "\n").c_str(), stderr);
   std::fflush(stderr);
   std::_Exit(1);
 }
@@ -89,13 +91,16 @@ void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body) 
   constexpr int kMost = 65535;  // a packet's header has 16 bits for the worker
   check<UsageError>(options.workers >= 1 && options.workers <= kMost, "workers: 1 to {}; got {}",
                     kMost, options.workers);
-  check<UsageError>(options.deadline.count() > 0, "deadline: more than 0 ms; got {} ms",
+  check<UsageError>(options.deadline.count() >= 0, "deadline: 0 (never) or more; got {} ms",
                     options.deadline.count());
   ThreadGroup group(options);
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(options.workers));  // a thread that runs must find room
   try {
     for (int rank = 0; rank < options.workers; ++rank) {
-      threads.emplace_back([&group, rank, &options, body] { run_one(group, rank, options, body); });
+      threads.push_back(
+          start_thread(fmt::format("worker {} of {}", rank, options.workers),
+                       [&group, rank, &options, body] { run_one(group, rank, options, body); }));
     }
   } catch (...) {  // the system gives no more threads: those that run are called off
     group.fail(std::current_exception());

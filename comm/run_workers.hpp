@@ -3,13 +3,16 @@
 //   run_workers({.workers = 4}, [&](Worker& me) { train(me); });
 //
 // Every worker runs the same body, in an Arena of its own. Between them go real copies of bytes:
-// sending never waits, receiving does, up to the deadline.
+// sending never waits, receiving does.
+//
+// A wait ends at its deadline: when the workers that it depends on have made no progress for so
+// long (stall.hpp). A worker that computes may take any time. In turns waits have no deadline.
 //
 // Failures. The first exception of a worker releases all others (their next call of send, recv or
 // barrier throws) and is rethrown by run_workers, with its type, when all threads have ended. A
 // wait past the deadline is such a failure; its text says who waits for whom. A worker that stalls
 // in its own code is found by those who wait for it; when it wakes, its next call throws. One that
-// has not come back a whole deadline after the failure cannot be stopped in C++: `on_stuck` is
+// makes no progress for a whole deadline after the failure cannot be stopped in C++: `on_stuck` is
 // called with the error's text. By default it prints the text and ends the process; if it returns,
 // run_workers goes on waiting.
 //
@@ -52,7 +55,7 @@ struct VirtualTime {
 
 struct WorkerOptions {
   int workers = 1;
-  std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait
+  std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait; 0: never
   Executor executor = Executor::concurrent;
   Verify verify = Verify::checksum;
   OnFailure on_failure = OnFailure::abort;

@@ -29,6 +29,7 @@ class SubgroupEndpoint final : public Endpoint {
   }
   int take_any(const Expected& expected, Packet& into) override;
   void flush() override { below_.flush(); }
+  void set_deadline(std::chrono::milliseconds deadline) override { below_.set_deadline(deadline); }
   void barrier() override;
   VirtualClock* clock() override { return below_.clock(); }
 

@@ -56,8 +56,8 @@ Message MessageQueue::pop() {
 ThreadGroup::ThreadGroup(const WorkerOptions& options)
     : executor_(options.virtual_time ? Executor::turns : options.executor),
       deadline_(options.deadline),
-      shared_memory_(options.workers, [this](std::exception_ptr error) { fail(std::move(error)); }),
-      turn_since_(Clock::now()) {
+      shared_memory_(options.workers,
+                     [this](std::exception_ptr error) { fail(std::move(error)); }) {
   const auto workers = static_cast<std::size_t>(options.workers);
   const auto& model = options.virtual_time;
   if (model) cards_.emplace(model->network, options.workers, model->seed);
@@ -72,9 +72,15 @@ ThreadGroup::ThreadGroup(const WorkerOptions& options)
 // ---- messages and barrier -----------------------------------------------------------------------
 
 void ThreadGroup::enter(int rank) {
+  add_thread(rank);
   Lock lock(mutex_);
   if (executor_ == Executor::turns && turn_ != rank) wait(lock, rank, {.kind = Want::Kind::turn});
   throw_if_failed(rank);
+}
+
+void ThreadGroup::add_thread(int rank) {
+  const Lock lock(mutex_);
+  seat(rank).threads.push_back(clock_of_this_thread());
 }
 
 Packet ThreadGroup::lend(int rank, int to) {
@@ -170,22 +176,41 @@ void ThreadGroup::wait(Lock& lock, int rank, const Want& want) {
     wait_for_turn(lock, rank);
   }
   own.want = {};
+  ++own.waits;
   throw_if_failed(rank);
 }
 
 void ThreadGroup::wait_until_satisfied(Lock& lock, int rank) {
   Seat& own = seat(rank);
-  const auto until = own.since + deadline_;
   spin(lock, own);
+  StallTimer timer(deadline_, own.since);
   while (!failure_ && !own.interrupted && !satisfied(rank)) {
     fail_if_hopeless(rank);
-    if (Clock::now() >= until) fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
-    if (!failure_) own.wake.wait_until(lock, until);
+    if (failure_ || own.wake.wait_for(lock, timer.slice()) == std::cv_status::no_timeout) continue;
+    if (satisfied(rank) || !stalled(rank, timer)) continue;
+    fail_locked(std::make_exception_ptr(Error(timeout_text(rank))));
   }
 }
 
-// No deadline here: a wait in turns lasts as long as the others compute. What must not last is one
-// turn, and wait_for_all sees to that.
+bool ThreadGroup::stalled(int rank, StallTimer& timer) {
+  activities_.clear();
+  for (const auto& each : seats_) {
+    Activity activity{.waits = each.waits};
+    if (each.left) {
+      activity.kind = Activity::Kind::left;
+    } else if (each.want.kind != Want::Kind::nothing) {
+      activity.kind = Activity::Kind::waits;
+      activity.waits_for =
+          each.want.kind == Want::Kind::packet ? each.want.from : Activity::kAnyone;
+    }
+    for (const auto thread : each.threads) activity.processor_time += processor_time(thread);
+    activities_.push_back(activity);
+  }
+  return timer.stalled(rank, activities_);
+}
+
+// In turns a wait has no deadline: it lasts as long as the others compute, and if nobody can run
+// pass_turn finds the deadlock.
 void ThreadGroup::wait_for_turn(Lock& lock, int rank) {
   Seat* next = nullptr;
   if (turn_ == rank) {
@@ -286,7 +311,6 @@ void ThreadGroup::make_runnable(int rank) {
 // the caller wakes.
 ThreadGroup::Seat* ThreadGroup::pass_turn() {
   turn_ = -1;
-  turn_since_ = Clock::now();
   if (!runnable_.empty()) {
     turn_ = runnable_.top().second;
     runnable_.pop();
@@ -372,23 +396,24 @@ void ThreadGroup::leave(int rank) {
 
 void ThreadGroup::wait_for_all(const std::function<void(const std::string&)>& on_stuck) {
   Lock lock(mutex_);
-  const auto all_left = [&] { return left_ == size(); };
-  const auto done = [&] { return all_left() || failure_; };
-  if (executor_ == Executor::concurrent) changed_.wait(lock, done);
-  while (!done()) {
-    const auto until = turn_since_ + deadline_;
-    changed_.wait_until(lock, until, done);
-    if (!done() && Clock::now() >= turn_since_ + deadline_) {
-      fail_locked(std::make_exception_ptr(Error(timeout_text(first_to_wait()))));
-    }
-  }
-  if (changed_.wait_for(lock, deadline_, all_left)) return;
+  changed_.wait(lock, [&] { return left_ == size() || failure_; });
+  if (wait_until_all_left(lock)) return;
   const std::string error = fmt::format("{}; and {:.3g} s later not every worker has come back: {}",
                                         failure_text_, seconds(deadline_), describe_all());
   lock.unlock();
   on_stuck(error);
   lock.lock();
-  changed_.wait(lock, all_left);
+  changed_.wait(lock, [&] { return left_ == size(); });
+}
+
+// False: after a failure, those that have not left make no progress for a deadline.
+bool ThreadGroup::wait_until_all_left(Lock& lock) {
+  StallTimer timer(deadline_);
+  const auto all_left = [&] { return left_ == size(); };
+  while (!changed_.wait_for(lock, timer.slice(), all_left)) {
+    if (stalled(kAnyone, timer)) return false;
+  }
+  return true;
 }
 
 void ThreadGroup::rethrow_failure() const {
@@ -397,22 +422,9 @@ void ThreadGroup::rethrow_failure() const {
 
 // ---- texts --------------------------------------------------------------------------------------
 
-// Of those who wait for the turn that lasts too long; the worker that has it if it is alone.
-int ThreadGroup::first_to_wait() const {
-  for (int rank = 0; rank < size(); ++rank) {
-    if (seat(rank).want.kind != Want::Kind::nothing) return rank;
-  }
-  return turn_;
-}
-
 std::string ThreadGroup::timeout_text(int rank) const {
-  const auto waited = seconds(Clock::now() - seat(rank).since);
-  if (executor_ == Executor::concurrent) {
-    return fmt::format("timeout: {}, for {:.3g} s; {}", describe(rank), waited, describe_all());
-  }
-  return fmt::format("timeout: {}, for {:.3g} s; worker {} has had the turn for {:.3g} s; {}",
-                     describe(rank), waited, turn_, seconds(Clock::now() - turn_since_),
-                     describe_all());
+  return fmt::format("timeout: {}, for {:.3g} s; {}", describe(rank),
+                     seconds(Clock::now() - seat(rank).since), describe_all());
 }
 
 std::string ThreadGroup::describe(int rank) const {

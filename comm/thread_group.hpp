@@ -37,6 +37,7 @@
 #include "comm/network_model.hpp"
 #include "comm/run_workers.hpp"
 #include "comm/shared_memory.hpp"
+#include "comm/stall.hpp"
 #include "comm/virtual_clock.hpp"
 #include "optim/packet.hpp"
 
@@ -72,6 +73,8 @@ class ThreadGroup {
   // For the thread of worker `rank`, or one at a time in its stead, in this order: enter, any of
   // the others, leave.
   void enter(int rank);  // waits for the first turn
+  // The calling thread works for this worker, too: its processor time is the worker's.
+  void add_thread(int rank);
   Packet lend(int rank, int to);
   void post(int rank, int to, Packet packet);
   void take(int rank, int from, const Expected& expected, Packet& into);
@@ -110,8 +113,10 @@ class ThreadGroup {
     std::counting_semaphore<> turn{0};     // turns
     std::atomic<std::uint32_t> signal{0};  // changes when the worker should look again
     Want want;
-    Clock::time_point since{};  // when it began to wait
-    VirtualClock clock;         // its thread's alone, in its turn
+    Clock::time_point since{};         // when it began to wait
+    std::uint64_t waits = 0;           // that it has finished
+    std::vector<ThreadClock> threads;  // that work for it
+    VirtualClock clock;                // its thread's alone, in its turn
     bool left = false;
     bool lost = false;  // left, or about to, by an exception that ends it alone
     std::string cause;  // its text
@@ -150,7 +155,8 @@ class ThreadGroup {
   void wake_all();
   void fail_locked(std::exception_ptr failure);
   void throw_if_failed(int rank) const;
-  int first_to_wait() const;
+  bool stalled(int rank, StallTimer& timer);
+  bool wait_until_all_left(Lock& lock);
   std::string timeout_text(int rank) const;
   std::string describe(int rank) const;
   std::string describe_all() const;
@@ -166,16 +172,16 @@ class ThreadGroup {
   // Who could run if it had the turn, and its virtual time then: the earliest first.
   using Runnable = std::pair<double, int>;
   std::priority_queue<Runnable, std::vector<Runnable>, std::greater<>> runnable_;
-  int turn_ = 0;                    // who runs; -1: nobody any more
-  Clock::time_point turn_since_{};  // when the turn last changed hands
-  int arrived_ = 0;                 // at the barrier
-  std::uint64_t generation_ = 0;    // of the barrier
+  int turn_ = 0;                  // who runs; -1: nobody any more
+  int arrived_ = 0;               // at the barrier
+  std::uint64_t generation_ = 0;  // of the barrier
   int left_ = 0;
   std::condition_variable changed_;  // for the thread that started them: failure_ or left_
   std::exception_ptr failure_;
   std::exception_ptr first_loss_;
   int lost_ = 0;
   std::string failure_text_;
+  std::vector<Activity> activities_;  // scratch of stalled()
 };
 
 }  // namespace terse

@@ -112,6 +112,7 @@ class Worker {
   // A second thread may act in this worker's stead; see Endpoint.
   bool others_may_act() const { return endpoint_->others_may_act(); }
   void share_with(std::thread::id second) { second_ = second; }
+  void add_thread() { endpoint_->add_thread(); }  // by the second thread itself
   void interrupt() { endpoint_->interrupt(); }
 
   // This worker's time in a modelled network (virtual_clock.hpp); nullptr without one.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/thread.hpp"
 
 namespace terse {
 
@@ -20,7 +21,7 @@ Loader::Loader(const ImageDataset& images, std::unique_ptr<const Partition> part
         prefetch_);
   check(first_step_ >= 0, "loader: first_step must be at least 0; got {}", first_step_);
   slots_.resize(static_cast<std::size_t>(prefetch_) + 1);
-  if (prefetch_ > 0) thread_ = std::thread([this] { run(); });
+  if (prefetch_ > 0) thread_ = start_thread("the next batches", [this] { run(); });
 }
 
 Loader::~Loader() {

@@ -154,11 +154,12 @@ TEST(OneSided, APeerThatNeverComesIsATimeoutAndOneThatHasLeftADeadlock) {
       error_of({.workers = 2, .deadline = milliseconds(50), .on_stuck = [](const std::string&) {}},
                [&](Worker& me) {
                  std::array<std::byte, 8> own{};
-                 while (me.rank() == 1 && !over) std::this_thread::sleep_for(milliseconds(1));
+                 if (me.rank() == 1) over.wait(false);
                  try {
                    me.expose(own, own, {}, [] { FAIL(); });
                  } catch (...) {
                    over = true;
+                   over.notify_all();
                    throw;
                  }
                });
@@ -172,13 +173,16 @@ TEST(OneSided, APeerThatNeverComesIsATimeoutAndOneThatHasLeftADeadlock) {
 
 TEST(OneSided, AWorkerThatStallsWhileItLooksEndsTheRunAtTheDeadline) {
   std::atomic<bool> stalls = false, over = false;
-  const auto end_it = [&](const std::string&) { over = true; };
+  const auto end_it = [&](const std::string&) {
+    over = true;
+    over.notify_all();
+  };
   const auto text =
       error_of({.workers = 3, .deadline = milliseconds(500), .on_stuck = end_it}, [&](Worker& me) {
         std::array<std::byte, 8> own{};
         me.expose(own, own, {}, [&] {
           if (me.rank() == 1) stalls = true;
-          while (me.rank() == 1 && !over) std::this_thread::sleep_for(milliseconds(1));
+          if (me.rank() == 1) over.wait(false);
           while (me.rank() == 0 && !stalls) std::this_thread::sleep_for(milliseconds(1));
           if (me.rank() == 0) throw std::runtime_error("the culprit");
         });

@@ -201,7 +201,7 @@ TEST(Turns, ARunRepeats) {
 
 TEST(RunWorkers, RefusesAGroupOfNobody) {
   EXPECT_THROW(run_workers({.workers = 0}, [](Worker&) {}), UsageError);
-  EXPECT_THROW(run_workers({.workers = 1, .deadline = milliseconds(0)}, [](Worker&) {}),
+  EXPECT_THROW(run_workers({.workers = 1, .deadline = milliseconds(-1)}, [](Worker&) {}),
                UsageError);
 }
 

@@ -97,9 +97,29 @@ const std::map<std::string, void (*)(Worker&)> kCases = {
        if (me.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(50));
        wait_for(me, 1);
      }},
+    {"compute for longer than the deadline",
+     [](Worker& me) {
+       const auto end = std::chrono::steady_clock::now() + milliseconds(5000);
+       while (me.rank() == 1 && std::chrono::steady_clock::now() < end) {
+       }
+       me.barrier();
+     }},
+    {"suspended together",  // by mpi_test, which waits for the line
+     [](Worker& me) {
+       me.barrier();
+       if (me.rank() == 0) std::printf("together\n");
+       std::fflush(stdout);
+       std::this_thread::sleep_for(milliseconds(1000 * me.rank()));
+       me.barrier();
+     }},
+    {"suspended alone",
+     [](Worker& me) {
+       if (me.rank() == 1) std::raise(SIGSTOP);
+       me.barrier();
+     }},
     {"wake after the deadline",
      [](Worker& me) {
-       if (me.rank() == 1) std::this_thread::sleep_for(milliseconds(3000));
+       if (me.rank() == 1) std::this_thread::sleep_for(milliseconds(3700));
        me.barrier();
      }},
     {"leave",
