@@ -1,5 +1,6 @@
 #include "data/image_dataset.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -27,7 +28,9 @@ ChannelStatistics channel_statistics(const ImageDataset& images) {
       square += share * x * x;
     }
     statistics.mean.push_back(static_cast<float>(mean));
-    statistics.stddev.push_back(static_cast<float>(std::sqrt(std::max(0.0, square - mean * mean))));
+    const bool constant = std::ranges::count(counts, 0) >= std::ssize(counts) - 1;
+    const double variance = constant ? 1 : std::max(0.0, square - mean * mean);
+    statistics.stddev.push_back(static_cast<float>(std::sqrt(variance)));
   }
   return statistics;
 }

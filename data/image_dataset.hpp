@@ -24,6 +24,7 @@ struct ImageDataset {
   std::vector<std::int32_t> labels;  // N, each in [0, classes)
   ChannelStatistics statistics;      // what pixels are normalised with: the training split's
   Augmentation augmentation{};       // none, but for a training split
+  std::vector<std::string> notes{};  // what its reader left out, for a person to know
 
   std::int64_t size() const { return std::ssize(labels); }
   std::int64_t sample_size() const { return channels * height * width; }
@@ -38,7 +39,7 @@ struct DatasetSplits {
   ImageDataset test;
 };
 
-// Computed over all of the pixels.
+// Computed over all of the pixels. The deviation of a channel that is constant is 1.
 ChannelStatistics channel_statistics(const ImageDataset& images);
 
 // Every label must be in [0, classes); `what` names the labels in the error.

@@ -4,8 +4,9 @@
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
-#define STBI_NO_HDR
-#define STBI_NO_LINEAR
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_ONLY_GIF
 #define STBI_MAX_DIMENSIONS 32768
 #include <stb/stb_image.h>
 #define STB_IMAGE_RESIZE_IMPLEMENTATION
@@ -20,35 +21,41 @@
 
 #include "core/error.hpp"
 #include "data/gz_reader.hpp"
+#include "data/picture.hpp"
 
 namespace terse {
 namespace {
 
-struct Free {
-  void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
-};
-
-struct Picture {
-  std::unique_ptr<stbi_uc, Free> pixels;  // H×W×C
-  int height = 0, width = 0;
-};
+Picture decode_by_stb(std::string_view bytes, int channels) {
+  check(bytes.size() <= std::numeric_limits<int>::max(), "too long: {} bytes", bytes.size());
+  int width = 0, height = 0, in_file = 0;
+  const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
+      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()),
+                            static_cast<int>(bytes.size()), &width, &height, &in_file, channels),
+      stbi_image_free);
+  check(pixels != nullptr, "{}", stbi_failure_reason());
+  const auto count = std::size_t{1} * static_cast<std::size_t>(width) *
+                     static_cast<std::size_t>(height) * static_cast<std::size_t>(channels);
+  return {.pixels = {pixels.get(), pixels.get() + count},
+          .height = height,
+          .width = width,
+          .channels = channels};
+}
 
 Picture decode(const std::filesystem::path& file, int channels) {
   const std::string bytes = GzReader("images", file).read_rest();
   const std::string_view view = bytes;
-  // stb_image makes grey of what is missing of a JPEG; its end marker tells.
-  check(!view.starts_with("\xFF\xD8") || view.rfind("\xFF\xD9") != std::string_view::npos,
-        "images '{}': truncated: a JPEG file without its end", file.string());
-  check(bytes.size() <= std::numeric_limits<int>::max(), "images '{}': too long: {} bytes",
-        file.string(), bytes.size());
-  Picture picture;
-  int in_file = 0;
-  picture.pixels.reset(stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()),
-                                             static_cast<int>(bytes.size()), &picture.width,
-                                             &picture.height, &in_file, channels));
-  check(picture.pixels != nullptr, "images '{}': not a picture that can be read: {}", file.string(),
-        stbi_failure_reason());
-  return picture;
+  try {
+    if (view.starts_with("\xFF\xD8")) return decode_jpeg(view, channels);
+    if (view.starts_with("BM")) check_bmp_is_whole(view);
+    if (view.starts_with("GIF8")) check_gif_is_whole(view);
+    return decode_by_stb(view, channels);
+  } catch (const Error& e) {
+    throw Error(
+        fmt::format("images '{}': not a picture that can be read: {}; remove the file or "
+                    "replace it",
+                    file.string(), e.what()));
+  }
 }
 
 // The square in the middle of a picture as size×size×channels. stb_image_resize would blur one of
@@ -56,7 +63,7 @@ Picture decode(const std::filesystem::path& file, int channels) {
 std::vector<std::uint8_t> resize(const Picture& picture, int channels, int size) {
   const int side = std::min(picture.height, picture.width);
   const std::ptrdiff_t stride = std::ptrdiff_t{picture.width} * channels;
-  const stbi_uc* square = picture.pixels.get() + (picture.height - side) / 2 * stride +
+  const stbi_uc* square = picture.pixels.data() + (picture.height - side) / 2 * stride +
                           std::ptrdiff_t{(picture.width - side) / 2} * channels;
   const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(size) * channels;
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(row * size));

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -47,17 +50,35 @@ std::vector<fs::path> entries(const fs::path& folder) {
   return all;
 }
 
-std::vector<ClassFolder> find_classes(const fs::path& folder) {
+bool is_picture(const fs::path& file) {
+  constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".png", ".bmp", ".gif"};
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
+}
+
+// The classes, and how many of their files are no pictures by their names.
+struct Found {
   std::vector<ClassFolder> classes;
+  std::vector<fs::path> skipped;
+};
+
+Found find_classes(const fs::path& folder) {
+  Found found;
   for (const auto& path : entries(folder)) {
     if (!fs::is_directory(path)) continue;
-    classes.push_back({.name = path.filename().string(), .files = entries(path)});
-    check(!classes.back().files.empty(), "images '{}': a class folder without a picture",
-          path.string());
+    ClassFolder& all = found.classes.emplace_back();
+    all.name = path.filename().string();
+    for (auto& file : entries(path)) {
+      auto& to = is_picture(file) ? all.files : found.skipped;
+      to.push_back(std::move(file));
+    }
+    check(!all.files.empty(), "images '{}': a class folder without a picture", path.string());
   }
-  check(!classes.empty(), "images '{}': there must be a folder for each class; got none",
+  check(!found.classes.empty(), "images '{}': there must be a folder for each class; got none",
         folder.string());
-  return classes;
+  return found;
 }
 
 std::string names_of(const std::vector<ClassFolder>& classes) {
@@ -100,27 +121,35 @@ std::vector<Sample> all_samples(const std::vector<ClassFolder>& classes) {
   return samples;
 }
 
-// Every k-th picture of a class is held out, from a place on that is drawn for it.
-SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std::uint64_t seed) {
-  const auto k = static_cast<std::uint64_t>(std::lround(1 / share));
+// Of every class of n pictures the share, rounded, is held out: at least one and not all, evenly
+// spread from a place on that is drawn for the class. A class of one is for training.
+SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std::uint64_t seed,
+                      std::vector<std::string>& notes) {
   SplitSamples samples;
   for (std::size_t label = 0; label < classes.size(); ++label) {
     const auto& [name, files] = classes[label];
-    check(files.size() >= 2,
-          "images: class '{}': it must have 2 pictures or more, so that one can be held out; got "
-          "{}",
-          name, files.size());
-    auto place = Philox(seed, {.purpose = Purpose::shuffle,
-                               .step = static_cast<std::uint32_t>(label),
-                               .tensor = kHeldOut})
-                     .below(k);
-    for (const auto& file : files) {
-      auto& split = place++ % k == 0 ? samples.test : samples.train;
-      split.push_back({.file = file, .label = static_cast<std::int32_t>(label)});
+    const std::int64_t n = std::ssize(files);
+    if (n == 1)
+      notes.push_back(fmt::format("class '{}' has one picture: it is for training", name));
+    const std::int64_t held =
+        n == 1 ? 0
+               : std::clamp<std::int64_t>(std::llround(share * static_cast<double>(n)), 1, n - 1);
+    const auto first =
+        static_cast<std::int64_t>(Philox(seed, {.purpose = Purpose::shuffle,
+                                                .step = static_cast<std::uint32_t>(label),
+                                                .tensor = kHeldOut})
+                                      .below(static_cast<std::uint64_t>(n)));
+    for (std::int64_t i = 0; i < n; ++i) {
+      // One more of the multiples of n / held is passed.
+      const bool test = ((i + 1) * held + first) / n > (i * held + first) / n;
+      auto& split = test ? samples.test : samples.train;
+      split.push_back(
+          {.file = files[static_cast<std::size_t>(i)], .label = static_cast<std::int32_t>(label)});
     }
   }
-  check(!samples.test.empty(), "images: too few pictures to hold a share of {} out; got {}", share,
-        samples.train.size());
+  check(!samples.test.empty(),
+        "images: every class has one picture, so that none can be held out; got {} classes",
+        classes.size());
   return samples;
 }
 
@@ -133,9 +162,10 @@ Request read_request(Options& options) {
   request.test = options.number("test", 0.1, 0.001, 0.5);
   if (request.folder.empty()) request.folder = options.positional().value_or("");
   options.finish();
-  check<UsageError>(!request.folder.empty(),
-                    "data 'images': it must be told the folder: images:path=DIR; there must be a "
-                    "folder of pictures for each class, or train and test, which hold those");
+  check<UsageError>(
+      !request.folder.empty(),
+      "data 'images': it must be told the folder: images:path=DIR; there must be a "
+      "folder of pictures for each class, or train and test (or val), which hold those");
   check(fs::is_directory(request.folder), "images: no such directory: '{}'",
         request.folder.string());
   return request;
@@ -145,23 +175,32 @@ Request read_request(Options& options) {
 
 DatasetSplits load_image_folder(Options& options, std::uint64_t seed) {
   const auto request = read_request(options);
-  const auto train = request.folder / "train", test = request.folder / "test";
+  const auto train = request.folder / "train";
+  const auto test = request.folder / (fs::is_directory(request.folder / "test") ? "test" : "val");
   const bool given = fs::is_directory(train) && fs::is_directory(test);
-  const auto classes = find_classes(given ? train : request.folder);
+  auto [classes, skipped] = find_classes(given ? train : request.folder);
+  std::vector<std::string> notes;
   SplitSamples samples;
   if (given) {
-    const auto others = find_classes(test);
+    auto [others, more] = find_classes(test);
+    skipped.insert(skipped.end(), more.begin(), more.end());
     check(names_of(classes) == names_of(others),
-          "images '{}': train and test must have the same classes; got {} and {}",
-          request.folder.string(), names_of(classes), names_of(others));
+          "images '{}': train and {} must have the same classes; got {} and {}",
+          request.folder.string(), test.filename().string(), names_of(classes), names_of(others));
     samples = {.train = all_samples(classes), .test = all_samples(others)};
   } else {
-    samples = hold_out(classes, request.test, seed);
+    samples = hold_out(classes, request.test, seed, notes);
+  }
+  if (!skipped.empty()) {
+    notes.push_back(
+        fmt::format("{} file{} that are no pictures by their names are skipped, '{}' the first",
+                    skipped.size(), skipped.size() == 1 ? "" : "s", skipped.front().string()));
   }
   DatasetSplits splits{.train = read_samples(samples.train, classes.size(), request),
                        .test = read_samples(samples.test, classes.size(), request)};
   splits.train.statistics = channel_statistics(splits.train);
   splits.test.statistics = splits.train.statistics;
+  splits.train.notes = std::move(notes);
   check_dataset(splits.train);
   check_dataset(splits.test);
   return splits;

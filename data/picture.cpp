@@ -1,0 +1,133 @@
+#include "data/picture.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace terse {
+namespace {
+
+// Reads numbers at any place of a file; what is not there is an Error.
+class Fields {
+ public:
+  Fields(std::string_view file, bool big_endian) : file_(file), big_endian_(big_endian) {}
+
+  std::uint32_t number(std::size_t at, std::size_t bytes) const {
+    check(at <= file_.size() && bytes <= file_.size() - at, "it ends in the middle");
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+      const std::size_t place = big_endian_ ? at + i : at + bytes - 1 - i;
+      value = value << 8 | static_cast<std::uint8_t>(file_[place]);
+    }
+    return value;
+  }
+
+ private:
+  std::string_view file_;
+  bool big_endian_;
+};
+
+}  // namespace
+
+// ---- EXIF ---------------------------------------------------------------------------------------
+
+int exif_orientation(std::string_view segment) {
+  constexpr std::string_view kHead("Exif\0\0", 6);
+  constexpr std::uint32_t kOrientation = 0x0112;
+  if (!segment.starts_with(kHead)) return 1;
+  const auto tiff = segment.substr(kHead.size());
+  const bool big_endian = tiff.starts_with("MM");
+  if (!big_endian && !tiff.starts_with("II")) return 1;
+  try {
+    const Fields fields(tiff, big_endian);
+    const std::size_t directory = fields.number(4, 4);
+    const std::size_t entries = fields.number(directory, 2);
+    for (std::size_t i = 0; i < entries; ++i) {
+      const std::size_t entry = directory + 2 + 12 * i;
+      if (fields.number(entry, 2) != kOrientation) continue;
+      const auto value = fields.number(entry + 8, 2);
+      return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+    }
+  } catch (
+      const Error&) {  // a broken Exif segment says nothing; the pixels are none of its business
+  }
+  return 1;
+}
+
+Picture oriented(Picture picture, int orientation) {
+  if (orientation == 1) return picture;
+  const int h = picture.height, w = picture.width;
+  const bool turned = orientation >= 5;
+  Picture result{.pixels = std::vector<std::uint8_t>(picture.pixels.size()),
+                 .height = turned ? w : h,
+                 .width = turned ? h : w,
+                 .channels = picture.channels};
+  // Where the pixel comes from that is seen at (y, x).
+  const auto source = [&](int y, int x) -> std::pair<int, int> {
+    switch (orientation) {
+      case 2:
+        return {y, w - 1 - x};
+      case 3:
+        return {h - 1 - y, w - 1 - x};
+      case 4:
+        return {h - 1 - y, x};
+      case 5:
+        return {x, y};
+      case 6:
+        return {h - 1 - x, y};
+      case 7:
+        return {h - 1 - x, w - 1 - y};
+      default:
+        return {x, w - 1 - y};
+    }
+  };
+  auto to = result.pixels.begin();
+  for (int y = 0; y < result.height; ++y) {
+    for (int x = 0; x < result.width; ++x) {
+      const auto [from_y, from_x] = source(y, x);
+      const auto from = (std::ptrdiff_t{from_y} * w + from_x) * picture.channels;
+      to = std::copy_n(picture.pixels.begin() + from, picture.channels, to);
+    }
+  }
+  return result;
+}
+
+// ---- BMP and GIF --------------------------------------------------------------------------------
+
+void check_bmp_is_whole(std::string_view file) {
+  const Fields fields(file, false);
+  const std::uint64_t pixels = fields.number(10, 4);
+  const bool old = fields.number(14, 4) == 12;  // of OS/2: sides of 16 bits
+  const std::uint64_t width = old ? fields.number(18, 2) : fields.number(18, 4);
+  const auto height = static_cast<std::int32_t>(old ? fields.number(20, 2) : fields.number(22, 4));
+  const std::uint64_t bits = fields.number(old ? 24 : 28, 2);
+  const std::uint64_t row = (width * bits + 31) / 32 * 4;  // rows fill whole words
+  const auto rows = static_cast<std::uint64_t>(std::abs(std::int64_t{height}));
+  check(width <= kLongestSide && rows <= kLongestSide && bits <= 32, "{}x{} pixels of {} bits",
+        width, rows, bits);
+  check(pixels + row * rows <= file.size(),
+        "part of the pixels is missing: {} bytes are wanted, and it has {}", pixels + row * rows,
+        file.size());
+}
+
+void check_gif_is_whole(std::string_view file) {
+  constexpr std::uint32_t kImage = 0x2C, kExtension = 0x21;
+  const Fields fields(file, false);
+  const auto table_bytes = [](std::uint32_t flags) -> std::size_t {
+    return (flags & 0x80) != 0 ? std::size_t{3} << ((flags & 7) + 1) : 0;
+  };
+  // Blocks of data follow each other, each with its length before it, until one of none.
+  const auto skip_blocks = [&](std::size_t at) {
+    for (std::uint32_t length; (length = fields.number(at, 1)) != 0;) at += 1 + length;
+    return at + 1;
+  };
+  std::size_t at = 13 + table_bytes(fields.number(10, 1));
+  while (fields.number(at, 1) == kExtension) at = skip_blocks(at + 2);
+  check(fields.number(at, 1) == kImage, "it holds no picture");
+  skip_blocks(at + 10 + table_bytes(fields.number(at + 9, 1)) + 1);
+}
+
+}  // namespace terse
