@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "data/gz_reader.hpp"
+#include "data/unicode.hpp"
 
 namespace terse {
 namespace {
@@ -31,10 +32,16 @@ TextRequest read_request(Options& options, TextLevel plain) {
   return request;
 }
 
-std::string read_text(const std::string& name, const fs::path& file) {
+std::string read_text(const std::string& name, const fs::path& file, TextLevel level) {
   check(!fs::is_directory(file), "{} '{}': a file is wanted; this is a directory", name,
         file.string());
   auto text = GzReader(name, file).read_rest();
+  try {
+    drop_byte_order_mark(text);
+    if (level != TextLevel::character) check_utf8(text);
+  } catch (const Error& e) {
+    throw Error(fmt::format("{} '{}': {}", name, file.string(), e.what()));
+  }
   check(!text.empty(), "{} '{}': the file is empty", name, file.string());
   return text;
 }
@@ -61,9 +68,9 @@ SplitFiles find_splits(const fs::path& folder) {
 
 TextSplits read_splits(const SplitFiles& files, const TextRules& rules) {
   return number_splits("text",
-                       {.train = read_text("text", files.train),
-                        .valid = read_text("text", files.valid),
-                        .test = read_text("text", files.test)},
+                       {.train = read_text("text", files.train, rules.level),
+                        .valid = read_text("text", files.valid, rules.level),
+                        .test = read_text("text", files.test, rules.level)},
                        rules);
 }
 
@@ -92,7 +99,7 @@ TextSplits load_text_files(Options& options, std::uint64_t /*seed*/) {
   } else if (fs::is_directory(path)) {
     splits = read_splits(find_splits(path), request.rules);
   } else {
-    splits = number_and_split("text", read_text("text", path), request.rules);
+    splits = number_and_split("text", read_text("text", path, request.rules.level), request.rules);
   }
   splits.seq = request.seq;
   return splits;
@@ -119,7 +126,7 @@ TextSplits load_kjv(Options& options, std::uint64_t /*seed*/) {
         "kjv: no such file: '{}'; scripts/kjv makes it from Debian's package bible-kjv; another "
         "place is named by kjv:path=FILE",
         file.string());
-  auto splits = number_and_split("kjv", read_text("kjv", file), request.rules);
+  auto splits = number_and_split("kjv", read_text("kjv", file, request.rules.level), request.rules);
   splits.seq = request.seq;
   return splits;
 }

@@ -13,9 +13,11 @@ namespace terse {
 // (wiki.{train,valid,test}.tokens), of PTB (ptb.{train,valid,test}.txt) or {train,valid,test}.txt;
 // `text:train=FILE,valid=FILE,test=FILE`. Each may be gzip-compressed.
 //
+// Texts are UTF-8: a byte order mark is dropped, and what is no UTF-8 is an Error.
+//
 // level=word splits at white space, since those files separate punctuation already; `prose` says
 // that they do not: then letters become lower-case, and every punctuation mark is a token, but for
-// an apostrophe or a hyphen inside of a word. level=char takes bytes as they are.
+// an apostrophe or a hyphen inside of a word. level=char takes bytes as they are, UTF-8 or not.
 TextSplits load_text_files(Options& options, std::uint64_t seed);
 
 // `kjv`: the King James Bible, one verse a line, 31102 of them; read as prose.

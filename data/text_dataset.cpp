@@ -5,24 +5,13 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "data/unicode.hpp"
 
 namespace terse {
 namespace {
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-// Letters, digits, and bytes of UTF-8 beyond ASCII.
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
-void make_lower_case(std::string& text) {
-  for (auto& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
 }
 
 // Numbers tokens in the order in which they first appear. The texts must outlive it.
@@ -46,16 +35,21 @@ class Interner {
 // What stands between white space: with punctuation split off, and without.
 template <class Emit>
 void split_prose(std::string_view chunk, Emit&& emit) {
+  const auto word_at = [&](std::size_t at) {
+    if (at >= chunk.size()) return std::size_t{0};
+    const auto [value, bytes] = first_code_point(chunk.substr(at));
+    return is_word_character(value) ? bytes : 0;
+  };
   while (!chunk.empty()) {
-    std::size_t end = 1;
-    if (is_letter(chunk[0])) {
+    std::size_t end = 0;
+    while (const auto bytes = word_at(end)) {
+      end += bytes;
       // An apostrophe or a hyphen between two letters belongs to the word.
-      while (end < chunk.size() &&
-             (is_letter(chunk[end]) || ((chunk[end] == '\'' || chunk[end] == '-') &&
-                                        end + 1 < chunk.size() && is_letter(chunk[end + 1])))) {
+      if (end < chunk.size() && (chunk[end] == '\'' || chunk[end] == '-') && word_at(end + 1) > 0) {
         ++end;
       }
     }
+    if (end == 0) end = first_code_point(chunk).bytes;
     emit(chunk.substr(0, end));
     chunk.remove_prefix(end);
   }
@@ -157,7 +151,7 @@ void check_text(const TextDataset& text) {
 
 TextSplits number_splits(const std::string& name, SplitText texts, const TextRules& rules) {
   if (rules.level == TextLevel::prose) {
-    for (auto* text : {&texts.train, &texts.valid, &texts.test}) make_lower_case(*text);
+    for (auto* text : {&texts.train, &texts.valid, &texts.test}) *text = simplified(*text);
   }
   Interner interner;
   auto train = intern(texts.train, rules.level, interner);  // first: its order is the vocabulary's
@@ -168,7 +162,7 @@ TextSplits number_splits(const std::string& name, SplitText texts, const TextRul
 }
 
 TextSplits number_and_split(const std::string& name, std::string text, const TextRules& rules) {
-  if (rules.level == TextLevel::prose) make_lower_case(text);
+  if (rules.level == TextLevel::prose) text = simplified(text);
   Interner interner;
   const auto all = intern(text, rules.level, interner);
   const std::int64_t count = std::ssize(all);

@@ -36,7 +36,7 @@ void check_text(const TextDataset& text);
 
 enum class TextLevel {
   word,       // split at white space; every line ends with <eos>, as PTB and WikiText are read
-  prose,      // the same, of lower-case letters, with punctuation split off
+  prose,      // the same, in lower case, with punctuation split off, as Unicode has them
   character,  // single bytes
 };
 

@@ -70,7 +70,16 @@ TEST(Prose, PunctuationIsSplitOffAndLettersAreLowerCase) {
   const auto prose =
       words_of("\"God's well-beloved\" -- (Amen); 'tis ÄÖ, so!?\n", {.level = TextLevel::prose});
   EXPECT_EQ(joined(prose.train, "|"),
-            "\"|god's|well-beloved|\"|-|-|(|amen|)|;|'|tis|ÄÖ|,|so|!|?|<eos>|");
+            "\"|god's|well-beloved|\"|-|-|(|amen|)|;|'|tis|äö|,|so|!|?|<eos>|");
+}
+
+// Typeset quotes, dashes and an ellipsis are punctuation, and their apostrophe is that of ASCII.
+TEST(Prose, IsUnicode) {
+  const auto prose =
+      words_of("“Hello,” she said — it’s naïve… ‘quoted’ ΣΊΣΥΦΟΣ\u00A0x\u200By well‑beloved\n",
+               {.level = TextLevel::prose});
+  EXPECT_EQ(joined(prose.train, "|"),
+            "“|hello|,|”|she|said|—|it's|naïve|…|‘|quoted|’|σίσυφοσ|xy|well-beloved|<eos>|");
 }
 
 TEST(Characters, AreBytesAndTheTextComesBack) {
@@ -138,6 +147,34 @@ TEST(TextFile, MayBeCompressedAndStandWithoutItsKey) {
   EXPECT_EQ(splits.train.vocabulary, (Words{"<unk>", "a", "b"}));
   EXPECT_EQ(splits.train.size() + splits.valid.size() + splits.test.size(), 120);
   EXPECT_EQ(splits.seq, 30);
+}
+
+TEST(TextFile, IsUtf8) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "café au lait\n";
+  const auto plain = folder.write_text("plain", text).string();
+  const auto marked = folder.write_text("marked", "\xEF\xBB\xBF" + text).string();
+  EXPECT_EQ(load_text("text:path=" + marked, 1).train.vocabulary,
+            load_text("text:path=" + plain, 1).train.vocabulary);
+
+  folder.write_text("utf16", std::string("\xFF\xFE"
+                                         "a\0b\0",
+                                         6));
+  expect_has(load_error("text:path=" + (folder.path() / "utf16").string()),
+             {"utf16", "UTF-16", "iconv"});
+  folder.write_text("latin1", "one line\ncaf\xE9 au lait");
+  expect_has(load_error("text:path=" + (folder.path() / "latin1").string()),
+             {"latin1", "byte 12 (line 2) is not UTF-8", "iconv -f ISO-8859-1"});
+  // Overlong forms, surrogates and what is beyond Unicode are none either.
+  for (const char* bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x80"}) {
+    folder.write_text("bad", std::string("ab ") + bad);
+    expect_has(load_error("text:path=" + (folder.path() / "bad").string()), {"byte 3 (line 1)"});
+  }
+  folder.write_text("bytes", std::string(60, '\xE9'));
+  EXPECT_EQ(load_text("text:level=char,path=" + (folder.path() / "bytes").string(), 1)
+                .train.vocabulary.size(),
+            2U);
 }
 
 TEST(TextFile, ProseIsAnOption) {
