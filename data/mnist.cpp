@@ -1,5 +1,6 @@
 #include "data/mnist.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -32,7 +33,8 @@ fs::path find_file(const IdxFolder& folder, const std::string& file) {
   return compressed;
 }
 
-ImageDataset read_split(const IdxFolder& folder, const std::string& prefix) {
+// `classes` 0: as many as the labels tell.
+ImageDataset read_split(const IdxFolder& folder, const std::string& prefix, std::int64_t classes) {
   const auto image_file = find_file(folder, prefix + "-images-idx3-ubyte");
   const auto label_file = find_file(folder, prefix + "-labels-idx1-ubyte");
   auto images = read_idx(image_file, 3);
@@ -42,12 +44,15 @@ ImageDataset read_split(const IdxFolder& folder, const std::string& prefix) {
 
   ImageDataset split;
   split.name = folder.name;
-  split.classes = folder.classes;
   split.channels = 1;
   split.height = images.shape[1];
   split.width = images.shape[2];
   split.pixels = std::move(images.values);
   split.labels.assign(labels.values.begin(), labels.values.end());
+  if (classes == 0 && !split.labels.empty()) {
+    classes = std::max<std::int64_t>(2, 1 + *std::ranges::max_element(split.labels));
+  }
+  split.classes = classes;
   split.statistics = folder.statistics;
   check_labels(folder.name + " '" + label_file.string() + "'", split.labels, split.classes);
   check_dataset(split);
@@ -58,6 +63,7 @@ struct MnistRequest {
   std::string directory;  // empty: not given
   std::int64_t train, test;
   std::int64_t channels;
+  std::int64_t classes;
 };
 
 MnistRequest read_options(Options& options) {
@@ -66,6 +72,7 @@ MnistRequest read_options(Options& options) {
   request.directory = options.text("path", "");
   request.train = options.integer("train", 0, 0, kMost);
   request.test = options.integer("test", 0, 0, kMost);
+  request.classes = options.integer("classes", 0, 0, 1000);
   constexpr std::string_view kChannels[] = {"1", "3"};
   request.channels = options.choice("channels", "1", kChannels) == "3" ? 3 : 1;
   if (request.directory.empty()) request.directory = options.positional().value_or("");
@@ -73,7 +80,8 @@ MnistRequest read_options(Options& options) {
   return request;
 }
 
-DatasetSplits load(const IdxFolder& folder, const MnistRequest& request) {
+DatasetSplits load(IdxFolder folder, const MnistRequest& request) {
+  folder.classes = request.classes;
   auto splits = read_idx_folder(folder);
   if (request.train > 0) keep_first(splits.train, request.train);
   if (request.test > 0) keep_first(splits.test, request.test);
@@ -87,7 +95,9 @@ DatasetSplits load(const IdxFolder& folder, const MnistRequest& request) {
 DatasetSplits read_idx_folder(const IdxFolder& folder) {
   check(fs::is_directory(folder.directory), "{}: no such directory: '{}'", folder.name,
         folder.directory.string());
-  DatasetSplits splits{.train = read_split(folder, "train"), .test = read_split(folder, "t10k")};
+  auto train = read_split(folder, "train", folder.classes);
+  auto test = read_split(folder, "t10k", train.classes);
+  DatasetSplits splits{.train = std::move(train), .test = std::move(test)};
   check(splits.train.height == splits.test.height && splits.train.width == splits.test.width,
         "{} '{}': training and test images must be of one size; got {}x{} and {}x{}", folder.name,
         folder.directory.string(), splits.train.height, splits.train.width, splits.test.height,

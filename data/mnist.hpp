@@ -14,7 +14,7 @@ namespace terse {
 struct IdxFolder {
   std::string name;  // of the data set
   std::filesystem::path directory;
-  std::int64_t classes = 10;
+  std::int64_t classes = 0;      // 0: one more than the largest label of the training split
   ChannelStatistics statistics;  // one channel
 };
 
@@ -22,6 +22,7 @@ struct IdxFolder {
 DatasetSplits read_idx_folder(const IdxFolder& folder);
 
 // `mnist:path=DIR` and `fashion-mnist[:path=DIR]`; path= may be left out: `mnist:DIR`.
+// classes=: how many there are, where the training labels do not tell.
 // train=, test= : only the first so many samples (0: all). channels=3 repeats the grey one.
 DatasetSplits load_mnist(Options& options, std::uint64_t seed);
 DatasetSplits load_fashion_mnist(Options& options, std::uint64_t seed);
