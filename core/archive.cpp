@@ -50,7 +50,7 @@ void LoadArchive::bytes(std::string_view name, std::span<std::byte> data) {
   rest_ = rest_.subspan(data.size());
 }
 
-void HashArchive::bytes(std::string_view name, std::span<std::byte> data) {
+void HashArchive::add(std::string_view name, std::span<const std::byte> data) {
   const auto mix = [&](std::span<const std::byte> part) {
     for (const auto b : part) {
       hash_ = (hash_ ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3ULL;

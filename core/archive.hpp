@@ -64,7 +64,9 @@ class LoadArchive final : public Archive {
 class HashArchive final : public Archive {
  public:
   bool loading() const override { return false; }
-  void bytes(std::string_view name, std::span<std::byte> data) override;
+  void bytes(std::string_view name, std::span<std::byte> data) override { add(name, data); }
+  // Likewise, for what cannot be loaded.
+  void add(std::string_view name, std::span<const std::byte> data);
   std::uint64_t hash() const { return hash_; }
 
  private:

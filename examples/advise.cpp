@@ -10,10 +10,12 @@
 #include "examples/support/advice.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/methods.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/shape_list.hpp"
-#include "inspect/run_folder.hpp"
+#include "inspect/files.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
@@ -53,22 +55,22 @@ void advise(int argc, char** argv) {
     set_thread_count(static_cast<int>(each.threads));
   }
   const auto list = run::parse_shapes(shapes);
-  if (out) prepare_folder(*out);
+  std::optional<OutputFolder> folder;
+  if (out) folder.emplace(*out);
   run::SyntheticGradients gradients(list, config.workers, config.seed);
-  fmt::print("{}: {} values in {} tensors; latency {}\n\n", shapes,
-             run::thousands_text(static_cast<double>(gradients.numel())), list.size(), latency);
   for (const auto& method : methods) {
     auto each = config;
     each.compressor = method;
     advice.methods.push_back(run::measure_method(each, gradients, steps));
   }
-  fmt::print("{}", run::table_text(advice));
-  if (out) {
-    const std::filesystem::path folder = *out;
-    write_file(folder / "advice.json", run::to_json(advice).dump(2) + "\n");
-    write_file(folder / "advice.svg", run::chart_svg(advice));
+  run::print("{}: {} values in {} tensors; latency {}\n\n", shapes,
+             run::thousands_text(static_cast<double>(gradients.numel())), list.size(), latency);
+  run::print("{}", run::table_text(advice));
+  if (folder) {
+    write_file(*folder / "advice.json", json_text(run::to_json(advice), 2) + "\n");
+    write_file(*folder / "advice.svg", run::chart_svg(advice));
   }
-  if (json) fmt::print("{}\n", run::to_json(advice).dump());
+  if (json) run::print("{}\n", json_text(run::to_json(advice)));
 }
 
 }  // namespace

@@ -10,10 +10,12 @@
 #include "examples/support/config.hpp"
 #include "examples/support/exchange_bytes.hpp"
 #include "examples/support/methods.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/shape_list.hpp"
 #include "examples/support/task.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
@@ -80,13 +82,7 @@ void bytes(int argc, char** argv) {
   }
   std::int64_t parameters = 0;
   for (const auto& shape : shapes) parameters += shape.rows * shape.cols;
-  fmt::print("{} values in {} tensors; {} workers, {}; {} steps an epoch, {} counted\n\n",
-             run::thousands_text(static_cast<double>(parameters)), shapes.size(), config.workers,
-             config.topology, steps_per_epoch, steps);
-  fmt::print("{:<26}{:>12}{:>9}{:>16}{:>15}\n", "", "packet", "times", "packets of an",
-             "sent by worker");
-  fmt::print("{:<26}{:>12}{:>9}{:>16}{:>15}\n", "method", "bytes", "smaller", "epoch, MiB",
-             "a step, bytes");
+  std::string table;  // printed when every method has been counted
   nlohmann::json list = nlohmann::json::array();
   for (const auto& method : methods) {
     config.compressor = method;
@@ -95,29 +91,36 @@ void bytes(int argc, char** argv) {
         counted.message_bytes * static_cast<double>(steps_per_epoch) / (1 << 20);
     const double smaller =
         4.0 * static_cast<double>(parameters) / std::max(1.0, counted.message_bytes);
-    fmt::print("{:<26}{:>12.0f}{:>8.1f}x{:>16.2f}{:>15.1f}\n", method, counted.message_bytes,
-               smaller, mebibytes, counted.bytes_sent_per_worker);
+    table += fmt::format("{:<26}{:>12.0f}{:>8.1f}x{:>16.2f}{:>15.1f}\n", method,
+                         counted.message_bytes, smaller, mebibytes, counted.bytes_sent_per_worker);
     list.push_back({{"method", method},
                     {"message_bytes", counted.message_bytes},
                     {"times_smaller", smaller},
                     {"mebibytes_per_epoch", mebibytes},
                     {"bytes_sent_per_worker", counted.bytes_sent_per_worker}});
   }
+  run::print("{} values in {} tensors; {} workers, {}; {} steps an epoch, {} counted\n\n",
+             run::thousands_text(static_cast<double>(parameters)), shapes.size(), config.workers,
+             config.topology, steps_per_epoch, steps);
+  run::print("{:<26}{:>12}{:>9}{:>16}{:>15}\n", "", "packet", "times", "packets of an",
+             "sent by worker");
+  run::print("{:<26}{:>12}{:>9}{:>16}{:>15}\n", "method", "bytes", "smaller", "epoch, MiB",
+             "a step, bytes");
+  run::print("{}", table);
   for (const auto& note : kNotes) {
     const auto noted = [&note](const auto& method) {
       return Spec::parse(method).stages.front().name == note.method;
     };
-    if (std::ranges::any_of(methods, noted)) fmt::print("\n{}: {}\n", note.method, note.text);
+    if (std::ranges::any_of(methods, noted)) run::print("\n{}: {}\n", note.method, note.text);
   }
   if (json) {
-    fmt::print("{}\n", nlohmann::json({{"parameters", parameters},
-                                       {"workers", config.workers},
-                                       {"topology", config.topology},
-                                       {"servers", config.servers},
-                                       {"steps_per_epoch", steps_per_epoch},
-                                       {"steps", steps},
-                                       {"methods", list}})
-                           .dump());
+    run::print("{}\n", json_text(nlohmann::json({{"parameters", parameters},
+                                                 {"workers", config.workers},
+                                                 {"topology", config.topology},
+                                                 {"servers", config.servers},
+                                                 {"steps_per_epoch", steps_per_epoch},
+                                                 {"steps", steps},
+                                                 {"methods", list}})));
   }
 }
 

@@ -7,8 +7,10 @@
 #include "data/datasets.hpp"
 #include "examples/support/byzantine_sweep.hpp"
 #include "examples/support/command_line.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
-#include "inspect/run_folder.hpp"
+#include "inspect/files.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
@@ -37,25 +39,30 @@ void byzantine(int argc, char** argv) {
       .flag("--out", out, "folder of the sweep; goes on with what is in it")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
+  run::listen_for_interruption();
   if (sweep.workers.empty()) sweep.workers = {7, 15};
   if (sweep.attacks.empty())
     sweep.attacks = {"sign-flip", "scale:factor=-100", "random:scale=1", "collude:scale=1"};
   check<UsageError>(common.steps >= 1, "--steps: at least 1; got {}", common.steps);
   check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
 
-  prepare_folder(out);
-  const std::filesystem::path folder = out;
+  const OutputFolder folder(out);
+  run::Series series;
   const auto cells =
-      run::run_byzantine(sweep, folder / "runs.jsonl", [](const run::ByzantineCell& cell) {
-        fmt::print(stderr, "{:<20} W {:<4} {:<8} liars {:<4} {:.2f} %\n", cell.attack, cell.workers,
-                   cell.method, cell.liars, 100 * cell.accuracy);
+      run::run_byzantine(sweep, folder / "runs.jsonl", series, [](const run::ByzantineCell& cell) {
+        run::note(
+            "{:<20} W {:<4} {:<8} liars {:<4} {}\n", cell.attack, cell.workers, cell.method,
+            cell.liars,
+            cell.failure.empty() ? fmt::format("{:.2f} %", 100 * cell.accuracy) : cell.failure);
       });
-  fmt::print("{} on {}\nbatch {} a worker, {} steps, seed {}\n\n{}", common.model, common.data,
+  if (!series.any_succeeded()) return series.finish();
+  run::print("{} on {}\nbatch {} a worker, {} steps, seed {}\n\n{}", common.model, common.data,
              common.batch, common.steps, common.seed, run::table_text(cells));
   const auto result = run::to_json(sweep, cells);
-  write_file(folder / "byzantine.json", result.dump(2) + "\n");
+  write_file(folder / "byzantine.json", json_text(result, 2) + "\n");
   write_file(folder / "byzantine.svg", run::chart_svg(cells));
-  if (json) fmt::print("{}\n", result.dump());
+  if (json) run::print("{}\n", json_text(result));
+  series.finish();
 }
 
 }  // namespace

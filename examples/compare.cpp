@@ -1,27 +1,47 @@
 // The main job: several ways of exchanging gradients on one model and data set, in one table.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/comparison.hpp"
 #include "examples/support/methods.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
+#include "examples/support/series.hpp"
 #include "examples/support/training.hpp"
-#include "inspect/run_folder.hpp"
+#include "inspect/files.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
 using namespace terse;
 
+// Runs one after the other; an interruption leaves those that are finished.
+void run_all(std::vector<run::ComparedRun>& runs, const run::Dataset& data, run::Series& series) {
+  for (auto run = runs.begin(); run != runs.end(); ++run) {
+    run::Progress progress(run->config.compressor, stderr);
+    run->failure = series.run([&] {
+      run->result = run::train(run->config, data, progress.listener());
+      run::check_finite(run->result);
+    });
+    progress.finish();
+    if (!series.interrupted()) continue;
+    runs.erase(run, runs.end());
+    return;
+  }
+}
+
 void compare(int argc, char** argv) {
   run::RunConfig common;
   common.epochs = 3;  // six methods then take a minute on two cores
   std::vector<std::string> methods;
-  std::string out = "runs/compare";
-  bool all = false, json = false;
+  std::optional<std::string> out;
+  bool all = false, force = false, json = false;
   run::CommandLine command_line(
       "compare", "Trains one model once with each method and compares them in one table.",
       "compare --method none --method powersgd:rank=2+ef --epochs 1");
@@ -29,9 +49,11 @@ void compare(int argc, char** argv) {
   command_line.list("--method", methods, "a compressor spec; once for each [the six main ones]");
   command_line.flag("--all", all, "every method that there is");
   run::add_training_flags(command_line, common);
-  command_line.flag("--out", out, "folder for compare.csv, compare.json and compare.svg")
+  command_line.flag("--out", out, "of compare.csv, .json and .svg [runs/compare-N]")
+      .flag("--force", force, "replace the comparison that is in the folder")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
+  run::listen_for_interruption();
   check<UsageError>(!all || methods.empty(), "--all and --method exclude each other");
   if (methods.empty()) methods = all ? run::all_methods() : run::main_methods();
 
@@ -42,26 +64,29 @@ void compare(int argc, char** argv) {
     run::complete(runs.back().config);
   }
   const auto data = run::load_data(common);
-  prepare_folder(out);
+  run::print_notes(data);
+  const auto folder = out ? OutputFolder(*out) : OutputFolder::numbered("runs/compare");
+  check(force || !std::filesystem::exists(folder / "compare.json"),
+        "--out {}: holds a comparison already; name another folder, or take --force to replace it",
+        folder.path().string());
   const auto& c = runs.front().config;
-  fmt::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
+  run::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
              c.data, c.workers, c.batch, c.topology, c.epochs, c.epochs == 1 ? "" : "s", c.threads);
   std::fflush(stdout);
-  for (auto& run : runs) {
-    run::Progress progress(run.config.compressor, stderr);
-    run.result = run::train(run.config, data, progress.listener());
-    progress.finish();
-  }
+  run::Series series;
+  run_all(runs, data, series);
+  if (!series.any_succeeded()) return series.finish();
 
-  fmt::print("\n{}", run::table_text(runs));
-  const std::filesystem::path folder = out;
+  run::print("\n{}", run::table_text(runs));
   write_file(folder / "compare.csv", run::to_csv(runs));
-  write_file(folder / "compare.json", run::to_json(runs).dump(2) + "\n");
+  write_file(folder / "compare.json", json_text(run::to_json(runs), 2) + "\n");
   write_file(folder / "compare.svg", run::chart_svg(runs));
   double seconds = 0;
   for (const auto& run : runs) seconds += run.result.seconds;
-  fmt::print("\n{} in all; {}/compare.csv, .json and .svg\n", run::duration_text(seconds), out);
-  if (json) fmt::print("{}\n", run::to_json(runs).dump());
+  run::print("\n{} in all; {}/compare.csv, .json and .svg\n", run::duration_text(seconds),
+             folder.path().string());
+  if (json) run::print("{}\n", json_text(run::to_json(runs)));
+  series.finish();
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 #include "core/error.hpp"
 #include "core/spec.hpp"
 #include "examples/support/command_line.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
+#include "inspect/json.hpp"
 #include "optim/problems/methods.hpp"
 
 namespace {
@@ -146,7 +148,7 @@ void descend_all(int argc, char** argv) {
   }
   for (const auto& name : names) find(name);
 
-  fmt::print("{}: {} nodes, d = {}\n\n{:<12}{:>24}{:>22}\n{:<12}{:>12}{:>12}{:>22}\n", problem,
+  run::print("{}: {} nodes, d = {}\n\n{:<12}{:>24}{:>22}\n{:<12}{:>12}{:>12}{:>22}\n", problem,
              setting.problem->components(), setting.problem->dimension(), "",
              "|grad f| after steps", "f after", "method", steps / 10, steps, steps);
   auto list = nlohmann::json::array();
@@ -154,7 +156,7 @@ void descend_all(int argc, char** argv) {
     const auto& method = find(name);
     const auto fewer = descend(method, setting, steps / 10, seed);
     const auto more = descend(method, setting, steps, seed);
-    fmt::print("{:<12}{:>12.3g}{:>12.3g}{:>22.3g}   {}\n", name, fewer.gradient, more.gradient,
+    run::print("{:<12}{:>12.3g}{:>12.3g}{:>22.3g}   {}\n", name, fewer.gradient, more.gradient,
                more.value, verdict(fewer, more));
     list.push_back({{"method", name},
                     {"gradient_after_tenth", fewer.gradient},
@@ -162,14 +164,15 @@ void descend_all(int argc, char** argv) {
                     {"f", more.value},
                     {"verdict", verdict(fewer, more)}});
   }
-  fmt::print(
+  run::print(
       "\nmeans of the last quarter of the steps; stalls: ten times as many leave more\n"
       "than {:g} of the gradient. Step sizes shrink with the number of steps: K^(-1/2),\n"
       "and of ssdm K^(-3/4) with beta = 1 - K^(-1/2).\n",
       kStalls);
   if (json) {
-    fmt::print("{}\n",
-               nlohmann::json({{"problem", problem}, {"steps", steps}, {"methods", list}}).dump());
+    run::print(
+        "{}\n",
+        json_text(nlohmann::json({{"problem", problem}, {"steps", steps}, {"methods", list}})));
   }
 }
 

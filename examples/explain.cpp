@@ -6,8 +6,10 @@
 #include "core/error.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/explanation.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/shape_list.hpp"
+#include "inspect/json.hpp"
 #include "optim/compressor.hpp"
 
 namespace {
@@ -28,7 +30,7 @@ void explain(int argc, char** argv) {
   command_line.parse(argc, argv);
   if (spec.empty()) {
     for (const auto& entry : compressor_registry()) {
-      fmt::print("{:<16}{}\n{:<16}{}\n", entry.name, entry.summary, "", entry.example);
+      run::print("{:<16}{}\n{:<16}{}\n", entry.name, entry.summary, "", entry.example);
     }
     std::fflush(stdout);
     throw UsageError("which compressor? for instance: explain sign+ef");
@@ -39,8 +41,8 @@ void explain(int argc, char** argv) {
   check<UsageError>(step <= 10'000, "--step: at most 10 000; got {}", step);
   const auto compressor = make_compressor(spec);
   const auto explanation = run::explain_step(*compressor, shapes[0], seed, step);
-  fmt::print("{}", run::to_text(explanation));
-  if (json) fmt::print("{}\n", run::to_json(explanation).dump());
+  run::print("{}", run::to_text(explanation));
+  if (json) run::print("{}\n", json_text(run::to_json(explanation)));
 }
 
 }  // namespace

@@ -10,7 +10,9 @@
 #include "core/error.hpp"
 #include "examples/support/command_line.hpp"
 #include "examples/support/line_chart.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
+#include "inspect/json.hpp"
 #include "inspect/run_folder.hpp"
 #include "optim/problems/methods.hpp"
 #include "optim/problems/sign_laws.hpp"
@@ -86,10 +88,10 @@ Path descend(const Experiment& e, const std::string& name, std::uint32_t nodes, 
 }
 
 void print(const Path& path) {
-  fmt::print("\n{}\n{:>8} {:>12} {:>12} {:>11} {:>9} {:>22}\n", path.name, "step", "f", "rho-norm",
+  run::print("\n{}\n{:>8} {:>12} {:>12} {:>11} {:>9} {:>22}\n", path.name, "step", "f", "rho-norm",
              "P(correct)", "P(wrong)", "least P(c)-P(w)");
   for (const auto& p : path.points) {
-    fmt::print("{:>8} {:>12.5g} {:>12.5g} {:>11.3f} {:>9.3f} {:>22.3f}\n", p.step, p.f, p.rho_norm,
+    run::print("{:>8} {:>12.5g} {:>12.5g} {:>11.3f} {:>9.3f} {:>22.3f}\n", p.step, p.f, p.rho_norm,
                p.correct, p.wrong, p.least);
   }
 }
@@ -168,7 +170,7 @@ void rosenbrock(int argc, char** argv) {
   const std::vector<Path> paths = {descend(e, "signSGD", 1, false),
                                    descend(e, "signSGD, only downhill", 1, true),
                                    descend(e, fmt::format("vote of {}", voters), voters, false)};
-  fmt::print("Rosenbrock, d = {}, batch {}, noise {:g}, lr {:g}{}, means of {} runs\n", e.dimension,
+  run::print("Rosenbrock, d = {}, batch {}, noise {:g}, lr {:g}{}, means of {} runs\n", e.dimension,
              e.batch, *e.noise, *e.lr, e.decreasing ? " / sqrt(step)" : "", e.repeat);
   auto methods = nlohmann::json::array();
   for (const auto& path : paths) {
@@ -182,7 +184,7 @@ void rosenbrock(int argc, char** argv) {
                                    {"decreasing", e.decreasing}, {"noise", *e.noise},
                                    {"steps", e.steps},           {"repeat", e.repeat},
                                    {"samples", e.samples},       {"seed", e.seed}};
-    fmt::print("{}\n", nlohmann::json({{"methods", methods}, {"config", config}}).dump());
+    run::print("{}\n", json_text(nlohmann::json({{"methods", methods}, {"config", config}})));
   }
 }
 

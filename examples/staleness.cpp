@@ -9,9 +9,11 @@
 #include "core/spec.hpp"
 #include "data/datasets.hpp"
 #include "examples/support/command_line.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/staleness_sweep.hpp"
-#include "inspect/run_folder.hpp"
+#include "inspect/files.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
@@ -72,6 +74,7 @@ void staleness(int argc, char** argv) {
       .flag("--out", out, "folder of the sweep; goes on with what is in it")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
+  run::listen_for_interruption();
   sweep.workers = parse_workers(workers);
   if (!methods.empty()) sweep.methods = methods_named(methods);
   check<UsageError>(sweep.low <= sweep.high && sweep.low >= -30 && sweep.high <= 19,
@@ -80,20 +83,24 @@ void staleness(int argc, char** argv) {
   check<UsageError>(sweep.seeds >= 1, "--seeds: at least 1; got {}", sweep.seeds);
   check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
 
-  prepare_folder(out);
-  const std::filesystem::path folder = out;
-  const auto cells = run::run_sweep(sweep, folder / "runs.jsonl", [](const run::SweepRun& r) {
-    fmt::print(stderr, "W {:<5} {:<20} rate 2^{:<4} seed {:<3} {}\n", r.workers, r.method,
-               r.exponent, r.seed,
-               r.learned ? fmt::format("{:.2f} %", 100 * r.accuracy) : "has not learned");
-  });
-  fmt::print("{} on {}\nbatch {}, epochs: {}, {}, {} durations, seeds: {}\n\n{}", common.model,
+  const OutputFolder folder(out);
+  run::Series series;
+  const auto show = [](const run::SweepRun& r) {
+    run::note("W {:<5} {:<20} rate 2^{:<4} seed {:<3} {}\n", r.workers, r.method, r.exponent,
+              r.seed, r.learned ? fmt::format("{:.2f} %", 100 * r.accuracy) : "has not learned");
+  };
+  const auto cells = run::run_sweep(sweep, folder / "runs.jsonl", series, show);
+  if (!series.any_succeeded()) return series.finish();
+  run::print("{} on {}\nbatch {}, epochs: {}, {}, {} durations, seeds: {}\n\n{}", common.model,
              common.data, common.batch, common.epochs, common.optimizer, common.async.durations,
              sweep.seeds, run::table_text(cells));
   const auto result = run::to_json(sweep, cells);
-  write_file(folder / "staleness.json", result.dump(2) + "\n");
-  write_file(folder / "staleness.svg", run::chart_svg(cells));
-  if (json) fmt::print("{}\n", result.dump());
+  write_file(folder / "staleness.json", json_text(result, 2) + "\n");
+  if (const auto picture = run::chart_svg(cells); !picture.empty()) {  // a method has learned
+    write_file(folder / "staleness.svg", picture);
+  }
+  if (json) run::print("{}\n", json_text(result));
+  series.finish();
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "examples/support/command_line.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/shape_list.hpp"
 #include "examples/support/step_time.hpp"
+#include "inspect/json.hpp"
 
 namespace {
 
@@ -62,19 +64,19 @@ void step_time(int argc, char** argv) {
   }
   set_thread_count(static_cast<int>(cases.front().threads));
   run::SyntheticGradients gradients(run::parse_shapes(shapes), most, config.seed);
-  fmt::print("{}: {} values; compute {} declared, else measured, threads: {}\n", shapes,
+  run::print("{}: {} values; compute {} declared, else measured, threads: {}\n", shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), compute,
              cases.front().threads);
-  fmt::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",
+  run::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",
              "step", "exchange", "encode", "decode", "hidden");
   nlohmann::json list = nlohmann::json::array();
   std::string shown;
   for (const auto& each : cases) {
-    if (shown != *each.network) fmt::print("--- {}\n", shown = *each.network);
+    if (shown != *each.network) run::print("--- {}\n", shown = *each.network);
     const auto time = run::time_step(each, gradients, steps, LocalWork::measured);
     const double sent =
         static_cast<double>(time.sent.bytes_sent) / static_cast<double>(each.workers);
-    fmt::print("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>7.2f}{:>7.2f}{:>7.2f}\n", each.compressor,
+    run::print("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>7.2f}{:>7.2f}{:>7.2f}\n", each.compressor,
                each.workers, run::bytes_text(sent), 1e3 * time.seconds,
                1e3 * time.phases[Phase::exchange], 1e3 * time.phases[Phase::encode],
                1e3 * time.phases[Phase::decode], 1e3 * time.hidden_seconds);
@@ -90,13 +92,12 @@ void step_time(int argc, char** argv) {
                     {"hidden_ms", 1e3 * time.hidden_seconds}});
   }
   if (json) {
-    fmt::print("{}\n", nlohmann::json({{"shapes", shapes},
-                                       {"compute", compute},
-                                       {"topology", config.topology},
-                                       {"bucket_mb", config.bucket_mb.value_or(0)},
-                                       {"steps", steps},
-                                       {"times", list}})
-                           .dump());
+    run::print("{}\n", json_text(nlohmann::json({{"shapes", shapes},
+                                                 {"compute", compute},
+                                                 {"topology", config.topology},
+                                                 {"bucket_mb", config.bucket_mb.value_or(0)},
+                                                 {"steps", steps},
+                                                 {"times", list}})));
   }
 }
 

@@ -7,11 +7,14 @@
 #include <optional>
 
 #include "examples/support/command_line.hpp"
+#include "examples/support/interruption.hpp"
 #include "examples/support/mpi_program.hpp"
 #include "examples/support/not_yet.hpp"
+#include "examples/support/output.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/same_run.hpp"
 #include "examples/support/training.hpp"
+#include "inspect/json.hpp"
 #include "inspect/run_folder.hpp"
 
 namespace {
@@ -33,6 +36,7 @@ nlohmann::json log_line(const run::StepReport& r) {
                          {"lr", r.lr},
                          {"message_bytes", r.message_bytes},
                          {"bytes_sent", r.bytes_sent},
+                         {"skipped_steps", r.skipped_steps},
                          {"time", time}};
   if (r.mean_staleness) line["mean_staleness"] = *r.mean_staleness;
   return line;
@@ -40,11 +44,11 @@ nlohmann::json log_line(const run::StepReport& r) {
 
 void print_densities(const std::vector<run::DensityReport>& reports) {
   if (reports.empty()) return;
-  fmt::print("{:>6} {:>8} {:>11} {:>9} {:>9} {:>9} {:>7} {:>8}\n", "epoch", "batches", "phi(mean)",
+  run::print("{:>6} {:>8} {:>11} {:>9} {:>9} {:>9} {:>7} {:>8}\n", "epoch", "batches", "phi(mean)",
              "phi(std)", "mean SNR", "max SNR", "< 1.15", "P(below)");
   for (const auto& report : reports) {
     const auto& whole = report.parts.front();
-    fmt::print("{:>6.0f} {:>8} {:>11.4f} {:>9.4f} {:>9.4f} {:>9.3f} {:>7.3f} {:>8.3f}\n",
+    run::print("{:>6.0f} {:>8} {:>11.4f} {:>9.4f} {:>9.4f} {:>9.3f} {:>7.3f} {:>8.3f}\n",
                report.epoch, report.batches, whole.density_mean.value_or(NAN),
                whole.density_noise.value_or(NAN), whole.snr_mean, whole.snr_max, whole.snr_below,
                whole.below_mean);
@@ -52,36 +56,39 @@ void print_densities(const std::vector<run::DensityReport>& reports) {
 }
 
 void print_times(const char* title, const PhaseTimes& times) {
-  fmt::print("{}", title);
+  run::print("{}", title);
   for (std::size_t i = 0; i < kPhases; ++i) {
-    fmt::print(" {} {:.2f}", kPhaseNames[i], 1e3 * times.seconds[i]);
+    run::print(" {} {:.2f}", kPhaseNames[i], 1e3 * times.seconds[i]);
   }
-  fmt::print("\n");
+  run::print("\n");
 }
 
 void print_summary(const run::RunConfig& config, const run::RunResult& r) {
   const auto& last = r.evaluations.back();
-  fmt::print("{}, training loss {:.4f}, {} steps in {}\n", run::score_text(last), r.train_loss,
-             r.steps, run::duration_text(r.seconds));
-  fmt::print("packet {}, sent per worker {} ({} for none), {} {}/s\n",
+  run::print("{}, training loss {}, {} steps in {}\n", run::score_text(last),
+             run::number_text(r.train_loss, 4, 10), r.steps, run::duration_text(r.seconds));
+  run::print("packet {}, sent per worker {} ({} for none), {} {}/s\n",
              run::bytes_text(static_cast<double>(r.message_bytes)),
              run::bytes_text(r.bytes_sent_per_worker), run::bytes_text(r.bytes_uncompressed),
              run::thousands_text(r.samples_per_second), run::sample_name(last.metric));
+  if (r.skipped_steps > 0) {
+    run::print("{} of the steps were skipped: a gradient was infinite or NaN\n", r.skipped_steps);
+  }
   print_times("ms per step:", r.step_times);
   if (r.virtual_seconds) {
-    fmt::print("in the modelled network {}: {:.4g} s, {} {}/s\n", *config.network,
+    run::print("in the modelled network {}: {:.4g} s, {} {}/s\n", *config.network,
                *r.virtual_seconds, run::thousands_text(r.samples_per_virtual_second),
                run::sample_name(last.metric));
     print_times("ms per step there:", r.virtual_step_times);
   }
   if (r.buckets > 1) {
-    fmt::print("in {} buckets: {:.2f} ms of a step hidden behind backward\n", r.buckets,
+    run::print("in {} buckets: {:.2f} ms of a step hidden behind backward\n", r.buckets,
                1e3 * r.hidden_seconds);
   }
-  fmt::print("lr {}, {}\n", *config.lr, config.optimizer);
+  run::print("lr {}, {}\n", *config.lr, config.optimizer);
   if (r.async) {
     const auto& late = r.async->staleness;
-    fmt::print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n",
+    run::print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n",
                late.mean(), late.deviation(), late.most(), r.async->dropped);
   }
 }
@@ -119,46 +126,57 @@ void train(int argc, char** argv, Worker* me) {
       .flag("--json", json, "print one JSON object as the last line");
   later.add_flags(command_line);
   command_line.parse(argc, argv);
+  run::listen_for_interruption();
   later.refuse();
   if (me != nullptr) count_processes(*me, config);
   run::complete(config);
+  if (me != nullptr) me->set_deadline(run::deadline(config));
   if (me != nullptr) run::check_same_run(*me, config);
   const bool speaks = me == nullptr || me->rank() == 0;
 
   const auto data = run::load_data(config);
+  if (speaks) run::print_notes(data);
+  if (me != nullptr) run::check_same_data(*me, data);
   if (only_describe) {
-    if (speaks) fmt::print("{}", run::describe_model(config, data));
+    if (speaks) run::print("{}", run::describe_model(config, data));
     return;
   }
   std::optional<RunFolder> folder;
   if (config.out && speaks) folder.emplace(*config.out, run::to_json(config));
   run::Progress progress(config.compressor, stderr);
-  const auto result = run::train(config, data,
-                                 {.on_step =
-                                      [&](const run::StepReport& r) {
-                                        if (folder) folder->log(log_line(r));
-                                        progress.step(r);
-                                      },
-                                  .on_evaluation =
-                                      [&](const run::Evaluation& e) {
-                                        if (folder) folder->log(run::to_json(e));
-                                        progress.evaluation(e);
-                                      },
-                                  .on_density =
-                                      [&](const run::DensityReport& d) {
-                                        if (folder) folder->log(run::to_json(d));
-                                      },
-                                  .on_drop =
-                                      [&](const DroppedWorker& d) {
-                                        if (folder) folder->log({{"dropped", run::to_json(d)}});
-                                        progress.drop(d);
-                                      }},
-                                 me);
+  const run::Listener listener{.on_step =
+                                   [&](const run::StepReport& r) {
+                                     if (folder) folder->log(log_line(r));
+                                     progress.step(r);
+                                   },
+                               .on_evaluation =
+                                   [&](const run::Evaluation& e) {
+                                     if (folder) folder->log(run::to_json(e));
+                                     progress.evaluation(e);
+                                   },
+                               .on_density =
+                                   [&](const run::DensityReport& d) {
+                                     if (folder) folder->log(run::to_json(d));
+                                   },
+                               .on_drop =
+                                   [&](const DroppedWorker& d, std::string_view fate) {
+                                     if (folder) folder->log({{"dropped", run::to_json(d)}});
+                                     progress.drop(d, fate);
+                                   }};
+  const auto result = [&] {
+    try {
+      return run::train(config, data, listener, me);
+    } catch (const run::Interrupted& e) {
+      if (folder) folder->log({{"interrupted", e.what()}});
+      throw;
+    }
+  }();
   if (!speaks) return;
   progress.finish();
   print_densities(result.densities);
   print_summary(config, result);
-  if (json) fmt::print("{}\n", run::to_json(result, config).dump());
+  if (json) run::print("{}\n", json_text(run::to_json(result, config)));
+  run::check_finite(result);
 }
 
 }  // namespace

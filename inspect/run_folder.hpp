@@ -4,34 +4,33 @@
 // A folder that holds a run already is refused: nothing is overwritten.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json_fwd.hpp>
-#include <string>
+#include <optional>
+
+#include "inspect/files.hpp"
 
 namespace terse {
 
 class RunFolder {
  public:
   // Makes the folder and writes config.json, complete or not at all. Error if it cannot be written
-  // to, or holds a run.
+  // to, holds a run, or belongs to another process.
   RunFolder(const std::filesystem::path& folder, const nlohmann::json& config);
+
+  // A run that has logged nothing leaves nothing behind, so that the next one may have the folder.
+  ~RunFolder();
 
   // Appends a line, and hands it to the system at once.
   void log(const nlohmann::json& line);
 
-  const std::filesystem::path& path() const { return folder_; }
+  const std::filesystem::path& path() const { return folder_.path(); }
 
  private:
-  std::filesystem::path folder_;
-  std::ofstream log_;
+  OutputFolder folder_;
+  std::optional<LineFile> log_;
+  std::int64_t lines_ = 0;
 };
-
-// Makes a folder if it is not there. Error if files cannot be made in it.
-void prepare_folder(const std::filesystem::path& folder);
-
-// Writes a file under a temporary name, syncs it and renames it: a half-written file never stands
-// under its name, and never replaces a good one.
-void write_file(const std::filesystem::path& file, const std::string& text);
 
 }  // namespace terse

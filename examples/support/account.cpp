@@ -17,6 +17,7 @@ void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
     r.bytes_sent.push_back(account.bytes_sent);
     sent += account.bytes_sent;
     uncompressed += account.bytes_uncompressed;
+    r.skipped_steps = std::max(r.skipped_steps, static_cast<std::int64_t>(account.skipped_steps));
     for (std::size_t i = 0; i < kPhases; ++i) {
       r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
       r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;

@@ -15,7 +15,7 @@ namespace terse::run {
 struct Account {
   static constexpr double kNoTime = -1;  // there is no modelled network
 
-  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0;
+  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0, skipped_steps = 0;
   PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
   double hidden_seconds = 0;                  // likewise
   double virtual_seconds = kNoTime;

@@ -34,7 +34,8 @@ AsyncOptions async_options(const RunConfig& config) {
                        .clock = parse_clock(c.clock),
                        .durations = c.durations,
                        .speeds = parse_speeds(c.speeds),
-                       .delays = c.delays};
+                       .delays = c.delays,
+                       .deadline = deadline(config)};
   if (config.network) options.network = parse_network(*config.network);
   if (config.compute) options.compute = parse_seconds(*config.compute);
   if (c.staleness >= 0) options.bound = static_cast<std::uint64_t>(c.staleness);

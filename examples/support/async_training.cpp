@@ -1,14 +1,17 @@
 // A training run with an asynchronous server: the server's model is trained and tested.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <vector>
 
 #include "comm/async.hpp"
 #include "comm/distributed_optimizer.hpp"
+#include "comm/non_finite.hpp"
 #include "core/autograd.hpp"
 #include "core/error.hpp"
 #include "core/parameters.hpp"
+#include "examples/support/interruption.hpp"
 #include "examples/support/training.hpp"
 #include "optim/compressor.hpp"
 #include "optim/schedule.hpp"
@@ -131,6 +134,7 @@ RunResult AsyncTrainer::train(Worker* me) {
                    },
                .rate = [this](std::uint64_t version) { return static_cast<float>(rate(version)); },
                .on_push = [this](const AsyncPush& push) { take(push); }};
+  busy_since_ = Clock::now();
   auto done = run_async(options_, run, me);
   if (me == nullptr || me->rank() == kAsyncServer) hand_in(std::move(done));
   return std::move(result_);
@@ -148,10 +152,11 @@ void AsyncTrainer::take(const AsyncPush& push) {
   if (push.applied.empty()) return;
   for (const auto& applied : push.applied) staleness_.add(applied.staleness);
   result_.message_bytes = push.message_bytes;
-  if (step == 1) {
+  if (step == 1 && total_steps_ > 1) {  // its time is not counted, unless there is no other
     first_pushes_ = pushes_;
     busy_since_ = Clock::now();
   }
+  throw_if_interrupted();
   if (step % kReportEvery == 0 || step == total_steps_) report(push);
   const bool epoch_ends = step % steps_per_epoch_ == 0;
   const bool asked = config_.eval_every > 0 && step / steps_per_epoch_ % config_.eval_every == 0;
@@ -250,6 +255,8 @@ void AsyncTrainer::hand_in(AsyncResult done) {
   r.steps = static_cast<std::int64_t>(done.updates);
   r.steps_per_epoch = steps_per_epoch_;
   r.parameters = parameters_.numel();
+  r.finite = std::isfinite(r.evaluations.back().test_loss) &&
+             find_non_finite(grad_views(parameters_, parameters_.values())).count == 0;
   const auto samples = static_cast<double>((pushes_ - first_pushes_) * samples_per_push_);
   r.samples_per_second = busy_seconds_ > 0 ? samples / busy_seconds_ : 0;
   r.async = std::move(done);

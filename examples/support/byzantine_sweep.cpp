@@ -34,6 +34,7 @@ RunConfig config_of(const RunConfig& common, const ByzantineCell& cell) {
   c.aggregate = cell.aggregate;
   c.attack = attack_by(cell.attack, cell.liars);
   c.non_finite = "skip_step";
+  c.max_skipped = 0;  // a model that is lost is a result here
   c.eval_every = 0;
   complete(c);
   return c;
@@ -89,31 +90,41 @@ std::vector<std::int64_t> liars_among(std::int64_t workers) {
 }
 
 std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
-                                         const std::filesystem::path& file,
+                                         const std::filesystem::path& file, Series& series,
                                          const std::function<void(const ByzantineCell&)>& on_run) {
   auto cells = cells_of(sweep);
   const auto data = load_data(sweep.common);
+  print_notes(data);
   RunLog log(file, common_of(sweep.common));
-  for (auto& cell : cells) {
+  for (auto row = cells.begin(); row != cells.end(); ++row) {
+    auto& cell = *row;
     const auto config = config_of(sweep.common, cell);
     const nlohmann::json key = {{"attack", config.attack},
                                 {"method", cell.method},
                                 {"workers", cell.workers},
                                 {"liars", cell.liars}};
     if (const auto* known = log.find(key)) {
+      series.run([] {});
       cell.accuracy = known->at("test_accuracy");
       // JSON has no infinities: the loss of a model that is lost may be null.
       cell.test_loss =
           known->at("test_loss").is_null() ? NAN : known->at("test_loss").get<double>();
       continue;
     }
-    const auto last = train(config, data, {}).evaluations.back();
-    cell.accuracy = last.test_accuracy;
-    cell.test_loss = last.test_loss;
+    cell.failure = series.run([&] {
+      const auto last = train(config, data, {}).evaluations.back();
+      cell.accuracy = last.test_accuracy;
+      cell.test_loss = last.test_loss;
+    });
+    if (series.interrupted()) {
+      cells.erase(row, cells.end());
+      break;
+    }
+    if (on_run) on_run(cell);
+    if (!cell.failure.empty()) continue;  // a sweep that goes on tries again
     auto run = key;
     run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
     log.add(std::move(run));
-    if (on_run) on_run(cell);
   }
   return cells;
 }

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/support/series.hpp"
 #include "examples/support/training.hpp"
 
 namespace terse::run {
@@ -41,12 +42,13 @@ struct ByzantineCell {
   std::string aggregate;
   double lr = 0;
   double accuracy = 0, test_loss = 0;  // of the model that is left
+  std::string failure = "";            // why there is none
 };
 
-// The cells are by attack, workers, method and liars. UsageError for what cannot work, before
-// anything runs.
+// The cells are by attack, workers, method and liars; after an interruption those that are
+// finished. UsageError for what cannot work, before anything runs.
 std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
-                                         const std::filesystem::path& file,
+                                         const std::filesystem::path& file, Series& series,
                                          const std::function<void(const ByzantineCell&)>& on_run);
 
 // For people, in 80 columns: a table for each attack and number of workers.

@@ -52,8 +52,9 @@ LineChart chart_of(Cells cells) {
       .curves = {}};
   for_each_part(cells, method_of, [&](Cells row) {
     Curve curve{.name = row.front().method, .points = {}};
-    for (const auto& cell : row) curve.points.emplace_back(share(cell), 100 * cell.accuracy);
-    chart.curves.push_back(std::move(curve));
+    for (const auto& cell : row)
+      if (cell.failure.empty()) curve.points.emplace_back(share(cell), 100 * cell.accuracy);
+    if (!curve.points.empty()) chart.curves.push_back(std::move(curve));
   });
   return chart;
 }
@@ -72,11 +73,18 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
     text += "\n" + std::string(16 + 8 * columns.size(), '-') + "\n";
     for_each_part(table, method_of, [&](Cells row) {
       text += fmt::format("{:<16}", row.front().method);
-      for (const auto& cell : row) text += fmt::format("{:>8.2f}", 100 * cell.accuracy);
+      for (const auto& cell : row)
+        text += cell.failure.empty() ? fmt::format("{:>8.2f}", 100 * cell.accuracy)
+                                     : fmt::format("{:>8}", "failed");
       text += "\n";
     });
     text += "\n";
   });
+  for (const auto& cell : cells) {
+    if (cell.failure.empty()) continue;
+    text += fmt::format("{}, {} workers, {}, {} liars: {}\n", cell.attack, cell.workers,
+                        cell.method, cell.liars, cell.failure);
+  }
   return text +
          "Test accuracy in percent at the end of one short run each, at the rate that is\n"
          "recommended without liars; trimmed and krum are told how many there are.\n";
@@ -85,14 +93,15 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
 nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {
   auto list = nlohmann::json::array();
   for (const auto& cell : cells) {
-    list.push_back({{"attack", cell.attack},
-                    {"method", cell.method},
-                    {"aggregate", cell.aggregate},
-                    {"workers", cell.workers},
-                    {"liars", cell.liars},
-                    {"lr", cell.lr},
-                    {"test_accuracy", cell.accuracy},
-                    {"test_loss", cell.test_loss}});
+    nlohmann::json json = {{"attack", cell.attack},       {"method", cell.method},
+                           {"aggregate", cell.aggregate}, {"workers", cell.workers},
+                           {"liars", cell.liars},         {"lr", cell.lr}};
+    if (cell.failure.empty()) {
+      json.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
+    } else {
+      json["failure"] = cell.failure;
+    }
+    list.push_back(std::move(json));
   }
   const auto& c = sweep.common;
   return {{"cells", list},
@@ -107,7 +116,9 @@ nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineC
 
 std::string chart_svg(const std::vector<ByzantineCell>& cells) {
   std::vector<LineChart> charts;
-  for_each_part(cells, table_of, [&](Cells table) { charts.push_back(chart_of(table)); });
+  for_each_part(cells, table_of, [&](Cells table) {
+    if (auto chart = chart_of(table); !chart.curves.empty()) charts.push_back(std::move(chart));
+  });
   return to_svg(charts);
 }
 

@@ -25,7 +25,7 @@ std::string whole_bytes_text(double bytes) {
 
 std::string chart_svg(const std::vector<ComparedRun>& runs) {
   const auto& c = runs.front().config;
-  const bool images = runs.front().result.evaluations.back().metric == Metric::accuracy;
+  const bool images = first_result(runs).evaluations.back().metric == Metric::accuracy;
   LineChart chart{
       .title = fmt::format("{} on {}, {} workers, {}", c.model, c.data, c.workers, c.topology),
       .x = {.label = "bytes sent by each worker", .logarithmic = true, .text = whole_bytes_text},
@@ -33,6 +33,7 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
             .text = [](double score) { return fmt::format("{:g}", score); }},
       .curves = {}};
   for (const auto& run : runs) {
+    if (!run.failure.empty()) continue;
     Curve curve{.name = run.config.compressor, .points = {}};
     for (const auto& e : run.result.evaluations) {
       const auto bytes = std::max<std::uint64_t>(1, e.bytes_sent_per_worker);

@@ -9,10 +9,15 @@
 
 namespace terse::run {
 
+// A run, or why there is no result of it. At least one of those that are compared has one.
 struct ComparedRun {
   RunConfig config;
   RunResult result;
+  std::string failure = "";  // "diverged at step 412"
 };
+
+// Of the first run that has one.
+const RunResult& first_result(const std::vector<ComparedRun>& runs);
 
 // For people, in 80 columns. "times fewer" compares the bytes sent with those that `none` would
 // send.

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "comm/distributed_optimizer.hpp"
 #include "comm/network_model.hpp"
@@ -34,6 +35,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--aggregate", c.aggregate, "mean, median, trimmed:f=1 or krum:f=1: bear liars")
       .flag("--optimizer", c.optimizer, "sgd:momentum=, adam+clip:norm= [by compressor]")
       .flag("--lr", c.lr, "learning rate [by compressor]")
+      .flag("--weight-decay-on", c.weight_decay_on, "all, or matrices: no bias, no normalisation")
       .flag("--schedule", c.schedule, "constant, step, linear or cosine; with warmup=EPOCHS")
       .flag("--local-steps", c.local_steps, "models meet after so many steps; 0: gradients do")
       .flag("--local-after", c.local_after, "so many first steps in which gradients meet")
@@ -48,6 +50,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--exact-convolution", c.exact_convolution,
             "never Winograd's method: slower, rounds less")
       .flag("--non-finite", c.non_finite, "abort, skip_step, zero or drop_worker")
+      .flag("--max-skipped", c.max_skipped, "skipped steps in a row that end the run; 0: any")
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
       .flag("--network", c.network, "a modelled one: 10gbe, 1gbe, wan or 10Gbps,20us")
       .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]")
@@ -104,6 +107,7 @@ void complete(RunConfig& c) {
   check_range("--steps", c.steps, 0, kMany);
   check_range("--threads", c.threads, 0, 1024);
   check_range("--eval-every", c.eval_every, 0, kMany);
+  check_range("--max-skipped", c.max_skipped, 0, kMany);
   check_range("--local-steps", c.local_steps, 0, kMany);
   check_range("--local-after", c.local_after, 0, kMany);
   check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
@@ -136,6 +140,12 @@ void complete(RunConfig& c) {
   const auto advice = share < 1 ? recommended_stale(c.compressor, reads_text, share)
                                 : recommended(c.compressor, reads_text);
   if (c.optimizer.empty()) c.optimizer = advice.optimizer;
+  if (c.weight_decay_on) {
+    auto spec = Spec::parse(c.optimizer);
+    spec.stages.front().options.push_back(
+        {"weight_decay_on", std::exchange(c.weight_decay_on, {})});
+    c.optimizer = spec.to_string();
+  }
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
 
@@ -217,6 +227,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"partition", c.partition},
                          {"exact_convolution", c.exact_convolution},
                          {"non_finite", c.non_finite},
+                         {"max_skipped", c.max_skipped},
                          {"attack", c.attack},
                          {"on_failure", c.on_failure},
                          {"local_steps", c.local_steps},
@@ -227,6 +238,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
                          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
                          {"bucket_mb", c.bucket_mb.value_or(0)},
+                         {"deadline_seconds", 1e-3 * static_cast<double>(deadline(c).count())},
                          {"eval_every", c.eval_every}};
   if (c.topology == "async") json["async"] = to_json(c.async);
   return json;

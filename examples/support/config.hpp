@@ -1,6 +1,7 @@
 // What a training run is: one value a flag of `train`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -24,9 +25,10 @@ struct RunConfig {
   std::int64_t servers = 1;
   std::string all_reduce = "ring";  // with topology ring
   std::string compressor = "none";
-  std::string aggregate = "mean";  // what becomes of the packets: see parse_aggregation
-  std::string optimizer;           // empty: as recommended for the compressor
-  std::optional<double> lr;        // likewise
+  std::string aggregate = "mean";              // what becomes of the packets: see parse_aggregation
+  std::string optimizer;                       // empty: as recommended for the compressor
+  std::optional<double> lr;                    // likewise
+  std::optional<std::string> weight_decay_on;  // option of the optimizer's rule: all or matrices
   std::string schedule = "linear";
   std::int64_t batch = 32;  // per worker
   std::int64_t epochs = 3;
@@ -35,8 +37,10 @@ struct RunConfig {
   std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
   std::string partition = "iid";
   std::string non_finite = "abort";
+  std::int64_t max_skipped = 100;  // steps in a row, with skip_step; 0: any
   std::string attack = "none";
   std::string on_failure = "abort";
+  std::optional<double> deadline;      // seconds; none: 30, and 300 of an asynchronous server
   std::int64_t local_steps = 0;        // from meeting to meeting of the models; 0: gradients meet
   std::int64_t local_after = 0;        // steps in which gradients meet before
   std::string outer = "sgd";           // the rule that a meeting steps with, and its rate
@@ -65,6 +69,8 @@ TopologyOptions topology_options(const RunConfig& config);
 
 // A new compressor of the run, whose packets meet by its rule.
 std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
+// How long a wait lasts while the worker that is waited for makes no progress; 0: for ever.
+std::chrono::milliseconds deadline(const RunConfig& config);
 // 0: gradients travel after backward.
 double bucket_bytes(const RunConfig& config);
 

@@ -1,5 +1,7 @@
 #include "examples/support/fault_flags.hpp"
 
+#include <cmath>
+
 #include "comm/attack.hpp"
 #include "comm/failure.hpp"
 #include "comm/non_finite.hpp"
@@ -11,7 +13,13 @@ namespace terse::run {
 
 void add_fault_flags(CommandLine& command_line, RunConfig& c) {
   command_line.flag("--attack", c.attack, "by the last workers: sign-flip:workers=1, die:at=9")
-      .flag("--on-failure", c.on_failure, "a worker dies: abort, or continue without it");
+      .flag("--on-failure", c.on_failure, "a worker dies: abort, or continue without it")
+      .flag("--deadline", c.deadline, "seconds that a wait may stand still; 0: any [30]");
+}
+
+std::chrono::milliseconds deadline(const RunConfig& c) {
+  const double seconds = c.deadline.value_or(c.topology == "async" ? 300 : 30);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(1e3 * seconds)));
 }
 
 bool may_shrink(const RunConfig& c) {
@@ -20,6 +28,8 @@ bool may_shrink(const RunConfig& c) {
 }
 
 void check_fault_flags(RunConfig& c) {
+  check<UsageError>(!c.deadline || (*c.deadline >= 0 && *c.deadline <= 1e9),
+                    "--deadline: 0 to 1e9 seconds; got {}", c.deadline.value_or(0));
   const auto attack = parse_attack(c.attack);
   check_attack(attack, static_cast<int>(c.workers));
   c.attack = to_string(attack);

@@ -1,13 +1,45 @@
 #include "examples/support/progress.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "examples/support/output.hpp"
+
 namespace terse::run {
+namespace {
+
+// Of the terminal; 80 if it does not say.
+std::size_t columns_of(std::FILE* out) {
+  winsize size{};
+  const bool known = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+  return known ? size.ws_col : 80;
+}
+
+}  // namespace
+
+// The bar takes what the figures leave, and then the title gives way.
+std::string bar_line(const std::string& title, double part, const std::string& figures,
+                     std::size_t columns) {
+  constexpr std::size_t kTitle = 20, kLongestBar = 40, kShortestBar = 8;
+  const std::size_t rest = columns - std::min(columns, figures.size());
+  std::size_t title_width = std::min(kTitle, title.size());
+  std::size_t bar = rest - std::min(rest, title_width + 4);
+  if (bar < kShortestBar) {
+    title_width -= std::min(title_width, kShortestBar - bar);
+    bar = rest - std::min(rest, title_width + 4);
+  }
+  bar = std::min(bar, kLongestBar);
+  const auto full = static_cast<std::size_t>(part * static_cast<double>(bar));
+  const std::string line =
+      fmt::format("{:.{}} [{}{}] {}", title, title_width, std::string(full, '#'),
+                  std::string(bar - full, '.'), figures);
+  return fmt::format("{:<{}.{}}", line, columns, columns);
+}
 
 Progress::Progress(std::string title, std::FILE* out)
     : title_(std::move(title)),
@@ -17,51 +49,59 @@ Progress::Progress(std::string title, std::FILE* out)
 
 void Progress::step(const StepReport& r) {
   if (!terminal_) return;
-  constexpr int kBarWidth = 16;
   const double part = static_cast<double>(r.step) / static_cast<double>(r.total_steps);
-  const int full = static_cast<int>(part * kBarWidth);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const std::int64_t epochs = (r.total_steps + r.steps_per_epoch - 1) / r.steps_per_epoch;
   const std::int64_t epoch = (r.step - 1) / r.steps_per_epoch + 1;
-  // At most 79 columns: the title gives way.
-  const std::string line = fmt::format(
-      "{:<20.20} [{}{}] {}/{} step {} loss {:.3f} {:.0f}/s {}", title_, std::string(full, '#'),
-      std::string(kBarWidth - full, '.'), epoch, epochs, r.step, r.loss, r.samples_per_second,
-      r.step < r.total_steps ? duration_text(seconds / part - seconds) : "done");
-  fmt::print(out_, "\r{:<79.79}", line);
-  std::fflush(out_);
+  const std::string figures =
+      fmt::format("{}/{} step {}{} loss {} {:.0f}/s {}", epoch, epochs, r.step,
+                  r.skipped_steps > 0 ? fmt::format(" ({} skipped)", r.skipped_steps) : "",
+                  number_text(r.loss, 3, 9), r.samples_per_second,
+                  r.step < r.total_steps ? duration_text(seconds / part - seconds) : "done");
+  write_note('\r' + bar_line(title_, part, figures, columns_of(out_) - 1), out_);
   bar_shown_ = true;
 }
 
 void Progress::evaluation(const Evaluation& e) {
   if (terminal_) return;
-  fmt::print(out_, "{:<24} epoch {:<5.3g} step {:<6} train loss {:.4f}  {}\n", title_, e.epoch,
-             e.step, e.train_loss, score_text(e));
-  std::fflush(out_);
+  write_note(fmt::format("{:<24} epoch {:<5.3g} step {:<6} train loss {}  {}\n", title_, e.epoch,
+                         e.step, number_text(e.train_loss, 4, 8), score_text(e)),
+             out_);
 }
 
-void Progress::drop(const DroppedWorker& d) {
+void Progress::drop(const DroppedWorker& d, std::string_view data) {
   finish();
-  fmt::print(out_, "worker {} is lost at step {} ({}); the others go on\n", d.worker, d.step,
-             d.error);
-  std::fflush(out_);
+  write_note(fmt::format("worker {} has left at step {} ({}); the others continue; {}\n", d.worker,
+                         d.step, d.error, data),
+             out_);
 }
 
 void Progress::finish() {
-  if (bar_shown_) fmt::print(out_, "\n");
+  if (bar_shown_) write_note("\n", out_);
   bar_shown_ = false;
 }
 
 Listener Progress::listener() {
   return {.on_step = [this](const StepReport& r) { step(r); },
           .on_evaluation = [this](const Evaluation& e) { evaluation(e); },
-          .on_drop = [this](const DroppedWorker& d) { drop(d); }};
+          .on_drop = [this](const DroppedWorker& d, std::string_view data) { drop(d, data); }};
+}
+
+std::string number_text(double value, int digits, std::size_t width) {
+  if (std::isnan(value)) return "nan";  // not "-nan"
+  std::string text = fmt::format("{:.{}f}", value, digits);
+  if (text.size() <= width) return text;
+  for (int precision = 6; precision > 0; --precision) {
+    text = fmt::format("{:.{}g}", value, precision);
+    if (text.size() <= width) break;
+  }
+  return text;
 }
 
 std::string score_text(const Evaluation& e) {
   return e.metric == Metric::accuracy ? fmt::format("test accuracy {:.2f} %", e.score())
-                                      : fmt::format("perplexity {:.2f}", e.score());
+                                      : "perplexity " + number_text(e.score(), 2, 10);
 }
 
 const char* sample_name(Metric metric) {

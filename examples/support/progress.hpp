@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "examples/support/training.hpp"
 
@@ -16,7 +17,7 @@ class Progress {
 
   void step(const StepReport& report);
   void evaluation(const Evaluation& evaluation);
-  void drop(const DroppedWorker& dropped);
+  void drop(const DroppedWorker& dropped, std::string_view data);
   void finish();  // leaves the cursor on a line of its own
 
   // All of the above as a run's listener; the progress must outlive the run.
@@ -30,10 +31,16 @@ class Progress {
   std::chrono::steady_clock::time_point start_;
 };
 
-// "1 h 02 min", "3 min 20 s", "12 s"
+// A line of exactly so many columns: the title, a bar that is full to this part, and the figures.
+std::string bar_line(const std::string& title, double part, const std::string& figures,
+                     std::size_t columns);
+// A number for people: so many digits after the point, or as %g where that is more than `width`
+// characters. "90.49", "1.2e+30", "nan", "inf".
+std::string number_text(double value, int digits, std::size_t width);
 // "test accuracy 89.20 %", "perplexity 112.3"; and what is trained on: images, tokens.
 std::string score_text(const Evaluation& evaluation);
 const char* sample_name(Metric metric);
+// "1 h 02 min", "3 min 20 s", "12 s"
 std::string duration_text(double seconds);
 // "246.8 KB": powers of ten.
 std::string bytes_text(double bytes);

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
+
+#include "inspect/files.hpp"
 
 namespace terse::run {
 
@@ -13,7 +14,6 @@ class RunLog {
  public:
   // Goes on with the file's runs; an Error if they have something else in common.
   RunLog(const std::filesystem::path& file, const nlohmann::json& common);
-  ~RunLog();
 
   // The run that has these values, whatever others; none: null. Valid until the next is added.
   const nlohmann::json* find(const nlohmann::json& values) const;
@@ -21,7 +21,7 @@ class RunLog {
 
  private:
   std::vector<nlohmann::json> runs_;
-  std::ofstream out_;
+  LineFile out_;
 };
 
 }  // namespace terse::run

@@ -72,6 +72,7 @@ nlohmann::json to_json(const RunResult& r, const RunConfig& config) {
   json.erase("time");
   json.update({{"train_loss", r.train_loss},
                {"steps", r.steps},
+               {"skipped_steps", r.skipped_steps},
                {"steps_per_epoch", r.steps_per_epoch},
                {"parameters", r.parameters},
                {"message_bytes", r.message_bytes},

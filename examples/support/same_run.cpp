@@ -1,13 +1,19 @@
 #include "examples/support/same_run.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <tuple>
+#include <variant>
 #include <vector>
 
 #include "comm/collectives.hpp"
 #include "core/archive.hpp"
 #include "core/error.hpp"
 #include "examples/support/version.hpp"
+#include "inspect/json.hpp"
 
 namespace terse::run {
 namespace {
@@ -30,16 +36,41 @@ std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
   keys.update(b);
   for (const auto& [key, ignored] : keys.items()) {
     const auto of_a = value(a, key), of_b = value(b, key);
-    if (of_a != of_b) return fmt::format("{} is {} and {}", key, of_a.dump(), of_b.dump());
+    if (of_a != of_b) return fmt::format("{} is {} and {}", key, json_text(of_a), json_text(of_b));
   }
   return "the order of their values";
+}
+
+// What tells data sets apart: how many training samples, how many test samples, and a hash.
+using Fingerprint = std::array<std::uint64_t, 3>;
+
+Fingerprint fingerprint(const DatasetSplits& data) {
+  HashArchive hash;
+  for (const auto* split : {&data.train, &data.test}) {
+    hash.add("pixels", std::as_bytes(std::span(split->pixels)));
+    hash.add("labels", std::as_bytes(std::span(split->labels)));
+  }
+  return {static_cast<std::uint64_t>(data.train.size()),
+          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
+}
+
+Fingerprint fingerprint(const TextSplits& data) {
+  HashArchive hash;
+  for (const auto* split : {&data.train, &data.valid, &data.test}) {
+    hash.add("tokens", std::as_bytes(std::span(split->tokens)));
+  }
+  for (const auto& word : data.train.vocabulary) {
+    hash.add("word", std::as_bytes(std::span(word)));
+  }
+  return {static_cast<std::uint64_t>(data.train.size()),
+          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
 }
 
 }  // namespace
 
 void check_same_run(Worker& me, const RunConfig& config) {
   const auto own = description(config);
-  std::string text = own.dump();
+  std::string text = json_text(own);
   HashArchive hash;
   hash.bytes("run", std::as_writable_bytes(std::span(text)));
   std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me.size()));
@@ -66,6 +97,25 @@ void check_same_run(Worker& me, const RunConfig& config) {
                             first_difference(theirs, own)));
   }
   me.barrier();
+}
+
+void check_same_data(Worker& me, const Dataset& data) {
+  const auto own = std::visit([](const auto& splits) { return fingerprint(splits); }, data);
+  constexpr std::size_t kWords = std::tuple_size_v<Fingerprint>;
+  std::vector<std::uint64_t> words(kWords * static_cast<std::size_t>(me.size()));
+  Collectives(me).agree(own, 0, words);
+  const auto of = [&](int worker) {
+    return std::span(words).subspan(kWords * static_cast<std::size_t>(worker), kWords);
+  };
+  for (int other = 1; other < me.size(); ++other) {
+    const auto first = of(0), theirs = of(other);
+    if (std::ranges::equal(first, theirs)) continue;
+    const bool same_sizes = first[0] == theirs[0] && first[1] == theirs[1];
+    throw Error(fmt::format(
+        "workers 0 and {} have read different data: {} training and {} test samples, and {} and {}"
+        "{}; give all of them the same files",
+        other, first[0], first[1], theirs[0], theirs[1], same_sizes ? " of other contents" : ""));
+  }
 }
 
 }  // namespace terse::run

@@ -3,6 +3,7 @@
 
 #include "comm/worker.hpp"
 #include "examples/support/config.hpp"
+#include "examples/support/task.hpp"
 
 namespace terse::run {
 
@@ -10,5 +11,9 @@ namespace terse::run {
 // number of threads apart: it changes no result. All workers together; Error names two workers that
 // differ, and the first value in which they do.
 void check_same_run(Worker& me, const RunConfig& config);
+
+// Compares sizes and contents of what each has read, by a hash. All workers together; Error, on all
+// of them, names two workers that differ.
+void check_same_data(Worker& me, const Dataset& data);
 
 }  // namespace terse::run

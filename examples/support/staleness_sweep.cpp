@@ -81,6 +81,7 @@ class Sweeper {
       }
     }
     data_ = load_data(sweep.common);
+    print_notes(data_);
     most_loss_ = 0.9 * untrained_loss(sweep.common, data_);
   }
 
@@ -164,11 +165,18 @@ std::vector<SweepMethod> sweep_methods() {
 }
 
 std::vector<SweepCell> run_sweep(const Sweep& sweep, const std::filesystem::path& file,
+                                 Series& series,
                                  const std::function<void(const SweepRun&)>& on_run) {
   Sweeper sweeper(sweep, file, on_run);
   std::vector<SweepCell> cells;
   for (const auto workers : sweep.workers) {
-    for (const auto& method : sweep.methods) cells.push_back(sweeper.cell(method, workers));
+    for (const auto& method : sweep.methods) {
+      SweepCell cell;
+      const auto failure = series.run([&] { cell = sweeper.cell(method, workers); });
+      if (series.interrupted()) return cells;
+      if (!failure.empty()) cell = {.method = method.name, .workers = workers, .failure = failure};
+      cells.push_back(std::move(cell));
+    }
   }
   return cells;
 }

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/support/series.hpp"
 #include "examples/support/training.hpp"
 
 namespace terse::run {
@@ -63,11 +64,13 @@ struct SweepCell {
   double accuracy = 0, deviation = 0;  // over the seeds, at the best rate
   double mean_staleness = 0;
   std::uint64_t message_bytes = 0;
+  std::string failure = "";  // of a run: the cell is not complete
 };
 
 // Goes on with the runs in `file`; an Error if they are of another sweep. The cells are by workers,
-// then by method.
+// then by method; after an interruption those that are complete.
 std::vector<SweepCell> run_sweep(const Sweep& sweep, const std::filesystem::path& file,
+                                 Series& series,
                                  const std::function<void(const SweepRun&)>& on_run);
 
 // For people, in 80 columns: a row a method, and for each number of workers accuracy and largest

@@ -33,6 +33,10 @@ std::string row(const std::vector<SweepCell>& cells, const std::string& method,
   std::string text = fmt::format("{:<20}", method);
   for (const auto workers : columns) {
     const auto* cell = find(cells, method, workers);
+    if (cell == nullptr || !cell->failure.empty()) {
+      text += fmt::format("{:>15}", cell == nullptr ? "" : "failed");
+      continue;
+    }
     text += cell->learned ? fmt::format("{:>7.2f}{:>8}", 100 * cell->accuracy,
                                         fmt::format("{}{:.3g}", cell->at_top ? ">=" : "",
                                                     cell->largest_stable_rate))
@@ -59,6 +63,10 @@ std::string table_text(const std::vector<SweepCell>& cells) {
       text += row(cells, method, columns);
     }
   }
+  for (const auto& cell : cells) {
+    if (!cell.failure.empty())
+      text += fmt::format("{}, {} workers: {}\n", cell.method, cell.workers, cell.failure);
+  }
   return text + "acc.: at the best rate; rate: the largest stable one, to a factor of two\n";
 }
 
@@ -67,7 +75,9 @@ nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) 
   for (const auto& cell : cells) {
     nlohmann::json json = {
         {"method", cell.method}, {"workers", cell.workers}, {"learned", cell.learned}};
-    if (cell.learned) {
+    if (!cell.failure.empty()) {
+      json = {{"method", cell.method}, {"workers", cell.workers}, {"failure", cell.failure}};
+    } else if (cell.learned) {
       json.update({{"largest_stable_rate", cell.largest_stable_rate},
                    {"at_top", cell.at_top},
                    {"best_rate", cell.best_rate},

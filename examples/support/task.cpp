@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -10,6 +12,7 @@
 #include "data/columns.hpp"
 #include "data/loader.hpp"
 #include "data/partition.hpp"
+#include "examples/support/output.hpp"
 #include "nn/models.hpp"
 
 namespace terse::run {
@@ -30,22 +33,36 @@ class ImageTask final : public Task {
  public:
   ImageTask(const RunConfig& config, const DatasetSplits& data, const WorkerShare& share,
             std::int64_t prefetch)
-      : model_(build_model(config, data.train)),
-        loader_(data.train, make_partition(config.partition, data.train.labels, share, config.seed),
-                {.prefetch = prefetch}),
-        test_(data.test, {.worker = share.worker, .workers = share.workers, .batch = 250}) {}
+      : config_(config), data_(data), prefetch_(prefetch), model_(build_model(config, data.train)) {
+    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
+    deal_training(rank, workers, 0);
+    deal_test(rank, workers);
+    steps_per_epoch_ = loader_->steps_per_epoch();
+  }
 
   nn::Module& model() override { return *model_; }
-  std::int64_t steps_per_epoch() const override { return loader_.steps_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void load() override { batch_ = &loader_.next(); }
+  void deal_test(int rank, int workers) override {
+    test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
+  }
+  void deal_training(int rank, int workers, std::int64_t epoch) override {
+    auto partition =
+        make_partition(config_.partition, data_.train.labels,
+                       {.worker = rank, .workers = workers, .batch = config_.batch}, config_.seed);
+    const auto first_step = epoch * partition->steps_per_epoch();
+    loader_.emplace(data_.train, std::move(partition),
+                    LoaderOptions{.prefetch = prefetch_, .first_step = first_step});
+  }
+
+  void load() override { batch_ = &loader_->next(); }
   Tensor loss() override { return cross_entropy(logits(*batch_), batch_->labels); }
 
   Test test() override {
     Test sums;
-    test_.rewind();
-    while (const Batch* batch = test_.next()) {
+    test_->rewind();
+    while (const Batch* batch = test_->next()) {
       const Tensor scores = logits(*batch);
       sums.samples += static_cast<double>(batch->size());
       sums.loss += static_cast<double>(cross_entropy(scores, batch->labels, Reduction::sum).item());
@@ -64,9 +81,12 @@ class ImageTask final : public Task {
         Tensor::from({batch.size(), batch.channels, batch.height, batch.width}, batch.images));
   }
 
+  const RunConfig& config_;
+  const DatasetSplits& data_;
+  std::int64_t prefetch_, steps_per_epoch_ = 0;
   std::unique_ptr<nn::Layer> model_;
-  Loader loader_;
-  EvaluationLoader test_;
+  std::optional<Loader> loader_;
+  std::optional<EvaluationLoader> test_;
   const Batch* batch_ = nullptr;
 };
 
@@ -83,21 +103,34 @@ nn::TextStretch stretch(const TextBatch& batch) {
 class TextTask final : public Task {
  public:
   TextTask(const RunConfig& config, const TextSplits& data, const WorkerShare& share)
-      : model_(build_model(config, data)),
-        loader_(data.train, share, {.seq = data.seq}),
-        test_(data.test, {.worker = share.worker, .workers = share.workers, .batch = kTestColumns},
-              data.seq) {
+      : config_(config), data_(data), model_(build_model(config, data)) {
     check<UsageError>(config.partition == "iid",
                       "--partition {}: text is read in columns that are dealt to the workers; only "
                       "iid is possible",
                       config.partition);
+    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
+    deal_training(rank, workers, 0);
+    deal_test(rank, workers);
+    steps_per_epoch_ = loader_->steps_per_epoch();
   }
 
   nn::Module& model() override { return *model_; }
-  std::int64_t steps_per_epoch() const override { return loader_.steps_per_epoch(); }
+  std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void load() override { batch_ = &loader_.next(); }
+  void deal_test(int rank, int workers) override {
+    test_.emplace(data_.test,
+                  WorkerShare{.worker = rank, .workers = workers, .batch = kTestColumns},
+                  data_.seq);
+  }
+  void deal_training(int rank, int workers, std::int64_t epoch) override {
+    const WorkerShare share{.worker = rank, .workers = workers, .batch = config_.batch};
+    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq});
+    const auto first_step = epoch * loader_->steps_per_epoch();
+    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq, .first_step = first_step});
+  }
+
+  void load() override { batch_ = &loader_->next(); }
   Tensor loss() override {
     if (batch_->starts) states_.clear();
     return model_->loss(stretch(*batch_), states_);
@@ -106,8 +139,8 @@ class TextTask final : public Task {
   Test test() override {
     Test sums;
     nn::LstmStates states;
-    test_.rewind();
-    while (const TextBatch* batch = test_.next()) {
+    test_->rewind();
+    while (const TextBatch* batch = test_->next()) {
       if (batch->starts) states.clear();
       sums.samples += static_cast<double>(batch->size());
       sums.loss +=
@@ -119,9 +152,12 @@ class TextTask final : public Task {
  private:
   static constexpr std::int64_t kTestColumns = 10;
 
+  const RunConfig& config_;
+  const TextSplits& data_;
+  std::int64_t steps_per_epoch_ = 0;
   std::unique_ptr<nn::LanguageModel> model_;
-  ColumnLoader loader_;
-  EvaluationColumns test_;
+  std::optional<ColumnLoader> loader_;
+  std::optional<EvaluationColumns> test_;
   const TextBatch* batch_ = nullptr;
   nn::LstmStates states_;
 };
@@ -131,6 +167,12 @@ class TextTask final : public Task {
 Dataset load_data(const RunConfig& config) {
   if (is_text(config.data)) return load_text(config.data, config.seed);
   return load_dataset(config.data, config.seed);
+}
+
+void print_notes(const Dataset& data) {
+  if (const auto* images = std::get_if<DatasetSplits>(&data)) {
+    for (const auto& text : images->train.notes) note("{}: {}\n", images->train.name, text);
+  }
 }
 
 std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 #include "comm/distributed_optimizer.hpp"
 #include "comm/faulty_endpoint.hpp"
 #include "comm/local_sgd.hpp"
+#include "comm/non_finite.hpp"
 #include "comm/run_workers.hpp"
 #include "core/autograd.hpp"
 #include "core/kernels/conv/conv2d.hpp"
@@ -18,6 +20,7 @@
 #include "examples/support/account.hpp"
 #include "examples/support/agreement.hpp"
 #include "examples/support/fault_flags.hpp"
+#include "examples/support/interruption.hpp"
 #include "optim/compressor.hpp"
 #include "optim/optimizer.hpp"
 #include "optim/schedule.hpp"
@@ -49,9 +52,11 @@ class Trainer {
 
  private:
   double train_step();
-  void update(float lr);
+  bool update(float lr);
+  void count(double loss, bool taken);
   void report(double loss);
   void drop(const DroppedWorker& dropped);
+  bool labels_are_dealt_for_good() const { return config_.partition.starts_with("by-label"); }
   void measure_density();
   void evaluate();
   void average_buffers();
@@ -84,11 +89,14 @@ class Trainer {
   Schedule schedule_;
   std::unique_ptr<DensityProbe> probe_;  // --measure density
 
+  bool deal_training_ = false;  // at the next epoch, because workers have left
   std::int64_t step_ = 0, total_steps_ = 0;
+  double lr_ = 0;  // of the last step
+  std::int64_t skipped_ = 0, skipped_in_a_row_ = 0;
   double busy_seconds_ = 0;  // in steps, the first one apart
-  double loss_sum_ = 0;      // of this worker, over the steps since the last evaluation
-  std::int64_t loss_count_ = 0;
-  double epoch_loss_sum_ = 0;       // over the last epoch
+  // Of this worker, over the steps that were taken: since the last evaluation, in the last epoch.
+  double loss_sum_ = 0, epoch_loss_sum_ = 0;
+  std::int64_t loss_count_ = 0, epoch_loss_count_ = 0;
   std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
   double reported_seconds_ = 0;
   std::int64_t samples_ = 0, reported_samples_ = 0;  // of all workers, in these steps
@@ -125,7 +133,11 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
                                         .bucket_bytes = bucket_bytes(config_)};
   if (config_.compute) options.compute = parse_seconds(*config_.compute);
   if (!may_shrink(config_)) return options;
-  options.rejoin = [this](Worker& left) { return run_.plan.rejoin(left); };
+  options.rejoin = [this](Worker& left) {
+    task_->deal_test(left.rank(), left.size());
+    deal_training_ = !labels_are_dealt_for_good();
+    return run_.plan.rejoin(left);
+  };
   options.on_drop = [this](const DroppedWorker& dropped) { drop(dropped); };
   return options;
 }
@@ -134,22 +146,23 @@ void Trainer::train() {
   measure_uncompressed();
   put_on_faults(me_, parse_attack(config_.attack), config_.seed);
   const std::int64_t per_epoch = task_->steps_per_epoch();
-  const std::int64_t last_epoch = std::max<std::int64_t>(0, total_steps_ - per_epoch);
   while (step_ < total_steps_) {
+    throw_if_interrupted();
+    if (deal_training_ && step_ % per_epoch == 0) {
+      task_->deal_training(me_.rank(), me_.size(), step_ / per_epoch);
+      deal_training_ = false;
+    }
     if (probe_ && step_ % per_epoch == 0) measure_density();
     task_->load();
     const auto start = Clock::now();
     const double loss = train_step();
     const auto samples = task_->samples_per_step() * me_.size();
     all_samples_ += samples;
-    if (step_ > 1) {
+    if (step_ > 1 || total_steps_ == 1) {
       busy_seconds_ += seconds_since(start);
       samples_ += samples;
     }
-    loss_sum_ += loss;
-    ++loss_count_;
-    if (step_ > last_epoch) epoch_loss_sum_ += loss;
-    if (step_ == 1) {
+    if (step_ == 1 && total_steps_ > 1) {
       first_step_times_ = me_.times();
       first_step_virtual_times_ = me_.virtual_times();
       first_step_hidden_ = optimizer_.hidden_seconds();
@@ -165,25 +178,44 @@ void Trainer::train() {
 
 // The training step. It is the same text for one worker and for many, over every topology.
 double Trainer::train_step() {
-  const double lr = rate();
+  lr_ = rate();
   double loss = 0;
   {
     const auto timed = me_.time(Phase::compute);
     optimizer_.zero_grad();
     const Tensor objective = task_->loss();
-    optimizer_.backward(objective, static_cast<float>(lr));
+    optimizer_.backward(objective, static_cast<float>(lr_));
     loss = static_cast<double>(objective.item());
   }
-  update(static_cast<float>(lr));
+  const bool taken = update(static_cast<float>(lr_));
   ++step_;
+  count(loss, taken);
   return loss;
 }
 
-void Trainer::update(float lr) {
-  if (config_.local_steps == 0 || step_ < config_.local_after) {
-    optimizer_.step(lr);
+void Trainer::count(double loss, bool taken) {
+  if (taken) {
+    skipped_in_a_row_ = 0;
+    loss_sum_ += loss;
+    ++loss_count_;
+    if (step_ <= total_steps_ - task_->steps_per_epoch()) return;
+    epoch_loss_sum_ += loss;
+    ++epoch_loss_count_;
     return;
   }
+  ++skipped_;
+  if (++skipped_in_a_row_ < config_.max_skipped || config_.max_skipped == 0) return;
+  throw NonFiniteGradient(
+      fmt::format("the last {} steps, up to step {}, were skipped, because gradients were infinite "
+                  "or NaN: the model has diverged; take a smaller learning rate than {:.4g}, or "
+                  "raise --max-skipped",
+                  skipped_in_a_row_, step_, lr_),
+      static_cast<std::uint64_t>(step_));
+}
+
+// False: the step was skipped.
+bool Trainer::update(float lr) {
+  if (config_.local_steps == 0 || step_ < config_.local_after) return optimizer_.step(lr);
   if (!local_) {
     local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
                    make_run_compressor(config_), run_.local_plan.join(me_),
@@ -192,7 +224,7 @@ void Trainer::update(float lr) {
                                      .seed = config_.seed,
                                      .non_finite = parse_non_finite(config_.non_finite)});
   }
-  local_->step(lr);
+  return local_->step(lr);
 }
 
 void Trainer::report(double loss) {
@@ -206,14 +238,15 @@ void Trainer::report(double loss) {
                            .total_steps = total_steps_,
                            .steps_per_epoch = task_->steps_per_epoch(),
                            .loss = mean_loss,
-                           .lr = rate(),
+                           .lr = lr_,
                            .samples_per_second = seconds > 0 ? samples / seconds : 0,
                            .message_bytes = message_bytes(),
                            .bytes_sent = me_.counters().bytes_sent,
                            .times = times - reported_times_,
                            .virtual_seconds = virtual_seconds(),
                            .virtual_times = me_.virtual_times() - reported_virtual_times_,
-                           .hidden_seconds = optimizer_.hidden_seconds() - reported_hidden_});
+                           .hidden_seconds = optimizer_.hidden_seconds() - reported_hidden_,
+                           .skipped_steps = skipped_});
   }
   reported_times_ = times;
   reported_virtual_times_ = me_.virtual_times();
@@ -224,7 +257,12 @@ void Trainer::report(double loss) {
 
 void Trainer::drop(const DroppedWorker& dropped) {
   run_.result.dropped.push_back(dropped);
-  if (run_.listener.on_drop) run_.listener.on_drop(dropped);
+  if (!run_.listener.on_drop) return;
+  run_.listener.on_drop(
+      dropped,
+      labels_are_dealt_for_good()
+          ? "its training data are lost (--partition by-label); its test data are dealt anew"
+          : "its test data are dealt anew, its training data at the next epoch");
 }
 
 // Every worker passes over its share, so that none waits for another past a deadline.
@@ -294,13 +332,16 @@ void Trainer::measure_uncompressed() {
 void Trainer::hand_in() {
   const auto time = virtual_seconds();
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
-  const auto last_epoch = static_cast<double>(std::min(step_, task_->steps_per_epoch()));
-  const double train_loss = agreement_.mean(epoch_loss_sum_ / last_epoch);
+  const double train_loss =
+      agreement_.mean(epoch_loss_sum_ / static_cast<double>(epoch_loss_count_));
+  // Local steps send at meetings alone; `none` would send at each.
+  const auto sent = local_ ? static_cast<std::uint64_t>(step_) : optimizer_.counts().steps;
 
   Account account{
       .bytes_sent = me_.counters().bytes_sent,
-      .bytes_uncompressed = uncompressed_ * static_cast<std::uint64_t>(step_),
+      .bytes_uncompressed = uncompressed_ * sent,
       .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
+      .skipped_steps = static_cast<std::uint64_t>(skipped_),
       .step_times = me_.times() - first_step_times_,
       .virtual_step_times = me_.virtual_times() - first_step_virtual_times_,
       .hidden_seconds = (optimizer_.hidden_seconds() - first_step_hidden_) / later_steps,
@@ -323,12 +364,22 @@ void Trainer::hand_in() {
   r.steps = step_;
   r.steps_per_epoch = task_->steps_per_epoch();
   r.parameters = parameters_.numel();
+  r.finite = std::isfinite(r.evaluations.back().test_loss) &&
+             find_non_finite(grad_views(parameters_, parameters_.values())).count == 0;
   r.message_bytes = message_bytes();
   r.buckets = static_cast<std::int64_t>(optimizer_.buckets());
   r.samples_per_second = busy_seconds_ > 0 ? static_cast<double>(samples_) / busy_seconds_ : 0;
 }
 
 }  // namespace
+
+void check_finite(const RunResult& r) {
+  if (r.finite) return;
+  throw NonFiniteGradient(
+      "the model has diverged: its test loss, or a parameter, is infinite or NaN; take a smaller "
+      "learning rate",
+      static_cast<std::uint64_t>(r.steps));
+}
 
 Metric metric_of(const Dataset& data) {
   return std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy;
@@ -358,6 +409,7 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
   } else {
     WorkerOptions options{
         .workers = static_cast<int>(config.workers),
+        .deadline = deadline(config),
         .executor = config.topology == "local" ? Executor::turns : Executor::concurrent,
         // Between threads only an attacker changes bytes.
         .verify = parse_attack(config.attack).on_wire() ? Verify::checksum : Verify::header,

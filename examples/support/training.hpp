@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "comm/accounting.hpp"
@@ -44,19 +45,23 @@ struct RunResult {
   std::vector<Evaluation> evaluations;   // the last one is the run's result
   std::vector<DroppedWorker> dropped;    // whom the others went on without
   std::vector<DensityReport> densities;  // with --measure density: of worker 0's share, each epoch
-  double train_loss = 0;  // mean over the last epoch, or over all steps if there is less than one
-  std::int64_t steps = 0;
+  double train_loss = 0;   // mean over the last epoch, or over all steps if there is less than one;
+                           // without skipped steps
+  std::int64_t steps = 0;  // skipped ones included
+  std::int64_t skipped_steps = 0;  // that changed nothing; of the worker that skipped most
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0;
+  bool finite = true;                     // the last test loss and every parameter
   std::int64_t samples = 0;               // of all workers and steps
   std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
   double bytes_sent_per_worker = 0;       // what its endpoint sent in the run, mean over workers
   std::vector<std::uint64_t> bytes_sent;  // the same, worker by worker, of those at the end
-  double bytes_uncompressed = 0;          // the same for `none`: one such exchange, counted
+  double bytes_uncompressed = 0;          // the same for `none`: one such exchange, counted, times
+                                          // the steps that were sent
   double seconds = 0;                     // wall clock, loading and evaluation included
-  double samples_per_second = 0;          // without loading, evaluation and the first step
-  PhaseTimes step_times;                  // seconds per step, mean over workers, first step apart
-  std::int64_t buckets = 1;               // in which the gradients travel
+  double samples_per_second = 0;  // without loading, evaluation and the first of several steps
+  PhaseTimes step_times;          // seconds per step, mean over workers, first step apart
+  std::int64_t buckets = 1;       // in which the gradients travel
   double hidden_seconds = 0;  // of the exchange behind backward, a step, virtual if time is; so the
                               // phases add up to the time of a step and this
   // In a modelled network: until the last worker has ended, of the training loop alone, and what
@@ -82,12 +87,14 @@ struct StepReport {
   PhaseTimes virtual_times = {};                         // likewise, since the last report
   double hidden_seconds = 0;                             // see RunResult; since the last report
   std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
+  std::int64_t skipped_steps = 0;                        // by worker 0, so far
 };
 struct Listener {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const Evaluation&)> on_evaluation = {};
   std::function<void(const DensityReport&)> on_density = {};
-  std::function<void(const DroppedWorker&)> on_drop = {};
+  // `data`: what becomes of the worker's data, for people.
+  std::function<void(const DroppedWorker&, std::string_view data)> on_drop = {};
 };
 
 inline constexpr std::int64_t kReportEvery = 25;  // steps between reports
@@ -99,6 +106,9 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
 // What `train` does with topology async.
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
                       Worker* me = nullptr);
+
+// NonFiniteGradient if the run has ended with a model that has diverged.
+void check_finite(const RunResult& result);
 
 Metric metric_of(const Dataset& data);
 

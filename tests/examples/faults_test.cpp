@@ -114,6 +114,51 @@ TEST(Faults, OneLargeGradientSpoilsTheMeanAndNotTheVote) {
   EXPECT_LT(result_of(honest).evaluations.back().test_loss, 0.7 * chance);
 }
 
+// A skipped step changes nothing, so none of its figures counts.
+TEST(Faults, SkippedStepsAreCountedAndSendNothing) {
+  auto c = config_for("nan:at=7");
+  c.non_finite = "skip_step";
+  const auto skipped = result_of(c);
+  EXPECT_EQ(skipped.skipped_steps, 1);
+  EXPECT_EQ(skipped.steps, c.steps);
+  EXPECT_TRUE(skipped.finite);
+  EXPECT_TRUE(std::isfinite(skipped.train_loss));
+  auto honest = config_for("none");
+  honest.steps = c.steps - 1;
+  EXPECT_EQ(skipped.bytes_uncompressed, result_of(honest).bytes_uncompressed);
+}
+
+TEST(Faults, ManySkippedStepsInARowEndTheRun) {
+  auto c = config_for("nan");
+  c.non_finite = "skip_step";
+  c.max_skipped = 5;
+  const auto text = error_of(c);
+  EXPECT_NE(text.find("the last 5 steps, up to step 5, were skipped"), std::string::npos) << text;
+  EXPECT_NE(text.find("smaller learning rate than 0.05"), std::string::npos) << text;
+  c.max_skipped = 0;
+  EXPECT_EQ(result_of(c).skipped_steps, c.steps);
+}
+
+// With pictures sorted by class, the test data of a worker that has left would be whole classes.
+TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
+  auto c = config_for("die:at=11");
+  c.on_failure = "continue";
+  c.steps = 200;
+  c.eval_every = 1;
+  std::string data;
+  const Listener listener{
+      .on_drop = [&](const DroppedWorker&, std::string_view text) { data = text; }};
+  const auto without = result_of(c, listener);
+  EXPECT_EQ(data, "its test data are dealt anew, its training data at the next epoch");
+  // Every evaluation is of whole images of the whole test set: multiples of 1/100.
+  for (const auto& e : without.evaluations) {
+    EXPECT_NEAR(100 * e.test_accuracy, std::round(100 * e.test_accuracy), 1e-9);
+  }
+  c.partition = "by-label:2";
+  result_of(c, listener);
+  EXPECT_NE(data.find("its training data are lost"), std::string::npos);
+}
+
 TEST(Faults, TheReplicasThatAreLeftAreTheSameInEveryTopology) {
   std::map<std::string, RunResult> runs;
   const auto add = [&](const std::string& topology, std::int64_t servers) {
@@ -122,7 +167,7 @@ TEST(Faults, TheReplicasThatAreLeftAreTheSameInEveryTopology) {
     c.compressor = "topk:ratio=0.1+ef";
     complete(c);
     int heard = 0;
-    auto r = result_of(c, {.on_drop = [&](const DroppedWorker&) { ++heard; }});
+    auto r = result_of(c, {.on_drop = [&](const DroppedWorker&, std::string_view) { ++heard; }});
     EXPECT_EQ(heard, 2);
     EXPECT_EQ(r.samples, 11 * 4 * 5 + 19 * 2 * 5);
     EXPECT_EQ(r.bytes_sent.size(), 2U);

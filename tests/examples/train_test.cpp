@@ -178,9 +178,10 @@ TEST_F(Train, GoesOnWithoutAWorkerThatDies) {
   const auto o = run(dying + "--on-failure continue --json --out " + out.string());
   ASSERT_EQ(o.code, 0) << o.error;
   const json lost = {{"worker", 1}, {"step", 2}, {"error", "attack: worker 1 dies at step 2"}};
-  EXPECT_NE(o.error.find("worker 1 is lost at step 2 (attack: worker 1 dies at step 2); the others "
-                         "go on\n"),
-            std::string::npos)
+  EXPECT_NE(
+      o.error.find("worker 1 has left at step 2 (attack: worker 1 dies at step 2); the others "
+                   "continue; its test data are dealt anew"),
+      std::string::npos)
       << o.error;
   const auto result = last_line(o.out);
   EXPECT_EQ(result["dropped_workers"], json::array({lost}));
