@@ -23,6 +23,7 @@ using namespace terse;
 
 void advise(int argc, char** argv) {
   run::RunConfig config;
+  config.compressor_flag = "--method";
   std::vector<std::string> methods;
   std::string shapes = "resnet18", latency = "20us", compute = "0s";
   std::optional<std::string> out;
@@ -46,7 +47,8 @@ void advise(int argc, char** argv) {
                     config.workers);
   if (methods.empty()) methods = run::main_methods();
   if (methods.front() != "none") methods.insert(methods.begin(), "none");
-  run::Advice advice{.compute = parse_seconds(compute), .latency = parse_seconds(latency)};
+  run::Advice advice{.compute = run::for_flag("--compute", [&] { return parse_seconds(compute); }),
+                     .latency = run::for_flag("--latency", [&] { return parse_seconds(latency); })};
   config.network = "10gbe";  // so that workers take turns
   for (const auto& method : methods) {
     auto each = config;

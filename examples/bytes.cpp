@@ -42,6 +42,7 @@ constexpr Note kNotes[] = {
 
 void bytes(int argc, char** argv) {
   run::RunConfig config;
+  config.compressor_flag = "--method";
   std::vector<std::string> methods;
   std::string shapes_text;
   std::int64_t steps_per_epoch = 0, steps = 2;

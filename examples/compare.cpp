@@ -38,6 +38,7 @@ void run_all(std::vector<run::ComparedRun>& runs, const run::Dataset& data, run:
 
 void compare(int argc, char** argv) {
   run::RunConfig common;
+  common.compressor_flag = "--method";
   common.epochs = 3;  // six methods then take a minute on two cores
   std::vector<std::string> methods;
   std::optional<std::string> out;

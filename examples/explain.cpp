@@ -35,7 +35,7 @@ void explain(int argc, char** argv) {
     std::fflush(stdout);
     throw UsageError("which compressor? for instance: explain sign+ef");
   }
-  const auto shapes = run::parse_shapes(shape);
+  const auto shapes = run::parse_shapes(shape, "--shape");
   check<UsageError>(shapes.size() == 1 && shapes[0].rows * shapes[0].cols <= 100'000,
                     "--shape: one shape of at most 100 000 values is wanted; got '{}'", shape);
   check<UsageError>(step <= 10'000, "--step: at most 10 000; got {}", step);

@@ -19,6 +19,7 @@ using namespace terse;
 
 void step_time(int argc, char** argv) {
   run::RunConfig config;
+  config.compressor_flag = "--method";
   std::vector<std::string> methods, networks;
   std::vector<std::int64_t> counts;
   std::string shapes = "resnet18", compute = "0s";

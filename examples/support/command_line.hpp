@@ -5,9 +5,24 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/error.hpp"
+
 namespace terse::run {
+
+// Returns what `read` makes of a flag's value. A UsageError of it begins with the flag.
+template <class Read>
+decltype(auto) for_flag(std::string_view flag, Read read) {
+  try {
+    return read();
+  } catch (const UsageError& e) {
+    const std::string_view text = e.what();
+    throw UsageError(text.starts_with("--") ? std::string(text)
+                                            : std::string(flag).append(": ").append(text));
+  }
+}
 
 // Thrown by parse() when --help or --version was asked for and shown.
 struct HelpShown {};

@@ -4,7 +4,9 @@
 #include <thread>
 #include <utility>
 
+#include "comm/attack.hpp"
 #include "comm/distributed_optimizer.hpp"
+#include "comm/failure.hpp"
 #include "comm/network_model.hpp"
 #include "comm/robust_compressor.hpp"
 #include "comm/topology.hpp"
@@ -96,9 +98,36 @@ void check_bucket_flag(const RunConfig& c) {
                     "them then; leave out --bucket-mb, --on-failure and --non-finite drop_worker");
 }
 
+// Each value by itself, so that an error names its flag.
+void check_values(const RunConfig& c) {
+  for_flag("--model", [&] { nn::model_kind(c.model); });
+  check<UsageError>(c.topology == "local" || c.topology == "ring" || c.topology == "server" ||
+                        c.topology == "async",
+                    "--topology: {}",
+                    unknown_name("topology", c.topology, {"local", "ring", "server", "async"}));
+  for_flag("--all-reduce", [&] { parse_all_reduce(c.all_reduce); });
+  for_flag(c.compressor_flag, [&] { make_compressor(c.compressor); });
+  for_flag("--aggregate", [&] { parse_aggregation(c.aggregate); });
+  for_flag("--optimizer", [&] {
+    if (!c.optimizer.empty()) make_update_rule(c.optimizer);
+  });
+  for_flag("--outer", [&] { make_update_rule(c.outer); });
+  for_flag("--schedule", [&] { make_schedule(c.schedule); });
+  for_flag("--non-finite", [&] { parse_non_finite(c.non_finite); });
+  for_flag("--on-failure", [&] { parse_on_failure(c.on_failure); });
+  for_flag("--attack", [&] { parse_attack(c.attack); });
+  for_flag("--network", [&] {
+    if (c.network) parse_network(*c.network);
+  });
+  for_flag("--compute", [&] {
+    if (c.compute) parse_seconds(*c.compute);
+  });
+}
+
 }  // namespace
 
 void complete(RunConfig& c) {
+  check_values(c);
   constexpr std::int64_t kMany = std::int64_t{1} << 40;
   check_range("--workers", c.workers, 1, 1024);
   check_range("--servers", c.servers, 1, c.workers);
@@ -149,13 +178,10 @@ void complete(RunConfig& c) {
   if (!c.lr) c.lr = advice.lr;
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
 
-  // Each of these throws for what it does not know.
   const auto compressor = make_compressor(c.compressor);
-  make_update_rule(c.optimizer);
+  for_flag("--weight-decay-on", [&] { make_update_rule(c.optimizer); });
   check<UsageError>(c.measure == "none" || c.measure == "density", "--measure: {}",
                     unknown_name("measurement", c.measure, {"none", "density"}));
-  make_update_rule(c.outer);
-  make_schedule(c.schedule);
   check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
                     "--local-after, --outer and --outer-lr go with --local-steps; how many steps "
                     "from meeting to meeting?");
@@ -163,9 +189,9 @@ void complete(RunConfig& c) {
   check<UsageError>(outer_lr > 0 && outer_lr < 1e6,
                     "--outer-lr: a number above 0 is wanted; got {}", outer_lr);
   check<UsageError>(c.local_steps == 0 || !compressor->traits(0).scale_free,
-                    "--local-steps with --compressor {}: it says which way the models went and not "
-                    "how far; take none or a compressor with magnitudes",
-                    c.compressor);
+                    "--local-steps with {} {}: it says which way the models went and not how far; "
+                    "take none or a compressor with magnitudes",
+                    c.compressor_flag, c.compressor);
   const auto policy = parse_non_finite(c.non_finite);
   check_fault_flags(c);
   check_bucket_flag(c);

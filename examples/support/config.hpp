@@ -25,6 +25,7 @@ struct RunConfig {
   std::int64_t servers = 1;
   std::string all_reduce = "ring";  // with topology ring
   std::string compressor = "none";
+  std::string compressor_flag = "--compressor";  // what the program calls it, for errors
   std::string aggregate = "mean";              // what becomes of the packets: see parse_aggregation
   std::string optimizer;                       // empty: as recommended for the compressor
   std::optional<double> lr;                    // likewise

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kMostValues = std::int64_t{1} << 33;
 
 // "64x3x3x3" as a matrix: 64 rows.
-MatrixShape parse_shape(const std::string& text) {
+MatrixShape parse_shape(const std::string& text, std::string_view flag) {
   MatrixShape shape{.name = text, .rows = 1, .cols = 1};
   const char* at = text.data();
   const char* const end = text.data() + text.size();
@@ -20,7 +20,7 @@ MatrixShape parse_shape(const std::string& text) {
     const auto [rest, error] = std::from_chars(at, end, size);
     check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
                           (rest == end || *rest == 'x'),
-                      "--shapes: resnet18, lstm or shapes such as 64x3x3x3,64 are wanted; got '{}'",
+                      "{}: resnet18, lstm or shapes such as 64x3x3x3,64 are wanted; got '{}'", flag,
                       text);
     (dimension == 0 ? shape.rows : shape.cols) *= size;
     if (dimension >= 2) shape.kernel *= size;
@@ -31,13 +31,13 @@ MatrixShape parse_shape(const std::string& text) {
 
 }  // namespace
 
-std::vector<MatrixShape> parse_shapes(const std::string& text) {
+std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag) {
   if (text == "resnet18") return resnet18_shapes();
   if (text == "lstm") return lstm_shapes();
   std::vector<MatrixShape> shapes;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
-    shapes.push_back(parse_shape(text.substr(begin, comma - begin)));
+    shapes.push_back(parse_shape(text.substr(begin, comma - begin), flag));
     begin = comma + 1;
   }
   return shapes;

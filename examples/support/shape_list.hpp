@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/module.hpp"
@@ -9,8 +10,8 @@
 
 namespace terse::run {
 
-// "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError for anything else.
-std::vector<MatrixShape> parse_shapes(const std::string& text);
+// "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
+std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag = "--shapes");
 
 // Those of a model's parameters.
 std::vector<MatrixShape> shapes_of(nn::Module& model);

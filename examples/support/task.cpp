@@ -12,6 +12,7 @@
 #include "data/columns.hpp"
 #include "data/loader.hpp"
 #include "data/partition.hpp"
+#include "examples/support/command_line.hpp"
 #include "examples/support/output.hpp"
 #include "nn/models.hpp"
 
@@ -48,9 +49,11 @@ class ImageTask final : public Task {
     test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
   }
   void deal_training(int rank, int workers, std::int64_t epoch) override {
-    auto partition =
-        make_partition(config_.partition, data_.train.labels,
-                       {.worker = rank, .workers = workers, .batch = config_.batch}, config_.seed);
+    auto partition = for_flag("--partition", [&] {
+      return make_partition(config_.partition, data_.train.labels,
+                            {.worker = rank, .workers = workers, .batch = config_.batch},
+                            config_.seed);
+    });
     const auto first_step = epoch * partition->steps_per_epoch();
     loader_.emplace(data_.train, std::move(partition),
                     LoaderOptions{.prefetch = prefetch_, .first_step = first_step});
@@ -165,8 +168,10 @@ class TextTask final : public Task {
 }  // namespace
 
 Dataset load_data(const RunConfig& config) {
-  if (is_text(config.data)) return load_text(config.data, config.seed);
-  return load_dataset(config.data, config.seed);
+  return for_flag("--data", [&]() -> Dataset {
+    if (is_text(config.data)) return load_text(config.data, config.seed);
+    return load_dataset(config.data, config.seed);
+  });
 }
 
 void print_notes(const Dataset& data) {

@@ -261,6 +261,26 @@ TEST_F(Endings, ProcessesThatDoNotKnowOfEachOtherAreTold) {
             std::string::npos);
 }
 
+TEST_F(Endings, ErrorsNameTheFlagThatWasTyped) {
+  for (const char* flag :
+       {"--model", "--data", "--topology", "--all-reduce", "--compressor", "--aggregate",
+        "--optimizer", "--schedule", "--partition", "--non-finite", "--on-failure", "--attack",
+        "--network", "--outer", "--measure"}) {
+    const std::string text = flag;
+    const bool own = text == "--model" || text == "--data";
+    expect_refused("train --steps 1 " + text + " foo" + (own ? "" : tiny), 2,
+                   "train: " + text + ": ");
+  }
+  expect_refused("train --steps 1 --optimizer rprop --weight-decay-on matrices" + small, 2,
+                 "train: --weight-decay-on: ");
+  for (const char* program :
+       {"compare", "bytes --shapes 8x8", "step_time --shapes 8x8", "advise --shapes 8x8"}) {
+    expect_refused(std::string(program) + " --method foo", 2, ": --method: compressor 'foo'");
+  }
+  expect_refused("explain sign --shape 4x", 2, "--shape: ");
+  expect_refused("bytes --shapes 4x", 2, "--shapes: ");
+}
+
 TEST_F(Endings, OptionsOfNoneAreExplained) {
   expect_refused("train --attack none:workers=1 --steps 1" + small, 2,
                  "attack 'none' takes no options");
