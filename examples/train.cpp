@@ -172,6 +172,7 @@ void train(int argc, char** argv, Worker* me) {
     }
   }();
   if (!speaks) return;
+  if (folder) folder->finish();
   progress.finish();
   print_densities(result.densities);
   print_summary(config, result);

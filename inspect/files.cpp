@@ -118,6 +118,13 @@ LineFile::~LineFile() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
+void LineFile::finish() {
+  // What is no regular file may have nothing to sync.
+  int reason = fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS ? errno : 0;
+  if (close(std::exchange(descriptor_, -1)) != 0 && reason == 0) reason = errno;
+  if (reason != 0) fail(file_, reason);
+}
+
 void LineFile::add(std::string_view line) {
   struct stat before {};
   if (fstat(descriptor_, &before) != 0) fail(file_, errno);

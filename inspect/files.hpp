@@ -46,6 +46,8 @@ class LineFile {
 
   // Appends the text and an end of line. Error, and the file as it was, if the system refuses.
   void add(std::string_view line);
+  // Waits until all lines are on the disk, and closes the file. Error if the disk refuses.
+  void finish();
 
  private:
   std::filesystem::path file_;

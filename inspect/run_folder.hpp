@@ -24,6 +24,8 @@ class RunFolder {
 
   // Appends a line, and hands it to the system at once.
   void log(const nlohmann::json& line);
+  // The run is over: every line is on the disk. Error if it is not.
+  void finish() { log_->finish(); }
 
   const std::filesystem::path& path() const { return folder_.path(); }
 

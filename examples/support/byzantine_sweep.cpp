@@ -126,6 +126,7 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
     run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
     log.add(std::move(run));
   }
+  log.finish();
   return cells;
 }
 

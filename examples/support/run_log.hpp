@@ -17,7 +17,8 @@ class RunLog {
 
   // The run that has these values, whatever others; none: null. Valid until the next is added.
   const nlohmann::json* find(const nlohmann::json& values) const;
-  void add(nlohmann::json run);  // written at once: the next may be interrupted
+  void add(nlohmann::json run);     // written at once: the next may be interrupted
+  void finish() { out_.finish(); }  // the sweep is over; see LineFile
 
  private:
   std::vector<nlohmann::json> runs_;

@@ -113,6 +113,8 @@ class Sweeper {
     return cell;
   }
 
+  void finish() { runs_.finish(); }
+
  private:
   SweepRun run(const SweepMethod& method, std::int64_t workers, std::int64_t exponent,
                std::uint64_t seed) {
@@ -173,11 +175,15 @@ std::vector<SweepCell> run_sweep(const Sweep& sweep, const std::filesystem::path
     for (const auto& method : sweep.methods) {
       SweepCell cell;
       const auto failure = series.run([&] { cell = sweeper.cell(method, workers); });
-      if (series.interrupted()) return cells;
+      if (series.interrupted()) {
+        sweeper.finish();
+        return cells;
+      }
       if (!failure.empty()) cell = {.method = method.name, .workers = workers, .failure = failure};
       cells.push_back(std::move(cell));
     }
   }
+  sweeper.finish();
   return cells;
 }
 

@@ -48,10 +48,22 @@ TEST(Mnist, FolderIsReadPlainAndCompressed) {
   EXPECT_FLOAT_EQ(test.statistics.stddev[0], 0.3081F);
 }
 
+TEST(Mnist, ClassesAreAsManyAsTheLabelsTell) {
+  const TemporaryFolder folder;
+  write_mnist(folder);
+  folder.write(kTrainImages, idx_bytes({12, 3, 2}, 72));
+  folder.write_gz(std::string(kTrainLabels) + ".gz", idx_bytes({12}, 12));  // 0 to 11
+  const auto [train, test] = load_dataset("mnist:" + folder.path().string(), 1);
+  EXPECT_EQ(train.classes, 12);
+  EXPECT_EQ(test.classes, 12);
+  expect_has(load_error("mnist:" + folder.path().string() + ",classes=11"), {"label", "11"});
+}
+
 TEST(Mnist, FolderMayStandWithoutItsKey) {
   const TemporaryFolder folder;
   write_mnist(folder);
   EXPECT_EQ(load_dataset("mnist:" + folder.path().string(), 1).train.size(), 10);
+  EXPECT_EQ(load_dataset("mnist:" + folder.path().string() + ",classes=12", 1).train.classes, 12);
   const auto few = load_dataset("mnist:" + folder.path().string() + ",train=5,test=2", 1);
   EXPECT_EQ(few.train.size(), 5);
   EXPECT_EQ(few.train.pixels.size(), 30U);

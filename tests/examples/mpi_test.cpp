@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -171,6 +172,25 @@ TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
                       low + ", which round differently; start them all with --isa and the lower");
   }
   EXPECT_EQ(together("", " --threads 2").code, 0) << "threads change no bit";
+}
+
+TEST_F(Mpi, ProcessesThatHaveReadOtherDataSaySo) {
+  for (const char* place : {"a", "b"}) {
+    fs::create_directories(folder / place);
+    std::ofstream text(folder / place / "t.txt");
+    for (int i = 0; i < 400; ++i)
+      text << (i == 200 && *place == 'b' ? "other" : "same") << " words\n";
+  }
+  const auto in = [&](const char* place) {
+    return "-wdir " + (folder / place).string() + " " + bin +
+           "train --transport mpi --model lstm:layers=1,hidden=4 --data text:path=t.txt,seq=5 "
+           "--batch 2 --steps 2";
+  };
+  const auto together = [&](const char* first, const char* second) {
+    return run_shell(mpirun + " -n 1 " + in(first) + " : -n 1 " + in(second));
+  };
+  EXPECT_EQ(together("a", "a").code, 0);
+  expect_failed(together("a", "b"), 1, "workers 0 and 1 have read different data: ");
 }
 
 TEST_F(Mpi, LargeMessagesArriveWholeAndInOrder) {
