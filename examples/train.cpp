@@ -72,7 +72,8 @@ void print_summary(const run::RunConfig& config, const run::RunResult& r) {
              run::bytes_text(r.bytes_sent_per_worker), run::bytes_text(r.bytes_uncompressed),
              run::thousands_text(r.samples_per_second), run::sample_name(last.metric));
   if (r.skipped_steps > 0) {
-    run::print("{} of the steps were skipped: a gradient was infinite or NaN\n", r.skipped_steps);
+    run::print("skipped: {} of {} steps, because a gradient was infinite or NaN\n", r.skipped_steps,
+               r.steps);
   }
   print_times("ms per step:", r.step_times);
   if (r.virtual_seconds) {

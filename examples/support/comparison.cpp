@@ -92,7 +92,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
   text += "sent by worker: bytes a step, headers and forwarding included\n";
   for (const auto& [config, r, failure] : runs) {
     if (r.skipped_steps == 0) continue;
-    text += fmt::format("{}: {} of {} steps were skipped, because of infinite or NaN gradients\n",
+    text += fmt::format("{}: skipped {} of {} steps, because a gradient was infinite or NaN\n",
                         config.compressor, r.skipped_steps, r.steps);
   }
   if (bucket_bytes(runs.front().config) > 0) {
