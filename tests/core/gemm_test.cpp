@@ -281,8 +281,10 @@ TEST(Gemm, ChoiceIsDescribed) {
   const std::string line = describe_products();
   EXPECT_TRUE(line.find("own (") == 0 || line == blas_name()) << line;
   if (!blas_knows_cpu() && !isa_is_forced()) {
-    EXPECT_EQ(line, "own (" + std::string(isa_name(isa())) + ")");
-    EXPECT_FALSE(blas_computes(Transpose::yes, 10'000, 10'000, 10'000));
+    // Large products are OpenBLAS's at SSE4 alone, where its oldest kernels are faster, too.
+    const bool sse4 = isa() == Isa::sse4;
+    EXPECT_EQ(line == "own (" + std::string(isa_name(isa())) + ")", !sse4) << line;
+    EXPECT_EQ(blas_computes(Transpose::yes, 10'000, 10'000, 10'000), sse4);
   }
 }
 
