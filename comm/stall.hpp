@@ -7,7 +7,7 @@
 //     those of them that work have used processor time.
 //   r's wait has stalled when there was no progress for a whole deadline.
 //
-// A circle of waits depends on nobody who works: it stalls. The time between two looks counts as at
+// In a cycle of waits no worker works, so the waits stall. The time between two looks counts as at
 // most one second, so a job that was suspended as a whole and continued has lost one second of its
 // deadline. A worker that loops for ever uses processor time: it is not a stall.
 #pragma once

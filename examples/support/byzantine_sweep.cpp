@@ -121,7 +121,7 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
       break;
     }
     if (on_run) on_run(cell);
-    if (!cell.failure.empty()) continue;  // a sweep that goes on tries again
+    if (!cell.failure.empty()) continue;  // the next call retries it
     auto run = key;
     run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
     log.add(std::move(run));

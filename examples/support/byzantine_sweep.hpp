@@ -45,8 +45,8 @@ struct ByzantineCell {
   std::string failure = "";            // why there is none
 };
 
-// The cells are by attack, workers, method and liars; after an interruption those that are
-// finished. UsageError for what cannot work, before anything runs.
+// The cells are ordered by attack, workers, method and number of attackers. After an interruption
+// only the finished ones are returned. UsageError for what cannot work, before anything runs.
 std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
                                          const std::filesystem::path& file, Series& series,
                                          const std::function<void(const ByzantineCell&)>& on_run);

@@ -9,7 +9,7 @@
 
 namespace terse::run {
 
-// A run, or why there is no result of it. At least one of those that are compared has one.
+// A run, or the reason why it has no result. At least one run of a comparison has a result.
 struct ComparedRun {
   RunConfig config;
   RunResult result;

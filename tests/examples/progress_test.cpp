@@ -1,4 +1,4 @@
-// What people see while a run goes on: numbers and bars in the width that there is.
+// Progress output: numbers and bars fit the width of the terminal or the column.
 #include "examples/support/progress.hpp"
 
 #include <gtest/gtest.h>

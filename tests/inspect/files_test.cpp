@@ -21,7 +21,8 @@ std::string read(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// No file may be longer than this while it lives, and who tries is not killed.
+// While it lives no file may be longer than this, and a write beyond fails instead of killing the
+// process.
 class ShortFiles {
  public:
   explicit ShortFiles(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
