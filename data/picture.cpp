@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <string>
 #include <utility>
 
 #include "core/error.hpp"
@@ -113,6 +114,47 @@ void check_bmp_is_whole(std::string_view file) {
         file.size());
 }
 
+namespace {
+
+// How many pixels the LZW codes of a GIF picture stand for, up to the end code or the last byte. A
+// code's string is one pixel longer than that of the code before it.
+std::uint64_t gif_pixels(std::string_view data, std::uint32_t pixel_bits) {
+  constexpr std::uint32_t kMostCodes = 4096;
+  check(pixel_bits >= 1 && pixel_bits <= 11, "pixels of {} bits", pixel_bits);
+  const std::uint32_t clear = 1U << pixel_bits, end = clear + 1;
+  std::array<std::uint32_t, kMostCodes> length{};
+  std::fill_n(length.begin(), clear, 1);
+
+  std::uint32_t codes = clear + 2, code_bits = pixel_bits + 1, before = clear;
+  std::uint32_t bits = 0, waiting = 0;
+  std::uint64_t pixels = 0;
+  for (const char byte : data) {
+    bits |= std::uint32_t{static_cast<std::uint8_t>(byte)} << waiting;
+    waiting += 8;
+    while (waiting >= code_bits) {
+      const std::uint32_t code = bits & ((1U << code_bits) - 1);
+      bits >>= code_bits;
+      waiting -= code_bits;
+      if (code == end) return pixels;
+      if (code == clear) {
+        codes = clear + 2;
+        code_bits = pixel_bits + 1;
+      } else {
+        if (before != clear && codes < kMostCodes) {
+          length[codes++] = length[before] + 1;
+          if (codes == 1U << code_bits && codes < kMostCodes) ++code_bits;
+        }
+        check(code < codes && length[code] > 0, "code {} is not known yet", code);
+        pixels += length[code];
+      }
+      before = code;
+    }
+  }
+  return pixels;
+}
+
+}  // namespace
+
 void check_gif_is_whole(std::string_view file) {
   constexpr std::uint32_t kImage = 0x2C, kExtension = 0x21;
   const Fields fields(file, false);
@@ -120,14 +162,24 @@ void check_gif_is_whole(std::string_view file) {
     return (flags & 0x80) != 0 ? std::size_t{3} << ((flags & 7) + 1) : 0;
   };
   // Blocks of data follow each other, each with its length before it, until one of none.
-  const auto skip_blocks = [&](std::size_t at) {
-    for (std::uint32_t length; (length = fields.number(at, 1)) != 0;) at += 1 + length;
+  const auto read_blocks = [&](std::size_t at, auto&& take) {
+    for (std::uint32_t length; (length = fields.number(at, 1)) != 0;) {
+      check(length <= file.size() - at - 1, "it ends in the middle");
+      take(file.substr(at + 1, length));
+      at += 1 + length;
+    }
     return at + 1;
   };
   std::size_t at = 13 + table_bytes(fields.number(10, 1));
-  while (fields.number(at, 1) == kExtension) at = skip_blocks(at + 2);
+  while (fields.number(at, 1) == kExtension) at = read_blocks(at + 2, [](std::string_view) {});
   check(fields.number(at, 1) == kImage, "it holds no picture");
-  skip_blocks(at + 10 + table_bytes(fields.number(at + 9, 1)) + 1);
+  const std::uint64_t wanted = std::uint64_t{fields.number(at + 5, 2)} * fields.number(at + 7, 2);
+  at += 10 + table_bytes(fields.number(at + 9, 1));
+  std::string codes;
+  read_blocks(at + 1, [&](std::string_view block) { codes += block; });
+  const std::uint64_t pixels = gif_pixels(codes, fields.number(at, 1));
+  check(pixels >= wanted, "part of the pixels is missing: {} are wanted, and it has {}", wanted,
+        pixels);
 }
 
 }  // namespace terse

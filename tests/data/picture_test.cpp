@@ -14,6 +14,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -97,10 +98,51 @@ std::string exif(int orientation, bool big_endian) {
          two(orientation) + two(0) + four(0);
 }
 
-// The same picture in grey as a GIF whose codes are all of one length: one clear code before every
-// two pixels, of 128 shades.
-Bytes gif_of_test() {
-  const auto pixels = pixels_of_test();
+// LZW as GIF has it, of pixels of 7 bits: the longest string that is known, and one more pixel
+// makes a new one.
+Bytes lzw(const Bytes& pixels) {
+  constexpr std::uint32_t kClear = 128, kEnd = 129;
+  Bytes packed;
+  std::uint32_t bits = 0, waiting = 0, code_bits = 8;
+  const auto put = [&](std::uint32_t code) {
+    bits |= code << waiting;
+    for (waiting += code_bits; waiting >= 8; waiting -= 8, bits >>= 8) {
+      packed.push_back(static_cast<std::uint8_t>(bits));
+    }
+  };
+  std::map<Bytes, std::uint32_t> codes;
+  const auto clear = [&] {
+    put(kClear);
+    codes.clear();
+    for (std::uint32_t shade = 0; shade < kClear; ++shade) {
+      codes[{static_cast<std::uint8_t>(shade)}] = shade;
+    }
+    code_bits = 8;
+  };
+  clear();
+  Bytes known;
+  for (const auto pixel : pixels) {
+    Bytes longer = known;
+    longer.push_back(pixel);
+    if (codes.contains(longer)) {
+      known = longer;
+      continue;
+    }
+    put(codes[known]);
+    const auto next = static_cast<std::uint32_t>(codes.size()) + 2;
+    codes[longer] = next;
+    if (next == 1U << code_bits) ++code_bits;
+    if (next == 700) clear();  // long before it must, so that it happens
+    known = {pixel};
+  }
+  put(codes[known]);
+  put(kEnd);
+  if (waiting > 0) packed.push_back(static_cast<std::uint8_t>(bits));
+  return packed;
+}
+
+// These shades of 128, 40x24, as a GIF; `cut` bytes of the code are left out before the end.
+Bytes gif_of_test(const Bytes& shades, std::size_t cut = 0) {
   Bytes file = {'G', 'I', 'F', '8', '9', 'a', kWidth, 0, kHeight, 0, 0xF6, 0, 0};
   for (int shade = 0; shade < 128; ++shade) {
     for (int c = 0; c < 3; ++c) file.push_back(static_cast<std::uint8_t>(2 * shade));
@@ -109,12 +151,8 @@ Bytes gif_of_test() {
   file.insert(file.end(), extension.begin(), extension.end());
   const Bytes image = {0x2C, 0, 0, 0, 0, kWidth, 0, kHeight, 0, 0, 7};
   file.insert(file.end(), image.begin(), image.end());
-  Bytes codes;
-  for (std::size_t i = 0; i < pixels.size(); i += 3) {
-    if (i / 3 % 2 == 0) codes.push_back(128);  // clear
-    codes.push_back(static_cast<std::uint8_t>(pixels[i + 1] / 2));
-  }
-  codes.push_back(129);  // end
+  auto codes = lzw(shades);
+  codes.resize(codes.size() - cut);
   for (std::size_t at = 0; at < codes.size(); at += 100) {
     const auto n = std::min<std::size_t>(100, codes.size() - at);
     file.push_back(static_cast<std::uint8_t>(n));
@@ -124,6 +162,18 @@ Bytes gif_of_test() {
   file.push_back(0);
   file.push_back(0x3B);
   return file;
+}
+
+// Shades of which many strings come back, and shades of which few do.
+std::vector<Bytes> shades_of_test() {
+  Bytes stripes, noise;
+  std::uint32_t random = 1;
+  for (int i = 0; i < kHeight * kWidth; ++i) {
+    stripes.push_back(static_cast<std::uint8_t>(i % kWidth / 8 * 50));
+    random = random * 1664525 + 1013904223;
+    noise.push_back(static_cast<std::uint8_t>(random >> 25));
+  }
+  return {stripes, noise};
 }
 
 Bytes written_by(const std::function<int(stbi_write_func*, void*)>& write) {
@@ -188,8 +238,28 @@ TEST_F(CutPictures, Bmp) {
 }
 
 TEST_F(CutPictures, Gif) {
-  const auto file = gif_of_test();
-  EXPECT_EQ(shortest_read("a.gif", file), file.size() - 1) << "the end marker may be missing";
+  for (const auto& shades : shades_of_test()) {
+    const auto file = gif_of_test(shades);
+    EXPECT_EQ(shortest_read("a.gif", file), file.size() - 1) << "the end marker may be missing";
+  }
+}
+
+TEST(Gif, IsReadIfEveryPixelIsThere) {
+  const TemporaryFolder folder;
+  for (const auto& shades : shades_of_test()) {
+    folder.write("a.gif", gif_of_test(shades));
+    Bytes square;  // the one in the middle: (1, 24, 24)
+    for (int i = 8 * kWidth; i < 32 * kWidth; ++i) {
+      square.push_back(static_cast<std::uint8_t>(2 * shades[static_cast<std::size_t>(i)]));
+    }
+    EXPECT_EQ(read_image(folder.path() / "a.gif", 1, kWidth), square);
+    // All blocks are whole, and the code in them is not: the end code, then a pixel.
+    for (const std::size_t cut : {3, 20}) {
+      folder.write("cut.gif", gif_of_test(shades, cut));
+      expect_has(error_of<Error>([&] { read_image(folder.path() / "cut.gif", 1, kWidth); }),
+                 {"cut.gif", "part of the pixels is missing"});
+    }
+  }
 }
 
 TEST(Jpeg, WithoutAScanIsRefused) {

@@ -4,11 +4,13 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "core/error.hpp"
+#include "examples/support/task.hpp"
 #include "examples/support/training.hpp"
 
 namespace terse::run {
@@ -157,6 +159,44 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   c.partition = "by-label:2";
   result_of(c, listener);
   EXPECT_NE(data.find("its training data are lost"), std::string::npos);
+}
+
+// With a step that moves nothing, a sample is known by its loss.
+TEST(Faults, ThoseWhoAreLeftReadTheDataOfAll) {
+  constexpr const char* kForty = "synthetic:size=8,train=40,test=4";
+  const Dataset forty = load_dataset(kForty, 3);
+  for (const char* partition : {"iid", "shared"}) {
+    auto c = config_for("die:at=0");
+    c.on_failure = "continue";
+    c.data = kForty;
+    c.partition = partition;
+    c.batch = 1;
+    c.lr = 1e-30;
+    c.steps = 20;
+    c.eval_every = 1;
+    complete(c);
+
+    // What three workers of one image a step read after one epoch, that of ten steps.
+    std::set<float> seen;
+    double sum = 0;
+    for (int rank = 0; rank < 3; ++rank) {
+      const auto task = make_task(c, forty, rank, 4);
+      task->deal_training(rank, 3, 1);
+      for (int step = 0; step < 13; ++step) {
+        task->load();
+        const float loss = task->loss().item();
+        seen.insert(loss);
+        if (step < 10) sum += static_cast<double>(loss);
+      }
+    }
+    if (std::string(partition) == "iid") {
+      EXPECT_EQ(seen.size(), 39U) << "three workers share one order";
+    }
+
+    const auto result = train(c, forty, {});
+    ASSERT_EQ(result.dropped.size(), 1U);
+    EXPECT_NEAR(result.train_loss, sum / 30, 1e-6) << partition;
+  }
 }
 
 TEST(Faults, TheReplicasThatAreLeftAreTheSameInEveryTopology) {
