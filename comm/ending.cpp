@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 namespace terse {
 
 Ending Ending::of_exception() {
@@ -13,6 +15,8 @@ Ending Ending::of_exception() {
     return {Kind::timeout, e.what()};
   } catch (const UsageError& e) {
     return {Kind::usage, e.what()};
+  } catch (const std::bad_alloc&) {
+    return {Kind::error, "out of memory"};
   } catch (const std::exception& e) {
     return {Kind::error, e.what()};
   } catch (...) {

@@ -1,13 +1,17 @@
 #include "data/image_folder.hpp"
 
+#include <dirent.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -40,12 +44,25 @@ struct Sample {
   std::int32_t label;
 };
 
-// What is in a folder, sorted, but for names that start with a dot.
+[[noreturn]] void throw_unreadable(const fs::path& folder, int reason) {
+  throw Error(fmt::format("images '{}': cannot be read: {}", folder.string(),
+                          std::generic_category().message(reason)));
+}
+
+// What is in a folder, sorted, but for names that start with a dot. By the system's own calls,
+// because libstdc++'s directory_iterator ends the program where memory ends.
 std::vector<fs::path> entries(const fs::path& folder) {
+  const std::unique_ptr<DIR, decltype([](DIR* open) { closedir(open); })> open(
+      opendir(folder.c_str()));
+  if (open == nullptr) throw_unreadable(folder, errno);
   std::vector<fs::path> all;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename().string().front() != '.') all.push_back(entry.path());
+  errno = 0;
+  while (const dirent* entry = readdir(open.get())) {
+    const std::string_view name = entry->d_name;
+    if (name.front() != '.') all.push_back(folder / name);
+    errno = 0;
   }
+  if (errno != 0) throw_unreadable(folder, errno);
   std::sort(all.begin(), all.end());
   return all;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
 #include <stdexcept>
 #include <vector>
 
@@ -28,6 +29,7 @@ TEST(Ending, IsReadOffTheException) {
   EXPECT_EQ(thrown(UsageError("a")).kind, Kind::usage);
   EXPECT_EQ(thrown(std::runtime_error("a")).kind, Kind::error);
   EXPECT_EQ(thrown(std::runtime_error("a")).text, "a");
+  EXPECT_EQ(thrown(std::bad_alloc()).text, "out of memory");
   EXPECT_EQ(thrown(7).kind, Kind::error);
 }
 

@@ -1,14 +1,17 @@
-// allocation_cases N: a short training run in which the N-th allocation fails, of those by operator
-// new and of those by the allocator of tensors; 0: none does. Prints how many there were.
-// .ci/inject_failures calls it with every N.
+// allocation_cases N CASE [FOLDER]: a short training run in which the N-th allocation fails, of
+// those by operator new and of those by the allocator of tensors; 0: none does. Prints how many
+// there were. CASE: ring, async, images (of FOLDER), or mpi (with --transport mpi as the last
+// words, under mpirun: the N-th fails in each process). .ci/inject_failures calls it with every N.
 #include <fmt/core.h>
 
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <string>
 
-#include "examples/support/program.hpp"
+#include "core/error.hpp"
+#include "examples/support/mpi_program.hpp"
 #include "examples/support/training.hpp"
 
 namespace {
@@ -44,23 +47,42 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
 
+namespace {
+
+using namespace terse;
+
+run::RunConfig config_of(const std::string& name, const std::string& folder) {
+  run::RunConfig config;
+  config.model = "mlp:hidden=2";
+  config.data =
+      name == "images" ? "images:path=" + folder + ",size=8" : "synthetic:size=8,train=40,test=20";
+  config.workers = 2;
+  config.batch = 5;
+  config.steps = 2;
+  config.compressor = "sign+ef";
+  if (name == "async") {
+    config.topology = "async";
+    config.steps = 4;
+  }
+  return config;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace terse;
-  return run::run_program("allocation_cases", [&] {
-    run::RunConfig config;
-    config.model = "mlp:hidden=2";
-    config.data = "synthetic:size=8,train=40,test=20";
-    config.workers = 2;
-    config.batch = 5;
-    config.steps = 2;
-    config.compressor = "sign+ef";
-    failing = argc > 1 ? std::atoll(argv[1]) : 0;
+  return run::run_mpi_program("allocation_cases", argc, argv, [&](Worker* me) {
+    check<UsageError>(argc > 2, "N and a case are wanted");
+    auto config = config_of(argv[2], argc > 3 ? argv[3] : "");
+    if (me != nullptr) config.transport = "mpi";
+    failing = std::atoll(argv[1]);
     made = 0;
     run::complete(config);
     const auto data = run::load_data(config);
-    const auto result = run::train(config, data, {});
+    const auto result = run::train(config, data, {}, me);
     const std::int64_t all = made;
     failing = 0;
-    fmt::print("{} allocations, {} steps\n", all, result.steps);
+    if (me == nullptr || me->rank() == 0) {
+      fmt::print("{} allocations, {} steps\n", all, result.steps);
+    }
   });
 }
