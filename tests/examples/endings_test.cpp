@@ -102,6 +102,22 @@ TEST_F(Endings, AnInterruptedSweepShowsItsCellsAndGoesOn) {
   for (std::size_t i = 0; i < cells.size(); ++i) EXPECT_EQ(all[i], cells[i]);
 }
 
+// OpenBLAS starts threads when a program is loaded, and each asks for 128 MiB for ever.
+TEST_F(Endings, AProgramEndsWhereverMemoryIsLimited) {
+  for (const char* program : {"explain sign", "train --steps 2 --threads 1"}) {
+    for (const int megabytes : {100, 120, 150, 200, 250, 300, 500}) {
+      const auto o = script("ulimit -v " + std::to_string(megabytes * 1000) +
+                            "; timeout --signal=KILL 20 \"$BIN\"" + program +
+                            (program[0] == 't' ? small : ""));
+      const std::string where = program + (" in " + std::to_string(megabytes)) + " MB: " + o.error;
+      // 127: the system could not load it.
+      EXPECT_TRUE(o.code == 0 || o.code == 1 || o.code == 127) << o.code << " " << where;
+      if (o.code == 0) continue;
+      EXPECT_EQ(count_of(o.error, "\n"), 1) << where;
+    }
+  }
+}
+
 TEST_F(Endings, WhereMemoryOrThreadsEndOneLineSaysSo) {
   // OpenBLAS would ask for its buffer for ever.
   const auto memory = script(
