@@ -25,10 +25,10 @@
 #include <utility>
 #include <vector>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
-#include "comm/shared_all_reduce.hpp"
-#include "core/buffer.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/collectives/shared_all_reduce.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/buffer.hpp"
 
 namespace {
 

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "core/buffer.hpp"
-#include "core/parallel.hpp"
-#include "optim/compressor.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/testing/gradients.hpp"
-#include "optim/testing/shapes.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/testing/gradients.hpp"
+#include "tersegrad/optim/testing/shapes.hpp"
 
 namespace {
 

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "bench/multiply_add.hpp"
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/parallel.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace {
 

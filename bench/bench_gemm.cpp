@@ -22,11 +22,11 @@
 #include <vector>
 
 #include "bench/multiply_add.hpp"
-#include "core/kernels/gemm/blas_gemm.hpp"
-#include "core/kernels/gemm/choice.hpp"
-#include "core/kernels/gemm/own_gemm.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/kernels/gemm/blas_gemm.hpp"
+#include "tersegrad/core/kernels/gemm/choice.hpp"
+#include "tersegrad/core/kernels/gemm/own_gemm.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -7,14 +7,14 @@
 #include <array>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/autograd.hpp"
-#include "core/kernels/gemm.hpp"
-#include "core/ops.hpp"
-#include "core/parallel.hpp"
-#include "core/parameters.hpp"
-#include "core/testing/check_gradient.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace {
 

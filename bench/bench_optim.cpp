@@ -11,9 +11,9 @@
 #include <algorithm>
 #include <chrono>
 
-#include "core/buffer.hpp"
-#include "core/parallel.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace {
 

@@ -14,13 +14,13 @@
 #include <mutex>
 #include <string>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/ops.hpp"
-#include "core/parallel.hpp"
-#include "core/parameters.hpp"
-#include "nn/models.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/parameters.hpp"
+#include "tersegrad/nn/models.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace {
 

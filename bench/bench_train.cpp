@@ -8,14 +8,14 @@
 #include <functional>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/ops.hpp"
-#include "core/parallel.hpp"
-#include "core/parameters.hpp"
-#include "core/testing/check_gradient.hpp"
-#include "nn/models.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
+#include "tersegrad/nn/models.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace {
 

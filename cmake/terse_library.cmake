@@ -1,4 +1,5 @@
-# terse_library(NAME SOURCES … LINK …): one static library per folder, target terse_NAME, alias terse::NAME.
+# terse_library(NAME SOURCES … LINK …): one library per folder, target terse_NAME, alias terse::NAME. Headers are included
+#   as tersegrad/FOLDER/…: the build tree has a folder of links, so that no header can be taken for one of a user's own.
 # terse_flags(TARGET): the compiler flags that everything of ours is built with.
 # terse_compile_quickly(TARGET): tests and programs, whose own loops are not hot, are optimised little,
 #   or not at all under sanitizers; they then compile in about half the time.
@@ -64,12 +65,17 @@ function(terse_compile_alone)
   endforeach()
 endfunction()
 
+foreach(folder core nn optim data comm inspect)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include/tersegrad)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/include/tersegrad/${folder} SYMBOLIC)
+endforeach()
+
 function(terse_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(terse_${name} STATIC ${ARG_SOURCES})
   add_library(terse::${name} ALIAS terse_${name})
   terse_compile_alone(${ARG_SOURCES})
-  target_include_directories(terse_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_include_directories(terse_${name} PUBLIC ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(terse_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   terse_flags(terse_${name})
   # Not in the build that is shipped: it asks every file whether it includes what it uses. Nor where

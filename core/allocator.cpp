@@ -1,4 +1,4 @@
-#include "core/allocator.hpp"
+#include "tersegrad/core/allocator.hpp"
 
 #include <sys/mman.h>
 
@@ -12,7 +12,7 @@
 #include <new>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

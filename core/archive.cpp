@@ -1,9 +1,9 @@
-#include "core/archive.hpp"
+#include "tersegrad/core/archive.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/autograd.hpp"
+#include "tersegrad/core/autograd.hpp"
 
 #include <atomic>
 #include <map>
@@ -6,9 +6,9 @@
 #include <unordered_set>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/kernels/embedding.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/kernels/embedding.hpp"
 
 namespace terse {
 

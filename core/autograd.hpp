@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/tensor.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse {
 

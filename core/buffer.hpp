@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/allocator.hpp"
+#include "tersegrad/core/allocator.hpp"
 
 namespace terse {
 

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

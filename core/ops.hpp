@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "core/kernels/gemm.hpp"
-#include "core/tensor.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse {
 

@@ -1,9 +1,9 @@
-#include "core/parallel.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 #include <algorithm>
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
 
 #ifdef TERSE_PARALLEL_TBB
 #include <oneapi/tbb/global_control.h>

@@ -1,4 +1,4 @@
-#include "core/parameters.hpp"
+#include "tersegrad/core/parameters.hpp"
 
 #include <algorithm>
 #include <functional>

@@ -1,16 +1,16 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/random.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/random.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 #include <cmath>
 #include <numbers>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 #ifndef TERSE_CORE_RANDOM_ONCE  // what no level compiles anew
 #define TERSE_CORE_RANDOM_ONCE

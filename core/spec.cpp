@@ -1,4 +1,4 @@
-#include "core/spec.hpp"
+#include "tersegrad/core/spec.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
-#include "core/tensor.hpp"
+#include "tersegrad/core/tensor.hpp"
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
-#include "core/kernels/elementwise.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
 
 namespace terse {
 

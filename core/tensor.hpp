@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "core/real.hpp"
-#include "core/shape.hpp"
+#include "tersegrad/core/real.hpp"
+#include "tersegrad/core/shape.hpp"
 
 namespace terse {
 

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

@@ -1,6 +1,6 @@
-#include "data/augmentation.hpp"
+#include "tersegrad/data/augmentation.hpp"
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/spec.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse {
 

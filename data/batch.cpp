@@ -1,8 +1,8 @@
-#include "data/batch.hpp"
+#include "tersegrad/data/batch.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

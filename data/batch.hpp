@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "data/image_dataset.hpp"
+#include "tersegrad/data/image_dataset.hpp"
 
 namespace terse {
 

@@ -1,12 +1,12 @@
-#include "data/cifar.hpp"
+#include "tersegrad/data/cifar.hpp"
 
 #include <filesystem>
 #include <limits>
 #include <span>
 #include <string>
 
-#include "core/error.hpp"
-#include "data/gz_reader.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/gz_reader.hpp"
 
 namespace terse {
 namespace {

@@ -1,9 +1,9 @@
-#include "data/columns.hpp"
+#include "tersegrad/data/columns.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

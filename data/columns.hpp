@@ -16,8 +16,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/partition.hpp"
-#include "data/text_dataset.hpp"
+#include "tersegrad/data/partition.hpp"
+#include "tersegrad/data/text_dataset.hpp"
 
 namespace terse {
 

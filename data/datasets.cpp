@@ -1,4 +1,4 @@
-#include "data/datasets.hpp"
+#include "tersegrad/data/datasets.hpp"
 
 #include <fmt/format.h>
 
@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
-#include "data/cifar.hpp"
-#include "data/image_folder.hpp"
-#include "data/mnist.hpp"
-#include "data/synthetic.hpp"
-#include "data/synthetic_text.hpp"
-#include "data/text.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/cifar.hpp"
+#include "tersegrad/data/image_folder.hpp"
+#include "tersegrad/data/mnist.hpp"
+#include "tersegrad/data/synthetic.hpp"
+#include "tersegrad/data/synthetic_text.hpp"
+#include "tersegrad/data/text.hpp"
 
 namespace terse {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/spec.hpp"
-#include "data/image_dataset.hpp"
-#include "data/text_dataset.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/image_dataset.hpp"
+#include "tersegrad/data/text_dataset.hpp"
 
 namespace terse {
 

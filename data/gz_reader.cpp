@@ -1,4 +1,4 @@
-#include "data/gz_reader.hpp"
+#include "tersegrad/data/gz_reader.hpp"
 
 #include <zlib.h>
 
@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/idx.hpp"
+#include "tersegrad/data/idx.hpp"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "core/error.hpp"
-#include "data/gz_reader.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/gz_reader.hpp"
 
 namespace terse {
 namespace {

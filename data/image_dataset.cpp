@@ -1,11 +1,11 @@
-#include "data/image_dataset.hpp"
+#include "tersegrad/data/image_dataset.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/augmentation.hpp"
+#include "tersegrad/data/augmentation.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "data/image_file.hpp"
+#include "tersegrad/data/image_file.hpp"
 
 // The only translation unit that has stb's code.
 #define STB_IMAGE_IMPLEMENTATION
@@ -19,9 +19,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.hpp"
-#include "data/gz_reader.hpp"
-#include "data/picture.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/gz_reader.hpp"
+#include "tersegrad/data/picture.hpp"
 
 namespace terse {
 namespace {

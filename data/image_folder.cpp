@@ -1,4 +1,4 @@
-#include "data/image_folder.hpp"
+#include "tersegrad/data/image_folder.hpp"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -15,10 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "data/image_file.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/data/image_file.hpp"
 
 namespace terse {
 namespace {

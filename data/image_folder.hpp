@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "core/spec.hpp"
-#include "data/image_dataset.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/image_dataset.hpp"
 
 namespace terse {
 

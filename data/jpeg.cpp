@@ -11,8 +11,8 @@
 //
 #include <jerror.h>
 
-#include "core/error.hpp"
-#include "data/picture.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/picture.hpp"
 
 namespace terse {
 namespace {

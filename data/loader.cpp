@@ -1,12 +1,12 @@
-#include "data/loader.hpp"
+#include "tersegrad/data/loader.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <span>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/thread.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/thread.hpp"
 
 namespace terse {
 

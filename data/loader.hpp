@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "data/batch.hpp"
-#include "data/image_dataset.hpp"
-#include "data/partition.hpp"
+#include "tersegrad/data/batch.hpp"
+#include "tersegrad/data/image_dataset.hpp"
+#include "tersegrad/data/partition.hpp"
 
 namespace terse {
 

@@ -1,11 +1,11 @@
-#include "data/mnist.hpp"
+#include "tersegrad/data/mnist.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
-#include "core/error.hpp"
-#include "data/idx.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/idx.hpp"
 
 namespace terse {
 namespace {

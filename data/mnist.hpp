@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "core/spec.hpp"
-#include "data/image_dataset.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/image_dataset.hpp"
 
 namespace terse {
 

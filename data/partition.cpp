@@ -1,4 +1,4 @@
-#include "data/partition.hpp"
+#include "tersegrad/data/partition.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "core/spec.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse {
 namespace {

@@ -1,11 +1,11 @@
-#include "data/synthetic.hpp"
+#include "tersegrad/data/synthetic.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "core/parallel.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/synthetic_text.hpp"
+#include "tersegrad/data/synthetic_text.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

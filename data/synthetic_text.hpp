@@ -8,8 +8,8 @@
 
 #include <cstdint>
 
-#include "core/spec.hpp"
-#include "data/text_dataset.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/text_dataset.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "data/text.hpp"
+#include "tersegrad/data/text.hpp"
 
 #include <cstdlib>
 #include <limits>
@@ -6,9 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "core/error.hpp"
-#include "data/gz_reader.hpp"
-#include "data/unicode.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/gz_reader.hpp"
+#include "tersegrad/data/unicode.hpp"
 
 namespace terse {
 namespace {

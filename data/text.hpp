@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "core/spec.hpp"
-#include "data/text_dataset.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/text_dataset.hpp"
 
 namespace terse {
 

@@ -1,11 +1,11 @@
-#include "data/text_dataset.hpp"
+#include "tersegrad/data/text_dataset.hpp"
 
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
 
-#include "core/error.hpp"
-#include "data/unicode.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/unicode.hpp"
 
 namespace terse {
 namespace {

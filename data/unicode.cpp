@@ -1,11 +1,11 @@
-#include "data/unicode.hpp"
+#include "tersegrad/data/unicode.hpp"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -4,18 +4,18 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "comm/network_model.hpp"
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "examples/support/advice.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/methods.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/progress.hpp"
-#include "examples/support/shape_list.hpp"
-#include "inspect/files.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/advice.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/methods.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/shape_list.hpp"
+#include "tersegrad/comm/network/network_model.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

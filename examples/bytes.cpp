@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/config.hpp"
-#include "examples/support/exchange_bytes.hpp"
-#include "examples/support/methods.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/progress.hpp"
-#include "examples/support/shape_list.hpp"
-#include "examples/support/task.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/config.hpp"
+#include "examples/run/exchange_bytes.hpp"
+#include "examples/run/methods.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/shape_list.hpp"
+#include "examples/run/task.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

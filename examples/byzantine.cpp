@@ -3,14 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "data/datasets.hpp"
-#include "examples/support/byzantine_sweep.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "inspect/files.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/byzantine_sweep.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
+#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

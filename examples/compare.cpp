@@ -5,17 +5,17 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/error.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/comparison.hpp"
-#include "examples/support/methods.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/progress.hpp"
-#include "examples/support/series.hpp"
-#include "examples/support/training.hpp"
-#include "inspect/files.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/comparison.hpp"
+#include "examples/run/methods.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/series.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

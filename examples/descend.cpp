@@ -5,13 +5,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "core/spec.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "inspect/json.hpp"
-#include "optim/problems/methods.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/inspect/json.hpp"
+#include "tersegrad/optim/problems/methods.hpp"
 
 namespace {
 

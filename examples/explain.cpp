@@ -3,14 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/explanation.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/shape_list.hpp"
-#include "inspect/json.hpp"
-#include "optim/compressor.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/explanation.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/shape_list.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/json.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace {
 

@@ -7,15 +7,15 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/error.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/line_chart.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "inspect/json.hpp"
-#include "inspect/run_folder.hpp"
-#include "optim/problems/methods.hpp"
-#include "optim/problems/sign_laws.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/line_chart.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/json.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
+#include "tersegrad/optim/problems/methods.hpp"
+#include "tersegrad/optim/problems/sign_laws.hpp"
 
 namespace {
 

@@ -5,15 +5,15 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "core/spec.hpp"
-#include "data/datasets.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/staleness_sweep.hpp"
-#include "inspect/files.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/staleness_sweep.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/datasets.hpp"
+#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

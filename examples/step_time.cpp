@@ -3,15 +3,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "examples/support/command_line.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/program.hpp"
-#include "examples/support/progress.hpp"
-#include "examples/support/shape_list.hpp"
-#include "examples/support/step_time.hpp"
-#include "inspect/json.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/shape_list.hpp"
+#include "examples/run/step_time.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace {
 

@@ -6,16 +6,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "examples/support/command_line.hpp"
-#include "examples/support/interruption.hpp"
-#include "examples/support/mpi_program.hpp"
-#include "examples/support/not_yet.hpp"
-#include "examples/support/output.hpp"
-#include "examples/support/progress.hpp"
-#include "examples/support/same_run.hpp"
-#include "examples/support/training.hpp"
-#include "inspect/json.hpp"
-#include "inspect/run_folder.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/interruption.hpp"
+#include "examples/run/mpi_program.hpp"
+#include "examples/run/not_yet.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/same_run.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/inspect/json.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
 
 namespace {
 

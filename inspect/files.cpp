@@ -1,4 +1,4 @@
-#include "inspect/files.hpp"
+#include "tersegrad/inspect/files.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

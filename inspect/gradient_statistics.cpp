@@ -1,4 +1,4 @@
-#include "inspect/gradient_statistics.hpp"
+#include "tersegrad/inspect/gradient_statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <set>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -1,10 +1,10 @@
-#include "inspect/run_folder.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
 
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "core/error.hpp"
-#include "inspect/json.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/json.hpp"
 
 namespace terse {
 

@@ -9,7 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 
-#include "inspect/files.hpp"
+#include "tersegrad/inspect/files.hpp"
 
 namespace terse {
 

@@ -1,6 +1,6 @@
-#include "nn/language_model.hpp"
+#include "tersegrad/nn/language_model.hpp"
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::nn {
 namespace {

@@ -11,7 +11,7 @@
 #include <span>
 #include <string>
 
-#include "nn/recurrent.hpp"
+#include "tersegrad/nn/recurrent.hpp"
 
 namespace terse::nn {
 

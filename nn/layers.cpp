@@ -1,11 +1,11 @@
-#include "nn/layers.hpp"
+#include "tersegrad/nn/layers.hpp"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse::nn {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/ops.hpp"
-#include "nn/module.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/nn/module.hpp"
 
 namespace terse::nn {
 

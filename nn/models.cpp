@@ -1,12 +1,12 @@
-#include "nn/models.hpp"
+#include "tersegrad/nn/models.hpp"
 
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
-#include "core/spec.hpp"
-#include "nn/layers.hpp"
-#include "nn/resnet.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/nn/layers.hpp"
+#include "tersegrad/nn/resnet.hpp"
 
 namespace terse::nn {
 namespace {

@@ -12,8 +12,8 @@
 #include <span>
 #include <string_view>
 
-#include "nn/language_model.hpp"
-#include "nn/module.hpp"
+#include "tersegrad/nn/language_model.hpp"
+#include "tersegrad/nn/module.hpp"
 
 namespace terse::nn {
 

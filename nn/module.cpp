@@ -1,11 +1,11 @@
-#include "nn/module.hpp"
+#include "tersegrad/nn/module.hpp"
 
 #include <fmt/format.h>
 
 #include <map>
 
-#include "core/autograd.hpp"
-#include "nn/layers.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/nn/layers.hpp"
 
 namespace terse::nn {
 namespace {

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/parameters.hpp"
-#include "core/random.hpp"
-#include "core/tensor.hpp"
+#include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse::nn {
 

@@ -1,10 +1,10 @@
-#include "nn/recurrent.hpp"
+#include "tersegrad/nn/recurrent.hpp"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::nn {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/layers.hpp"
+#include "tersegrad/nn/layers.hpp"
 
 namespace terse::nn {
 

@@ -1,4 +1,4 @@
-#include "nn/resnet.hpp"
+#include "tersegrad/nn/resnet.hpp"
 
 #include <fmt/format.h>
 

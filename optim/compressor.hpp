@@ -20,10 +20,10 @@
 #include <string_view>
 #include <vector>
 
-#include "core/archive.hpp"
-#include "core/spec.hpp"
-#include "optim/gradient_source.hpp"
-#include "optim/packet.hpp"
+#include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/optim/gradient_source.hpp"
+#include "tersegrad/optim/packet.hpp"
 
 namespace terse {
 

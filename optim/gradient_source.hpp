@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/parallel.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse {
 

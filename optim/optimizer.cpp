@@ -1,10 +1,10 @@
 // The table of all update rules, and how a spec string becomes one of them.
-#include "optim/optimizer.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

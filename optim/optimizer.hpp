@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/archive.hpp"
-#include "core/spec.hpp"
-#include "optim/gradient_source.hpp"
+#include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/optim/gradient_source.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "optim/packet.hpp"
+#include "tersegrad/optim/packet.hpp"
 
 #include <xxhash.h>
 #ifdef TERSE_XXH_DISPATCH

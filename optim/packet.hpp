@@ -19,7 +19,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/bytes.hpp"
+#include "tersegrad/core/bytes.hpp"
 
 namespace terse {
 

@@ -3,9 +3,9 @@
 
 #include <array>
 
-#include "core/error.hpp"
-#include "optim/compressor.hpp"
-#include "optim/compressors/sparse.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
 
 namespace terse {
 

@@ -1,12 +1,12 @@
-#include "optim/schedule.hpp"
+#include "tersegrad/optim/schedule.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
-#include "core/error.hpp"
-#include "core/spec.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
-#include "optim/tensor_state.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

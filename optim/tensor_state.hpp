@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/archive.hpp"
-#include "core/buffer.hpp"
-#include "optim/compressor.hpp"
+#include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 

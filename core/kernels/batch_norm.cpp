@@ -1,18 +1,18 @@
 // One task owns whole channels, so every sum has one order, and no channel is read from memory more
 // often than the formulas need.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/batch_norm.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/batch_norm.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/batch_norm.hpp"
+#include "tersegrad/core/kernels/batch_norm.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/buffer.hpp"
-#include "core/kernels/vector_sums-inl.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/vector_sums-inl.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "core/real.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/real.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 

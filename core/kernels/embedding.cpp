@@ -1,9 +1,9 @@
-#include "core/kernels/embedding.hpp"
+#include "tersegrad/core/kernels/embedding.hpp"
 
 #include <algorithm>
 
-#include "core/kernels/elementwise.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/real.hpp"
+#include "tersegrad/core/real.hpp"
 
 namespace terse::kernels {
 

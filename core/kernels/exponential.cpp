@@ -1,16 +1,16 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/exponential.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/exponential.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/exponential.hpp"
+#include "tersegrad/core/kernels/exponential.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 
-#include "core/kernels/vector_math-inl.hpp"
-#include "core/simd/dispatch.hpp"
+#include "tersegrad/core/kernels/vector_math-inl.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

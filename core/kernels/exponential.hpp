@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/real.hpp"
+#include "tersegrad/core/real.hpp"
 
 namespace terse::kernels {
 

@@ -1,13 +1,13 @@
-#include "core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "core/error.hpp"
-#include "core/kernels/gemm/blas_gemm.hpp"
-#include "core/kernels/gemm/choice.hpp"
-#include "core/kernels/gemm/own_gemm.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/gemm/blas_gemm.hpp"
+#include "tersegrad/core/kernels/gemm/choice.hpp"
+#include "tersegrad/core/kernels/gemm/own_gemm.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "core/buffer.hpp"
-#include "core/real.hpp"
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/real.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 namespace terse::kernels {
 

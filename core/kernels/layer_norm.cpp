@@ -1,16 +1,16 @@
 // One task owns whole rows; the gradients of scale and shift, which sum over rows, whole columns.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/layer_norm.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/layer_norm.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/layer_norm.hpp"
+#include "tersegrad/core/kernels/layer_norm.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/vector_sums-inl.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
+#include "tersegrad/core/kernels/vector_sums-inl.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -9,21 +9,21 @@
 //   forward    (panel, chunk, gate, k of the chunk, unit)      from w_hh (gate, unit, k)
 //   backward   (panel, k of 4F, unit)                          from w_hh (k of 4F, unit)
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/lstm.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/lstm.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/lstm.hpp"
+#include "tersegrad/core/kernels/lstm.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "core/buffer.hpp"
-#include "core/kernels/gemm.hpp"
-#include "core/kernels/tile.hpp"
-#include "core/kernels/transpose.hpp"
-#include "core/kernels/vector_math-inl.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/tile.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
+#include "tersegrad/core/kernels/vector_math-inl.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

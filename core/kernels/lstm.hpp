@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/real.hpp"
+#include "tersegrad/core/real.hpp"
 
 namespace terse::kernels {
 

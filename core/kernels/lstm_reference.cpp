@@ -1,7 +1,7 @@
 // The LSTM's recurrence as its equations say it: no blocking, no vectors, one thread.
 #include <cmath>
 
-#include "core/kernels/lstm.hpp"
+#include "tersegrad/core/kernels/lstm.hpp"
 
 namespace terse::kernels::reference {
 namespace {

@@ -1,15 +1,15 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/pool2d.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/pool2d.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/pool2d.hpp"
+#include "tersegrad/core/kernels/pool2d.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -6,7 +6,7 @@
 #include <span>
 #include <type_traits>
 
-#include "core/real.hpp"
+#include "tersegrad/core/real.hpp"
 
 namespace terse::kernels {
 

@@ -1,12 +1,12 @@
-#include "core/kernels/reduce.hpp"
+#include "tersegrad/core/kernels/reduce.hpp"
 
 #include <algorithm>
 #include <array>
 #include <vector>
 
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "core/real.hpp"
-#include "core/shape.hpp"
+#include "tersegrad/core/real.hpp"
+#include "tersegrad/core/shape.hpp"
 
 namespace terse::kernels {
 

@@ -1,10 +1,10 @@
-#include "core/kernels/softmax.hpp"
+#include "tersegrad/core/kernels/softmax.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/exponential.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/kernels/exponential.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {

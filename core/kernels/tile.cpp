@@ -1,16 +1,16 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/tile.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/tile.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/tile.hpp"
+#include "tersegrad/core/kernels/tile.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

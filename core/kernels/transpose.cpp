@@ -1,13 +1,13 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/transpose.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/transpose.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/transpose.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
 
 #include <algorithm>
 
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -7,7 +7,7 @@
 #define TERSE_CORE_KERNELS_VECTOR_MATH_INL
 #endif
 
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
-#include "core/real.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/real.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -1,8 +1,8 @@
 #include <cmath>
 
-#include "core/autograd.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

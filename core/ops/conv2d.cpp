@@ -1,12 +1,12 @@
-#include "core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 #include <array>
 
-#include "core/autograd.hpp"
-#include "core/buffer.hpp"
-#include "core/error.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -1,12 +1,12 @@
-#include "core/kernels/embedding.hpp"
+#include "tersegrad/core/kernels/embedding.hpp"
 
 #include <algorithm>
 #include <memory>
 
-#include "core/autograd.hpp"
-#include "core/buffer.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 

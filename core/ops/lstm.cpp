@@ -1,12 +1,12 @@
-#include "core/kernels/lstm.hpp"
+#include "tersegrad/core/kernels/lstm.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/gemm.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -1,10 +1,10 @@
 #include <array>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/gemm.hpp"
-#include "core/kernels/reduce.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/reduce.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

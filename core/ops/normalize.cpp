@@ -1,10 +1,10 @@
 #include <array>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/batch_norm.hpp"
-#include "core/kernels/layer_norm.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/batch_norm.hpp"
+#include "tersegrad/core/kernels/layer_norm.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -1,11 +1,11 @@
-#include "core/kernels/pool2d.hpp"
+#include "tersegrad/core/kernels/pool2d.hpp"
 
 #include <memory>
 
-#include "core/autograd.hpp"
-#include "core/buffer.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -2,10 +2,10 @@
 #include <memory>
 #include <vector>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/reduce.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/reduce.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

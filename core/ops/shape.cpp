@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/elementwise.hpp"
-#include "core/kernels/reduce.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/elementwise.hpp"
+#include "tersegrad/core/kernels/reduce.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 

@@ -1,13 +1,13 @@
-#include "core/kernels/softmax.hpp"
+#include "tersegrad/core/kernels/softmax.hpp"
 
 #include <algorithm>
 #include <array>
 
-#include "core/autograd.hpp"
-#include "core/buffer.hpp"
-#include "core/error.hpp"
-#include "core/kernels/gemm.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -2,9 +2,9 @@
 // How a kernel in Highway's vectors is compiled for every level and called at the chosen one.
 //
 //   #undef HWY_TARGET_INCLUDE
-//   #define HWY_TARGET_INCLUDE "core/kernels/twice.cpp"   // this file, compiled once a level
+//   #define HWY_TARGET_INCLUDE "tersegrad/core/kernels/twice.cpp"   // this file, compiled once a level
 //   #include <hwy/foreach_target.h>                       // before what includes highway.h
-//   #include "core/simd/lanes-inl.hpp"
+//   #include "tersegrad/core/simd/lanes-inl.hpp"
 //
 //   HWY_BEFORE_NAMESPACE();
 //   namespace terse::kernels::HWY_NAMESPACE {
@@ -27,7 +27,7 @@
 // clang-format on
 #pragma once
 
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 // The function of the chosen level; the first call chooses it. HWY_EXPORT must have named it.
 #define TERSE_DISPATCH(function) (static_cast<void>(::terse::isa()), HWY_DYNAMIC_DISPATCH(function))

@@ -1,4 +1,4 @@
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 #include <hwy/highway.h>
 
@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <utility>
 
-#include "core/parallel.hpp"
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 namespace terse {
 namespace simd {

@@ -1,11 +1,11 @@
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

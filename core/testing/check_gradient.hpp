@@ -10,8 +10,8 @@
 #include <span>
 #include <vector>
 
-#include "core/parallel.hpp"
-#include "core/tensor.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse {
 

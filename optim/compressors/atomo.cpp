@@ -25,13 +25,13 @@
 
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/svd.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/svd.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

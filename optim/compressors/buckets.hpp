@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/parallel.hpp"
-#include "optim/compressor.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 

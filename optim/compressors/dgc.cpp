@@ -34,13 +34,13 @@
 #include <cmath>
 #include <limits>
 
-#include "core/random.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/sparse.hpp"
-#include "optim/kernels/power.hpp"
-#include "optim/kernels/select.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/kernels/power.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
-#include "optim/compressors/entries.hpp"
+#include "tersegrad/optim/compressors/entries.hpp"
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/kernels/merge.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/kernels/merge.hpp"
 
 namespace terse {
 namespace {

@@ -1,10 +1,10 @@
-#include "optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "optim/compressor.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 

@@ -24,12 +24,12 @@
 
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/svd.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/svd.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

@@ -14,13 +14,13 @@
 // Source: IEEE 754-2008, binary16; bfloat16: Kalamkar et al., arXiv 1905.12322.
 #include <fmt/format.h>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/rounding.hpp"
-#include "optim/kernels/half.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/kernels/half.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -23,11 +23,11 @@
 #include <limits>
 #include <mutex>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/buckets.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/buckets.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
 
 namespace terse {
 namespace {

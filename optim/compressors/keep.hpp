@@ -19,10 +19,10 @@
 #include <limits>
 #include <string>
 
-#include "core/error.hpp"
-#include "core/spec.hpp"
-#include "optim/compressor.hpp"
-#include "optim/kernels/power.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/kernels/power.hpp"
 
 namespace terse {
 

@@ -18,13 +18,13 @@
 #include <bit>
 #include <cstring>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/rounding.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -16,11 +16,11 @@
 #include <array>
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 

@@ -6,9 +6,9 @@
 //
 // Payload: the values of all tensors, 4 d bytes. Time: one copy.
 // Source: the all-reduce of ordinary data-parallel SGD; the yardstick of every other method.
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

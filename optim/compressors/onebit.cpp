@@ -16,11 +16,11 @@
 // distributed training of speech DNNs", Interspeech 2014.
 #include <array>
 
-#include "core/parallel.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
 namespace terse {
 namespace {

@@ -1,10 +1,10 @@
-#include "optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -25,11 +25,11 @@
 
 #include <algorithm>
 
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/powersgd.hpp"
-#include "optim/kernels/low_rank.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/powersgd.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

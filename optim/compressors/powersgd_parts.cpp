@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/powersgd.hpp"
-#include "optim/kernels/low_rank.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/powersgd.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse::powersgd {
 

@@ -27,16 +27,16 @@
 #include <limits>
 #include <numeric>
 
-#include "core/error.hpp"
-#include "optim/compressors/buckets.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/rounding.hpp"
-#include "optim/kernels/bit_fields.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/elias.hpp"
-#include "optim/kernels/levels.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/buckets.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/kernels/bit_fields.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/elias.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

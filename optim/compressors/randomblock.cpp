@@ -13,11 +13,11 @@
 // Source: "Random Block" of Vogels et al., arXiv 1905.13727, appendix.
 #include <array>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "optim/compressors/keep.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/compressors/keep.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

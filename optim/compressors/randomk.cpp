@@ -11,11 +11,11 @@
 //
 // Payload: 4 k bytes. Time: O(k) draws and O(n/32) words of a bit set.
 // Source: Stich et al., arXiv 1809.07599; "Random K" of arXiv 1905.13727, appendix.
-#include "core/error.hpp"
-#include "optim/compressors/keep.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/sample.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/keep.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/sample.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
 // What a worker rounds a tensor with: draws of its own in every step.
 #pragma once
 
-#include "optim/compressor.hpp"
-#include "optim/kernels/draws.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
 
 namespace terse {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <string_view>
 
-#include "core/spec.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse {
 

@@ -16,10 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/feedback.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/feedback.hpp"
 
 namespace terse {
 namespace {

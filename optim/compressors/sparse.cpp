@@ -1,11 +1,11 @@
-#include "optim/compressors/sparse.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/merge.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/merge.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

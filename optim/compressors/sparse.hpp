@@ -18,8 +18,8 @@
 #include <memory>
 #include <vector>
 
-#include "optim/compressors/entries.hpp"
-#include "optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/entries.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
 
 namespace terse {
 

@@ -25,13 +25,13 @@
 #include <bit>
 #include <limits>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/scope.hpp"
-#include "optim/decorators/momentum.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/stochastic_sign.hpp"
-#include "optim/kernels/tally.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/scope.hpp"
+#include "tersegrad/optim/decorators/momentum.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/stochastic_sign.hpp"
+#include "tersegrad/optim/kernels/tally.hpp"
 
 namespace terse {
 

@@ -17,14 +17,14 @@
 // Source: Safaryan and Richtárik, arXiv 1905.12938, definition of the stochastic sign.
 #include <fmt/format.h>
 
-#include "core/error.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/scope.hpp"
-#include "optim/decorators/momentum.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/levels.hpp"
-#include "optim/kernels/stochastic_sign.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/scope.hpp"
+#include "tersegrad/optim/decorators/momentum.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/stochastic_sign.hpp"
 
 namespace terse {
 namespace {

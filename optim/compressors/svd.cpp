@@ -14,11 +14,11 @@
 // Eckart and Young, 1936.
 #include <fmt/format.h>
 
-#include "core/parallel.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/svd.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/svd.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -15,20 +15,20 @@
 // Payload: 8 ceil(d/32) + 4 T bytes for T tensors. Time: two passes (clipped four) and 16 random
 // bits a value.
 // Source: Wen et al., arXiv 1705.07878.
-#include "optim/compressors/terngrad.hpp"
+#include "tersegrad/optim/compressors/terngrad.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/parallel.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/rounding.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/levels.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "optim/compressor.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 

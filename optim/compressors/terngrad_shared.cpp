@@ -20,15 +20,15 @@
 #include <array>
 #include <bit>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/terngrad.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/tally.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/terngrad.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/tally.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

@@ -16,10 +16,10 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/sparse.hpp"
-#include "optim/kernels/select.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
 
 namespace terse {
 namespace {

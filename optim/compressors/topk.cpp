@@ -13,11 +13,11 @@
 // arXiv 1905.13727, appendix.
 #include <array>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/compressors/keep.hpp"
-#include "optim/compressors/sparse.hpp"
-#include "optim/kernels/select.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/compressors/keep.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
 
 namespace terse {
 namespace {

@@ -16,10 +16,10 @@
 
 #include <cmath>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/kernels/low_rank.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

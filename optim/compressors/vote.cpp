@@ -20,12 +20,12 @@
 
 #include <array>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/decorators/momentum.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/coins.hpp"
-#include "optim/kernels/tally.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/decorators/momentum.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/coins.hpp"
+#include "tersegrad/optim/kernels/tally.hpp"
 
 namespace terse {
 namespace {

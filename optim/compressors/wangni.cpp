@@ -23,11 +23,11 @@
 #include <functional>
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/compressors/sparse.hpp"
-#include "optim/kernels/select.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
 
 namespace terse {
 namespace {

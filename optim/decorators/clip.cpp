@@ -11,8 +11,8 @@
 #include <cmath>
 #include <limits>
 
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -20,10 +20,10 @@
 // et al., arXiv 2106.05203, algorithm 2 (EF21; its first packet is a compressed one here, too).
 #include <fmt/format.h>
 
-#include "core/error.hpp"
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

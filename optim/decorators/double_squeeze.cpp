@@ -11,10 +11,10 @@
 // Cost: 4 d bytes of state on a worker, as much where packets meet. Nothing is added to the packet.
 // C must have one phase and need no more than its packet to be decoded.
 // Source: Tang et al., arXiv 1905.05957, algorithm 1.
-#include "core/error.hpp"
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

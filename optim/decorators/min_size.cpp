@@ -15,10 +15,10 @@
 
 #include <limits>
 
-#include "core/error.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

@@ -13,7 +13,7 @@
 // Source: Signum, Bernstein et al., arXiv 1802.04434, algorithm 2, and its warm-up (its constant as
 // remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
 // does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
-#include "optim/decorators/momentum.hpp"
+#include "tersegrad/optim/decorators/momentum.hpp"
 
 #include <fmt/format.h>
 
@@ -21,11 +21,11 @@
 #include <cmath>
 #include <limits>
 
-#include "core/simd/vectorized.hpp"
-#include "optim/decorators/decorator.hpp"
-#include "optim/kernels/power.hpp"
-#include "optim/kernels/vector.hpp"
-#include "optim/tensor_state.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/power.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/tensor_state.hpp"
 
 namespace terse {
 namespace {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "optim/compressor.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 

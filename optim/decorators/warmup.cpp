@@ -10,7 +10,7 @@
 
 #include <limits>
 
-#include "optim/decorators/decorator.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
 
 namespace terse {
 namespace {

@@ -1,11 +1,11 @@
-#include "optim/kernels/bit_fields.hpp"
+#include "tersegrad/optim/kernels/bit_fields.hpp"
 
 #include <array>
 #include <cstring>
 #include <utility>
 
-#include "core/error.hpp"
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -1,11 +1,11 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optim/kernels/bits.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/bits.cpp"
 #include <hwy/foreach_target.h>
 
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 #ifndef TERSE_OPTIM_KERNELS_BITS_ONCE
 #define TERSE_OPTIM_KERNELS_BITS_ONCE

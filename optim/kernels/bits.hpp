@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <span>
 
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse::kernels {
 

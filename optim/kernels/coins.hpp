@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse::kernels {
 

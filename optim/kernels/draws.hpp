@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse::kernels {
 

@@ -1,12 +1,12 @@
-#include "optim/kernels/elias.hpp"
+#include "tersegrad/optim/kernels/elias.hpp"
 
 #include <algorithm>
 #include <bit>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/levels.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -1,11 +1,11 @@
-#include "optim/kernels/feedback.hpp"
+#include "tersegrad/optim/kernels/feedback.hpp"
 
 #include <array>
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
 namespace terse::kernels {
 namespace {

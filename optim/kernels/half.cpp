@@ -1,14 +1,14 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optim/kernels/half.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/half.cpp"
 #include <hwy/foreach_target.h>
 
-#include "optim/kernels/half.hpp"
+#include "tersegrad/optim/kernels/half.hpp"
 
-#include "core/error.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

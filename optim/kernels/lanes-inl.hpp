@@ -11,7 +11,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

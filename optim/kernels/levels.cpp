@@ -1,19 +1,19 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optim/kernels/levels.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/levels.cpp"
 #include <hwy/foreach_target.h>
 
-#include "optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <mutex>
 
-#include "core/error.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 #ifndef TERSE_OPTIM_KERNELS_LEVELS_ONCE
 #define TERSE_OPTIM_KERNELS_LEVELS_ONCE

@@ -1,20 +1,20 @@
 // All products take blocks of four rows of M, which share what they load of the factor that is not
 // in registers; a sum has the same order in a block and in a row alone.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optim/kernels/low_rank.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/low_rank.cpp"
 #include <hwy/foreach_target.h>
 
-#include "optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
 
-#include "core/buffer.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

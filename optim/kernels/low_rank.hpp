@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse::kernels {
 

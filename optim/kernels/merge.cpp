@@ -1,11 +1,11 @@
-#include "optim/kernels/merge.hpp"
+#include "tersegrad/optim/kernels/merge.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <utility>
 
-#include "core/parallel.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse::kernels {
 

@@ -1,8 +1,8 @@
-#include "optim/kernels/sample.hpp"
+#include "tersegrad/optim/kernels/sample.hpp"
 
 #include <bit>
 
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
 namespace terse::kernels {
 

@@ -1,17 +1,17 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optim/kernels/select.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/select.cpp"
 #include <hwy/foreach_target.h>
 
-#include "optim/kernels/select.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
 
-#include "core/error.hpp"
-#include "core/simd/dispatch.hpp"
-#include "optim/kernels/lanes-inl.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/optim/kernels/lanes-inl.hpp"
 
 #ifndef TERSE_OPTIM_KERNELS_SELECT_ONCE
 #define TERSE_OPTIM_KERNELS_SELECT_ONCE

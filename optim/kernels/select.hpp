@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse::kernels {
 

@@ -1,4 +1,4 @@
-#include "optim/kernels/stochastic_sign.hpp"
+#include "tersegrad/optim/kernels/stochastic_sign.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/simd/vectorized.hpp"
-#include "optim/kernels/bits.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "optim/kernels/draws.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
 
 namespace terse::kernels {
 

@@ -1,12 +1,12 @@
-#include "optim/kernels/svd.hpp"
+#include "tersegrad/optim/kernels/svd.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "core/error.hpp"
-#include "core/kernels/gemm/blas_call.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/gemm/blas_call.hpp"
 
 // LAPACK's, inside OpenBLAS: matrices are column by column, and the length of `job` comes last.
 extern "C" void sgesdd_(const char* job, const int* m, const int* n, float* a, const int* lda,

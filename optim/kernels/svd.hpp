@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
 
 namespace terse::kernels {
 

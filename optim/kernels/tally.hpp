@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 

@@ -1,10 +1,10 @@
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -1,11 +1,11 @@
-#include "optim/problems/methods.hpp"
+#include "tersegrad/optim/problems/methods.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse::problems {
 namespace {

@@ -8,7 +8,7 @@
 // sign(0) = 0. The state of a method is its function's own: copying it copies the state.
 #pragma once
 
-#include "optim/problems/problem.hpp"
+#include "tersegrad/optim/problems/problem.hpp"
 
 namespace terse::problems {
 

@@ -1,4 +1,4 @@
-#include "optim/problems/sign_laws.hpp"
+#include "tersegrad/optim/problems/sign_laws.hpp"
 
 #include <cmath>
 #include <numbers>

@@ -5,7 +5,7 @@
 // al., arXiv 1802.04434.
 #pragma once
 
-#include "optim/problems/problem.hpp"
+#include "tersegrad/optim/problems/problem.hpp"
 
 namespace terse::problems {
 

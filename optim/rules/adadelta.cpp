@@ -11,7 +11,7 @@
 
 #include <cmath>
 
-#include "optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

@@ -18,8 +18,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
-#include "optim/rules/rule.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <span>
 
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "optim/rules/rule.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse::rule {
 

@@ -15,8 +15,8 @@
 
 #include <numeric>
 
-#include "core/error.hpp"
-#include "optim/rules/rule.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

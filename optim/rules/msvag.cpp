@@ -12,9 +12,9 @@
 // Cost: one pass; two floats a parameter. Source: Balles and Hennig, arXiv 1705.07774, algorithm 2.
 #include <fmt/format.h>
 
-#include "core/error.hpp"
-#include "optim/rules/rule.hpp"
-#include "optim/rules/variance.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/variance.hpp"
 
 namespace terse {
 namespace {

@@ -9,7 +9,7 @@
 // first m is reconstructed.
 #include <fmt/format.h>
 
-#include "optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

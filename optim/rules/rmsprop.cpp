@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

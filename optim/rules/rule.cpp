@@ -1,4 +1,4 @@
-#include "optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 

@@ -11,10 +11,10 @@
 #include <tuple>
 #include <vector>
 
-#include "core/archive.hpp"
-#include "core/buffer.hpp"
-#include "core/simd/vectorized.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse {
 

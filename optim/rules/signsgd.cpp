@@ -10,7 +10,7 @@
 // Richtárik, arXiv 1905.12938, algorithm 1, option 1.
 #include <fmt/format.h>
 
-#include "optim/rules/rule.hpp"
+#include "tersegrad/optim/rules/rule.hpp"
 
 namespace terse {
 namespace {

@@ -13,7 +13,7 @@
 // algorithm 3; its first m is reconstructed.
 #include <fmt/format.h>
 
-#include "optim/rules/coins.hpp"
+#include "tersegrad/optim/rules/coins.hpp"
 
 namespace terse {
 namespace {

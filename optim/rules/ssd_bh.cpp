@@ -17,8 +17,8 @@
 
 #include <cmath>
 
-#include "optim/rules/coins.hpp"
-#include "optim/rules/variance.hpp"
+#include "tersegrad/optim/rules/coins.hpp"
+#include "tersegrad/optim/rules/variance.hpp"
 
 namespace terse {
 namespace {

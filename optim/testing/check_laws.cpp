@@ -1,4 +1,4 @@
-#include "optim/testing/check_laws.hpp"
+#include "tersegrad/optim/testing/check_laws.hpp"
 
 #include <fmt/format.h>
 
@@ -6,11 +6,11 @@
 #include <cmath>
 #include <exception>
 
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/testing/law_inputs.hpp"
-#include "optim/testing/law_statistics.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/law_statistics.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 

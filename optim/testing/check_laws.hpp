@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/gradients.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/gradients.hpp"
 
 namespace terse {
 

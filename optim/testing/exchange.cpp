@@ -1,10 +1,10 @@
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 namespace {

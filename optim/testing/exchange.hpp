@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "optim/compressor.hpp"
-#include "optim/testing/gradients.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/testing/gradients.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "optim/testing/gradients.hpp"
+#include "tersegrad/optim/testing/gradients.hpp"
 
 #include <cstring>
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/random.hpp"
-#include "optim/compressor.hpp"
-#include "optim/testing/shapes.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/testing/shapes.hpp"
 
 namespace terse {
 

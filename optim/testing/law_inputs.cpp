@@ -1,4 +1,4 @@
-#include "optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
 
 #include <fmt/format.h>
 

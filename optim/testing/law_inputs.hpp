@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "optim/testing/gradients.hpp"
+#include "tersegrad/optim/testing/gradients.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "optim/testing/law_statistics.hpp"
+#include "tersegrad/optim/testing/law_statistics.hpp"
 
 #include <algorithm>
 #include <cmath>

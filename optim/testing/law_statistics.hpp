@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 

@@ -1,4 +1,4 @@
-#include "optim/testing/shapes.hpp"
+#include "tersegrad/optim/testing/shapes.hpp"
 
 #include <fmt/format.h>
 

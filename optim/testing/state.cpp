@@ -1,4 +1,4 @@
-#include "optim/testing/state.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "optim/compressor.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 

@@ -1,5 +1,5 @@
 // Robust rules against plain loops.
-#include "comm/aggregation.hpp"
+#include "tersegrad/comm/topology/aggregation.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <numeric>
 #include <random>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

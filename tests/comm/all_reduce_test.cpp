@@ -1,5 +1,5 @@
 // Tree and halving: sums, bytes, and time in a modelled network, against formulas.
-#include "comm/all_reduce.hpp"
+#include "tersegrad/comm/collectives/all_reduce.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <tuple>
 #include <vector>
 
-#include "comm/run_workers.hpp"
-#include "comm/topology.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/topology/topology.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

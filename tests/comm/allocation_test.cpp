@@ -1,9 +1,9 @@
 // A training step's exchange takes no memory after the first steps: buffers go round.
 #include <gtest/gtest.h>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
 #include "counted_allocations.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
 
 namespace terse {
 namespace {

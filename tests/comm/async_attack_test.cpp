@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "async_toys.hpp"
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -6,8 +6,8 @@
 #include <numeric>
 
 #include "async_toys.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

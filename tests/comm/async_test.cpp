@@ -1,17 +1,17 @@
 // Asynchronous runs: what must equal another run to the bit, what is counted, what goes wrong.
-#include "comm/async.hpp"
+#include "tersegrad/comm/async/async.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "async_toys.hpp"
-#include "comm/async_worker.hpp"
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/comm/async/async_worker.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "comm/async.hpp"
-#include "core/random.hpp"
-#include "core/tensor.hpp"
+#include "tersegrad/comm/async/async.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse::toy {
 

@@ -1,5 +1,5 @@
 // Each attack changes exactly what it says, on the attackers alone.
-#include "comm/attack.hpp"
+#include "tersegrad/comm/faults/attack.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <numeric>
 #include <string>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

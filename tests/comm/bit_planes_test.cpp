@@ -1,10 +1,10 @@
-#include "comm/bit_planes.hpp"
+#include "tersegrad/comm/collectives/bit_planes.hpp"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // What is exchanged in buckets is what is exchanged at once.
-#include "comm/bucket.hpp"
+#include "tersegrad/comm/topology/bucket.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
-#include "core/random.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/random.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

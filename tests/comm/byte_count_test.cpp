@@ -1,10 +1,11 @@
-// What is sent, to the byte: the table of comm/topology.hpp, here as totals over all workers.
+// What is sent, to the byte: the table of comm/topology/topology.hpp, here as totals over all
+// workers.
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "comm/run_workers.hpp"
-#include "comm/topology.hpp"
+#include "tersegrad/comm/topology/topology.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

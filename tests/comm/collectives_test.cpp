@@ -1,5 +1,5 @@
 // Collectives against closed forms, for all sizes that matter, on both executors.
-#include "comm/collectives.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <numeric>
 #include <tuple>
 
-#include "comm/run_workers.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

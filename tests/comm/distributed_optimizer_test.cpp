@@ -1,11 +1,11 @@
-#include "comm/distributed_optimizer.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -1,11 +1,11 @@
-#include "comm/durations.hpp"
+#include "tersegrad/comm/network/durations.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // What is said of a run of processes, of how each of them has ended.
-#include "comm/ending.hpp"
+#include "tersegrad/comm/transport/ending.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,11 +8,11 @@
 #include <string>
 #include <thread>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
 #include "run_errors.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -1,6 +1,6 @@
 // What leaves an attacker is spoiled as its attack says, and whoever gets it ends well or with one
 // clear error.
-#include "comm/faulty_endpoint.hpp"
+#include "tersegrad/comm/faults/faulty_endpoint.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <cmath>
 #include <string>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -1,4 +1,4 @@
-#include "comm/local_sgd.hpp"
+#include "tersegrad/comm/training/local_sgd.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <limits>
 #include <string>
 
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

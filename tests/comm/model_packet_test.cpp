@@ -1,4 +1,4 @@
-#include "comm/model_packet.hpp"
+#include "tersegrad/comm/async/model_packet.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <vector>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

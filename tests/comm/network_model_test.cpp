@@ -1,5 +1,5 @@
 // The modelled network against times worked out by hand, all to 1e-12 s.
-#include "comm/network_model.hpp"
+#include "tersegrad/comm/network/network_model.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
-#include "comm/topology.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/topology/topology.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -7,11 +7,11 @@
 #include <mutex>
 #include <string>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
 #include "run_errors.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
-#include "comm/shared_all_reduce.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
 #include "run_errors.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/collectives/shared_all_reduce.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -1,6 +1,6 @@
 // When buckets are exchanged: in virtual time against times worked out by hand, all to 1e-12 s, and
 // in real time by a second thread.
-#include "comm/overlap.hpp"
+#include "tersegrad/comm/training/overlap.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,10 +10,10 @@
 #include <thread>
 #include <vector>
 
-#include "comm/collectives.hpp"
-#include "comm/run_workers.hpp"
-#include "comm/topology.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/topology/topology.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -25,13 +25,13 @@
 #include <thread>
 #include <vector>
 
-#include "comm/attack.hpp"
-#include "comm/distributed_optimizer.hpp"
-#include "comm/faulty_endpoint.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/random.hpp"
 #include "run_errors.hpp"
+#include "tersegrad/comm/faults/attack.hpp"
+#include "tersegrad/comm/faults/faulty_endpoint.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // Packets meet by robust rules over every topology, with the same bits.
-#include "comm/robust_compressor.hpp"
+#include "tersegrad/comm/topology/robust_compressor.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

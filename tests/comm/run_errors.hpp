@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-#include "comm/run_workers.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
 
 namespace terse {
 

@@ -1,13 +1,13 @@
 // run_workers and Worker: who gets what, in which order, and how it is counted.
-#include "comm/run_workers.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "comm/collectives.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

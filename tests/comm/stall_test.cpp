@@ -1,5 +1,5 @@
 // Stall detection: what is progress, and how time counts.
-#include "comm/stall.hpp"
+#include "tersegrad/comm/transport/stall.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // All topologies give the same bits, for every kind of exchange.
-#include "comm/topology.hpp"
+#include "tersegrad/comm/topology/topology.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>
 
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.hpp"
-#include "optim/compressor.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse::toy {
 

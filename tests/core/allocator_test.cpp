@@ -1,4 +1,4 @@
-#include "core/allocator.hpp"
+#include "tersegrad/core/allocator.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/buffer.hpp"
-#include "core/parallel.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
-#include "core/archive.hpp"
+#include "tersegrad/core/archive.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

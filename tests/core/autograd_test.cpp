@@ -1,4 +1,4 @@
-#include "core/autograd.hpp"
+#include "tersegrad/core/autograd.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // The direct kernels and Winograd's against the sums that define them, on many shapes.
-#include "core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/parallel.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace terse {
 namespace {

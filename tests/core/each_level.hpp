@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 namespace terse {
 

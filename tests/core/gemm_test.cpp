@@ -1,6 +1,6 @@
 // The matrix product against a sum in double, at every level of this CPU; and that its bits depend
 // neither on how C is cut nor on threads.
-#include "core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/gemm/choice.hpp"
-#include "core/kernels/gemm/own_gemm.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/kernels/gemm/choice.hpp"
+#include "tersegrad/core/kernels/gemm/own_gemm.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 #include "tests/core/each_level.hpp"
 
 namespace terse::kernels {

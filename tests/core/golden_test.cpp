@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/ops.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace terse {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/tensor.hpp"
+#include "tersegrad/core/tensor.hpp"
 
 namespace terse {
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 #include "tests/core/gradient_cases.hpp"
 
 namespace terse {

@@ -1,5 +1,5 @@
 // The level is chosen once, whichever threads ask for it first.
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 #include "tests/core/each_level.hpp"
 
 namespace terse {

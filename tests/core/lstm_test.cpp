@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
-#include "core/kernels/lstm.hpp"
-#include "core/ops.hpp"
-#include "core/parallel.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/lstm.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace terse {
 namespace {

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace terse {
 namespace {

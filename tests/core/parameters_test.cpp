@@ -1,11 +1,11 @@
-#include "core/parameters.hpp"
+#include "tersegrad/core/parameters.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 
-#include "core/ops.hpp"
+#include "tersegrad/core/ops.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
-#include "core/shape.hpp"
+#include "tersegrad/core/shape.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

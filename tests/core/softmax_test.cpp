@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/autograd.hpp"
-#include "core/error.hpp"
-#include "core/kernels/exponential.hpp"
-#include "core/ops.hpp"
-#include "core/parallel.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/kernels/exponential.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 #include "tests/core/each_level.hpp"
 
 namespace terse {

@@ -1,11 +1,11 @@
-#include "core/spec.hpp"
+#include "tersegrad/core/spec.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -11,8 +11,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/kernels/vector_math-inl.hpp"
-#include "core/simd/dispatch.hpp"
+#include "tersegrad/core/kernels/vector_math-inl.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
 #include "tests/core/each_level.hpp"
 
 #ifndef TERSE_TESTS_VECTOR_MATH_ONCE

@@ -1,14 +1,14 @@
-#include "data/augmentation.hpp"
+#include "tersegrad/data/augmentation.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <set>
 
-#include "core/error.hpp"
-#include "data/datasets.hpp"
-#include "data/loader.hpp"
-#include "data/synthetic.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
+#include "tersegrad/data/loader.hpp"
+#include "tersegrad/data/synthetic.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

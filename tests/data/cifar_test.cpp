@@ -1,11 +1,11 @@
-#include "data/cifar.hpp"
+#include "tersegrad/data/cifar.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "core/error.hpp"
-#include "data/datasets.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

@@ -1,11 +1,11 @@
-#include "data/columns.hpp"
+#include "tersegrad/data/columns.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

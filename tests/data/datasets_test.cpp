@@ -1,10 +1,10 @@
-#include "data/datasets.hpp"
+#include "tersegrad/data/datasets.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tests/data/idx_files.hpp"
 
 namespace terse {

@@ -1,8 +1,8 @@
-#include "data/idx.hpp"
+#include "tersegrad/data/idx.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tests/data/idx_files.hpp"
 
 namespace terse {

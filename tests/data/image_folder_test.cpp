@@ -1,4 +1,4 @@
-#include "data/image_folder.hpp"
+#include "tersegrad/data/image_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/error.hpp"
-#include "data/datasets.hpp"
-#include "data/image_file.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
+#include "tersegrad/data/image_file.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

@@ -1,4 +1,4 @@
-#include "data/loader.hpp"
+#include "tersegrad/data/loader.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "core/error.hpp"
-#include "data/synthetic.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/synthetic.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

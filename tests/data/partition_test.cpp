@@ -1,4 +1,4 @@
-#include "data/partition.hpp"
+#include "tersegrad/data/partition.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

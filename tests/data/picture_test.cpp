@@ -1,5 +1,5 @@
 // Pictures that are cut off anywhere: an Error, or the same pixels, and never others.
-#include "data/picture.hpp"
+#include "tersegrad/data/picture.hpp"
 
 #include <cstddef>
 #include <cstdio>  // jpeglib.h wants it, and size_t, before itself
@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
-#include "data/image_file.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/image_file.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

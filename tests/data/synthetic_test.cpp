@@ -1,11 +1,11 @@
-#include "data/synthetic.hpp"
+#include "tersegrad/data/synthetic.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "data/datasets.hpp"
+#include "tersegrad/data/datasets.hpp"
 
 namespace terse {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/synthetic_text.hpp"
+#include "tersegrad/data/synthetic_text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "core/error.hpp"
-#include "data/datasets.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

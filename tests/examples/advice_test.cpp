@@ -1,11 +1,11 @@
 // The advisor's formulas against what the messages themselves take in the modelled network.
-#include "examples/support/advice.hpp"
+#include "examples/run/advice.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "examples/support/shape_list.hpp"
+#include "examples/run/shape_list.hpp"
 
 namespace terse::run {
 namespace {

@@ -10,9 +10,9 @@
 #include <new>
 #include <string>
 
-#include "core/error.hpp"
-#include "examples/support/mpi_program.hpp"
-#include "examples/support/training.hpp"
+#include "examples/run/mpi_program.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace {
 

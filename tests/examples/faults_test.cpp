@@ -9,9 +9,9 @@
 #include <tuple>
 #include <vector>
 
-#include "core/error.hpp"
-#include "examples/support/task.hpp"
-#include "examples/support/training.hpp"
+#include "examples/run/task.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::run {
 namespace {

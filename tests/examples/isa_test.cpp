@@ -1,5 +1,5 @@
 // The instruction set of the kernels, as a user asks for it and finds it again.
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 #include "tests/examples/program_fixture.hpp"
 
 namespace {

@@ -5,9 +5,9 @@
 #include <map>
 #include <string>
 
-#include "core/error.hpp"
-#include "examples/support/methods.hpp"
-#include "examples/support/training.hpp"
+#include "examples/run/methods.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::run {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include "core/spec.hpp"
-#include "examples/support/methods.hpp"
-#include "optim/compressor.hpp"
+#include "examples/run/methods.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse::run {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <thread>
 
-#include "comm/mpi_transport.hpp"
-#include "core/error.hpp"
-#include "examples/support/program.hpp"
+#include "examples/run/program.hpp"
+#include "tersegrad/comm/transport/mpi_transport.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/simd/isa.hpp"
-#include "optim/compressor.hpp"
 #include "program_fixture.hpp"
+#include "tersegrad/core/simd/isa.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace {
 

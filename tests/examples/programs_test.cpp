@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "optim/compressor.hpp"
 #include "program_fixture.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Progress output: numbers and bars fit the width of the terminal or the column.
-#include "examples/support/progress.hpp"
+#include "examples/run/progress.hpp"
 
 #include <gtest/gtest.h>
 

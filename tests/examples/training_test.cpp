@@ -1,5 +1,5 @@
 // What must hold for whole runs, for every compressor and topology.
-#include "examples/support/training.hpp"
+#include "examples/run/training.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,16 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "comm/distributed_optimizer.hpp"
-#include "comm/run_workers.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
-#include "core/parameters.hpp"
-#include "data/loader.hpp"
-#include "data/partition.hpp"
-#include "nn/models.hpp"
-#include "optim/compressor.hpp"
-#include "optim/optimizer.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/parameters.hpp"
+#include "tersegrad/data/loader.hpp"
+#include "tersegrad/data/partition.hpp"
+#include "tersegrad/nn/models.hpp"
+#include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse::run {
 namespace {

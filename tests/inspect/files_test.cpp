@@ -1,5 +1,5 @@
 // Results are complete or not there, and errors say why.
-#include "inspect/files.hpp"
+#include "tersegrad/inspect/files.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,8 +9,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "core/error.hpp"
-#include "inspect/run_folder.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
 #include "tests/data/files.hpp"
 
 namespace terse {

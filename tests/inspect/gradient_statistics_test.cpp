@@ -1,12 +1,12 @@
-#include "inspect/gradient_statistics.hpp"
+#include "tersegrad/inspect/gradient_statistics.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -4,11 +4,11 @@
 #include <functional>
 #include <vector>
 
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
-#include "nn/layers.hpp"
-#include "nn/models.hpp"
-#include "nn/resnet.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
+#include "tersegrad/nn/layers.hpp"
+#include "tersegrad/nn/models.hpp"
+#include "tersegrad/nn/resnet.hpp"
 
 namespace terse::nn {
 namespace {

@@ -1,6 +1,6 @@
-#include "nn/layers.hpp"
-#include "nn/language_model.hpp"
-#include "nn/resnet.hpp"
+#include "tersegrad/nn/layers.hpp"
+#include "tersegrad/nn/language_model.hpp"
+#include "tersegrad/nn/resnet.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +11,8 @@
 #include <set>
 #include <string>
 
-#include "core/error.hpp"
-#include "core/testing/check_gradient.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
 
 namespace terse::nn {
 namespace {

@@ -1,4 +1,4 @@
-#include "nn/models.hpp"
+#include "tersegrad/nn/models.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
-#include "core/ops.hpp"
-#include "core/testing/check_gradient.hpp"
-#include "nn/resnet.hpp"
-#include "optim/optimizer.hpp"
-#include "optim/testing/shapes.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/core/testing/check_gradient.hpp"
+#include "tersegrad/nn/resnet.hpp"
+#include "tersegrad/optim/optimizer.hpp"
+#include "tersegrad/optim/testing/shapes.hpp"
 
 namespace terse::nn {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/random.hpp"
-#include "optim/testing/check_laws.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/testing/check_laws.hpp"
 
 namespace terse {
 

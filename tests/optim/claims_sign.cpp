@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/kernels/draws.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
 
 namespace terse {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <map>
 
-#include "optim/optimizer.hpp"
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/optimizer.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 namespace {

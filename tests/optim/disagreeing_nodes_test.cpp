@@ -2,8 +2,8 @@
 // solves it.
 #include <gtest/gtest.h>
 
-#include "optim/problems/sign_laws.hpp"
 #include "problem_runs.hpp"
+#include "tersegrad/optim/problems/sign_laws.hpp"
 
 namespace terse::problems {
 namespace {

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "exchanges.hpp"
-#include "optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
 
 namespace terse {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 

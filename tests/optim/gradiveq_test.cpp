@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "naive_svd.hpp"
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // Floats of 16 bits.
-#include "optim/kernels/half.hpp"
+#include "tersegrad/optim/kernels/half.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 #include <limits>
 #include <vector>
 
-#include "core/random.hpp"
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 namespace {

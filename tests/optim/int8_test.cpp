@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
 
 namespace terse {
 namespace {

@@ -9,14 +9,14 @@
 #include <limits>
 #include <numeric>
 
-#include "core/parallel.hpp"
-#include "core/random.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/feedback.hpp"
-#include "optim/kernels/low_rank.hpp"
-#include "optim/kernels/sample.hpp"
-#include "optim/kernels/select.hpp"
-#include "optim/kernels/tally.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/feedback.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/sample.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
+#include "tersegrad/optim/kernels/tally.hpp"
 
 namespace terse {
 namespace {

@@ -13,18 +13,18 @@
 #include <utility>
 #include <vector>
 
-#include "core/random.hpp"
-#include "optim/kernels/bit_fields.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/feedback.hpp"
-#include "optim/kernels/half.hpp"
-#include "optim/kernels/levels.hpp"
-#include "optim/kernels/low_rank.hpp"
-#include "optim/kernels/merge.hpp"
-#include "optim/kernels/select.hpp"
-#include "optim/kernels/stochastic_sign.hpp"
-#include "optim/kernels/tally.hpp"
-#include "optim/kernels/vector.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/kernels/bit_fields.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/feedback.hpp"
+#include "tersegrad/optim/kernels/half.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/kernels/merge.hpp"
+#include "tersegrad/optim/kernels/select.hpp"
+#include "tersegrad/optim/kernels/stochastic_sign.hpp"
+#include "tersegrad/optim/kernels/tally.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 #include "tests/core/each_level.hpp"
 
 namespace terse::kernels {

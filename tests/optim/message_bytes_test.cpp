@@ -6,7 +6,7 @@
 
 #include <numeric>
 
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 namespace {

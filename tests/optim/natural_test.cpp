@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "exchanges.hpp"
-#include "optim/testing/law_statistics.hpp"
+#include "tersegrad/optim/testing/law_statistics.hpp"
 
 namespace terse {
 namespace {

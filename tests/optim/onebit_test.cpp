@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "optim/optimizer.hpp"
 #include "rule_references.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // What holds for every update rule of the table, and clipping.
-#include "optim/optimizer.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "core/allocator.hpp"
-#include "core/error.hpp"
-#include "core/parallel.hpp"
-#include "core/random.hpp"
+#include "tersegrad/core/allocator.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

@@ -21,10 +21,10 @@
 #include <string>
 #include <vector>
 
-#include "core/error.hpp"
-#include "core/random.hpp"
-#include "core/simd/isa.hpp"
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/core/simd/isa.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 #include "tests/core/each_level.hpp"
 
 namespace terse {

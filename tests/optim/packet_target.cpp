@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include "core/error.hpp"
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/kernels/low_rank.hpp"
-#include "optim/testing/exchange.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/optim/kernels/low_rank.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -5,8 +5,8 @@
 #include <functional>
 #include <numeric>
 
-#include "core/random.hpp"
-#include "optim/problems/methods.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/problems/methods.hpp"
 
 namespace terse::problems {
 

@@ -2,8 +2,8 @@
 // gradients, or none.
 #include <gtest/gtest.h>
 
-#include "core/error.hpp"
 #include "problem_runs.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::problems {
 namespace {

@@ -7,12 +7,12 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
 #include "exchanges.hpp"
-#include "optim/compressors/gather.hpp"
-#include "optim/compressors/payload.hpp"
-#include "optim/testing/law_inputs.hpp"
-#include "optim/testing/law_statistics.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/law_statistics.hpp"
 
 namespace terse {
 namespace {

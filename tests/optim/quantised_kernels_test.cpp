@@ -7,12 +7,12 @@
 #include <numeric>
 #include <string>
 
-#include "core/error.hpp"
-#include "optim/kernels/bit_fields.hpp"
-#include "optim/kernels/bits.hpp"
-#include "optim/kernels/draws.hpp"
-#include "optim/kernels/elias.hpp"
-#include "optim/kernels/levels.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/kernels/bit_fields.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
+#include "tersegrad/optim/kernels/elias.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
 
 namespace terse {
 namespace {

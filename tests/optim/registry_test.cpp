@@ -4,8 +4,8 @@
 
 #include <set>
 
-#include "core/error.hpp"
-#include "optim/compressor.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/compressor.hpp"
 
 namespace terse {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/random.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse {
 namespace {

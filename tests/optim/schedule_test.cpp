@@ -1,9 +1,9 @@
 // Schedules against their formulas.
-#include "optim/schedule.hpp"
+#include "tersegrad/optim/schedule.hpp"
 
 #include <gtest/gtest.h>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "optim/optimizer.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse {
 namespace {

@@ -1,8 +1,8 @@
 // How often signs of noisy gradients are right: what is proved of one, and of a vote.
 #include <gtest/gtest.h>
 
-#include "optim/problems/sign_laws.hpp"
 #include "problem_runs.hpp"
+#include "tersegrad/optim/problems/sign_laws.hpp"
 
 namespace terse::problems {
 namespace {

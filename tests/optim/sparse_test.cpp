@@ -6,9 +6,9 @@
 #include <limits>
 #include <map>
 
-#include "core/random.hpp"
 #include "exchanges.hpp"
-#include "optim/kernels/merge.hpp"
+#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/kernels/merge.hpp"
 
 namespace terse {
 namespace {

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "naive_svd.hpp"
-#include "optim/kernels/svd.hpp"
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/kernels/svd.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 namespace {

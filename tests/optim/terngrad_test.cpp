@@ -6,8 +6,8 @@
 #include <limits>
 #include <set>
 
-#include "core/error.hpp"
 #include "exchanges.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {

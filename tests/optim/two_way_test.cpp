@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "exchanges.hpp"
-#include "optim/optimizer.hpp"
-#include "optim/testing/law_inputs.hpp"
-#include "optim/testing/state.hpp"
+#include "tersegrad/optim/optimizer.hpp"
+#include "tersegrad/optim/testing/law_inputs.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/exchange.hpp"
 
 namespace terse {
 namespace {

@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = TERSE_SOURCE_DIR;
 
-const std::map<std::string, std::set<std::string>> kMayInclude = {
+using Layers = std::map<std::string, std::set<std::string>>;  // a folder and what it may include
+
+const Layers kFolders = {
     {"core", {"core"}},
     {"nn", {"core", "nn"}},
     {"optim", {"core", "optim"}},
@@ -25,13 +27,26 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"bench", {"core", "nn", "optim", "data", "comm", "inspect", "examples", "bench"}},
 };
 
+// Inside comm: each layer with those below it.
+const Layers kComm = {
+    {"network", {"network"}},
+    {"transport", {"network", "transport"}},
+    {"collectives", {"network", "transport", "collectives"}},
+    {"faults", {"network", "transport", "faults"}},
+    {"topology", {"network", "transport", "collectives", "topology"}},
+    {"setup", {"network", "transport", "setup"}},
+    {"training",
+     {"network", "transport", "collectives", "faults", "topology", "setup", "training"}},
+    {"async", {"network", "transport", "collectives", "faults", "topology", "setup", "async"}},
+};
+
 bool is_source(const fs::path& file) {
   return file.extension() == ".cpp" || file.extension() == ".hpp";
 }
 
-// The first folder of every #include "…" of a file.
-std::set<std::string> included_folders(const fs::path& file) {
-  static const std::regex include(R"re(^\s*#\s*include\s*"([^"/]+)/[^"]*")re");
+// What follows `prefix` in every #include "…" of a file, up to the next slash.
+std::set<std::string> included_folders(const fs::path& file, const std::string& prefix) {
+  const std::regex include(R"re(^\s*#\s*include\s*")re" + prefix + R"re(([^"/]+)/[^"]*")re");
   std::ifstream in(file);
   std::set<std::string> folders;
   std::smatch match;
@@ -41,31 +56,63 @@ std::set<std::string> included_folders(const fs::path& file) {
   return folders;
 }
 
-TEST(Layers, NoFolderIncludesWhatItMustNotKnow) {
+// The number of sources; a failure for each include that a folder of `parent` may not have.
+int check_layers(const fs::path& parent, const std::string& prefix, const Layers& layers) {
   int files = 0;
-  for (const auto& [folder, allowed] : kMayInclude) {
-    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+  for (const auto& [folder, allowed] : layers) {
+    for (const auto& entry : fs::recursive_directory_iterator(parent / folder)) {
       if (!is_source(entry.path())) continue;
       ++files;
-      for (const auto& included : included_folders(entry.path())) {
+      for (const auto& included : included_folders(entry.path(), prefix)) {
         EXPECT_TRUE(allowed.contains(included))
             << entry.path() << " includes " << included << ", which " << folder << " must not know";
       }
     }
   }
-  EXPECT_GT(files, 50);
+  return files;
+}
+
+TEST(Layers, NoFolderIncludesWhatItMustNotKnow) {
+  EXPECT_GT(check_layers(kRoot, "(?:tersegrad/)?", kFolders), 50);
+}
+
+TEST(Layers, InsideCommTheArrowsPointDown) {
+  EXPECT_GT(check_layers(kRoot / "comm", "tersegrad/comm/", kComm), 50);
+  for (const auto& entry : fs::directory_iterator(kRoot / "comm")) {
+    if (!entry.is_directory()) {
+      EXPECT_FALSE(is_source(entry.path())) << entry.path() << " is in no layer";
+    } else {
+      EXPECT_TRUE(kComm.contains(entry.path().filename())) << entry.path() << " is no layer";
+    }
+  }
+}
+
+// The headers that are installed are found as tersegrad/…, so that none can be taken for a user's.
+TEST(Layers, OurOwnHeadersAreIncludedByTheProjectsName) {
+  for (const auto& [folder, allowed] : kFolders) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+      if (!is_source(entry.path())) continue;
+      for (const auto& included : included_folders(entry.path(), "")) {
+        EXPECT_TRUE(included == "tersegrad" || included == "examples" || included == "bench")
+            << entry.path() << " includes \"" << included << "/…\"";
+      }
+    }
+  }
 }
 
 TEST(Layers, TheCheckSeesAForbiddenInclude) {
   const fs::path file = fs::temp_directory_path() / "terse_layers_test.cpp";
-  std::ofstream(file) << "#include <vector>\n  #  include \"nn/module.hpp\"\n";
-  EXPECT_EQ(included_folders(file), std::set<std::string>{"nn"});
+  std::ofstream(file) << "#include <vector>\n  #  include \"tersegrad/nn/module.hpp\"\n";
+  EXPECT_EQ(included_folders(file, "tersegrad/"), std::set<std::string>{"nn"});
   fs::remove(file);
 }
 
 TEST(Layers, EveryFolderHasItsPage) {
-  for (const auto& [folder, allowed] : kMayInclude) {
+  for (const auto& [folder, allowed] : kFolders) {
     EXPECT_TRUE(fs::exists(kRoot / folder / "README.md")) << folder;
+  }
+  for (const auto& [layer, allowed] : kComm) {
+    EXPECT_TRUE(fs::exists(kRoot / "comm" / layer / "README.md")) << layer;
   }
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/testing/check_laws.hpp"
+#include "tersegrad/optim/testing/check_laws.hpp"
 
 namespace terse {
 namespace {

@@ -1,5 +1,5 @@
 // Which kernel does a convolution. In the double build there are only the references.
-#include "core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 #include <atomic>
 #include <type_traits>

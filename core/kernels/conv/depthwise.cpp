@@ -3,9 +3,9 @@
 // another. Tasks are planes; a weight gradient is summed by one task, image by image.
 #include <algorithm>
 
-#include "core/buffer.hpp"
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels::depthwise {
 namespace {

@@ -10,13 +10,13 @@
 // panel and one kernel row, and there is nothing to add.
 #include <algorithm>
 
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/kernels/conv/narrow.hpp"
-#include "core/kernels/conv/plane.hpp"
-#include "core/kernels/tile.hpp"
-#include "core/kernels/transpose.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/vectorized.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/conv/narrow.hpp"
+#include "tersegrad/core/kernels/conv/plane.hpp"
+#include "tersegrad/core/kernels/tile.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/vectorized.hpp"
 
 namespace terse::kernels::direct {
 namespace {

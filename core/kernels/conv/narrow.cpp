@@ -8,14 +8,14 @@
 // tile has output channels as rows and two vectors of pixels as columns; the steps of the panel are
 // a list of places in x, the same for each kernel row. Where a vector is as wide as the image, the
 // second one is of the row below. For dw each sum is a vector, whose lanes are added up at the end.
-#include "core/kernels/conv/narrow.hpp"
+#include "tersegrad/core/kernels/conv/narrow.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "core/buffer.hpp"
-#include "core/kernels/tile.hpp"
-#include "core/parallel.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/tile.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -1,8 +1,8 @@
-#include "core/kernels/conv/plane.hpp"
+#include "tersegrad/core/kernels/conv/plane.hpp"
 
 #include <algorithm>
 
-#include "core/kernels/transpose.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
 
 namespace terse::kernels {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/buffer.hpp"
+#include "tersegrad/core/buffer.hpp"
 
 namespace terse::kernels {
 

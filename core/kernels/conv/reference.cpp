@@ -2,8 +2,8 @@
 //   h = p·stride + r - padding and w = q·stride + s - padding, inside the image.
 #include <algorithm>
 
-#include "core/buffer.hpp"
-#include "core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 namespace terse::kernels::reference {
 namespace {

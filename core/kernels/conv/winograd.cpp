@@ -20,10 +20,10 @@
 // direct sum (conv2d_test.cpp bounds it). Results depend on no thread: dw is summed in fixed slots.
 #include <algorithm>
 
-#include "core/buffer.hpp"
-#include "core/kernels/conv/conv2d.hpp"
-#include "core/kernels/conv/winograd_transform.hpp"
-#include "core/parallel.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/conv/conv2d.hpp"
+#include "tersegrad/core/kernels/conv/winograd_transform.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse::kernels::winograd {
 namespace {

@@ -1,16 +1,16 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/conv/winograd_transform.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/conv/winograd_transform.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/conv/winograd_transform.hpp"
+#include "tersegrad/core/kernels/conv/winograd_transform.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "core/buffer.hpp"
-#include "core/kernels/transpose.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "core/kernels/tile.hpp"
+#include "tersegrad/core/kernels/tile.hpp"
 
 namespace terse::kernels::winograd {
 

@@ -1,4 +1,4 @@
-#include "core/kernels/gemm/blas_call.hpp"
+#include "tersegrad/core/kernels/gemm/blas_call.hpp"
 
 #include <cblas.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include <mutex>
 #include <system_error>
 
-#include "core/error.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::kernels {
 namespace {

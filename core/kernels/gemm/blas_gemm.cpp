@@ -1,11 +1,11 @@
-#include "core/kernels/gemm/blas_gemm.hpp"
+#include "tersegrad/core/kernels/gemm/blas_gemm.hpp"
 
 #include <cblas.h>
 
 #include <algorithm>
 
-#include "core/kernels/gemm/blas_call.hpp"
-#include "core/parallel.hpp"
+#include "tersegrad/core/kernels/gemm/blas_call.hpp"
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
 
 namespace terse::kernels {
 

@@ -1,4 +1,4 @@
-#include "core/kernels/gemm/choice.hpp"
+#include "tersegrad/core/kernels/gemm/choice.hpp"
 
 #include <cblas.h>
 #include <fmt/format.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <cctype>
 
-#include "core/simd/isa.hpp"
+#include "tersegrad/core/simd/isa.hpp"
 
 namespace terse::kernels {
 namespace {

@@ -17,7 +17,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/kernels/gemm.hpp"
+#include "tersegrad/core/kernels/gemm.hpp"
 
 namespace terse::kernels {
 

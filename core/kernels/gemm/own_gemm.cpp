@@ -16,19 +16,19 @@
 // TOMS 34(3), 2008: a panel of B (kChunk x two vectors) for the first-level cache, a block of A or
 // B (up to 600 kB) for the second.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/kernels/gemm/own_gemm.cpp"
+#define HWY_TARGET_INCLUDE "tersegrad/core/kernels/gemm/own_gemm.cpp"
 #include <hwy/foreach_target.h>
 
-#include "core/kernels/gemm/own_gemm.hpp"
+#include "tersegrad/core/kernels/gemm/own_gemm.hpp"
 
 #include <algorithm>
 
-#include "core/buffer.hpp"
-#include "core/kernels/gemm/pack-inl.hpp"
-#include "core/kernels/gemm/tile-inl.hpp"
-#include "core/parallel.hpp"
-#include "core/simd/dispatch.hpp"
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/buffer.hpp"
+#include "tersegrad/core/kernels/gemm/pack-inl.hpp"
+#include "tersegrad/core/kernels/gemm/tile-inl.hpp"
+#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/simd/dispatch.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

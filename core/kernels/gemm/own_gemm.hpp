@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/kernels/gemm/product.hpp"
+#include "tersegrad/core/kernels/gemm/product.hpp"
 
 namespace terse::kernels {
 

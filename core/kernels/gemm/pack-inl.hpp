@@ -18,9 +18,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "core/kernels/gemm/product.hpp"
-#include "core/kernels/gemm/tile-inl.hpp"
-#include "core/kernels/transpose.hpp"
+#include "tersegrad/core/kernels/gemm/product.hpp"
+#include "tersegrad/core/kernels/gemm/tile-inl.hpp"
+#include "tersegrad/core/kernels/transpose.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

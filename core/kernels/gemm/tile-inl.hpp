@@ -27,7 +27,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "core/simd/lanes-inl.hpp"
+#include "tersegrad/core/simd/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {

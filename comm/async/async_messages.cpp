@@ -1,0 +1,198 @@
+// Real time: a thread or a process for every worker and one for the server, and messages between
+// them.
+//
+//   server (rank 0):    send the model to all
+//                       until all updates are made:
+//                         from whoever comes first: its news (a control message), then its push
+//                         apply it; send the model to every worker that is released
+//                       answer what is still on its way, and who waits, with `leave`
+//   worker w (rank w+1): until told to leave: receive the model, compute, encode, send news and
+//   push
+//
+// Who comes first is up to the machine, and no two runs are alike.
+//
+// Cost: an update costs a push up and a model down; pushes beyond the last update are thrown away,
+// at most one a worker.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "tersegrad/comm/async/async_worker.hpp"
+#include "tersegrad/comm/async/model_packet.hpp"
+#include "tersegrad/comm/faults/faulty_endpoint.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse {
+namespace {
+
+int rank_of(int worker) {
+  return worker + 1;
+}
+
+// What a worker tells before it pushes: a control message.
+struct News {
+  double loss = 0, compute_seconds = 0, encode_seconds = 0;
+};
+
+class MessageServer {
+ public:
+  MessageServer(Worker& me, const AsyncOptions& options, const AsyncRun& run)
+      : me_(me),
+        options_(options),
+        run_(run),
+        server_(make_server(options, run)),
+        steps_(static_cast<std::size_t>(options.workers)),
+        busy_(static_cast<std::size_t>(options.workers)) {
+    result_.traffic.resize(steps_.size());
+  }
+
+  AsyncResult serve() {
+    const auto start = std::chrono::steady_clock::now();
+    const auto seconds = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    if (options_.updates > 0) {
+      for (int w = 0; w < options_.workers; ++w) send_model(w, false);
+    }
+    while (server_.version() < options_.updates) {
+      const auto [worker, loss] = receive();
+      const auto message_bytes = push_.payload().size();
+      {
+        const auto timed = me_.time(Phase::update);
+        server_.push(worker, push_, run_.rate(server_.version()));
+      }
+      if (run_.on_push) {
+        run_.on_push({.worker = worker,
+                      .loss = loss,
+                      .seconds = seconds(),
+                      .version = server_.version(),
+                      .message_bytes = message_bytes,
+                      .bytes_up = bytes_up_,
+                      .applied = server_.applied()});
+      }
+      for (const int released : server_.released()) {
+        if (server_.version() < options_.updates) send_model(released, true);
+      }
+    }
+    result_.seconds = seconds();
+    while (std::ranges::find(busy_, true) != busy_.end()) receive();
+    for (int w = 0; w < options_.workers; ++w) {
+      write_leave(steps_[at(w)], model_);
+      me_.send(rank_of(w), model_);
+    }
+    result_.staleness = server_.staleness();
+    result_.updates = server_.version();
+    result_.dropped = server_.dropped();
+    for (const Phase phase : {Phase::exchange, Phase::update}) {
+      result_.times.seconds[static_cast<std::size_t>(phase)] += me_.times()[phase];
+    }
+    HashArchive hash;
+    server_.serialize(hash);
+    result_.state_hash = hash.hash();
+    return result_;
+  }
+
+ private:
+  // The next push, in `push_`: whose it is, and its loss.
+  std::pair<int, double> receive() {
+    const auto timed = me_.time(Phase::exchange);
+    const int from = me_.recv_any(
+        {.kind = PacketKind::control, .payload_bytes = sizeof(News)},
+        [this](int rank) { return steps_[at(rank - 1)]; }, in_);
+    const int worker = from - 1;
+    News news;
+    std::memcpy(&news, in_.payload().data(), sizeof news);
+    result_.times.seconds[static_cast<std::size_t>(Phase::compute)] += news.compute_seconds;
+    result_.times.seconds[static_cast<std::size_t>(Phase::encode)] += news.encode_seconds;
+    me_.recv(from, {.kind = PacketKind::up, .step = steps_[at(worker)]}, push_);
+    check<PacketError>(push_.header().worker == worker, "push: worker {} says that it is worker {}",
+                       worker, push_.header().worker);
+    ++steps_[at(worker)];
+    busy_[at(worker)] = false;
+    auto& traffic = result_.traffic[at(worker)];
+    ++traffic.pushes;
+    traffic.bytes_up += push_.size_bytes();
+    bytes_up_ += push_.size_bytes();
+    return {worker, news.loss};
+  }
+
+  // `again`: the worker has an earlier version, which a sparse pull may build on.
+  void send_model(int worker, bool again) {
+    const auto held = server_.held_by(worker);
+    server_.pull(worker);
+    const bool sparse = options_.sparse_pulls && again;
+    write_model(steps_[at(worker)], server_.version(), server_.model(),
+                sparse ? held->span() : std::span<const float>(), model_);
+    me_.send(rank_of(worker), model_);
+    result_.traffic[at(worker)].bytes_down += model_.size_bytes();
+    busy_[at(worker)] = true;
+  }
+
+  static std::size_t at(int worker) { return static_cast<std::size_t>(worker); }
+
+  Worker& me_;
+  const AsyncOptions& options_;
+  const AsyncRun& run_;
+  AsyncServer server_;
+  std::vector<std::uint64_t> steps_;  // pushes of each worker
+  std::vector<bool> busy_;            // has the model, and its push has not come
+  std::uint64_t bytes_up_ = 0;
+  Packet in_, push_, model_;
+  AsyncResult result_;
+};
+
+void work(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
+  AsyncWorker worker(options, run, me.rank() - 1);
+  std::vector<float> model(static_cast<std::size_t>(run.parameters.numel()));
+  Packet pulled, up, out;
+  for (;;) {
+    me.recv(kAsyncServer, {.kind = PacketKind::down, .step = worker.step()}, pulled);
+    const auto [leave, version] = read_model(pulled, model);
+    if (leave) return;
+    const auto before = me.times();
+    const auto step = static_cast<std::uint32_t>(worker.step());
+    News news;
+    {
+      const auto timed = me.time(Phase::compute);
+      news.loss = worker.compute(model);
+    }
+    {
+      const auto timed = me.time(Phase::encode);
+      worker.encode(version, up);
+    }
+    const auto times = me.times() - before;
+    news.compute_seconds = times[Phase::compute];
+    news.encode_seconds = times[Phase::encode];
+    out.start({.kind = PacketKind::control, .step = step}, sizeof news);
+    std::memcpy(out.payload().data(), &news, sizeof news);
+    me.send(kAsyncServer, out);
+    me.send(kAsyncServer, up);
+  }
+}
+
+}  // namespace
+
+AsyncResult run_as(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
+  me.set_deadline(options.deadline);
+  check<UsageError>(me.size() == options.workers + 1,
+                    "{} workers and a server: {} ranks are wanted; got {}", options.workers,
+                    options.workers + 1, me.size());
+  put_on_faults(me, options.attack, options.seed);
+  if (me.rank() == kAsyncServer) return MessageServer(me, options, run).serve();
+  work(me, options, run);
+  return {};
+}
+
+AsyncResult run_threads(const AsyncOptions& options, const AsyncRun& run) {
+  AsyncResult result;
+  run_workers({.workers = options.workers + 1, .deadline = options.deadline}, [&](Worker& me) {
+    auto own = run_as(me, options, run);
+    if (me.rank() == kAsyncServer) result = std::move(own);
+  });
+  return result;
+}
+
+}  // namespace terse

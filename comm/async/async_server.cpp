@@ -1,0 +1,155 @@
+#include "tersegrad/comm/async/async_server.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "tersegrad/comm/setup/model_setup.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse {
+namespace {
+
+// A bound of no clock is the synchronous server.
+ServerRule bounded(ServerRule rule, const AsyncServer::Options& options) {
+  if (options.bound == 0U) rule.gathering = {.pushes = options.workers, .waits = true};
+  return rule;
+}
+
+}  // namespace
+
+AsyncServer::AsyncServer(const Options& options, ParameterBuffer& parameters, UpdateRule& update,
+                         ServerRule rule, std::unique_ptr<Compressor> compressor)
+    : options_(options),
+      parameters_(parameters),
+      update_(update),
+      rule_(bounded(std::move(rule), options)),
+      decoder_(parameters, std::move(compressor), options.seed),
+      seats_(static_cast<std::size_t>(options.workers)),
+      at_least_clock_(options.workers),
+      held_(static_cast<std::size_t>(rule_.gathering.pushes)) {
+  options_.keep_models |= rule_.correction && rule_.correction->compares();
+  update_.prepare(rule_setup(parameters, options.seed));
+}
+
+void AsyncServer::pull(int worker) {
+  pull(worker, version_, options_.keep_models ? copy() : nullptr);
+}
+
+void AsyncServer::pull(int worker, std::uint64_t version, ModelCopy model) {
+  seat(worker).read = version;
+  if (options_.keep_models) seat(worker).model = std::move(model);
+}
+
+ModelCopy AsyncServer::copy() {
+  if (!copy_) {
+    auto made = std::make_shared<Buffer<float>>(parameters_.numel());
+    std::ranges::copy(model(), made->span().begin());
+    copy_ = std::move(made);
+  }
+  return copy_;
+}
+
+// ---- pushes -------------------------------------------------------------------------------------
+
+void AsyncServer::push(int worker, Packet& packet, float lr) {
+  applied_.clear();
+  released_.clear();
+  const bool late = rule_.gathering.drops && seat(worker).read < version_;
+  if (late) {
+    ++dropped_;
+  } else {
+    hold(worker, packet);
+  }
+  const bool all_moved = advance_clock(worker);
+  seat(worker).waits = !late && rule_.gathering.waits;
+  idle_.push_back(worker);
+  if (std::ssize(gathered_) == rule_.gathering.pushes) apply(lr);
+  release_idle(all_moved || !applied_.empty());
+}
+
+// Puts the push behind those of the same worker and of the workers before it.
+void AsyncServer::hold(int worker, Packet& packet) {
+  const auto place = std::ranges::upper_bound(gathered_, worker, {}, &AppliedPush::worker);
+  const auto at = place - gathered_.begin(), end = std::ssize(gathered_);
+  std::swap(held_[static_cast<std::size_t>(end)], packet);
+  std::rotate(held_.begin() + at, held_.begin() + end, held_.begin() + end + 1);
+  gathered_.insert(place,
+                   {.worker = worker, .read = seat(worker).read, .model = seat(worker).model});
+}
+
+void AsyncServer::apply(float lr) {
+  for (auto& push : gathered_) {
+    push.staleness = version_ - push.read;
+    staleness_.add(push.staleness);
+  }
+  std::swap(applied_, gathered_);
+  float rate = 1;
+  const auto mean = rule_.correction ? corrected_mean(lr, rate)
+                                     : decoder_.mean(std::span(held_).first(applied_.size()), lr);
+  update_.apply(parameters_.values(), mean, lr * rate);
+  ++version_;
+  copy_ = nullptr;
+  for (const auto& push : applied_) seat(push.worker).waits = false;
+}
+
+// The pushes' mean by their factors of the rate; `rate` is the mean of these. With plain descent
+// the step is lr / c · sum of factor · gradient; any other rule sees a mean of gradients, too.
+std::span<const float> AsyncServer::corrected_mean(float lr, float& rate) {
+  const auto now = model();
+  float factors = 0;
+  for (std::size_t i = 0; i < applied_.size(); ++i) {
+    const auto& push = applied_[i];
+    const auto gradient = decoder_.alone(held_[i], lr);
+    const auto read = push.model ? push.model->span() : std::span<const float>();
+    rule_.correction->correct(gradient, now, read);
+    const float factor = rule_.correction->rate(push.staleness);
+    factors += factor;
+    if (applied_.size() == 1) {
+      rate = factor;
+      return gradient;
+    }
+    if (i == 0) sum_.assign(gradient.size(), 0.0F);
+    for (std::size_t k = 0; k < sum_.size(); ++k) sum_[k] += factor * gradient[k];
+  }
+  for (auto& value : sum_) value /= factors;
+  rate = factors / static_cast<float>(applied_.size());
+  return sum_;
+}
+
+// ---- who may go on ------------------------------------------------------------------------------
+
+// True if the least clock has moved: its last worker has left it. That is once in W pushes at most.
+bool AsyncServer::advance_clock(int worker) {
+  if (seat(worker).clock++ > least_clock_ || --at_least_clock_ > 0) return false;
+  least_clock_ = std::ranges::min_element(seats_, {}, &Seat::clock)->clock;
+  at_least_clock_ = static_cast<int>(std::ranges::count(seats_, least_clock_, &Seat::clock));
+  return true;
+}
+
+// Only the worker of this push can go on, unless something that the others wait for has happened.
+void AsyncServer::release_idle(bool all) {
+  const auto first = all ? idle_.begin() : idle_.end() - 1;
+  const auto stays = [&](int worker) {
+    const auto& own = seat(worker);
+    return own.waits || (options_.bound && own.clock > least_clock_ + *options_.bound);
+  };
+  const auto gone = std::stable_partition(first, idle_.end(), stays);
+  released_.assign(gone, idle_.end());
+  idle_.erase(gone, idle_.end());
+  std::ranges::sort(released_);
+}
+
+void AsyncServer::serialize(Archive& archive) {
+  archive.item("async.version", version_);
+  archive.item("async.dropped", dropped_);
+  for (auto& each : seats_) {
+    archive.item("async.read", each.read);
+    archive.item("async.clock", each.clock);
+  }
+  decoder_.serialize(archive);
+  if (rule_.correction) rule_.correction->serialize(archive);
+  update_.serialize(archive);
+  archive.item("parameters", parameters_.values());
+}
+
+}  // namespace terse

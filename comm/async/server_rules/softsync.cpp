@@ -1,0 +1,22 @@
+// n-softsync: an update is the mean of c = floor(W / n) pushes, from whomever they come.
+//
+//   worker:  pull x, push g, pull again at once
+//   server:  collect c pushes;  x = x - rate / c · sum of g
+//
+// n = W is the asynchronous server, n = 1 waits for as many pushes as there are workers, but not
+// for one of each. The staleness, in updates, is about n.
+//
+// Cost: c packets are held. Source: Zhang et al., "Staleness-aware Async-SGD", arXiv 1511.05950.
+#include <fmt/format.h>
+
+#include "tersegrad/comm/async/server_rule.hpp"
+
+namespace terse {
+
+void make_softsync(Options& options, int workers, ServerRule& rule) {
+  const auto n = options.integer("n", 1, 1, workers);
+  rule.gathering = {.pushes = workers / static_cast<int>(n)};
+  rule.spec += fmt::format("softsync:n={}", n);
+}
+
+}  // namespace terse

@@ -1,0 +1,92 @@
+#include "tersegrad/comm/collectives/sliced_exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "tersegrad/core/error.hpp"
+
+namespace terse {
+
+SlicedExchange::SlicedExchange(Worker& me, int owners)
+    : me_(me), owners_(owners), slices_(static_cast<std::size_t>(me.size())) {}
+
+void SlicedExchange::run(const Round& round, const Packet& up, Combine combine, Packet& down) {
+  const std::size_t words = BitPlanes::words_for(round.count);
+  if (words == 0) {  // a model without coordinates: the answer to nothing is nothing
+    auto header = up.header();
+    header.kind = PacketKind::down;
+    down.start(header, 0);
+    return;
+  }
+  const auto planes = BitPlanes::of(up, words);
+  send_slices(up, planes);
+  combine_own(round, up, planes, combine);
+  join_answers(up, planes, down);
+}
+
+void SlicedExchange::send_slices(const Packet& up, const BitPlanes& planes) {
+  for (int k = 1; k <= owners_; ++k) {
+    const int owner = (me_.rank() + k) % owners_;  // each begins with another
+    const auto at = slice_of(owner, planes);
+    if (owner == me_.rank() || at.count == 0) continue;
+    const BitPlanes slice{.planes = planes.planes, .words = at.count};
+    me_.send(owner, up.header(), slice.size_bytes(), [&](Packet& out) {
+      cut_planes(up.payload(), planes, at.first, slice, out.payload());
+    });
+  }
+}
+
+void SlicedExchange::combine_own(const Round& round, const Packet& up, const BitPlanes& planes,
+                                 Combine combine) {
+  const int rank = me_.rank();
+  if (rank >= owners_) return;
+  const auto at = slice_of(rank, planes);
+  if (at.count == 0) return;
+  const BitPlanes slice{.planes = planes.planes, .words = at.count};
+  const Expected expected{
+      .phase = round.phase, .step = round.step, .payload_bytes = slice.size_bytes()};
+  for (int worker = 0; worker < me_.size(); ++worker) {
+    auto& packet = slices_[static_cast<std::size_t>(worker)];
+    if (worker != rank) {
+      me_.recv(worker, expected, packet);
+      continue;
+    }
+    packet.start(up.header(), slice.size_bytes());
+    cut_planes(up.payload(), planes, at.first, slice, packet.payload());
+    packet.seal();
+  }
+  Round mine = round;
+  const auto offset = static_cast<std::int64_t>(at.first) * kCoordinatesPerWord;
+  mine.first = round.first + offset;
+  mine.count =
+      std::min(round.count - offset, static_cast<std::int64_t>(at.count) * kCoordinatesPerWord);
+  combine(mine, slices_, answer_);
+  for (int k = 1; k < me_.size(); ++k) me_.send((rank + k) % me_.size(), answer_);
+}
+
+void SlicedExchange::join_answers(const Packet& up, const BitPlanes& planes, Packet& down) {
+  const Label label = label_of(up);
+  const Expected expected{.kind = PacketKind::down, .phase = label.phase, .step = label.step};
+  BitPlanes whole{.planes = 0, .words = planes.words};
+  int first_owner = 0;  // whose answer set the number of planes
+  for (int owner = 0; owner < owners_; ++owner) {
+    const auto at = slice_of(owner, planes);
+    if (at.count == 0) continue;
+    if (owner != me_.rank()) me_.recv(owner, expected, in_);
+    const Packet& answer = owner == me_.rank() ? answer_ : in_;
+    const auto slice = BitPlanes::of(answer, at.count);
+    if (whole.planes == 0) {
+      first_owner = owner;
+      whole.planes = slice.planes;
+      down.start(answer.header(), whole.size_bytes());
+    }
+    check<PacketError>(slice.planes == whole.planes,
+                       "slices: all answers have the same number of bit planes; got {} from worker "
+                       "{} and {} from worker {}",
+                       whole.planes, first_owner, slice.planes, owner);
+    join_planes(answer.payload(), slice, at.first, whole, down.payload());
+  }
+  down.seal();
+}
+
+}  // namespace terse

@@ -1,0 +1,83 @@
+// local: the sequential reference.
+//
+//   1. Every worker lays its packet on the board.
+//   2. Worker 0 adds or combines all of them, whole, by plain loops.
+//   3. Every worker copies the answer.
+//
+// Cost: two barriers a phase and no message. It is meant for the executor that takes turns, where
+// it is the run of one machine that plays all workers; it is right under both.
+#include <utility>
+#include <vector>
+
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/topology/topologies.hpp"
+
+namespace terse {
+namespace {
+
+class LocalTopology final : public Topology {
+ public:
+  LocalTopology(Worker& me, std::shared_ptr<LocalBoard> board)
+      : Topology(me), board_(std::move(board)) {}
+
+ private:
+  void all_reduce(Packet& values) override {
+    meet(values, values.payload().size(), [&] {
+      std::vector<std::span<const float>> parts;
+      for (const auto& packet : all_up()) parts.push_back(packet.floats());
+      board_->down.start(board_->up.front().header(), board_->up.front().payload().size());
+      sum_in_ring_order(parts, 0, parts.front().size(), board_->down.floats());
+    });
+    values = board_->down;
+  }
+
+  void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
+    meet(up, up.payload().size(), [&] { combine(job, job.round, {}, all_up(), board_->down); });
+    down = board_->down;
+  }
+
+  void run_gather(const Job& job) override {
+    encode(job, job.round, job.gradients, own_);
+    {
+      const auto timed = me_.time(Phase::exchange);
+      meet(own_, std::nullopt,
+           [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
+    }
+    decode(job, job.round, board_->down, job.mean);
+  }
+
+  // Of the workers that there are: some may have left.
+  std::span<const Packet> all_up() const {
+    return std::span(board_->up).first(static_cast<std::size_t>(me_.size()));
+  }
+
+  // Lays one's packet on the board; worker 0 does `together` when all packets are there and have
+  // the expected size, and then all go on. The board's answer may be read until the next meeting.
+  void meet(Packet& own, std::optional<std::size_t> payload_bytes, FunctionRef<void()> together) {
+    const auto header = own.header();
+    std::swap(own, board_->up[static_cast<std::size_t>(me_.rank())]);
+    me_.barrier();
+    if (me_.rank() == 0) {
+      const Expected expected{.kind = header.kind,
+                              .phase = header.phase,
+                              .step = header.step,
+                              .payload_bytes = payload_bytes};
+      for (int worker = 1; worker < me_.size(); ++worker) {
+        check_expected(board_->up[static_cast<std::size_t>(worker)], 0, worker, expected);
+      }
+      together();
+    }
+    me_.barrier();
+  }
+
+  std::shared_ptr<LocalBoard> board_;
+  Packet own_;
+};
+
+}  // namespace
+
+std::unique_ptr<Topology> make_local_topology(Worker& me, std::shared_ptr<LocalBoard> board) {
+  return std::make_unique<LocalTopology>(me, std::move(board));
+}
+
+}  // namespace terse

@@ -1,0 +1,66 @@
+// ring: no server; every worker is everybody's equal.
+//
+//   linear      all-reduce: round the ring, or as the plan says (all_reduce.hpp)
+//   sliceable   every worker owns a slice of the coordinates (sliced_exchange.hpp)
+//   gather      ring all-gather; every worker combines all packets, so server state is replicated
+//
+// Cost in bytes and messages: the table in topology.hpp. A gather combines W packets on W workers.
+#include <vector>
+
+#include "tersegrad/comm/collectives/all_reduce.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/collectives/sliced_exchange.hpp"
+#include "tersegrad/comm/topology/topologies.hpp"
+
+namespace terse {
+namespace {
+
+class RingTopology final : public Topology {
+ public:
+  RingTopology(Worker& me, AllReduce kind, const LinkSpeed& link)
+      : Topology(me),
+        reducer_(me, kind, link),
+        collectives_(me),
+        slices_(me, me.size()),
+        all_(static_cast<std::size_t>(me.size())) {}
+
+ private:
+  void all_reduce(Packet& values) override { reducer_.run(values.floats(), label_of(values)); }
+
+  bool all_reduce_in_memory(const SharedReduction& reduction, const Label& label) override {
+    return reducer_.run_in_memory(reduction, label);
+  }
+
+  void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
+    slices_.run(
+        job.round, up,
+        [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
+          combine(job, round, {}, parts, answer);
+        },
+        down);
+  }
+
+  void run_gather(const Job& job) override {
+    encode(job, job.round, job.gradients, all_[static_cast<std::size_t>(me_.rank())]);
+    {
+      const auto timed = me_.time(Phase::exchange);
+      collectives_.ring_all_gather(all_);
+    }
+    combine(job, job.round, job.gradients, all_, answer_);
+    decode(job, job.round, answer_, job.mean);
+  }
+
+  AllReducer reducer_;
+  Collectives collectives_;
+  SlicedExchange slices_;
+  std::vector<Packet> all_;  // by worker
+  Packet answer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Topology> make_ring_topology(Worker& me, AllReduce kind, const LinkSpeed& link) {
+  return std::make_unique<RingTopology>(me, kind, link);
+}
+
+}  // namespace terse

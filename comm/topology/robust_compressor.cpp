@@ -1,0 +1,117 @@
+#include "tersegrad/comm/topology/robust_compressor.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
+
+namespace terse {
+namespace {
+
+class RobustCompressor final : public Decorator {
+ public:
+  RobustCompressor(const Aggregation& aggregation, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), aggregation_(aggregation) {}
+
+  std::string spec() const override { return inner_->spec(); }
+
+  // Krum's distances are those of whole gradients.
+  Traits traits(std::uint64_t step) const override {
+    const auto inner = inner_->traits(step);
+    return {.whole_model = inner.whole_model || aggregation_.rule == Aggregation::Rule::krum,
+            .scale_free = inner.scale_free};
+  }
+
+  void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
+               std::span<const float>, Packet& down) override {
+    check_workers(aggregation_, static_cast<int>(up.size()));  // some may have died
+    const auto n = static_cast<std::size_t>(count(shape));
+    values_.resize(up.size() * n);
+    vectors_.clear();
+    for (std::size_t w = 0; w < up.size(); ++w) {
+      const auto vector = std::span(values_).subspan(w * n, n);
+      auto alone = round;
+      alone.worker = static_cast<std::uint32_t>(w);
+      alone.workers = 1;
+      try {
+        inner_->said(alone, up[w], lay_out(shape, vector));
+      } catch (const PacketError&) {  // it says nothing: a lie like any other
+        std::ranges::fill(vector, std::numeric_limits<float>::quiet_NaN());
+      }
+      vectors_.emplace_back(vector);
+    }
+    auto header = header_for(round, up.front().header().compressor, PacketKind::down, shape.size());
+    header.weight = static_cast<std::uint16_t>(up.size());
+    down.start(header, n * sizeof(float));
+    aggregate(aggregation_, vectors_, down.floats());
+  }
+
+  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+    auto answer = answer_of(round, down, out);
+    for (const auto& view : out) {
+      kernels::copy_to(answer.first(view.data.size()), view.data);
+      answer = answer.subspan(view.data.size());
+    }
+  }
+
+  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
+                                                    std::span<const GradView> shape) override {
+    return std::make_unique<GradientInMemory>(answer_of(round, down, shape));
+  }
+
+ private:
+  static std::span<const float> answer_of(const Round& round, const Packet& down,
+                                          std::span<const GradView> shape) {
+    const auto answer = down.floats();
+    check<PacketError>(
+        down.header().kind == PacketKind::down && down.header().phase == round.phase &&
+            down.header().tensors == shape.size() && std::ssize(answer) == count(shape),
+        "packet: an answer of {} values for {} tensors; {} for {} are wanted", answer.size(),
+        down.header().tensors, count(shape), shape.size());
+    return answer;
+  }
+  // Views like `shape` over one vector.
+  std::span<const GradView> lay_out(std::span<const GradView> shape, std::span<float> vector) {
+    views_.clear();
+    for (const auto& view : shape) {
+      views_.push_back(view.with(vector.first(view.data.size())));
+      vector = vector.subspan(view.data.size());
+    }
+    return views_;
+  }
+
+  Aggregation aggregation_;
+  std::vector<float> values_;  // of all workers, one vector after another
+  std::vector<std::span<const float>> vectors_;
+  std::vector<GradView> views_;
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> with_aggregation(const Aggregation& aggregation,
+                                             const TopologyOptions& topology,
+                                             std::unique_ptr<Compressor> compressor) {
+  if (aggregation.rule == Aggregation::Rule::mean) return compressor;
+  const auto name = to_string(aggregation);
+  check_workers(aggregation, topology.workers);
+  const auto traits = compressor->traits(0);
+  check<UsageError>(traits.self_contained && traits.phases == 1,
+                    "aggregation {} with {}: no packet of it can be decoded alone, for it takes "
+                    "those of other workers or of earlier steps; try topk:ratio=0.01+ef",
+                    name, compressor->spec());
+  check<UsageError>(topology.kind != TopologyKind::ring || !traits.linear,
+                    "aggregation {} with {} over ring: a ring adds such packets on the way, and "
+                    "no sum is robust; take topology server",
+                    name, compressor->spec());
+  check<UsageError>(topology.all_reduce == AllReduce::ring,
+                    "aggregation {} with all-reduce {}: nothing is added, packets are gathered; "
+                    "leave it out",
+                    name, to_string(topology.all_reduce));
+  return std::make_unique<RobustCompressor>(aggregation, std::move(compressor));
+}
+
+}  // namespace terse

@@ -1,0 +1,229 @@
+#include "tersegrad/comm/topology/topology.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tersegrad/comm/topology/topologies.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/name_table.hpp"
+
+namespace terse {
+namespace {
+
+constexpr NameTable<TopologyKind, 3> kTopologies = {{{"local", TopologyKind::local},
+                                                     {"ring", TopologyKind::ring},
+                                                     {"server", TopologyKind::server}}};
+
+// The sum of all workers' payloads stands where one worker's stood: the header must say so. (A new
+// start with the same size leaves the payload as it is.)
+void label_as_sum(Packet& packet, int workers) {
+  auto header = packet.header();
+  header.kind = PacketKind::partial;
+  header.weight = static_cast<std::uint16_t>(workers);
+  packet.start(header, packet.payload().size());
+}
+
+void check_own(const Compressor& compressor, const Round& round, const Packet& up) {
+  const auto got = up.header();
+  internal_check(
+      got.kind == PacketKind::up && got.phase == round.phase &&
+          got.step == static_cast<std::uint32_t>(round.step) && got.worker == round.worker,
+      "{}: encode of phase {}, step {}, worker {} made a packet {} of phase {}, step {}, "
+      "worker {}",
+      compressor.spec(), round.phase, round.step, round.worker, to_string(got.kind), got.phase,
+      got.step, got.worker);
+}
+
+// The floats of all views, if they lie one after the other.
+std::optional<std::span<float>> joined(std::span<const GradView> views) {
+  std::span<float> all;
+  for (const auto& view : views) {
+    if (all.empty()) all = view.data.first(0);
+    if (all.data() + all.size() != view.data.data()) return std::nullopt;
+    all = {all.data(), all.size() + view.data.size()};
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string_view to_string(TopologyKind kind) {
+  return name_in(kTopologies, kind);
+}
+
+TopologyKind parse_topology(std::string_view name) {
+  return value_in(kTopologies, "topology", name);
+}
+
+// ---- one step -----------------------------------------------------------------------------------
+
+Topology::Topology(Worker& me)
+    : me_(me),
+      weights_(static_cast<std::size_t>(me.size()), 1.0F / static_cast<float>(me.size())) {}
+
+void Topology::run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
+                   std::span<const GradView> mean) {
+  run({.compressor = compressor,
+       .round = round,
+       .traits = compressor.traits(round.step),
+       .gradients = gradients,
+       .mean = mean,
+       .use = nullptr});
+}
+
+void Topology::run_in_passing(Compressor& compressor, const Round& round,
+                              std::span<const GradView> gradients, std::span<const GradView> room,
+                              Use use) {
+  run({.compressor = compressor,
+       .round = round,
+       .traits = compressor.traits(round.step),
+       .gradients = gradients,
+       .mean = room,
+       .use = &use});
+}
+
+void Topology::run(Job job) {
+  job.round.worker = static_cast<std::uint32_t>(me_.rank());
+  job.round.workers = static_cast<std::uint32_t>(me_.size());
+  job.round.count = count(job.gradients);
+  message_bytes_ = 0;
+  in_passing_.clear();
+  me_.begin_exchange();
+  if (run_in_memory(job)) return me_.end_exchange();
+  for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
+    if (job.traits.linear) {
+      encode(job, job.round, job.gradients, up_);
+      {
+        const auto timed = me_.time(Phase::exchange);
+        all_reduce(up_);
+        label_as_sum(up_, me_.size());
+      }
+      decode(job, job.round, up_, job.mean);
+    } else if (job.traits.sliceable) {
+      encode(job, job.round, job.gradients, up_);
+      {
+        const auto timed = me_.time(Phase::exchange);
+        combine_in_slices(job, up_, down_);
+      }
+      decode(job, job.round, down_, job.mean);
+    } else {
+      run_gather(job);
+    }
+  }
+  {
+    const auto timed = me_.time(Phase::exchange);
+    me_.flush();
+    me_.end_exchange();
+  }
+  if (job.use) (*job.use)(in_passing_);
+}
+
+bool Topology::run_in_memory(const Job& job) {
+  if (!job.compressor.verbatim() || !me_.shares_memory()) return false;
+  const auto gradients = joined(job.gradients);
+  const auto mean = job.use ? gradients : joined(job.mean);
+  if (!gradients || !mean) return false;
+  const SharedReduction reduction{
+      .values = *gradients, .results = *mean, .divisor = static_cast<float>(me_.size())};
+  const Label label{.step = job.round.step};
+  const auto timed = me_.time(Phase::exchange);
+  if (!(job.use ? reduce_in_memory(reduction, label, *job.use)
+                : all_reduce_in_memory(reduction, label))) {
+    return false;
+  }
+  message_bytes_ = gradients->size_bytes();
+  return true;
+}
+
+bool Topology::reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use) {
+  if (!all_reduce_in_memory(reduction, label)) return false;
+  use(GradientInMemory(reduction.results));
+  return true;
+}
+
+void Topology::encode(const Job& job, const Round& round, std::span<const GradView> views,
+                      Packet& up) {
+  const auto timed = me_.time(Phase::encode);
+  job.compressor.encode(round, views, up);
+  check_own(job.compressor, round, up);
+  message_bytes_ += up.payload().size();
+}
+
+void Topology::combine(const Job& job, const Round& round, std::span<const GradView> shape,
+                       std::span<const Packet> up, Packet& down) {
+  const auto timed = me_.time(Phase::decode);
+  job.compressor.combine(round, shape, up, weights_, down);
+  internal_check(down.header().kind == PacketKind::down, "{}: combine made a packet {}",
+                 job.compressor.spec(), to_string(down.header().kind));
+}
+
+void Topology::decode(const Job& job, const Round& round, const Packet& down,
+                      std::span<const GradView> views) {
+  const auto timed = me_.time(Phase::decode);
+  if (!job.use || round.phase + 1 < job.traits.phases) {
+    return job.compressor.decode(round, down, views);
+  }
+  auto mean = job.compressor.decode_in_passing(round, down, views);
+  if (mean) return in_passing_.add(std::move(mean), count(views));
+  job.compressor.decode(round, down, views);
+  const auto written = joined(views);
+  internal_check(written.has_value(), "a mean that is read in passing is written in one piece");
+  in_passing_.add(std::make_unique<GradientInMemory>(*written), count(views));
+}
+
+// ---- the plan -----------------------------------------------------------------------------------
+
+TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& compressor)
+    : options_(options) {
+  constexpr int kMostWorkers = 65535, kMostPhases = 255;  // what a packet's header can say
+  const auto name = to_string(options.kind);
+  check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
+                    "workers: 1 to {}; got {}", kMostWorkers, options.workers);
+  check<UsageError>(options.servers >= 1 && options.servers <= options.workers,
+                    "servers: 1 to the number of workers, for a server is one of them; got {} "
+                    "servers and {} workers",
+                    options.servers, options.workers);
+  check<UsageError>(options.kind == TopologyKind::server || options.servers == 1,
+                    "servers: only the topology server has them; got topology {} and {} servers",
+                    name, options.servers);
+  check<UsageError>(options.kind == TopologyKind::ring || options.all_reduce == AllReduce::ring,
+                    "all-reduce {}: only the topology ring has a choice, {} adds in its own place; "
+                    "got topology {}",
+                    to_string(options.all_reduce), name, name);
+  const auto phases = compressor.traits(0).phases;
+  check<UsageError>(phases >= 1 && phases <= kMostPhases, "{} over {}: 1 to {} phases; got {}",
+                    compressor.spec(), name, kMostPhases, phases);
+  if (options.kind == TopologyKind::local) {
+    board_ = std::make_shared<LocalBoard>();
+    board_->up.resize(static_cast<std::size_t>(options.workers));
+  }
+}
+
+std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
+  check(me.size() == options_.workers, "topology {}: planned for {} workers; got {}",
+        to_string(options_.kind), options_.workers, me.size());
+  return make(me);
+}
+
+std::unique_ptr<Topology> TopologyPlan::rejoin(Worker& me) const {
+  check(me.size() <= options_.workers, "topology {}: planned for {} workers; got {}",
+        to_string(options_.kind), options_.workers, me.size());
+  return make(me);
+}
+
+std::unique_ptr<Topology> TopologyPlan::make(Worker& me) const {
+  switch (options_.kind) {
+    case TopologyKind::local:
+      return make_local_topology(me, board_);
+    case TopologyKind::ring:
+      return make_ring_topology(me, options_.all_reduce, options_.link);
+    case TopologyKind::server:
+      return make_server_topology(me, std::min(options_.servers, me.size()));
+  }
+  throw InternalError("internal error: unknown topology");
+}
+
+}  // namespace terse

@@ -1,0 +1,249 @@
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "tersegrad/comm/transport/subgroup_endpoint.hpp"
+#include "tersegrad/core/autograd.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse {
+namespace {
+
+// A gradient whose reading counts as decoding. This worker's thread takes part in the update from
+// beginning to end, so what it reads itself stands for all.
+class TimedGradient final : public GradientSource {
+ public:
+  TimedGradient(Worker& me, const GradientSource& source) : me_(me), source_(source) {}
+  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
+    if (std::this_thread::get_id() != thread_) return source_.read(first, room);
+    const auto timed = me_.time(Phase::decode);
+    return source_.read(first, room);
+  }
+
+ private:
+  Worker& me_;
+  const GradientSource& source_;
+  std::thread::id thread_ = std::this_thread::get_id();
+};
+
+}  // namespace
+
+DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& parameters,
+                                           UpdateRule& rule, std::unique_ptr<Compressor> compressor,
+                                           std::unique_ptr<Topology> topology,
+                                           const Options& options)
+    : me_(me),
+      parameters_(parameters),
+      rule_(rule),
+      gradients_(grad_views(parameters, parameters.gradients())),
+      compressor_(std::move(compressor)),
+      topology_(std::move(topology)),
+      options_(options),
+      attack_(options.attack, options.seed, me.rank(), me.size()),
+      collectives_(me),
+      words_(static_cast<std::size_t>(me.size())),
+      first_ranks_(static_cast<std::size_t>(me.size())),
+      room_(parameters.numel()),
+      room_views_(grad_views(parameters, room_.span())) {
+  check<UsageError>(
+      options.non_finite != NonFinite::drop_worker || options.rejoin,
+      "non-finite policy drop_worker: how do those meet who are left? rejoin says it");
+  std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
+  rule_.prepare(rule_setup(parameters, options.seed));
+  if (options.bucket_bytes <= 0) return;
+  check_buckets(*compressor_, options.non_finite);
+  check<UsageError>(!options.rejoin,
+                    "buckets with workers that may leave: some buckets of the step have met with "
+                    "them then; leave one out");
+  check<UsageError>(options.attack.kind == Attack::Kind::none || options.attack.on_wire(),
+                    "buckets with the attack {}: it changes the whole gradient, and the first "
+                    "buckets have been sent when the last is known",
+                    to_string(options.attack));
+  overlap_.emplace(
+      me_, gradients_,
+      Overlap::Options{.bucket_bytes = options.bucket_bytes, .compute = options.compute},
+      [this](const Bucket& bucket) { exchange(bucket); });
+}
+
+void DistributedOptimizer::backward(const Tensor& objective, float lr) {
+  if (!overlap_) {
+    objective.backward();
+    if (auto* clock = me_.virtual_clock()) clock->spend(options_.compute);
+    return;
+  }
+  check(!lr_,
+        "backward: the buckets of this step are under way; add several backward calls up before "
+        "the one of the optimizer");
+  begin(lr);
+  terse::backward(objective, [this](const Tensor& leaf) {
+    if (const auto id = parameters_.id_of(leaf)) overlap_->complete(*id);
+  });
+}
+
+void DistributedOptimizer::begin(float lr) {
+  lr_ = lr;
+  message_bytes_ = 0;
+}
+
+bool DistributedOptimizer::step(float lr) {
+  parameters_.gradients();  // zero where no backward call has reached
+  if (!lr_) begin(lr);
+  check(*lr_ == lr, "step: the rate must be that of backward, {}; got {}", *lr_, lr);
+  // Skipped steps count for an attack, or one at a single step would go on for ever.
+  attack_.apply(counts_.steps + counts_.skipped_steps, gradients_);
+  bool taken = true;
+  if (overlap_) {
+    overlap_->finish();
+  } else {
+    taken = exchange({.tensors = gradients_.size()});
+  }
+  lr_.reset();
+  if (!taken) return false;
+  if (overlap_) {
+    const auto timed = me_.time(Phase::update);
+    rule_.apply(parameters_.values(), room_.span(), lr);
+  }
+  ++counts_.steps;
+  return true;
+}
+
+bool DistributedOptimizer::exchange(const Bucket& bucket) {
+  const auto gradients = bucket.of(gradients_);
+  if (!agree_on_finite(gradients)) return false;
+  const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
+  if (overlap_) {  // the next bucket takes the place of this one's answer
+    topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(room_views_));
+  } else {
+    topology_->run_in_passing(
+        *compressor_, round, gradients, room_views_, [&](const GradientSource& mean) {
+          const auto timed = me_.time(Phase::update);
+          const TimedGradient source(me_, mean);
+          rule_.update(parameters_.values(), {.source = &source, .count = parameters_.numel()},
+                       *lr_);
+        });
+  }
+  message_bytes_ += topology_->message_bytes();
+  return true;
+}
+
+void DistributedOptimizer::zero_grad() {
+  parameters_.zero_grad();
+}
+
+void DistributedOptimizer::hear_all(std::uint64_t word) {
+  const auto timed = me_.time(Phase::exchange);
+  std::vector<DroppedWorker> gone;
+  collectives_.agree(std::span(&word, 1), counts_.steps, words_,
+                     [&](int worker, const WorkerLost& loss) {
+                       if (!options_.rejoin) throw;
+                       gone.push_back({worker, counts_.steps, loss.cause()});
+                     });
+  if (!gone.empty()) go_on_without(gone);
+}
+
+bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) {
+  const auto own = find_non_finite(gradients);
+  hear_all(own.word());
+  std::uint64_t bad = 0;
+  int first = -1, bad_workers = 0;
+  for (int worker = 0; worker < me_.size(); ++worker) {
+    const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
+    if (theirs.count == 0) continue;
+    if (first < 0) first = worker;
+    ++bad_workers;
+    bad += theirs.count;
+  }
+  if (bad == 0) return true;
+  const auto policy = options_.non_finite;
+  if (policy == NonFinite::abort ||
+      (policy == NonFinite::drop_worker && bad_workers == me_.size())) {
+    const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
+    throw NonFiniteGradient(
+        fmt::format("gradient: all values must be finite; got {} infinite or NaN values on worker "
+                    "{} at step {}, the first in {}; a smaller learning rate may help, or the "
+                    "policy {}",
+                    theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps,
+                    name_of(theirs), overlap_ ? "zero" : "skip_step or zero"),
+        counts_.steps);
+  }
+  if (policy == NonFinite::skip_step) {
+    ++counts_.skipped_steps;
+    return false;
+  }
+  if (policy == NonFinite::drop_worker) {
+    drop_non_finite(own);
+    return true;
+  }
+  if (own.count > 0) zero_non_finite(gradients);
+  counts_.zeroed_values += bad;
+  return true;
+}
+
+std::string DistributedOptimizer::name_of(const Finding& finding) const {
+  const auto& infos = parameters_.infos();
+  return finding.tensor < infos.size() ? infos[finding.tensor].name : "no tensor of this model";
+}
+
+void DistributedOptimizer::drop_non_finite(const Finding& own) {
+  std::vector<DroppedWorker> gone;
+  for (int worker = 0; worker < me_.size(); ++worker) {
+    const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
+    if (theirs.count == 0) continue;
+    gone.push_back({worker, counts_.steps,
+                    fmt::format("gradient: {} infinite or NaN values, the first in {}",
+                                theirs.count, name_of(theirs))});
+  }
+  check<WorkerDropped>(own.count == 0, "gradient: worker {} is put out",
+                       first_ranks_[static_cast<std::size_t>(me_.rank())]);
+  go_on_without(gone);
+}
+
+void DistributedOptimizer::go_on_without(const std::vector<DroppedWorker>& gone) {
+  std::vector<DroppedWorker> reports = gone;
+  for (auto& each : reports) each.worker = first_ranks_[static_cast<std::size_t>(each.worker)];
+  for (std::size_t i = gone.size(); i-- > 0;) {
+    words_.erase(words_.begin() + gone[i].worker);
+    first_ranks_.erase(first_ranks_.begin() + gone[i].worker);
+  }
+  std::vector<int> ranks;
+  for (int rank = 0; rank < me_.size(); ++rank) {
+    if (std::ranges::find(gone, rank, &DroppedWorker::worker) == gone.end()) ranks.push_back(rank);
+  }
+  keep_only(me_, std::move(ranks));
+
+  HashArchive left;
+  for (const int rank : first_ranks_) {
+    auto number = static_cast<std::uint64_t>(rank);
+    left.item("worker", number);
+  }
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me_.size()));
+  collectives_.agree(left.hash(), counts_.steps, hashes);
+  check(std::ranges::count(hashes, left.hash()) == me_.size(),
+        "step {}: the workers disagree about who has left, worker {} among them", counts_.steps,
+        reports.front().worker);
+
+  topology_ = options_.rejoin(me_);
+  if (me_.rank() != 0 || !options_.on_drop) return;
+  for (const auto& each : reports) options_.on_drop(each);
+}
+
+void DistributedOptimizer::serialize(Archive& archive) {
+  archive.item("steps", counts_.steps);
+  archive.item("skipped_steps", counts_.skipped_steps);
+  archive.item("zeroed_values", counts_.zeroed_values);
+  attack_.serialize(archive);
+  compressor_->serialize(archive);
+  rule_.serialize(archive);
+  archive.item("parameters", parameters_.values());
+}
+
+std::uint64_t DistributedOptimizer::state_hash() {
+  HashArchive archive;
+  serialize(archive);
+  return archive.hash();
+}
+
+}  // namespace terse

@@ -1,0 +1,133 @@
+#include "examples/run/byzantine_sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "examples/run/run_log.hpp"
+#include "tersegrad/comm/faults/attack.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+
+namespace terse::run {
+namespace {
+
+std::string aggregation_of(const std::string& method, std::int64_t workers, std::int64_t liars) {
+  if (method == "trimmed") return fmt::format("trimmed:f={}", std::min(liars, (workers - 1) / 2));
+  if (method == "krum") return fmt::format("krum:f={}", std::min(liars, workers - 3));
+  return method == "vote" ? "mean" : method;
+}
+
+// Nobody's attack is nobody's: all attacks share the runs without liars.
+std::string attack_by(const std::string& attack, std::int64_t liars) {
+  auto parsed = parse_attack(attack);
+  parsed.workers = static_cast<int>(liars);
+  return liars == 0 ? "none" : to_string(parsed);
+}
+
+RunConfig config_of(const RunConfig& common, const ByzantineCell& cell) {
+  RunConfig c = common;
+  c.topology = "local";
+  c.workers = cell.workers;
+  c.compressor = cell.method == "vote" ? "vote:beta=0.9" : "none";
+  c.aggregate = cell.aggregate;
+  c.attack = attack_by(cell.attack, cell.liars);
+  c.non_finite = "skip_step";
+  c.max_skipped = 0;  // a model that is lost is a result here
+  c.eval_every = 0;
+  complete(c);
+  return c;
+}
+
+nlohmann::json common_of(const RunConfig& c) {
+  return {{"model", c.model}, {"data", c.data},         {"batch", c.batch},
+          {"steps", c.steps}, {"schedule", c.schedule}, {"seed", c.seed}};
+}
+
+std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
+  const auto methods = sweep.methods.empty() ? byzantine_methods() : sweep.methods;
+  for (const auto& method : methods) {
+    const auto known = byzantine_methods();
+    check<UsageError>(std::ranges::find(known, method) != known.end(), "{}",
+                      unknown_name("method", method, known));
+  }
+  std::vector<ByzantineCell> cells;
+  for (const auto& attack : sweep.attacks) {
+    check<UsageError>(parse_attack(attack).kind != Attack::Kind::none,
+                      "--attack {}: the column of no liars is there anyway", attack);
+    for (const auto workers : sweep.workers) {
+      check<UsageError>(workers >= 3 && workers <= 1024,
+                        "--workers: 3 to 1024, or no majority is honest; got {}", workers);
+      for (const auto& method : methods) {
+        for (const auto liars : liars_among(workers)) {
+          cells.push_back({.attack = attack,
+                           .method = method,
+                           .workers = workers,
+                           .liars = liars,
+                           .aggregate = aggregation_of(method, workers, liars)});
+        }
+      }
+    }
+  }
+  for (auto& cell : cells) cell.lr = config_of(sweep.common, cell).lr.value_or(0);
+  return cells;
+}
+
+}  // namespace
+
+std::vector<std::string> byzantine_methods() {
+  return {"vote", "mean", "median", "trimmed", "krum"};
+}
+
+std::vector<std::int64_t> liars_among(std::int64_t workers) {
+  std::vector<std::int64_t> all = {0};
+  const auto stride = std::max<std::int64_t>(1, workers / 7), half = workers / 2;
+  for (std::int64_t liars = 1; liars <= half; liars += stride) all.push_back(liars);
+  if (all.back() < half) all.push_back(half);
+  all.push_back(half + 1);
+  return all;
+}
+
+std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
+                                         const std::filesystem::path& file, Series& series,
+                                         const std::function<void(const ByzantineCell&)>& on_run) {
+  auto cells = cells_of(sweep);
+  const auto data = load_data(sweep.common);
+  print_notes(data);
+  RunLog log(file, common_of(sweep.common));
+  for (auto row = cells.begin(); row != cells.end(); ++row) {
+    auto& cell = *row;
+    const auto config = config_of(sweep.common, cell);
+    const nlohmann::json key = {{"attack", config.attack},
+                                {"method", cell.method},
+                                {"workers", cell.workers},
+                                {"liars", cell.liars}};
+    if (const auto* known = log.find(key)) {
+      series.run([] {});
+      cell.accuracy = known->at("test_accuracy");
+      // JSON has no infinities: the loss of a model that is lost may be null.
+      cell.test_loss =
+          known->at("test_loss").is_null() ? NAN : known->at("test_loss").get<double>();
+      continue;
+    }
+    cell.failure = series.run([&] {
+      const auto last = train(config, data, {}).evaluations.back();
+      cell.accuracy = last.test_accuracy;
+      cell.test_loss = last.test_loss;
+    });
+    if (series.interrupted()) {
+      cells.erase(row, cells.end());
+      break;
+    }
+    if (on_run) on_run(cell);
+    if (!cell.failure.empty()) continue;  // the next call retries it
+    auto run = key;
+    run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
+    log.add(std::move(run));
+  }
+  log.finish();
+  return cells;
+}
+
+}  // namespace terse::run

@@ -1,0 +1,125 @@
+// What a sweep over liars has found, as tables, as JSON and as pictures.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "examples/run/byzantine_sweep.hpp"
+#include "examples/run/line_chart.hpp"
+
+namespace terse::run {
+namespace {
+
+using Cells = std::span<const ByzantineCell>;
+
+// The longest run of cells at the front that agree in `key`.
+template <class Key>
+Cells front_of(Cells cells, Key key) {
+  const auto end = std::find_if(cells.begin(), cells.end(), [&](const ByzantineCell& cell) {
+    return key(cell) != key(cells.front());
+  });
+  return cells.first(static_cast<std::size_t>(end - cells.begin()));
+}
+
+// Calls body(part) for each run of cells that agree in `key`, in order.
+template <class Key, class Body>
+void for_each_part(Cells cells, Key key, Body body) {
+  while (!cells.empty()) {
+    const auto part = front_of(cells, key);
+    body(part);
+    cells = cells.subspan(part.size());
+  }
+}
+
+// A table, or a picture, is of one attack and number of workers.
+auto table_of(const ByzantineCell& cell) {
+  return std::pair(cell.attack, cell.workers);
+}
+std::string method_of(const ByzantineCell& cell) {
+  return cell.method;
+}
+
+double share(const ByzantineCell& cell) {
+  return 100 * static_cast<double>(cell.liars) / static_cast<double>(cell.workers);
+}
+
+LineChart chart_of(Cells cells) {
+  LineChart chart{
+      .title = fmt::format("{}, {} workers", cells.front().attack, cells.front().workers),
+      .x = {.label = "share of liars, %", .text = [](double x) { return fmt::format("{:g}", x); }},
+      .y = {.label = "test accuracy, %", .text = [](double y) { return fmt::format("{:g}", y); }},
+      .curves = {}};
+  for_each_part(cells, method_of, [&](Cells row) {
+    Curve curve{.name = row.front().method, .points = {}};
+    for (const auto& cell : row)
+      if (cell.failure.empty()) curve.points.emplace_back(share(cell), 100 * cell.accuracy);
+    if (!curve.points.empty()) chart.curves.push_back(std::move(curve));
+  });
+  return chart;
+}
+
+}  // namespace
+
+std::string table_text(const std::vector<ByzantineCell>& cells) {
+  std::string text;
+  for_each_part(cells, table_of, [&](Cells table) {
+    const auto& first = table.front();
+    text += fmt::format("{}, {} workers\n{:<16}", first.attack, first.workers, "liars");
+    const auto columns = front_of(table, method_of);
+    for (const auto& cell : columns) text += fmt::format("{:>8}", cell.liars);
+    text += fmt::format("\n{:<16}", "in percent");
+    for (const auto& cell : columns) text += fmt::format("{:>8.0f}", share(cell));
+    text += "\n" + std::string(16 + 8 * columns.size(), '-') + "\n";
+    for_each_part(table, method_of, [&](Cells row) {
+      text += fmt::format("{:<16}", row.front().method);
+      for (const auto& cell : row)
+        text += cell.failure.empty() ? fmt::format("{:>8.2f}", 100 * cell.accuracy)
+                                     : fmt::format("{:>8}", "failed");
+      text += "\n";
+    });
+    text += "\n";
+  });
+  for (const auto& cell : cells) {
+    if (cell.failure.empty()) continue;
+    text += fmt::format("{}, {} workers, {}, {} liars: {}\n", cell.attack, cell.workers,
+                        cell.method, cell.liars, cell.failure);
+  }
+  return text +
+         "Test accuracy in percent at the end of one short run each, at the rate that is\n"
+         "recommended without liars; trimmed and krum are told how many there are.\n";
+}
+
+nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {
+  auto list = nlohmann::json::array();
+  for (const auto& cell : cells) {
+    nlohmann::json json = {{"attack", cell.attack},       {"method", cell.method},
+                           {"aggregate", cell.aggregate}, {"workers", cell.workers},
+                           {"liars", cell.liars},         {"lr", cell.lr}};
+    if (cell.failure.empty()) {
+      json.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
+    } else {
+      json["failure"] = cell.failure;
+    }
+    list.push_back(std::move(json));
+  }
+  const auto& c = sweep.common;
+  return {{"cells", list},
+          {"config",
+           {{"model", c.model},
+            {"data", c.data},
+            {"batch", c.batch},
+            {"steps", c.steps},
+            {"schedule", c.schedule},
+            {"seed", c.seed}}}};
+}
+
+std::string chart_svg(const std::vector<ByzantineCell>& cells) {
+  std::vector<LineChart> charts;
+  for_each_part(cells, table_of, [&](Cells table) {
+    if (auto chart = chart_of(table); !chart.curves.empty()) charts.push_back(std::move(chart));
+  });
+  return to_svg(charts);
+}
+
+}  // namespace terse::run

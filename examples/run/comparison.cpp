@@ -1,0 +1,160 @@
+#include "examples/run/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "examples/run/progress.hpp"
+
+namespace terse::run {
+namespace {
+
+double bytes_per_step(const RunResult& r) {
+  const auto sent = std::max<std::int64_t>(1, r.steps - r.skipped_steps);
+  return r.bytes_sent_per_worker / static_cast<double>(sent);
+}
+
+// How many times fewer bytes; 1 where nothing is sent (one worker, topology local).
+double times_smaller(const RunResult& r) {
+  return r.bytes_sent_per_worker > 0 ? r.bytes_uncompressed / r.bytes_sent_per_worker : 1;
+}
+
+// Where the network is a modelled one, its times are what is compared.
+const PhaseTimes& times_of(const RunResult& r) {
+  return r.virtual_seconds ? r.virtual_step_times : r.step_times;
+}
+
+double milliseconds(const RunResult& r, Phase phase) {
+  return 1e3 * r.step_times[phase];
+}
+
+// Of a step in which so much was hidden.
+double step_milliseconds(const PhaseTimes& times, double hidden_seconds) {
+  double sum = -1e3 * hidden_seconds;
+  for (const double seconds : times.seconds) sum += 1e3 * seconds;
+  return sum;
+}
+
+// Four characters, whatever the size: 0.03, 3.65, 12.3, 123.
+std::string short_text(double value) {
+  return number_text(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, 5);
+}
+
+// What is not finite is an empty cell.
+std::string cell(double value, int digits) {
+  return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "";
+}
+
+// A quote within a cell is doubled (RFC 4180).
+std::string quoted(std::string text) {
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) {
+    text.insert(at, 1, '"');
+  }
+  return '"' + text + '"';
+}
+
+}  // namespace
+
+const RunResult& first_result(const std::vector<ComparedRun>& runs) {
+  return std::ranges::find(runs, "", &ComparedRun::failure)->result;
+}
+
+std::string table_text(const std::vector<ComparedRun>& runs) {
+  constexpr std::size_t kName = 21;
+  constexpr const char* kRow = "{:<21}{:>6}{:>6}{:>9}{:>7}{:>5}{:>5}{:>5}{:>5}{:>5}{:>6}\n";
+  const Metric metric = first_result(runs).evaluations.back().metric;
+  const bool images = metric == Metric::accuracy;
+  std::string text = fmt::format(kRow, "", images ? "test" : "perp-", "train", "sent by", "times",
+                                 "", "ms", "per", "step", "", sample_name(metric));
+  text += fmt::format(kRow, "method", images ? "acc.%" : "lexity", "loss", "worker", "fewer",
+                      "comp", "enc", "exch", "dec", "upd", "/s");
+  text += std::string(80, '-') + "\n";
+  for (const auto& [config, r, failure] : runs) {
+    if (!failure.empty()) {
+      text += fmt::format("{:<21} {}\n", config.compressor, failure);
+      continue;
+    }
+    const auto ms = [&times = times_of(r)](Phase phase) { return short_text(1e3 * times[phase]); };
+    const double samples_per_second =
+        r.virtual_seconds ? r.samples_per_virtual_second : r.samples_per_second;
+    // A long name has a line of its own.
+    const bool fits = config.compressor.size() <= kName;
+    if (!fits) text += config.compressor + "\n";
+    text += fmt::format(kRow, fits ? config.compressor : "",
+                        number_text(r.evaluations.back().score(), 2, 6),
+                        number_text(r.train_loss, 3, 5), bytes_text(bytes_per_step(r)),
+                        fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
+                        ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
+                        ms(Phase::update), number_text(samples_per_second, 0, 6));
+  }
+  text += "sent by worker: bytes a step, headers and forwarding included\n";
+  for (const auto& [config, r, failure] : runs) {
+    if (r.skipped_steps == 0) continue;
+    text += fmt::format("{}: skipped {} of {} steps, because a gradient was infinite or NaN\n",
+                        config.compressor, r.skipped_steps, r.steps);
+  }
+  if (bucket_bytes(runs.front().config) > 0) {
+    text += "of each step, part of enc, exch and dec is hidden behind comp:";
+    for (const auto& run : runs) {
+      if (run.failure.empty()) text += ' ' + short_text(1e3 * run.result.hidden_seconds);
+    }
+    text += " ms\n";
+  }
+  if (const auto& c = runs.front().config; c.network) {
+    text += fmt::format("times: those of the modelled network {}, {} work {}\n", *c.network,
+                        c.compute ? "with declared" : "local", c.compute ? *c.compute : "measured");
+  }
+  return text;
+}
+
+std::string to_csv(const std::vector<ComparedRun>& runs) {
+  std::string text =
+      "method,optimizer,lr,test_accuracy,test_loss,train_loss,steps,skipped_steps,message_bytes,"
+      "bytes_sent_per_worker_step,"
+      "times_smaller,compute_ms,encode_ms,exchange_ms,decode_ms,update_ms,step_ms,"
+      "samples_per_second,seconds,virtual_seconds,virtual_step_ms,failure\n";
+  for (const auto& [config, r, failure] : runs) {
+    if (!failure.empty()) {
+      text += fmt::format("{},{},{}{}{}\n", quoted(config.compressor), quoted(config.optimizer),
+                          config.lr.value_or(0), std::string(19, ','), quoted(failure));
+      continue;
+    }
+    text += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{}", quoted(config.compressor), quoted(config.optimizer),
+        config.lr.value_or(0), cell(r.evaluations.back().test_accuracy, 6),
+        cell(r.evaluations.back().test_loss, 6), cell(r.train_loss, 6), r.steps, r.skipped_steps,
+        r.message_bytes, cell(bytes_per_step(r), 3), cell(times_smaller(r), 4));
+    for (const Phase phase :
+         {Phase::compute, Phase::encode, Phase::exchange, Phase::decode, Phase::update}) {
+      text += fmt::format(",{:.4f}", milliseconds(r, phase));
+    }
+    text += fmt::format(",{:.4f},{:.1f},{:.2f}",
+                        step_milliseconds(r.step_times, r.virtual_seconds ? 0 : r.hidden_seconds),
+                        r.samples_per_second, r.seconds);
+    text += r.virtual_seconds
+                ? fmt::format(",{},{:.4f},\n", *r.virtual_seconds,
+                              step_milliseconds(r.virtual_step_times, r.hidden_seconds))
+                : ",,,\n";
+  }
+  return text;
+}
+
+nlohmann::json to_json(const std::vector<ComparedRun>& runs) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [config, result, failure] : runs) {
+    nlohmann::json entry;
+    if (failure.empty()) {
+      entry = to_json(result, config);
+      entry["times_smaller"] = times_smaller(result);
+    } else {
+      entry["failure"] = failure;
+    }
+    entry["method"] = config.compressor;
+    list.push_back(std::move(entry));
+  }
+  return {{"runs", std::move(list)}};
+}
+
+}  // namespace terse::run

@@ -1,0 +1,229 @@
+#include "examples/run/explanation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tersegrad/core/random.hpp"
+
+namespace terse::run {
+namespace {
+
+// Collects the arrays of a compressor's state.
+class StateArrays final : public Archive {
+ public:
+  using Arrays = std::vector<std::pair<std::string, std::vector<float>>>;
+
+  bool loading() const override { return false; }
+  void bytes(std::string_view, std::span<std::byte>) override {}
+  void floats(std::string_view name, std::span<float> values) override {
+    arrays.emplace_back(name, std::vector<float>(values.begin(), values.end()));
+  }
+  Arrays arrays;
+};
+
+// Runs all phases of a step; `said` gets the packets.
+void exchange_alone(Compressor& compressor, Round round, const GradView& gradient,
+                    const GradView& mean, std::vector<Explanation::Said>& said) {
+  const std::vector<GradView> in{gradient}, out{mean};
+  const auto traits = compressor.traits(round.step);
+  for (round.phase = 0; round.phase < traits.phases; ++round.phase) {
+    Packet up, down;
+    compressor.encode(round, in, up);
+    up.seal();
+    if (traits.linear) {
+      auto header = up.header();
+      header.kind = PacketKind::partial;
+      down.start(header, up.payload().size());
+      std::ranges::copy(up.payload(), down.payload().begin());
+    } else if (traits.sliceable) {
+      compressor.combine(round, {}, std::span(&up, 1), std::vector<float>{1.0F}, down);
+    } else {
+      compressor.combine(round, in, std::span(&up, 1), std::vector<float>{1.0F}, down);
+    }
+    auto fields = compressor.fields(round, up, in);
+    compressor.decode(round, down, out);
+    said.push_back({std::move(up), std::move(fields)});
+  }
+}
+
+double squares(std::span<const float> x) {
+  double sum = 0;
+  for (const float value : x) sum += static_cast<double>(value) * value;
+  return sum;
+}
+
+// ---- text ---------------------------------------------------------------------------------------
+
+// The first rows and columns of a matrix, nine characters a value.
+std::string matrix_text(const std::string& title, const MatrixShape& shape,
+                        std::span<const float> values) {
+  constexpr std::int64_t kMostRows = 8, kMostColumns = 8;
+  std::string text = fmt::format("\n{}\n", title);
+  for (std::int64_t r = 0; r < std::min(shape.rows, kMostRows); ++r) {
+    for (std::int64_t c = 0; c < std::min(shape.cols, kMostColumns); ++c) {
+      text += fmt::format("{:>9.4f}", values[static_cast<std::size_t>(r * shape.cols + c)]);
+    }
+    text += shape.cols > kMostColumns ? " ...\n" : "\n";
+  }
+  return shape.rows > kMostRows ? text + "      ...\n" : text;
+}
+
+std::string hex(std::span<const std::byte> bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text += fmt::format("{}{:02x}", i > 0 && i % 4 == 0 ? " " : "", std::to_integer<int>(bytes[i]));
+  }
+  return text;
+}
+
+// Cut at spaces into lines of at most `width` characters.
+std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    auto end = std::min(text.size(), at + width);
+    if (end < text.size()) {
+      const auto space = text.rfind(' ', end);
+      if (space != std::string::npos && space > at) end = space;
+    }
+    lines.push_back(text.substr(at, end - at));
+    at = text.find_first_not_of(' ', end);
+  }
+  return lines;
+}
+
+// A field's bytes on the left and its values on the right, on as many lines as the longer takes.
+std::string field_text(std::span<const std::byte> packet, std::size_t offset, std::size_t size,
+                       const std::string& name, const std::string& values) {
+  constexpr std::size_t kBytes = 8, kMostLines = 12, kTextWidth = 35;
+  const auto text = wrapped(values, kTextWidth);
+  const auto lines = std::max({std::size_t{1}, (size + kBytes - 1) / kBytes, text.size()});
+  std::string out;
+  for (std::size_t line = 0; line < std::min(lines, kMostLines); ++line) {
+    const auto at = std::min(size, line * kBytes);
+    const auto bytes = hex(packet.subspan(offset + at, std::min(kBytes, size - at)));
+    const auto row = fmt::format(
+        "{:>5} {:<18}{:<20} {}", at < size || line == 0 ? fmt::format("{}", offset + at) : "",
+        bytes, line == 0 ? name.substr(0, 19) : "", line < text.size() ? text[line] : "");
+    out += row.substr(0, row.find_last_not_of(' ') + 1) + "\n";
+  }
+  if (lines > kMostLines) out += fmt::format("      ... {} bytes in all\n", size);
+  return out;
+}
+
+std::string packet_text(const Explanation::Said& said) {
+  const auto header = said.packet.header();
+  const auto bytes = said.packet.bytes();
+  std::string text =
+      fmt::format("\npacket of phase {}: {} bytes, a header of {} and a payload of {}\n",
+                  header.phase, bytes.size(), Packet::kHeaderBytes, said.packet.payload().size());
+  const auto line = [&](std::size_t offset, std::size_t size, const std::string& name,
+                        const std::string& value) {
+    text += field_text(bytes, offset, size, name, value);
+  };
+  line(0, 4, "magic and version", "TSG 1");
+  line(4, 2, "compressor", fmt::format("{}", header.compressor));
+  line(6, 1, "kind", std::string(to_string(header.kind)));
+  line(7, 1, "phase", fmt::format("{}", header.phase));
+  line(8, 4, "step", fmt::format("{}", header.step));
+  line(12, 2, "worker", fmt::format("{}", header.worker));
+  line(14, 2, "weight", fmt::format("{}", header.weight));
+  line(16, 4, "tensors", fmt::format("{}", header.tensors));
+  line(20, 4, "checksum", "");
+  line(24, 8, "payload bytes", fmt::format("{}", said.packet.payload().size()));
+  for (const auto& field : said.fields) {
+    line(Packet::kHeaderBytes + field.offset, field.size, field.name, field.text);
+  }
+  return text;
+}
+
+}  // namespace
+
+Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::uint64_t seed,
+                         std::uint64_t step) {
+  Explanation e{.spec = compressor.spec(), .shape = shape, .step = step};
+  const auto n = shape.rows * shape.cols;
+  e.gradient.resize(static_cast<std::size_t>(n));
+  e.decoded.resize(e.gradient.size());
+  GradView gradient{
+      .id = 0, .rows = shape.rows, .cols = shape.cols, .kernel = shape.kernel, .data = e.gradient};
+  GradView mean = gradient;
+  mean.data = e.decoded;
+  for (std::uint64_t s = 0; s <= step; ++s) {
+    Philox random(seed, {.purpose = Purpose::synthetic, .step = static_cast<std::uint32_t>(s)});
+    for (auto& value : e.gradient) value = random.normal();
+    e.said.clear();
+    exchange_alone(compressor, {.seed = seed, .step = s, .lr = 0.1F, .count = n}, gradient, mean,
+                   e.said);
+  }
+  StateArrays state;
+  compressor.serialize(state);
+  e.state = std::move(state.arrays);
+
+  std::size_t payload = 0;
+  for (const auto& said : e.said) payload += said.packet.payload().size();
+  for (std::size_t i = 0; i < e.gradient.size(); ++i) {
+    e.left_unsaid.push_back(e.gradient[i] - e.decoded[i]);
+  }
+  const double size = squares(e.gradient);
+  e.relative_error = size > 0 ? squares(e.left_unsaid) / size : 0;
+  e.bits_per_value = n > 0 ? 8.0 * static_cast<double>(payload) / static_cast<double>(n) : 0;
+  return e;
+}
+
+std::string to_text(const Explanation& e) {
+  std::string text;
+  for (const auto& line : wrapped(e.spec, 80)) text += line + "\n";
+  text += matrix_text(e.step == 0 ? "gradient" : fmt::format("gradient of step {}", e.step),
+                      e.shape, e.gradient);
+  for (const auto& said : e.said) text += packet_text(said);
+  text += matrix_text("decoded", e.shape, e.decoded);
+  text += matrix_text("left unsaid (gradient - decoded)", e.shape, e.left_unsaid);
+  for (const auto& [name, values] : e.state) {
+    const bool like_gradient = values.size() == e.gradient.size();
+    const auto n = static_cast<std::int64_t>(values.size());
+    text += matrix_text("kept for the next step: " + name,
+                        like_gradient ? e.shape : MatrixShape{"", 1, n}, values);
+  }
+  text += fmt::format("\n|x - C(x)|^2 / |x|^2 = {:.4f}, so delta = {:.4f} on this tensor\n",
+                      e.relative_error, 1 - e.relative_error);
+  text += fmt::format("{:.2f} bits a value, {:.1f} times smaller\n", e.bits_per_value,
+                      e.bits_per_value > 0 ? 32 / e.bits_per_value : 0);
+  return text;
+}
+
+nlohmann::json to_json(const Explanation& e) {
+  auto packets = nlohmann::json::array();
+  std::size_t payload = 0;
+  for (const auto& said : e.said) {
+    payload += said.packet.payload().size();
+    auto fields = nlohmann::json::array();
+    for (const auto& field : said.fields) {
+      fields.push_back({{"name", field.name},
+                        {"offset", Packet::kHeaderBytes + field.offset},
+                        {"bytes", hex(said.packet.payload().subspan(field.offset, field.size))},
+                        {"text", field.text}});
+    }
+    packets.push_back({{"phase", said.packet.header().phase},
+                       {"bytes", hex(said.packet.bytes())},
+                       {"fields", std::move(fields)}});
+  }
+  auto state = nlohmann::json::object();
+  for (const auto& [name, values] : e.state) state[name] = values;
+  return {{"spec", e.spec},
+          {"shape", {e.shape.rows, e.shape.cols}},
+          {"step", e.step},
+          {"input", e.gradient},
+          {"packets", std::move(packets)},
+          {"decoded", e.decoded},
+          {"left_unsaid", e.left_unsaid},
+          {"state", std::move(state)},
+          {"payload_bytes", payload},
+          {"relative_error", e.relative_error},
+          {"delta", 1 - e.relative_error},
+          {"bits_per_value", e.bits_per_value}};
+}
+
+}  // namespace terse::run

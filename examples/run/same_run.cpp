@@ -1,0 +1,121 @@
+#include "examples/run/same_run.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "examples/run/version.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/json.hpp"
+
+namespace terse::run {
+namespace {
+
+nlohmann::json description(const RunConfig& config) {
+  auto json = to_json(config);
+  json.erase("threads");
+  json["version"] = program_version();
+  json["packets"] = Packet::kMagicVersion;
+  return json;
+}
+
+// "seed is 1 and 2", for the first key with two values.
+std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
+  const auto value = [](const nlohmann::json& json, const std::string& key) {
+    const auto found = json.find(key);
+    return found == json.end() ? nlohmann::json() : *found;
+  };
+  auto keys = a;
+  keys.update(b);
+  for (const auto& [key, ignored] : keys.items()) {
+    const auto of_a = value(a, key), of_b = value(b, key);
+    if (of_a != of_b) return fmt::format("{} is {} and {}", key, json_text(of_a), json_text(of_b));
+  }
+  return "the order of their values";
+}
+
+// What tells data sets apart: how many training samples, how many test samples, and a hash.
+using Fingerprint = std::array<std::uint64_t, 3>;
+
+Fingerprint fingerprint(const DatasetSplits& data) {
+  HashArchive hash;
+  for (const auto* split : {&data.train, &data.test}) {
+    hash.add("pixels", std::as_bytes(std::span(split->pixels)));
+    hash.add("labels", std::as_bytes(std::span(split->labels)));
+  }
+  return {static_cast<std::uint64_t>(data.train.size()),
+          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
+}
+
+Fingerprint fingerprint(const TextSplits& data) {
+  HashArchive hash;
+  for (const auto* split : {&data.train, &data.valid, &data.test}) {
+    hash.add("tokens", std::as_bytes(std::span(split->tokens)));
+  }
+  for (const auto& word : data.train.vocabulary) {
+    hash.add("word", std::as_bytes(std::span(word)));
+  }
+  return {static_cast<std::uint64_t>(data.train.size()),
+          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
+}
+
+}  // namespace
+
+void check_same_run(Worker& me, const RunConfig& config) {
+  const auto own = description(config);
+  std::string text = json_text(own);
+  HashArchive hash;
+  hash.bytes("run", std::as_writable_bytes(std::span(text)));
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me.size()));
+  Collectives(me).agree(hash.hash(), 0, hashes);
+  int other = 0;
+  while (other < me.size() && hashes[static_cast<std::size_t>(other)] == hashes.front()) ++other;
+  if (other == me.size()) return;
+
+  // The first two that differ find out in what; the others wait for their error.
+  if (me.rank() == 0) {
+    me.send(other, {.kind = PacketKind::control}, std::as_bytes(std::span<const char>(text)));
+  } else if (me.rank() == other) {
+    const auto packet = me.recv(0, {.kind = PacketKind::control});
+    const auto said = packet.payload();
+    const auto theirs = nlohmann::json::parse(
+        std::string(reinterpret_cast<const char*>(said.data()), said.size()), nullptr, false);
+    check<PacketError>(theirs.is_object(), "worker 0 sent a configuration that is none");
+    const std::string their_isa = theirs.value("isa", ""), our_isa = own.value("isa", "");
+    check(their_isa == our_isa,
+          "workers 0 and {} run kernels of different instruction sets, {} and {}, which round "
+          "differently; start them all with --isa and the lower one",
+          other, their_isa, our_isa);
+    throw Error(fmt::format("workers 0 and {} were told to do different things: {}", other,
+                            first_difference(theirs, own)));
+  }
+  me.barrier();
+}
+
+void check_same_data(Worker& me, const Dataset& data) {
+  const auto own = std::visit([](const auto& splits) { return fingerprint(splits); }, data);
+  constexpr std::size_t kWords = std::tuple_size_v<Fingerprint>;
+  std::vector<std::uint64_t> words(kWords * static_cast<std::size_t>(me.size()));
+  Collectives(me).agree(own, 0, words);
+  const auto of = [&](int worker) {
+    return std::span(words).subspan(kWords * static_cast<std::size_t>(worker), kWords);
+  };
+  for (int other = 1; other < me.size(); ++other) {
+    const auto first = of(0), theirs = of(other);
+    if (std::ranges::equal(first, theirs)) continue;
+    const bool same_sizes = first[0] == theirs[0] && first[1] == theirs[1];
+    throw Error(fmt::format(
+        "workers 0 and {} have read different data: {} training and {} test samples, and {} and {}"
+        "{}; give all of them the same files",
+        other, first[0], first[1], theirs[0], theirs[1], same_sizes ? " of other contents" : ""));
+  }
+}
+
+}  // namespace terse::run

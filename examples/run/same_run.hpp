@@ -1,0 +1,19 @@
+// Processes that train together must have been told the same.
+#pragma once
+
+#include "examples/run/config.hpp"
+#include "examples/run/task.hpp"
+#include "tersegrad/comm/transport/worker.hpp"
+
+namespace terse::run {
+
+// Compares the program's version, the packets' format and every value of the configuration, the
+// number of threads apart: it changes no result. All workers together; Error names two workers that
+// differ, and the first value in which they do.
+void check_same_run(Worker& me, const RunConfig& config);
+
+// Compares sizes and contents of what each has read, by a hash. All workers together; Error, on all
+// of them, names two workers that differ.
+void check_same_data(Worker& me, const Dataset& data);
+
+}  // namespace terse::run

@@ -1,0 +1,19 @@
+// Lists of tensor shapes: of a model, of the papers' models by name, or written out.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tersegrad/nn/module.hpp"
+#include "tersegrad/optim/testing/shapes.hpp"
+
+namespace terse::run {
+
+// "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
+std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag = "--shapes");
+
+// Those of a model's parameters.
+std::vector<MatrixShape> shapes_of(nn::Module& model);
+
+}  // namespace terse::run

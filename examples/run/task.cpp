@@ -1,0 +1,208 @@
+#include "examples/run/task.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "examples/run/command_line.hpp"
+#include "examples/run/output.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/ops.hpp"
+#include "tersegrad/data/columns.hpp"
+#include "tersegrad/data/loader.hpp"
+#include "tersegrad/data/partition.hpp"
+#include "tersegrad/nn/models.hpp"
+
+namespace terse::run {
+namespace {
+
+std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDataset& images) {
+  nn::Init init(config.seed);
+  return nn::make_model(config.model,
+                        {.channels = images.channels,
+                         .height = images.height,
+                         .width = images.width,
+                         .classes = images.classes},
+                        init);
+}
+
+// Images are classified: the score is the share of them that is right.
+class ImageTask final : public Task {
+ public:
+  ImageTask(const RunConfig& config, const DatasetSplits& data, const WorkerShare& share,
+            std::int64_t prefetch)
+      : config_(config), data_(data), prefetch_(prefetch), model_(build_model(config, data.train)) {
+    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
+    deal_training(rank, workers, 0);
+    deal_test(rank, workers);
+    steps_per_epoch_ = loader_->steps_per_epoch();
+  }
+
+  nn::Module& model() override { return *model_; }
+  std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
+  std::int64_t samples_per_step() const override { return batch_->size(); }
+
+  void deal_test(int rank, int workers) override {
+    test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
+  }
+  void deal_training(int rank, int workers, std::int64_t epoch) override {
+    auto partition = for_flag("--partition", [&] {
+      return make_partition(config_.partition, data_.train.labels,
+                            {.worker = rank, .workers = workers, .batch = config_.batch},
+                            config_.seed);
+    });
+    const auto first_step = epoch * partition->steps_per_epoch();
+    loader_.emplace(data_.train, std::move(partition),
+                    LoaderOptions{.prefetch = prefetch_, .first_step = first_step});
+  }
+
+  void load() override { batch_ = &loader_->next(); }
+  Tensor loss() override { return cross_entropy(logits(*batch_), batch_->labels); }
+
+  Test test() override {
+    Test sums;
+    test_->rewind();
+    while (const Batch* batch = test_->next()) {
+      const Tensor scores = logits(*batch);
+      sums.samples += static_cast<double>(batch->size());
+      sums.loss += static_cast<double>(cross_entropy(scores, batch->labels, Reduction::sum).item());
+      const auto classes = static_cast<std::size_t>(scores.dim(1));
+      for (std::size_t i = 0; i < batch->labels.size(); ++i) {
+        const auto row = scores.data().subspan(i * classes, classes);
+        sums.correct += std::ranges::max_element(row) - row.begin() == batch->labels[i];
+      }
+    }
+    return sums;
+  }
+
+ private:
+  Tensor logits(const Batch& batch) {
+    return (*model_)(
+        Tensor::from({batch.size(), batch.channels, batch.height, batch.width}, batch.images));
+  }
+
+  const RunConfig& config_;
+  const DatasetSplits& data_;
+  std::int64_t prefetch_, steps_per_epoch_ = 0;
+  std::unique_ptr<nn::Layer> model_;
+  std::optional<Loader> loader_;
+  std::optional<EvaluationLoader> test_;
+  const Batch* batch_ = nullptr;
+};
+
+std::unique_ptr<nn::LanguageModel> build_model(const RunConfig& config, const TextSplits& data) {
+  nn::Init init(config.seed);
+  return nn::make_language_model(config.model, std::ssize(data.train.vocabulary), init);
+}
+
+nn::TextStretch stretch(const TextBatch& batch) {
+  return {.time = batch.time, .batch = batch.batch, .ids = batch.ids, .labels = batch.labels};
+}
+
+// The next token is predicted. The layers' state is carried from batch to batch of an epoch.
+class TextTask final : public Task {
+ public:
+  TextTask(const RunConfig& config, const TextSplits& data, const WorkerShare& share)
+      : config_(config), data_(data), model_(build_model(config, data)) {
+    check<UsageError>(config.partition == "iid",
+                      "--partition {}: text is read in columns that are dealt to the workers; only "
+                      "iid is possible",
+                      config.partition);
+    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
+    deal_training(rank, workers, 0);
+    deal_test(rank, workers);
+    steps_per_epoch_ = loader_->steps_per_epoch();
+  }
+
+  nn::Module& model() override { return *model_; }
+  std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
+  std::int64_t samples_per_step() const override { return batch_->size(); }
+
+  void deal_test(int rank, int workers) override {
+    test_.emplace(data_.test,
+                  WorkerShare{.worker = rank, .workers = workers, .batch = kTestColumns},
+                  data_.seq);
+  }
+  void deal_training(int rank, int workers, std::int64_t epoch) override {
+    const WorkerShare share{.worker = rank, .workers = workers, .batch = config_.batch};
+    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq});
+    const auto first_step = epoch * loader_->steps_per_epoch();
+    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq, .first_step = first_step});
+  }
+
+  void load() override { batch_ = &loader_->next(); }
+  Tensor loss() override {
+    if (batch_->starts) states_.clear();
+    return model_->loss(stretch(*batch_), states_);
+  }
+
+  Test test() override {
+    Test sums;
+    nn::LstmStates states;
+    test_->rewind();
+    while (const TextBatch* batch = test_->next()) {
+      if (batch->starts) states.clear();
+      sums.samples += static_cast<double>(batch->size());
+      sums.loss +=
+          static_cast<double>(model_->loss(stretch(*batch), states, Reduction::sum).item());
+    }
+    return sums;
+  }
+
+ private:
+  static constexpr std::int64_t kTestColumns = 10;
+
+  const RunConfig& config_;
+  const TextSplits& data_;
+  std::int64_t steps_per_epoch_ = 0;
+  std::unique_ptr<nn::LanguageModel> model_;
+  std::optional<ColumnLoader> loader_;
+  std::optional<EvaluationColumns> test_;
+  const TextBatch* batch_ = nullptr;
+  nn::LstmStates states_;
+};
+
+}  // namespace
+
+Dataset load_data(const RunConfig& config) {
+  return for_flag("--data", [&]() -> Dataset {
+    if (is_text(config.data)) return load_text(config.data, config.seed);
+    return load_dataset(config.data, config.seed);
+  });
+}
+
+void print_notes(const Dataset& data) {
+  if (const auto* images = std::get_if<DatasetSplits>(&data)) {
+    for (const auto& text : images->train.notes) note("{}: {}\n", images->train.name, text);
+  }
+}
+
+std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
+                                std::int64_t prefetch) {
+  const WorkerShare share{.worker = rank, .workers = workers, .batch = config.batch};
+  if (const auto* images = std::get_if<DatasetSplits>(&data)) {
+    return std::make_unique<ImageTask>(config, *images, share, prefetch);
+  }
+  return std::make_unique<TextTask>(config, std::get<TextSplits>(data), share);
+}
+
+std::string describe_model(const RunConfig& config, const Dataset& data) {
+  if (const auto* splits = std::get_if<DatasetSplits>(&data)) {
+    const auto& images = splits->train;
+    return nn::summary(*build_model(config, images),
+                       {config.batch, images.channels, images.height, images.width});
+  }
+  const auto& text = std::get<TextSplits>(data);
+  const auto model = build_model(config, text);
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(text.seq * config.batch));
+  return nn::summary(
+      *model, fmt::format("{} steps of {} columns of tokens", text.seq, config.batch), [&] {
+        nn::LstmStates states;
+        model->loss({.time = text.seq, .batch = config.batch, .ids = ids, .labels = ids}, states);
+      });
+}
+
+}  // namespace terse::run
