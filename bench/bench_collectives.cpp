@@ -40,14 +40,8 @@ constexpr std::size_t kResNet18 = 11'173'962, kSmall = 1024;
 using Operation = std::function<void(Worker&, std::span<float>)>;
 
 const std::vector<std::pair<std::string_view, Operation>> kOperations = {
-    {"owners",
-     [](Worker& me, auto values) {
-       all_reduce_by_owners(me, me.size(), SharedReduction::in_place(values), {});
-     }},
-    {"reading",
-     [](Worker& me, auto values) {
-       all_reduce_by_reading(me, SharedReduction::in_place(values), {});
-     }},
+    {"owners", [](Worker& me, auto values) { all_reduce_by_owners(me, me.size(), values, 1, {}); }},
+    {"reading", [](Worker& me, auto values) { all_reduce_by_reading(me, values, 1, {}); }},
     {"messages", [](Worker& me, auto values) { Collectives(me).ring_all_reduce(values, {}); }},
     {"barrier", [](Worker& me, auto) { me.barrier(); }}};
 

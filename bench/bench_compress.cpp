@@ -74,7 +74,7 @@ class LoneWorker {
       } else {
         compressor_->combine(round, in, std::span(&up_, 1), weights_, down_);
       }
-      decode += seconds([&] { compressor_->decode(round, traits.linear ? up_ : down_, out); });
+      decode += seconds([&] { decode_to(out, *compressor_, round, traits.linear ? up_ : down_); });
     }
   }
 

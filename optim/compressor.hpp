@@ -22,23 +22,11 @@
 
 #include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/spec.hpp"
+#include "tersegrad/optim/grad_view.hpp"
 #include "tersegrad/optim/gradient_source.hpp"
 #include "tersegrad/optim/packet.hpp"
 
 namespace terse {
-
-// One tensor of the model, as a matrix: rows = first dimension, cols = the others multiplied.
-// A one-dimensional tensor has cols = 1. `data` has rows * cols values, row-major. Of a
-// convolution, `kernel` consecutive values of a row belong to one pair of channels; otherwise it
-// is 1.
-struct GradView {
-  std::uint32_t id = 0;
-  std::int64_t rows = 0, cols = 0, kernel = 1;
-  std::span<float> data;
-
-  // The same tensor with other values.
-  GradView with(std::span<float> values) const { return {id, rows, cols, kernel, values}; }
-};
 
 // What a call is about. It is passed with every call, never stored.
 struct Round {
@@ -81,7 +69,7 @@ class Compressor {
 
   // Whether a payload is the gradients as they are, and the answer their mean. Workers that share
   // memory then spare the packets. (A decorator changes gradients, so it does not pass this on.)
-  virtual bool verbatim() const { return false; }
+  virtual bool uncompressed() const { return false; }
 
   // Where packets meet: many -> one, of kind `down`. `up` is in the order of the workers, and so is
   // every sum; `weights` are the factors of the mean (1/workers each). Of `shape` only ids and
@@ -89,18 +77,21 @@ class Compressor {
   virtual void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
                        std::span<const float> weights, Packet& down) = 0;
 
-  // Every worker: the answer -> the mean gradient. `out` is complete after the last phase. A linear
-  // compressor gets the sum of the payloads, of kind `partial`, and divides by the packet's weight.
-  // Throws PacketError for a packet that is not a valid answer.
-  virtual void decode(const Round&, const Packet& down, std::span<const GradView> out) = 0;
+  // Every worker, in each phase but the last: takes the down packet into the state. A linear
+  // compressor gets the sum of the payloads, of kind `partial`. `shape`: only ids and sizes are
+  // read. PacketError for a packet that is not valid.
+  virtual void advance(const Round&, const Packet& down, std::span<const GradView> shape);
 
-  // The same for who reads the mean gradient in passing (last phase): the tensors of `shape`, one
-  // after the other, as decode would write them. It can be read until the packet or the compressor
-  // changes. null, and nothing has happened: only decode can do it.
-  virtual std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet& /*down*/,
-                                                            std::span<const GradView> /*shape*/) {
-    return nullptr;
-  }
+  // Every worker, in the last phase: the down packet -> the mean gradient. All changes of state
+  // happen in this call, once. A linear compressor gets the sum of the payloads, of kind `partial`,
+  // and divides by the packet's weight. PacketError for a packet that is not valid.
+  //
+  // The source belongs to the compressor. It may be read until the packet changes, or until this
+  // bucket (round.first) is decoded again. `scratch` has the ids and shapes of the gradients; what
+  // cannot be decoded block by block is written there. It may be the memory of the gradients that
+  // were encoded.
+  virtual const GradientSource& decode(const Round&, const Packet& down,
+                                       std::span<const GradView> scratch) = 0;
 
   // What the worker's own last packet says by itself: C(gradient). Called after encode of the last
   // phase and before its decode.
@@ -123,21 +114,19 @@ class Compressor {
 
   // All state: saves, loads or hashes it.
   virtual void serialize(Archive&) {}
+
+ protected:
+  // The source of what `decode` has written to `scratch`.
+  const GradientSource& written(const Round& round, std::span<const GradView> scratch);
+
+ private:
+  SourcePerBucket<GradientInRanges> written_;
 };
 
-// Number of coordinates in all views together.
-inline std::int64_t count(std::span<const GradView> views) {
-  std::int64_t n = 0;
-  for (const auto& view : views) n += static_cast<std::int64_t>(view.data.size());
-  return n;
-}
-
-// Where each tensor begins among them, and the end.
-inline std::vector<std::int64_t> begins_of(std::span<const GradView> views) {
-  std::vector<std::int64_t> begins{0};
-  for (const auto& view : views) begins.push_back(begins.back() + std::ssize(view.data));
-  return begins;
-}
+// Takes in the down packet of any phase: advances, and in the last phase writes the mean gradient to
+// `out`.
+void decode_to(std::span<const GradView> out, Compressor& compressor, const Round& round,
+               const Packet& down);
 
 // The header of a packet that `worker` says in this round.
 inline PacketHeader header_for(const Round& round, std::uint16_t compressor, PacketKind kind,

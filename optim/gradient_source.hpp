@@ -1,83 +1,99 @@
-// A gradient that is read in pieces, by whoever uses every value once and in passing: an update.
+// A gradient that is read block by block.
 //
-// What an answer says can so be decoded piece by piece into the cache. To write all of it to memory
-// and to read it again there is three more passes over d floats.
+// An update uses every value of the mean gradient once. It reads blocks that stay in the cache, and
+// the source decodes each block when it is read. Writing the whole mean to memory first would cost
+// three more passes over d floats.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <span>
-#include <utility>
 #include <vector>
 
-#include "tersegrad/core/parallel.hpp"
+#include "tersegrad/optim/grad_view.hpp"
 
 namespace terse {
 
 class GradientSource {
  public:
   virtual ~GradientSource() = default;
-  // Values [first, first + room.size()): where they lie, or written to `room`. From any thread.
-  virtual std::span<const float> read(std::int64_t first, std::span<float> room) const = 0;
+  // The values [first, first + scratch.size()): a span of memory that holds them, or `scratch`
+  // after they were written to it. Thread-safe.
+  virtual std::span<const float> read(std::int64_t first, std::span<float> scratch) const = 0;
 };
 
+// Writes all values of `source` to `views`, which are laid out one after the other. A block that the
+// source holds at its place in `views` is not copied.
+void materialize(const GradientSource& source, std::span<const GradView> views);
+void materialize(const GradientSource& source, std::span<float> values);
+
+// body(part, offset, piece) for each of several consecutive parts that has some of the values
+// [first, first + scratch.size()): the part's values from `offset` on belong into `piece`. Part k
+// has the values [begins[k], begins[k + 1]).
+template <class Body>
+void divide_among(std::span<const std::int64_t> begins, std::int64_t first,
+                  std::span<float> scratch, Body body) {
+  auto part =
+      static_cast<std::size_t>(std::ranges::upper_bound(begins, first) - begins.begin()) - 1;
+  while (!scratch.empty()) {
+    const auto left = static_cast<std::size_t>(begins[part + 1] - first);
+    const auto piece = scratch.first(std::min(scratch.size(), left));
+    if (!piece.empty()) body(part, first - begins[part], piece);
+    scratch = scratch.subspan(piece.size());
+    first += std::ssize(piece);
+    ++part;
+  }
+}
+
+// A gradient in one contiguous range of memory.
 class GradientInMemory final : public GradientSource {
  public:
+  GradientInMemory() = default;
   explicit GradientInMemory(std::span<const float> values) : values_(values) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    return values_.subspan(static_cast<std::size_t>(first), room.size());
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
+    return values_.subspan(static_cast<std::size_t>(first), scratch.size());
   }
 
  private:
   std::span<const float> values_;
 };
 
-// body(part, offset, piece) for what each of several parts that lie one after the other has of the
-// values [first, first + room.size()): its own from `offset` on belong into `piece`. Part k has the
-// values [begins[k], begins[k + 1]).
-template <class Body>
-void divide_among(std::span<const std::int64_t> begins, std::int64_t first, std::span<float> room,
-                  Body body) {
-  auto part =
-      static_cast<std::size_t>(std::ranges::upper_bound(begins, first) - begins.begin()) - 1;
-  while (!room.empty()) {
-    const auto left = static_cast<std::size_t>(begins[part + 1] - first);
-    const auto piece = room.first(std::min(room.size(), left));
-    if (!piece.empty()) body(part, first - begins[part], piece);
-    room = room.subspan(piece.size());
-    first += std::ssize(piece);
-    ++part;
-  }
-}
-
-// Several, one after the other.
-class JoinedGradient final : public GradientSource {
+// A gradient in several ranges of memory, one after the other.
+class GradientInRanges final : public GradientSource {
  public:
-  void clear() {
-    parts_.clear();
-    begins_.resize(1);
-  }
-  void add(std::unique_ptr<GradientSource> part, std::int64_t count) {
-    parts_.push_back(std::move(part));
-    begins_.push_back(begins_.back() + count);
-  }
-
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    std::span<const float> values;
-    divide_among(begins_, first, room,
-                 [&](std::size_t part, std::int64_t offset, std::span<float> piece) {
-                   values = parts_[part]->read(offset, piece);
-                   if (piece.size() == room.size() || values.data() == piece.data()) return;
-                   std::ranges::copy(values, piece.begin());
-                 });
-    return values.size() == room.size() ? values : room;
-  }
+  void clear();
+  void add(std::span<const float> range);  // joined with the range before it, if they touch
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override;
 
  private:
-  std::vector<std::unique_ptr<GradientSource>> parts_;
+  std::vector<std::span<const float>> ranges_;
+  std::vector<std::int64_t> begins_{0};  // of the ranges, and the end
+};
+
+// Several sources, one after the other. They must outlive it.
+class JoinedGradient final : public GradientSource {
+ public:
+  void clear();
+  void add(const GradientSource& part, std::int64_t count);
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override;
+
+ private:
+  std::vector<const GradientSource*> parts_;
   std::vector<std::int64_t> begins_{0};  // of the parts, and the end
+};
+
+// The sources that a compressor hands out, one for each bucket of the model. They are used again in
+// every step, so that a step allocates nothing.
+template <class Source>
+class SourcePerBucket {
+ public:
+  // The source of the bucket whose first coordinate is `first`.
+  Source& at(std::int64_t first) { return sources_[first]; }
+
+ private:
+  std::map<std::int64_t, Source> sources_;
 };
 
 }  // namespace terse

@@ -61,7 +61,7 @@ void PushDecoder::meet(std::span<const Packet> pushes, float lr, std::span<const
     const auto shape = traits.sliceable ? std::span<const GradView>() : out;
     compressor_->combine(round, shape, pushes, weights_, answer_);
   }
-  compressor_->decode(round, answer_, out);
+  materialize(compressor_->decode(round, answer_, out), out);
 }
 
 void PushDecoder::add_up(std::span<const Packet> pushes) {

@@ -166,7 +166,7 @@ AllReduce AllReducer::kind_for(std::size_t bytes) const {
 }
 
 void AllReducer::run(std::span<float> values, const Label& label) {
-  if (me_.size() == 1 || run_in_memory(SharedReduction::in_place(values), label)) return;
+  if (me_.size() == 1 || run_in_memory(values, 1, label)) return;
   const AllReduce kind = kind_for(values.size_bytes());
   const Partial partial{.me = me_, .in = in_, .label = label};
   if (kind == AllReduce::ring) collectives_.ring_all_reduce(values, label);
@@ -174,11 +174,9 @@ void AllReducer::run(std::span<float> values, const Label& label) {
   if (kind == AllReduce::halving) halving_all_reduce(partial, values);
 }
 
-bool AllReducer::run_in_memory(const SharedReduction& reduction, const Label& label) {
-  if (!me_.shares_memory() || kind_for(reduction.values.size_bytes()) != AllReduce::ring) {
-    return false;
-  }
-  all_reduce_by_reading(me_, reduction, label);
+bool AllReducer::run_in_memory(std::span<float> values, float divisor, const Label& label) {
+  if (!me_.shares_memory() || kind_for(values.size_bytes()) != AllReduce::ring) return false;
+  all_reduce_by_reading(me_, values, divisor, label);
   return true;
 }
 

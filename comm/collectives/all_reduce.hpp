@@ -60,9 +60,10 @@ class AllReducer {
 
   // values = the sum of all workers' values.
   void run(std::span<float> values, const Label& label);
-  // The same between floats that may be apart, if the workers share memory and go round the ring
-  // for so many; otherwise nothing has happened.
-  bool run_in_memory(const SharedReduction& reduction, const Label& label);
+  // values = the sum of all workers' values / divisor, without messages. False, and nothing has
+  // happened: the workers do not share memory, or all-reduce so many floats by another way than the
+  // ring.
+  bool run_in_memory(std::span<float> values, float divisor, const Label& label);
 
  private:
   AllReduce kind_for(std::size_t bytes) const;

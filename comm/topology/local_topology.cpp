@@ -31,6 +31,9 @@ class LocalTopology final : public Topology {
     values = board_->down;
   }
 
+  // It is the reference: packets, as over a network.
+  bool reduce_in_memory(std::span<float>, float, const Label&, Use) override { return false; }
+
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
     meet(up, up.payload().size(), [&] { combine(job, job.round, {}, all_up(), board_->down); });
     down = board_->down;
@@ -43,7 +46,7 @@ class LocalTopology final : public Topology {
       meet(own_, std::nullopt,
            [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
     }
-    decode(job, job.round, board_->down, job.mean);
+    decode(job, job.round, board_->down, job.scratch);
   }
 
   // Of the workers that there are: some may have left.

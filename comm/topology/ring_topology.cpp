@@ -27,8 +27,11 @@ class RingTopology final : public Topology {
  private:
   void all_reduce(Packet& values) override { reducer_.run(values.floats(), label_of(values)); }
 
-  bool all_reduce_in_memory(const SharedReduction& reduction, const Label& label) override {
-    return reducer_.run_in_memory(reduction, label);
+  bool reduce_in_memory(std::span<float> values, float divisor, const Label& label,
+                        Use use) override {
+    if (!reducer_.run_in_memory(values, divisor, label)) return false;
+    use(GradientInMemory(values));
+    return true;
   }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
@@ -47,7 +50,7 @@ class RingTopology final : public Topology {
       collectives_.ring_all_gather(all_);
     }
     combine(job, job.round, job.gradients, all_, answer_);
-    decode(job, job.round, answer_, job.mean);
+    decode(job, job.round, answer_, job.scratch);
   }
 
   AllReducer reducer_;

@@ -50,17 +50,9 @@ class RobustCompressor final : public Decorator {
     aggregate(aggregation_, vectors_, down.floats());
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    auto answer = answer_of(round, down, out);
-    for (const auto& view : out) {
-      kernels::copy_to(answer.first(view.data.size()), view.data);
-      answer = answer.subspan(view.data.size());
-    }
-  }
-
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override {
-    return std::make_unique<GradientInMemory>(answer_of(round, down, shape));
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> shape) override {
+    return answers_.at(round.first) = GradientInMemory(answer_of(round, down, shape));
   }
 
  private:
@@ -88,6 +80,7 @@ class RobustCompressor final : public Decorator {
   std::vector<float> values_;  // of all workers, one vector after another
   std::vector<std::span<const float>> vectors_;
   std::vector<GradView> views_;
+  SourcePerBucket<GradientInMemory> answers_;
 };
 
 }  // namespace

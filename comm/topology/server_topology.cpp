@@ -36,7 +36,8 @@ class ServerTopology final : public Topology {
 
   void all_reduce(Packet& values) override {
     const auto floats = values.floats();
-    if (all_reduce_in_memory(SharedReduction::in_place(floats), label_of(values))) return;
+    if (me_.shares_memory())
+      return all_reduce_by_owners(me_, servers_, floats, 1, label_of(values));
     const auto shard = [&](int server) {
       const auto at = chunk_of(floats.size(), server, servers_);
       return floats.subspan(at.first, at.count);
@@ -66,15 +67,10 @@ class ServerTopology final : public Topology {
     }
   }
 
-  bool all_reduce_in_memory(const SharedReduction& reduction, const Label& label) override {
+  bool reduce_in_memory(std::span<float> values, float divisor, const Label& label,
+                        Use use) override {
     if (!me_.shares_memory()) return false;
-    all_reduce_by_owners(me_, servers_, reduction, label);
-    return true;
-  }
-
-  bool reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use) override {
-    if (!me_.shares_memory()) return false;
-    reduce_to_owners(me_, servers_, reduction, label, use);
+    reduce_scatter_by_owners(me_, servers_, values, divisor, label, use);
     return true;
   }
 
@@ -131,7 +127,7 @@ class ServerTopology final : public Topology {
       if (bucket.tensors == 0) continue;
       if (!owned(shard)) pull(job.round, shard);
       decode(job, bucket.of(job.round), owned(shard) ? answer_ : answers_[shard],
-             bucket.of(job.mean));
+             bucket.of(job.scratch));
     }
   }
 

@@ -65,50 +65,35 @@ Topology::Topology(Worker& me)
       weights_(static_cast<std::size_t>(me.size()), 1.0F / static_cast<float>(me.size())) {}
 
 void Topology::run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
-                   std::span<const GradView> mean) {
-  run({.compressor = compressor,
-       .round = round,
-       .traits = compressor.traits(round.step),
-       .gradients = gradients,
-       .mean = mean,
-       .use = nullptr});
-}
-
-void Topology::run_in_passing(Compressor& compressor, const Round& round,
-                              std::span<const GradView> gradients, std::span<const GradView> room,
-                              Use use) {
-  run({.compressor = compressor,
-       .round = round,
-       .traits = compressor.traits(round.step),
-       .gradients = gradients,
-       .mean = room,
-       .use = &use});
-}
-
-void Topology::run(Job job) {
+                   std::span<const GradView> scratch, Use use) {
+  Job job{.compressor = compressor,
+          .round = round,
+          .traits = compressor.traits(round.step),
+          .gradients = gradients,
+          .scratch = scratch};
   job.round.worker = static_cast<std::uint32_t>(me_.rank());
   job.round.workers = static_cast<std::uint32_t>(me_.size());
-  job.round.count = count(job.gradients);
+  job.round.count = count(gradients);
   message_bytes_ = 0;
-  in_passing_.clear();
+  mean_.clear();
   me_.begin_exchange();
-  if (run_in_memory(job)) return me_.end_exchange();
+  if (run_in_memory(job, use)) return me_.end_exchange();
   for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
     if (job.traits.linear) {
-      encode(job, job.round, job.gradients, up_);
+      encode(job, job.round, gradients, up_);
       {
         const auto timed = me_.time(Phase::exchange);
         all_reduce(up_);
         label_as_sum(up_, me_.size());
       }
-      decode(job, job.round, up_, job.mean);
+      decode(job, job.round, up_, scratch);
     } else if (job.traits.sliceable) {
-      encode(job, job.round, job.gradients, up_);
+      encode(job, job.round, gradients, up_);
       {
         const auto timed = me_.time(Phase::exchange);
         combine_in_slices(job, up_, down_);
       }
-      decode(job, job.round, down_, job.mean);
+      decode(job, job.round, down_, scratch);
     } else {
       run_gather(job);
     }
@@ -118,29 +103,19 @@ void Topology::run(Job job) {
     me_.flush();
     me_.end_exchange();
   }
-  if (job.use) (*job.use)(in_passing_);
+  use(mean_);
 }
 
-bool Topology::run_in_memory(const Job& job) {
-  if (!job.compressor.verbatim() || !me_.shares_memory()) return false;
+bool Topology::run_in_memory(const Job& job, Use use) {
+  if (!job.compressor.uncompressed() || !me_.shares_memory()) return false;
   const auto gradients = joined(job.gradients);
-  const auto mean = job.use ? gradients : joined(job.mean);
-  if (!gradients || !mean) return false;
-  const SharedReduction reduction{
-      .values = *gradients, .results = *mean, .divisor = static_cast<float>(me_.size())};
-  const Label label{.step = job.round.step};
+  if (!gradients) return false;
   const auto timed = me_.time(Phase::exchange);
-  if (!(job.use ? reduce_in_memory(reduction, label, *job.use)
-                : all_reduce_in_memory(reduction, label))) {
+  if (!reduce_in_memory(*gradients, static_cast<float>(me_.size()), {.step = job.round.step},
+                        use)) {
     return false;
   }
   message_bytes_ = gradients->size_bytes();
-  return true;
-}
-
-bool Topology::reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use) {
-  if (!all_reduce_in_memory(reduction, label)) return false;
-  use(GradientInMemory(reduction.results));
   return true;
 }
 
@@ -161,17 +136,10 @@ void Topology::combine(const Job& job, const Round& round, std::span<const GradV
 }
 
 void Topology::decode(const Job& job, const Round& round, const Packet& down,
-                      std::span<const GradView> views) {
+                      std::span<const GradView> scratch) {
   const auto timed = me_.time(Phase::decode);
-  if (!job.use || round.phase + 1 < job.traits.phases) {
-    return job.compressor.decode(round, down, views);
-  }
-  auto mean = job.compressor.decode_in_passing(round, down, views);
-  if (mean) return in_passing_.add(std::move(mean), count(views));
-  job.compressor.decode(round, down, views);
-  const auto written = joined(views);
-  internal_check(written.has_value(), "a mean that is read in passing is written in one piece");
-  in_passing_.add(std::make_unique<GradientInMemory>(*written), count(views));
+  if (round.phase + 1 < job.traits.phases) return job.compressor.advance(round, down, scratch);
+  mean_.add(job.compressor.decode(round, down, scratch), count(scratch));
 }
 
 // ---- the plan -----------------------------------------------------------------------------------

@@ -48,19 +48,19 @@ class Topology {
   Topology(const Topology&) = delete;
   Topology& operator=(const Topology&) = delete;
 
-  // Runs all phases of a step: `mean` becomes the mean gradient of all workers, as far as the
-  // compressor tells it. `mean` has the same ids and shapes as `gradients`, in memory of its own.
-  // round.first is where they begin in the model; worker, workers, phase and count are filled in
-  // here.
-  void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
-           std::span<const GradView> mean);
-
-  // The same for who reads the mean once and in passing, by `use`. Of `room`, one piece of memory
-  // for all of it, only what has to be written is. Where workers share memory the gradients may
-  // become sums, of which no more is known.
   using Use = FunctionRef<void(const GradientSource& mean)>;
-  void run_in_passing(Compressor& compressor, const Round& round,
-                      std::span<const GradView> gradients, std::span<const GradView> room, Use use);
+  // Runs all phases of a step. `use` is called once with the mean gradient of all workers, as far
+  // as the compressor keeps it. The mean may be read within the call only: some of it may lie in
+  // the memory of other workers.
+  //
+  // `scratch` has the ids and shapes of `gradients`; what cannot be read block by block is written
+  // there. It may be the gradients' own memory. Where workers share memory, uncompressed gradients
+  // are added up in place: after the call the gradients are no longer this worker's own.
+  //
+  // round.first is the first coordinate of the gradients in the model; worker, workers, phase and
+  // count are filled in here.
+  void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
+           std::span<const GradView> scratch, Use use);
 
   // Payload bytes of this worker's packets in the last step: what the method needs to say.
   std::size_t message_bytes() const { return message_bytes_; }
@@ -71,18 +71,18 @@ class Topology {
     Compressor& compressor;
     Round round;
     Traits traits;
-    std::span<const GradView> gradients, mean;
-    const Use* use;  // of a mean that is read in passing; nullptr: `mean` is to be written
+    std::span<const GradView> gradients, scratch;
   };
 
   explicit Topology(Worker& me);
 
   // The payload's floats become their sum over all workers.
   virtual void all_reduce(Packet& values) = 0;
-  // The same where workers share memory, without packets; false: not here.
-  virtual bool all_reduce_in_memory(const SharedReduction&, const Label&) { return false; }
-  // The same for results that are read in passing.
-  virtual bool reduce_in_memory(const SharedReduction& reduction, const Label& label, Use use);
+  // values = their sum over all workers, divided by `divisor`, where workers share memory: without
+  // packets. `use` reads the results where they lie. False: not over this topology, and nothing has
+  // happened.
+  virtual bool reduce_in_memory(std::span<float> values, float divisor, const Label& label,
+                                Use use) = 0;
   // `up` is one's own packet, `down` becomes the answer, joined from its slices.
   virtual void combine_in_slices(const Job& job, Packet& up, Packet& down) = 0;
   // Encode, exchange and decode, in buckets if the topology likes.
@@ -93,21 +93,21 @@ class Topology {
   // The packets of `shape`, or of a slice of the coordinates, which has no shape.
   void combine(const Job& job, const Round& round, std::span<const GradView> shape,
                std::span<const Packet> up, Packet& down);
+  // The last phase decodes: what it decodes becomes the next part of the mean. `scratch`: the
+  // bucket's part of the job's.
   void decode(const Job& job, const Round& round, const Packet& down,
-              std::span<const GradView> views);
+              std::span<const GradView> scratch);
 
   Worker& me_;
 
  private:
-  void run(Job job);
-  // A step of gradients that travel as they are, from where they lie to where their mean shall;
-  // false: they need packets.
-  bool run_in_memory(const Job& job);
+  // A step of uncompressed gradients in shared memory; false: they need packets.
+  bool run_in_memory(const Job& job, Use use);
 
   std::size_t message_bytes_ = 0;
   std::vector<float> weights_;  // of the mean: 1/W each
   Packet up_, down_;
-  JoinedGradient in_passing_;  // the mean of the last step
+  JoinedGradient mean_;  // of the last step, a part for each bucket that was decoded
 };
 
 enum class TopologyKind : std::uint8_t { local, ring, server };

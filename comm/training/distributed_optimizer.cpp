@@ -17,10 +17,10 @@ namespace {
 class TimedGradient final : public GradientSource {
  public:
   TimedGradient(Worker& me, const GradientSource& source) : me_(me), source_(source) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    if (std::this_thread::get_id() != thread_) return source_.read(first, room);
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
+    if (std::this_thread::get_id() != thread_) return source_.read(first, scratch);
     const auto timed = me_.time(Phase::decode);
-    return source_.read(first, room);
+    return source_.read(first, scratch);
   }
 
  private:
@@ -38,6 +38,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
     : me_(me),
       parameters_(parameters),
       rule_(rule),
+      mean_(parameters.gradients()),
       gradients_(grad_views(parameters, parameters.gradients())),
       compressor_(std::move(compressor)),
       topology_(std::move(topology)),
@@ -45,9 +46,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       attack_(options.attack, options.seed, me.rank(), me.size()),
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
-      first_ranks_(static_cast<std::size_t>(me.size())),
-      room_(parameters.numel()),
-      room_views_(grad_views(parameters, room_.span())) {
+      first_ranks_(static_cast<std::size_t>(me.size())) {
   check<UsageError>(
       options.non_finite != NonFinite::drop_worker || options.rejoin,
       "non-finite policy drop_worker: how do those meet who are left? rejoin says it");
@@ -104,7 +103,7 @@ bool DistributedOptimizer::step(float lr) {
   if (!taken) return false;
   if (overlap_) {
     const auto timed = me_.time(Phase::update);
-    rule_.apply(parameters_.values(), room_.span(), lr);
+    rule_.apply(parameters_.values(), mean_, lr);
   }
   ++counts_.steps;
   return true;
@@ -114,17 +113,16 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   const auto gradients = bucket.of(gradients_);
   if (!agree_on_finite(gradients)) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
-  if (overlap_) {  // the next bucket takes the place of this one's answer
-    topology_->run(*compressor_, bucket.of(round), gradients, bucket.of(room_views_));
-  } else {
-    topology_->run_in_passing(
-        *compressor_, round, gradients, room_views_, [&](const GradientSource& mean) {
-          const auto timed = me_.time(Phase::update);
-          const TimedGradient source(me_, mean);
-          rule_.update(parameters_.values(), {.source = &source, .count = parameters_.numel()},
-                       *lr_);
-        });
-  }
+  topology_->run(
+      *compressor_, bucket.of(round), gradients, gradients, [&](const GradientSource& mean) {
+        if (overlap_) {  // the update waits for the other buckets
+          const auto timed = me_.time(Phase::decode);
+          return materialize(mean, gradients);
+        }
+        const auto timed = me_.time(Phase::update);
+        const TimedGradient source(me_, mean);
+        rule_.update(parameters_.values(), {.source = &source, .count = parameters_.numel()}, *lr_);
+      });
   message_bytes_ += topology_->message_bytes();
   return true;
 }

@@ -10,12 +10,13 @@
 //   3. Update the parameters with it, the same on every worker; decode it piece by piece, where the
 //      update wants it.
 //
-// In buckets 1 and 2 are done for one bucket after the other, while backward goes on (overlap.hpp):
-// a gradient that is not finite is found before its bucket is sent, and no step is taken with it.
-// The mean is written to memory then, and so it is for methods that can only be decoded as a whole.
+// With buckets, 1 and 2 are done for one bucket after the other while backward goes on
+// (overlap.hpp). A gradient that is not finite is found before its bucket is sent, and no step is
+// taken with it. The means of the buckets are written to the memory of the gradients, and the
+// update follows after the last bucket.
 //
-// After a step the model's flat gradients are no longer one's own: where they travelled as they
-// are, in one memory, they have been added up. Phases are timed on the Worker.
+// After a step the model's flat gradients are no longer this worker's own: they hold sums, or what
+// the compressor has decoded. Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,6 @@
 #include "tersegrad/comm/transport/failure.hpp"
 #include "tersegrad/comm/transport/worker.hpp"
 #include "tersegrad/core/archive.hpp"
-#include "tersegrad/core/buffer.hpp"
 #include "tersegrad/core/parameters.hpp"
 #include "tersegrad/optim/compressor.hpp"
 #include "tersegrad/optim/optimizer.hpp"
@@ -107,6 +107,7 @@ class DistributedOptimizer {
   Worker& me_;
   ParameterBuffer& parameters_;
   UpdateRule& rule_;
+  std::span<const float> mean_;  // with buckets: their means, in the memory of the gradients
   std::vector<GradView> gradients_;
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
@@ -116,8 +117,6 @@ class DistributedOptimizer {
   Collectives collectives_;
   std::vector<std::uint64_t> words_;  // what the workers said in step 1
   std::vector<int> first_ranks_;      // of the workers that are left
-  Buffer<float> room_;                // for a mean that is written to memory
-  std::vector<GradView> room_views_;  // shaped like gradients_
   std::optional<float> lr_;           // of the step that has begun
   std::size_t message_bytes_ = 0;
   std::optional<Overlap> overlap_;  // the last member: its thread uses the others

@@ -20,10 +20,8 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
       options_(options),
       met_(parameters.numel()),
       moved_(parameters.numel()),
-      room_(parameters.numel()),
       gradients_(grad_views(parameters, parameters.gradients())),
-      moved_views_(grad_views(parameters, moved_.span())),
-      room_views_(grad_views(parameters, room_.span())) {
+      moved_views_(grad_views(parameters, moved_.span())) {
   check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
                     options.every);
   check<UsageError>(options.non_finite != NonFinite::drop_worker,
@@ -65,11 +63,10 @@ void LocalSgd::meet() {
                    });
   }
   const Round round{.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr};
-  topology_->run_in_passing(
-      *compressor_, round, moved_views_, room_views_, [&](const GradientSource& mean) {
-        const auto timed = me_.time(Phase::update);
-        outer_->update(met, {.source = &mean, .count = std::ssize(met)}, options_.outer_lr);
-      });
+  topology_->run(*compressor_, round, moved_views_, moved_views_, [&](const GradientSource& mean) {
+    const auto timed = me_.time(Phase::update);
+    outer_->update(met, {.source = &mean, .count = std::ssize(met)}, options_.outer_lr);
+  });
   const auto timed = me_.time(Phase::update);
   std::ranges::copy(met, x.begin());
   ++meetings_;

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/core/buffer.hpp"
 
 namespace terse {
 
@@ -66,8 +67,8 @@ class LocalSgd {
   std::unique_ptr<Topology> topology_;
   Options options_;
   std::uint64_t steps_ = 0, since_ = 0, meetings_ = 0;  // since_: steps since the last meeting
-  Buffer<float> met_, moved_, room_;  // a, a - x, and for a d that is written to memory
-  std::vector<GradView> gradients_, moved_views_, room_views_;
+  Buffer<float> met_, moved_;                           // a, and a - x, which becomes d
+  std::vector<GradView> gradients_, moved_views_;
 };
 
 }  // namespace terse

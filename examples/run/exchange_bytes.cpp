@@ -28,7 +28,8 @@ ExchangeBytes exchange(const RunConfig& config, const std::vector<MatrixShape>& 
         for (std::uint64_t step = 0; step < static_cast<std::uint64_t>(steps); ++step) {
           for (auto& value : gradients.span()) value = random.normal();
           topology->run(*compressor, {.seed = config.seed, .step = step, .lr = 0.1F},
-                        views_of(gradients.span(), shapes), views_of(mean.span(), shapes));
+                        views_of(gradients.span(), shapes), views_of(mean.span(), shapes),
+                        [](const GradientSource&) {});
           const std::lock_guard lock(mutex);
           if (me.rank() == 0)
             counted.message_bytes += static_cast<double>(topology->message_bytes());

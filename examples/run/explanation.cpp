@@ -43,7 +43,7 @@ void exchange_alone(Compressor& compressor, Round round, const GradView& gradien
       compressor.combine(round, in, std::span(&up, 1), std::vector<float>{1.0F}, down);
     }
     auto fields = compressor.fields(round, up, in);
-    compressor.decode(round, down, out);
+    decode_to(out, compressor, round, down);
     said.push_back({std::move(up), std::move(fields)});
   }
 }

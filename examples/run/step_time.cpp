@@ -65,8 +65,10 @@ StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::
                 Round round{.seed = config.seed, .lr = 0.1F};
                 Overlap overlap(me, own, {.bucket_bytes = bucket_bytes, .compute = compute},
                                 [&](const Bucket& bucket) {
-                                  topology->run(*compressor, bucket.of(round), bucket.of(own),
-                                                bucket.of(out));
+                                  const auto to = bucket.of(out);
+                                  topology->run(
+                                      *compressor, bucket.of(round), bucket.of(own), to,
+                                      [&](const GradientSource& m) { materialize(m, to); });
                                   message_bytes += topology->message_bytes();
                                 });
                 const auto step = [&](std::int64_t number) {

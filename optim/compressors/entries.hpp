@@ -34,6 +34,7 @@ struct Entries {
 // The entries of an answer, and 0 elsewhere, read in passing.
 class PlacedEntries final : public GradientSource {
  public:
+  PlacedEntries() = default;
   PlacedEntries(std::span<const std::uint32_t> at, std::span<const float> values)
       : at_(at), values_(values) {}
   std::span<const float> read(std::int64_t first, std::span<float> room) const override;

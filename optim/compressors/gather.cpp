@@ -23,13 +23,6 @@ std::span<const std::uint32_t> take(std::span<const std::uint32_t>& rest, std::s
   return taken;
 }
 
-void copy_mean(std::span<const float> mean, std::span<const GradView> out) {
-  for (const auto& view : out) {
-    kernels::copy_to(mean.first(view.data.size()), view.data);
-    mean = mean.subspan(view.data.size());
-  }
-}
-
 }  // namespace
 
 std::span<std::uint32_t> GatherCompressor::start(const Round& round,
@@ -102,23 +95,18 @@ GatherCompressor::Answer GatherCompressor::answer(const Round& round, const Pack
   return answer;
 }
 
-void GatherCompressor::decode(const Round& round, const Packet& down,
-                              std::span<const GradView> out) {
-  const auto [mean, packets] = answer(round, down, out);
-  packets.empty() ? copy_mean(mean, out) : sum(round, packets, out);
+const GradientSource& GatherCompressor::decode(const Round& round, const Packet& down,
+                                               std::span<const GradView> scratch) {
+  const auto [mean, packets] = answer(round, down, scratch);
+  if (!packets.empty()) return sum(round, packets, scratch);
+  return means_.at(round.first) = GradientInMemory(mean);
 }
 
-std::unique_ptr<GradientSource> GatherCompressor::decode_in_passing(
-    const Round& round, const Packet& down, std::span<const GradView> shape) {
-  const auto [mean, packets] = answer(round, down, shape);
-  if (packets.empty()) return std::make_unique<GradientInMemory>(mean);
-  return sum_in_passing(packets, shape);
-}
-
-void GatherCompressor::sum(const Round& round, std::span<const Weighted> packets,
-                           std::span<const GradView> out) const {
-  clear(out);
-  for (const auto& packet : packets) add(round, packet.payload, packet.weight, out);
+const GradientSource& GatherCompressor::sum(const Round& round, std::span<const Weighted> packets,
+                                            std::span<const GradView> scratch) {
+  clear(scratch);
+  for (const auto& packet : packets) add(round, packet.payload, packet.weight, scratch);
+  return written(round, scratch);
 }
 
 void GatherCompressor::said(const Round& round, const Packet& own,

@@ -23,9 +23,8 @@ class GatherCompressor : public Compressor {
   Traits traits(std::uint64_t) const override { return {}; }
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) final;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) final;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
 
   // Whether it says less of a vector than its values: `topk+NAME` can code values with it.
@@ -35,15 +34,9 @@ class GatherCompressor : public Compressor {
     std::span<const std::uint32_t> payload;
     float weight;
   };
-  // out = the sum over the packets, in their order. Who goes through `out` once for all of them
-  // spares it a pass for each.
-  virtual void sum(const Round& round, std::span<const Weighted> packets,
-                   std::span<const GradView> out) const;
-  // The same sum, to be read in passing; null: there is no such way.
-  virtual std::unique_ptr<GradientSource> sum_in_passing(
-      std::span<const Weighted>, std::span<const GradView> /*shape*/) const {
-    return nullptr;
-  }
+  // The sum over the packets, in their order: written to `scratch` by `add`, or read block by block.
+  virtual const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
+                                    std::span<const GradView> scratch);
 
   // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
   virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
@@ -63,6 +56,7 @@ class GatherCompressor : public Compressor {
   Answer answer(const Round& round, const Packet& down, std::span<const GradView> shape) const;
 
   std::uint16_t number_;
+  SourcePerBucket<GradientInMemory> means_;
 };
 
 }  // namespace terse

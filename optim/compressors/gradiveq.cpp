@@ -50,11 +50,14 @@ class GradiVeq final : public LinearCompressor {
   Traits traits(std::uint64_t) const override { return {.linear = true, .self_contained = false}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    mean(round, down, out);
-    if (!learning(round)) return;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    mean(round, down, scratch);
     const bool last = place(round) == options_.samples - 1;
-    for (const auto& view : out) learn(view, last);
+    for (const auto& view : scratch) {
+      if (learning(round)) learn(view, last);
+    }
+    return written(round, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     mean(round, own, out);

@@ -19,7 +19,7 @@ class None final : public OnePhaseLinear {
 
   std::string spec() const override { return "none"; }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
-  bool verbatim() const override { return true; }
+  bool uncompressed() const override { return true; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     up.start(header_for(round, number_, PacketKind::up, grads.size()),

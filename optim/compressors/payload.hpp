@@ -63,8 +63,10 @@ class LinearCompressor : public Compressor {
 // One of a single phase: the sum of all packets and a worker's own are read alike.
 class OnePhaseLinear : public LinearCompressor {
  public:
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final {
-    mean(round, down, out);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) final {
+    mean(round, down, scratch);
+    return written(round, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final {
     mean(round, own, out);

@@ -58,9 +58,9 @@ class PowerSgd final : public LinearCompressor {
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                             std::span<const GradView> residual, Packet& up) override;
   void settle(std::span<const GradView> residual) override;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override;
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> shape) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
@@ -93,8 +93,8 @@ class PowerSgd final : public LinearCompressor {
   void write_p(const Round& round, std::span<const GradView> grads, Packet& up, OneP one_p);
   void write_q(const Round& round, std::span<const GradView> grads, Packet& up);
   void keep_q(const Round& round, const Packet& down, std::span<const GradView> shape);
-  std::unique_ptr<powersgd::Reconstruction> reconstruction(const Round& round, const Packet& sum,
-                                                           std::span<const GradView> shape) const;
+  void reconstruct(const Round& round, const Packet& sum, std::span<const GradView> shape,
+                   powersgd::Reconstruction& mean) const;
 
   std::uint16_t number_;
   PowerSgdOptions options_;
@@ -108,6 +108,7 @@ class PowerSgd final : public LinearCompressor {
   };
   kernels::Factors factors(std::uint32_t id, const Owed& owed) const;
   std::map<std::uint32_t, Owed> owed_;
+  SourcePerBucket<powersgd::Reconstruction> means_;
 };
 
 std::int64_t PowerSgd::payload_size(int phase, std::span<const GradView> views) const {
@@ -220,14 +221,11 @@ kernels::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
   return {.p = p_.existing(id, rank * owed.rows), .q = owed.q};
 }
 
-void PowerSgd::decode(const Round& round, const Packet& down, std::span<const GradView> out) {
-  down.expect(number_, round.phase, out.size());
-  if (!sends_p(round.phase)) {
-    if (is_last(round.phase)) reconstruction(round, down, out)->write_to(out);
-    return keep_q(round, down, out);
-  }
-  auto ps = expect_floats(down, payload_size(round.phase, out));
-  for (const auto& view : out) {
+void PowerSgd::advance(const Round& round, const Packet& down, std::span<const GradView> shape) {
+  down.expect(number_, round.phase, shape.size());
+  if (!sends_p(round.phase)) return keep_q(round, down, shape);
+  auto ps = expect_floats(down, payload_size(round.phase, shape));
+  for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto p = p_.at(view.id, size_of_p(view));
     kernels::copy_to(ps.first(p.size()), p);
@@ -236,9 +234,10 @@ void PowerSgd::decode(const Round& round, const Packet& down, std::span<const Gr
   }
 }
 
-std::unique_ptr<GradientSource> PowerSgd::decode_in_passing(const Round& round, const Packet& down,
-                                                            std::span<const GradView> shape) {
-  auto mean = reconstruction(round, down, shape);
+const GradientSource& PowerSgd::decode(const Round& round, const Packet& down,
+                                       std::span<const GradView> shape) {
+  auto& mean = means_.at(round.first);
+  reconstruct(round, down, shape, mean);
   keep_q(round, down, shape);
   return mean;
 }
@@ -256,28 +255,29 @@ void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const Gr
 }
 
 void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradView> out) const {
-  reconstruction(round, own, out)->write_to(out);
+  powersgd::Reconstruction reconstruction;
+  reconstruct(round, own, out, reconstruction);
+  reconstruction.write_to(out);
 }
 
-std::unique_ptr<powersgd::Reconstruction> PowerSgd::reconstruction(
-    const Round& round, const Packet& sum, std::span<const GradView> shape) const {
+void PowerSgd::reconstruct(const Round& round, const Packet& sum, std::span<const GradView> shape,
+                           powersgd::Reconstruction& mean) const {
   sum.expect(number_, round.phase, shape.size());
   auto qs = expect_floats(sum, payload_size(round.phase, shape));
   std::int64_t all = 0;
   for (const auto& view : shape) all += compressed(view) ? size_of_q(view) : 0;
   auto values = qs.subspan(static_cast<std::size_t>(all));
-  auto mean = std::make_unique<powersgd::Reconstruction>(expect_weight(sum));
+  mean.reset(expect_weight(sum));
   for (const auto& view : shape) {
     if (compressed(view)) {
       const auto size = static_cast<std::size_t>(size_of_q(view));
-      mean->add_matrix(view, p_.existing(view.id, size_of_p(view)), qs.first(size));
+      mean.add_matrix(view, p_.existing(view.id, size_of_p(view)), qs.first(size));
       qs = qs.subspan(size);
     } else {
-      mean->add(values.first(view.data.size()));
+      mean.add(values.first(view.data.size()));
       values = values.subspan(view.data.size());
     }
   }
-  return mean;
 }
 
 std::vector<Field> PowerSgd::fields(const Round& round, const Packet& up,

@@ -36,7 +36,8 @@ void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t 
 // is.
 class Reconstruction final : public GradientSource {
  public:
-  explicit Reconstruction(float workers) : workers_(workers) {}
+  // Begins anew, for the sum of so many workers. The memory of earlier steps is used again.
+  void reset(float workers);
   // The next tensor. P must stay where it is, and so must the values.
   void add_matrix(const GradView& shape, std::span<const float> p, std::span<const float> sum_of_q);
   void add(std::span<const float> sums);
@@ -50,10 +51,10 @@ class Reconstruction final : public GradientSource {
     std::span<const float> p = {}, sums = {};  // no P: the sums are all there is
     std::vector<float> q = {};
   };
-  void add(Tensor tensor, std::int64_t size);
+  Tensor& next(std::int64_t size);
 
-  float workers_;
-  std::vector<Tensor> tensors_;
+  float workers_ = 1;
+  std::vector<Tensor> tensors_;          // the first begins_.size() - 1 of them
   std::vector<std::int64_t> begins_{0};  // of the tensors, and the end
 };
 

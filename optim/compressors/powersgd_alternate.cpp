@@ -52,7 +52,9 @@ class AlternatingPowerSgd final : public LinearCompressor {
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     reconstruct(round, own, own_, out);
   }
@@ -143,13 +145,19 @@ void AlternatingPowerSgd::encode(const Round& round, std::span<const GradView> g
   }
 }
 
-void AlternatingPowerSgd::decode(const Round& round, const Packet& down,
-                                 std::span<const GradView> out) {
-  down.expect(number_, round.phase, out.size());
-  if (is_last(round)) reconstruct(round, down, mean_, out);
-  auto rest = expect_floats(down, payload_size(round, out));
+const GradientSource& AlternatingPowerSgd::decode(const Round& round, const Packet& down,
+                                                  std::span<const GradView> scratch) {
+  reconstruct(round, down, mean_, scratch);
+  advance(round, down, scratch);
+  return written(round, scratch);
+}
+
+void AlternatingPowerSgd::advance(const Round& round, const Packet& down,
+                                  std::span<const GradView> shape) {
+  down.expect(number_, round.phase, shape.size());
+  auto rest = expect_floats(down, payload_size(round, shape));
   const float workers = expect_weight(down);
-  for (const auto& view : out) {
+  for (const auto& view : shape) {
     const auto sum = rest.first(static_cast<std::size_t>(sent_size(round, view)));
     rest = rest.subspan(sum.size());
     if (!compressed(view)) continue;

@@ -36,20 +36,32 @@ void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t 
   }
 }
 
-void Reconstruction::add(Tensor tensor, std::int64_t size) {
-  tensors_.push_back(std::move(tensor));
+void Reconstruction::reset(float workers) {
+  workers_ = workers;
+  begins_.resize(1);
+}
+
+Reconstruction::Tensor& Reconstruction::next(std::int64_t size) {
+  const auto t = begins_.size() - 1;
+  if (t == tensors_.size()) tensors_.emplace_back();
   begins_.push_back(begins_.back() + size);
+  return tensors_[t];
 }
 
 void Reconstruction::add_matrix(const GradView& shape, std::span<const float> p,
                                 std::span<const float> sum_of_q) {
-  std::vector<float> q(sum_of_q.size());
-  kernels::divide_to(sum_of_q, workers_, q);
-  add({.rows = shape.rows, .cols = shape.cols, .p = p, .q = std::move(q)}, shape.rows * shape.cols);
+  auto& tensor = next(shape.rows * shape.cols);
+  tensor.rows = shape.rows;
+  tensor.cols = shape.cols;
+  tensor.p = p;
+  tensor.q.resize(sum_of_q.size());
+  kernels::divide_to(sum_of_q, workers_, tensor.q);
 }
 
 void Reconstruction::add(std::span<const float> sums) {
-  add({.sums = sums}, std::ssize(sums));
+  auto& tensor = next(std::ssize(sums));
+  tensor.p = {};
+  tensor.sums = sums;
 }
 
 std::span<const float> Reconstruction::read(std::int64_t first, std::span<float> room) const {

@@ -77,8 +77,8 @@ class Qsgd final : public GatherCompressor {
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
-  void sum(const Round& round, std::span<const Weighted> packets,
-           std::span<const GradView> out) const override;
+  const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
+                            std::span<const GradView> scratch) override;
   void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -198,10 +198,11 @@ Parts Qsgd::split(std::span<const std::uint32_t> payload, std::span<const GradVi
   return parts;
 }
 
-void Qsgd::sum(const Round& round, std::span<const Weighted> packets,
-               std::span<const GradView> out) const {
-  if (options_.elias) return GatherCompressor::sum(round, packets, out);
-  add_plain(packets, true, out);
+const GradientSource& Qsgd::sum(const Round& round, std::span<const Weighted> packets,
+                                std::span<const GradView> scratch) {
+  if (options_.elias) return GatherCompressor::sum(round, packets, scratch);
+  add_plain(packets, true, scratch);
+  return written(round, scratch);
 }
 
 void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weight,

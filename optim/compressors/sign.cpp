@@ -37,8 +37,12 @@ std::span<const std::uint32_t> signs_of(std::span<const std::uint32_t> payload,
 // The sum over packets, in one pass over the values: a worker's bits are soon read, values are not.
 class SumOfSigns final : public GradientSource {
  public:
-  SumOfSigns(std::span<const GatherCompressor::Weighted> packets, std::span<const GradView> shape)
-      : packets_(packets.size()), begins_(begins_of(shape)) {
+  void reset(std::span<const GatherCompressor::Weighted> packets, std::span<const GradView> shape) {
+    packets_ = packets.size();
+    begins_.resize(1);
+    signs_.clear();
+    scales_.clear();
+    for (const auto& view : shape) begins_.push_back(begins_.back() + std::ssize(view.data));
     for (const auto& packet : packets) signs_.push_back(signs_of(packet.payload, shape));
     for (std::size_t t = 0; t < shape.size(); ++t) {
       for (const auto& packet : packets) {
@@ -54,9 +58,6 @@ class SumOfSigns final : public GradientSource {
                  });
     return room;
   }
-  void write_to(std::span<const GradView> out) const {
-    for (std::size_t t = 0; t < out.size(); ++t) sum(t, 0, out[t].data);
-  }
 
  private:
   void sum(std::size_t tensor, std::int64_t offset, std::span<float> values) const {
@@ -64,8 +65,8 @@ class SumOfSigns final : public GradientSource {
                        std::span(scales_).subspan(tensor * packets_, packets_), values);
   }
 
-  std::size_t packets_;
-  std::vector<std::int64_t> begins_;  // of the tensors, and the end
+  std::size_t packets_ = 0;
+  std::vector<std::int64_t> begins_{0};  // of the tensors, and the end
   std::vector<std::span<const std::uint32_t>> signs_;
   std::vector<float> scales_;  // of every packet, tensor by tensor
 };
@@ -127,13 +128,11 @@ class Sign final : public GatherCompressor {
     }
   }
 
-  void sum(const Round&, std::span<const Weighted> packets,
-           std::span<const GradView> out) const override {
-    SumOfSigns(packets, out).write_to(out);
-  }
-  std::unique_ptr<GradientSource> sum_in_passing(std::span<const Weighted> packets,
-                                                 std::span<const GradView> shape) const override {
-    return std::make_unique<SumOfSigns>(packets, shape);
+  const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
+                            std::span<const GradView> shape) override {
+    auto& source = sums_.at(round.first);
+    source.reset(packets, shape);
+    return source;
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -145,6 +144,7 @@ class Sign final : public GatherCompressor {
   }
 
  private:
+  SourcePerBucket<SumOfSigns> sums_;
   std::map<std::uint32_t, float>
       owed_;  // by tensor: scales that residuals still hold; 0 if settled
 };

@@ -162,30 +162,20 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
   kernels::place(entries_.at, entries_.values, 0, down.floats());
 }
 
-void SparseCompressor::decode(const Round& round, const Packet& down,
-                              std::span<const GradView> out) {
-  down.expect(number_, round.phase, out.size());
-  if (std::ssize(down.words()) != count(out)) {
-    entries_.clear();
-    read_plain(round, out, down.words(), entries_);
-    return entries_.place_in(out);
+const GradientSource& SparseCompressor::decode(const Round& round, const Packet& down,
+                                               std::span<const GradView> scratch) {
+  down.expect(number_, round.phase, scratch.size());
+  if (std::ssize(down.words()) == count(scratch)) {
+    return means_.at(round.first) = GradientInMemory(down.floats());
   }
-  auto values = down.floats();
-  for (const auto& view : out) {
-    kernels::copy_to(values.first(view.data.size()), view.data);
-    values = values.subspan(view.data.size());
+  if (in_whole_tensors(round, scratch) == 0) {
+    const auto [at, values] = split_plain(down.words(), 0, count(scratch));
+    return placed_.at(round.first) = PlacedEntries(at, values);
   }
-}
-
-std::unique_ptr<GradientSource> SparseCompressor::decode_in_passing(
-    const Round& round, const Packet& down, std::span<const GradView> shape) {
-  down.expect(number_, round.phase, shape.size());
-  if (std::ssize(down.words()) == count(shape)) {
-    return std::make_unique<GradientInMemory>(down.floats());
-  }
-  if (in_whole_tensors(round, shape) > 0) return nullptr;
-  const auto [at, values] = split_plain(down.words(), 0, count(shape));
-  return std::make_unique<PlacedEntries>(at, values);
+  entries_.clear();
+  read_plain(round, scratch, down.words(), entries_);
+  entries_.place_in(scratch);
+  return written(round, scratch);
 }
 
 std::size_t SparseCompressor::in_whole_tensors(const Round& round,

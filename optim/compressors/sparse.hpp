@@ -32,9 +32,8 @@ class SparseCompressor : public Compressor {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) final;
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) final;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) final;
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) final;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
   // Subtracts the entries that the packet says, without a pass over all.
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
@@ -94,6 +93,8 @@ class SparseCompressor : public Compressor {
   // Room that is used again: no state.
   Entries entries_;            // what is chosen, or read
   std::vector<Entries> said_;  // by worker
+  SourcePerBucket<GradientInMemory> means_;
+  SourcePerBucket<PlacedEntries> placed_;
 };
 
 // A coordinate and a sign in one word: bit 31 is minus.

@@ -63,8 +63,10 @@ class Ssdm final : public Compressor {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override;
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    reveal(round, down, static_cast<float>(round.workers), out);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    reveal(round, down, static_cast<float>(round.workers), scratch);
+    return written(round, scratch);
   }
   // A worker's packet counts its own minus signs.
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {

@@ -102,7 +102,9 @@ class SharedTernGrad final : public Compressor {
     }
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override;
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
 
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -182,20 +184,23 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
   }
 }
 
-void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<const GradView> out) {
-  down.expect(number_, round.phase, out.size());
-  if (round.phase == 0) {
-    magnitudes(down, out.size());
-    const auto scales = down.floats();
-    for (std::size_t t = 0; t < out.size(); ++t) scales_.at(out[t].id, 1)[0] = scales[t];
-    return;
-  }
+void SharedTernGrad::advance(const Round& round, const Packet& down,
+                             std::span<const GradView> shape) {
+  down.expect(number_, round.phase, shape.size());
+  magnitudes(down, shape.size());
+  const auto scales = down.floats();
+  for (std::size_t t = 0; t < shape.size(); ++t) scales_.at(shape[t].id, 1)[0] = scales[t];
+}
+
+const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& down,
+                                             std::span<const GradView> scratch) {
+  down.expect(number_, round.phase, scratch.size());
   const int workers = static_cast<int>(expect_weight(down));
-  const Sums sums(down, workers, count(out));
-  const auto scales = scales_of(out);
+  const Sums sums(down, workers, count(scratch));
+  const auto scales = scales_of(scratch);
   std::int64_t at = 0;
-  for (std::size_t t = 0; t < out.size(); ++t) {
-    const auto data = out[t].data;
+  for (std::size_t t = 0; t < scratch.size(); ++t) {
+    const auto data = scratch[t].data;
     const float step = scales[t] / static_cast<float>(workers);
     parallel_for(std::ssize(data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
       const auto largest = vectorized([&] {
@@ -214,6 +219,7 @@ void SharedTernGrad::decode(const Round& round, const Packet& down, std::span<co
     });
     at += std::ssize(data);
   }
+  return written(round, scratch);
 }
 
 void SharedTernGrad::said(const Round& round, const Packet& own,

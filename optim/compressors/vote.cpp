@@ -46,6 +46,7 @@ struct Ballot {
   std::span<const std::uint32_t> nonzero;  // empty: all votes are + or -
   std::span<const std::uint32_t> negative;
 
+  Ballot() = default;
   Ballot(std::span<const std::uint32_t> words, std::int64_t planes)
       : nonzero(planes == 2 ? words.first(words.size() / 2) : words.first(0)),
         negative(words.subspan(nonzero.size())) {}
@@ -109,6 +110,19 @@ void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int6
   }
 }
 
+class RevealedVote final : public GradientSource {
+ public:
+  RevealedVote() = default;
+  explicit RevealedVote(const Ballot& ballot) : ballot_(ballot) {}
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
+    ballot_.reveal(first, scratch);
+    return scratch;
+  }
+
+ private:
+  Ballot ballot_;
+};
+
 class Vote final : public Compressor {
  public:
   Vote(std::uint16_t number, Rules rules) : number_(number), rules_(std::move(rules)) {}
@@ -120,11 +134,10 @@ class Vote final : public Compressor {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override;
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    reveal(result(round, down, out), out);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> shape) override {
+    return votes_.at(round.first) = RevealedVote(result(round, down, shape));
   }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override;
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     reveal(ballot(round, own, up_planes(), out), out);
@@ -154,6 +167,7 @@ class Vote final : public Compressor {
 
   std::uint16_t number_;
   Rules rules_;
+  SourcePerBucket<RevealedVote> votes_;
 };
 
 void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
@@ -256,23 +270,6 @@ void Vote::reveal(const Ballot& ballot, std::span<const GradView> out) {
     ballot.reveal(at, view.data);
     at += std::ssize(view.data);
   }
-}
-
-class RevealedVote final : public GradientSource {
- public:
-  explicit RevealedVote(const Ballot& ballot) : ballot_(ballot) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    ballot_.reveal(first, room);
-    return room;
-  }
-
- private:
-  Ballot ballot_;
-};
-
-std::unique_ptr<GradientSource> Vote::decode_in_passing(const Round& round, const Packet& down,
-                                                        std::span<const GradView> shape) {
-  return std::make_unique<RevealedVote>(result(round, down, shape));
 }
 
 }  // namespace

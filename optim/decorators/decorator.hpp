@@ -22,13 +22,12 @@ class Decorator : public Compressor {
                std::span<const float> weights, Packet& down) override {
     inner_->combine(round, shape, up, weights, down);
   }
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    inner_->decode(round, down, out);
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override {
+    inner_->advance(round, down, shape);
   }
-  // Who overrides decode must not leave this one.
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override {
-    return inner_->decode_in_passing(round, down, shape);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    return inner_->decode(round, down, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     inner_->said(round, own, out);

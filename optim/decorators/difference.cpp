@@ -54,18 +54,15 @@ class Difference final : public Decorator {
     inner_->said(round, up, said_.views(grads));
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    inner_->decode(round, down, out);
-    if (!last_phase(round)) return;
-    const auto mean = mean_.views(out), own = own_.views(out), said = said_.views(out);
-    for (std::size_t t = 0; t < out.size(); ++t) {
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    materialize(inner_->decode(round, down, scratch), scratch);
+    const auto mean = mean_.views(scratch), own = own_.views(scratch), said = said_.views(scratch);
+    for (std::size_t t = 0; t < scratch.size(); ++t) {
       kernels::step_estimate(own[t].data, alpha_, said[t].data);
-      kernels::step_estimate(mean[t].data, alpha_, out[t].data);
+      kernels::step_estimate(mean[t].data, alpha_, scratch[t].data);
     }
-  }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
-                                                    std::span<const GradView>) override {
-    return nullptr;
+    return written(round, scratch);
   }
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {

@@ -61,12 +61,10 @@ class DoubleSqueeze final : public Decorator {
     relabel(down, PacketKind::down, round.worker);
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    server_->said(round, down, out);
-  }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
-                                                    std::span<const GradView>) override {
-    return nullptr;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    server_->said(round, down, scratch);
+    return written(round, scratch);
   }
 
   void serialize(Archive& archive) override {

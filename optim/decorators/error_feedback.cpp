@@ -66,14 +66,13 @@ class ErrorFeedback final : public Decorator {
     }
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    inner_->decode(round, down, out);
-    if (target_ == Target::averaged && last_phase(round)) subtract(out);
-  }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override {
-    if (target_ == Target::averaged) return nullptr;
-    return inner_->decode_in_passing(round, down, shape);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    const auto& mean = inner_->decode(round, down, scratch);
+    if (target_ == Target::local) return mean;
+    materialize(mean, scratch);
+    subtract(scratch);
+    return written(round, scratch);
   }
 
   void serialize(Archive& archive) override {

@@ -63,15 +63,17 @@ class MinSize final : public Decorator {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override;
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    const Sizes sizes(out, size_);
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override {
+    const Sizes sizes(shape, size_);
+    inner_->advance(sizes.inside(round), split(round, down, sizes).inner, sizes.large);
+  }
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    const Sizes sizes(scratch, size_);
     const auto parts = split(round, down, sizes);
     reveal(round, down, parts, sizes);
-    inner_->decode(sizes.inside(round), parts.inner, sizes.large);
-  }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
-                                                    std::span<const GradView>) override {
-    return nullptr;
+    materialize(inner_->decode(sizes.inside(round), parts.inner, sizes.large), sizes.large);
+    return written(round, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     const Sizes sizes(out, size_);

@@ -64,17 +64,18 @@ class OnebitAdam final : public Decorator {
     at(round.step).combine(round, shape, up, weights, down);
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    at(round.step).decode(round, down, out);
-    const auto m = momentum_.views(out);
-    for (std::size_t t = 0; t < out.size() && last_phase(round); ++t) {
-      if (!warming_up(round.step)) as_gradient(m[t].data, out[t].data);
-      kernels::blend_to(out[t].data, keep_, take_, m[t].data);
-    }
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override {
+    at(round.step).advance(round, down, shape);
   }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round&, const Packet&,
-                                                    std::span<const GradView>) override {
-    return nullptr;
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    materialize(at(round.step).decode(round, down, scratch), scratch);
+    const auto m = momentum_.views(scratch);
+    for (std::size_t t = 0; t < scratch.size(); ++t) {
+      if (!warming_up(round.step)) as_gradient(m[t].data, scratch[t].data);
+      kernels::blend_to(scratch[t].data, keep_, take_, m[t].data);
+    }
+    return written(round, scratch);
   }
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {

@@ -36,12 +36,12 @@ class Warmup final : public Decorator {
                std::span<const float> weights, Packet& down) override {
     at(round.step).combine(round, shape, up, weights, down);
   }
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    at(round.step).decode(round, down, out);
+  void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override {
+    at(round.step).advance(round, down, shape);
   }
-  std::unique_ptr<GradientSource> decode_in_passing(const Round& round, const Packet& down,
-                                                    std::span<const GradView> shape) override {
-    return at(round.step).decode_in_passing(round, down, shape);
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> scratch) override {
+    return at(round.step).decode(round, down, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     at(round.step).said(round, own, out);

@@ -288,7 +288,7 @@ void LawCheck::slices_change_nothing() {
 
 void LawCheck::linear() {
   expect(make_()->traits(0).linear == claims_.linear, "the trait is not what is claimed");
-  const bool verbatim = make_()->verbatim();
+  const bool verbatim = make_()->uncompressed();
   expect(claims_.linear || !verbatim, "verbatim, and yet nothing that may be added");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);

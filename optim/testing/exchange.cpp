@@ -122,16 +122,14 @@ void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket
 void TestExchange::decode(Compressor& compressor, const Round& round, const Packet& answer,
                           std::span<const GradView> out) const {
   const bool last = round.phase == compressor.traits(round.step).phases - 1;
-  const auto source = last && options_.read_at_once > 0
-                          ? compressor.decode_in_passing(round, answer, out)
-                          : nullptr;
-  if (!source) return compressor.decode(round, answer, out);
+  if (!last || options_.read_at_once == 0) return decode_to(out, compressor, round, answer);
+  const auto& source = compressor.decode(round, answer, out);
   std::vector<float> mean(static_cast<std::size_t>(count(out)));
   for (auto end = std::ssize(mean); end > 0; end -= std::min(end, options_.read_at_once)) {
     const auto first = std::max(std::int64_t{0}, end - options_.read_at_once);
-    const auto room = std::span(mean).subspan(first, end - first);
-    const auto values = source->read(first, room);
-    if (values.data() != room.data()) std::ranges::copy(values, room.begin());
+    const auto scratch = std::span(mean).subspan(first, end - first);
+    const auto values = source.read(first, scratch);
+    if (values.data() != scratch.data()) std::ranges::copy(values, scratch.begin());
   }
   auto rest = std::span<const float>(mean);
   for (const auto& view : out) {

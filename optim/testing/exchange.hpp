@@ -21,7 +21,8 @@ class TestExchange {
     bool bucket_per_tensor = false;  // otherwise all tensors are one bucket
     std::int64_t slice = 0;          // coordinates in a slice, a multiple of 32; 0: all
     bool record_said = false;        // fill own_said()
-    std::int64_t read_at_once = 0;   // decode in passing, so many values at a time, the last first
+    std::int64_t read_at_once =
+        0;  // read the mean so many values at a time, the last first; 0: all
   };
 
   // What was said in the last step, by phase; of the last bucket, if there are several.

@@ -337,7 +337,7 @@ TEST_P(CollectiveTime, OfSlices) {
   const auto ends = times("1Gbps,50us", workers(), [&](Worker& me) {
     toy::Vote compressor(2);
     toy::Gradients gradients({n}), mean({n});
-    plan.join(me)->run(compressor, {}, gradients.views(), mean.views());
+    toy::exchange_mean(*plan.join(me), compressor, {}, gradients.views(), mean.views());
   });
   const double up = (kHeader + 4 * words) / kRate, down = (kHeader + 2 * 4 * words) / kRate;
   const double all = workers() > 1 ? 2 * kLatency + (w() - 1) * (up + down) : 0;
@@ -350,7 +350,7 @@ TEST_P(CollectiveTime, OfAServer) {
   const auto ends = times("1Gbps,50us", workers(), [&](Worker& me) {
     toy::Plain compressor;
     toy::Gradients gradients({n}), mean({n});
-    plan.join(me)->run(compressor, {}, gradients.views(), mean.views());
+    toy::exchange_mean(*plan.join(me), compressor, {}, gradients.views(), mean.views());
   });
   // All push at once into one card, and it answers one after the other.
   const double message = (kHeader + 4 * n) / kRate;

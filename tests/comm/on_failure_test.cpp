@@ -230,9 +230,10 @@ class Fragile final : public toy::Toy {
     fail_at(Where::encode, round);
     plain_.encode(round, grads, up);
   }
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> out) override {
     fail_at(Where::decode, round);
-    plain_.decode(round, down, out);
+    return plain_.decode(round, down, out);
   }
 
  private:

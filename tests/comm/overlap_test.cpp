@@ -37,31 +37,31 @@ Times step(const TopologyOptions& options, double compute, const std::string& ne
   const TopologyPlan plan(options, toy::Plain());
   const auto workers = static_cast<std::size_t>(options.workers);
   Times times{std::vector<double>(workers), std::vector<double>(workers)};
-  run_workers(
-      {.workers = options.workers,
-       .virtual_time =
-           VirtualTime{.network = parse_network(network), .local_work = LocalWork::declared}},
-      [&](Worker& me) {
-        toy::Gradients gradients({kFirst, kSecond}), mean({kFirst, kSecond});
-        toy::Plain compressor;
-        const auto topology = plan.join(me);
-        Collectives collectives(me);
-        std::vector<std::uint64_t> words(workers);
-        const auto views = gradients.views(), out = mean.views();
-        Overlap overlap(
-            me, views, {.bucket_bytes = 1, .compute = compute}, [&](const Bucket& bucket) {
-              collectives.agree(0, 0, words);
-              topology->run(compressor, bucket.of(Round{}), bucket.of(views), bucket.of(out));
-            });
-        for (int i = 0; i < steps; ++i) {
-          overlap.complete(1);
-          overlap.complete(0);
-          overlap.finish();
-        }
-        const auto rank = static_cast<std::size_t>(me.rank());
-        times.end[rank] = me.virtual_clock()->now();
-        times.hidden[rank] = overlap.hidden_seconds();
-      });
+  run_workers({.workers = options.workers,
+               .virtual_time = VirtualTime{.network = parse_network(network),
+                                           .local_work = LocalWork::declared}},
+              [&](Worker& me) {
+                toy::Gradients gradients({kFirst, kSecond}), mean({kFirst, kSecond});
+                toy::Plain compressor;
+                const auto topology = plan.join(me);
+                Collectives collectives(me);
+                std::vector<std::uint64_t> words(workers);
+                const auto views = gradients.views(), out = mean.views();
+                Overlap overlap(me, views, {.bucket_bytes = 1, .compute = compute},
+                                [&](const Bucket& bucket) {
+                                  collectives.agree(0, 0, words);
+                                  toy::exchange_mean(*topology, compressor, bucket.of(Round{}),
+                                                     bucket.of(views), bucket.of(out));
+                                });
+                for (int i = 0; i < steps; ++i) {
+                  overlap.complete(1);
+                  overlap.complete(0);
+                  overlap.finish();
+                }
+                const auto rank = static_cast<std::size_t>(me.rank());
+                times.end[rank] = me.virtual_clock()->now();
+                times.hidden[rank] = overlap.hidden_seconds();
+              });
   return times;
 }
 

@@ -46,7 +46,8 @@ Outcome outcome_of(const TopologyOptions& topology, const std::string& compresso
       if (me.rank() == liar) {
         for (auto& value : gradients.values) value *= -1e6F;
       }
-      exchange->run(*own, {.seed = 1, .step = step}, gradients.views(), mean.views());
+      toy::exchange_mean(*exchange, *own, {.seed = 1, .step = step}, gradients.views(),
+                         mean.views());
       auto& all = outcome.means[rank];
       all.insert(all.end(), mean.values.begin(), mean.values.end());
     }
@@ -143,7 +144,7 @@ TEST(RobustExchange, APacketThatIsNotOneIsALiar) {
   const auto median = [&] {
     Packet down;
     compressor->combine({.workers = 3}, gradients.views(), up, {}, down);
-    compressor->decode({.workers = 3}, down, mean.views());
+    decode_to(mean.views(), *compressor, {.workers = 3}, down);
     return mean.values;
   };
   EXPECT_EQ(median(), std::vector<float>(11, 1));

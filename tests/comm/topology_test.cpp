@@ -18,7 +18,7 @@ using MakeCompressor = std::function<std::unique_ptr<Compressor>()>;
 struct Setting {
   TopologyOptions topology;
   Executor executor = Executor::concurrent;
-  bool in_passing = false;
+  enum class Read { written, in_pieces, over_gradients } read = Read::written;
 };
 
 constexpr int kSteps = 3;
@@ -44,17 +44,17 @@ std::vector<std::vector<float>> means_of(const Setting& run, const std::vector<s
     toy::Gradients gradients(sizes), mean(sizes);
     for (std::uint64_t step = 0; step < kSteps; ++step) {
       gradients.fill(me.rank(), step);
-      const auto before = gradients.values;
       const Round round{.seed = 1, .step = step};
-      if (run.in_passing) {
+      if (run.read == Setting::Read::in_pieces) {
         auto read = mean.values;
-        topology->run_in_passing(
-            *compressor, round, gradients.views(), mean.views(),
-            [&](const GradientSource& source) { read_in_pieces(source, read); });
+        topology->run(*compressor, round, gradients.views(), mean.views(),
+                      [&](const GradientSource& source) { read_in_pieces(source, read); });
         mean.values = read;
+      } else if (run.read == Setting::Read::over_gradients) {
+        toy::exchange_mean(*topology, *compressor, round, gradients.views(), gradients.views());
+        mean.values = gradients.values;
       } else {
-        topology->run(*compressor, round, gradients.views(), mean.views());
-        EXPECT_EQ(gradients.values, before);
+        toy::exchange_mean(*topology, *compressor, round, gradients.views(), mean.views());
       }
       auto& all = means[static_cast<std::size_t>(me.rank())];
       all.insert(all.end(), mean.values.begin(), mean.values.end());
@@ -82,8 +82,8 @@ std::vector<Kind> kinds() {
           {"SliceableTwoPlanes", [] { return std::make_unique<toy::Vote>(2); }},
           {"Gathered", [] { return std::make_unique<toy::Peaks>(); }},
           {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }},
-          {"Verbatim", [] { return make_compressor("none"); }},
-          {"ReadInPassing", [] { return make_compressor("sign+ef"); }}};
+          {"Uncompressed", [] { return make_compressor("none"); }},
+          {"ReadInBlocks", [] { return make_compressor("sign+ef"); }}};
 }
 
 class EveryTopology : public testing::TestWithParam<std::tuple<Kind, int>> {};
@@ -112,15 +112,17 @@ TEST_P(EveryTopology, GivesTheBitsOfTheLocalReference) {
       runs.push_back({{TopologyKind::server, workers, servers}, Executor::concurrent});
     }
     for (auto run : std::vector(runs)) {
-      run.in_passing = true;
-      runs.push_back(run);
+      for (const auto read : {Setting::Read::in_pieces, Setting::Read::over_gradients}) {
+        run.read = read;
+        runs.push_back(run);
+      }
     }
     for (const auto& run : runs) {
       for (const auto& mean : means_of(run, sizes, kind.make)) {
         EXPECT_TRUE(same_bits(mean, reference.front()))
             << to_string(run.topology.kind) << " of " << run.topology.servers
             << " servers, model of " << sizes.size() << " tensors"
-            << (run.in_passing ? ", read in passing" : "");
+            << ", read in the way " << static_cast<int>(run.read);
       }
     }
   }
@@ -132,7 +134,7 @@ TEST(Topology, TheMeanOfEqualGradientsIsTheGradient) {
     toy::Gradients gradients({40, 60}), mean({40, 60});
     gradients.fill(0, 0);
     toy::Plain plain;
-    plan.join(me)->run(plain, {}, gradients.views(), mean.views());
+    toy::exchange_mean(*plan.join(me), plain, {}, gradients.views(), mean.views());
     EXPECT_EQ(mean.values, gradients.values);
   });
 }
@@ -144,7 +146,7 @@ TEST(Topology, AGatherCombinesOnEveryWorkerOfARingAndOnTheOwnersOfAServer) {
     run_workers({.workers = options.workers}, [&](Worker& me) {
       toy::Gradients gradients({40, 60}), mean({40, 60});
       toy::Peaks peaks;
-      plan.join(me)->run(peaks, {}, gradients.views(), mean.views());
+      toy::exchange_mean(*plan.join(me), peaks, {}, gradients.views(), mean.views());
       calls[static_cast<std::size_t>(me.rank())] = peaks.combined();
     });
     return calls;
@@ -163,7 +165,7 @@ TEST(Topology, AServersShardsAreBucketsOfWholeTensors) {
     run_workers({.workers = options.workers}, [&](Worker& me) {
       toy::Gradients gradients({40, 60, 50}), mean({40, 60, 50});
       toy::Peaks peaks(whole_model);
-      plan.join(me)->run(peaks, {}, gradients.views(), mean.views());
+      toy::exchange_mean(*plan.join(me), peaks, {}, gradients.views(), mean.views());
       if (me.rank() == 0) encoded = peaks.buckets();
     });
     return encoded;
@@ -179,7 +181,7 @@ TEST(Topology, TimesItsPhasesOnTheWorker) {
   run_workers({.workers = 2}, [&](Worker& me) {
     toy::Gradients gradients({100000}), mean({100000});
     toy::Vote vote;
-    plan.join(me)->run(vote, {}, gradients.views(), mean.views());
+    toy::exchange_mean(*plan.join(me), vote, {}, gradients.views(), mean.views());
     for (const auto phase : {Phase::encode, Phase::exchange, Phase::decode}) {
       EXPECT_GT(me.times()[phase], 0);
     }
@@ -193,7 +195,7 @@ TEST(Topology, AnswersOfUnequalPlanesAreRefused) {
     run_workers({.workers = 3}, [&](Worker& me) {
       toy::Gradients gradients({300}), mean({300});
       toy::Vote vote(1, 2);
-      plan.join(me)->run(vote, {}, gradients.views(), mean.views());
+      toy::exchange_mean(*plan.join(me), vote, {}, gradients.views(), mean.views());
     });
     FAIL();
   } catch (const PacketError& error) {
@@ -216,7 +218,7 @@ TEST(Topology, WorkersWithModelsOfDifferentSizesAreAnError) {
           std::vector<std::size_t> sizes = {300};
           if (me.rank() == 1) sizes = {364, 5};
           toy::Gradients gradients(sizes), mean(sizes);
-          plan.join(me)->run(*kind.make(), {}, gradients.views(), mean.views());
+          toy::exchange_mean(*plan.join(me), *kind.make(), {}, gradients.views(), mean.views());
         });
       };
       EXPECT_THROW(run(), PacketError) << kind.name << " over " << to_string(options.kind);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "tersegrad/comm/topology/topology.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressor.hpp"
 
@@ -46,12 +47,14 @@ class Plain final : public Toy {
     auto to = up.floats().begin();
     for (const auto& view : grads) to = std::ranges::copy(view.data, to).out;
   }
-  void decode(const Round&, const Packet& down, std::span<const GradView> out) override {
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> out) override {
     check<PacketError>(down.header().kind == PacketKind::partial, "toy: partial is wanted");
     std::size_t i = 0;
     for (const auto& view : out) {
       for (auto& value : view.data) value = down.floats()[i++] / down.header().weight;
     }
+    return written(round, out);
   }
 };
 
@@ -75,15 +78,16 @@ class Scaled final : public Toy {
       up.floats()[t] = sum;
     }
   }
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
-    if (round.phase == 0) {
-      scale_.assign(down.floats().begin(), down.floats().end());
-      return;
-    }
+  void advance(const Round&, const Packet& down, std::span<const GradView>) override {
+    scale_.assign(down.floats().begin(), down.floats().end());
+  }
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> out) override {
     plain_.decode(round, down, out);
     for (std::size_t t = 0; t < out.size(); ++t) {
       for (auto& value : out[t].data) value *= scale_[t];
     }
+    return written(round, out);
   }
   void serialize(Archive& archive) override { archive.item("scale", scale_); }
 
@@ -127,7 +131,8 @@ class Vote final : public Toy {
     }
   }
 
-  void decode(const Round& round, const Packet& down, std::span<const GradView> out) override {
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> out) override {
     check<PacketError>(down.payload().size() == 4 * answer_planes_ * words(round), "toy: size");
     std::size_t i = 0;
     for (const auto& view : out) {
@@ -136,6 +141,7 @@ class Vote final : public Toy {
         value = get(down.payload(), last) ? -1.0F : 1.0F;
       }
     }
+    return written(round, out);
   }
 
  private:
@@ -200,7 +206,8 @@ class Peaks final : public Toy {
     ++combined_;
   }
 
-  void decode(const Round&, const Packet& down, std::span<const GradView> out) override {
+  const GradientSource& decode(const Round& round, const Packet& down,
+                               std::span<const GradView> out) override {
     for (const auto& view : out) std::ranges::fill(view.data, 0.0F);
     const auto floats = down.floats();
     for (std::size_t i = 0; i < floats.size();) {
@@ -211,6 +218,7 @@ class Peaks final : public Toy {
       for (i += 2; i < end; i += 2)
         view->data[static_cast<std::size_t>(floats[i])] += floats[i + 1];
     }
+    return written(round, out);
   }
   void serialize(Archive& archive) override {
     for (auto& [id, rest] : rest_) archive.item("rest", rest);
@@ -226,6 +234,13 @@ class Peaks final : public Toy {
   std::vector<Bucket> buckets_;
   std::map<std::uint32_t, std::vector<float>> rest_;
 };
+
+// A step whose mean is written to memory.
+inline void exchange_mean(Topology& topology, Compressor& compressor, const Round& round,
+                          std::span<const GradView> gradients, std::span<const GradView> mean) {
+  topology.run(compressor, round, gradients, mean,
+               [&](const GradientSource& source) { materialize(source, mean); });
+}
 
 // A model's gradients in one flat buffer: tensor t has sizes[t] values and the id 10 + t.
 class Gradients {

@@ -187,7 +187,7 @@ TEST(EdgeCases, AMissingWorkerIsNoVoteForPlus) {
     round.workers = 3;
     const std::vector<float> weights(3, 1.0F / 3);
     server->combine(round, views, up, weights, down);
-    server->decode(round, down, views);
+    decode_to(views, *server, round, down);
     const auto values = flat(out);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double expected = spec == std::string("vote") ? (sum[i] > 0 ? 1 : -1) : sum[i] / 3;

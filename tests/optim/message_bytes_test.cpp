@@ -29,7 +29,7 @@ double mib_per_epoch(const std::string& spec, OwnedGradients& gradients, int ste
       Packet up;
       compressor->encode(round, views, up);
       bytes += up.payload().size();
-      if (compressor->traits(round.step).linear) compressor->decode(round, up, out);
+      if (compressor->traits(round.step).linear) decode_to(out, *compressor, round, up);
     }
   }
   return static_cast<double>(bytes) / kMeasured * steps / (1 << 20);

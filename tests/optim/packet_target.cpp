@@ -44,7 +44,7 @@ bool PacketTarget::receive(const Sample& sample, ByteVector bytes) {
     if (sample.kind == PacketKind::up) {
       receive_up(round, sample, std::move(packet));
     } else {
-      exchange_.worker(0).decode(round, packet, views_);
+      decode_to(views_, exchange_.worker(0), round, packet);
     }
   } catch (const PacketError&) {
   }
@@ -55,7 +55,7 @@ void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet p
   auto& compressor = exchange_.worker(0);
   const auto traits = compressor.traits(0);
   if (traits.linear) {
-    compressor.decode(round, packet, views_);
+    decode_to(views_, compressor, round, packet);
   } else {
     // One hostile worker among honest ones.
     auto up = exchange_.said()[sample.phase].up;
@@ -63,7 +63,7 @@ void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet p
     const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
     Packet down;
     compressor.combine(round, views_, up, weights, down);
-    compressor.decode(round, down, views_);
+    decode_to(views_, compressor, round, down);
   }
   if (sample.phase + 1 == traits.phases) compressor.said(round, packet, views_);
   compressor.fields(round, packet, views_);

@@ -110,14 +110,14 @@ TEST(TernGrad, AnImpossibleScaleOrSumIsAPacketError) {
   Round round{.seed = 1, .workers = 2, .count = 3};
   auto scale = exchange.said()[0].answer;
   scale.floats()[0] = -1;
-  EXPECT_THROW(exchange.worker(0).decode(round, scale, views_of(out)), PacketError);
+  EXPECT_THROW(decode_to(views_of(out), exchange.worker(0), round, scale), PacketError);
   round.phase = 1;
   auto sums = exchange.said()[1].answer;  // 0 … 4 in three planes
   ASSERT_EQ(sums.words().size(), 3U);
-  EXPECT_NO_THROW(exchange.worker(0).decode(round, sums, views_of(out)));
+  EXPECT_NO_THROW(decode_to(views_of(out), exchange.worker(0), round, sums));
   sums.words()[0] |= 1;
   sums.words()[2] |= 1;
-  EXPECT_THROW(exchange.worker(0).decode(round, sums, views_of(out)), PacketError);
+  EXPECT_THROW(decode_to(views_of(out), exchange.worker(0), round, sums), PacketError);
 }
 
 }  // namespace
