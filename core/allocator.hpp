@@ -1,27 +1,37 @@
-// Memory of tensors: a cache over huge-page slabs, so that a training step takes nothing new from
-// the system after the first. (The first touch of a fresh page costs more than the arithmetic on
-// it.)
+// Caching allocator for tensors and scratch buffers.
+//
+// The allocator takes slabs of 2 MiB huge pages from the system and never returns them. Freed
+// blocks go to a free list of their size class, so after the first step a training step asks the
+// system for no new memory. Touching a fresh page for the first time costs more than the arithmetic
+// on it.
+//
+// Builds without TERSE_CACHING_ALLOCATOR use one `operator new` for each block and fill it with
+// NaN, so that sanitizers see every block.
 #pragma once
 
 #include <cstddef>
 
 namespace terse {
 
-inline constexpr std::size_t kAlignment = 64;  // of every block: a cache line, and any vector
+inline constexpr std::size_t kAlignment = 64;  // of every block: one cache line, the widest vector
 
-// Who a block is for. How many pieces of a parallel loop run at the same moment differs from step
-// to step, so what one piece asks for is set aside at once for as many threads as there are.
+// Which free lists a block belongs to. `pieces` is for blocks that pieces of a parallel loop
+// allocate: how many pieces run at the same moment differs from step to step. When one piece holds
+// more blocks of a size class than any piece before it, the cache reserves such a block for every
+// thread at once.
 enum class Pool : bool { common, pieces };
-// Pool::pieces within a PieceScope, of this thread.
+// Pool::pieces inside a PieceScope of this thread, otherwise Pool::common.
 Pool current_pool();
 
-// At least `bytes` bytes, aligned to kAlignment and not initialised. Thread-safe.
+// Returns at least `bytes` bytes, aligned to kAlignment and not initialised. Thread-safe. Throws
+// Error if the system gives no memory.
 void* allocate(std::size_t bytes, Pool pool = Pool::common);
-// Gives a block back to the cache: `bytes` and pool as asked for, from the same thread if
-// Pool::pieces.
+// Returns a block to the cache. `bytes` and `pool` must be those passed to `allocate`. A block of
+// Pool::pieces must be returned by the thread that allocated it.
 void deallocate(void* block, std::size_t bytes, Pool pool = Pool::common) noexcept;
 
-// While it lives, this thread runs a piece of a loop that so many threads share.
+// Marks this thread, while it lives, as running one piece of a parallel loop that `threads` threads
+// share.
 class PieceScope {
  public:
   explicit PieceScope(int threads);
@@ -34,11 +44,12 @@ class PieceScope {
 };
 
 struct MemoryUse {
-  std::size_t live_bytes;    // asked for and not given back
-  std::size_t peak_bytes;    // most that was ever live
-  std::size_t system_bytes;  // taken from the operating system, in all
-  std::size_t system_calls;  // how often
+  std::size_t live_bytes;    // allocated and not yet deallocated
+  std::size_t peak_bytes;    // maximum of live_bytes so far
+  std::size_t system_bytes;  // total taken from the operating system
+  std::size_t system_calls;  // number of requests to the operating system
 };
+// Counters of this process since its start.
 MemoryUse memory_use();
 
 }  // namespace terse

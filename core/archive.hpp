@@ -1,6 +1,8 @@
-// One function, `serialize(Archive&)`, saves, loads and hashes all state of an object.
+// Archives: one function, `serialize(Archive&)`, saves, loads and hashes the whole state of an
+// object.
 //
-// The object names each item and hands it over by reference; the archive reads it or fills it.
+// The object passes each item by name and by reference; the archive reads the item or overwrites
+// it.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +19,9 @@ class Archive {
   virtual ~Archive() = default;
   virtual bool loading() const = 0;
 
-  // Raw bytes of fixed length.
+  // Raw bytes; loading expects the same length as saving.
   virtual void bytes(std::string_view name, std::span<std::byte> data) = 0;
-  // The same for values, so that an archive can tell them from counts and numbers.
+  // Like `bytes`, for model values: an archive can tell them from counts and other numbers.
   virtual void floats(std::string_view name, std::span<float> values) {
     bytes(name, std::as_writable_bytes(values));
   }
@@ -37,7 +39,8 @@ class Archive {
   }
 };
 
-// Appends every item to a buffer.
+// Appends every item to a buffer: the lengths of its name and of its data (8 bytes each), its name,
+// its data.
 class SaveArchive final : public Archive {
  public:
   bool loading() const override { return false; }
@@ -48,7 +51,8 @@ class SaveArchive final : public Archive {
   std::vector<std::byte> buffer_;
 };
 
-// Fills every item from what a SaveArchive wrote. A wrong name or length is an Error.
+// Fills every item from the buffer of a SaveArchive. Throws Error if the next item has another name
+// or another length.
 class LoadArchive final : public Archive {
  public:
   explicit LoadArchive(std::span<const std::byte> buffer) : rest_(buffer) {}
@@ -60,12 +64,12 @@ class LoadArchive final : public Archive {
   std::span<const std::byte> rest_;
 };
 
-// FNV-1a over names, lengths and bytes: equal states have equal hashes.
+// 64-bit FNV-1a hash over names, lengths and bytes. Equal states have equal hashes.
 class HashArchive final : public Archive {
  public:
   bool loading() const override { return false; }
   void bytes(std::string_view name, std::span<std::byte> data) override { add(name, data); }
-  // Likewise, for what cannot be loaded.
+  // Like `bytes`, for data that cannot be modified.
   void add(std::string_view name, std::span<const std::byte> data);
   std::uint64_t hash() const { return hash_; }
 

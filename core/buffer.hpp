@@ -1,5 +1,5 @@
-// A block of the caching allocator as a span: scratch of kernels, and what backward keeps besides
-// tensors. Not initialised.
+// An uninitialised array in memory of the caching allocator: scratch of kernels, and state that a
+// backward closure keeps besides tensors. Throws Error if the system gives no memory.
 #pragma once
 
 #include <cstddef>

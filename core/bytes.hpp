@@ -1,4 +1,4 @@
-// Byte buffers and little-endian reading and writing with every length checked.
+// Byte buffers, and readers and writers of little-endian values that check every length.
 #pragma once
 
 #include <bit>
@@ -16,7 +16,8 @@ namespace terse {
 
 static_assert(std::endian::native == std::endian::little, "the wire format is little-endian");
 
-// A vector whose resize leaves new bytes uninitialised: they are about to be overwritten.
+// Allocator of vectors whose resize leaves new elements uninitialised. It is for buffers that are
+// overwritten at once.
 template <class T>
 struct UninitialisedAllocator : std::allocator<T> {
   template <class U>
@@ -34,7 +35,7 @@ struct UninitialisedAllocator : std::allocator<T> {
 };
 using ByteVector = std::vector<std::byte, UninitialisedAllocator<std::byte>>;
 
-// Takes values off the front of a span of bytes; running out is a PacketError.
+// Reads values from the front of a byte span. Throws PacketError if too few bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(std::span<const std::byte> bytes) : rest_(bytes) {}
@@ -59,7 +60,7 @@ class ByteReader {
     return front;
   }
   std::size_t left() const { return rest_.size(); }
-  // The last call: nothing may be left over.
+  // The last call: throws PacketError if bytes are left.
   void finish() const {
     check<PacketError>(rest_.empty(), "packet: {} bytes too long", rest_.size());
   }
@@ -68,7 +69,8 @@ class ByteReader {
   std::span<const std::byte> rest_;
 };
 
-// Puts values into a span of bytes that has exactly the room for them.
+// Writes values to the front of a byte span whose size is exactly that of all values written.
+// Throws InternalError if a value does not fit.
 class ByteWriter {
  public:
   explicit ByteWriter(std::span<std::byte> bytes) : rest_(bytes) {}

@@ -1,4 +1,4 @@
-// Errors: `check` for the caller's fault, `internal_check` for ours.
+// Exceptions. `check` is for errors of the caller, `internal_check` for bugs of tersegrad.
 //
 // A message reads "op: rule; got every shape and value[; hint]". It is formatted only on failure.
 #pragma once
@@ -11,19 +11,21 @@
 
 namespace terse {
 
-// Something the caller can mend: a wrong shape, a broken file, a worker that stalled. Exit code 1.
+// An error that the caller can correct: a wrong shape, a damaged file, a stalled worker. Programs
+// end with exit code 1.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// A wrong flag, spec string or combination of them: found before anything is started. Exit code 2.
+// A wrong flag or spec string, or a wrong combination of them, found before a run starts. Programs
+// end with exit code 2.
 class UsageError : public Error {
  public:
   using Error::Error;
 };
 
-// Bytes from a peer that are not a valid packet.
+// Bytes that are not a valid packet.
 class PacketError : public Error {
  public:
   using Error::Error;

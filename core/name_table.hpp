@@ -1,4 +1,4 @@
-// Values that have names: one table says how they are written and what can be read.
+// Tables that map names to values: each is used both for parsing and for printing.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@ template <class Value, std::size_t N>
 using NameTable = std::array<std::pair<std::string_view, Value>, N>;
 
 template <class Value, std::size_t N>
+// The name of `value`; "unknown" if the table does not hold it.
 std::string_view name_in(const NameTable<Value, N>& table, Value value) {
   for (const auto& [name, each] : table) {
     if (each == value) return name;
@@ -23,7 +24,8 @@ std::string_view name_in(const NameTable<Value, N>& table, Value value) {
   return "unknown";
 }
 
-// UsageError, "`what` 'name' is not known" with the names that are, for one that is not there.
+// The value called `name`. Throws UsageError if there is none; the message ("`what` 'name' is not
+// known") lists the known names.
 template <class Value, std::size_t N>
 Value value_in(const NameTable<Value, N>& table, std::string_view what, std::string_view name) {
   std::vector<std::string> known;

@@ -1,7 +1,7 @@
 // Parallel loops inside one worker.
 //
-// Work is cut into pieces of a fixed size, never by the number of threads, and partial sums are
-// added in the order of the pieces: results do not depend on how many threads there are.
+// A loop is cut into pieces of a fixed size, whatever the number of threads, and partial sums are
+// added in the order of the pieces. Results therefore do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@
 
 namespace terse {
 
-// A callable passed by reference: no allocation, no template in the signature. It must not outlive
-// the call that it is passed to.
+// A non-owning reference to a callable. It allocates nothing and keeps templates out of signatures.
+// The callable must outlive the FunctionRef.
 template <class Signature>
 class FunctionRef;
 
 template <class Result, class... Args>
 class FunctionRef<Result(Args...)> {
  public:
-  // Not for another FunctionRef: that is a copy.
+  // Not for another FunctionRef: that one is copied.
   template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, FunctionRef>>>
   FunctionRef(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
@@ -35,21 +35,22 @@ class FunctionRef<Result(Args...)> {
 };
 
 // Calls body(begin, end) for the pieces [0, grain), [grain, 2 grain), … of [0, n), in any order and
-// on any threads; returns when all are done. One piece runs where it is called. The first
-// exception of a piece is rethrown. A piece should take 20 µs or more: starting one costs about 1.
+// on any threads. Returns when all pieces are done. A loop of one piece runs on the calling thread.
+// Rethrows the first exception that a piece throws. A piece should take at least 20 µs, since
+// starting one costs about 1 µs. Throws InternalError unless n >= 0 and grain > 0.
 void parallel_for(std::int64_t n, std::int64_t grain,
                   FunctionRef<void(std::int64_t begin, std::int64_t end)> body);
 
-// Sum over the pieces of what body(begin, end) returns, added in the order of the pieces.
+// The sum of body(begin, end) over all pieces, added in the order of the pieces.
 double parallel_sum(std::int64_t n, std::int64_t grain,
                     FunctionRef<double(std::int64_t begin, std::int64_t end)> body);
 
-// The threads that this process uses for parallel loops, in all arenas together.
+// The number of threads that this process uses for parallel loops, in all arenas together.
 int thread_count();
-void set_thread_count(int threads);  // at least 1; default: the number of cores
+void set_thread_count(int threads);  // Error below 1; default: the number of cores
 
-// A worker's own place for parallel loops: a thread inside `run` shares the process's threads with
-// the other arenas, but never takes up another arena's work while it waits for its own.
+// The parallel loops of one worker. A thread inside `run` shares the threads of the process with
+// other arenas, but while it waits for its own loops it never executes pieces of another arena.
 class Arena {
  public:
   Arena();

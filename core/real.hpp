@@ -1,5 +1,6 @@
-// The scalar type of core and nn. The library is float; the gradient tests compile the same sources
-// once more with TERSE_REAL_DOUBLE into a library of their own, where finite differences are sharp.
+// The scalar type of core and nn. The library uses float. The gradient tests compile the same
+// sources with TERSE_REAL_DOUBLE into a library of their own, since finite differences need double
+// precision.
 #pragma once
 
 namespace terse {

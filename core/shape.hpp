@@ -1,4 +1,5 @@
-// The sizes of a tensor's dimensions, outermost first. At most six; no heap.
+// The sizes of a tensor's dimensions, outermost first. A Shape has at most six dimensions and
+// allocates no memory. Construction throws Error for more dimensions or a negative size.
 #pragma once
 
 #include <algorithm>
@@ -27,8 +28,8 @@ class Shape {
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
 
-  Shape with(int dim, std::int64_t size) const;  // the same, one dimension replaced
-  Shape without(int dim) const;                  // the same, one dimension taken out
+  Shape with(int dim, std::int64_t size) const;  // one dimension replaced
+  Shape without(int dim) const;                  // one dimension removed
   std::string to_string() const;                 // "(64, 1, 28, 28)"
 
   friend bool operator==(const Shape& a, const Shape& b) {

@@ -1,8 +1,8 @@
-// Tensor: a value handle to shared storage, with what autograd knows about it.
+// Tensor: a handle to shared storage, with a shape and autograd state.
 //
-// `real` numbers, row-major and contiguous. Copying a handle aliases the tensor, clone() copies the
-// numbers. Views (reshape, slice of dimension 0, in core/ops.hpp) share storage. A tensor belongs
-// to one thread at a time; const functions may be called from several.
+// Elements are of type `real`, row-major and contiguous. Copying a handle aliases the tensor;
+// clone() copies the elements. Views (reshape, and slice of dimension 0, in core/ops.hpp) share
+// storage. Only one thread at a time may modify a tensor; several threads may call const functions.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Storage;  // a block from the allocator
 
 class Tensor {
  public:
-  Tensor() = default;  // undefined: no storage, no shape; only defined() may be asked
+  Tensor() = default;  // undefined: no storage and no shape
 
   static Tensor empty(const Shape& shape);  // not initialised
   static Tensor full(const Shape& shape, real value);
@@ -39,30 +39,32 @@ class Tensor {
   std::int64_t numel() const { return shape().numel(); }
 
   std::span<const real> data() const;
-  std::span<real> data_mut();  // writing is seen through every handle and view
-  real item() const;           // of a tensor with one element
+  std::span<real> data_mut();  // writes are visible through every handle and view
+  real item() const;           // Error unless the tensor has exactly one element
 
-  // A copy with storage of its own, outside the graph.
+  // A copy with its own storage, outside the graph.
   Tensor clone() const;
-  // The same storage, outside the graph: what an operator keeps for its backward.
+  // A handle to the same storage, outside the graph. Operators keep this form for their backward.
   Tensor detach() const;
-  // The same numbers seen under another shape, from an offset on, outside the graph.
+  // A view of the same storage with another shape, from element `offset` on, outside the graph.
   Tensor view(const Shape& shape, std::int64_t offset = 0) const;
-  // True if both handles see the same storage from the same place.
+  // Whether both handles refer to the same storage at the same offset.
   bool same_storage(const Tensor& other) const;
 
   // ---- autograd ----
-  bool requires_grad() const;  // a leaf that asked for it, or a result that depends on one
-  Tensor& set_requires_grad(bool value = true);  // leaves only
+  bool requires_grad() const;  // set on a leaf, or a result that depends on such a leaf
+  Tensor& set_requires_grad(bool value = true);  // Error unless this is a leaf
   // d(root)/d(this), summed over all backward calls since zero_grad; undefined if there was none.
   Tensor grad() const;
   void zero_grad();
-  // Adds d(this)/d(leaf) to every leaf that this tensor depends on. It must have one element.
+  // Adds d(this)/d(leaf) to the gradient of every leaf that this tensor depends on. Throws Error
+  // unless this tensor has exactly one element and requires a gradient.
   void backward() const;
-  void backward(const Tensor& dy) const;  // from a given gradient of this tensor's shape
+  void backward(const Tensor& dy) const;  // dy: the gradient of this tensor, same shape
 
-  // Moves the leaf's numbers to `home`, and its future gradients to `grad_home`, for every handle
-  // to it. Both are views of this shape; the numbers are copied there. (core/parameters.hpp)
+  // Copies the leaf's elements to `home` and makes every handle to the leaf refer to `home`. Future
+  // gradients are accumulated in `grad_home`. Both are views of this leaf's shape; see
+  // core/parameters.hpp.
   void rehome(const Tensor& home, const Tensor& grad_home);
 
  private:
@@ -72,9 +74,9 @@ class Tensor {
     std::int64_t offset = 0;
     Shape shape;
     bool requires_grad = false;
-    std::shared_ptr<Node> node;    // what made it; null for a leaf
-    std::unique_ptr<Tensor> grad;  // leaves: where gradients are added up
-    bool has_grad = false;         // false: the next gradient overwrites what stands in grad
+    std::shared_ptr<Node> node;    // the operator that computed it; null for a leaf
+    std::unique_ptr<Tensor> grad;  // leaves only: the sum of gradients
+    bool has_grad = false;         // false: the next gradient overwrites *grad
   };
   std::shared_ptr<Impl> impl_;
 };

@@ -1,4 +1,4 @@
-// Starting a thread, with an error that says what it was for.
+// Starts threads. The error of a failure states the purpose of the thread.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 
 namespace terse {
 
-// Error, naming `purpose`, if the system gives no more threads.
+// Starts a thread that runs `body`. Throws Error, which names `purpose`, if the system refuses.
 template <class Body>
 std::thread start_thread(std::string_view purpose, Body body) {
   try {

@@ -1,11 +1,11 @@
-// The instruction sets that kernels are compiled for, and the one that this process uses.
+// Instruction-set levels: those that kernels are compiled for, and the one that this process uses.
 //
 // One x86-64 binary holds every kernel for SSE4, AVX2 and AVX-512. The first kernel that runs
-// chooses the widest level that the CPU has, or the one that TERSE_ISA or `force_isa` names. On
-// ARM there is one level, NEON.
+// chooses the widest level that the CPU supports, or the level that TERSE_ISA or `force_isa` names.
+// On ARM the only level is NEON.
 //
-// Kernels in Highway's vectors are called as dispatch.hpp says, loops that the compiler vectorises
-// as vectorized.hpp says.
+// dispatch.hpp describes kernels written with Highway, vectorized.hpp loops that the compiler
+// vectorises.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,8 @@ inline std::atomic<int> chosen_isa{kNotChosen};
 Isa choose_isa();
 }  // namespace simd
 
-// The level that kernels run at. The first call chooses it. UsageError where TERSE_ISA names a
-// level that this binary or this CPU does not have.
+// The level that kernels run at. The first call chooses it, and throws UsageError if TERSE_ISA
+// names a level that this binary or this CPU does not have.
 inline Isa isa() {
   const int chosen = simd::chosen_isa.load(std::memory_order_acquire);
   if (chosen == simd::kNotChosen) [[unlikely]] {
@@ -35,15 +35,15 @@ inline Isa isa() {
   return static_cast<Isa>(chosen);
 }
 
-// Chooses the level by its name; "auto" is the widest one that the CPU has. UsageError where this
-// binary or this CPU does not have it. Not while a kernel runs on another thread.
+// Chooses the level by name; "auto" is the widest one that the CPU supports. Throws UsageError if
+// this binary or this CPU does not have it. No other thread may run a kernel at the same time.
 void force_isa(std::string_view name);
 
-// Whether TERSE_ISA or force_isa chose the level, and not the CPU.
+// Whether TERSE_ISA or force_isa named the level (other than "auto").
 bool isa_is_forced();
 
 std::vector<Isa> compiled_isas();   // the levels in this binary, ascending
-std::vector<Isa> available_isas();  // those of them that this CPU has, ascending
+std::vector<Isa> available_isas();  // those that this CPU supports, ascending
 
 // "sse4, avx2"
 std::string isa_list(const std::vector<Isa>& isas);

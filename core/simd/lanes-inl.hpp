@@ -1,4 +1,4 @@
-// Vectors of floats as wide as the level has them. For files that are compiled once a level
+// Float vectors of the level's full width. For files that are compiled once for each level
 // (core/simd/dispatch.hpp).
 #if defined(TERSE_CORE_SIMD_LANES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TERSE_CORE_SIMD_LANES_INL
@@ -19,13 +19,15 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Lanes = hn::ScalableTag<float>;
 using FloatVector = hn::Vec<Lanes>;
 inline constexpr Lanes kLanes;
-inline constexpr std::int64_t kWidth = hn::MaxLanes(kLanes);  // floats of a vector
+inline constexpr std::int64_t kWidth = hn::MaxLanes(kLanes);  // floats in a vector
 
-// Whether a masked load or store touches no other memory; and whether it is as fast as a whole one.
+// kMasks: a masked load or store accesses no memory outside the mask. kFastMasks: it is also as
+// fast as an unmasked one.
 inline constexpr bool kMasks = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2;
 inline constexpr bool kFastMasks = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3;
 
-// The first `count` lanes, at most a vector; the others are 0.
+// load_part reads the first min(count, kWidth) lanes and sets the others to 0; store_part writes
+// only these lanes.
 HWY_INLINE FloatVector load_part(const float* from, std::int64_t count) {
   if (count >= kWidth) return hn::LoadU(kLanes, from);
   if constexpr (kMasks) {

@@ -1,8 +1,8 @@
-// Plain loops, compiled for every level and run at the chosen one.
+// Plain loops, compiled for every instruction-set level and run at the chosen one.
 //
-// `vectorized(body, …)` holds the body once for each level, with everything that it calls inlined,
-// so that the compiler vectorises its loops as wide as the level allows. The body and all that it
-// calls are ordinary code; a call costs about 2 ns, so the body is a loop and not an element.
+// `vectorized(body, …)` is compiled once for each level, with everything that `body` calls inlined,
+// so the compiler vectorises its loops for that level. The body and the functions that it calls are
+// ordinary code. A call costs about 2 ns, so a body should be a loop, not the work on one element.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ template <class Body, class... Args>
 
 }  // namespace simd
 
-// Calls body(args…) in its version for the chosen level. Arguments are passed by value.
+// Calls body(args…) in the version of the chosen level. Arguments are passed by value.
 template <class Body, class... Args>
 auto vectorized(const Body& body, Args... args) {
 #ifdef TERSE_LEVELS
@@ -50,7 +50,8 @@ auto vectorized(const Body& body, Args... args) {
   return body(args...);
 }
 
-// As parallel_for and parallel_sum (core/parallel.hpp), with a body whose loops are vectorised.
+// Like parallel_for and parallel_sum (core/parallel.hpp), with a body compiled for the chosen
+// level.
 template <class Body>
 void vectorized_for(std::int64_t n, std::int64_t grain, const Body& body) {
   parallel_for(n, grain,

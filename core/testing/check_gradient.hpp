@@ -3,7 +3,8 @@
 //   check_gradient([](std::span<const Tensor> in) { return tanh(in[0]); },
 //                  {random_tensor({3, 5}, 1)});
 //
-// Sharp where real is double (link terse::core_double); with float only gross errors show.
+// The check is precise where `real` is double (link terse::core_double). With float it finds only
+// gross errors.
 #pragma once
 
 #include <cstdint>
@@ -22,18 +23,19 @@ struct GradientCheck {
 };
 
 struct GradientReport {
-  double worst = 0;           // the greatest error, in units of the tolerance's right-hand side
-  std::int64_t elements = 0;  // compared
+  double worst = 0;           // maximum of |analytic - numeric| / max(1, |analytic|, |numeric|)
+  std::int64_t elements = 0;  // number of elements compared
 };
 
-// Checks d<w, f(inputs)>/d(inputs) for fixed random weights w. Throws Error with the place if an
-// element differs, if an input gets no gradient, if the output does not depend on an input (both
-// gradients are zero everywhere), or if f changes its inputs. Where the input or the output has no
-// elements, only a gradient of the right shape is asked for.
+// Compares d<w, f(inputs)>/d(inputs), for fixed random weights w, with central differences. Throws
+// Error if an element differs, if an input gets no gradient, if both gradients of an input are zero
+// everywhere, or if f modifies its inputs; the message names the input and the element. If the
+// input or the output has no elements, a defined gradient is enough. Evaluates f 2 n + 1 times for
+// inputs of n elements in total.
 GradientReport check_gradient(FunctionRef<Tensor(std::span<const Tensor> inputs)> f,
                               std::vector<Tensor> inputs, GradientCheck options = {});
 
-// Uniform in [-1, 1] without the middle tenth, so that no kink of relu is within a step of a value.
+// Uniform in [-1, -0.05] and [0.05, 1]: no value is within a step of 0, where relu has a kink.
 Tensor random_tensor(const Shape& shape, std::uint64_t seed);
 
 }  // namespace terse
