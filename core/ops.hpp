@@ -1,8 +1,10 @@
 // The operators. Each is one function that computes its result and records its backward closure.
 //
 // Letters in shapes: N batch, C input channels, H W input height and width, K output channels, R S
-// kernel height and width, P Q output height and width, D features, T time steps, F hidden units, V
-// vocabulary. Shapes that do not fit throw an Error that names the operator and every shape.
+// kernel height and width, P Q output height and width, D features, T time steps, F hidden units,
+// V vocabulary.
+//
+// Shapes that do not fit throw an Error that names the operator and every shape.
 #pragma once
 
 #include <cstdint>
@@ -76,8 +78,8 @@ struct ConvOptions {
   std::int64_t padding = 0;
   std::int64_t groups = 1;  // of channels; groups = C: depthwise
 };
-// x (N, C, H, W), w (K, C / groups, R, S), b (K) or undefined -> (N, K, P, Q), where P = floor((H +
-// 2 padding - R) / stride) + 1, and Q likewise.
+// x (N, C, H, W), w (K, C / groups, R, S), b (K) or undefined -> (N, K, P, Q),
+// P = floor((H + 2 padding - R) / stride) + 1, Q likewise.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions options = {});
 
 struct PoolOptions {
@@ -136,8 +138,8 @@ LstmState lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const Lst
 Tensor softmax(const Tensor& x);      // over the last dimension
 Tensor log_softmax(const Tensor& x);  // over the last dimension
 enum class Reduction { mean, sum };
-// x (N, D) and N labels in [0, D) -> the mean or the sum over rows of -log softmax(x)[label], shape
-// ().
+// x (N, D) and N labels in [0, D) -> shape (): the mean or the sum over rows of
+// -log softmax(x)[label].
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels,
                      Reduction reduction = Reduction::mean);
 // cross_entropy(linear(x, w, b), labels) for many classes V: x (N, D), w (V, D), b (V) or

@@ -41,9 +41,9 @@ struct Stream {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-// Reads a stream sequentially from a position, at first 0, or at any position. A stream has 2^34
-// words of 32 bits. Throws Error if `stream.worker` is 2^24 or more, and InternalError past the
-// end.
+// Reads a stream sequentially, from position 0 or the position of `seek`, or at any position. A
+// stream has 2^34 words of 32 bits. Throws Error if `stream.worker` is 2^24 or more, and
+// InternalError beyond the end of the stream.
 class Philox {
  public:
   Philox(std::uint64_t seed, Stream stream);
@@ -51,8 +51,8 @@ class Philox {
   // The 32-bit word at `position` < 2^34. Does not change the position of `next`.
   std::uint32_t at(std::uint64_t position) const;
 
-  // Computes 8 · eights.size() blocks from block `first` on: eights[e][8 w + b] = at(4 (first + 8 e
-  // + b) + w) for words w < 4 and blocks b < 8.
+  // Computes 8 · eights.size() blocks, from block `first` on:
+  // eights[e][8 w + b] = at(4 (first + 8 e + b) + w), where b < 8 is the block and w < 4 the word.
   using EightBlocks = std::array<std::uint32_t, 32>;
   void blocks(std::uint64_t first, std::span<EightBlocks> eights) const;
 

@@ -1,10 +1,10 @@
-// A language model of LSTM layers: what is the next token, given all before it?
+// A language model of LSTM layers: predicts the next token from all tokens before it.
 //
 //   ids -> encoder (embedding) -> dropout -> rnn (LSTM) -> dropout -> decoder (linear) -> loss
 //
-// The decoder's weights may be those of the encoder (Press & Wolf 2017). PowerSGD's configuration
-// is lstm:layers=3,hidden=650,dropout=0.4 with tied weights: 28 949 319 parameters for 28 869
-// words.
+// The decoder may share the weights of the encoder (Press & Wolf 2017). The configuration of the
+// PowerSGD paper is lstm:layers=3,hidden=650,dropout=0.4 with tied weights: 28 949 319 parameters
+// for 28 869 words.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ namespace terse::nn {
 struct LanguageModelOptions {
   std::int64_t vocabulary;
   std::int64_t embedding = 200, hidden = 200, layers = 2;
-  double dropout = 0.2;  // of embeddings, between layers and of the last layer's result
-  bool tied = true;      // needs embedding == hidden
+  double dropout = 0.2;  // on embeddings, between layers and on the last layer's output
+  bool tied = true;      // share the encoder's weights; needs embedding == hidden
 };
 
-// A stretch of text: ids and labels (the tokens that follow) are (T, N), time first.
+// A contiguous range of text: ids, and labels (the tokens that follow), both (T, N), time first.
 struct TextStretch {
   std::int64_t time, batch;
   std::span<const std::int32_t> ids, labels;
@@ -30,10 +30,12 @@ struct TextStretch {
 
 class LanguageModel final : public Module {
  public:
+  // Throws UsageError if the weights are tied and embedding != hidden.
   LanguageModel(const LanguageModelOptions& options, Init& init);
 
-  // Cross-entropy of the labels, in nats. `states` is where the text before it left the layers
-  // (empty: nowhere); it becomes that after this stretch, detached: gradients go no further back.
+  // Cross-entropy of the labels, in nats. On entry `states` is the state of the layers after the
+  // text before; empty means zero. On return it is the state after this text, detached, so
+  // gradients do not flow back into earlier text.
   Tensor loss(const TextStretch& text, LstmStates& states, Reduction reduction = Reduction::mean);
 
   void visit(Visitor& visitor) override;

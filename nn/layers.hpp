@@ -1,5 +1,5 @@
-// The layers. Options are aggregates with names; defaults and first values are PyTorch's: weights
-// and biases uniform in ±1/sqrt(fan_in).
+// The layers. Options are aggregates for designated initialisers. Defaults and initial values are
+// PyTorch's: weights and biases of Linear and Conv2d are uniform in ±1/sqrt(fan_in).
 #pragma once
 
 #include <cstdint>
@@ -82,13 +82,14 @@ struct BatchNorm2dOptions {
   std::int64_t channels;
   double momentum = 0.1, eps = 1e-5;
 };
-// x (N, C, H, W): each channel to weight · (mean 0, variance 1) + bias. Training takes the
-// statistics of the batch, evaluation the running ones.
+// x (N, C, H, W) -> (N, C, H, W): every channel is normalised to mean 0 and variance 1, scaled
+// by weight and shifted by bias. Training uses the statistics of the batch, evaluation the
+// running statistics.
 class BatchNorm2d final : public Layer {
  public:
   BatchNorm2d(const BatchNorm2dOptions& options, Init& init);
   Tensor forward(const Tensor& x) override { return normalise(x, false, {}); }
-  // What follows in a residual network, in the same pass over memory:
+  // The layer followed by ReLU, or by the addition of a shortcut and ReLU, in one pass over memory.
   Tensor relu(const Tensor& x) { return output(normalise(x, true, {})); }
   Tensor add_relu(const Tensor& x, const Tensor& residual) {
     return output(normalise(x, true, residual));
@@ -96,8 +97,8 @@ class BatchNorm2d final : public Layer {
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 
-  Parameter weight, bias;                 // (C): 1 and 0 at first
-  Tensor running_mean, running_variance;  // (C): 0 and 1 at first
+  Parameter weight, bias;                 // (C): initially 1 and 0
+  Tensor running_mean, running_variance;  // (C): initially 0 and 1
 
  private:
   Tensor normalise(const Tensor& x, bool relu, const Tensor& residual);
@@ -108,7 +109,8 @@ struct LayerNormOptions {
   std::int64_t features;
   double eps = 1e-5;
 };
-// x (..., features): each row to weight ⊙ (mean 0, variance 1) + bias.
+// x (..., features) -> same shape: every row is normalised to mean 0 and variance 1, scaled by
+// weight and shifted by bias.
 class LayerNorm final : public Layer {
  public:
   LayerNorm(const LayerNormOptions& options, Init& init);
@@ -116,7 +118,7 @@ class LayerNorm final : public Layer {
   void visit(Visitor& visitor) override;
   std::string describe() const override;
 
-  Parameter weight, bias;  // (features): 1 and 0 at first
+  Parameter weight, bias;  // (features): initially 1 and 0
 
  private:
   LayerNormOptions options_;
@@ -153,13 +155,16 @@ class Flatten final : public Layer {
   std::string describe() const override { return "Flatten"; }
 };
 
-// In training each element is zeroed with probability p and the others are divided by 1 - p.
+// In training, sets each element to zero with probability p and divides the others by 1 - p. In
+// evaluation, returns x.
 class Dropout final : public Layer {
  public:
+  // Throws Error unless p is in [0, 1).
   explicit Dropout(double p);
   Tensor forward(const Tensor& x) override;
   std::string describe() const override;
-  // From here on the draws are those of (seed, worker, number), beginning with the first again.
+  // Selects the random numbers of (seed, worker, number) and restarts them at the first
+  // forward pass.
   void seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t number);
 
  private:
@@ -169,7 +174,7 @@ class Dropout final : public Layer {
   std::uint32_t calls_ = 0;
 };
 
-// Its parts one after the other. It owns them.
+// Applies its parts in order. It owns them.
 class Sequential final : public Layer {
  public:
   Sequential() = default;

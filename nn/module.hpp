@@ -1,8 +1,8 @@
-// Module: what every layer and model is; and the visitors that work on any of them.
+// Module: the base class of layers and models, and the visitors that traverse modules.
 //
-// A layer's parameters are value members. It lists them once, in visit(); counting, flattening,
-// switching to evaluation and printing are visitors, so a listed parameter is never forgotten by
-// one of them. Layer is a module that maps one tensor to one tensor.
+// A layer has its parameters as value members and lists them once, in visit(). Counting,
+// flattening, switching to evaluation and printing are visitors, so none of them can miss a listed
+// parameter. Layer is a module that maps one tensor to one tensor.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace terse::nn {
 
-// Where first values come from: a seed, and a stream of its own for every parameter drawn.
+// The source of initial values: one stream of random numbers under `seed` for every parameter.
 class Init {
  public:
   explicit Init(std::uint64_t seed) : seed_(seed) {}
@@ -29,10 +29,10 @@ class Init {
   std::uint32_t drawn_ = 0;
 };
 
-// A tensor that is trained. It cannot be assigned: every handle to it stays a handle to it.
+// A trainable tensor. It cannot be assigned, so handles to it stay valid.
 class Parameter {
  public:
-  Parameter() = default;                                    // none: a layer without a bias
+  Parameter() = default;                                    // undefined: no such parameter
   Parameter(const Shape& shape, real bound, Init& init);    // uniform in [-bound, bound)
   static Parameter normal(const Shape& shape, Init& init);  // N(0, 1)
   static Parameter constant(const Shape& shape, real value, Init& init);
@@ -50,17 +50,17 @@ class Parameter {
 
 class Module;
 
-// Called once for everything that a module lists, in that order. Names are dotted paths from the
-// module that was visited: "features.0.weight".
+// Interface of visitors. Its functions are called once for everything that a module lists, in the
+// order of visit(). Names are dotted paths from the visited module: "features.0.weight".
 class Visitor {
  public:
   virtual ~Visitor() = default;
   virtual void parameter(const std::string& /*name*/, Parameter& /*parameter*/) {}
-  // State that is not trained but belongs to the model: running statistics.
+  // State that belongs to the model but is not trained, such as running statistics.
   virtual void buffer(const std::string& /*name*/, Tensor& /*buffer*/) {}
   virtual void module(const std::string& /*name*/, Module& /*module*/) {}
 
-  // What visit() calls: lists a parameter (an undefined one is passed over), a buffer or a part.
+  // Called by Module::visit to list a parameter (undefined ones are skipped), a buffer or a part.
   void operator()(std::string_view name, Parameter& parameter);
   void operator()(std::string_view name, Tensor& buffer);
   void operator()(std::string_view name, Module& part);
@@ -70,34 +70,36 @@ class Visitor {
   std::string prefix_;
 };
 
+// Base class of layers and models.
 class Module {
  public:
   virtual ~Module() = default;
   Module() = default;
-  Module(const Module&) = delete;  // two modules never share a parameter by accident
+  Module(const Module&) = delete;  // so two modules share no parameter
   Module& operator=(const Module&) = delete;
 
-  // Lists every parameter, buffer and part, once.
+  // Lists every parameter, buffer and part once, by calling `visitor`.
   virtual void visit(Visitor& visitor);
-  // "Linear(400, 120)"
+  // A short description, such as "Linear(400, 120)".
   virtual std::string describe() const = 0;
 
   bool training() const { return training_; }
-  // Training or evaluation, for this module and all its parts.
+  // Switches this module and all its parts to training or to evaluation.
   void train(bool on = true);
   void eval() { train(false); }
 
-  // Called with every result, if set: for looking at what goes through a model.
+  // If set, called with every result of this module, for inspection.
   std::function<void(const Tensor& y)> on_output;
 
  protected:
-  // What a module's functions return their result through.
+  // Calls on_output and returns y. Every public function of a module returns its result through it.
   Tensor output(Tensor y) const;
 
  private:
   bool training_ = true;
 };
 
+// A module that maps one tensor to one tensor.
 class Layer : public Module {
  public:
   virtual Tensor forward(const Tensor& x) = 0;
@@ -107,17 +109,18 @@ class Layer : public Module {
 // All parameters with their names, in the order of visit().
 std::vector<ParameterBuffer::Named> parameters(Module& module);
 std::int64_t count_parameters(Module& module);
-// All buffers, likewise.
+// All buffers with their names, in the order of visit().
 std::vector<ParameterBuffer::Named> buffers(Module& module);
 
-// Gives every Dropout of the model draws of its own: a function of (seed, worker) and of how many
-// forward passes it has made.
+// Seeds every Dropout of the model. The masks of each are then a function of seed, worker, the
+// position of the Dropout in the model and its number of forward passes since.
 void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker);
 
-// One line a module: name, what it is, shape of its result, parameters; and the total. `run` makes
-// the model work once on an input that looks like `input`; it runs in evaluation, without a graph.
+// A table with one line for each module: name, description, shape of its result and number of
+// parameters; the last line has the totals. `run` must run the model once on an input; `input`
+// describes that input in the table. The model runs in evaluation mode and without a graph.
 std::string summary(Module& module, const std::string& input, const std::function<void()>& run);
-// For a layer, with zeros of that shape.
+// The same table for a layer, which runs on zeros of shape `input`.
 std::string summary(Layer& layer, const Shape& input);
 
 }  // namespace terse::nn

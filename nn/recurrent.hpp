@@ -1,7 +1,7 @@
-// Layers of sequences: embedding of tokens, LSTM over all time steps, one LSTM step.
+// Layers for sequences: embedding of tokens, LSTM over all time steps, one LSTM step.
 //
-// Time comes first: x is (T, N, D). Names and order of the gates (input, forget, cell, output) are
-// PyTorch's, and so are the two bias vectors of every layer.
+// Time is the first dimension: x is (T, N, D). The names and the order of the gates (input, forget,
+// cell, output) are PyTorch's, and each layer has two bias vectors, as in PyTorch.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,11 @@ namespace terse::nn {
 
 struct EmbeddingOptions {
   std::int64_t tokens, features;
-  // First values: uniform in ±bound, or N(0, 1) if it is 0.
+  // Initial values are uniform in ±bound, or N(0, 1) if bound is 0.
   double bound = 0;
 };
-// n token ids -> rows of weight (n, features). Their gradient touches only these rows.
+// n token ids -> the rows of weight for these ids, (n, features). The gradient holds
+// only these rows.
 class Embedding final : public Module {
  public:
   Embedding(const EmbeddingOptions& options, Init& init);
@@ -35,16 +36,19 @@ struct LstmOptions {
   double dropout = 0;  // between layers, in training
 };
 
-// h and c (N, hidden) of every layer; empty: zeros.
+// The states h and c (N, hidden) of every layer; empty means zeros.
 using LstmStates = std::vector<LstmState>;
-// The same numbers, outside the graph: what truncated back-propagation carries on.
+// The same states outside the graph, for truncated back-propagation.
 LstmStates detach(const LstmStates& states);
 
-// Hochreiter & Schmidhuber 1997, with forget gates (Gers et al. 2000); `layers` of them stacked.
+// `layers` stacked LSTM layers (Hochreiter & Schmidhuber 1997, with the forget gate of Gers
+// et al. 2000).
 class Lstm final : public Module {
  public:
   Lstm(const LstmOptions& options, Init& init);
-  // x (T, N, in), T at least 1 -> (T, N, hidden); `states` becomes that after the last step.
+  // x (T, N, in), T >= 1 -> (T, N, hidden). `states` is the initial state of the layers and
+  // becomes their state after the last step. Throws Error if `states` is neither empty nor one
+  // state for each layer.
   Tensor forward(const Tensor& x, LstmStates& states);
   void visit(Visitor& visitor) override;
   std::string describe() const override;
@@ -58,10 +62,10 @@ class Lstm final : public Module {
  private:
   LstmOptions options_;
   std::vector<LayerWeights> layers_;
-  std::vector<std::unique_ptr<Dropout>> dropouts_;  // behind every layer but the last
+  std::vector<std::unique_ptr<Dropout>> dropouts_;  // after every layer but the last
 };
 
-// One step of one layer: x (N, in), state (N, hidden) -> the next state.
+// One step of one LSTM layer: x (N, in), state (N, hidden) -> the next state.
 class LstmCell final : public Module {
  public:
   struct Sizes {

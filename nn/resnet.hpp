@@ -1,12 +1,14 @@
-// Residual networks for small images (He et al. 2016), in the form of the papers on gradient
-// compression: a 3x3 stem that keeps the size, stages of basic blocks, each stage but the first
-// halving the image, global average pooling and one linear layer.
+// Residual networks for small images (He et al. 2016), in the form that papers on gradient
+// compression use: a 3x3 convolution that keeps the size, stages of basic blocks, each stage but
+// the first halving the image, global average pooling and one linear layer.
 //
-//   resnet20   widths 16 32 64, three blocks a stage       272 474 parameters on 3x32x32, 10
-//   classes resnet18   widths 64 128 256 512, two blocks a stage   11 173 962, in 62 tensors
+//   resnet20   widths 16 32 64, three blocks a stage          272 474 parameters
+//   resnet18   widths 64 128 256 512, two blocks a stage   11 173 962 parameters in 62 tensors
 //
-// Where a block changes the size or the width, its shortcut is a 1x1 convolution and a
-// normalisation (He et al.'s option B).
+//   The counts are for images of 3x32x32 and 10 classes.
+//
+// Where a block changes the size or the width, its shortcut is a 1x1 convolution followed by
+// normalisation (option B of He et al.).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,7 @@
 
 namespace terse::nn {
 
-// relu( bn2(conv2( relu(bn1(conv1(x))) )) + shortcut(x) ): (N, in, H, W) -> (N, out, P, Q)
+// y = relu( bn2(conv2( relu(bn1(conv1(x))) )) + shortcut(x) ): (N, in, H, W) -> (N, out, P, Q)
 class BasicBlock final : public Layer {
  public:
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride, Init& init);
@@ -29,7 +31,7 @@ class BasicBlock final : public Layer {
  private:
   Conv2d conv1_, conv2_;
   BatchNorm2d bn1_, bn2_;
-  std::unique_ptr<Conv2d> shortcut_conv_;  // both or none
+  std::unique_ptr<Conv2d> shortcut_conv_;  // both set or both null; null: shortcut(x) = x
   std::unique_ptr<BatchNorm2d> shortcut_bn_;
 };
 

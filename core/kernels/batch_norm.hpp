@@ -1,7 +1,7 @@
-// Normalisation of each channel over a batch.
+// Batch normalisation: every channel is normalised over the batch.
 //
-// What follows it in a residual network, the addition of the shortcut and ReLU, is done in the same
-// pass: these layers are bound by memory, not by arithmetic.
+// The addition of a shortcut and ReLU, which follow it in residual networks, are done in the same
+// pass, because these layers are bound by memory bandwidth.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace terse::kernels {
 
-// x, y, residual and their gradients are (N, C, pixels).
+// x, y, residual and their gradients have shape (N, C, pixels).
 struct ChannelShape {
   std::int64_t n, c, pixels;
   std::int64_t per_channel() const { return n * pixels; }
@@ -24,22 +24,22 @@ struct BatchNormForward {
   bool relu = false;
   double eps = 1e-5;
 };
-// The statistics of this batch: mean and biased variance of each channel are computed and left in
-// `mean` and `variance`.
+// Normalises with the statistics of this batch. Writes the mean and the biased variance of each
+// channel to `mean` and `variance`.
 void batch_norm_forward(const ChannelShape& shape, const BatchNormForward& in, std::span<real> mean,
                         std::span<real> variance, std::span<real> y);
-// With statistics that are given.
+// Normalises with the given statistics.
 void batch_norm_apply(const ChannelShape& shape, const BatchNormForward& in,
                       std::span<const real> mean, std::span<const real> variance,
                       std::span<real> y);
 
 struct BatchNormBackward {
   std::span<const real> dy, x, gamma, mean, variance;
-  std::span<const real> y;  // the result, where ReLU was applied; empty: it was not
+  std::span<const real> y;  // the result of forward with ReLU; empty: no ReLU
   double eps = 1e-5;
-  bool batch_statistics = true;  // the mean and variance were computed from x
+  bool batch_statistics = true;  // mean and variance were computed from x
 };
-// Overwrites dx, dgamma, dbeta, and dresidual unless it is empty.
+// Overwrites dx, dgamma and dbeta, and dresidual unless it is empty.
 void batch_norm_backward(const ChannelShape& shape, const BatchNormBackward& in, std::span<real> dx,
                          std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual);
 

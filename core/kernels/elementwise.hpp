@@ -1,4 +1,4 @@
-// Loops over all elements: plain loops that the compiler vectorises for every level.
+// Elementwise loops. They are plain loops, vectorised for every level (core/simd/vectorized.hpp).
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace terse::kernels {
 
-// Elements of one piece of a parallel loop: about 20 µs of memory traffic.
+// Elements in one piece of a parallel loop: about 20 µs of memory traffic.
 inline constexpr std::int64_t kElementGrain = 1 << 16;
 
 // y[i] = f(x[i]); y may be x.

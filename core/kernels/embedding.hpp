@@ -1,4 +1,4 @@
-// Rows of a table by their numbers: the forward of an embedding, and its adjoint.
+// Rows of a table by index: the forward pass of an embedding, and its adjoint.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,13 @@
 
 namespace terse::kernels {
 
+// x[i] = value.
 void fill(std::span<real> x, real value);
 
-// y (n, D): row i is row ids[i] of the table (V, D). Ids are in range.
+// Row i of y (n, D) = row ids[i] of table (V, D). The caller has checked that ids are in [0, V).
 void take_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<const real> table,
                std::span<real> y);
-// Adds row i of dy (n, D) to row ids[i] of the table, in the order of i.
+// Adds row i of dy (n, D) to row ids[i] of the table, in ascending order of i.
 void add_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<const real> dy,
               std::span<real> table);
 

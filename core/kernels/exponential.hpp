@@ -1,4 +1,4 @@
-// The exponentials of a row of numbers and their sum: the inner loop of softmax.
+// Exponentials of a row and their sum: the inner loop of softmax.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,9 @@
 
 namespace terse::kernels {
 
-// y[j] = exp(x[j] - shift) for j < d; y may be x, or null if only the sum is wanted. x <= shift.
-// Returns the sum of all. `kernels::reference` is the definition, and the double build's.
+// y[j] = exp(x[j] - shift) for j < d; returns the sum of all y[j]. y may be x, or null if only
+// the sum is needed. Requires x[j] <= shift. `kernels::reference` is the definition; the
+// double build uses it.
 double exponentials(std::int64_t d, const real* x, real shift, real* y);
 
 namespace reference {

@@ -1,4 +1,4 @@
-// Normalisation of each row.
+// Layer normalisation: every row is normalised.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace terse::kernels {
 
 // y = gamma (x - mean) / sqrt(variance + eps) + beta, with the mean and the biased variance of each
-// row of x (rows, D); they are left in `mean` and `deviation_inverse` = 1 / sqrt(variance + eps).
+// row of x (rows, D). Writes the mean and deviation_inverse = 1 / sqrt(variance + eps) of each row.
 void layer_norm_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
                         std::span<const real> gamma, std::span<const real> beta, double eps,
                         std::span<real> mean, std::span<real> deviation_inverse, std::span<real> y);

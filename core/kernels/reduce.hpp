@@ -1,4 +1,5 @@
-// Sums along dimensions. A tensor is seen as (outer, n, inner); sums are added in double.
+// Sums along dimensions, and their adjoints. A tensor is treated as (outer, n, inner). sum_middle
+// adds in double, broadcast_sum in `real`.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@ void sum_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::spa
 void repeat_middle(std::int64_t outer, std::int64_t n, std::int64_t inner, std::span<const real> x,
                    std::span<real> y);
 
-// y (to) = x (from) repeated along every dimension that `from` lacks or has with size 1.
+// y (to) = x (from), repeated along every dimension that is missing in `from` or has size 1 there.
 void broadcast(const Shape& from, const Shape& to, std::span<const real> x, std::span<real> y);
-// The adjoint: dx (from) = dy (to) summed along them. Overwrites dx.
+// The adjoint of broadcast: dx (from) = dy (to), summed along these dimensions. Overwrites dx.
 void broadcast_sum(const Shape& from, const Shape& to, std::span<const real> dy,
                    std::span<real> dx);
 

@@ -1,12 +1,13 @@
 // The register tile: a small matrix product whose result stays in registers.
 //
-//   C (rows, panel) = start + sum over t of A[., t] ⊗ B[t, .]      A is read element by element,
-//                                                                   B is packed (t, panel)
+//   C (rows, panel) = start + sum over t of A[., t] ⊗ B[t, .]
 //
-// It is the inner loop of everything that packs its operands: convolution and its gradients. Where
-// the rows and the steps of A stand is told by a stride or by a list, so a convolution needs no
-// column buffer. A panel is one or two vectors of the level that kernels run at
-// (core/simd/isa.hpp).
+//   A is read element by element; B is packed as (t, panel).
+//
+// It is the inner loop of the kernels that pack their operands: convolution with its gradients, and
+// LSTM. The positions of the rows and the steps of A are given by a stride or by a list, so a
+// convolution needs no column buffer. A panel is one or two vectors wide, at the level that kernels
+// run at (core/simd/isa.hpp).
 #pragma once
 
 #include <cstdint>
@@ -17,26 +18,28 @@ inline std::int64_t divide_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
-// Floats of a vector at this level.
+// Floats in a vector at the present level.
 std::int64_t vector_width();
 
-// Floats in a panel of so many vectors.
+// Floats in a row of a panel of `vectors` vectors.
 inline std::int64_t panel_width(int vectors) {
   return vectors * vector_width();
 }
 
-// Vectors that a panel should have for so many columns.
+// The number of vectors of a panel for a matrix of `columns` columns: 1 if they fit in one
+// vector, otherwise 2.
 inline int panel_vectors(std::int64_t columns) {
   return columns <= panel_width(1) ? 1 : 2;
 }
 
-// A[i, t] = a[place of row i + place of step t]; row i of C is panel number `target` of c.
+// A[i, t] = a[place(row i) + place(step t)].
+// Row i of C is row target(i) of c, which has rows of one panel.
 struct EvenRows {
   std::int64_t row;
   std::int64_t place(std::int64_t i) const { return i * row; }
   std::int64_t target(std::int64_t i) const { return i; }
 };
-struct AdjacentRows {  // even ones, one float apart: A is a transposed matrix
+struct AdjacentRows {  // rows one float apart: A is a transposed matrix
   std::int64_t place(std::int64_t i) const { return i; }
   std::int64_t target(std::int64_t i) const { return i; }
 };
@@ -46,7 +49,7 @@ struct ListedRows {
   std::int64_t target(std::int64_t i) const { return targets[i]; }
 };
 
-// Step (run, t) stands at run · run_step + t · step.
+// Step (run, t) is at place run · run_step + t · step, for run < runs and t < length.
 struct EvenSteps {
   std::int64_t step, length;
   std::int64_t run_step = 0, runs = 1;
@@ -56,13 +59,15 @@ struct ListedSteps {
   std::int64_t count;
 };
 
-// What the sums begin with: C itself, or `values` (the bias, the same for all rows), or zero.
+// Initial value of the sums: C if `add`; otherwise `values`, one panel (the bias) for all rows;
+// zero if `values` is null.
 struct TileStart {
   const float* values = nullptr;
   bool add = false;
 };
 
-// Any number of rows, in tiles as even as possible (10 rows are 5 + 5, not 6 + 4).
+// Any number of rows. They are divided into tiles as evenly as possible: 10 rows are 5 + 5,
+// not 6 + 4.
 void tile(std::int64_t rows, int vectors, const float* a, const EvenRows& where,
           const EvenSteps& steps, const float* b, const TileStart& start, float* c);
 void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
@@ -71,17 +76,18 @@ void tile(std::int64_t rows, int vectors, const float* a, const ListedRows& wher
           const EvenSteps& steps, const float* b, const TileStart& start, float* c);
 void tile(std::int64_t rows, int vectors, const float* a, const AdjacentRows& where,
           const ListedSteps& steps, const float* b, const TileStart& start, float* c);
-// Panels of one vector.
+// For panels of one vector.
 void tile(std::int64_t rows, const float* a, const ListedRows& where, const ListedSteps& steps,
           const float* b, const TileStart& start, float* c);
 
-// The same with rows that begin with a number each, and with panels of pixels: row t of the panel,
-// two vectors, stands where it is in an image, the second vector `second` floats behind the first.
+// A tile whose panel holds pixels and reads them in place from an image. Row t of the panel is two
+// vectors of pixels; the second begins `second` floats after the first.
 //
-//   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + place of t, .]
+//   C[i, .] = values[i] + sum over (run, t) of A[i, (run, t)] · b[run · run_step + places[t], .]
 //
-// A is (row, (run, t)), contiguous; values may be nullptr for zeros. Vector v of row i of C is
-// stored where it belongs in an image, the first columns[v] floats of it. At most kPixelRows rows.
+// A is (row, (run, t)), each row contiguous. If `values` is null the sums begin with zero. The
+// first columns[v] floats of vector v of row i of C are stored in an output image. `rows` is from
+// 1 to kPixelRows.
 inline constexpr std::int64_t kPixelRows = 6;
 struct PixelSteps {
   ListedSteps run;
@@ -89,20 +95,20 @@ struct PixelSteps {
 };
 struct PixelTarget {
   float* c;
-  std::int64_t row, second;  // from row to row, from the first vector to the second
-  std::int64_t columns[2];   // at most a vector each; of the second perhaps none
+  std::int64_t row, second;  // strides: row to row, first to second vector
+  std::int64_t columns[2];   // at most one vector each; the second may be 0
 };
 void tile_of_pixels(std::int64_t rows, const float* a, const EvenRows& where,
                     const PixelSteps& steps, const float* b, const float* values,
                     const PixelTarget& to);
 
-// Sums over pixels, lane by lane, for the weight gradient of a convolution with few output
-// channels:
+// Sums over pixels, lane by lane, for the weight gradient of a convolution with few
+// output channels:
 //
 //   sums[k, s, .] += over rows p and vectors of pixels q of  dy[k, p, q] · x[p, q + s]
 //
-// A row of dy has `columns` pixels. Rows of x are x_row apart, those of dy dy_row; channels of dy
-// are `channel` apart, those of the sums sums_row.
+// A row of dy has `columns` pixels. The strides are x_row between rows of x, dy_row between rows of
+// dy, `channel` between channels of dy and sums_row between channels of the sums.
 struct TapPixels {
   std::int64_t rows, columns, x_row, dy_row, channel, sums_row;
 };

@@ -1,5 +1,5 @@
-// Transposition of small strided matrices, in blocks held in registers. What packs operands for
-// tiles, or brings their results back, is a transposition.
+// Transposition of small strided matrices, in blocks held in registers. Kernels use it to pack
+// operands for tiles and to unpack results.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Sums of what is computed of a vector of elements at a time.
-// For files that are compiled once a level (core/simd/dispatch.hpp).
+// Sums of terms that are computed one vector of elements at a time. For files that are compiled
+// once for each level (core/simd/dispatch.hpp).
 #if defined(TERSE_CORE_KERNELS_VECTOR_SUMS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TERSE_CORE_KERNELS_VECTOR_SUMS_INL
 #undef TERSE_CORE_KERNELS_VECTOR_SUMS_INL
@@ -20,8 +20,9 @@ struct Sums {
   double total[kSums] = {};
 };
 
-// Sums over i of n of what term(d, i, values) writes to values[0], …, values[kSums - 1]: vectors of
-// the terms from i on, as many as the tag `d` has lanes.
+// Returns kSums sums over i < n. term(d, i, values) writes the terms of elements i, i + 1, … (as
+// many as tag `d` has lanes) to the vectors values[0], …, values[kSums - 1]. The sums of whole
+// vectors are accumulated in `real`, those of the last n mod (2 · lanes) elements in double.
 template <int kSums, class Term>
 Sums<kSums> sum_terms(std::int64_t n, Term term) {
   constexpr hn::ScalableTag<real> wide;

@@ -1,4 +1,4 @@
-// Direct correlation, stride 1, with few output channels, and its weight gradient (narrow.cpp).
+// Direct correlation of stride 1 with few output channels, and its weight gradient.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,15 @@ struct NarrowCorrelation {
   std::int64_t q() const { return w + 2 * padding - s + 1; }
 };
 
-// More output channels than this fill a panel of their own.
+// The maximum number of output channels. More of them fill a panel of the direct kernel
+// (direct.cpp).
 inline constexpr std::int64_t kNarrow = 6;
 
-// x (N, C, H, W) with w (K, R, C, S) gives y (N, K, P, Q); bias (K), or nullptr. K at most kNarrow.
+// x (N, C, H, W), w (K, R, C, S) -> y (N, K, P, Q). bias is (K) or nullptr. K is at most kNarrow.
 void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w, const float* bias,
                       float* y);
 
-// dw (K, C, R, S) from x and dy.
+// Computes dw (K, C, R, S) from x and dy.
 void narrow_weight_gradient(const NarrowCorrelation& a, const float* x, const float* dy, float* dw);
 
 }  // namespace terse::kernels

@@ -1,4 +1,4 @@
-// What the direct convolutions share: an image as the tiles want it.
+// Zero-padded copies of images, in the layout that the tiles of the direct convolutions read.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,15 @@
 
 namespace terse::kernels {
 
-// One group's channels, [first, first + channels), of images (N, all, H, W).
+// The channels of one group, [first, first + channels), of images (N, all, H, W).
 struct ImageSlice {
   std::int64_t n, all, first, channels, h, w;
   std::int64_t pixels() const { return h * w; }
   std::int64_t offset(std::int64_t image) const { return (image * all + first) * pixels(); }
 };
 
-// A padded image (height, width, pitch), zero around the pixels: pixel (i, j) of the source stands
-// at (top + i, left + j). The pitch is the number of channels, or more.
+// A padded image (height, width, pitch) that is zero outside the pixels of its source. Pixel (i, j)
+// of the source is at (top + i, left + j). The pitch is the number of channels or more.
 struct Plane {
   std::int64_t height, width, pitch;
   std::int64_t top, left;
@@ -25,15 +25,16 @@ struct Plane {
   }
 };
 
-// So many planes, all zero.
+// `count` planes, all zero.
 Buffer<float> zero_planes(const Plane& plane, std::int64_t count);
 
-// Which rows of a plane a convolution reads: of every `stride` rows the first `r`.
+// The rows of a plane that a convolution reads: of every `stride` rows the first `r`.
 struct RowsRead {
   std::int64_t stride, r;
 };
 
-// Copies the pixels of images [begin, end) to planes; what lies around them must be zero already.
+// Copies the pixels of images [begin, end) to planes, only the rows that `read` contains. The rest
+// of the planes must be zero.
 void copy_to_planes(const ImageSlice& images, const float* x, std::int64_t begin, std::int64_t end,
                     const Plane& plane, const RowsRead& read, float* planes);
 

@@ -1,11 +1,11 @@
 // The transforms of Winograd's F(4x4, 3x3), between tensors in memory and the 36 planes on which
-// winograd.cpp multiplies matrices.
+// winograd.cpp computes matrix products.
 //
-// Planes hold a vector of channels per element, so that every transform is plain arithmetic on
-// vectors without shuffles; the way from and to (N, C, H, W) is a register transposition. Work is
-// cut in bands: a band is one row of tiles of one image, 4 rows of pixels. A block is as many
-// channels as a panel of tile.hpp is wide: one vector where the channels of both sides fit in it,
-// so that no half of a panel is empty, and two elsewhere.
+// Each element of a plane is a vector of channels, so transforms are vector arithmetic without
+// shuffles. Conversion from and to (N, C, H, W) is a transposition in registers. Work is cut into
+// bands: a band is one row of tiles of one image, 4 rows of pixels. A block of channels is as wide
+// as a panel of tile.hpp: one vector if the input and the output channels each fit in one, so that
+// no half of a panel is empty, and otherwise two.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +22,14 @@ struct Block {
   std::int64_t count(std::int64_t channels) const { return divide_up(channels, width()); }
 };
 
-// Planes at multiples of 512 bytes would meet in the same few sets of the cache.
+// The stride of planes of `floats` floats. A multiple of 512 bytes is avoided, since such planes
+// would compete for the same few sets of the cache.
 inline std::int64_t padded_stride(std::int64_t floats) {
   return floats % 128 == 0 ? floats + 16 : floats;
 }
 
-// (N, channels, H, W), cut in tiles of 4x4; those at the right and lower edges may be partial.
+// Images (N, channels, H, W), cut into tiles of 4x4; those at the right and lower edges
+// may be partial.
 struct Images {
   std::int64_t n, channels, h, w;
   Block block;
@@ -40,39 +42,40 @@ struct Bands {
   std::int64_t begin, end;
 };
 
-// Where a transformed tile stands: value i of channel c of block b of tile t is
-// planes[i · plane + b · block + t · tile + c]; t counts from the first band.
+// The position of a transformed tile. Value i of channel c of block b of tile t is
+// planes[i · plane + b · block + t · tile + c], where t counts from the first band.
 struct PlaneLayout {
   std::int64_t plane, block, tile;
 };
 
-// Bᵀ d B of every tile d (6x6 pixels: a tile and its border) of the bands.
+// Bᵀ d B of every tile d of the bands: 6x6 pixels, the tile and its border.
 void input_planes(const Images& images, const float* x, const Bands& bands,
                   const PlaneLayout& layout, float* planes);
-// A dy Aᵀ of every tile (4x4) of the bands.
+// A dy Aᵀ of every 4x4 tile of the bands.
 void output_gradient_planes(const Images& images, const float* dy, const Bands& bands,
                             const PlaneLayout& layout, float* planes);
-// Aᵀ m A + bias of one block of channels: the pixels of y in the bands. No bias: nullptr.
+// Aᵀ m A + bias of one block of channels: writes the pixels of y in the bands. `bias`
+// may be nullptr.
 void output_pixels(const Images& images, std::int64_t block, const Bands& bands,
                    const PlaneLayout& layout, const float* planes, const float* bias, float* y);
 
-// Weights w (K, C, 3, 3), as the forward pass or the data gradient reads them.
+// Weights w (K, C, 3, 3), in the form that the forward pass or the data gradient needs.
 struct Weights {
   const float* values;
   std::int64_t k, c;
   Block block;
-  bool rotated;  // data gradient: turned by 180 degrees, K in and C out
+  bool rotated;  // data gradient: rotated by 180 degrees, K in and C out
   std::int64_t in() const { return rotated ? k : c; }
   std::int64_t out() const { return rotated ? c : k; }
 };
-// G w Gᵀ of one block of output channels and of the input channels [begin, end): planes of
-// (end - begin, block), `plane` floats apart.
+// G w Gᵀ of one block of output channels and of input channels [begin, end). Each plane is
+// (end - begin, block); planes are `plane` floats apart.
 void weight_planes(const Weights& weights, std::int64_t block, std::int64_t begin, std::int64_t end,
                    std::int64_t plane, float* planes);
 
-// Gᵀ u G, where u is the sum, in their order, of `count` partial planes `slot` floats apart, each
-// (C, block of K) and `plane` floats from the next: dw of one block of K and of channels [begin,
-// end). The first row of the planes is channel `begin`.
+// Gᵀ u G: dw of one block of K and of channels [begin, end). u is the sum, in this order, of
+// `count` groups of partial planes (C, block of K). Groups are `slot` floats apart, planes of a
+// group `plane` floats. The first row of each plane is channel `begin`.
 struct WeightSums {
   Block block;
   const float* planes;

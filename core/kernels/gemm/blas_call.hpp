@@ -1,12 +1,14 @@
-// Around every call of OpenBLAS or LAPACK.
+// Guard for every call of OpenBLAS or LAPACK.
 #pragma once
 
 namespace terse::kernels {
 
-// A call takes a work buffer of 128 MiB, one for each call that runs at the same time, and keeps it
-// for later ones. Where the system refuses it, OpenBLAS 0.3 asks again for ever; so this asks
-// first. Error if the memory is not there. OpenBLAS is told to start no threads: they would compete
-// with those of parallel_for.
+// Checks that memory for OpenBLAS's work buffer is available.
+//
+// OpenBLAS takes a buffer of 128 MiB for each call that runs at the same time and keeps it for
+// later calls. If the system refuses the memory, OpenBLAS 0.3 retries forever; this class therefore
+// requests the memory first, and throws Error if it is refused. The first guard also sets OpenBLAS
+// to one thread, because its threads would compete with those of parallel_for.
 class BlasCall {
  public:
   BlasCall();

@@ -3,9 +3,9 @@
 //   Aᵀ, a block of rows and a chunk of k:  (panel of at most kTileRows rows, step, row)
 //   B, a block of columns and a chunk:     (panel of two vectors, step, column)
 //
-// The last panel of B has one vector where that holds all its columns; columns past the last are
-// zero. Rows are shared out evenly among panels (13 rows are 7 + 6), and none are added: a tile of
-// each number of rows exists. A that is not transposed is read where it stands.
+// The last panel of B is one vector wide if that holds its columns; columns after the last are
+// zero. Rows are divided evenly among panels without padding (13 rows are 7 + 6), since a tile
+// exists for each number of rows. A non-transposed A is not packed.
 #if defined(TERSE_CORE_KERNELS_GEMM_PACK_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TERSE_CORE_KERNELS_GEMM_PACK_INL
 #undef TERSE_CORE_KERNELS_GEMM_PACK_INL
@@ -25,25 +25,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 
-// How rows are shared out among panels.
+// Division of rows among panels.
 struct RowPanels {
-  std::int64_t count, least, larger;  // `larger` panels have a row more than `least`
+  std::int64_t count, least, larger;  // the first `larger` panels have least + 1 rows
   explicit RowPanels(std::int64_t rows)
       : count((rows + kTileRows - 1) / kTileRows), least(rows / count), larger(rows % count) {}
   std::int64_t first(std::int64_t p) const { return p * least + std::min(p, larger); }
   std::int64_t rows(std::int64_t p) const { return least + (p < larger ? 1 : 0); }
 };
 
-// Columns of a panel with so many columns left.
+// The width of a panel when `left` columns are left.
 inline std::int64_t panel_columns(std::int64_t left) {
   return left <= kWidth ? kWidth : kPanel;
 }
-// Columns of all panels together.
+// The total width of all panels.
 inline std::int64_t packed_columns(std::int64_t n) {
   return n / kPanel * kPanel + (n % kPanel == 0 ? 0 : panel_columns(n % kPanel));
 }
 
-// B as it stands in memory; steps outside, so that memory is read in its order.
+// Packs a B that is not transposed. The outer loop is over steps, so memory is read in order.
 inline void pack_b_rows(std::int64_t k, std::int64_t n, const float* b, std::int64_t stride,
                         float* to) {
   const std::int64_t full = n / kPanel * kPanel, rest = n - full, width = panel_columns(rest);
@@ -60,7 +60,7 @@ inline void pack_b_rows(std::int64_t k, std::int64_t n, const float* b, std::int
   }
 }
 
-// Chunk of k steps and n columns, b at its first element.
+// Packs a chunk of k steps and n columns; b is its first element.
 inline void pack_b(std::int64_t k, std::int64_t n, const Operand& b, float* to) {
   if (!b.transposed) return pack_b_rows(k, n, b.data, b.stride, to);
   for (std::int64_t j = 0; j < n; j += kPanel) {
@@ -71,7 +71,7 @@ inline void pack_b(std::int64_t k, std::int64_t n, const Operand& b, float* to) 
   }
 }
 
-// At most kTileRows floats.
+// Copies `rows` floats, at most kTileRows.
 HWY_INLINE void copy_row(std::int64_t rows, const float* from, float* to) {
   constexpr hn::FixedTag<float, 4> four;
   if (rows == kTileRows && kTileRows == 12) {
@@ -85,9 +85,9 @@ HWY_INLINE void copy_row(std::int64_t rows, const float* from, float* to) {
   }
 }
 
-// Aᵀ as it stands in memory, from its first element. A few steps at a time for all panels, so that
-// what is written to one fills whole cache lines; the next few are prefetched, since the rows in
-// memory are longer than what is read of each.
+// Packs a transposed A; `a` is its first element. The loop handles kSteps steps of all panels at a
+// time, so that the writes to one panel fill whole cache lines. It prefetches the next steps,
+// because the stride in memory is longer than the part of each row that is read.
 inline void pack_a(const RowPanels& panels, std::int64_t k, const float* a, std::int64_t stride,
                    float* to) {
   constexpr std::int64_t kSteps = 8;

@@ -1,9 +1,5 @@
-// The operands of our own float matrix product, C = alpha op(A) op(B) + beta C, all row-major:
-//
-//   op(A) (m, k)    op(B) (k, n)    C (m, n)
-//
-// A stride is the distance of two rows in memory. Strides let a product stand for a block of rows
-// and columns of a larger one.
+// A stride is the distance between two rows in memory. With strides a product can describe a block
+// of rows and columns of a larger one.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +16,7 @@ struct Operand {
   }
 };
 
-// op(B) in the order in which tiles read it (pack-inl.hpp); data is null where it is not packed.
+// op(B) in the order in which tiles read it (pack-inl.hpp). `data` is null if op(B) is not packed.
 struct PackedColumns {
   const float* data = nullptr;
   std::int64_t columns = 0;  // of the whole B, rounded up to whole vectors
@@ -29,13 +25,13 @@ struct PackedColumns {
 
 struct Product {
   std::int64_t m, n, k;
-  Operand a, b;  // b is not read where packed_b is there
+  Operand a, b;  // b is not read if packed_b.data is set
   PackedColumns packed_b;
-  float alpha, beta;  // where beta is 0, C is not read
+  float alpha, beta;  // if beta is 0, C is not read
   float* c;
   std::int64_t c_stride;
 
-  // Rows [i, i + rows) and columns [j, j + columns) of C.
+  // The product of rows [i, i + rows) and columns [j, j + columns) of C.
   Product block(std::int64_t i, std::int64_t rows, std::int64_t j, std::int64_t columns) const {
     Product part = *this;
     part.m = rows;

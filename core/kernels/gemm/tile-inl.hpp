@@ -5,14 +5,13 @@
 //     sum[i][v] = fma(A[i, t], panel[v], sum[i][v])      i < kRows
 //   C[i, v] = fma(beta, C[i, v], alpha · sum[i][v])      beta 0: alpha · sum[i][v]
 //
-// Every element of C goes through exactly these operations whatever tile it falls in, so the bits
-// of a product do not depend on how C is cut. (SSE4 has no fma: it multiplies and adds, likewise
-// everywhere.) Columns that fill no vector are loaded and stored in part.
+// Every element of C is computed by exactly these operations, whatever tile it belongs to, so the
+// bits of a product do not depend on how C is cut. SSE4 has no fma: every tile multiplies and adds
+// instead. Columns that do not fill a vector are loaded and stored partially.
 //
-// A is read by rows (A[i, t] at i · stride + t) or by columns (at t · step + i: packed panels, and
-// Aᵀ as it stands in memory). kRows x 2 sums fill the registers: 12 x 2 of 32, 6 x 2 of 16. The
-// layout is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
-// ACM TOMS 34(3), 2008.
+// A is read by rows (A[i, t] at i · stride + t) or by columns (at t · step + i: packed panels and
+// unpacked Aᵀ). kRows x 2 sums fill the registers: 12 x 2 of 32, 6 x 2 of 16. The layout is that of
+// Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
 #if defined(TERSE_CORE_KERNELS_GEMM_TILE_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TERSE_CORE_KERNELS_GEMM_TILE_INL
 #undef TERSE_CORE_KERNELS_GEMM_TILE_INL
@@ -32,7 +31,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 
-// Registers of a vector: 32 on AVX-512 and NEON, 16 on SSE4 and AVX2.
+// The maximum number of rows of a tile: 12 with the 32 vector registers of AVX-512 and NEON, 6 with
+// the 16 of SSE4 and AVX2.
 inline constexpr int kTileRows =
     HWY_ARCH_ARM_A64 || (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) ? 12 : 6;
 inline constexpr std::int64_t kPanel = 2 * kWidth;  // columns of a tile of two vectors
@@ -40,15 +40,16 @@ inline constexpr std::int64_t kPanel = 2 * kWidth;  // columns of a tile of two 
 struct Tile {
   std::int64_t k;
   const float* a = nullptr;
-  std::int64_t a_step = 0;  // by rows: from row to row; by columns: from step to step
+  std::int64_t a_step = 0;  // by rows: stride of rows; by columns: stride of steps
   const float* b = nullptr;
-  std::int64_t b_step = 0;  // from step to step
+  std::int64_t b_step = 0;  // stride of steps
   float* c = nullptr;
   std::int64_t c_stride = 0, columns = 0;
   float alpha = 1, beta = 0;
 };
 
-// The new value of C from a sum and the old value. The only expression that computes one.
+// The new value of C from a sum and the old value. No other code computes it, so all tiles
+// round alike.
 HWY_INLINE FloatVector result(FloatVector sum, FloatVector alpha) {
   return hn::Mul(sum, alpha);
 }
@@ -57,8 +58,8 @@ HWY_INLINE FloatVector result(FloatVector sum, FloatVector alpha, FloatVector be
   return hn::MulAdd(old, beta, hn::Mul(sum, alpha));
 }
 
-// body(std::integral_constant i) for i < kCount. The compiler unrolls a loop too late to keep an
-// array of sums in registers from the first step to the last.
+// Calls body(std::integral_constant i) for i < kCount. The compiler unrolls a loop too late to keep
+// an array of sums in registers from the first step to the last.
 template <int... kI, class Body>
 HWY_INLINE void unroll(std::integer_sequence<int, kI...>, Body body) {
   (body(std::integral_constant<int, kI>()), ...);
@@ -68,8 +69,8 @@ HWY_INLINE void unroll(std::integer_sequence<int, kI...>, Body body) {
 template <int kRows, int kVectors>
 using Sums = FloatVector[kRows][kVectors];
 
-// The sums of all steps. The pointers to rows of A advance in threes, which needs fewer registers
-// than a pointer for each.
+// Adds all steps to the sums. One pointer serves three rows of A, which needs fewer registers than
+// one for each row.
 template <int kRows, int kVectors, bool kByRows>
 HWY_INLINE void add_steps(const Tile& tile, Sums<kRows, kVectors>& sum) {
   constexpr std::make_integer_sequence<int, kRows> rows;
@@ -91,7 +92,7 @@ HWY_INLINE void add_steps(const Tile& tile, Sums<kRows, kVectors>& sum) {
   }
 }
 
-// The end of a tile whose columns do not fill its vectors; sums (rows, vectors).
+// Stores a tile whose columns do not fill its vectors; sums (rows, vectors).
 inline HWY_NOINLINE void finish_part(const Tile& tile, int rows, int vectors, const float* sums) {
   const FloatVector alpha = hn::Set(kLanes, tile.alpha), beta = hn::Set(kLanes, tile.beta);
   for (int i = 0; i < rows; ++i) {
@@ -111,7 +112,7 @@ void run_tile(const Tile& tile) {
   constexpr std::make_integer_sequence<int, kRows> rows;
   constexpr int kLast = kVectors - 1;
   Sums<kRows, kVectors> sum;
-  const bool prefetch = tile.k >= 32;  // in fewer steps it would not arrive
+  const bool prefetch = tile.k >= 32;  // with fewer steps the line would arrive too late
   unroll(rows, [&](auto i) TERSE_INLINE_LAMBDA {
     if (prefetch) {
       hwy::Prefetch(tile.c + i * tile.c_stride);
@@ -151,7 +152,7 @@ void run_tile(const Tile& tile) {
   });
 }
 
-// One function for each number of rows from 1.
+// One function for each number of rows, from 1 to kTileRows.
 using RunTile = void (*)(const Tile&);
 using TileTable = std::array<RunTile, kTileRows>;
 template <int kVectors, bool kByRows, int... kRowsMinus1>
