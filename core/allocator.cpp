@@ -37,13 +37,12 @@ Counters& counters() {
   return instance;
 }
 
-thread_local int piece_threads =
-    0;  // threads of the loop that this thread runs a piece of; 0: none
+thread_local int piece_threads = 0;  // threads of the loop whose piece this thread runs; 0: none
 
 #ifdef TERSE_CACHING_ALLOCATOR
 
-// Blocks that are free, last in first out. The list lies in the blocks themselves, so that giving
-// one back allocates nothing and cannot fail.
+// A stack of free blocks. The links are stored in the blocks themselves, so `push` allocates
+// nothing and cannot fail.
 class FreeList {
  public:
   bool empty() const { return first_ == nullptr; }
@@ -61,8 +60,9 @@ class FreeList {
   void* first_ = nullptr;
 };
 
-// Size classes: four a power of two, from 64 bytes up. A freed block goes back to its class, last
-// in first out, so that the next tensor of that size gets the memory that is still in the cache.
+// Size classes: four for each power of two, from 64 bytes up. A freed block returns to its
+// class, last in first out, so that the next tensor of that size gets memory that is still in
+// the CPU cache.
 class Cache {
  public:
   static constexpr int kClasses = 4 * 42;
@@ -73,7 +73,7 @@ class Cache {
     const std::lock_guard lock(mutex_);
     auto& free = free_of(pool)[index];
     if (pool == Pool::pieces && ++held_[index] > reserved_[index]) {
-      // No piece held so many before: as many for every thread.
+      // No piece has held so many blocks of this class before: reserve one for every thread.
       reserved_[index] = held_[index];
       for (int i = 0; i < piece_threads; ++i) free.push(carve(class_bytes(c)));
     }
@@ -91,8 +91,8 @@ class Cache {
  private:
   static constexpr std::size_t kSlab = std::size_t{2} << 20;  // a huge page
 
-  // The smallest class that holds so many bytes: class 4 o + q has 64 · 2^o · (1 + q/4) bytes,
-  // rounded up to whole cache lines.
+  // The smallest class whose blocks have at least `bytes` bytes. Class 4 o + q has
+  // 64 · 2^o · (1 + q/4) bytes, rounded up to whole cache lines.
   static int size_class(std::size_t bytes) {
     const std::size_t lines = bytes <= kAlignment ? 1 : (bytes + kAlignment - 1) / kAlignment;
     const int octave = static_cast<int>(std::bit_width(lines)) - 1;
@@ -108,7 +108,7 @@ class Cache {
 
   void* carve(std::size_t bytes) {
     if (bytes > left_) {
-      if (bytes >= kSlab) return map(bytes);  // big blocks stand alone
+      if (bytes >= kSlab) return map(bytes);  // a large block gets its own mapping
       slab_ = static_cast<std::byte*>(map(kSlab));
       left_ = kSlab;
     }
@@ -118,7 +118,8 @@ class Cache {
     return block;
   }
 
-  // Whole huge pages, aligned to them. They are never returned: training asks for the same again.
+  // Maps whole huge pages, aligned to their size. They are never unmapped, because the next
+  // training steps allocate the same sizes again.
   static void* map(std::size_t bytes) {
     const std::size_t size = (bytes + kSlab - 1) / kSlab * kSlab;
     void* raw =
@@ -130,7 +131,7 @@ class Cache {
     if (aligned > address) munmap(raw, aligned - address);
     munmap(reinterpret_cast<void*>(aligned + size), address + kSlab - aligned);
     void* block = reinterpret_cast<void*>(aligned);
-    madvise(block, size, MADV_HUGEPAGE);  // advice: a kernel without huge pages is only slower
+    madvise(block, size, MADV_HUGEPAGE);  // only a hint: without huge pages it is slower
     counters().add_system(size);
     return block;
   }
@@ -139,16 +140,16 @@ class Cache {
   FreeLists& free_of(Pool pool) { return pool == Pool::common ? free_ : free_for_pieces_; }
 
   std::mutex mutex_;
-  FreeLists free_, free_for_pieces_;      // guarded by mutex_
-  std::array<int, kClasses> reserved_{};  // blocks for the pieces of each thread; likewise
-  static thread_local std::array<int, kClasses> held_;  // by the piece of this thread
-  std::byte* slab_ = nullptr;                           // what is left of the newest slab; likewise
+  FreeLists free_, free_for_pieces_;                    // guarded by mutex_
+  std::array<int, kClasses> reserved_{};                // blocks reserved for each thread; likewise
+  static thread_local std::array<int, kClasses> held_;  // blocks held by the piece of this thread
+  std::byte* slab_ = nullptr;                           // free part of the newest slab; likewise
   std::size_t left_ = 0;
 };
 
 thread_local std::array<int, Cache::kClasses> Cache::held_{};
 
-// Leaked on purpose: tensors with static lifetime may be freed after it would have been destroyed.
+// Leaked on purpose: tensors with static lifetime may be freed after a static cache was destroyed.
 Cache& cache() {
   static Cache& instance = *new Cache;
   return instance;
@@ -171,8 +172,7 @@ void deallocate(void* block, std::size_t bytes, Pool pool) noexcept {
   cache().give(block, bytes, pool);
 }
 
-#else  // each block its own allocation, where sanitizers see it; filled with NaN to show early
-       // reads
+#else  // one allocation for each block, so that sanitizers see it; NaN shows early reads
 
 void* allocate(std::size_t bytes, Pool) {
   void* block = ::operator new (bytes, std::align_val_t{kAlignment});

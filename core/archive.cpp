@@ -12,7 +12,7 @@ void append(std::vector<std::byte>& buffer, std::span<const std::byte> data) {
   buffer.insert(buffer.end(), data.begin(), data.end());
 }
 
-// What stands before an item's bytes: lengths of the name and of the data, then the name.
+// The header of an item. The name and the data follow it.
 struct ItemHeader {
   std::uint64_t name_length, data_length;
 };

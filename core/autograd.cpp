@@ -12,24 +12,24 @@
 
 namespace terse {
 
-// One recorded operator. It holds what made its inputs, never its own result.
+// One recorded operator. It refers to the nodes of its inputs, never to its own result.
 struct Node {
   struct Input {
     Shape shape;
     bool needs_grad = false;
-    std::shared_ptr<Node> node;  // what made the input, or
+    std::shared_ptr<Node> node;  // the operator that computed the input, or
     Tensor leaf;                 // the leaf itself
   };
 
   const char* name;
-  std::uint64_t number;  // of creation: greater than that of every node before it
+  std::uint64_t number;  // in order of creation, ascending
   Shape shape;           // of the result
   std::vector<Input> inputs;
   Backward backward;
-  std::shared_ptr<Node> next_doomed = nullptr;  // of the destructor, which may take no memory
+  std::shared_ptr<Node> next_doomed = nullptr;  // for the destructor, which must not allocate
 
-  // Takes a chain apart from this end: a node that only its consumer held is emptied before it is
-  // destroyed, so its destructor has nothing left to descend into.
+  // Destroys a chain of nodes iteratively. The inputs of a node that has no other owner are moved
+  // to a list before the node is destroyed, so destructors do not recurse.
   ~Node() {
     std::shared_ptr<Node> doomed;  // the first of a list
     const auto take_inputs = [&doomed](Node& node) {
@@ -52,7 +52,8 @@ namespace {
 
 thread_local bool grad_mode = true;
 
-// Shared by all threads: a tensor made in one and used in another still has the smaller number.
+// One counter for all threads: a tensor made on one thread and used on another still has a smaller
+// number than its consumers.
 std::uint64_t next_number() {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
@@ -107,7 +108,7 @@ NoGrad::~NoGrad() {
   grad_mode = before_;
 }
 
-// What may look inside a Tensor: recording, and the engine.
+// The only class with access to the members of Tensor: recording and the backward engine.
 class Graph {
  public:
   static Tensor record(const char* name, Tensor result, std::span<const Tensor> inputs,
@@ -146,8 +147,8 @@ class Graph {
       return;
     }
     auto uses = complete ? uses_of_leaves(root.impl_->node.get()) : Uses();
-    // The nodes that have a gradient and have not run. All consumers of a node have greater
-    // numbers, so the greatest one is always complete.
+    // Nodes that have a gradient and have not run, by number. All consumers of a node have greater
+    // numbers, so the gradient of the node with the greatest number is complete.
     struct Pending {
       std::shared_ptr<Node> node;
       Tensor dy;
@@ -176,7 +177,7 @@ class Graph {
     }
   }
 
-  // First gradient since zero_grad: overwrite. Later ones: add.
+  // The first gradient since zero_grad overwrites, later ones are added.
   static void accumulate(const Tensor& leaf, const Gradient& gradient) {
     auto& impl = *leaf.impl_;
     if (!impl.grad) impl.grad = std::make_unique<Tensor>(Tensor::empty(impl.shape));
@@ -185,7 +186,7 @@ class Graph {
   }
 
  private:
-  // How often each leaf stands among the inputs of the nodes that backward will run.
+  // The number of uses of each leaf as an input of the nodes that backward will run.
   using Uses = std::unordered_map<const Tensor::Impl*, int>;
   static Uses uses_of_leaves(const Node* root) {
     Uses uses;

@@ -48,13 +48,14 @@ void ParameterBuffer::zero_grad() {
 }
 
 std::optional<std::uint32_t> ParameterBuffer::id_of(const Tensor& tensor) const {
-  const std::less<> before;  // also of addresses in different arrays
+  const std::less<> before;  // std::less also orders pointers into different arrays
   const auto all = values();
   const auto* first = tensor.data().data();
   if (tensor.numel() == 0 || before(first, all.data()) || !before(first, all.data() + all.size())) {
     return std::nullopt;
   }
-  // Of those that begin at one offset, the last has the values.
+  // Empty parameters share the offset of the next one: the last with an offset is the one
+  // with values.
   const auto after =
       std::ranges::upper_bound(infos_, first - all.data(), {}, &ParameterInfo::offset);
   return std::prev(after)->id;

@@ -12,7 +12,7 @@
 #include "tersegrad/core/simd/dispatch.hpp"
 #include "tersegrad/core/simd/lanes-inl.hpp"
 
-#ifndef TERSE_CORE_RANDOM_ONCE  // what no level compiles anew
+#ifndef TERSE_CORE_RANDOM_ONCE  // compiled once, not for each level
 #define TERSE_CORE_RANDOM_ONCE
 namespace terse {
 namespace {
@@ -41,7 +41,8 @@ struct Product {
   Vector high, low;
 };
 
-// There are products of even lanes only.
+// The full 64-bit products of all lanes. Highway multiplies even lanes only, so odd lanes
+// are shifted.
 HWY_INLINE Product multiply(Vector x, Vector multiplier) {
   const Vector x_odd = hn::BitCast(kLanes, hn::ShiftRight<32>(hn::BitCast(kPairs, x)));
   const auto even = hn::MulEven(x, multiplier), odd = hn::MulEven(x_odd, multiplier);
@@ -49,8 +50,8 @@ HWY_INLINE Product multiply(Vector x, Vector multiplier) {
           hn::OddEven(hn::BitCast(kLanes, hn::ShiftLeft<32>(odd)), hn::BitCast(kLanes, even))};
 }
 
-// A block has one lane of four vectors, and the vectors that are in flight hide each other's
-// latency.
+// Computes 8 · kEights blocks. A block occupies one lane of four vectors, one for each word.
+// Several vectors of each word are computed together to hide latency.
 template <std::size_t kEights>
 void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& keys,
                   std::uint64_t first, Philox::EightBlocks* eights) {
@@ -73,7 +74,7 @@ void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& 
       x[3][v] = product0.low;
     }
   };
-  // Unrolled, so that words change their names instead of their places.
+  // Unrolled, so that the exchange of words renames registers instead of moving values.
   const auto mix_all = [&]<std::size_t... round>(std::index_sequence<round...>) {
     (mix(keys[round]), ...);
   };
@@ -90,7 +91,7 @@ void write_eights(const std::array<std::uint32_t, 4>& counter, const RoundKeys& 
 
 void blocks_at_level(const std::array<std::uint32_t, 4>& counter, const RoundKeys& keys,
                      std::uint64_t first, std::span<Philox::EightBlocks> eights) {
-  constexpr std::size_t kTogether = hn::MaxLanes(kLanes) / 2;  // eights in four vectors of a word
+  constexpr std::size_t kTogether = hn::MaxLanes(kLanes) / 2;  // in four vectors for each word
   std::size_t e = 0;
   for (; e + kTogether <= eights.size(); e += kTogether) {
     write_eights<kTogether>(counter, keys, first + 8 * e, eights.data() + e);
@@ -178,7 +179,7 @@ float Philox::normal() {
 
 std::uint64_t Philox::below(std::uint64_t bound) {
   internal_check(bound > 0, "Philox::below: bound must be positive");
-  // Values under 2^64 mod bound would make some answers likelier than others: draw again.
+  // Values below 2^64 mod bound would make some results more likely than others: they are rejected.
   const std::uint64_t reject = (0 - bound) % bound;
   for (;;) {
     const std::uint64_t high = next();

@@ -7,7 +7,7 @@
 namespace terse {
 namespace {
 
-// An activation y = f(x) whose derivative is a function of y alone: dx = df(dy, y).
+// An activation y = f(x) whose derivative is a function of y: dx = df(dy, y).
 template <class F, class Df>
 Tensor activation(const char* name, const Tensor& x, F f, Df df) {
   Tensor y = Tensor::empty(x.shape());
@@ -21,14 +21,14 @@ Tensor activation(const char* name, const Tensor& x, F f, Df df) {
 
 }  // namespace
 
-// y = max(x, 0), dx = dy where y > 0. NaN stays NaN.
+// y = max(x, 0), dx = dy if y > 0, otherwise 0. y is NaN where x is.
 Tensor relu(const Tensor& x) {
   return activation(
       "relu", x, [](real v) { return v < 0 ? real{0} : v; },
       [](real d, real y) { return y > 0 ? d : real{0}; });
 }
 
-// dx = dy (1 - y²)
+// y = tanh x, dx = dy (1 - y²)
 Tensor tanh(const Tensor& x) {
   return activation(
       "tanh", x, [](real v) { return std::tanh(v); },
@@ -42,7 +42,7 @@ Tensor sigmoid(const Tensor& x) {
       [](real d, real y) { return d * y * (1 - y); });
 }
 
-// y = x Φ(x), dx = dy (Φ(x) + x φ(x)), Φ(x) = (1 + erf(x / √2)) / 2, φ its derivative
+// y = x Φ(x), dx = dy (Φ(x) + x φ(x)), where Φ(x) = (1 + erf(x / √2)) / 2 and φ is its derivative
 // (Hendrycks & Gimpel 2016).
 Tensor gelu(const Tensor& x) {
   constexpr auto kRootHalf = static_cast<real>(0.70710678118654752440);

@@ -44,7 +44,7 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
   return shape;
 }
 
-// dw = gradient + beta dw: straight into it, if nothing is there yet.
+// dw = gradient + beta · dw, beta 0 or 1. If beta is 0 the kernel writes to dw directly.
 void add_weight_gradient(const kernels::ConvShape& shape, const Tensor& x, const Tensor& dy,
                          real beta, std::span<real> dw) {
   if (beta == 0) {
@@ -58,7 +58,7 @@ void add_weight_gradient(const kernels::ConvShape& shape, const Tensor& x, const
 
 }  // namespace
 
-// y = x ⋆ w + b; the sums of y, dx and dw are written out in core/kernels/conv/reference.cpp.
+// y = x ⋆ w + b. core/kernels/conv/reference.cpp has the sums for y, dx and dw.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, ConvOptions options) {
   const auto shape = conv_shape(x, w, b, options);
   Tensor y = Tensor::empty({shape.n, shape.k, shape.p(), shape.q()});

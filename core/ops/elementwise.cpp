@@ -8,7 +8,7 @@
 namespace terse {
 namespace {
 
-// The shape that both broadcast to.
+// The shape to which both operands are broadcast.
 Shape common_shape(const char* op, const Shape& a, const Shape& b) {
   Shape result = a.rank() >= b.rank() ? a : b;
   const Shape& shorter = a.rank() >= b.rank() ? b : a;
@@ -43,7 +43,7 @@ real product(real u, real v) {
 
 }  // namespace
 
-// For two operands of one shape: y = a + b, da = dy, db = dy.
+// y = a + b, da = dy, db = dy, after broadcasting.
 Tensor add(const Tensor& a, const Tensor& b) {
   const Shape shape = common_shape("add", a.shape(), b.shape());
   const Tensor u = broadcast_to(a, shape), v = broadcast_to(b, shape);

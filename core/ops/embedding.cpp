@@ -10,7 +10,7 @@
 
 namespace terse {
 
-// y[i] = weight[ids[i]]; dweight[v] = sum of dy[i] over the i with ids[i] = v: n rows of V.
+// y[i] = weight[ids[i]]; dweight[v] = sum of dy[i] over all i with ids[i] = v, kept as n rows.
 Tensor embedding(const Tensor& weight, std::span<const std::int32_t> ids) {
   check(weight.rank() == 2, "embedding: the weight (V, D) is wanted; got {}",
         weight.shape().to_string());

@@ -38,24 +38,24 @@ void check_shapes(const Tensor& x, const Tensor& h0, const Tensor& c0, const Lst
   }
 }
 
-// b_ih + b_hh; undefined if both are.
+// b_ih + b_hh. An undefined bias is zero; the result is undefined if both are.
 Tensor sum_of_biases(const LstmWeights& w) {
   const NoGrad no_grad;
   if (!w.b_ih.defined() || !w.b_hh.defined()) return w.b_ih.defined() ? w.b_ih : w.b_hh;
   return add(w.b_ih, w.b_hh);
 }
 
-// What the backward of a layer keeps. D features, F hidden units.
+// The state that the backward of a layer keeps. D features, F hidden units.
 struct Layer {
   std::int64_t t, n, d, f;
   Tensor x, h0, c0, w_ih, w_hh;  // inputs, detached; h0 and c0 may be undefined
   Tensor gates, c;               // (T, N, 4F), (T, N, F)
-  Tensor result;                 // (T + 1, N, F): y, and c of the last step
+  Tensor result;                 // (T + 1, N, F): y, then c of the last step
   bool needs_dx, needs_dh0;
   int biases;
 
-  // With da (T, N, 4F), the gradient of the gates' arguments: dx = da w_ih, dw_ih = daᵀ x,
-  // dw_hh = daᵀ (h of the step before), both biases: column sums of da.
+  // With da (T, N, 4F), the gradient of the gates' arguments: dx = da w_ih, dw_ih = daᵀ x, dw_hh =
+  // daᵀ h (h of the step before), and the gradient of either bias is the column sums of da.
   Gradients backward(const Tensor& dresult) const {
     const auto steps = static_cast<std::size_t>(t * n * f);
     Tensor da = Tensor::empty(gates.shape()), dc0 = Tensor::empty({n, f}), dh0;
@@ -107,7 +107,7 @@ struct Layer {
   }
 };
 
-// Not differentiable by itself: what `lstm` records.
+// The forward pass without autograd; `lstm` records it.
 Layer run_layer(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmWeights& w) {
   const std::int64_t t = x.dim(0), n = x.dim(1), d = x.dim(2), f = w.w_hh.dim(1);
   Tensor gates = Tensor::empty({t, n, 4 * f}), c = Tensor::empty({t, n, f});
@@ -145,8 +145,9 @@ Layer run_layer(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmW
 
 }  // namespace
 
-// One node for the whole layer: its result is (T + 1, N, F), y and behind it c of the last step, of
-// which y, h and c are slices. The equations are in core/kernels/lstm.hpp.
+// One node for the whole layer. Its result is (T + 1, N, F): y, followed by c of the last step. The
+// tensors y, h and c returned are slices of this result. The equations are in
+// core/kernels/lstm.hpp.
 LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmWeights& w) {
   check_shapes(x, h0, c0, w);
   const Layer layer = run_layer(x, h0, c0, w);

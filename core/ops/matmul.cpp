@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// op(A) op(B) without autograd; the sizes have been checked.
+// op(A) op(B) without autograd. The caller has checked the sizes.
 Tensor product(const Tensor& a, const Tensor& b, Transpose ta, Transpose tb) {
   const bool left = ta == Transpose::yes, right = tb == Transpose::yes;
   const std::int64_t m = a.dim(left ? 1 : 0), k = a.dim(left ? 0 : 1), n = b.dim(right ? 0 : 1);
@@ -24,7 +24,8 @@ Transpose flip(Transpose t) {
 
 }  // namespace
 
-// C (M, N) = A (M, K) B (K, N):  dA = dC Bᵀ, dB = Aᵀ dC, and transposed where an operand is.
+// C (M, N) = A (M, K) B (K, N):  dA = dC Bᵀ, dB = Aᵀ dC. If an operand is given as its transpose,
+// so is its gradient.
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose ta, Transpose tb) {
   check(a.rank() == 2 && b.rank() == 2 &&
             a.dim(ta == Transpose::yes ? 0 : 1) == b.dim(tb == Transpose::yes ? 1 : 0),

@@ -31,7 +31,7 @@ kernels::ChannelShape channel_shape(const Tensor& x, const Tensor& gamma, const 
   return shape;
 }
 
-// running = (1 - momentum) running + momentum now; the variance without bias, as PyTorch's.
+// running = (1 - momentum) running + momentum · batch, with the unbiased variance, as in PyTorch.
 void update_running(const BatchNormOptions& options, const kernels::ChannelShape& shape,
                     const Tensor& mean, const Tensor& variance) {
   const auto take = static_cast<real>(options.momentum);
@@ -51,8 +51,8 @@ std::span<const real> data_or_nothing(const Tensor& t) {
 
 }  // namespace
 
-// y = relu?( gamma (x - mean) / sqrt(variance + eps) + beta + residual? ); the derivatives stand
-// above kernels::batch_norm_backward.
+// y = relu?( gamma (x - mean) / sqrt(variance + eps) + beta + residual? ).
+// The derivatives are above backward_at_level in core/kernels/batch_norm.cpp.
 Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                     const BatchNormOptions& options) {
   const auto shape = channel_shape(x, gamma, beta, options);
@@ -70,7 +70,7 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
     kernels::batch_norm_forward(shape, in, mean.data_mut(), variance.data_mut(), y.data_mut());
     update_running(options, shape, mean, variance);
   } else {
-    mean = options.running_mean.clone();  // they may move before backward
+    mean = options.running_mean.clone();  // running statistics may change before backward
     variance = options.running_variance.clone();
     kernels::batch_norm_apply(shape, in, mean.data(), variance.data(), y.data_mut());
   }
@@ -82,7 +82,7 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
        mean, variance, residual, eps = options.eps, training = options.training](const Tensor& dy) {
         Tensor dx = Tensor::empty(x.shape()), dgamma = Tensor::empty(gamma.shape()),
                dbeta = Tensor::empty(gamma.shape());
-        // Without ReLU the shortcut's gradient is dy itself.
+        // Without ReLU the gradient of the residual is dy itself.
         const bool masked = residual && y.defined();
         Tensor dresidual = masked ? Tensor::empty(x.shape()) : dy;
         kernels::batch_norm_backward(shape,
@@ -102,7 +102,8 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
       });
 }
 
-// Over the last dimension; the derivatives stand above kernels::layer_norm_backward.
+// Normalises the last dimension. The derivatives are above backward_at_level in
+// core/kernels/layer_norm.cpp.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   check(x.rank() >= 1 && x.dim(x.rank() - 1) >= 1, "layer_norm: x (..., D) is wanted; got {}",
         x.shape().to_string());

@@ -36,7 +36,7 @@ Tensor empty_result(const Tensor& x, const kernels::PoolShape& shape) {
 
 }  // namespace
 
-// y[p, q] = max over the window; dx = dy at the place of the greatest.
+// y[p, q] = max over the window; dx += dy at the maximum of each window.
 Tensor max_pool2d(const Tensor& x, PoolOptions options) {
   const auto shape = pool_shape("max_pool2d", x, options);
   Tensor y = empty_result(x, shape);
@@ -49,7 +49,7 @@ Tensor max_pool2d(const Tensor& x, PoolOptions options) {
   });
 }
 
-// y[p, q] = sum over the window / kernel²; dx spreads dy over the window.
+// y[p, q] = (sum over the window) / kernel²; dx += dy / kernel² at every pixel of the window.
 Tensor avg_pool2d(const Tensor& x, PoolOptions options) {
   const auto shape = pool_shape("avg_pool2d", x, options);
   Tensor y = empty_result(x, shape);
@@ -61,7 +61,7 @@ Tensor avg_pool2d(const Tensor& x, PoolOptions options) {
   });
 }
 
-// y = mean over H and W; dx spreads dy / (H W) over them.
+// y = mean over H and W; dx = dy / (H W) at every pixel.
 Tensor global_avg_pool2d(const Tensor& x) {
   check(x.rank() == 4 && x.dim(2) * x.dim(3) > 0,
         "global_avg_pool2d: x (N, C, H, W) with pixels is wanted; got {}", x.shape().to_string());

@@ -10,7 +10,7 @@
 namespace terse {
 namespace {
 
-// A tensor as (outer, n, inner) around one dimension.
+// A tensor as (outer, n, inner), where n is the size of one dimension.
 struct Split {
   std::int64_t outer = 1, n = 1, inner = 1;
 };
@@ -24,7 +24,7 @@ Split split_at(const char* op, const Tensor& x, int dim) {
   return split;
 }
 
-// y = sum over the middle of (outer, n, inner); dx = dy, repeated.
+// y (outer, inner) = sum over n of x (outer, n, inner); dx = dy, repeated n times.
 Tensor sum_split(const Tensor& x, const Split& split, const Shape& to) {
   Tensor y = Tensor::empty(to);
   kernels::sum_middle(split.outer, split.n, split.inner, x.data(), y.data_mut());
@@ -57,12 +57,13 @@ Tensor mean(const Tensor& x, int dim) {
   return scale(sum(x, dim), real{1} / static_cast<real>(split.n));
 }
 
-// y = the greatest of (outer, n, inner) along n, NaN if there is one; dx = dy there, 0 elsewhere.
+// y = the maximum of x (outer, n, inner) along n, NaN if there is one. dx = dy at the maximum and
+// 0 elsewhere.
 Tensor max(const Tensor& x, int dim) {
   const Split split = split_at("max", x, dim);
   check(split.n > 0, "max: dimension {} of {} has no elements", dim, x.shape().to_string());
   Tensor y = Tensor::empty(x.shape().without(dim));
-  auto where = std::make_shared<std::vector<std::int64_t>>();  // index into x, for every y
+  auto where = std::make_shared<std::vector<std::int64_t>>();  // index into x, for each y
   const auto xs = x.data();
   const auto ys = y.data_mut();
   for (std::int64_t o = 0; o < split.outer; ++o) {

@@ -9,7 +9,8 @@
 
 namespace terse {
 
-// Its own operator, so that only its backward sums: no other operator knows of broadcasting.
+// Broadcasting is an operator of its own, so the backward of other operators need not sum over
+// broadcast dimensions.
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int lead = shape.rank() - x.rank();
@@ -41,7 +42,7 @@ Tensor flatten(const Tensor& x) {
   return reshape(x, {x.dim(0), d});
 }
 
-// dx is zero outside the slice.
+// dx = dy inside the slice and 0 outside.
 Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end) {
   check(x.rank() >= 1 && begin >= 0 && begin <= end && end <= x.dim(0),
         "slice: [{}, {}) is no range of dimension 0 of {}", begin, end, x.shape().to_string());
@@ -55,7 +56,7 @@ Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end) {
                 });
 }
 
-// (outer, n_i, inner) for every part -> (outer, sum of n_i, inner)
+// Each part is treated as (outer, n_i, inner), the result as (outer, sum of n_i, inner).
 Tensor concat(std::span<const Tensor> parts, int dim) {
   check(!parts.empty(), "concat: at least one tensor is wanted");
   const Shape& first = parts[0].shape();

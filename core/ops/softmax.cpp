@@ -12,7 +12,7 @@
 namespace terse {
 namespace {
 
-// (rows, D) around the last dimension.
+// A tensor as (rows, D), where D is the size of the last dimension.
 struct Rows {
   std::int64_t rows, d;
 };
@@ -22,7 +22,8 @@ Rows rows_of(const char* op, const Tensor& x) {
   return {d == 0 ? 0 : x.numel() / d, d};
 }
 
-// Labels in [0, d), one a row. Returns what the sum of losses is multiplied by.
+// Checks that labels are in [0, d). Returns the factor that turns the sum of losses
+// into the result.
 double check_labels(const char* op, std::span<const std::int32_t> labels, std::int64_t d,
                     Reduction reduction) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -60,9 +61,9 @@ Tensor log_softmax(const Tensor& x) {
   });
 }
 
-// loss = -sum over rows of log softmax(x)[label], over N if the mean is wanted;
-// dx = (softmax(x) - onehot(label)) dloss, over N likewise: computed with the loss, from the same
-// exponentials, and dloss is nearly always 1.
+// loss = -sum over rows of log softmax(x)[label], divided by N for the mean. dx = (softmax(x) -
+// onehot(label)) dloss, divided by N likewise. dx / dloss is computed together with the loss, from
+// the same exponentials; backward scales it only if dloss is not 1, which is rare.
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && x.dim(0) == static_cast<std::int64_t>(labels.size()),
         "cross_entropy: x (N, D) and N labels are wanted; got {} and {}", x.shape().to_string(),
@@ -83,10 +84,10 @@ Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels, Redu
 
 namespace {
 
-// The loss alone, in blocks of rows: (N, V) is never held.
+// The loss without gradients, computed in blocks of rows, so that no (N, V) array is stored.
 double loss_in_blocks(const Tensor& x, const Tensor& w, std::span<const real> bias,
                       std::span<const std::int32_t> labels) {
-  constexpr std::int64_t kElements = 1 << 20;  // of one block
+  constexpr std::int64_t kElements = 1 << 20;  // in one block
   const std::int64_t n = x.dim(0), d = x.dim(1), v = w.dim(0);
   const std::int64_t block = std::min(n, kElements / std::max<std::int64_t>(1, v) + 1);
   Buffer<real> logits(block * v);
@@ -105,9 +106,9 @@ double loss_in_blocks(const Tensor& x, const Tensor& w, std::span<const real> bi
 
 }  // namespace
 
-// loss of logits z = x wᵀ + b; with dz = (softmax(z) - onehot(label)) dloss (over N for the mean):
-// dx = dz w, dw = dzᵀ x, db = column sums of dz. dz / dloss takes the place of z in the forward
-// already, so that one array (N, V) is all.
+// The loss of logits z = x wᵀ + b. With dz = (softmax(z) - onehot(label)) dloss, divided by N for
+// the mean: dx = dz w, dw = dzᵀ x, db = column sums of dz. The forward pass overwrites z with dz /
+// dloss, so that only one (N, V) array is stored.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& b,
                             std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1) &&

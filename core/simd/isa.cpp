@@ -15,7 +15,7 @@
 namespace terse {
 namespace {
 
-using Targets = decltype(hwy::SupportedTargets());  // one bit each, the widest the lowest
+using Targets = decltype(hwy::SupportedTargets());  // bits; wider is lower
 
 constexpr std::array<std::pair<Isa, Targets>, 4> kLevels = {{
 #if HWY_ARCH_X86
@@ -43,10 +43,10 @@ std::vector<Isa> levels_in(Targets targets) {
   return levels;
 }
 
-std::mutex choosing;  // the first kernels of two threads may ask for the level together
+std::mutex choosing;  // two threads may choose the level at the same time
 bool forced = false;
 
-// The targets that the CPU has. Asked once, before any of them is disabled.
+// The targets that the CPU supports. Queried once, before any target is disabled.
 Targets supported() {
   static const Targets targets = hwy::SupportedTargets();
   return targets;
@@ -54,7 +54,7 @@ Targets supported() {
 
 void use(Isa isa) {
   const Targets target = target_of(isa);
-  hwy::DisableTargets(target == 0 ? 0 : target - 1);  // all wider ones have lower bits
+  hwy::DisableTargets(target == 0 ? 0 : target - 1);  // all wider targets have lower bits
 #if HWY_TARGETS != HWY_STATIC_TARGET
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 #endif
@@ -107,7 +107,8 @@ std::vector<Isa> compiled_isas() {
 }
 
 std::vector<Isa> available_isas() {
-  // The level that the rest of the program is compiled for is there, whatever Highway asks of it.
+  // The CPU has HWY_STATIC_TARGET, the level that the rest of the program is compiled for, even if
+  // Highway's own check does not report it.
   return levels_in(HWY_TARGETS & (supported() | HWY_STATIC_TARGET));
 }
 
