@@ -1,5 +1,5 @@
-// One task owns whole channels, so every sum has one order, and no channel is read from memory more
-// often than the formulas need.
+// Batch normalisation and its gradient. A task processes whole channels, so the order of every sum
+// is fixed, and each channel is read from memory as few times as the formulas allow.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tersegrad/core/kernels/batch_norm.cpp"
 #include <hwy/foreach_target.h>
@@ -18,7 +18,7 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// Channels of one task: about 32 000 elements.
+// Channels in one task: about 32 000 elements.
 std::int64_t channel_grain(const ChannelShape& a) {
   return std::max<std::int64_t>(1, 32'768 / std::max<std::int64_t>(1, a.per_channel()));
 }
@@ -31,8 +31,10 @@ struct Moments {
   double mean, variance;
 };
 
-// Two passes over each plane while it is in the first-level cache: its sum, then its squares about
-// its own mean; then the planes' means about the channel's. Nothing cancels.
+// The mean and the biased variance of one channel. Each plane is read twice while it is in the L1
+// cache: first for its sum, then for the squares of deviations from its own mean. The planes are
+// then combined by the deviations of their means from the mean of the channel. No step subtracts
+// large numbers that are nearly equal.
 Moments channel_moments(const ChannelShape& a, const real* x, std::int64_t channel,
                         Buffer<double>& plane_means) {
   const auto pixels = static_cast<double>(a.pixels);
@@ -46,7 +48,7 @@ Moments channel_moments(const ChannelShape& a, const real* x, std::int64_t chann
       v[0] = hn::Sub(hn::LoadU(d, plane + t), hn::Set(d, mean));
       v[1] = hn::Mul(v[0], v[0]);
     });
-    // What rounding the mean left over is small, and is taken out.
+    // Corrects the rounding error of the mean, which is small.
     plane_means[i] = static_cast<double>(mean) + about.total[0] / pixels;
     squares += about.total[1] - about.total[0] * about.total[0] / pixels;
     total += plane_means[i] * pixels;
@@ -59,8 +61,8 @@ Moments channel_moments(const ChannelShape& a, const real* x, std::int64_t chann
   return {mean, squares / count};
 }
 
-// y = slope (x - mean) + offset (+ residual), and ReLU, for one channel. The mean is taken away
-// first, so that a channel far from zero keeps its digits.
+// y = relu?( slope (x - mean) + offset + residual? ) for one channel. The mean is subtracted first,
+// so that a channel far from zero keeps its precision.
 template <bool kResidual, bool kRelu>
 void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64_t channel,
                    real slope, real mean, real offset, real* y) {
@@ -84,8 +86,8 @@ void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64
   const double slope = static_cast<double>(in.gamma[c]) / std::sqrt(moments.variance + in.eps);
   const auto s = static_cast<real>(slope);
   const auto mean = static_cast<real>(moments.mean);
-  // The offset has what rounding the mean left over. (Infinity times that would be of either sign,
-  // by the last bit.)
+  // The offset corrects the rounding error of the mean. An infinite slope gets no correction: the
+  // sign of slope · left would depend on the last bit of the mean.
   const double left = moments.mean - static_cast<double>(mean);
   const double correction = std::isfinite(slope) ? slope * left : 0;
   const auto offset = static_cast<real>(static_cast<double>(in.beta[c]) - correction);
@@ -96,13 +98,13 @@ void apply_channel(const ChannelShape& a, const BatchNormForward& in, std::int64
   apply(a, in, channel, s, mean, offset, y);
 }
 
-// One channel's part of the backward pass; dz is dy where ReLU let it through.
+// The backward pass of one channel. dz is dy where ReLU passed the value, otherwise 0.
 struct ChannelGradient {
   const ChannelShape& a;
   const BatchNormBackward& in;
   real *dx, *dresidual;  // dresidual may be null
 
-  // sum dz and sum dz (x - mean); dresidual = dz.
+  // Returns sum dz and sum dz (x - mean); writes dresidual = dz.
   template <bool kRelu, bool kResidual>
   Sums<2> sums(std::int64_t channel, real mean) const {
     Sums<2> all;
@@ -167,10 +169,12 @@ void apply_at_level(const ChannelShape& a, const BatchNormForward& in, std::span
   });
 }
 
-// With x̂ = (x - mean) / deviation, M elements a channel and dz = dy where y > 0:
-//   dgamma = sum dz x̂, dbeta = sum dz, dresidual = dz,
-//   dx = gamma / deviation (dz - dbeta / M - x̂ dgamma / M), or without the last two terms where the
-//   statistics do not depend on x.
+// With x̂ = (x - mean) / deviation, M elements in a channel, and dz = dy where y > 0, otherwise 0:
+//
+//   dgamma = sum dz x̂        dbeta = sum dz        dresidual = dz
+//   dx = gamma / deviation (dz - dbeta / M - x̂ dgamma / M)
+//
+// If the statistics do not depend on x, the last two terms of dx are absent.
 void backward_at_level(const ChannelShape& a, const BatchNormBackward& in, std::span<real> dx,
                        std::span<real> dgamma, std::span<real> dbeta, std::span<real> dresidual) {
   const bool relu = !in.y.empty();

@@ -32,7 +32,7 @@ void take_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<cons
                  });
 }
 
-// A task owns a stripe of columns and walks all rows, so that repeated ids are added in order.
+// A task processes a stripe of columns and all rows in order, so repeated ids are added in order.
 void add_rows(std::int64_t d, std::span<const std::int32_t> ids, std::span<const real> dy,
               std::span<real> table) {
   const auto n = static_cast<std::int64_t>(ids.size());

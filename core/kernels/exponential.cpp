@@ -16,7 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// Of whole vectors; sums are added in float over at most kBlock elements, then in double.
+// For d a multiple of the vector width. Sums are accumulated in float over at most kBlock elements,
+// then in double.
 template <bool kStore>
 double exponentials_of_vectors(std::int64_t d, const float* x, float shift, float* y) {
   constexpr std::int64_t kBlock = 512;
@@ -41,7 +42,7 @@ double exponentials_at_level(std::int64_t d, const float* x, float shift, float*
   double sum = y != nullptr ? exponentials_of_vectors<true>(whole, x, shift, y)
                             : exponentials_of_vectors<false>(whole, x, shift, nullptr);
   if (whole == d) return sum;
-  std::array<float, kWidth> rest;  // the last ones, and e^-inf = 0 behind them
+  std::array<float, kWidth> rest;  // the last elements, padded with e^-inf = 0
   std::ranges::fill(rest, -std::numeric_limits<float>::infinity());
   std::copy(x + whole, x + d, rest.begin());
   sum += exponentials_of_vectors<true>(kWidth, rest.data(), shift, rest.data());

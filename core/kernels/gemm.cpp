@@ -32,7 +32,7 @@ void gemm(Transpose transpose_a, std::int64_t m, const real* a, const PackedMatr
 
 namespace {
 
-// A row-major op(X) (rows, columns), dense.
+// op(X) (rows, columns) of a dense row-major X.
 Operand operand(Transpose t, const float* x, std::int64_t rows, std::int64_t columns) {
   return t == Transpose::yes ? Operand{x, rows, true} : Operand{x, columns, false};
 }
@@ -83,8 +83,8 @@ void gemm(Transpose transpose_a, std::int64_t m, const real* a, const PackedMatr
 #endif
 
 void column_sums(std::int64_t m, std::int64_t n, const real* x, real beta, real* y, real alpha) {
-  constexpr std::int64_t kStripe = 256;  // columns of a task
-  constexpr std::int64_t kRows = 16;     // summed in `real`, the sums of them in double
+  constexpr std::int64_t kStripe = 256;  // columns in a task
+  constexpr std::int64_t kRows = 16;     // rows that are summed in `real`, before sums in double
   vectorized_for(n, kStripe, [=](std::int64_t begin, std::int64_t end) {
     const std::int64_t width = end - begin;
     std::array<real, kStripe> block;

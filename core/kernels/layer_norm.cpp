@@ -1,4 +1,5 @@
-// One task owns whole rows; the gradients of scale and shift, which sum over rows, whole columns.
+// Layer normalisation and its gradient. A task processes whole rows. For dgamma and dbeta, which
+// are sums over rows, a task processes whole columns.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tersegrad/core/kernels/layer_norm.cpp"
 #include <hwy/foreach_target.h>
@@ -16,7 +17,7 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// Rows of one task: about 32 000 elements.
+// Rows in one task: about 32 000 elements.
 std::int64_t row_grain(std::int64_t d) {
   return std::max<std::int64_t>(1, 32'768 / std::max<std::int64_t>(1, d));
 }
@@ -47,8 +48,10 @@ void forward_at_level(std::int64_t rows, std::int64_t d, std::span<const real> x
   });
 }
 
-// With x̂ = (x - mean) / deviation and g = dy gamma, row by row:
-//   dx = (g - mean(g) - x̂ mean(g x̂)) / deviation; dgamma = sum over rows of dy x̂, dbeta of dy.
+// With x̂ = (x - mean) / deviation and g = dy gamma, for each row:
+//
+//   dx = (g - mean(g) - x̂ mean(g x̂)) / deviation
+//   dgamma = sum over rows of dy x̂        dbeta = sum over rows of dy
 void backward_at_level(std::int64_t rows, std::int64_t d, std::span<const real> dy,
                        std::span<const real> x, std::span<const real> gamma,
                        std::span<const real> mean, std::span<const real> deviation_inverse,
@@ -71,7 +74,7 @@ void backward_at_level(std::int64_t rows, std::int64_t d, std::span<const real> 
       }
     }
   });
-  // Columns of one task: whole cache lines, all rows in their order.
+  // Columns in one task: whole cache lines. A task adds all rows in order.
   constexpr std::int64_t kColumns = 256;
   parallel_for(d, kColumns, [&](std::int64_t begin, std::int64_t end) {
     double g[kColumns] = {}, b[kColumns] = {};

@@ -1,10 +1,10 @@
-// The recurrence on register tiles.
+// The recurrence of LSTM on register tiles.
 //
-// w_hh is packed once and used by all steps: a panel is as many hidden units as a tile has columns,
-// with all four gates of each. A task owns panels of one step, so the gates' functions work on sums
-// that are still in the cache, and a step needs one join. The products are cut along k into chunks,
-// so that the rows of h, a chunk of the panel and the sums stay in the first-level cache; a panel
-// is packed in the order in which it is read:
+// w_hh is packed once and used by all steps. A panel covers as many hidden units as a tile has
+// columns, with all four gates of each unit. A task processes some panels of one step, so the
+// activation functions work on sums that are still in the cache, and a step needs one join. The
+// products are cut along k into chunks, so that the rows of h, a chunk of the panel and the sums
+// stay in the L1 cache. A panel is packed in the order in which it is read:
 //
 //   forward    (panel, chunk, gate, k of the chunk, unit)      from w_hh (gate, unit, k)
 //   backward   (panel, k of 4F, unit)                          from w_hh (k of 4F, unit)
@@ -29,21 +29,21 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr int kVectors = 2;           // of a panel
-constexpr std::int64_t kChunk = 256;  // of k, at most
-// With fewer rows in all steps together, packing would cost more than it gains.
+constexpr int kVectors = 2;           // vectors in a row of a panel
+constexpr std::int64_t kChunk = 256;  // maximum length of a chunk of k
+// If all steps together have fewer rows, packing costs more than it gains.
 constexpr std::int64_t kRowsWorthPacking = 16;
 
 struct Panels {
-  std::int64_t width, count, grain;  // units of one, how many, how many to a task
+  std::int64_t width, count, grain;  // units in a panel, number of panels, panels in a task
   explicit Panels(const LstmShape& a)
       : width(kVectors * kWidth), count(divide_up(a.f, width)), grain(1) {
-    const std::int64_t flops = 8 * a.n * a.f * width;  // of one panel and step
+    const std::int64_t flops = 8 * a.n * a.f * width;  // of one panel in one step
     grain = std::max<std::int64_t>(1, 1'000'000 / std::max<std::int64_t>(1, flops));
   }
 };
 
-// body(panel, first unit, units) for every panel, in parallel.
+// Calls body(panel, first unit, units) for every panel, in parallel.
 template <class Body>
 void for_each_panel(const Panels& panels, std::int64_t f, Body body) {
   parallel_for(panels.count, panels.grain, [&](std::int64_t begin, std::int64_t end) {
@@ -59,7 +59,8 @@ void add_product(std::int64_t n, std::int64_t k, const float* a, std::int64_t st
        sums);
 }
 
-// The first `count` lanes; zeros behind them.
+// load_some reads the first `count` lanes and sets the others to 0; store_some writes only
+// these lanes.
 FloatVector load_some(const float* from, std::int64_t count) {
   constexpr Lanes lanes;
   const auto width = static_cast<std::int64_t>(hn::Lanes(lanes));
@@ -77,7 +78,7 @@ void store_some(FloatVector v, float* to, std::int64_t count) {
   std::copy_n(some.begin(), std::max<std::int64_t>(0, count), to);
 }
 
-// body(row, unit within the panel, units left) for every vector of a panel's sums (n, panel).
+// Calls body(row, unit within the panel, units left) for every vector of a panel's sums (n, panel).
 template <class Body>
 void for_each_vector(std::int64_t n, std::int64_t units, Body body) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(Lanes()));
@@ -100,13 +101,13 @@ void pack_forward(const LstmShape& a, const Panels& panels, const float* w, floa
   });
 }
 
-// One panel of one step. `gates` (N, 4F), `c` and `y` (N, F) are those of the step.
+// One step, for one panel at a time. `gates` (N, 4F), `c` and `y` (N, F) are those of the step.
 struct ForwardStep {
   std::int64_t n, f;
   const float *bias, *h, *c_before;  // null: zero
   float *gates, *c, *y;
 
-  // sums (gate, N, panel) = the gates' arguments so far
+  // sums (gate, N, panel) = x_t w_ihᵀ + bias, for the units of one panel.
   void load(std::int64_t first, std::int64_t units, float* sums) const {
     const std::int64_t width = kVectors * kWidth;
     for (std::int64_t gate = 0; gate < 4; ++gate) {
@@ -128,7 +129,7 @@ struct ForwardStep {
     }
   }
 
-  // The gates' functions, c and y.
+  // Applies the activation functions and computes c and y.
   void finish(std::int64_t first, std::int64_t units, const float* sums) const {
     constexpr Lanes d;
     const std::int64_t width = kVectors * kWidth;
@@ -164,13 +165,13 @@ void pack_backward(const LstmShape& a, const Panels& panels, const float* w, flo
   });
 }
 
-// One panel of one step, likewise.
+// One step of the backward pass, for one panel at a time.
 struct BackwardStep {
   std::int64_t n, f;
   const float *gates, *c, *c_before;  // c_before null: zero
   const float* dy;                    // null: zero
-  const float* dgates_after;          // of the next step; null: there is none
-  float *dgates, *dc;                 // dc: of c of this step, then of that of the step before
+  const float* dgates_after;          // dgates of the next step; null: none
+  float *dgates, *dc;                 // dc: input dc_t, output dc_{t-1}
 
   // sums (N, panel) = dy
   void load(std::int64_t first, std::int64_t units, float* sums) const {
@@ -188,7 +189,7 @@ struct BackwardStep {
     }
   }
 
-  // The derivatives of the gates' functions: sums is dh.
+  // Applies the derivatives of the activation functions; sums is dh.
   void finish(std::int64_t first, std::int64_t units, const float* sums) const {
     constexpr Lanes d;
     const FloatVector one = hn::Set(d, 1.0F);
@@ -202,7 +203,7 @@ struct BackwardStep {
       const FloatVector dh = hn::LoadU(d, sums + row * kVectors * kWidth + u);
       const FloatVector dcell =
           hn::MulAdd(hn::Mul(dh, o), hn::NegMulAdd(tanh_c, tanh_c, one), load_some(dc + at, left));
-      // Of a sigmoid s: ds · s (1 - s).
+      // The derivative of a sigmoid s: ds · s (1 - s).
       const auto through = [&](FloatVector ds, FloatVector s) {
         return hn::Mul(ds, hn::NegMulAdd(s, s, s));
       };

@@ -1,4 +1,4 @@
-// The LSTM's recurrence as its equations say it: no blocking, no vectors, one thread.
+// The recurrence of LSTM, written as its equations: no blocking, no vectors, one thread.
 #include <cmath>
 
 #include "tersegrad/core/kernels/lstm.hpp"
@@ -10,7 +10,7 @@ real sigmoid(real x) {
   return 1 / (1 + std::exp(-x));
 }
 
-// Element of a span that is zero where it is empty.
+// x[i], or 0 if x is empty.
 real or_zero(std::span<const real> x, std::int64_t i) {
   return x.empty() ? 0 : x[static_cast<std::size_t>(i)];
 }
@@ -41,10 +41,16 @@ void lstm_forward(const LstmShape& shape, const LstmForward& a) {
   }
 }
 
-// Backwards through the steps: dh and dc are what the later steps ask of h_t and c_t.
-//   dh_t = dy_t + dgates_{t+1} w_hh            dc_t = dc + dh ⊙ o ⊙ (1 - tanh² c_t)
-//   da_i = dc ⊙ g ⊙ i(1-i)   da_f = dc ⊙ c_{t-1} ⊙ f(1-f)   da_g = dc ⊙ i ⊙ (1-g²)
-//   da_o = dh ⊙ tanh c_t ⊙ o(1-o)              dc_{t-1} = dc ⊙ f
+// From the last step to the first. dh_t and dc are the gradients of h_t and c_t; dc begins as
+// dc_last, the gradient of the last c. da is dgates, the gradient of the gates' arguments.
+//
+//   dh_t = dy_t + da_{t+1} w_hh
+//   dc = dc + dh_t ⊙ o ⊙ (1 - tanh² c_t)
+//   da_i = dc ⊙ g ⊙ i (1 - i)
+//   da_f = dc ⊙ c_{t-1} ⊙ f (1 - f)
+//   da_g = dc ⊙ i ⊙ (1 - g²)
+//   da_o = dh_t ⊙ tanh c_t ⊙ o (1 - o)
+//   dc = dc ⊙ f                                 the gradient of c_{t-1}
 void lstm_backward(const LstmShape& shape, const LstmBackward& a) {
   const std::int64_t steps = shape.t, n = shape.n, f = shape.f;
   const auto dh = [&](std::int64_t t, std::int64_t row, std::int64_t k) {

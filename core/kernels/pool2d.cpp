@@ -15,7 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// Planes of one task: about 100 000 window elements.
+// Planes in one task: about 100 000 window elements.
 std::int64_t plane_grain(const PoolShape& a) {
   const std::int64_t work = std::max<std::int64_t>(1, a.p() * a.q() * a.kernel * a.kernel);
   return std::max<std::int64_t>(1, 100'000 / work);
@@ -34,7 +34,7 @@ void for_window(const PoolShape& a, std::int64_t p, std::int64_t q, Visit visit)
   }
 }
 
-// A NaN wins wherever it stands.
+// Whether `challenger` replaces `champion` as the maximum. A NaN replaces any value.
 bool beats(real challenger, real champion) {
   return challenger > champion || challenger != challenger;
 }
@@ -43,8 +43,8 @@ auto beats(V challenger, V champion) {
   return hn::Or(hn::Gt(challenger, champion), hn::IsNaN(challenger));
 }
 
-// Windows of 2x2 side by side, the common case, a vector of windows at a time. `top` and `bottom`
-// are their two rows of x.
+// Adjacent 2x2 windows of stride 2, the common case, one vector of windows at a time. `top` and
+// `bottom` are their two rows of x.
 template <class D>
 void max_of_windows(D d, const real* top, const real* bottom, real* y, WindowPlace* where) {
   const hn::RebindToSigned<D> di;
@@ -74,8 +74,8 @@ void spread_windows(D d, const real* dy, const WindowPlace* where, real* top, re
   hn::StoreInterleaved2(if_at(2), if_at(3), d, bottom);
 }
 
-// Calls f(tag, q) for every vector of a row; the last one is moved back to end with the row, so
-// some windows are done twice. Narrow rows use narrow vectors.
+// Calls f(tag, q) for every vector of a row of `columns` windows. The last vector is moved back to
+// end with the row, so some windows are computed twice. Narrow rows use narrower vectors.
 template <class F>
 void for_vectors(std::int64_t columns, F f) {
   const auto run = [&](auto tag) {
@@ -105,7 +105,7 @@ void max_pool_2x2_backward(const PoolShape& a, const real* dy, const WindowPlace
     for_vectors(columns, [&](auto tag, std::int64_t q) {
       spread_windows(tag, dy + q, where + q, top + 2 * q, top + a.w + 2 * q);
     });
-    if (a.w % 2 != 0) top[a.w - 1] = top[2 * a.w - 1] = 0;  // no window reaches the last column
+    if (a.w % 2 != 0) top[a.w - 1] = top[2 * a.w - 1] = 0;  // no window covers the last column
   }
   if (a.h % 2 != 0) std::fill_n(dx + (a.h - 1) * a.w, a.w, real{0});
 }

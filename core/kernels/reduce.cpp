@@ -11,7 +11,7 @@
 namespace terse::kernels {
 namespace {
 
-// For each dimension of `to`: the step in `from`, 0 where it is repeated.
+// For each dimension of `to`: the stride in `from`, or 0 if the dimension is repeated.
 std::array<std::int64_t, Shape::kMaxRank> broadcast_steps(const Shape& from, const Shape& to) {
   std::array<std::int64_t, Shape::kMaxRank> steps{};
   std::int64_t step = 1;
@@ -22,7 +22,7 @@ std::array<std::int64_t, Shape::kMaxRank> broadcast_steps(const Shape& from, con
   return steps;
 }
 
-// Calls visit(index in from, index in to, length, step in from) for every innermost row of `to`.
+// Calls visit(index in from, index in to, length, stride in from) for every innermost row of `to`.
 template <class Visit>
 void for_each_row(const Shape& from, const Shape& to, Visit visit) {
   if (to.numel() == 0) return;
@@ -34,7 +34,7 @@ void for_each_row(const Shape& from, const Shape& to, Visit visit) {
   std::int64_t source = 0;
   for (std::int64_t row = 0; row < to.numel(); row += length) {
     visit(source, row, length, inner);
-    for (int d = last - 1; d >= 0; --d) {  // the odometer of the outer dimensions
+    for (int d = last - 1; d >= 0; --d) {  // advance the indices of the outer dimensions
       const auto i = static_cast<std::size_t>(d);
       source += steps[i];
       if (++at[i] < to[d]) break;

@@ -9,7 +9,7 @@
 namespace terse::kernels {
 namespace {
 
-// Rows of one task: about 32 000 exponentials.
+// Rows in one task: about 32 000 exponentials.
 std::int64_t row_grain(std::int64_t d) {
   return std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, d));
 }
@@ -21,7 +21,8 @@ void for_each_row(std::int64_t rows, std::int64_t d, Body body) {
   });
 }
 
-// Kept in lanes, so that the loop vectorises. A NaN may be passed over: its exponential is not.
+// The maximum of a row, kept in lanes so that the loop vectorises. The comparison may skip a NaN;
+// its exponential is NaN all the same.
 real greatest_of(std::int64_t d, const real* x) {
   constexpr int kLanes = 32;
   real lanes[kLanes];

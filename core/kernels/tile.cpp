@@ -18,20 +18,21 @@ namespace {
 
 using Vector = FloatVector;
 
-// The rows of a tile of one and of two vectors, at most. 16 registers hold 12 sums beside the
-// operands, 32 hold 24. Those of one vector need no more than hides an addition's latency.
+// The maximum number of rows of a tile of one and of two vectors. 16 registers hold 12 sums
+// beside the operands, 32 hold 24. A tile of one vector needs only enough rows to hide the
+// latency of an addition.
 constexpr int kRowsOfOne = 12;
 constexpr int kRowsOfTwo = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 12 : 6;
 
-// Of tile_of_taps, at once.
+// The channels and taps that one tile of tile_of_taps computes.
 constexpr int kChannelsOfTaps = kRowsOfTwo == 12 ? 3 : 2;
 constexpr int kTapsAtOnce = 5;
 
 template <int kRows, int kVectors>
 using Sums = Vector[kRows][kVectors];
 
-// How a tile reads `kRows` elements of a column of A. Addresses that follow from one base leave the
-// registers to the sums.
+// Reads kRows elements of a column of A. Where addresses follow from one base pointer, more
+// registers are left for the sums.
 template <int kRows, class Rows>
 class Column {
  public:
@@ -64,8 +65,8 @@ class Column<kRows, AdjacentRows> {
   const float* base_;
 };
 
-// One step: a column of A times a row of the panel. (GCC peels short loops only, unless it is
-// told.)
+// Adds one step: a column of A times a row of the panel. Without the pragmas GCC unrolls only very
+// short loops.
 template <int kRows, int kVectors, class Column>
 HWY_INLINE void add_step(const Column& column, std::int64_t place, const float* b,
                          Sums<kRows, kVectors>& sum) {
@@ -99,7 +100,7 @@ HWY_INLINE void add_steps(const Column& column, const ListedSteps& steps, const 
     add_step<kRows, kVectors>(column, steps.places[t], b, sum);
 }
 
-// `count` tiles of kRows rows, from row `first` on.
+// Computes `count` tiles of kRows rows, from row `first` on.
 template <int kRows, int kVectors, class Rows, class Steps>
 void tiles(std::int64_t first, std::int64_t count, const float* a, const Rows& where,
            const Steps& steps, const float* b, const TileStart& start, float* c) {
@@ -134,14 +135,14 @@ constexpr auto table(std::integer_sequence<int, kRowsMinus1...>) {
       tiles<kRowsMinus1 + 1, kVectors, Rows, Steps>...};
 }
 
-// Rows dealt out to tiles of at most as many as the table has.
+// Divides the rows evenly among tiles of at most kMost rows.
 template <std::size_t kMost, class Rows, class Steps>
 void deal_tiles(const std::array<Tiles<Rows, Steps>, kMost>& by_rows, std::int64_t rows,
                 const float* a, const Rows& where, const Steps& steps, const float* b,
                 const TileStart& start, float* c) {
   if (rows == 0) return;
   const std::int64_t count = divide_up(rows, static_cast<std::int64_t>(kMost));
-  const std::int64_t least = rows / count, higher = rows % count;  // `higher` have a row more
+  const std::int64_t least = rows / count, higher = rows % count;  // `higher` have one more
   if (higher > 0) by_rows[static_cast<std::size_t>(least)](0, higher, a, where, steps, b, start, c);
   by_rows[static_cast<std::size_t>(least - 1)](higher * (least + 1), count - higher, a, where,
                                                steps, b, start, c);
@@ -200,7 +201,8 @@ void tap_tile(const TapPixels& pixels, const float* x, const float* dy, float* s
     for (auto& s : of_channel) s = hn::Zero(kLanes);
   for (std::int64_t p = 0; p < pixels.rows; ++p, x += pixels.x_row, dy += pixels.dy_row) {
     for (std::int64_t q = 0; q < pixels.columns; q += kWidth) {
-      // Lanes past the row are zero in both, so that no NaN beside it gets into the sums.
+      // Lanes after the end of the row are zero in both operands, so that a NaN there does not
+      // reach the sums.
       const std::int64_t count = pixels.columns - q;
       Vector of_dy[kChannels];
 #pragma GCC unroll 3

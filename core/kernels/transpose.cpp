@@ -14,9 +14,9 @@ namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr hn::FixedTag<float, 4> kFour;
-constexpr hn::CappedTag<float, 8> kWide;  // 8 lanes where vectors are as wide, else 4
+constexpr hn::CappedTag<float, 8> kWide;  // 8 lanes, or 4 if vectors are narrower
 
-// In each 128 bits: two neighbours of `a`, then the same two of `b`.
+// In each 128 bits: two adjacent elements of `a`, then the same two of `b`.
 template <class D, class Vector>
 HWY_INLINE Vector low_pairs(D d, Vector a, Vector b) {
   const hn::Repartition<std::uint64_t, D> pairs;
@@ -28,7 +28,8 @@ HWY_INLINE Vector high_pairs(D d, Vector a, Vector b) {
   return hn::BitCast(d, hn::InterleaveUpper(pairs, hn::BitCast(pairs, a), hn::BitCast(pairs, b)));
 }
 
-// Four neighbours of a row, and in the upper half, if there is one, those of the row four below.
+// Four adjacent elements of a row; in the upper half, if D has 8 lanes, those of the
+// row four below.
 template <class D>
 HWY_INLINE hn::Vec<D> load(D d, const float* from, std::int64_t step) {
   if constexpr (hn::MaxLanes(D()) == 8) {
@@ -38,7 +39,7 @@ HWY_INLINE hn::Vec<D> load(D d, const float* from, std::int64_t step) {
   }
 }
 
-// As many rows as D has lanes, and 4 columns: in each 128 bits a block of 4x4.
+// Transposes as many rows as D has lanes, and 4 columns: a block of 4x4 in each 128 bits.
 template <class D>
 HWY_INLINE void transpose_block(D d, const float* from, std::int64_t from_step, float* to,
                                 std::int64_t to_step) {
@@ -54,8 +55,8 @@ HWY_INLINE void transpose_block(D d, const float* from, std::int64_t from_step, 
   hn::StoreU(high_pairs(d, high01, high23), d, to + 3 * to_step);
 }
 
-// Calls visit(0), visit(size), … for blocks of [0, n); the last one overlaps the one before it
-// where n is not a multiple of the size.
+// Calls visit(0), visit(size), … for blocks of [0, n). If n is not a multiple of `size`, the last
+// block overlaps the one before.
 template <class Visit>
 HWY_INLINE void for_each_block(std::int64_t n, std::int64_t size, Visit visit) {
   std::int64_t i = 0;
@@ -63,8 +64,9 @@ HWY_INLINE void for_each_block(std::int64_t n, std::int64_t size, Visit visit) {
   if (i < n) visit(n - size);
 }
 
-// At least one block. The longer stride is walked in as few streams as there can be: far lines may
-// all meet in one set of the cache.
+// Requires at least one block. The inner loop runs along the rows of the matrix with the longer
+// stride, so that few of its rows are in use at a time: rows far apart may all map to one set
+// of the cache.
 template <class D>
 void transpose_blocks(D d, std::int64_t rows, std::int64_t columns, const float* from,
                       std::int64_t from_step, float* to, std::int64_t to_step) {

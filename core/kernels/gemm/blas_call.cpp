@@ -16,11 +16,11 @@ namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{128} << 20;
 
-std::atomic<int> active = 0;   // calls
-std::atomic<int> granted = 0;  // so many at once have their buffers
+std::atomic<int> active = 0;   // calls that run now
+std::atomic<int> granted = 0;  // calls at once for which memory was available
 std::mutex mutex;              // guards writes to granted
 
-// 0, or why the system gives no buffer.
+// Whether the system can provide a buffer: 0, or the value of errno.
 int ask_for_buffer() {
   void* memory =
       mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -25,8 +25,8 @@ CBLAS_TRANSPOSE cblas(Transpose t) {
   cblas_dgemm(CblasRowMajor, cblas(ta), cblas(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-// C is cut along its longer dimension into at most kPieces, of 3 MFLOP or more. Every piece packs
-// the whole of the other operand once more, so they are few.
+// C is cut along its longer dimension into at most kPieces pieces of at least 3 MFLOP. They are
+// few, because every piece packs the whole of the other operand again.
 constexpr std::int64_t kPieces = 4;
 
 std::int64_t piece_size(std::int64_t longer, std::int64_t products) {

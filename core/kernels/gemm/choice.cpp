@@ -12,7 +12,7 @@
 namespace terse::kernels {
 namespace {
 
-// What the kernels of a core are written in.
+// The instruction set of OpenBLAS's kernels for a CPU ("core").
 enum class Instructions : int { older, avx, avx2, avx512, neon };
 
 struct Core {
@@ -34,8 +34,8 @@ struct Row {
   Instructions blas;
   std::array<bool, 3> blas_computes;  // by Shape
 };
-// Measured on an Emerald Rapids Xeon (bench_gemm --core=Prescott, TERSE_ISA=sse4): the kernels that
-// OpenBLAS has for SSE3 are 1.1 to 1.4 times as fast as ours for SSE4 where the product is large.
+// Measured on an Emerald Rapids Xeon (bench_gemm --core=Prescott, TERSE_ISA=sse4): for large
+// products OpenBLAS's SSE3 kernels are 1.1 to 1.4 times as fast as our SSE4 kernels.
 constexpr std::array kTable = {
     Row{Isa::sse4, Instructions::older, {false, true, true}},
     Row{Isa::sse4, Instructions::avx, {true, true, true}},
@@ -43,7 +43,7 @@ constexpr std::array kTable = {
     Row{Isa::avx512, Instructions::avx512, {false, false, true}},
 };
 
-// An Aᵀ that does not stay in the second-level cache and is read often is large.
+// A transposed A is large if it does not fit in the L2 cache and is read many times.
 Shape shape_of(Transpose transpose_a, std::int64_t m, std::int64_t n, std::int64_t k) {
   if (transpose_a == Transpose::yes && m * k >= 400'000 && n >= 64) return Shape::large_transposed;
   if (std::min(m, n) >= 256 && m * n * k >= 500'000'000) return Shape::large;
@@ -57,7 +57,7 @@ Instructions blas_instructions() {
     for (const Core& core : kCores)
       if (core.name == name) return core.instructions;
 #if defined(__aarch64__)
-    return Instructions::neon;  // every core of this architecture has it
+    return Instructions::neon;  // every AArch64 CPU has NEON
 #else
     return Instructions::older;
 #endif

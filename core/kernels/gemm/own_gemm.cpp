@@ -7,14 +7,14 @@
 //           panels of two vectors of columns
 //             tiles of kTileRows rows           tile-inl.hpp
 //
-// Chunks depend on k alone, and everything else only decides where a tile begins; so an element of
-// C has the same bits however C is cut, on any number of threads, and at AVX2, AVX-512 and NEON
-// alike. Few rows read B where it stands. Operands that do not fit in a cache are packed since a
-// tile reads them again for every panel.
+// Chunks depend on k alone, and the other loops only decide where a tile begins. An element of C
+// therefore has the same bits however C is cut, on any number of threads, and at AVX2, AVX-512 and
+// NEON alike. If C has few rows, B is read in place. Operands that do not fit in a cache are
+// packed, because a tile reads them again for every panel.
 //
-// Blocking after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM
-// TOMS 34(3), 2008: a panel of B (kChunk x two vectors) for the first-level cache, a block of A or
-// B (up to 600 kB) for the second.
+// The blocking follows Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
+// ACM TOMS 34(3), 2008: a panel of B (kChunk x two vectors) stays in the L1 cache, a block of A or
+// B (up to 600 kB) in the L2 cache.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tersegrad/core/kernels/gemm/own_gemm.cpp"
 #include <hwy/foreach_target.h>
@@ -34,28 +34,29 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kChunk = 384;  // of k; the same at every level
+constexpr std::int64_t kChunk = 384;  // maximum length of a chunk of k; the same at every level
 constexpr std::int64_t kBlockRows = 336;
 constexpr std::int64_t kBlockColumns = 384;
-constexpr std::int64_t kBlockColumnsOfPackedA = 1024;  // each block of columns packs Aᵀ once more
-constexpr std::int64_t kRowsWorthPacking = 37;         // of C, for B as it stands in memory
-constexpr std::int64_t kSizeWorthPacking = 100'000;    // of Aᵀ (m k)
-constexpr std::int64_t kColumnsWorthPacking = 64;      // of C, for Aᵀ
+constexpr std::int64_t kBlockColumnsOfPackedA = 1024;  // each block packs Aᵀ again
+constexpr std::int64_t kRowsWorthPacking = 37;         // rows of C, to pack a B as stored
+constexpr std::int64_t kSizeWorthPacking = 100'000;    // m k, to pack Aᵀ
+constexpr std::int64_t kColumnsWorthPacking = 64;      // columns of C, to pack Aᵀ
 
-// The size of even parts of n, each at most `most` and, but for the last, a multiple of `unit`.
+// The size of equal parts of n, at most `most` and a multiple of `unit`; the last part may be
+// smaller. `most` is a multiple of `unit`.
 std::int64_t even_part(std::int64_t n, std::int64_t most, std::int64_t unit) {
   const std::int64_t parts = (n + most - 1) / most;
   return ((n + parts - 1) / parts + unit - 1) / unit * unit;
 }
 
-// A block of op(B) as tiles read it: panels of two vectors, then one that is not full.
+// A block of op(B) as tiles read it: panels of two vectors, then a partial panel.
 struct ColumnPanels {
   const float* full;
-  std::int64_t panel_stride, step;  // from panel to panel, from step to step
+  std::int64_t panel_stride, step;  // strides: panel to panel, step to step
   const float* last;                // packed
 };
 
-// Columns [j, j + columns) and steps [t, t + steps); likewise rows below.
+// Columns [j, j + columns) and steps [t, t + steps).
 struct Block {
   std::int64_t j, columns, t, steps;
 };
@@ -109,7 +110,7 @@ class Multiplication {
     return {z_.b.at(t, j), kPanel, z_.b.stride, packed_b()};
   }
 
-  // `rows` rows from row i on of the block.
+  // Computes rows [i, i + rows) of the block.
   void multiply(const ColumnPanels& panels, const Block& block, std::int64_t i, std::int64_t rows) {
     const RowPanels row_panels(rows);
     const float* a = z_.a.at(i, block.t);
@@ -148,7 +149,7 @@ class Multiplication {
   std::int64_t block_columns_;
   bool packs_b_;
   std::int64_t floats_b_;
-  Buffer<float> scratch_;  // the packed block of B, then that of A
+  Buffer<float> scratch_;  // the packed block of B, then the packed block of A
 };
 
 }  // namespace
@@ -178,8 +179,8 @@ constexpr std::int64_t kPieces = 8;
 constexpr std::int64_t kPieceWork = 1'500'000;           // multiply-adds
 constexpr std::int64_t kRowUnit = 12, kColumnUnit = 32;  // whole tiles at every level
 
-// Pieces of C, by halving. Another piece of the same columns packs B once more, another one of the
-// same rows reads A once more and packs a large Aᵀ: the cheaper is chosen.
+// Pieces of C, made by halving. More pieces of the same columns pack B again; more pieces of the
+// same rows read A again and pack a large Aᵀ again. Each halving takes the cheaper direction.
 struct Pieces {
   std::int64_t rows, columns, across, count;
 
@@ -223,7 +224,7 @@ void own_gemm(const Product& z) {
   });
 }
 
-// Room for the widest vectors: the last panel is rounded up to them.
+// Enough for the widest vectors: the last panel is rounded up to two of them.
 std::int64_t packed_floats(std::int64_t k, std::int64_t n) {
   return k * ((n + kColumnUnit - 1) / kColumnUnit * kColumnUnit);
 }
