@@ -5,7 +5,7 @@
 namespace terse::nn {
 namespace {
 
-constexpr auto kBound = static_cast<real>(0.1);  // of the encoder's and the decoder's first values
+constexpr auto kBound = static_cast<real>(0.1);  // bound of initial values of encoder and decoder
 
 const LanguageModelOptions& checked(const LanguageModelOptions& o) {
   check<UsageError>(!o.tied || o.embedding == o.hidden,

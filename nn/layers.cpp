@@ -21,7 +21,7 @@ std::string describe_pool(const char* name, const PoolOptions& o) {
   return text + ")";
 }
 
-// Input channels that an output channel sees.
+// The number of input channels that an output channel depends on.
 std::int64_t group_inputs(const Conv2dOptions& o) {
   check(o.groups >= 1 && o.in % o.groups == 0 && o.out % o.groups == 0,
         "Conv2d: in and out must be multiples of groups; got in {}, out {}, groups {}", o.in, o.out,
@@ -57,7 +57,7 @@ void Conv2d::visit(Visitor& visitor) {
   visitor("bias", bias);
 }
 
-// Stride 2 is /2; defaults are left out. Short, to fit a line of the model's table.
+// A stride of 2 is printed as /2, and defaults are omitted, to fit a line of the model's table.
 std::string Conv2d::describe() const {
   const auto& o = options_;
   std::string text = fmt::format("Conv2d({}, {}, {}x{}", o.in, o.out, o.kernel, o.kernel);

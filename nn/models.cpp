@@ -11,7 +11,8 @@
 namespace terse::nn {
 namespace {
 
-// Flatten, then `layers` hidden layers of `hidden` units with ReLU, then the classes.
+// Flatten, then `layers` hidden layers of `hidden` units with ReLU, then a linear layer to
+// the classes.
 std::unique_ptr<Layer> make_mlp(Options& options, const ImageTask& task, Init& init) {
   const std::int64_t hidden = options.integer("hidden", 128, 1, 1 << 20);
   const std::int64_t layers = options.integer("layers", 1, 0, 100);
@@ -25,9 +26,11 @@ std::unique_ptr<Layer> make_mlp(Options& options, const ImageTask& task, Init& i
   return model;
 }
 
-// Two convolutions of 5x5 with pooling by 2, then 120, 84 and the classes.
+// Two 5x5 convolutions, each followed by 2x2 max pooling, then linear layers to 120, 84 and the
+// number of classes.
 std::unique_ptr<Layer> make_lenet(Options&, const ImageTask& task, Init& init) {
-  // The first convolution keeps the size, each pooling halves it, the second takes 4 away.
+  // The first convolution keeps the size, each pooling halves it, and the second convolution
+  // reduces it by 4.
   const std::int64_t height = (task.height / 2 - 4) / 2, width = (task.width / 2 - 4) / 2;
   check<UsageError>(height >= 1 && width >= 1,
                     "model 'lenet': images of at least 12x12 are wanted; got {}x{}", task.height,
@@ -69,7 +72,7 @@ LanguageModelOptions language_model_options(Options& options, std::int64_t vocab
 
 struct Factory {
   ModelEntry entry;
-  // Null for a model of texts: there is one, and make_language_model makes it.
+  // Null for the one language model, which make_language_model makes.
   std::unique_ptr<Layer> (*make)(Options&, const ImageTask&, Init&);
 };
 

@@ -44,7 +44,7 @@ Parameter Parameter::normal(const Shape& shape, Init& init) {
   return Parameter(std::move(values));
 }
 
-// It takes a stream too, so that every parameter has its number.
+// Takes a stream although it needs no random numbers, so that stream i belongs to parameter i.
 Parameter Parameter::constant(const Shape& shape, real value, Init& init) {
   init.next();
   return Parameter(Tensor::full(shape, value));
@@ -121,7 +121,8 @@ std::string size_text(const Shape& shape) {
   return fmt::format("{}", fmt::join(shape.begin(), shape.end(), "x"));
 }
 
-// A path below the last module that it is a part of, indented by how deep it lies in them.
+// Formats paths as an outline: each path is relative to the innermost module that contains it, and
+// indented by its depth.
 class Outline {
  public:
   std::string entry(const std::string& path) {

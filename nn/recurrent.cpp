@@ -36,7 +36,7 @@ Lstm::Lstm(const LstmOptions& o, Init& init) : options_(o) {
   const std::int64_t gates = 4 * o.hidden;
   for (std::int64_t layer = 0; layer < o.layers; ++layer) {
     const std::int64_t in = layer == 0 ? o.in : o.hidden;
-    // Braces: the members are drawn in their order.
+    // Braced initialisation evaluates the members, which draw random numbers, in order.
     layers_.push_back(LayerWeights{.weight_ih = Parameter({gates, in}, bound, init),
                                    .weight_hh = Parameter({gates, o.hidden}, bound, init),
                                    .bias_ih = Parameter({gates}, bound, init),

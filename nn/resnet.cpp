@@ -5,7 +5,7 @@
 namespace terse::nn {
 namespace {
 
-// Normalisation follows every convolution, so none has a bias.
+// Normalisation follows every convolution, so convolutions have no bias.
 Conv2dOptions convolution(std::int64_t in, std::int64_t out, std::int64_t kernel,
                           std::int64_t stride) {
   return {.in = in,

@@ -1,4 +1,4 @@
-// Which kernel does a convolution. In the double build there are only the references.
+// Selects the kernel of a convolution. The double build has only the reference kernels.
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 #include <atomic>
@@ -28,9 +28,9 @@ bool applies(const ConvShape& a) {
 
 namespace {
 
-// The double build uses neither of these.
+// The double build does not use the next two functions.
 
-// Below 16 channels the panels of its matrix products are half empty.
+// With fewer than 16 channels the panels of Winograd's matrix products are half empty.
 [[maybe_unused]] bool use_winograd(const ConvShape& a) {
   return winograd::applies(a) && a.c >= 16 && a.k >= 16 && !exact_convolution();
 }

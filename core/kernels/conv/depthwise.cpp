@@ -1,6 +1,7 @@
-// Depthwise convolution: every group has one input channel, so y[k] is one plane of x, filtered.
-// There is nothing to multiply as matrices: each tap adds a shifted, scaled row of pixels to
-// another. Tasks are planes; a weight gradient is summed by one task, image by image.
+// Depthwise convolution: every group has one input channel, so y[k] is one filtered plane of x.
+// The work has no matrix products: for each tap, a shifted and scaled row of pixels is added to
+// another. A task processes whole planes. The gradient of one filter is summed by one task,
+// image by image.
 #include <algorithm>
 
 #include "tersegrad/core/buffer.hpp"
@@ -30,7 +31,7 @@ void spread_row(std::int64_t n, float w, const float* y, float* x, std::int64_t 
 
 constexpr std::int64_t kLanes = 8;  // independent sums, so that the loop vectorises
 
-// lanes += x[q · stride] · y[q], dealt out among them.
+// Adds the products x[q · stride] · y[q] to the lanes: lane i gets those of q mod kLanes = i.
 void add_products(std::int64_t n, const float* x, std::int64_t stride, const float* y,
                   float (&lanes)[kLanes]) {
   std::int64_t q = 0;
@@ -39,7 +40,7 @@ void add_products(std::int64_t n, const float* x, std::int64_t stride, const flo
   for (std::int64_t i = 0; q < n; ++q, ++i) lanes[i] += x[q * stride] * y[q];
 }
 
-// One plane of x with its padding.
+// One zero-padded plane of x.
 struct Padded {
   explicit Padded(const ConvShape& shape)
       : a(shape), width(a.w + 2 * a.padding), values((a.h + 2 * a.padding) * width) {
@@ -54,7 +55,7 @@ struct Padded {
     for (std::int64_t i = 0; i < a.h; ++i)
       std::copy_n(values.data() + (i + a.padding) * width + a.padding, a.w, x + i * a.w);
   }
-  // What tap (r, s) of output row p reads first.
+  // The first element that tap (r, s) reads for output row p.
   float* at(std::int64_t p, std::int64_t r, std::int64_t s) {
     return values.data() + (p * a.stride + r) * width + s;
   }
@@ -64,7 +65,7 @@ struct Padded {
   Buffer<float> values;
 };
 
-// Planes of one task: about 100 000 products.
+// Planes in one task: about 100 000 products.
 std::int64_t plane_grain(const ConvShape& a) {
   return 100'000 / std::max<std::int64_t>(1, a.p() * a.q() * a.r * a.s) + 1;
 }

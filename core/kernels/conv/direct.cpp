@@ -1,14 +1,14 @@
-// Direct convolution: no column buffer.
+// Direct convolution, without a column buffer.
 //
-// Images are copied to zero-padded planes (H', W', C), where the S·C inputs of one kernel row are
-// contiguous: an output pixel is a sum over R runs of length S·C. A register tile computes some
-// pixels, which a list names, times a panel of output channels. Small images are worked on several
-// at once, and long sums in stretches, so that a stretch of a panel is used often while it is in
-// the first cache.
+// Images are copied to zero-padded planes (H', W', C), in which the S·C inputs of one kernel row
+// are contiguous. An output pixel is then a sum over R contiguous ranges of length S·C. A register
+// tile computes some pixels, named by a list, times a panel of output channels. Several small
+// images are processed at once, and long sums are cut into parts, so that a part of a panel is used
+// many times while it is in the L1 cache.
 //
-// The data gradient with stride s is s² such convolutions of dy, all with stride 1: the pixels
-// (h, w) of dx with the same (h + padding) mod s and (w + padding) mod s see the same taps of w,
-// every s-th in each direction, turned by 180 degrees.
+// The data gradient with stride s is s² such convolutions of dy, all with stride 1: the pixels (h,
+// w) of dx with the same (h + padding) mod s and (w + padding) mod s use the same taps of w, every
+// s-th in each direction, rotated by 180 degrees.
 #include <algorithm>
 
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
@@ -21,14 +21,14 @@
 namespace terse::kernels::direct {
 namespace {
 
-// Pixels of the result that see the same r·s taps.
+// Pixels of the result that use the same r·s taps.
 struct PixelClass {
   std::int64_t r, s;
-  std::int64_t first, pixels;  // pixels: of one image; first: those of the classes before
-  std::int64_t panels;         // where the packed weights begin
+  std::int64_t first, pixels;  // pixels: of one image; first: sum over the classes before
+  std::int64_t panels;         // offset of the packed weights
 };
 
-// One group of a correlation: images in, images out, and which pixels see what.
+// One group of a correlation: input images, output images, and the taps that each pixel uses.
 struct Correlation {
   Correlation(const ImageSlice& in_images, const ImageSlice& out_images, const Plane& padded,
               const RowsRead& rows, std::int64_t class_count)
@@ -46,7 +46,7 @@ struct Correlation {
         places(at_once * out.pixels()),
         targets(at_once * out.pixels()) {}
 
-  // Enters the next class: rows and columns first + i · step of the result, whose taps begin at row
+  // Adds class `number`: rows and columns first + i · step of the result. Their taps begin at row
   // (and column) place + i · place_step of the plane.
   struct Axis {
     std::int64_t taps, first, step, end, place, place_step;
@@ -59,10 +59,10 @@ struct Correlation {
   RowsRead read;
   int vectors;
   std::int64_t width, panels;
-  std::int64_t at_once;  // images
+  std::int64_t at_once;  // images processed at once
   std::int64_t count;
   Buffer<PixelClass> classes;
-  Buffer<std::int32_t> places, targets;  // of every class, for `at_once` images
+  Buffer<std::int32_t> places, targets;  // for the pixels of every class in `at_once` images
 };
 
 void Correlation::add(std::int64_t number, const Axis& rows, const Axis& columns) {
@@ -92,10 +92,10 @@ void Correlation::add(std::int64_t number, const Axis& rows, const Axis& columns
   }
 }
 
-// The pixels of one class in some images: sums from the bias on.
+// Computes the pixels of one class in some images; the sums begin with the bias.
 void correlate_class(const Correlation& a, const PixelClass& pixels, std::int64_t images,
                      const float* planes, const float* panel, const float* bias, float* result) {
-  constexpr std::int64_t kStretch = 384;  // of a panel of 16: 24 KB
+  constexpr std::int64_t kStretch = 384;  // steps: 24 KB of a panel of 16 columns
   const std::int64_t rows = images * pixels.pixels, length = pixels.s * a.in.channels;
   const ListedRows where{a.places.data() + a.at_once * pixels.first,
                          a.targets.data() + a.at_once * pixels.first};
@@ -116,7 +116,8 @@ void correlate_class(const Correlation& a, const PixelClass& pixels, std::int64_
   }
 }
 
-// Images [begin, end), at most `at_once`, already in planes; panels [first, last).
+// Computes panels [first, last) of images [begin, end), at most `at_once`, which are
+// already in planes.
 void correlate_panels(const Correlation& a, std::int64_t begin, std::int64_t end,
                       std::int64_t first, std::int64_t last, const float* planes,
                       const float* weights, const float* bias, float* result, float* y) {
@@ -136,7 +137,7 @@ void correlate_panels(const Correlation& a, std::int64_t begin, std::int64_t end
   }
 }
 
-// Images of one task: about 2 MFLOP.
+// Images in one task: about 2 MFLOP.
 std::int64_t image_grain(const Correlation& a) {
   std::int64_t products = 0;  // of one image
   for (std::int64_t i = 0; i < a.count; ++i) {
@@ -149,7 +150,7 @@ std::int64_t image_grain(const Correlation& a) {
 // A task is some images and some panels: all panels, unless there are few images.
 void correlate(const Correlation& a, const float* x, const float* weights,
                std::span<const float> bias, float* y) {
-  Buffer<float> start(a.panels * a.width);  // the bias, padded
+  Buffer<float> start(a.panels * a.width);  // the bias, padded with zeros
   std::ranges::fill(start.span(), 0.0F);
   if (!bias.empty()) std::copy_n(bias.data() + a.out.first, a.out.channels, start.data());
   const std::int64_t grain = image_grain(a), groups = divide_up(a.in.n, grain);
@@ -169,7 +170,7 @@ void correlate(const Correlation& a, const float* x, const float* weights,
   });
 }
 
-// w (K, C / groups, R, S) of one group in panels of output channels: (panel, r, s, c, width).
+// Packs w (K, C / groups, R, S) of one group in panels of output channels: (panel, r, s, c, width).
 Buffer<float> pack_forward(const ConvShape& a, const Correlation& correlation, const float* w) {
   const std::int64_t c = correlation.in.channels, width = correlation.width, taps = a.r * a.s;
   Buffer<float> packed(correlation.panels * taps * c * width);
@@ -188,8 +189,8 @@ Buffer<float> pack_forward(const ConvShape& a, const Correlation& correlation, c
   return packed;
 }
 
-// For the data gradient: (class, panel of input channels, r, s, k, width), each class its own taps,
-// the last first.
+// Packs w for the data gradient: (class, panel of input channels, r, s, k, width). Each class has
+// its own taps, in reverse order.
 Buffer<float> pack_backward(const ConvShape& a, const Correlation& correlation, const float* w) {
   const std::int64_t c = correlation.out.channels, k = correlation.in.channels;
   const std::int64_t width = correlation.width, taps = a.r * a.s;
@@ -216,13 +217,13 @@ Buffer<float> pack_backward(const ConvShape& a, const Correlation& correlation, 
   return packed;
 }
 
-// The pixels of dx along one axis (so many, `size`) that see the taps r with r mod stride = rest:
-// h + padding = p · stride + r. `top` zeros stand before dy.
+// The pixels of dx along one axis of length `size` that use the taps r with r mod stride = rest,
+// since h + padding = p · stride + r. dy has `top` zeros in front.
 Correlation::Axis data_gradient_axis(const ConvShape& a, std::int64_t rest, std::int64_t kernel,
                                      std::int64_t size, std::int64_t top) {
   const std::int64_t taps = divide_up(std::max<std::int64_t>(0, kernel - rest), a.stride);
   const std::int64_t first = ((rest - a.padding) % a.stride + a.stride) % a.stride;
-  const std::int64_t p = (first + a.padding - rest) / a.stride;  // for the first tap
+  const std::int64_t p = (first + a.padding - rest) / a.stride;  // of the first pixel
   return {.taps = taps,
           .first = first,
           .step = a.stride,
@@ -231,7 +232,7 @@ Correlation::Axis data_gradient_axis(const ConvShape& a, std::int64_t rest, std:
           .place_step = 1};
 }
 
-// Few output channels (narrow.cpp).
+// The forward pass with few output channels (narrow.cpp).
 void forward_narrow(const ConvShape& a, const float* x, std::span<const float> w,
                     std::span<const float> bias, float* y) {
   Buffer<float> packed(static_cast<std::int64_t>(w.size()));  // (K, C, R, S) -> (K, R, C, S)
@@ -243,7 +244,8 @@ void forward_narrow(const ConvShape& a, const float* x, std::span<const float> w
                    bias.empty() ? nullptr : bias.data(), y);
 }
 
-// Few input channels, a square kernel and padding less than it: the kernel is turned.
+// The data gradient with few input channels, a square kernel and padding < R: a correlation of dy
+// with the kernel rotated by 180 degrees.
 void data_gradient_narrow(const ConvShape& a, const float* dy, std::span<const float> w,
                           float* dx) {
   Buffer<float> packed(static_cast<std::int64_t>(w.size()));  // (K, C, R, S) -> (C, R, K, S)

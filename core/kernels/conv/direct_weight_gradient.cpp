@@ -1,13 +1,14 @@
-// Direct weight gradient: dw[r, (s, c), k] = sum over pixels of x[pixel + r, (s, c)] · dy[pixel,
-// k].
+// Direct weight gradient:
 //
-// A register tile has some neighbours (s, c) of the padded x, contiguous there, as rows, a panel of
-// output channels as columns, and the pixels of the task as steps, which a list names. Pixels are
-// taken in stretches whose panel of dy stays in the first cache.
+//   dw[r, (s, c), k] = sum over pixels of x[pixel + r, (s, c)] · dy[pixel, k]
 //
-// Few weights: images in slots of a fixed number, each with its own sums, added in order at the
-// end. Many weights: all images are copied first, then each task sums over all of them for one
-// panel and one kernel row, and there is nothing to add.
+// The rows of a register tile are some adjacent (s, c) of the padded x, which are contiguous there.
+// Its columns are a panel of output channels, and its steps are the pixels of the task, named by a
+// list. Pixels are processed in ranges whose panel of dy stays in the L1 cache.
+//
+// With few weights, images are divided into a fixed number of slots. Each slot has its own sums,
+// which are added in order at the end. With many weights, all images are copied first; then each
+// task sums over all of them for one panel and one kernel row, so there are no partial sums to add.
 #include <algorithm>
 
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
@@ -22,9 +23,9 @@ namespace terse::kernels::direct {
 namespace {
 
 constexpr std::int64_t kStretch = 192;            // pixels: 12 KB of a panel of dy
-constexpr std::int64_t kManyWeights = 128 << 10;  // floats: what the second cache holds
+constexpr std::int64_t kManyWeights = 128 << 10;  // floats that fit in the L2 cache
 
-// One group.
+// The gradient of one group.
 struct Gradient {
   Gradient(const ConvShape& a, std::int64_t group)
       : shape(a),
@@ -46,10 +47,12 @@ struct Gradient {
     }
   }
 
-  // A kernel row has too few taps for the sums of a tile: then all kernel rows are taken together.
+  // Whether a kernel row has too few taps to fill a tile. All kernel rows are then
+  // processed together.
   bool few_taps() const { return vectors == 1 && shape.s * c < 8 && plane.pitch == c; }
 
-  // Pixels at multiples of 512 bytes would meet in the same few sets of the cache.
+  // The pitch of pixels. Multiples of 64 floats are avoided, because pixels at such distances
+  // compete for the same few sets of the cache.
   static std::int64_t pitch(std::int64_t channels) {
     return channels % 64 == 0 ? channels + 16 : channels;
   }
@@ -61,10 +64,10 @@ struct Gradient {
   int vectors;
   std::int64_t width, panels;
   std::int64_t row_sums, sums;         // (panel, r, s, c, width)
-  Buffer<std::int32_t> taps, targets;  // of all kernel rows, where they have few: (r, s, c)
+  Buffer<std::int32_t> taps, targets;  // if few_taps: (r, s, c) of all kernel rows
 };
 
-// Where the pixels of `images` images stand in their planes.
+// The places of the pixels of `images` images in their planes.
 Buffer<std::int32_t> pixel_places(const Gradient& a, std::int64_t images) {
   Buffer<std::int32_t> places(images * a.dy.pixels());
   std::int64_t i = 0;
@@ -76,7 +79,7 @@ Buffer<std::int32_t> pixel_places(const Gradient& a, std::int64_t images) {
   return places;
 }
 
-// dy of images [begin, end) in panels: (panel, pixel, width), panels `step` pixels apart.
+// Copies dy of images [begin, end) to panels (panel, pixel, width); panels are `step` pixels apart.
 void copy_to_panels(const Gradient& a, const float* dy, std::int64_t begin, std::int64_t end,
                     std::int64_t step, float* panels) {
   for (std::int64_t n = begin; n < end; ++n) {
@@ -88,7 +91,7 @@ void copy_to_panels(const Gradient& a, const float* dy, std::int64_t begin, std:
   }
 }
 
-// Adds some pixels to the sums of one panel and one kernel row (s, c, width).
+// Adds the terms of `pixels` to the sums (s, c, width) of one panel and one kernel row.
 void add_row(const Gradient& a, const float* row, const ListedSteps& pixels, const float* panel,
              bool add, float* sums) {
   const bool contiguous = a.plane.pitch == a.c;
@@ -99,7 +102,7 @@ void add_row(const Gradient& a, const float* row, const ListedSteps& pixels, con
   }
 }
 
-// The same for all kernel rows: sums (r, s, c, width).
+// Like add_row, for all kernel rows: sums (r, s, c, width).
 void add_rows(const Gradient& a, const float* plane, const ListedSteps& pixels, const float* panel,
               bool add, float* sums) {
   if (a.few_taps()) {
@@ -158,7 +161,7 @@ void sum_by_panels(const Gradient& a, const float* x, const float* dy, float* su
   });
 }
 
-// Adds the slots up, in order, and brings the sums (panel, r, s, c, width) to (K, C, R, S).
+// Adds the slots in order and transposes the sums (panel, r, s, c, width) to (K, C, R, S).
 void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float* dw) {
   const std::int64_t taps = a.shape.r * a.shape.s, panel_sums = a.shape.r * a.row_sums;
   parallel_for(a.panels, 1, [&](std::int64_t panel, std::int64_t) {
@@ -184,7 +187,7 @@ void write_gradient(const Gradient& a, std::int64_t slots, float* partial, float
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
-  // Few output channels, and rows that fill half a vector or more (narrow.cpp).
+  // With few output channels, and rows that fill at least half a vector, see narrow.cpp.
   if (shape.stride == 1 && shape.groups == 1 && shape.k <= kNarrow &&
       2 * shape.q() >= vector_width()) {
     narrow_weight_gradient(

@@ -1,13 +1,14 @@
 // Direct correlation with few output channels, and its weight gradient. A panel of so few channels
-// would be partly empty; here vectors hold pixels, beside each other in a row of the image:
+// would be partly empty, so vectors hold adjacent pixels of a row of the image:
 //
 //   y[k, pixels] = sum over (r, c, s) of w[k, (r, c, s)] · x[c, row + r, pixels + s]
 //   dw[k, (c, r, s)] = sum over pixels of dy[k, pixels] · x[c, row + r, pixels + s]
 //
-// x stays as it is, (C, H', W') with zeros around it, so nothing is transposed. For y the register
-// tile has output channels as rows and two vectors of pixels as columns; the steps of the panel are
-// a list of places in x, the same for each kernel row. Where a vector is as wide as the image, the
-// second one is of the row below. For dw each sum is a vector, whose lanes are added up at the end.
+// x is copied to a zero-padded (C, H', W') without transposition. For y the register tile has
+// output channels as rows and two vectors of pixels as columns. The steps of the panel are a
+// list of places in x, the same for each kernel row. If an output row fits in one vector, the
+// second vector holds pixels of the row below. For dw each sum is a vector, whose lanes are
+// added at the end.
 #include "tersegrad/core/kernels/conv/narrow.hpp"
 
 #include <algorithm>
@@ -20,8 +21,8 @@
 namespace terse::kernels {
 namespace {
 
-// An image with zeros around it, (C, height, width). Rows end in slack, so that the last vectors of
-// pixels may read past the image; below is one more row, for a panel of two rows.
+// A zero-padded image (C, height, width). Rows end with unused floats, so that the last vectors of
+// pixels may read beyond the image. One more row is added below, for a panel of two rows.
 class PaddedImage {
  public:
   explicit PaddedImage(const NarrowCorrelation& a)
@@ -49,15 +50,16 @@ class PaddedImage {
   Buffer<float> values_;
 };
 
-// The kernel rows that meet the image at row i of y or at its neighbour in a panel of two rows;
-// others would only multiply zeros. At every level the same ones, since 0 · NaN is NaN.
+// The kernel rows [first, last) that overlap the image at row i of y or at the other row of
+// its pair; the others would only multiply zeros. The pairs are the same at every level, since
+// 0 · NaN is NaN.
 std::pair<std::int64_t, std::int64_t> kernel_rows(const NarrowCorrelation& a, std::int64_t i) {
   const std::int64_t top = i / 2 * 2;
   const std::int64_t first = std::clamp<std::int64_t>(a.padding - top - 1, 0, a.r);
   return {first, std::clamp<std::int64_t>(a.padding + a.h - top, first, a.r)};
 }
 
-// Images of one task: about 2 MFLOP.
+// Images in one task: about 2 MFLOP.
 std::int64_t image_grain(const NarrowCorrelation& a) {
   const std::int64_t flops = 2 * a.k * a.r * a.c * a.s * a.p() * a.q();
   return 1'000'000 / std::max<std::int64_t>(1, flops) + 1;
@@ -71,7 +73,7 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
   const std::int64_t rows = q <= vector ? 2 : 1;                     // of y in a panel
   const std::int64_t columns = rows == 2 ? vector : panel_width(2);  // of y in a panel
   const std::int64_t width = PaddedImage::row(a), plane = PaddedImage::plane(a);
-  Buffer<std::int32_t> places(row_taps);  // of one kernel row
+  Buffer<std::int32_t> places(row_taps);  // places of one kernel row
   for (std::int64_t c = 0; c < a.c; ++c)
     for (std::int64_t s = 0; s < a.s; ++s)
       places[c * a.s + s] = static_cast<std::int32_t>(c * plane + s);
@@ -102,7 +104,8 @@ void correlate_narrow(const NarrowCorrelation& a, const float* x, const float* w
   });
 }
 
-// Images in slots of a fixed number, each with its own sums (k, c, r, s, vector), added in order.
+// Images are divided into at most 8 slots. Each slot has its own sums (k, c, r, s, vector); the
+// slots are added in order.
 void narrow_weight_gradient(const NarrowCorrelation& a, const float* x, const float* dy,
                             float* dw) {
   const std::int64_t p = a.p(), q = a.q(), vector = vector_width();

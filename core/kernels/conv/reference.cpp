@@ -1,5 +1,7 @@
-// The definition of conv2d and its gradients. Every sum is over the same index set:
-//   h = p·stride + r - padding and w = q·stride + s - padding, inside the image.
+// The definition of conv2d and its gradients. All sums are over the same indices (n, k, p, q, c, r,
+// s), where these lie inside the image:
+//
+//   h = p·stride + r - padding        w = q·stride + s - padding
 #include <algorithm>
 
 #include "tersegrad/core/buffer.hpp"
@@ -32,7 +34,7 @@ auto at(auto span, std::int64_t i) -> decltype(span[0]) {
   return span[static_cast<std::size_t>(i)];
 }
 
-// Sums in double, and then the results.
+// Computes all sums in double, then converts them to the results.
 template <class Visit>
 void sum_products(const ConvShape& shape, std::span<real> results, Visit product) {
   Buffer<double> sums(static_cast<std::int64_t>(results.size()));

@@ -1,23 +1,25 @@
 // Winograd's minimal filtering F(4x4, 3x3) for convolutions of 3x3, stride 1 and padding 1 (Lavin
 // and Gray, "Fast algorithms for convolutional neural networks", 2016, section 4.1).
 //
-// A tile of 4x4 pixels of y needs 6x6 pixels of x. Their polynomials are evaluated at 6 points in
-// each direction, and there the convolution is a product:
+// A tile of 4x4 pixels of y depends on 6x6 pixels of x. The transforms evaluate polynomials at 6
+// points in each direction, where the convolution is an elementwise product:
 //
 //   y  = Aᵀ [ (G w Gᵀ) ⊙ (Bᵀ d B) ] A          36 products instead of 144
-//   dw = Gᵀ [ (A dy Aᵀ) ⊙ (Bᵀ d B) ] G         the adjoint; the data gradient is a forward pass
-//                                               on dy with w turned and its channels swapped
+//   dw = Gᵀ [ (A dy Aᵀ) ⊙ (Bᵀ d B) ] G         the adjoint
+//   dx = the forward pass on dy, with w rotated by 180 degrees and its channels swapped
 //
-// Summed over channels (or, for dw, over tiles), each of the 36 values of a tile is a matrix
-// product of its own: planes V (tiles, C), U (C, K), M (tiles, K). They go through the register
-// tile of tile.hpp; U and the planes of dy are stored as its panels.
+// With the sum over channels (for dw, over tiles), each of the 36 values of a tile becomes a matrix
+// product: planes V (tiles, C), U (C, K), M (tiles, K). The products use the register tile of
+// tile.hpp; U and the planes of dy are stored as its panels.
 //
-// Few weights: U once, then each task takes a few bands of images (winograd_transform.hpp) through
-// all three phases, so that its V and M stay in the cache. Many weights (U is bigger than V): V
-// once, then each task takes one block of output channels, makes its part of U and uses it at once.
+// With few weights, U is computed first. Each task then processes a few bands of images
+// (winograd_transform.hpp) through all three phases, so that its V and M stay in the cache. With
+// many weights (U is larger than V), V is computed first. Each task then processes one block of
+// output channels: it computes its part of U and uses it at once.
 //
 // Rounding: the largest error is 1e-5 of the largest value for C = 512, ten times that of the
-// direct sum (conv2d_test.cpp bounds it). Results depend on no thread: dw is summed in fixed slots.
+// direct sum (conv2d_test.cpp bounds it). Results do not depend on threads: dw is summed in
+// fixed slots.
 #include <algorithm>
 
 #include "tersegrad/core/buffer.hpp"
@@ -28,7 +30,7 @@
 namespace terse::kernels::winograd {
 namespace {
 
-// Rows of V: whole blocks, and off multiples of 512 bytes too.
+// The stride of rows of V: whole blocks, and not a multiple of 512 bytes.
 std::int64_t padded_row(const Images& images) {
   return padded_stride(images.block.count(images.channels) * images.block.width());
 }
@@ -38,12 +40,12 @@ PlaneLayout rows_layout(std::int64_t tiles, const Images& images) {
   return {.plane = padded_stride(tiles * row), .block = images.block.width(), .tile = row};
 }
 
-// Of one block.
+// The planes of one block.
 PlaneLayout panel_layout(std::int64_t tiles, const Block& block) {
   return {.plane = padded_stride(tiles * block.width()), .block = 0, .tile = block.width()};
 }
 
-// Of all blocks, one behind the other in each plane.
+// The planes of all blocks; in each plane the blocks follow each other.
 PlaneLayout panels_layout(std::int64_t tiles, const Images& images) {
   const std::int64_t block = tiles * images.block.width();
   return {.plane = padded_stride(images.block.count(images.channels) * block),
@@ -51,17 +53,17 @@ PlaneLayout panels_layout(std::int64_t tiles, const Images& images) {
           .tile = images.block.width()};
 }
 
-// Of a layer with so many channels in and out.
+// The block for a layer with c input and k output channels.
 Block block_for(std::int64_t c, std::int64_t k) {
   return {.vectors = panel_vectors(std::max(c, k))};
 }
 
-// Bands of one task, so that its tiles are about `tiles`.
+// Bands in one task, about `tiles` tiles.
 std::int64_t band_grain(const Images& images, std::int64_t tiles) {
   return std::max<std::int64_t>(1, tiles / images.tile_columns());
 }
 
-// M of one block = V U (or M += V U), summed over so many channels, in each plane.
+// M = V U, or M += V U, of one block, summed over `channels` channels, in each plane.
 void multiply(std::int64_t tiles, const Block& block, std::int64_t channels,
               const PlaneLayout& v_layout, const float* v, std::int64_t u_plane, const float* u,
               const PlaneLayout& m_layout, float* m, bool add = false) {
@@ -76,7 +78,7 @@ struct Correlation {
   Images in, out;
   Weights weights;
   const float* x;
-  const float* bias;  // or nullptr
+  const float* bias;  // nullptr: none
   float* y;
 };
 
@@ -104,7 +106,7 @@ void correlate_by_bands(const Correlation& a) {
   });
 }
 
-// V of all images.
+// Computes V of all images.
 Buffer<float> all_input_planes(const Images& images, const float* x, const PlaneLayout& layout) {
   Buffer<float> v(kPlanes * layout.plane);
   parallel_for(images.bands(), band_grain(images, 8), [&](std::int64_t begin, std::int64_t end) {
@@ -115,7 +117,7 @@ Buffer<float> all_input_planes(const Images& images, const float* x, const Plane
 }
 
 void correlate_by_panels(const Correlation& a) {
-  constexpr std::int64_t kChannelsOfU = 128;  // at once, so that U is used where it was made: in L2
+  constexpr std::int64_t kChannelsOfU = 128;  // at once, so that U stays in the L2 cache
   const std::int64_t tiles = a.in.bands() * a.in.tile_columns();
   const PlaneLayout v_layout = rows_layout(tiles, a.in), m_layout = panel_layout(tiles, a.in.block);
   const Buffer<float> v = all_input_planes(a.in, a.x, v_layout);
@@ -134,7 +136,8 @@ void correlate_by_panels(const Correlation& a) {
   });
 }
 
-// Whether the weights outweigh the images.
+// Whether the weights are large compared with the images. The *_by_panels functions are
+// for this case.
 bool many_weights(const Images& in, std::int64_t out_channels) {
   const std::int64_t tiles = in.bands() * in.tile_columns();
   return in.channels * out_channels >= 256 * 256 && tiles <= 2 * (in.channels + out_channels);
@@ -148,10 +151,11 @@ void correlate(const Correlation& a) {
   }
 }
 
-// Adds to u (C, block of K) of some blocks the sums over tiles: rows of V times panels of the
-// planes of dy. Plane by plane, so that each is read once.
+// The sums u (C, block of K) of some blocks. multiply_gradient adds to them the sums over
+// tiles: rows of V times panels of the planes of dy. It processes plane by plane, so that each
+// is read once.
 struct GradientSums {
-  std::int64_t plane, block;  // strides
+  std::int64_t plane, block;  // strides of planes and blocks
   float* values;
 };
 void multiply_gradient(std::int64_t tiles, std::int64_t channels, const Block& block,
@@ -169,13 +173,13 @@ void multiply_gradient(std::int64_t tiles, std::int64_t channels, const Block& b
 }
 
 struct Gradient {
-  Images in, out;  // of x and dy
+  Images in, out;  // x and dy
   const float *x, *dy;
   float* dw;
 };
 
-// Images in slots of a fixed number of bands, each with its own sums: fewer slots where the sums
-// are bigger.
+// The weight gradient with few weights. Images are divided into slots of a fixed number of bands,
+// each with its own sums. There are fewer slots if the sums are larger.
 void weight_gradient_by_bands(const Gradient& a) {
   const std::int64_t c = a.in.channels, k = a.out.channels, panels = a.out.block.count(k);
   const std::int64_t u_plane = padded_stride(c * a.in.block.width()), u_panel = kPlanes * u_plane;
@@ -217,7 +221,8 @@ void weight_gradient_by_panels(const Gradient& a) {
     output_gradient_planes(a.out, a.dy, {begin, end}, w_layout,
                            w.data() + begin * a.out.tile_columns() * w_layout.tile);
   });
-  // All panels for a few channels, whose part of V and whose sums then stay in L2.
+  // A task is a few channels and all panels, so that its part of V and its sums stay in
+  // the L2 cache.
   const std::int64_t rows = std::clamp<std::int64_t>(6144 / tiles, 24, 96);
   parallel_for(divide_up(c, rows) * panels, 1, [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t u_plane = padded_stride(rows * a.in.block.width());

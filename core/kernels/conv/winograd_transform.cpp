@@ -23,12 +23,14 @@ Vector constant(double value) {
   return hn::Set(kLanes, static_cast<float>(value));
 }
 
-// The points at which polynomials are evaluated: 0, ±kP, ±kQ and infinity. Each transform of one
-// dimension treats the points ±a together: an even and an odd part, added and subtracted.
+// The points at which polynomials are evaluated: 0, ±kP, ±kQ and infinity. Each
+// one-dimensional transform computes the points ±a together, as the sum and the difference of
+// an even and an odd part.
 constexpr double kP = 1, kQ = 2;
 constexpr double kP2 = kP * kP, kQ2 = kQ * kQ;
 
-// Bᵀ: six pixels. Its rows are the coefficients of m(x) / (x - a), m the product over the points.
+// Bᵀ, applied to six pixels. Its rows are the coefficients of m(x) / (x - a), where m(x) is the
+// product of (x - point) over the points.
 struct FromInput {
   static constexpr int kIn = 6;
   static HWY_INLINE void apply(const Vector (&d)[6], Vector (&v)[6]) {
@@ -45,7 +47,7 @@ struct FromInput {
   }
 };
 
-// A: four gradients of y. Its rows are the powers 0 to 3 of the points.
+// A, applied to four gradients of y. Its rows are the powers 0 to 3 of the points.
 struct FromOutputGradient {
   static constexpr int kIn = 4;
   static HWY_INLINE void apply(const Vector (&y)[4], Vector (&v)[6]) {
@@ -61,7 +63,7 @@ struct FromOutputGradient {
   }
 };
 
-// Aᵀ: four pixels of y.
+// Aᵀ, which gives four pixels of y.
 HWY_INLINE void to_output(const Vector (&m)[6], Vector (&y)[4]) {
   const Vector sum_p = hn::Add(m[1], m[2]), difference_p = hn::Sub(m[1], m[2]);
   const Vector sum_q = hn::Add(m[3], m[4]), difference_q = hn::Sub(m[3], m[4]);
@@ -72,7 +74,8 @@ HWY_INLINE void to_output(const Vector (&m)[6], Vector (&y)[4]) {
                     hn::MulAdd(constant(kQ2 * kQ), difference_q, m[5]));
 }
 
-// G: rows (1, a, a²) / f(a), f(a) the product over the other points of (a - point).
+// G, applied to three weights. Its rows are (1, a, a²) / f(a), where f(a) is the product of (a -
+// point) over the other points.
 constexpr double kAtZero = 1 / (kP2 * kQ2);
 constexpr double kAtP = 1 / (2 * kP2 * (kP2 - kQ2)), kAtQ = 1 / (2 * kQ2 * (kQ2 - kP2));
 
@@ -87,7 +90,7 @@ HWY_INLINE void from_weights(const Vector (&w)[3], Vector (&u)[6]) {
   u[5] = w[2];
 }
 
-// Gᵀ.
+// Gᵀ, which gives three gradients of w.
 HWY_INLINE void to_weights(const Vector (&u)[6], Vector (&w)[3]) {
   const Vector sum_p = hn::Add(u[1], u[2]), difference_p = hn::Sub(u[1], u[2]);
   const Vector sum_q = hn::Add(u[3], u[4]), difference_q = hn::Sub(u[3], u[4]);
@@ -106,8 +109,8 @@ HWY_INLINE void store(const Vector (&from)[kCount], float* to, std::int64_t step
   for (int i = 0; i < kCount; ++i) hn::StoreU(from[i], kLanes, to + i * step);
 }
 
-// The pixels under one band, (rows, width, block), zero outside of the image. With a border (6 rows
-// a band instead of 4) neighbouring bands share two rows, which are kept.
+// The pixels of one band, (rows, width, block), zero outside the image. With a border (6 rows
+// instead of 4) adjacent bands share two rows, which are kept for the next band.
 class BandReader {
  public:
   BandReader(const Images& images, std::int64_t rows)
@@ -155,7 +158,7 @@ void transform_bands(const Images& images, const float* x, const Bands& bands,
   const std::int64_t block = vectors * kWidth, vector = kWidth;
   BandReader reader(images, kIn);
   const std::int64_t row = reader.width() * block;
-  Buffer<float> columns(6 * row);  // transformed along the columns
+  Buffer<float> columns(6 * row);  // the band, transformed along columns
   for (std::int64_t b = 0; b < images.block.count(images.channels); ++b) {
     float* to = planes + b * layout.block;
     for (std::int64_t band = bands.begin; band < bands.end; ++band) {
@@ -226,7 +229,7 @@ void output_pixels_at_level(const Images& images, std::int64_t block, const Band
     float* to = y + (band / images.tile_rows() * images.channels + block * width) * plane_size +
                 top * images.w;
     const std::int64_t rows = std::min<std::int64_t>(4, images.h - top);
-    // Without partial tiles the rows of pixels follow on each other: then all at once.
+    // Without partial tiles the rows of pixels are contiguous: they are transposed all at once.
     const std::int64_t at_once = images.w % 4 == 0 ? rows : 1;
     for (std::int64_t i = 0; i < rows; i += at_once) {
       transpose(at_once * images.w, channels, pixels.data() + i * row, width, to + i * images.w,
@@ -240,10 +243,10 @@ void weight_planes_at_level(const Weights& weights, std::int64_t block, std::int
   const int vectors = weights.block.vectors;
   const std::int64_t width = vectors * kWidth, vector = kWidth, first = block * width;
   const std::int64_t out = std::min(weights.out() - first, width);
-  // From one output channel to the next, and from one input channel to the next.
+  // Strides of output channels and of input channels.
   const std::int64_t out_step = weights.rotated ? 9 : weights.c * 9;
   const std::int64_t in_step = weights.rotated ? weights.c * 9 : 9;
-  Buffer<float> taps(9 * width);  // of one input channel: (tap, block)
+  Buffer<float> taps(9 * width);  // taps of one input channel: (tap, block)
   std::ranges::fill(taps.span(), 0.0F);
   for (std::int64_t in = begin; in < end; ++in) {
     const float* from = weights.values + first * out_step + in * in_step;
