@@ -61,9 +61,11 @@ Tensor log_softmax(const Tensor& x) {
   });
 }
 
-// loss = -sum over rows of log softmax(x)[label], divided by N for the mean. dx = (softmax(x) -
-// onehot(label)) dloss, divided by N likewise. dx / dloss is computed together with the loss, from
-// the same exponentials; backward scales it only if dloss is not 1, which is rare.
+// loss = -sum over rows of log softmax(x)[label]            divided by N for the mean
+// dx = (softmax(x) - onehot(label)) dloss                   divided by N likewise
+//
+// The kernel computes dx / dloss together with the loss, from the same exponentials. Backward
+// multiplies it by dloss only if dloss is not 1, which is rare.
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && x.dim(0) == static_cast<std::int64_t>(labels.size()),
         "cross_entropy: x (N, D) and N labels are wanted; got {} and {}", x.shape().to_string(),
@@ -106,9 +108,12 @@ double loss_in_blocks(const Tensor& x, const Tensor& w, std::span<const real> bi
 
 }  // namespace
 
-// The loss of logits z = x wᵀ + b. With dz = (softmax(z) - onehot(label)) dloss, divided by N for
-// the mean: dx = dz w, dw = dzᵀ x, db = column sums of dz. The forward pass overwrites z with dz /
-// dloss, so that only one (N, V) array is stored.
+// The loss of logits z = x wᵀ + b.
+//
+//   dz = (softmax(z) - onehot(label)) dloss                 divided by N for the mean
+//   dx = dz w        dw = dzᵀ x        db = column sums of dz
+//
+// The forward pass overwrites z with dz / dloss, so that only one (N, V) array is stored.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& b,
                             std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1) &&

@@ -74,8 +74,8 @@ HWY_INLINE void to_output(const Vector (&m)[6], Vector (&y)[4]) {
                     hn::MulAdd(constant(kQ2 * kQ), difference_q, m[5]));
 }
 
-// G, applied to three weights. Its rows are (1, a, a²) / f(a), where f(a) is the product of (a -
-// point) over the other points.
+// G, applied to three weights. Its rows are (1, a, a²) / f(a), where f(a) is the product of
+// (a - point) over the other points.
 constexpr double kAtZero = 1 / (kP2 * kQ2);
 constexpr double kAtP = 1 / (2 * kP2 * (kP2 - kQ2)), kAtQ = 1 / (2 * kQ2 * (kQ2 - kP2));
 
