@@ -29,7 +29,8 @@ class Archive {
   void item(std::string_view name, std::uint32_t& value) { pod(name, value); }
   void item(std::string_view name, std::uint64_t& value) { pod(name, value); }
   void item(std::string_view name, std::span<float> values) { floats(name, values); }
-  // A vector's length is an item of its own; loading resizes it.
+  // The length of a vector is a separate item, `name`.length. Loading resizes the vector; it throws
+  // Error for a length of 2^40 or more.
   void item(std::string_view name, std::vector<float>& values);
 
  private:

@@ -50,6 +50,7 @@ Tensor gelu(const Tensor& x);  // exact: x Φ(x), Φ the standard normal CDF
 
 // ---- shapes (core/ops/shape.cpp) ----------------------------------------------------------------
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
+// reshape throws Error unless the numbers of elements are equal. Views share storage with x.
 Tensor reshape(const Tensor& x, const Shape& shape);                  // a view
 Tensor flatten(const Tensor& x);                                      // (N, ...) -> (N, D), a view
 Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end);  // of dimension 0, a view

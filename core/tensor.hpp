@@ -23,9 +23,10 @@ class Tensor {
  public:
   Tensor() = default;  // undefined: no storage and no shape
 
-  static Tensor empty(const Shape& shape);  // not initialised
+  static Tensor empty(const Shape& shape);  // uninitialised
   static Tensor full(const Shape& shape, real value);
   static Tensor zeros(const Shape& shape) { return full(shape, 0); }
+  // A copy of `values`, in row-major order. Throws Error unless there are shape.numel() of them.
   static Tensor from(const Shape& shape, std::span<const real> values);
   static Tensor from(const Shape& shape, std::initializer_list<real> values) {
     return from(shape, std::span(values.begin(), values.size()));
@@ -33,6 +34,7 @@ class Tensor {
   static Tensor scalar(real value) { return full(Shape{}, value); }
 
   bool defined() const { return impl_ != nullptr; }
+  // The shape and everything that needs it throw Error for an undefined tensor.
   const Shape& shape() const;
   std::int64_t dim(int i) const { return shape()[i]; }
   int rank() const { return shape().rank(); }

@@ -51,6 +51,7 @@ class Conv2d final : public Layer {
   Conv2dOptions options_;
 };
 
+// x (N, C, H, W) -> (N, C, P, Q)
 class MaxPool2d final : public Layer {
  public:
   explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
@@ -61,6 +62,7 @@ class MaxPool2d final : public Layer {
   PoolOptions options_;
 };
 
+// x (N, C, H, W) -> (N, C, P, Q)
 class AvgPool2d final : public Layer {
  public:
   explicit AvgPool2d(const PoolOptions& options) : options_(options) {}

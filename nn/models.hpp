@@ -17,6 +17,7 @@
 
 namespace terse::nn {
 
+// The shape of the images and the number of classes of a classification task.
 struct ImageTask {
   std::int64_t channels, height, width;  // of one image
   std::int64_t classes;

@@ -9,11 +9,13 @@
 
 namespace terse::kernels {
 
+// y = softmax(x).
 void softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real> x, std::span<real> y);
 // dx = y ⊙ (dy - <dy, y>)
 void softmax_backward(std::int64_t rows, std::int64_t d, std::span<const real> y,
                       std::span<const real> dy, std::span<real> dx);
 
+// y = log softmax(x).
 void log_softmax_forward(std::int64_t rows, std::int64_t d, std::span<const real> x,
                          std::span<real> y);
 // dx = dy - exp(y) · sum dy

@@ -161,7 +161,7 @@ void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& wher
   }
 }
 
-// `kRows` rows of tile_of_pixels.
+// Computes kRows rows of tile_of_pixels.
 template <int kRows>
 void pixel_tile(const float* a, std::int64_t row, const PixelSteps& steps, const float* b,
                 const float* values, const PixelTarget& to) {

@@ -54,9 +54,10 @@ struct Layer {
   bool needs_dx, needs_dh0;
   int biases;
 
-  // With da (T, N, 4F), the gradient of the gates' arguments, and h_{t-1} in place of h for dw_hh:
+  // da (T, N, 4F) is the gradient of the gates' arguments.
   //
-  //   dx = da w_ih        dw_ih = daᵀ x        dw_hh = daᵀ h        db = column sums of da
+  //   dx = da w_ih      dw_ih = daᵀ x      dw_hh = sum over t of da_tᵀ h_{t-1}
+  //   db = column sums of da, for either bias
   Gradients backward(const Tensor& dresult) const {
     const auto steps = static_cast<std::size_t>(t * n * f);
     Tensor da = Tensor::empty(gates.shape()), dc0 = Tensor::empty({n, f}), dh0;

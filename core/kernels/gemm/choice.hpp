@@ -4,7 +4,7 @@
 // faster on a CPU that it recognises:
 //
 //   level    kernels of OpenBLAS                 small   large   large Aᵀ
-//   sse4     older: Prescott, Nehalem, …          own     BLAS    BLAS
+//   sse4     older: Prescott, Nehalem, …         own     BLAS    BLAS
 //   sse4     AVX: Sandybridge, Bulldozer, …      BLAS    BLAS    BLAS
 //   avx2     AVX2: Haswell, Zen                  own     BLAS    BLAS
 //   avx512   AVX-512: SkylakeX, Cooperlake, …    own     own     BLAS
