@@ -28,7 +28,12 @@ bool applies(const ConvShape& a) {
 
 namespace {
 
-// The double build does not use the next two functions.
+// One way to compute a convolution and its two gradients.
+struct ConvKernels {
+  decltype(&conv2d_forward) forward;
+  decltype(&conv2d_data_gradient) data_gradient;
+  decltype(&conv2d_weight_gradient) weight_gradient;
+};
 
 // With fewer than 16 channels the panels of Winograd's matrix products are half empty.
 [[maybe_unused]] bool use_winograd(const ConvShape& a) {
@@ -39,45 +44,36 @@ namespace {
   return a.groups > 1 && a.groups == a.c;
 }
 
+ConvKernels kernels_for([[maybe_unused]] const ConvShape& shape) {
+  if constexpr (kReference) {
+    return {reference::conv2d_forward, reference::conv2d_data_gradient,
+            reference::conv2d_weight_gradient};
+  } else if (use_winograd(shape)) {
+    return {winograd::conv2d_forward, winograd::conv2d_data_gradient,
+            winograd::conv2d_weight_gradient};
+  } else if (is_depthwise(shape)) {
+    return {depthwise::conv2d_forward, depthwise::conv2d_data_gradient,
+            depthwise::conv2d_weight_gradient};
+  } else {
+    return {direct::conv2d_forward, direct::conv2d_data_gradient, direct::conv2d_weight_gradient};
+  }
+}
+
 }  // namespace
 
 void conv2d_forward(const ConvShape& shape, std::span<const real> x, std::span<const real> w,
                     std::span<const real> bias, std::span<real> y) {
-  if constexpr (kReference) {
-    reference::conv2d_forward(shape, x, w, bias, y);
-  } else if (use_winograd(shape)) {
-    winograd::conv2d_forward(shape, x, w, bias, y);
-  } else if (is_depthwise(shape)) {
-    depthwise::conv2d_forward(shape, x, w, bias, y);
-  } else {
-    direct::conv2d_forward(shape, x, w, bias, y);
-  }
+  kernels_for(shape).forward(shape, x, w, bias, y);
 }
 
 void conv2d_data_gradient(const ConvShape& shape, std::span<const real> dy, std::span<const real> w,
                           std::span<real> dx) {
-  if constexpr (kReference) {
-    reference::conv2d_data_gradient(shape, dy, w, dx);
-  } else if (use_winograd(shape)) {
-    winograd::conv2d_data_gradient(shape, dy, w, dx);
-  } else if (is_depthwise(shape)) {
-    depthwise::conv2d_data_gradient(shape, dy, w, dx);
-  } else {
-    direct::conv2d_data_gradient(shape, dy, w, dx);
-  }
+  kernels_for(shape).data_gradient(shape, dy, w, dx);
 }
 
 void conv2d_weight_gradient(const ConvShape& shape, std::span<const real> x,
                             std::span<const real> dy, std::span<real> dw) {
-  if constexpr (kReference) {
-    reference::conv2d_weight_gradient(shape, x, dy, dw);
-  } else if (use_winograd(shape)) {
-    winograd::conv2d_weight_gradient(shape, x, dy, dw);
-  } else if (is_depthwise(shape)) {
-    depthwise::conv2d_weight_gradient(shape, x, dy, dw);
-  } else {
-    direct::conv2d_weight_gradient(shape, x, dy, dw);
-  }
+  kernels_for(shape).weight_gradient(shape, x, dy, dw);
 }
 
 }  // namespace terse::kernels
