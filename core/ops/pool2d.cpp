@@ -24,6 +24,8 @@ kernels::PoolShape pool_shape(const char* op, const Tensor& x, const PoolOptions
       "{}: a kernel from 1 to 15, a stride of at least 1 and a padding of at most half the kernel "
       "are wanted; got {}, {} and {}",
       op, shape.kernel, shape.stride, shape.padding);
+  check(shape.h >= 1 && shape.w >= 1, "{}: images of at least 1x1 pixels are wanted; got x {}", op,
+        x.shape().to_string());
   check(shape.h + 2 * shape.padding >= shape.kernel && shape.w + 2 * shape.padding >= shape.kernel,
         "{}: the kernel {} must fit the padded image; got x {}, padding {}", op, shape.kernel,
         x.shape().to_string(), shape.padding);

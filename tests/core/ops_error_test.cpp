@@ -62,6 +62,7 @@ TEST(OperatorErrors, NameTheOperatorAndTheShapes) {
   expect_error([] { max_pool2d(z({1, 1, 4})); }, {"max_pool2d:", "(1, 1, 4)"});
   expect_error([] { avg_pool2d(z({1, 1, 1, 1})); }, {"avg_pool2d:", "must fit"});
   expect_error([] { max_pool2d(z({1, 1, 4, 4}), {.kernel = 2, .padding = 2}); }, {"padding"});
+  expect_error([] { max_pool2d(z({1, 1, 0, 4}), {.kernel = 2, .padding = 1}); }, {"1x1 pixels"});
   const auto norm = [](const Shape& x, const Shape& c, const Shape& residual = {2, 3, 4, 4}) {
     return [x, c, residual] {
       batch_norm2d(z(x), z(c), z(c),
