@@ -1,7 +1,7 @@
-# Sourced by .ci/run and .ci/full: stages, a table of their times, and a limit to their sum.
+# Sourced by .ci/run and .ci/full: stages, a table of their times, and a limit on the total time.
 #
-#   limit MINUTES        the script fails after MINUTES; the stage that runs then is ended
-#   stage NAME COMMAND…  runs COMMAND; the script ends if it fails
+#   limit MINUTES        the script fails after MINUTES and ends the running stage
+#   stage NAME COMMAND…  runs COMMAND; if it fails, the script ends
 
 times=() stage='' job='' watchdog=''
 
@@ -17,7 +17,7 @@ stage() {
   stage=$1
   shift
   printf '\n== %s (after %d s)\n' "$stage" "$began"
-  set -m  # in a process group of its own, which one signal ends
+  set -m  # a process group of its own, so that one signal ends it
   (set +m; "$@") </dev/null &
   job=$!
   set +m
@@ -29,7 +29,7 @@ stage() {
 
 note() { times+=("$(printf '%6d s  %s  %s' $((SECONDS - $1)) "$stage" "$2")"); }
 
-# stop CODE WHY: ends the stage that runs, its mounts included, and then the script.
+# stop CODE WHY: ends the running stage, including its mounts, and then the script.
 stop() {
   trap '' INT TERM USR1
   if [ -n "$job" ]; then

@@ -1,9 +1,10 @@
-# Finds OpenBLAS's header and library themselves. Debian 13's OpenBLASConfig.cmake names a library path that does not
-# exist. Debian keeps the header in <multiarch>/openblas-{pthread,openmp,serial}; Fedora in openblas.
+# Finds OpenBLAS's header and library without OpenBLASConfig.cmake, because Debian 13's names a library path
+# that does not exist. Debian keeps the header in <multiarch>/openblas-{pthread,openmp,serial}, Fedora in
+# openblas.
 #
 # Defines the target OpenBLAS::OpenBLAS, with cblas.h in its include folder and LAPACK's symbols in its library.
 set(suffixes openblas-pthread openblas-openmp openblas-serial openblas)
-# A cblas.h beside openblas_config.h is OpenBLAS's; others do not declare openblas_set_num_threads.
+# Only a cblas.h beside openblas_config.h is OpenBLAS's. Others do not declare openblas_set_num_threads.
 find_path(OpenBLAS_INCLUDE_DIR openblas_config.h PATH_SUFFIXES ${suffixes})
 find_library(OpenBLAS_LIBRARY openblas PATH_SUFFIXES ${suffixes})
 mark_as_advanced(OpenBLAS_INCLUDE_DIR OpenBLAS_LIBRARY)

@@ -1,5 +1,5 @@
-# Finds xxHash. Defines the target xxHash::xxHash, with the definition TERSE_XXH_DISPATCH where the library chooses its
-# vector width at run time (Debian's does on x86-64).
+# Finds xxHash. Defines the target xxHash::xxHash. If the library chooses its vector width at run time
+# (Debian's does on x86-64), the target has the compile definition TERSE_XXH_DISPATCH.
 find_path(xxHash_INCLUDE_DIR xxhash.h)
 find_library(xxHash_LIBRARY xxhash)
 mark_as_advanced(xxHash_INCLUDE_DIR xxHash_LIBRARY)

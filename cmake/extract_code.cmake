@@ -1,5 +1,5 @@
-# extract_code(MARKDOWN OUTPUT [TAG]): all blocks of a page that begin with ```TAG (cpp, if none is
-# given), one behind the other, as a file.
+# extract_code(MARKDOWN OUTPUT [TAG]): writes all code blocks of a page that begin with ```TAG to the file
+# OUTPUT, one after the other. TAG is cpp by default.
 function(extract_code markdown output)
   set(tag cpp)
   if(ARGC GREATER 2)
@@ -7,7 +7,7 @@ function(extract_code markdown output)
   endif()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${markdown})
   file(READ ${markdown} text)
-  # CMake lists split at semicolons and stumble over brackets: hide both while cutting.
+  # CMake splits lists at semicolons and treats brackets specially, so replace both while cutting.
   string(REPLACE ";" "<semicolon>" text "${text}")
   string(REPLACE "[" "<open>" text "${text}")
   string(REPLACE "]" "<close>" text "${text}")

@@ -1,28 +1,30 @@
-# terse_library(NAME SOURCES … LINK …): one library per folder, target terse_NAME, alias terse::NAME. Headers are included
-#   as tersegrad/FOLDER/…: the build tree has a folder of links, so that no header can be taken for one of a user's own.
-# terse_flags(TARGET): the compiler flags that everything of ours is built with.
-# terse_compile_quickly(TARGET): tests and programs, whose own loops are not hot, are optimised little,
-#   or not at all under sanitizers; they then compile in about half the time.
-# terse_compile_alone(SOURCE…): those of them that a unity build must not put together with others.
-# terse_parse_once(TARGET OWNER HEADERS…): what every file includes is parsed once for all targets that
-#   name the same OWNER, the first of them: headers of the system, of fmt and those given, never ours.
+# terse_library(NAME SOURCES … LINK …): adds the library of one folder, target terse_NAME, alias terse::NAME.
+#   Headers are included as tersegrad/FOLDER/…. The build tree has a folder of links for this, so that the name
+#   of a header cannot clash with one in a user's project.
+# terse_flags(TARGET): sets the compiler flags of all targets of the project.
+# terse_compile_quickly(TARGET): optimises tests and programs, whose own loops are not hot, with -O1, or -O0 in
+#   Debug builds. They then compile in about half the time.
+# terse_compile_alone(SOURCE…): excludes kernels and files that use Highway's vectors from unity builds.
+# terse_parse_once(TARGET OWNER HEADERS…): precompiles headers once for all targets that name the same OWNER,
+#   which is the first of them: headers of the system and of fmt, and HEADERS. Headers of the project are never
+#   precompiled.
 
 function(terse_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                                            -Wnon-virtual-dtor -Woverloaded-virtual)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC 12 reports these two inside inlined library code of its own and of fmt (false alarms).
+    # GCC 12 reports these two inside inlined code of its own library and of fmt (false positives).
     target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow)
   else()
-    # About vectors passed between functions that all have the same flags here.
+    # This warning is about vectors passed between functions of different flags. Here all have the same flags.
     target_compile_options(${target} PRIVATE -Wno-psabi)
   endif()
-  # One binary for every CPU: kernels are compiled for several levels and chosen at run time
-  # (core/simd/); the rest of the code is for the lowest of them.
+  # One binary for every CPU: kernels are compiled for several levels and chosen at run time (core/simd/). All
+  # other code is compiled for the lowest level.
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     target_compile_options(${target} PRIVATE -march=x86-64-v2)
-    # Highway's SSE4 and AVX2 would ask for AES, which no kernel uses. 0x50 are its levels above
-    # AVX3 (of Zen 4 and Sapphire Rapids), which gain nothing in float.
+    # Highway's SSE4 and AVX2 would require AES, which no kernel uses. 0x50 are Highway's levels above AVX3
+    # (for Zen 4 and Sapphire Rapids), which gain nothing in float.
     target_compile_definitions(${target} PRIVATE HWY_DISABLE_PCLMUL_AES HWY_DISABLED_TARGETS=0x50)
   else()
     target_compile_definitions(${target} PRIVATE HWY_COMPILE_ONLY_STATIC)
@@ -53,8 +55,8 @@ function(terse_parse_once target owner)
   endif()
 endfunction()
 
-# In a unity build, files of a library are compiled several at a time, in half the time. Those that use Highway are not:
-# foreach_target.h, which compiles a file once for each target, takes one file only.
+# A unity build compiles several files of a library as one, in half the time. Files that use Highway are
+# excluded: foreach_target.h, which compiles a file once for each target, takes one file only.
 function(terse_compile_alone)
   foreach(source ${ARGN})
     get_filename_component(file ${source} ABSOLUTE)
@@ -78,8 +80,8 @@ function(terse_library name)
   target_include_directories(terse_${name} PUBLIC ${PROJECT_BINARY_DIR}/include)
   target_link_libraries(terse_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   terse_flags(terse_${name})
-  # Not in the build that is shipped: it asks every file whether it includes what it uses. Nor where
-  # one library alone reports its coverage.
+  # Not in release builds, which thereby check that every file includes what it uses, and not in the build for
+  # fuzzing, in which one library alone reports its coverage.
   if(TERSE_SANITIZE AND NOT TERSE_FUZZ)
     terse_parse_once(terse_${name} terse_core)
   endif()

@@ -1,12 +1,12 @@
-# Sourced by the other scripts: installs what is missing and builds. Not a command of its own.
+# Functions that install missing packages and build. The other scripts source this file; it is not a command.
 
-# Where the project is, wherever the script was called from.
+# The root folder of the project, independent of the working directory.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$0: $*"; exit 1; }
 
-# install_packages FILE: the Debian packages that FILE lists, those that are missing.
+# install_packages FILE: installs the missing ones of the Debian packages that FILE lists.
 install_packages() {
   local wanted missing as_root=()
   mapfile -t wanted < <(grep -v '^#' "$1")
@@ -29,7 +29,7 @@ install_packages() {
     fail "apt-get could not install: ${missing[*]}"
 }
 
-# can_write FOLDER…: makes each FOLDER if need be; whether files can be made in all of them.
+# can_write FOLDER…: makes each FOLDER if it is missing; succeeds if files can be made in all of them.
 can_write() {
   local folder
   for folder; do
@@ -37,7 +37,8 @@ can_write() {
   done
 }
 
-# is_configured FOLDER: whether FOLDER was configured for this tree, and by the compiler that is installed now.
+# is_configured FOLDER: succeeds if FOLDER was configured for this tree and for the compiler that is installed
+# now.
 is_configured() {
   local facts=("$1"/CMakeFiles/*/CMakeCXXCompiler.cmake) compiler version
   [ -f "$1/build.ninja" ] && grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$1/CMakeCache.txt" || return
@@ -46,8 +47,8 @@ is_configured() {
   [ "$compiler" = "$(command -v "${CXX:-$compiler}")" ] && [[ $version == "$("$compiler" -dumpversion)"* ]]
 }
 
-# build PRESET [TARGET…]: configures if need be, then builds. All output goes to build/PRESET.log, whose end is shown
-# if a step fails.
+# build PRESET [TARGET…]: configures if necessary, then builds. All output goes to build/PRESET.log. If a step
+# fails, the end of the log is printed.
 build() {
   local preset=$1 folder=$root/build/$1 log=$root/build/$1.log
   shift
