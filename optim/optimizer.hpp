@@ -1,6 +1,5 @@
-// Update rules: the mathematics of an optimizer on the model's flat buffer, with its state.
-//
-// The same rule serves a local optimizer, a replica of a synchronous cluster, and a server.
+// Update rules: the arithmetic and the state of an optimizer, applied to the model's flat parameter
+// buffer. Local training, replicas of synchronous training and parameter servers share them.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +17,9 @@
 
 namespace terse {
 
-// Values of a gradient as rules read them: scale · value, cut to [-limit, limit]. So clipping
-// copies nothing, and whoever computed the values finds them unchanged. NaN stays NaN.
+// A view of gradient values that rules read through: element i is scale · values[i], clamped to
+// [-limit, limit]. Clipping therefore copies nothing and does not modify the gradient. NaN stays
+// NaN.
 struct ClippedValues {
   const float* values;
   float scale = 1, limit = std::numeric_limits<float>::infinity();
@@ -29,56 +29,64 @@ struct ClippedValues {
   }
 };
 
-// The gradient that has them: `count` values of the source, from `first` on.
+// A gradient with the same scaling and clamping: the `count` values of `source` that begin at
+// `first`.
 struct ClippedGradient {
   const GradientSource* source;
   std::int64_t first = 0, count = 0;
   float scale = 1, limit = std::numeric_limits<float>::infinity();
 
-  // Of the elements [begin, begin + room.size()); they may be written to `room`.
+  // The elements [begin, begin + room.size()). The result points to the source's own memory or to
+  // `room`, which the source may write to.
   ClippedValues read(std::int64_t begin, std::span<float> room) const {
     return {source->read(first + begin, room).data(), scale, limit};
   }
-  // That of the elements [begin, begin + n).
+  // The gradient of the elements [begin, begin + n).
   ClippedGradient part(std::int64_t begin, std::int64_t n) const {
     return {source, first + begin, n, scale, limit};
   }
 };
 
-// What a rule may know of a run beside values and gradients.
+// What a rule is given before the first step, besides values and gradients.
 struct RuleSetup {
-  std::vector<std::int64_t> tensors;  // their sizes in the flat buffer; empty: all is one tensor
-  std::vector<bool> matrices = {};    // which of them have two dimensions or more
-  std::uint64_t seed = 0;             // of the rule's own draws
+  std::vector<std::int64_t> tensors;  // sizes in the flat buffer, in order; empty: one tensor
+  std::vector<bool> matrices = {};    // for each tensor: it has two dimensions or more
+  std::uint64_t seed = 0;             // seed of the rule's random draws
 };
 
 class UpdateRule {
  public:
   virtual ~UpdateRule() = default;
+  // The spec string with every option written out.
   virtual std::string spec() const = 0;
-  // Before the first step, or never: few rules ask for the tensors, or draw.
+  // Passes tensor sizes and the seed to the rule. Call it before the first step, if at all: only
+  // rules that work tensor by tensor or draw random numbers need it.
   virtual void prepare(const RuleSetup&) {}
-  // values -= the step for this gradient. Both have the same length in every call; the gradient is
-  // only read.
+  // values -= step(gradient, lr), in place. `values` and `gradient` have equal length, the same in
+  // every call; the gradient is not modified. Throws Error if the lengths differ.
   void apply(std::span<float> values, std::span<const float> gradient, float lr);
-  // The same for one that is read in pieces, most rules' once each. What a rule overrides.
+  // Like `apply`, but the gradient is read block by block; most rules read each value once. Rules
+  // implement this function.
   virtual void update(std::span<float> values, const ClippedGradient& gradient, float lr) = 0;
+  // Saves, loads or hashes the state.
   virtual void serialize(Archive&) = 0;
 };
 
-// "sgd:momentum=0.9,nesterov", "adam:weight_decay=1e-4+clip:norm=0.25": a rule, and stages that
-// change the gradient before it, the last one first. UsageError for an unknown name, key or value.
+// Parses a spec such as "sgd:momentum=0.9,nesterov" or "adam:weight_decay=1e-4+clip:norm=0.25": a
+// rule, followed by stages that transform the gradient before the rule reads it. With several
+// stages, the last one is applied first. Throws UsageError for an unknown name, key or value.
 std::unique_ptr<UpdateRule> make_update_rule(std::string_view spec);
 
-// Makes a rule of its options, or a stage around the rule that it is given.
+// Makes a rule from its options, or a stage that wraps `inner`.
 using UpdateRuleFactory = std::unique_ptr<UpdateRule>(Options&, std::unique_ptr<UpdateRule> inner);
 
 struct UpdateRuleEntry {
   std::string_view name;
-  bool stage;  // stands after a rule and '+'
+  bool stage;  // written after a rule and '+'
   std::string_view summary, example;
   UpdateRuleFactory* make;
 };
+// All rules and stages.
 std::span<const UpdateRuleEntry> update_rule_registry();
 
 }  // namespace terse

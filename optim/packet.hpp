@@ -1,15 +1,16 @@
-// A packet: what a worker says. It is its bytes on the wire, a 32-byte header and the payload.
+// A packet: one message of the exchange between workers, stored as its bytes on the wire, a 32-byte
+// header and the payload.
 //
 // Header, little-endian:
 //   offset  0  u32  magic and version  "TSG" and 1
-//           4  u16  compressor         number in the registry; 0 for raw values of a collective
+//           4  u16  compressor         number in the registry; 0: raw values of a collective
 //           6  u8   kind               up, partial, down or control
 //           7  u8   phase
 //           8  u32  step               low 32 bits
-//          12  u16  worker             who said it
-//          14  u16  weight             how many workers' gradients are in it
+//          12  u16  worker             number of the sender
+//          14  u16  weight             number of workers whose gradients it contains
 //          16  u32  tensors
-//          20  u32  checksum           of the header with this field zero, and of the payload
+//          20  u32  checksum           XXH3 of the header with this field zero, and of the payload
 //          24  u64  payload bytes
 #pragma once
 
@@ -26,8 +27,8 @@ namespace terse {
 enum class PacketKind : std::uint8_t {
   up = 1,       // from a worker
   partial = 2,  // a sum of several workers' payloads
-  down = 3,     // the answer to all
-  control = 4,  // an agreement between workers: counted apart
+  down = 3,     // the combined result, sent to all workers
+  control = 4,  // agreement between workers; its bytes are counted separately
 };
 std::string_view to_string(PacketKind kind);
 
@@ -49,34 +50,34 @@ class Packet {
   Packet() { start({}, 0); }
   Packet(const PacketHeader& header, std::size_t payload_bytes) { start(header, payload_bytes); }
 
-  // Begins a new packet in the same memory; the payload's bytes are not initialised.
+  // Starts a new packet in the same memory. The payload is not initialised.
   void start(const PacketHeader& header, std::size_t payload_bytes);
 
   PacketHeader header() const;
   std::span<std::byte> payload() { return std::span(bytes_).subspan(kHeaderBytes); }
   std::span<const std::byte> payload() const { return std::span(bytes_).subspan(kHeaderBytes); }
-  // The payload as floats; it must be a whole number of them.
+  // The payload as floats. Throws PacketError if its size is not a multiple of 4 bytes.
   std::span<float> floats();
   std::span<const float> floats() const;
-  // The payload as 32-bit words; it must be a whole number of them.
+  // The payload as 32-bit words. Throws PacketError if its size is not a multiple of 4 bytes.
   std::span<std::uint32_t> words();
   std::span<const std::uint32_t> words() const;
 
   std::span<const std::byte> bytes() const { return bytes_; }  // header and payload
   std::size_t size_bytes() const { return bytes_.size(); }
 
-  // Gives its memory away, to be filled with bytes from outside; what is left must be started anew.
+  // Moves the bytes out, so that the caller can reuse the memory, e.g. to receive into. The packet
+  // may not be used again before `start`.
   ByteVector release() { return std::move(bytes_); }
 
-  // Writes the checksum; call it when the payload is complete and before the packet is sent.
+  // Writes the checksum. Call it when the payload is complete, before the packet is sent.
   void seal();
 
-  // Takes bytes from outside: length, magic, version, kind and checksum are verified, or
-  // PacketError.
+  // Makes a packet of received bytes. Throws PacketError unless length, magic, version, kind and
+  // checksum are correct.
   static Packet parse(ByteVector bytes);
 
-  // Throws PacketError unless the packet is from this compressor and phase, and for so many
-  // tensors.
+  // Throws PacketError unless the header has this compressor, phase and number of tensors.
   void expect(std::uint16_t compressor, int phase, std::size_t tensors) const;
 
  private:

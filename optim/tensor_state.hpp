@@ -1,4 +1,4 @@
-// State of a compressor: one array of floats for each tensor, kept by the tensor's id.
+// State of a compressor: one array of floats per tensor, keyed by the tensor's id.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,19 @@ namespace terse {
 
 class TensorState {
  public:
-  // The tensor's array; it must have `size` values, and begins as zeros.
+  // The array of tensor `id`. The first call creates it with `size` zeros; later calls throw Error
+  // if `size` differs.
   std::span<float> at(std::uint32_t id, std::int64_t size);
   bool has(std::uint32_t id) const { return arrays_.contains(id); }
 
-  // The same, of a tensor that must have one.
+  // The array of tensor `id`, which must exist and have `size` values. Throws Error otherwise.
   std::span<const float> existing(std::uint32_t id, std::int64_t size) const;
 
-  // Views with these ids and shapes over the arrays: state handed on in place of the gradients.
+  // Views over the arrays with the ids and shapes of `like`, which an inner compressor can be given
+  // in place of the gradients. Arrays that do not exist yet are created.
   std::vector<GradView> views(std::span<const GradView> like);
 
-  // Views over all arrays, each a column.
+  // Views over all arrays in the order of their ids, each as a matrix with one column.
   std::vector<GradView> all();
 
   void serialize(Archive& archive, const std::string& name);

@@ -100,7 +100,7 @@ Step ef_sign_descent(Oracle oracle, StepSize gamma) {
     oracle(0, k, x, g);
     double magnitude = 0;
     for (std::size_t j = 0; j < x.size(); ++j) {
-      e[j] += gamma(k) * g[j];  // p, until u is subtracted
+      e[j] += gamma(k) * g[j];  // e holds p until u is subtracted below
       magnitude += std::abs(e[j]) / static_cast<double>(x.size());
     }
     for (std::size_t j = 0; j < x.size(); ++j) {

@@ -97,7 +97,7 @@ class Logistic final : public Problem {
   std::size_t components() const override { return rows_.size(); }
   double component_value(std::size_t i, In x) const override {
     const double margin = labels_[i] * dot(rows_[i], x);
-    // log(1 + e^-m), without overflow for m far below zero
+    // log(1 + e^-m), in a form that does not overflow for large negative m.
     const double loss = std::log1p(std::exp(-std::abs(margin))) + std::max(-margin, 0.0);
     return loss + decay_ / 2 * dot(x, x);
   }

@@ -1,7 +1,8 @@
-// Functions to minimise that are written down, in double: sums of components with exact gradients.
+// Analytic test functions with exact gradients, in double. Each function is a mean or a sum of
+// components.
 //
-// What theorems are about, where a network would only suggest: the methods of methods.hpp run on
-// them, and tests hold both to the papers' laws.
+// Convergence theorems can be checked on these functions but not on a network. The methods of
+// methods.hpp run on them, and tests compare the results with the statements of the papers.
 #pragma once
 
 #include <cstdint>
@@ -24,52 +25,59 @@ class Problem {
   virtual double component_value(std::size_t i, In x) const = 0;
   virtual void component_gradient(std::size_t i, In x, Out gradient) const = 0;
 
-  // f is the mean of its components, or their sum.
+  // True if f is the sum of its components, false if f is their mean.
   virtual bool is_sum() const { return false; }
+  // f(x) and its gradient; both evaluate all components.
   double value(In x) const;
   void gradient(In x, Out gradient) const;
 };
 
-// f_n(x) = sum_j curvature_j / 2 (x_j - targets[n]_j)². One target: a plain quadratic. Several: as
-// many nodes that disagree.
+// f_n(x) = sum_j curvature_j / 2 (x_j - targets[n]_j)², one component per target. With several
+// targets, the components have different minimisers.
 std::unique_ptr<Problem> make_quadratic(Vector curvature, std::vector<Vector> targets);
 
-// The same with a curvature of its own for each component.
+// The same with a separate curvature vector for each component. Throws Error if the numbers of
+// curvatures and targets, or their dimensions, differ.
 std::unique_ptr<Problem> make_mixed_quadratic(std::vector<Vector> curvatures,
                                               std::vector<Vector> targets);
 
-// Quadratics that disagree: of n = 1, 2, … nodes each has the curvature n / 2 and a normal target.
+// Quadratics with different minimisers: node n = 1, 2, … has curvature n / 2 in every coordinate
+// and a target drawn from N(0, 1).
 std::unique_ptr<Problem> make_disagreeing_quadratics(std::size_t dimension, std::uint32_t nodes,
                                                      std::uint64_t seed);
 
-// Rosenbrock's valley in d dimensions, the sum of d-1 components of two coordinates each:
+// Rosenbrock's function in d >= 2 dimensions, a sum of d-1 components of two coordinates each:
 //   f_i(x) = 100 (x_{i+1} - x_i²)² + (1 - x_i)²
 std::unique_ptr<Problem> make_rosenbrock(std::size_t dimension);
 
-// On which signSGD stands still when it sees one component at a time:
+// A counter-example to signSGD: when each step uses one component, f does not decrease.
 //   f_n(x) = <a_n, x>²,  a_1 = (1 + eps, -1 + eps),  a_2 = (-1 + eps, 1 + eps),  0 < eps < 1
-// Karimireddy et al., arXiv 1901.09847. From (1, 1), f is 4 eps² for ever.
+// Started at (1, 1), f stays at 4 eps². Source: Karimireddy et al., arXiv 1901.09847.
 std::unique_ptr<Problem> make_counter_example(double eps);
 
-// f_i(x) = log(1 + exp(-y_i <a_i, x>)) + decay / 2 |x|²: rows a_i, labels y_i of ±1.
+// Logistic regression: f_i(x) = log(1 + exp(-y_i <a_i, x>)) + decay / 2 |x|². `rows` are the a_i,
+// `labels` the y_i, each +1 or -1.
 std::unique_ptr<Problem> make_logistic(std::vector<Vector> rows, Vector labels, double decay);
 
 // ---- stochastic gradients -----------------------------------------------------------------------
 
-// A gradient as node n sees it at a step; the same arguments give the same draws.
+// Writes the stochastic gradient that a node computes at a step. The same arguments give the same
+// gradient.
 using Oracle = std::function<void(std::uint32_t node, std::uint64_t step, In x, Out gradient)>;
 
 struct Sampling {
-  std::int64_t batch = 1;  // components, drawn with replacement; 0: the gradient of f
-  Vector noise = {};       // standard deviation of a normal error of each sample; empty: none
+  std::int64_t batch = 1;  // components drawn with replacement; 0: the full gradient of f
+  Vector noise = {};       // standard deviation of Gaussian noise per coordinate; empty: no noise
   std::uint64_t seed = 0;
 };
-// Shared data: every node draws from all components. The mean of `batch` samples, each a component
-// and its error; with batch 0 the exact gradient and one error. (For a sum, that is its gradient
-// over the number of components: of the same sign.) The problem must outlive the oracle.
+// Shared data: every node draws from all components. The result is the mean of `batch` samples,
+// each the gradient of one component plus noise. With batch = 0 it is the full gradient plus noise
+// once. If f is a sum, the mean of samples estimates its gradient divided by the number of
+// components, which has the same sign. The problem must outlive the oracle.
 Oracle shared_data(const Problem& problem, Sampling sampling);
 
-// Partitioned data: node n has component n alone, with an error on each sample of it.
+// Partitioned data: node n always returns the gradient of component n, plus noise. `batch` is not
+// used. The problem must outlive the oracle.
 Oracle partitioned_data(const Problem& problem, Sampling sampling);
 
 }  // namespace terse::problems

@@ -1,4 +1,4 @@
-// Steps whose signs are drawn.
+// Update steps whose signs are drawn at random.
 #pragma once
 
 #include <cmath>
@@ -11,10 +11,11 @@
 
 namespace terse::rule {
 
-// x_i = (1 - lr · decay) · x_i - lr · s_i, where decay.outside() holds, and s_i = +1 with
-// probability 1/2 + lean(i)/2 and -1 otherwise; lean is in [-1, 1], and where it is NaN, s_i = 0.
-// The draw of a parameter is a function of (seed, step, its place), so threads change nothing, and
-// replicas draw alike.
+//   x_i = (1 - lr · w) · x_i - lr · s_i        w = decay.outside() where x_i decays, else 0
+//   s_i = +1 with probability 1/2 + lean(i)/2, else -1;  s_i = 0 if lean(i) is NaN
+//
+// lean(i) is in [-1, 1]. The draw for parameter i is a function of (seed, step, i): the result does
+// not depend on the number of threads, and all replicas draw the same signs.
 template <class Lean>
 void step_by_coins(std::span<float> values, const Decay& decay, float lr, std::uint64_t seed,
                    std::uint64_t step, const Lean& lean) {

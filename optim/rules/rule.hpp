@@ -1,4 +1,5 @@
-// What update rules are made of: arrays of one float a parameter, and one loop over them all.
+// Building blocks of update rules: state arrays with one float per parameter, weight decay, and a
+// single-pass loop over parameters, gradient and state.
 #pragma once
 
 #include <algorithm>
@@ -18,17 +19,19 @@
 
 namespace terse {
 
-// What a rule keeps of each parameter between steps. Empty until the first step says how many
-// there are; no memory is taken after that.
+// One float of optimizer state per parameter, kept between steps. The first `prepare`, when the
+// number of parameters is known, allocates it; later steps allocate nothing.
 class StateArray {
  public:
-  // The name is the array's in checkpoints, and in errors: "adam.m".
+  // `name` identifies the array in checkpoints and error messages, e.g. "adam.m". The string must
+  // outlive the array.
   explicit StateArray(std::string_view name, float initial = 0) : name_(name), initial_(initial) {}
 
   bool empty() const { return !values_.has_value(); }
   float* data() { return values_ ? values_->data() : nullptr; }
   void set_initial(float initial) { initial_ = initial; }
-  // Fills n values with the initial one if there are none yet. Error if there are others than n.
+  // Allocates n values and fills them with the initial value if the array is empty. Throws Error if
+  // the array already holds a number of values other than n.
   void prepare(std::int64_t n);
   void serialize(Archive& archive);
 
@@ -41,9 +44,10 @@ class StateArray {
 namespace rule {
 
 inline constexpr std::int64_t kGrain = 1 << 16;
-inline constexpr std::int64_t kBlock = 1 << 13;  // of a gradient: it waits in the cache for its use
+inline constexpr std::int64_t kBlock = 1 << 13;  // gradient values read at a time: 32 KB, in cache
 
-// body(first, n, g): the blocks of [begin, end), with the values g[0 … n-1] of the gradient there.
+// Calls body(first, n, g) for consecutive blocks of [begin, end), n <= kBlock; g[0 … n-1] are the
+// values of the gradient at first … first + n - 1.
 template <class Body>
 void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::int64_t end,
                     const Body& body) {
@@ -54,27 +58,29 @@ void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::in
   }
 }
 
-// |g|_2, in double and in an order that depends on the length alone. No float's square overflows.
+// The Euclidean norm |g|_2. The sum is accumulated in double, so the square of a float cannot
+// overflow. The order of the additions depends only on the length, not on the number of threads.
 double norm2(const ClippedGradient& gradient);
 double norm2(std::span<const float> values);
 
-// Which parameters decay, and by how much: the options weight_decay and weight_decay_on of a rule.
+// The options weight_decay and weight_decay_on of a rule: how much parameters decay, and which.
 //
-//   weight_decay_on=all        every parameter
-//   weight_decay_on=matrices   those of tensors with two dimensions or more: no bias, and none of
-//                              what normalisation scales and shifts by
+//   weight_decay_on=all        every parameter decays
+//   weight_decay_on=matrices   only tensors with two dimensions or more decay: biases and the
+//                              scales and shifts of normalisation layers do not
 class WeightDecay {
  public:
   static WeightDecay read(Options& options, double fallback = 0);
   double value() const { return value_; }
-  // "weight_decay=0.1", with the other option unless it is `all`.
+  // "weight_decay=0.1", followed by ",weight_decay_on=matrices" if that is set.
   std::string text() const;
 
-  // What the rule is told of the tensors. Without them `matrices` is an Error at the first step.
+  // Reads tensor sizes and shapes from `setup`. weight_decay_on=matrices needs this call: without
+  // it, the first step throws Error.
   void prepare(const RuleSetup& setup);
 
-  // body(first, last, on) for consecutive parts of the parameters [begin, end); on is 1 where
-  // they decay, and 0 elsewhere.
+  // Calls body(first, last, on) for consecutive ranges that cover the parameters [begin, end).
+  // `on` is 1 where the parameters decay and 0 where they do not.
   template <class Body>
   void for_each_part(std::int64_t begin, std::int64_t end, const Body& body) const {
     if (!matrices_only_) return body(begin, end, 1.0F);
@@ -86,7 +92,8 @@ class WeightDecay {
       begin = last;
     }
   }
-  // Error unless the tensors are known where they matter, and have n values.
+  // With weight_decay_on=matrices: throws Error unless the tensors given to `prepare` have n values
+  // in total. Otherwise does nothing.
   void expect(std::int64_t n) const;
 
  private:
@@ -97,11 +104,12 @@ class WeightDecay {
 
   double value_ = 0;
   bool matrices_only_ = false;
-  std::vector<Part> parts_;  // with matrices_only_: they ascend
+  std::vector<Part> parts_;  // ascending by `end`; filled only if matrices_only_
 };
 
-// Weight decay of rules that step by signs: `inside` adds weight_decay · x to the gradient, before
-// momentum and sign; `outside` changes neither and subtracts lr · weight_decay · x besides.
+// Weight decay of sign-based rules. decay=inside adds weight_decay · x to the gradient, before
+// momentum and sign (L2 regularisation). decay=outside leaves gradient and momentum unchanged and
+// also subtracts lr · weight_decay · x from the parameters (decoupled).
 struct Decay {
   WeightDecay weights;
   std::string place;
@@ -112,19 +120,20 @@ struct Decay {
   float outside() const { return place == "outside" ? static_cast<float>(weights.value()) : 0; }
 };
 
-// The mathematical sign: 0 of both zeros, and of NaN.
+// The mathematical sign: +1, -1 or 0. The sign of +0, -0 and NaN is 0.
 inline float sign(float value) {
   return value > 0 ? 1.0F : value < 0 ? -1.0F : 0.0F;
 }
 
-// Restricted, for GCC does not compare the addresses of five arrays at run time.
+// The pointers are __restrict because GCC does not emit run-time overlap checks for five arrays;
+// without it the loop would not be vectorised.
 template <class Element, class... State>
 void run_block(std::int64_t n, ClippedValues gradient, Element element, float* __restrict x,
                State* __restrict... state) {
   for (std::int64_t i = 0; i < n; ++i) element(x[i], gradient[i], state[i]...);
 }
 
-// element(x_i, g_i, s_i...) for i in [begin, end); one pass.
+// Calls element(x_i, g_i, s_i...) for i in [begin, end) in one pass.
 template <class Element, class... State>
 void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& gradient,
                const Element& element, float* x, State*... state) {
@@ -133,9 +142,11 @@ void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& grad
   });
 }
 
-// element(x, g, s...) for each parameter x, its gradient g and its state s..., by reference but g.
-// `state` is std::tie of StateArrays. One pass, compiled for every level. make_element(on) makes
-// the element for parameters that decay (on = 1) or do not (on = 0); it has its constants by value.
+// Calls element(x, g, s...) for each parameter x with its gradient g and its state s...; x and s
+// are references, g is a value. `state` is a std::tie of StateArrays, which are allocated on first
+// use. One pass, in parallel, compiled for every SIMD level. make_element(on) returns the element
+// for parameters that decay (on = 1) or do not (on = 0); it must capture its constants by value.
+// Throws Error if state or weight decay were prepared for another number of parameters.
 template <class... State, class MakeElement>
 void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
                         std::tuple<State&...> state, const WeightDecay& decay,
@@ -153,7 +164,7 @@ void for_each_parameter(std::span<float> values, const ClippedGradient& gradient
       },
       state);
 }
-// The same for a pass without weight decay.
+// The same, without weight decay.
 template <class... State, class Element>
 void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
                         std::tuple<State&...> state, const Element& element) {

@@ -1,4 +1,4 @@
-// The relative variance of a gradient, from moving averages of it and of its square.
+// Estimates the variance of a gradient from moving averages of the gradient and of its square.
 #pragma once
 
 #include <algorithm>
@@ -7,13 +7,15 @@
 
 namespace terse::rule {
 
-// With averages m and v over steps 0 … t-1, both from zero and divided by 1 - beta^t:
+// m and v are the moving averages of g and g² over t steps, started at zero and divided by
+// 1 - beta^t:
 //
 //   r = (1 - beta) (1 + beta^t) / ((1 + beta) (1 - beta^t))
-//   s = (v - m²) / (1 - r)        the gradient's variance; r s is that of m
+//   s = (v - m²) / (1 - r)        variance of the gradient; r s is the variance of m
 //
-// r is the sum of the squared weights in m, so E[v - m²] = (1 - r) s for a gradient whose mean
-// stands still. At the first step r = 1, and nothing is known: s counts as zero.
+// r is the sum of the squared weights of the gradients in m, so E[v - m²] = (1 - r) s for a
+// gradient with constant mean. At the first step r = 1 and s cannot be estimated; it is taken as 0.
+// Source: Balles and Hennig, arXiv 1705.07774.
 struct Averages {
   float keep, take, correction;  // correction = 1 / (1 - beta^t)
   float spread = 0;              // r / (1 - r)
@@ -31,7 +33,8 @@ struct Averages {
     m = keep * m + take * g;
     v = keep * v + take * (g * g);
   }
-  // The variance of the corrected m. Rounding may make v - m² negative, which no variance is.
+  // r s: the variance of the bias-corrected m, whose value is `mean`. v - m² is clamped at 0,
+  // because rounding can make it negative.
   float variance(float mean, float v) const {
     return spread * std::max(correction * v - mean * mean, 0.0F);
   }

@@ -30,7 +30,7 @@ std::size_t said_bytes(const TestExchange& exchange) {
   return bytes;
 }
 
-// Largest |a - b|, as a part of the largest |b|.
+// max |a - b| / max |b|, or max |a - b| if b is zero.
 double relative_difference(const OwnedGradients& a, const OwnedGradients& b) {
   const auto x = flat(a), y = flat(b);
   double difference = 0, size = 0;
@@ -50,7 +50,7 @@ std::vector<OwnedGradients> workers_of(const std::vector<MatrixShape>& shapes, i
   return gradients;
 }
 
-// O M for the reflection O = I - 2 v v^T / |v|^2, v normal.
+// Replaces M by O M with the reflection O = I - 2 v v^T / |v|^2, v drawn from N(0, I).
 void reflect_rows(OwnedTensor& matrix) {
   const auto v = normal_gradients({{"", matrix.rows, 1}}, matrix.id)[0].values;
   double length = 0;
@@ -137,7 +137,8 @@ void LawCheck::spec() {
   expect(!written.empty() && make_()->spec() == written, fmt::format("'{}'", written));
 }
 
-// Any shape and any values: the workers agree, the payload has its size, the fields cover it.
+// For any shape and any values, all workers get the same result, the payload has the claimed size
+// and the fields cover it.
 void LawCheck::input_law(const LawInput& input) {
   for (const int workers : {1, 2, 3}) {
     TestExchange exchange(make_, workers);
@@ -168,7 +169,7 @@ void LawCheck::fields_have_no_gaps(Compressor& compressor, const TestExchange& e
   }
 }
 
-// With one worker, what its packet says by itself is the answer.
+// With one worker, the reconstruction of its own packet equals the decoded result.
 void LawCheck::said_is_decoded() {
   if (claims_.recoded) return;
   TestExchange exchange(make_, 1, {.record_said = true});
@@ -179,7 +180,8 @@ void LawCheck::said_is_decoded() {
   }
 }
 
-// Read in passing, in pieces that no tensor and no word divides, the mean is what decode writes.
+// The mean read block by block equals the mean that decode writes, for a block size (37) that is
+// aligned neither to tensors nor to words.
 void LawCheck::pieces_change_nothing() {
   for (const int workers : {1, 2, 5}) {
     TestExchange whole(make_, workers), pieces(make_, workers, {.read_at_once = 37});
@@ -191,7 +193,7 @@ void LawCheck::pieces_change_nothing() {
   }
 }
 
-// With error feedback and one worker: residual before + gradient = answer + residual after.
+// With error feedback and one worker: residual before + gradient = result + residual after.
 void LawCheck::nothing_is_lost() {
   if (claims_.recoded) return;
   nothing_is_lost_of([](std::uint32_t step) { return normal_gradients(law_shapes(), 100 * step); });
@@ -223,7 +225,7 @@ void LawCheck::nothing_is_lost_of(const std::function<OwnedGradients(std::uint32
   }
 }
 
-// Saved and loaded, a compressor has the same state and says the same next.
+// A saved and reloaded compressor has the same state and sends the same next packet.
 void LawCheck::state_is_complete() {
   TestExchange old(make_, 2), fresh(make_, 2);
   for (std::uint32_t step = 0; step < 3; ++step) old.mean(workers_of(law_shapes(), 2, step));
@@ -246,7 +248,7 @@ void LawCheck::state_is_complete() {
   }
 }
 
-// Same seed, same bytes, with any number of threads.
+// The same seed gives the same bytes with any number of threads.
 void LawCheck::deterministic() {
   const std::vector<MatrixShape> shapes{{"", 300, 1001}, {"", 70001, 1}};
   TestExchange one(make_, 2), other(make_, 2);
@@ -292,7 +294,7 @@ void LawCheck::linear() {
   expect(claims_.linear || !verbatim, "verbatim, and yet nothing that may be added");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);
-  if (verbatim) {  // workers that share memory add up gradients without asking it
+  if (verbatim) {  // workers that share memory add such gradients without calling the compressor
     const auto gradient = workers_of(law_shapes(), 1);
     expect(same_bits(single.mean(gradient), gradient.front()), "verbatim, and yet not as it was");
   }
@@ -324,7 +326,7 @@ void LawCheck::rotates() {
   });
 }
 
-// The result of what is changed is the changed result, with state too.
+// C(change(x)) = change(C(x)), also in later steps, when the compressor has state.
 void LawCheck::commutes_with(const std::string& name,
                              const std::function<void(OwnedTensor&)>& change) {
   TestExchange straight(make_, 3), changed(make_, 3);
@@ -366,7 +368,7 @@ void LawCheck::unbiased() {
   if (!claims_.unbiased) return;
   const double first = largest_bias(make_, 1);
   if (first < 5) return;
-  const double second = largest_bias(make_, 2);  // one in a million is bad luck, two are not
+  const double second = largest_bias(make_, 2);  // a second seed, to exclude a chance outlier
   expect(second < 5, fmt::format("off by {:.1f} and {:.1f} standard errors", first, second));
 }
 

@@ -1,10 +1,11 @@
-// What must hold for every compressor, checked: for those of the registry, and for one of yours.
+// A test of the properties that every compressor must have, for compressors of the registry and for
+// new ones.
 //
 //   const auto broken = check_laws([] { return std::make_unique<Mine>(); },
 //                                  {.contraction_error = …, .payload_bytes = …, .reference = …});
 //   EXPECT_TRUE(broken.empty()) << fmt::format("{}", fmt::join(broken, "\n"));
 //
-// The claims come from whoever checks, never from the compressor.
+// The claims are given by the test, not read from the compressor.
 #pragma once
 
 #include <cstddef>
@@ -18,22 +19,24 @@
 namespace terse {
 
 struct CompressorClaims {
-  // E|C(x) - x|^2 / |x|^2: what it is, or (exact = false) is at most. Empty: nothing is claimed.
+  // E|C(x) - x|^2 / |x|^2. The measured mean must equal this value if `error_is_exact`, and may not
+  // exceed it otherwise. Empty: not checked.
   std::function<double(const OwnedGradients&)> error = {};
   bool error_is_exact = false;
   bool unbiased = false;     // E C(x) = x
-  bool linear = false;       // the result is the one of a single worker with the mean gradient
-  bool recoded = false;      // the answer is compressed once more: it is not what workers said
-  bool whole_model = false;  // the result may depend on how tensors are put into buckets
-  bool permutable = false;  // a tensor's coordinates in another order give the result in that order
-  bool rotatable = false;   // C(O M) = O C(M) for orthogonal O: low rank, and permuted rows too
-  // Payload of one worker's packets in one step, all phases together.
+  bool linear = false;       // the result equals that of one worker with the mean gradient
+  bool recoded = false;      // the down packet is compressed again, so decode(own packet) != result
+  bool whole_model = false;  // the result may depend on how tensors are divided into buckets
+  bool permutable = false;  // C commutes with a permutation of the coordinates of a tensor
+  bool rotatable = false;   // C(O M) = O C(M) for orthogonal O, including permutations of rows
+  // Payload bytes of one worker's packets in one step, summed over all phases.
   std::function<std::size_t(const std::vector<MatrixShape>&)> payload_bytes = {};
-  // The mean gradient of the first step (`round.step` 0), written naively from the formula.
+  // A naive implementation of the formula: the mean gradient of the first step (`round.step` 0).
   std::function<OwnedGradients(const Round&, const std::vector<OwnedGradients>&)> reference = {};
 };
 
-// One line for every law that is broken: "law: what was found, where". Empty if all hold.
+// Runs all checks. Returns one line for each violation, "property: what was found, where"; empty if
+// there are none.
 std::vector<std::string> check_laws(const MakeCompressor& make, const CompressorClaims& claims);
 
 }  // namespace terse

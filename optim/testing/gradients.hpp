@@ -1,4 +1,4 @@
-// Gradients that own their values, to try compressors on.
+// Gradients that own their values, as inputs of compressor tests.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct OwnedTensor {
 };
 using OwnedGradients = std::vector<OwnedTensor>;
 
-// Tensors 0, 1, … of these shapes; value(i) is the one at place i of the model.
+// Tensors 0, 1, … with these shapes. value(i) is called for i = 0, 1, … over all tensors in order
+// and returns the value at coordinate i of the model.
 OwnedGradients make_gradients(const std::vector<MatrixShape>& shapes,
                               const std::function<float(std::int64_t)>& value);
 OwnedGradients zero_gradients(const std::vector<MatrixShape>& shapes);
@@ -35,7 +36,7 @@ std::vector<MatrixShape> shapes_of(const OwnedGradients& gradients);
 std::vector<float> flat(const OwnedGradients& gradients);
 OwnedGradients mean_of(const std::vector<OwnedGradients>& workers);
 
-// Bit for bit, so that a NaN equals itself.
+// Compares values bit by bit, so a NaN equals the same NaN.
 bool same_bits(const OwnedGradients& a, const OwnedGradients& b);
 
 }  // namespace terse

@@ -1,4 +1,4 @@
-// The gradients that check_laws tries every compressor on.
+// The gradients on which check_laws runs every compressor.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace terse {
 
-// A small model with tensors of many kinds, at places that are no multiples of 32.
+// A small model with matrices, vectors and an empty tensor, most of which do not begin at a
+// multiple of 32.
 std::vector<MatrixShape> law_shapes();
 
 struct LawInput {
@@ -16,7 +17,8 @@ struct LawInput {
   OwnedGradients gradients;
 };
 
-// Many shapes with ordinary values, and law_shapes() with all kinds of values.
+// Single tensors of many shapes with normal values, and law_shapes() with edge-case values: zeros,
+// denormals, huge values, infinities, NaN.
 std::vector<LawInput> law_inputs();
 
 }  // namespace terse

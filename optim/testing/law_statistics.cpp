@@ -6,8 +6,8 @@
 namespace terse {
 namespace {
 
-// A sanitizer looks at memory and threads, not at means: a twentieth of the draws is enough for a
-// bias, whose bound is in standard errors.
+// Sanitizer builds are slow and look for memory errors and data races, not for bias, so they make a
+// twentieth of the draws. The bound on the bias is in standard errors and stays valid.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kFewer = 20;
 #else

@@ -1,4 +1,4 @@
-// Shape lists of models that the papers report message sizes for.
+// Tensor shapes of the models for which the papers report message sizes.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 
 namespace terse {
 
-// A tensor as the compressors see it: rows = first dimension, cols = the others multiplied; a
-// one-dimensional tensor has cols = 1. Of a convolution, `kernel` values belong to each pair of
-// channels.
+// A tensor as compressors see it: rows is the first dimension, cols the product of the others; a
+// one-dimensional tensor has cols = 1. For a convolution, `kernel` is the number of values per pair
+// of input and output channel; otherwise it is 1.
 struct MatrixShape {
   std::string name;
   std::int64_t rows = 0, cols = 0, kernel = 1;

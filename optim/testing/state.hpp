@@ -1,4 +1,4 @@
-// A compressor's state, from outside.
+// Access to a compressor's state through `serialize`, for tests.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@ namespace terse {
 std::vector<std::byte> saved_state(Compressor& compressor);
 std::uint64_t state_hash(Compressor& compressor);
 
-// The arrays that a compressor keeps by this name, in the order of the tensors' ids.
+// The state arrays with this name, concatenated in the order of the tensors' ids.
 std::vector<float> state_of(Compressor& compressor, std::string_view name);
-// The residuals of its error feedback.
+// The residuals of error feedback, concatenated in the same order.
 std::vector<float> residual_of(Compressor& compressor);
 
 }  // namespace terse
