@@ -1,4 +1,4 @@
-// The table of all update rules, and how a spec string becomes one of them.
+// The registry of update rules and the parser that makes a rule from a spec string.
 #include "tersegrad/optim/optimizer.hpp"
 
 #include <utility>
@@ -8,7 +8,7 @@
 
 namespace terse {
 
-// One file each, in rules/; Adam's has both.
+// Each rule is defined in a file of rules/; adam.cpp defines two.
 UpdateRuleFactory make_sgd, make_adam, make_adamw, make_rmsprop, make_adagrad, make_adadelta,
     make_rprop, make_yogi, make_msvag, make_lars, make_nsgd, make_signsgd, make_signum, make_ssd,
     make_ssd_bh, make_clipped_rule;

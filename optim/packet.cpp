@@ -2,7 +2,7 @@
 
 #include <xxhash.h>
 #ifdef TERSE_XXH_DISPATCH
-#include <xxh_x86dispatch.h>  // XXH3_64bits… then name the functions for this CPU's vectors
+#include <xxh_x86dispatch.h>  // redefines XXH3_64bits… to dispatch to the CPU's vector width
 #endif
 
 #include <cstring>
@@ -20,7 +20,7 @@ T load(std::span<const std::byte> bytes, std::size_t offset) {
   return value;
 }
 
-// The header's 32 bytes keep the payload as aligned as the allocation.
+// The cast is aligned: the payload begins 32 bytes after the start of the allocation.
 template <class T>
 std::span<const T> payload_as(std::span<const std::byte> raw) {
   check<PacketError>(raw.size() % sizeof(T) == 0,
@@ -91,7 +91,7 @@ std::span<const std::uint32_t> Packet::words() const {
 }
 
 std::uint32_t Packet::checksum() const {
-  // The header with a zero where the checksum stands, then the payload.
+  // The hash of the header, with its checksum field zero, is the seed of the payload's hash.
   std::byte head[kHeaderBytes];
   std::memcpy(head, bytes_.data(), kHeaderBytes);
   std::memset(head + kChecksumOffset, 0, sizeof(std::uint32_t));

@@ -16,7 +16,8 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 double epochs(const Progress& p) {
   return static_cast<double>(p.step) / static_cast<double>(p.steps_per_epoch);
 }
-// 0 at the first step; 1 after the last, so that the last step still moves.
+// The fraction of steps that are done: 0 at the first step and below 1 at the last, so that the
+// last step still changes the parameters.
 double part_done(const Progress& p) {
   return static_cast<double>(p.step) /
          static_cast<double>(std::max<std::int64_t>(1, p.total_steps));

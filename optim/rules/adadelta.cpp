@@ -1,12 +1,13 @@
-// Adadelta: the gradient, scaled by how far the parameter has moved of late.
+// Adadelta: scales the gradient by the ratio of the running RMS of past steps to the running RMS of
+// past gradients.
 //
 //   g = gradient + weight_decay · x
 //   v = rho · v + (1 - rho) · g²
 //   d = sqrt(u + eps) / sqrt(v + eps) · g
 //   u = rho · u + (1 - rho) · d²
-//   x = x - lr · d                                  (lr = 1 is the paper's)
+//   x = x - lr · d                                  (the paper has lr = 1)
 //
-// Cost: one pass; two floats a parameter. Source: Zeiler, arXiv 1212.5701.
+// Cost: one pass; two floats per parameter. Source: Zeiler, arXiv 1212.5701.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,12 +1,12 @@
-// Adagrad: the gradient over the root of the sum of all its squares; rare features take large
-// steps.
+// Adagrad: divides the gradient by the root of the sum of all its past squares, so that parameters
+// of rare features take larger steps.
 //
 //   g = gradient + weight_decay · x
 //   s = s + g²                                      (s starts at initial_accumulator)
 //   x = x - lr / (1 + (t - 1) · lr_decay) · g / (sqrt(s) + eps)        at step t = 1, 2, …
 //
-// Cost: one pass; one float a parameter. Source: Duchi et al., JMLR 12 (2011), the diagonal case,
-// with the decay of torch.optim.Adagrad.
+// Cost: one pass; one float per parameter. Source: Duchi et al., JMLR 12 (2011), the diagonal case;
+// lr_decay as in torch.optim.Adagrad.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,17 +1,20 @@
-// Adam and AdamW: steps of about lr in every coordinate, whatever the gradient's scale.
+// Adam and AdamW: steps of about lr in every coordinate, whatever the scale of the gradient.
 //
-//   adam:   g = gradient + weight_decay · x         adamw:  x = (1 - lr · weight_decay) · x
-//   m = beta1 · m + (1 - beta1) · g                 mean of the gradient
-//   v = beta2 · v + (1 - beta2) · g²                mean of its square
+//   adam:   g = gradient + weight_decay · x
+//   adamw:  g = gradient,  x = (1 - lr · weight_decay) · x
+//   m = beta1 · m + (1 - beta1) · g                 running mean of the gradient
+//   v = beta2 · v + (1 - beta2) · g²                running mean of its square
 //   x = x - lr · m' / (sqrt(v') + eps),  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
 //
-// The divisors, for m and v start at zero, are of step t = 1, 2, … and computed in double. amsgrad:
-// v' has the largest v so far in place of v. freeze=N: v and its divisor stay as step N leaves
-// them, which is what 1-bit Adam steps with once it compresses (Tang et al., arXiv 2102.02888).
+// The divisors correct the bias of m and v, which start at zero. t = 1, 2, … is the step. The
+// divisors are computed in double.
+//   amsgrad    v' uses the largest v so far in place of v.
+//   freeze=N   v and its divisor keep the values of step N. 1-bit Adam uses this when it starts to
+//              compress (Tang et al., arXiv 2102.02888).
 //
-// Cost: one pass; two floats a parameter, amsgrad three. Source: Kingma and Ba, arXiv 1412.6980;
-// Loshchilov and Hutter, arXiv 1711.05101; Reddi et al., ICLR 2018 (amsgrad, here as in
-// torch.optim: the largest v before its correction).
+// Cost: one pass; two floats per parameter, three with amsgrad. Source: Kingma and Ba, arXiv
+// 1412.6980; Loshchilov and Hutter, arXiv 1711.05101; Reddi et al., ICLR 2018 (amsgrad as in
+// torch.optim: the maximum is taken before the bias correction).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,7 +31,7 @@ struct AdamOptions {
   double beta1, beta2, eps;
   rule::WeightDecay weight_decay;
   bool amsgrad;
-  std::uint64_t freeze;  // steps after which v stands still; 0: never
+  std::uint64_t freeze;  // the number of steps after which v stays constant; 0: never
 };
 
 enum class Decay { in_gradient, of_weights };  // Adam, AdamW
@@ -52,7 +55,7 @@ class Adam final : public UpdateRule {
     ++steps_;
     const auto t = static_cast<double>(steps_);
     const bool frozen = o_.freeze > 0 && steps_ > o_.freeze;
-    const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // the steps that are in v
+    const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // steps accumulated in v
     const bool apart = decay_ == Decay::of_weights;
     const double weight_decay = o_.weight_decay.value();
     const auto decay = static_cast<float>(apart ? 0 : weight_decay);

@@ -1,15 +1,15 @@
-// Clipping of the gradient that the rule is given: after decoding, of the mean over all workers.
-// (The compressors' clip, decorators/clip.cpp, is the other one: each worker's own, before
-// encoding.)
+// Clipping of the gradient that the rule reads: the decoded mean gradient of all workers.
+// (decorators/clip.cpp clips the gradient of each worker before it is encoded.)
 //
 //   norm=c:   s = min(1, c / (|g|_2 + 1e-6)),  s g in place of g       |g|_2 over all parameters
 //   value=c:  min(max(g, -c), c) in place of g
 //
-// A norm that is not finite leaves the gradient as it is: what infinite and NaN values lead to is
-// the policy of the distributed optimizer, and scaling would make NaN of every one of them.
+// If |g|_2 is infinite or NaN, the gradient is not changed: the policy of the distributed optimizer
+// decides how infinite and NaN values are handled, and scaling would turn infinities into NaN.
 //
-// Cost: norm one pass that only reads; value none, for rules clip as they read. No memory. Source:
-// Pascanu et al., arXiv 1211.5063; clip_grad_norm_ and clip_grad_value_ of torch.nn.utils.
+// Cost: norm: one pass that only reads; value: no pass, because rules clamp values as they read
+// them. No memory. Source: Pascanu et al., arXiv 1211.5063; clip_grad_norm_ and clip_grad_value_ of
+// torch.nn.utils.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -49,7 +49,7 @@ class ClippedRule final : public UpdateRule {
     const double norm = rule::norm2(g);
     if (!std::isfinite(norm)) return g;
     const auto scale = static_cast<float>(std::min(1.0, limit_ / (norm + 1e-6)));
-    // Of what was cut already, the bounds shrink too.
+    // Values that an outer stage has clamped are scaled too, so the clamp limit shrinks with them.
     g.scale *= scale;
     g.limit *= scale;
     return g;

@@ -1,16 +1,17 @@
-// LARS: momentum, with a rate for each tensor that makes its step a fixed share of its length.
+// LARS: momentum with a learning rate per tensor, proportional to the ratio of the norms of the
+// tensor and of its gradient. For large batches.
 //
 //   for each tensor:
 //     g = gradient + weight_decay · x
 //     ratio = trust · |x|_2 / (|gradient|_2 + weight_decay · |x|_2)     (1 where either norm is 0)
-//     m = momentum · m + lr · ratio · g                                 (m = 0 at first)
+//     m = momentum · m + lr · ratio · g                                 (m starts at 0)
 //     x = x - m
 //
-// The rate is inside the momentum: what it was when a gradient came is what that gradient keeps.
-// For large batches. A rule that is told of no tensors takes all parameters for one.
+// The rate is applied inside the momentum, so each gradient keeps the rate of the step in which it
+// was computed. If `prepare` passed no tensors, all parameters are treated as one tensor.
 //
-// Cost: two passes; one float a parameter. Source: You, Gitman and Ginsburg, arXiv 1708.03888,
-// algorithm 1; the ratio at zero norms as in the usual implementations.
+// Cost: two passes; one float per parameter. Source: You, Gitman and Ginsburg, arXiv 1708.03888,
+// algorithm 1; the ratio at zero norms as in common implementations.
 #include <fmt/format.h>
 
 #include <numeric>
@@ -78,7 +79,7 @@ class Lars final : public UpdateRule {
   }
 
   LarsOptions o_;
-  std::vector<std::int64_t> tensors_;  // their sizes; empty: one
+  std::vector<std::int64_t> tensors_;  // sizes; empty: all parameters are one tensor
   StateArray m_{"lars.momentum"};
 };
 

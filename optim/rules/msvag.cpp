@@ -1,15 +1,18 @@
-// M-SVAG: momentum, each parameter's step shortened by how noisy its gradient is; no signs.
+// M-SVAG: momentum SGD whose step is shortened in each parameter by the estimated variance of its
+// gradient. It does not use signs.
 //
-//   m = beta · m + (1 - beta) · g,    m' = m / (1 - beta^t)          g = gradient + weight_decay ·
-//   x v = beta · v + (1 - beta) · g²,   v' = v / (1 - beta^t) r = (1 - beta) (1 + beta^t) / ((1 +
-//   beta) (1 - beta^t)) s = (v' - m'²) / (1 - r)                                         variance
-//   of the gradient x = x - lr · m' · m'² / (m'² + r · s)                            r s: variance
-//   of m'
+//   g = gradient + weight_decay · x
+//   m = beta · m + (1 - beta) · g,     m' = m / (1 - beta^t)
+//   v = beta · v + (1 - beta) · g²,    v' = v / (1 - beta^t)
+//   r = (1 - beta) (1 + beta^t) / ((1 + beta) (1 - beta^t))
+//   s = (v' - m'²) / (1 - r)                            variance of the gradient
+//   x = x - lr · m' · m'² / (m'² + r · s)               r · s: variance of m'
 //
-// The first step, where r = 1, is plain SGD's. 0 / 0 is 1: a gradient that does not vary is taken
-// whole.
+// At the first step r = 1, s is taken as 0, and the step is that of plain SGD. The factor
+// m'² / (m'² + r · s) is 1 if its denominator is 0.
 //
-// Cost: one pass; two floats a parameter. Source: Balles and Hennig, arXiv 1705.07774, algorithm 2.
+// Cost: one pass; two floats per parameter. Source: Balles and Hennig, arXiv 1705.07774,
+// algorithm 2.
 #include <fmt/format.h>
 
 #include "tersegrad/core/error.hpp"

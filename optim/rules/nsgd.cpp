@@ -1,12 +1,13 @@
-// Normalised SGD with momentum: steps of length lr along the momentum, whatever its length.
+// Normalised SGD with momentum: steps of length lr in the direction of the momentum.
 //
-//   m = beta · m + (1 - beta) · (gradient + weight_decay · x)   (m = that gradient at first)
-//   x = x - lr · m / |m|_2                                      (m = 0: x stays)
+//   g = gradient + weight_decay · x
+//   m = beta · m + (1 - beta) · g                   (first step: m = g)
+//   x = x - lr · m / |m|_2                          (if m = 0, x does not change)
 //
-// |m|_2 is that of the whole model.
+// |m|_2 is the norm over all parameters of the model.
 //
-// Cost: three passes; one float a parameter. Source: Cutkosky and Mehta, arXiv 2002.03305; the
-// first m is reconstructed.
+// Cost: three passes; one float per parameter. Source: Cutkosky and Mehta, arXiv 2002.03305; the
+// initialisation of m is reconstructed.
 #include <fmt/format.h>
 
 #include "tersegrad/optim/rules/rule.hpp"
@@ -38,7 +39,7 @@ class NormalisedSgd final : public UpdateRule {
     const std::span<const float> m(m_.data(), values.size());
     const double norm = rule::norm2(m);
     if (norm == 0) return;
-    // The quotient first: lr over a denormal norm would be infinite.
+    // Divide before multiplying by lr: lr / norm overflows if the norm is denormal.
     const GradientInMemory source(m);
     rule::for_each_parameter(
         values, {.source = &source, .count = std::ssize(m)}, std::tie(),

@@ -1,13 +1,13 @@
-// RMSprop: the gradient over its root mean square of late.
+// RMSprop: divides the gradient by the root of the running mean of its square.
 //
 //   g = gradient + weight_decay · x
 //   v = alpha · v + (1 - alpha) · g²
 //   d = g / (sqrt(v) + eps)       (centered: v - u² in place of v, u = alpha · u + (1 - alpha) · g)
 //   x = x - lr · d                (momentum: m = momentum · m + d;  x = x - lr · m)
 //
-// v - u² is a variance, and taken as zero where rounding makes it negative.
+// v - u² estimates a variance and is clamped at 0, because rounding can make it negative.
 //
-// Cost: one pass; one float a parameter, and one more each if centered and if momentum > 0.
+// Cost: one pass; one float per parameter, one more if centered, and one more if momentum > 0.
 // Source: Hinton's lecture 6e of 2012; centered: Graves, arXiv 1308.0850; eps outside the root as
 // in torch.optim.RMSprop.
 #include <fmt/format.h>
@@ -68,7 +68,7 @@ class Rmsprop final : public UpdateRule {
   }
 
  private:
-  // `make_direction(on)` makes what returns d and brings its state up to date.
+  // make_direction(on) returns a function that updates the state and returns d.
   template <class State, class MakeDirection>
   void step(std::span<float> values, const ClippedGradient& gradient, float lr, State state,
             MakeDirection make_direction) {

@@ -1,16 +1,19 @@
-// Rprop: the sign of the gradient times a step size that each parameter finds for itself.
+// Rprop: steps along the sign of the gradient, with a step size per parameter that adapts to
+// changes of the sign.
 //
-//   p = gradient · before                           (before: the gradient of the last step)
+//   p = gradient · before                           (before: g of the previous step)
 //   size = clamp(size · f, step_min, step_max),     f = eta_plus if p > 0, eta_minus if p < 0, or 1
 //   g = 0 if p < 0, else gradient
 //   x = x - size · sign(g);   before = g
 //
-// After a change of sign the parameter stays once, and its size stays the step after. lr is the
-// size to start from: that of the first step; later ones are not read, so schedules change nothing.
+// After a change of sign, the parameter does not move in that step, and its size does not change in
+// the next one. The initial size is the lr of the first step. The lr of later steps is ignored, so
+// schedules have no effect.
 //
-// Cost: one pass; two floats a parameter. Source: Riedmiller and Braun, ICNN 1993; without taking
-// back the step that went too far (iRprop-: Igel and Hüsken, 2000), as torch.optim.Rprop. For whole
-// batches: the signs of noise make every size shrink.
+// Use it with full batches: with stochastic gradients, sign changes from noise shrink every size.
+//
+// Cost: one pass; two floats per parameter. Source: Riedmiller and Braun, ICNN 1993, without
+// weight backtracking (iRprop-: Igel and Hüsken, 2000), as in torch.optim.Rprop.
 #include <fmt/format.h>
 
 #include <algorithm>

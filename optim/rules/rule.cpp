@@ -23,7 +23,7 @@ void StateArray::prepare(std::int64_t n) {
         values_->span().size());
 }
 
-// As Archive::item does with a vector.
+// The same format as Archive::item for a vector: the length, then the values.
 void StateArray::serialize(Archive& archive) {
   std::uint64_t length = empty() ? 0 : values_->span().size();
   archive.item(std::string(name_) + ".length", length);
@@ -40,7 +40,7 @@ void StateArray::serialize(Archive& archive) {
 
 namespace rule {
 
-// Eight lanes: GCC may not reorder one sum, but it vectorises eight.
+// Eight partial sums: GCC may not reorder the additions of one sum, but it vectorises eight sums.
 double norm2(const ClippedGradient& gradient) {
   constexpr std::int64_t kLanes = 8;
   static_assert(kBlock % kLanes == 0);

@@ -5,12 +5,13 @@
 //   form=torch:     x = x - lr · m                  (nesterov: lr · (g + momentum · m))
 //   form=powersgd:  x = x - lr · (g + m)
 //
-// The second is not Nesterov's, which weighs m by the momentum. It goes further for the same lr:
-// 1 + 1 / (1 - momentum) times lr · g once a constant gradient has settled, where the first goes
-// 1 / (1 - momentum); and 2 lr · g without momentum, where m = g.
+// form=powersgd differs from Nesterov's momentum, which multiplies m by the momentum. Its steps are
+// longer for the same lr: with a constant gradient g they converge to
+// (1 + 1 / (1 - momentum)) lr · g, those of form=torch to 1 / (1 - momentum) lr · g. Without
+// momentum, m = g and a step is 2 lr · g.
 //
-// Cost: one pass; one float a parameter if momentum > 0. Source: the first as in torch.optim.SGD;
-// the second is Algorithm 2 of Vogels et al., arXiv 1905.13727.
+// Cost: one pass; one float per parameter if momentum > 0. Source: form=torch as in
+// torch.optim.SGD; form=powersgd is Algorithm 2 of Vogels et al., arXiv 1905.13727.
 #include <fmt/format.h>
 
 #include <array>

@@ -3,8 +3,9 @@
 //   decay=inside:    x = x - lr · sign(gradient + weight_decay · x)
 //   decay=outside:   x = x - lr · (sign(gradient) + weight_decay · x)
 //
-// sign(0) = 0. A step is as long in every coordinate, whatever the gradient's scale: lr is a
-// hundredth or less of SGD's. (Workers that send their signs are a compressor's business: vote.)
+// sign(0) = 0. A step has the same length in every coordinate, whatever the scale of the gradient,
+// so lr is usually a hundredth of SGD's or less. (Workers that exchange signs use the compressor
+// `vote`.)
 //
 // Cost: one pass; no state. Source: Bernstein et al., arXiv 1802.04434, algorithm 1; Safaryan and
 // Richtárik, arXiv 1905.12938, algorithm 1, option 1.

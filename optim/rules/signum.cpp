@@ -1,17 +1,18 @@
-// Signum: signSGD on the momentum.
+// Signum: signSGD applied to the momentum.
 //
 //   g = gradient + weight_decay · x                 (decay=inside)
-//   v = beta · v + (1 - beta) · g                   (v = 0 at first)
-//   x = x - lr · sign(v)                            (decay=outside: + lr · weight_decay · x)
+//   v = beta · v + (1 - beta) · g                   (v starts at 0)
+//   x = x - lr · sign(v)                            (decay=inside)
+//   x = x - lr · (sign(v) + weight_decay · x)       (decay=outside)
 //
-// warmup: during the first C(beta) steps v grows as it does, but the step is that of sign(g). C is
-// the smallest C with
+// warmup: during the first C(beta) steps, v is updated as above but the step uses sign(g). C(beta)
+// is the smallest C with
 //
 //   C/2 · beta^C <= 1 / ((1 - beta²) (C + 1))   and   beta^(C+1) <= 1 / (C + 1)
 //
-// so that little of the start is left in v: C(0.5) = 1, C(0.9) = 54, C(0.99) = 894.
+// which makes the weight of the initial value in v small: C(0.5) = 1, C(0.9) = 54, C(0.99) = 894.
 //
-// Cost: one pass; one float a parameter. Source: Bernstein et al., arXiv 1802.04434, algorithm 2
+// Cost: one pass; one float per parameter. Source: Bernstein et al., arXiv 1802.04434, algorithm 2
 // and the theorem on Signum. The conditions on C are reconstructed.
 #include <fmt/format.h>
 

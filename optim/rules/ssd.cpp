@@ -1,16 +1,17 @@
-// Stochastic sign descent with momentum: the sign of each parameter's step is drawn, so that the
-// mean step is along the momentum.
+// Stochastic sign descent with momentum: the sign of each parameter's step is drawn at random such
+// that the expected step is along the momentum.
 //
 //   g = gradient + weight_decay · x                             (decay=inside)
-//   m = beta · m + (1 - beta) · g                               (m = g at first)
-//   s_i = +1 with probability 1/2 + m_i / (2 |m|_2), else -1    (m = 0: s = 0)
-//   x = x - lr · s                                  (decay=outside: + lr · weight_decay · x)
+//   m = beta · m + (1 - beta) · g                               (first step: m = g)
+//   s_i = +1 with probability 1/2 + m_i / (2 |m|_2), else -1    (if m = 0, s = 0)
+//   x = x - lr · s                                              (decay=inside)
+//   x = x - lr · (s + weight_decay · x)                         (decay=outside)
 //
-// E[s] = m / |m|_2: in the mean it is `nsgd`, by steps of one bit a parameter. |m|_2 is that of the
-// whole model. This is SSDM on a single node.
+// E[s] = m / |m|_2, so the expected step equals that of `nsgd`, while a step carries one bit per
+// parameter. |m|_2 is the norm over all parameters of the model. This is SSDM on a single node.
 //
-// Cost: three passes; one float a parameter. Source: Safaryan and Richtárik, arXiv 1905.12938,
-// algorithm 3; its first m is reconstructed.
+// Cost: three passes; one float per parameter. Source: Safaryan and Richtárik, arXiv 1905.12938,
+// algorithm 3; the initialisation of m is reconstructed.
 #include <fmt/format.h>
 
 #include "tersegrad/optim/rules/coins.hpp"
@@ -41,7 +42,7 @@ class StochasticSignDescent final : public UpdateRule {
     const std::span<const float> m(m_.data(), values.size());
     const double norm = rule::norm2(m);
     rule::step_by_coins(values, decay_, lr, seed_, steps_++, [&](std::int64_t i) {
-      return m[static_cast<std::size_t>(i)] / norm;  // 0 / 0: no step
+      return m[static_cast<std::size_t>(i)] / norm;  // 0 / 0 is NaN: no step
     });
   }
 

@@ -1,18 +1,20 @@
-// Sign descent by the odds: the sign of each parameter's step is drawn with the probability that
-// the momentum's sign is right.
+// Sign descent with random signs: the sign of each parameter's step is +1 with the probability that
+// the true gradient is positive, estimated from the momentum and its variance.
 //
 //   g = gradient + weight_decay · x                             (decay=inside)
-//   m', r, s of g as in M-SVAG (msvag.cpp)
+//   m', r, s from g as in M-SVAG (msvag.cpp)
 //   p_i = 1/2 + erf(m'_i / sqrt(2 r s_i)) / 2                   P(N(m'_i, r s_i) > 0)
-//   c_i = +1 with probability p_i, else -1                      (m'_i = 0 and s_i = 0: c_i = 0)
-//   x = x - lr · c                                  (decay=outside: + lr · weight_decay · x)
+//   c_i = +1 with probability p_i, else -1                      (if m'_i = 0 and s_i = 0: c_i = 0)
+//   x = x - lr · c                                              (decay=inside)
+//   x = x - lr · (c + weight_decay · x)                         (decay=outside)
 //
-// 2 p - 1 is the factor by which Balles and Hennig shorten the sign of a normal gradient: here it
-// is the mean of the coins, and a step is still one bit a parameter. At the first step no variance
-// is known, and the sign is that of the gradient. (Their own "SSD" draws nothing: it is `signsgd`.)
+// 2 p - 1 is the factor by which Balles and Hennig shorten the sign of a Gaussian gradient. Here it
+// is the expected value of c, and a step carries one bit per parameter. At the first step the
+// variance is taken as 0, so c is the sign of the gradient. (The method that the paper calls "SSD"
+// draws nothing; it is `signsgd`.)
 //
-// Cost: two passes; two floats a parameter. Source: the factor of Balles and Hennig,
-// arXiv 1705.07774, section 3; rounding it to a sign at random is a reconstruction.
+// Cost: two passes; two floats per parameter. Source: the factor of Balles and Hennig,
+// arXiv 1705.07774, section 3; rounding the factor to a random sign is a reconstruction.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -46,7 +48,7 @@ class SignByOdds final : public UpdateRule {
     const float *m = m_.data(), *v = v_.data();
     rule::step_by_coins(values, decay_, lr, seed_, steps_, [=](std::int64_t i) -> double {
       const float mean = averages.correction * m[i];
-      // Over a zero variance: infinite odds, and 0 / 0 is no step.
+      // With zero variance the argument is infinite and p_i is 0 or 1; 0 / 0 is NaN: no step.
       return std::erf(mean / std::sqrt(2.0 * averages.variance(mean, v[i])));
     });
   }

@@ -1,14 +1,15 @@
-// Yogi: Adam whose second moment moves by steps that do not depend on how far it has to go.
+// Yogi: Adam with an additive update of the second moment, whose size depends on g² but not on the
+// distance between v and g².
 //
 //   g = gradient + weight_decay · x
 //   m = beta1 · m + (1 - beta1) · g
 //   v = v - (1 - beta2) · sign(v - g²) · g²         (v starts at initial_accumulator, m at 0)
 //   x = x - lr · m' / (sqrt(v') + eps),  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)
 //
-// After large gradients Adam's v forgets fast, and its steps grow fast; Yogi's do not. The divisors
-// are Adam's, as libraries have them; the paper has none.
+// After large gradients, Adam's v decays fast and its steps grow fast; Yogi's v decays slowly. The
+// bias corrections are Adam's, as in common implementations; the paper has none.
 //
-// Cost: one pass; two floats a parameter. Source: Zaheer et al., "Adaptive methods for nonconvex
+// Cost: one pass; two floats per parameter. Source: Zaheer et al., "Adaptive methods for nonconvex
 // optimization", NeurIPS 2018.
 #include <fmt/format.h>
 

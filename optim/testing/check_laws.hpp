@@ -27,8 +27,8 @@ struct CompressorClaims {
   bool linear = false;       // the result equals that of one worker with the mean gradient
   bool recoded = false;      // the down packet is compressed again, so decode(own packet) != result
   bool whole_model = false;  // the result may depend on how tensors are divided into buckets
-  bool permutable = false;  // C commutes with a permutation of the coordinates of a tensor
-  bool rotatable = false;   // C(O M) = O C(M) for orthogonal O, including permutations of rows
+  bool permutable = false;   // C commutes with a permutation of the coordinates of a tensor
+  bool rotatable = false;    // C(O M) = O C(M) for orthogonal O, including permutations of rows
   // Payload bytes of one worker's packets in one step, summed over all phases.
   std::function<std::size_t(const std::vector<MatrixShape>&)> payload_bytes = {};
   // A naive implementation of the formula: the mean gradient of the first step (`round.step` 0).
