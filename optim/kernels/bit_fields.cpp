@@ -10,16 +10,16 @@
 namespace terse::kernels {
 namespace {
 
-constexpr std::size_t kGroup = 8;  // fields that are handled as one number: 8 of b bits are b bytes
+constexpr std::size_t kGroup = 8;  // fields processed in one 64-bit word: 8 of b bits are b bytes
 
-// The same bits of each part of `width` bits.
+// A mask of the lowest `bits` bits of each `width`-bit part of a 64-bit word.
 constexpr std::uint64_t in_each(int width, int bits) {
   std::uint64_t mask = 0;
   for (int at = 0; at < 64; at += width) mask |= ((std::uint64_t{1} << bits) - 1) << at;
   return mask;
 }
 
-// Eight bytes of Bits bits each -> 8 · Bits bits: neighbours close up, three times.
+// Packs 8 bytes of Bits bits each into 8 · Bits bits, by merging neighbours three times.
 template <int Bits>
 std::uint64_t close_up(std::uint64_t x) {
   constexpr auto kBytes = in_each(16, 8), kPairs = in_each(32, 16), kFours = in_each(64, 32);
@@ -28,6 +28,7 @@ std::uint64_t close_up(std::uint64_t x) {
   return (x & kFours) | ((x & ~kFours) >> (32 - 4 * Bits));
 }
 
+// The inverse of close_up.
 template <int Bits>
 std::uint64_t spread(std::uint64_t x) {
   constexpr auto kFours = in_each(64, 4 * Bits), kPairs = in_each(32, 2 * Bits),
@@ -41,7 +42,7 @@ template <int Bits>
 void pack(std::span<const std::uint8_t> values, std::span<std::uint32_t> words) {
   auto* to = reinterpret_cast<unsigned char*>(words.data());
   const auto groups = values.size() / kGroup, rest = values.size() % kGroup;
-  if constexpr (Bits == 4) {  // which GCC vectorises
+  if constexpr (Bits == 4) {  // GCC vectorises this loop
     for (std::size_t i = 0; i < groups * Bits; ++i) {
       to[i] = static_cast<unsigned char>(values[2 * i] | values[2 * i + 1] << 4);
     }
@@ -87,7 +88,7 @@ void unpack(std::span<const std::uint32_t> words, std::span<std::uint8_t> values
   std::memcpy(values.data() + groups * kGroup, &x, rest);
 }
 
-// body(bits as a constant)
+// Calls body with `bits` as a compile-time constant.
 template <class Body>
 void with_constant(int bits, Body body) {
   const auto each = [&]<int... Zero>(std::integer_sequence<int, Zero...>) {
@@ -96,7 +97,7 @@ void with_constant(int bits, Body body) {
   each(std::make_integer_sequence<int, 8>());
 }
 
-// body(words, values) for pieces that begin with a whole word.
+// Calls body(words, values) in parallel for pieces that begin at a word boundary.
 template <class Word, class Value, class Body>
 void for_each_piece(std::span<Word> words, int bits, std::span<Value> values, Body body) {
   static_assert(kGrain % kWordBits == 0);

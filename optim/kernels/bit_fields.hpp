@@ -1,5 +1,5 @@
-// Numbers of a few bits each, one after the other in 32-bit words: field i is the bits from i ·
-// bits on, the lowest bit first. The words begin with field 0 and end in zeros.
+// Packing of small unsigned integers into 32-bit words. Field i occupies the bits [i · bits,
+// (i + 1) · bits) of the words, lowest bit first. Unused bits of the last word are zero.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace terse::kernels {
 
-// values[i] < 2^bits, 1 <= bits <= 8; words.size() == words_for(values.size() · bits).
+// Requires values[i] < 2^bits, 1 <= bits <= 8 and words.size() == words_for(values.size() · bits).
 void pack_fields(std::span<const std::uint8_t> values, int bits, std::span<std::uint32_t> words);
 void unpack_fields(std::span<const std::uint32_t> words, int bits, std::span<std::uint8_t> values);
 

@@ -18,8 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// The sums of 32 values, which stay in registers: bit i of a plane's word is moved to where a float
-// has its sign, and that chooses between the scale and its negative.
+// The sums of 32 values, held in registers. Bit i of a plane's word is shifted to the sign bit of a
+// float lane, which selects between the scale and its negative.
 HWY_INLINE void sum_word(SignPlanes negative, std::int64_t bit, std::span<const float> scales,
                          float* values) {
   constexpr hn::RebindToUnsigned<Lanes> bits;
@@ -44,7 +44,7 @@ HWY_INLINE void sum_word(SignPlanes negative, std::int64_t bit, std::span<const 
 
 }  // namespace
 
-// The sums of so many whole words.
+// The sums of 32 · words values.
 void sum_words_at_level(SignPlanes negative, std::int64_t bit, std::span<const float> scales,
                         std::int64_t words, float* values) {
   for (std::int64_t w = 0; w < words; ++w) {
@@ -62,7 +62,8 @@ HWY_EXPORT(sum_words_at_level);
 
 namespace {
 
-// body(i) for 0 <= i < n <= 32; of a whole word a loop that GCC vectorises.
+// Calls body(i) for 0 <= i < n <= 32. The loop for n = 32 has a constant length, so that GCC
+// vectorises it.
 template <class Body>
 void for_bits(std::int64_t n, Body body) {
   if (n == kWordBits) {
@@ -132,7 +133,7 @@ void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std:
 
 void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                  std::int64_t at, float scale, std::span<float> out) {
-  const float zero = 0 * scale;  // NaN, if the scale is not finite
+  const float zero = 0 * scale;  // NaN if the scale is infinite or NaN
   for_each_word(at, out, [&](float* values, std::int64_t n, std::int64_t bit) {
     const auto some = bits_from(nonzero, bit);
     const auto minus = bits_from(negative, bit);

@@ -1,5 +1,5 @@
-// Planes of bits: bit i of a plane is bit i % 32 of its word i / 32. A bucket's tensors lie in a
-// plane one after the other, so a tensor begins at any bit `at`.
+// Bit planes: bit i of a plane is bit i % 32 of its word i / 32. The tensors of a bucket lie in a
+// plane one after the other, so a tensor may begin at any bit `at`.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ constexpr std::int64_t words_for(std::int64_t bits) {
   return (bits + kWordBits - 1) / kWordBits;
 }
 
-// The 32 bits from bit `at` on; zeros beyond the last word.
+// The 32 bits that begin at bit `at`; bits beyond the last word are zero.
 inline std::uint32_t bits_from(std::span<const std::uint32_t> plane, std::int64_t at) {
   const auto word = static_cast<std::size_t>(at / kWordBits);
   std::uint64_t pair = plane[word];
@@ -26,15 +26,15 @@ inline std::uint32_t bits_from(std::span<const std::uint32_t> plane, std::int64_
   return static_cast<std::uint32_t>(pair >> (at % kWordBits));
 }
 
-// The signs of 32 values.
+// The signs of 32 values: bit i is set if x[i] < 0.
 inline std::uint32_t negative_bits(const float* x) {
   std::uint32_t word = 0;
   for (std::uint32_t bit = 0; bit < kWordBits; ++bit) word |= std::uint32_t{x[bit] < 0} << bit;
   return word;
 }
 
-// Bit at + i becomes predicate(x[i]), x a span of anything. The plane is all zeros before its first
-// tensor is packed.
+// Sets bit at + i to predicate(x[i]). The caller must zero the plane before it packs the first
+// tensor. `x` may be a span of any type.
 template <class Values, class Predicate>
 void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
              Predicate predicate) {
@@ -60,8 +60,8 @@ void pack_if(const Values& x, std::int64_t at, std::span<std::uint32_t> plane,
   for (std::int64_t i = head + whole_words * kWordBits; i < n; ++i) set_bit(i);
 }
 
-// body(values, n, bit): the next n <= 32 values; the bit of the first of them. It is compiled for
-// every level.
+// Calls body(values, n, bit) in parallel for consecutive groups of n <= 32 values; `bit` is the bit
+// of the first value. The body is compiled for every SIMD level.
 template <class Body>
 void for_each_word(std::int64_t at, std::span<float> out, Body body) {
   const auto n = std::ssize(out);
@@ -73,7 +73,7 @@ void for_each_word(std::int64_t at, std::span<float> out, Body body) {
   });
 }
 
-// Signs: a set bit is minus. A NaN and both zeros are plus.
+// Sign planes: a set bit means negative. NaN, +0 and -0 count as positive.
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 
@@ -83,13 +83,13 @@ void unpack_signs(std::span<const std::uint32_t> negative, std::int64_t at, floa
 // out[i] += +scale or -scale
 void add_signs(std::span<const std::uint32_t> negative, std::int64_t at, float scale,
                std::span<float> out);
-// out[i] = the sum of +scale or -scale of every plane, added to zero in their order
+// out[i] = sum over planes p of +scales[p] or -scales[p], added in the order of the planes
 void sum_signs(std::span<const std::span<const std::uint32_t>> negative, std::int64_t at,
                std::span<const float> scales, std::span<float> out);
 // out[i] = +1, -1 or 0
 void unpack_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                     std::int64_t at, std::span<float> out);
-// out[i] = value(the number whose bit p is in planes[p])
+// out[i] = value(c_i), where bit p of the integer c_i is bit at + i of planes[p]
 template <class Value>
 void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::int64_t at,
                    Value value, std::span<float> out) {
@@ -102,7 +102,7 @@ void unpack_counts(std::span<const std::span<const std::uint32_t>> planes, std::
     for (std::int64_t i = 0; i < n; ++i) values[i] = value(counts[static_cast<std::size_t>(i)]);
   });
 }
-// out[i] += +scale, -scale or 0 · scale
+// out[i] += +scale, -scale or 0 · scale, which is NaN if the scale is infinite or NaN
 void add_ternary(std::span<const std::uint32_t> nonzero, std::span<const std::uint32_t> negative,
                  std::int64_t at, float scale, std::span<float> out);
 

@@ -1,5 +1,5 @@
-// Fair coins that all workers share: the coin of a coordinate is a pure function of (seed, step,
-// the coordinate's place in the model), so slices and buckets change nothing.
+// Fair coins shared by all workers. The coin of a coordinate is a pure function of (seed, step,
+// index of the coordinate in the model), so it does not depend on slices or buckets.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Coins {
   Coins(std::uint64_t seed, std::uint64_t step, Purpose purpose)
       : stream_(seed, {.purpose = purpose, .step = static_cast<std::uint32_t>(step)}) {}
 
-  // The coins of the 32 coordinates from `coordinate` on, the first in bit 0.
+  // The coins of the 32 coordinates that begin at `coordinate`; the first is bit 0.
   std::uint32_t from(std::int64_t coordinate) const {
     const auto word = static_cast<std::uint64_t>(coordinate) / 32;
     const auto shift = coordinate % 32;
@@ -24,7 +24,7 @@ class Coins {
     return static_cast<std::uint32_t>(pair >> shift);
   }
 
-  // The coins of as many words of coordinates from `coordinate` on.
+  // Fills `coins` with the coins of the 32 · coins.size() coordinates that begin at `coordinate`.
   void from(std::int64_t coordinate, std::span<std::uint32_t> coins) const {
     auto at = static_cast<std::uint64_t>(coordinate) / 32;
     const auto shift = coordinate % 32;

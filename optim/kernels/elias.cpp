@@ -11,7 +11,7 @@
 namespace terse::kernels {
 namespace {
 
-constexpr int kMostDigits = 40;  // of a number in a text: more than any place has
+constexpr int kMostDigits = 40;  // maximum binary digits of a coded number; no distance has more
 
 class BitWriter {
  public:
@@ -40,7 +40,7 @@ class BitWriter {
 
   std::vector<std::uint32_t>& words_;
   std::uint64_t waiting_ = 0;
-  int count_ = 0;  // below 32 between calls
+  int count_ = 0;  // bits in waiting_; below 32 between calls
 };
 
 class BitReader {
@@ -63,7 +63,7 @@ class BitReader {
     }
     return k;
   }
-  // Nothing but the zeros of the last word is left.
+  // Throws PacketError unless all words are read and the unused bits of the last one are zero.
   void finish() const {
     check<PacketError>(words_for(at_) == std::ssize(words_),
                        "packet: a text of {} bits in {} words", at_, words_.size());
@@ -92,7 +92,7 @@ BitString omega(std::uint64_t k) {
 void elias_encode(std::span<const std::uint8_t> codes, int levels,
                   std::vector<std::uint32_t>& words) {
   if (codes.empty()) return;
-  // Nothing here is a vector, but shifts by variables are faster where the CPU has BMI.
+  // The loop is scalar; `vectorized` makes BMI instructions available, which have faster shifts.
   vectorized([&] {
     const int sign_bit = level_bits(levels), mask = (1 << sign_bit) - 1;
     BitWriter out(words);
@@ -114,7 +114,7 @@ void elias_decode(std::span<const std::uint32_t> words, int levels, std::span<st
   std::ranges::fill(codes, std::uint8_t{0});
   BitReader in(words);
   const auto n = codes.size();
-  std::uint64_t end = 0;  // one past the last place
+  std::uint64_t end = 0;  // one past the index of the last nonzero level
   while (n > 0) {
     end += in.number();
     check<PacketError>(end <= n + 1, "packet: a level at {} of {}", end - 1, n);

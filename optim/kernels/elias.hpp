@@ -1,13 +1,13 @@
-// Levels of which most are zero, in Elias' omega code (IEEE Transactions on Information Theory 21,
-// 1975), as QSGD sends them:
+// Elias omega coding (IEEE Transactions on Information Theory 21, 1975) of signed levels most of
+// which are zero, as in QSGD:
 //
-//   for every level that is not 0:  omega(how far after the one before), sign bit, omega(level)
-//   at the end:                     omega(how far the end is after the last)
+//   for each nonzero level:  omega(distance from the previous nonzero), sign bit, omega(level)
+//   at the end:              omega(distance from the last nonzero to the end)
 //
-//   omega(k):  "0" at first; while k > 1:  put k's binary digits in front, k = their number - 1
+//   omega(k):  start with "0"; while k > 1:  prepend the binary digits of k, k = their number - 1
 //
-// The place before the first value counts as the one before it. The first bit of a code is the
-// lowest of a word; zeros fill the last word.
+// Indices count from 0; the "previous nonzero" of the first one is at -1, and the end is at n. Bits
+// fill each word from its lowest bit; unused bits of the last word are zero.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,19 @@
 
 namespace terse::kernels {
 
-// A bit string; the first bit is the lowest.
+// A bit string of `size` bits; the first bit is the lowest.
 struct BitString {
   std::uint64_t bits = 0;
   int size = 0;
 };
 BitString omega(std::uint64_t k);  // 1 <= k < 2^40
 
-// Appends the words for these codes of levels.hpp; none for no codes.
+// Encodes codes of levels.hpp and appends the words. Appends nothing if there are no codes.
 void elias_encode(std::span<const std::uint8_t> codes, int levels,
                   std::vector<std::uint32_t>& words);
 
-// The reverse. PacketError unless the words are such a text of levels 0 … s, to the last bit.
+// The inverse of elias_encode. Throws PacketError unless the words are a complete encoding of
+// codes.size() levels, each at most `levels`, without any further bits.
 void elias_decode(std::span<const std::uint32_t> words, int levels, std::span<std::uint8_t> codes);
 
 }  // namespace terse::kernels

@@ -14,10 +14,10 @@ float without_signs(float owed, float e) {
   return e - (e < 0 ? -owed : owed);
 }
 
-// Packs the signs of n values, at + i being the bit of x[i], and returns the sum of term(i): as
-// norm1 adds. Values are packed while they are in the first cache. A piece packs the words that are
-// its own; the bits of words that it shares with a neighbour, or with another tensor, follow one
-// after the other.
+// Packs the signs of n values, x[i] at bit at + i, and returns the sum of term(i), added in the
+// order of norm1. Values are packed while they are in the L1 cache. Each piece of the parallel loop
+// writes the words that belong to it alone. Words that it shares with the neighbouring piece or
+// with another tensor are written bit by bit after the parallel loop.
 template <class Term>
 double pack_and_sum(const float* x, std::int64_t n, std::int64_t at, std::span<std::uint32_t> plane,
                     Term term) {

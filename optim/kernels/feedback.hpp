@@ -1,4 +1,4 @@
-// Signs and magnitudes in one pass, and error feedback in the same.
+// Sign packing and the L1 norm in one pass, optionally fused with error feedback.
 #pragma once
 
 #include <cstdint>
@@ -6,18 +6,20 @@
 
 namespace terse::kernels {
 
-// Bit at + i of the plane = x[i] < 0;  returns |x|_1: pack_negative and norm1, to the bit.
+// Sets bit at + i of the plane if x[i] < 0 and returns |x|_1. Bit-identical to pack_negative and
+// norm1.
 double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 
-// e = keep (e - owed sign(e)) + g;  bit at + i of the plane = e[i] < 0;  returns |e|_1
+// e = keep (e - owed sign(e)) + g;  sets bit at + i of the plane if e[i] < 0;  returns |e|_1
 //
-// owed is the scale that the last packet said of e and nobody has subtracted yet: to subtract it at
-// once would be a pass of its own. As pack_if, the plane is all zeros before its first tensor is
-// packed; the sum adds in the order of norm1.
+// `owed` is the scale of a pending subtraction: the last packet reconstructs e as owed · sign(e),
+// and subtracting that immediately would take another pass over e. sign(e) here is -1 for e < 0 and
+// +1 otherwise. The caller must zero the plane before it packs the first tensor, as for pack_if.
+// The sum is added in the order of norm1.
 double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane);
 
-// e = e - owed sign(e)
+// e = e - owed sign(e): performs the pending subtraction.
 void subtract_signs(float owed, std::span<float> e);
 
 }  // namespace terse::kernels

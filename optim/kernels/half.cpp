@@ -23,8 +23,8 @@ HWY_INLINE Words all(std::int32_t word) {
   return hn::Set(kWords, word);
 }
 
-// Line by line what the inline functions do. (GCC does not vectorise those: to it, a float's sum
-// that is not wanted could trap.)
+// The vector versions of the inline functions, line by line. GCC does not vectorise the scalar
+// functions, because a floating-point addition whose result is not selected could trap.
 HWY_INLINE Words to_fp16(Floats x) {
   const Words bits = hn::BitCast(kWords, x), magnitude = hn::And(bits, all(0x7fffffff));
   const Words sign = hn::And(hn::ShiftRight<16>(bits), all(0x8000));

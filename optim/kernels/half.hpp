@@ -1,4 +1,5 @@
-// Floats of 16 bits, from and to those of 32. NaN stays NaN (a quiet one) with its sign.
+// Conversion between 32-bit floats and the 16-bit formats fp16 and bf16. NaN stays a NaN with the
+// same sign and becomes quiet.
 #pragma once
 
 #include <bit>
@@ -7,14 +8,15 @@
 
 namespace terse::kernels {
 
-// IEEE binary16: 5 bits of exponent, 10 of mantissa. To the nearest, ties to even; 65520 and more
-// becomes infinite, and below 2^-14 the steps are 2^-24.
+// IEEE binary16: 5 bits of exponent, 10 bits of mantissa. Rounds to the nearest, ties to even.
+// Magnitudes of 65520 and more become infinite; below 2^-14 the result is a multiple of 2^-24.
 inline std::uint16_t to_fp16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const auto sign = bits >> 16 & 0x8000U, magnitude = bits & 0x7fffffffU;
-  // Rounding to even: the bits that go and the last that stays, half a step added but for ties.
+  // Round to nearest even: add half a unit minus one, plus the last bit that is kept, then cut.
   const auto normal = (magnitude - (112U << 23) + 0xfffU + (magnitude >> 13 & 1U)) >> 13;
-  // Beside 0.5 a step of a float is 2^-24: the sum rounds, and its last bits are the answer.
+  // Floats just above 0.5 are 2^-24 apart: adding 0.5 rounds to a multiple of 2^-24, and the low
+  // bits of the sum are the fp16 value.
   const auto small = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
                      std::bit_cast<std::uint32_t>(0.5F);
   auto half = magnitude < (113U << 23) ? small : normal;
@@ -32,14 +34,15 @@ inline float from_fp16(std::uint16_t half) {
   return std::bit_cast<float>(sign | bits);
 }
 
-// bfloat16: the upper half of a float. `bits` is what is added to the lower half before it goes.
+// bfloat16: the upper 16 bits of a float. `added` is added to the bits before the lower 16 are cut,
+// which determines the rounding.
 inline std::uint16_t to_bf16(float x, std::uint32_t added) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
   return static_cast<std::uint16_t>((nan ? bits | 0x400000U : bits + added) >> 16);
 }
 
-// To the nearest, ties to even; what rounds beyond the largest becomes infinite.
+// Rounds to the nearest, ties to even. Values that round beyond the largest become infinite.
 inline std::uint16_t to_bf16(float x) {
   return to_bf16(x, 0x7fffU + (std::bit_cast<std::uint32_t>(x) >> 16 & 1U));
 }
@@ -48,7 +51,8 @@ inline float from_bf16(std::uint16_t half) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16);
 }
 
-// The same of many: halves[i] = to_fp16(x[i]), and out[i] += weight · from_fp16(halves[i]).
+// The same for arrays: halves[i] = to_fp16(x[i]), out[i] += weight · from_fp16(halves[i]) and
+// out[i] += weight · from_bf16(halves[i]). The spans must have equal lengths.
 void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves);
 void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
 void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);

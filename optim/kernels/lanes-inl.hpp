@@ -1,5 +1,5 @@
-// Comparisons of floats as words of 32 bits. For files that are compiled once a level
-// (core/simd/dispatch.hpp).
+// Comparisons of floats whose results are 32-bit masks. For files that are compiled once per SIMD
+// level (core/simd/dispatch.hpp).
 #if defined(TERSE_OPTIM_KERNELS_LANES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef TERSE_OPTIM_KERNELS_LANES_INL
 #undef TERSE_OPTIM_KERNELS_LANES_INL
@@ -20,7 +20,7 @@ using OneLane = hn::CappedTag<float, 1>;
 
 inline constexpr std::int64_t kWordLanes = 32;
 
-// Bit i is lane i of the mask.
+// The mask as an integer: bit i is lane i.
 template <class D, class Mask>
 HWY_INLINE std::uint32_t bits_of(D d, Mask mask) {
   std::conditional_t<(hn::MaxLanes(D()) > 8), std::uint16_t, std::uint8_t> bits = 0;
@@ -28,8 +28,8 @@ HWY_INLINE std::uint32_t bits_of(D d, Mask mask) {
   return bits;
 }
 
-// Bit b is holds(b), for b < n <= 32: holds(d, b) compares as many from b on as the tag d has
-// lanes.
+// Bit b of the result is the comparison of value b, b < n <= 32. holds(d, b) returns the mask of
+// the comparisons of the values b, b + 1, …, one per lane of the tag d.
 template <class Holds>
 HWY_INLINE std::uint32_t compare_word(std::int64_t n, Holds holds) {
   std::uint32_t word = 0;
@@ -43,8 +43,8 @@ HWY_INLINE std::uint32_t compare_word(std::int64_t n, Holds holds) {
   return word;
 }
 
-// Asks for the 32 floats that are worked on 256 floats later. The processor foresees as much
-// itself, but not beyond the end of a page of 4 KB.
+// Prefetches the 32 floats at x + 256. The hardware prefetcher does as much, but not across the end
+// of a 4 KB page.
 HWY_INLINE void fetch_ahead(const float* x) {
   constexpr std::int64_t kAhead = 256, kLine = 64 / sizeof(float);
   for (std::int64_t i = kAhead; i < kAhead + kWordLanes; i += kLine) __builtin_prefetch(x + i);

@@ -23,9 +23,10 @@ namespace {
 constexpr std::uint32_t kMagnitude = 0x7fffffff;
 constexpr auto kHalf = Draws::Upper::kHalf;
 constexpr float kUnit = 65536;
-constexpr float kLeastNorm = 0x1p-100F;  // the factor of much smaller ones has no float
+constexpr float kLeastNorm = 0x1p-100F;  // for much smaller norms the scale factor overflows
 
-// What magnitudes are cut to. They are compared as integers, of which NaN is the largest.
+// The bits of the magnitude to which values are clamped. Magnitudes are compared as integers, where
+// NaN is the largest, so NaN is clamped too.
 std::uint32_t cut_of(const Levels& levels) {
   return std::bit_cast<std::uint32_t>(std::min(levels.norm, levels.limit));
 }
@@ -38,7 +39,7 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// At most 8 lanes: four vectors hold the 32 values that share a word of draws.
+// At most 8 lanes, so that four vectors hold the 32 values of a half block of draws.
 constexpr hn::CappedTag<float, 8> kFloats;
 constexpr hn::Repartition<std::uint32_t, decltype(kFloats)> kWords;
 constexpr hn::Repartition<std::uint16_t, decltype(kFloats)> kHalves;
@@ -48,7 +49,7 @@ using Floats = hn::Vec<decltype(kFloats)>;
 using Words = hn::Vec<decltype(kWords)>;
 using Halves = hn::Vec<decltype(kHalves)>;
 
-// The lower halves of two vectors' words in turns, and the upper ones.
+// Interleaves the lower (upper) 16-bit halves of the words of two vectors.
 HWY_INLINE Halves lower(Words first, Words second) {
   return hn::OddEven(hn::BitCast(kHalves, hn::ShiftLeft<16>(second)), hn::BitCast(kHalves, first));
 }
@@ -56,7 +57,8 @@ HWY_INLINE Halves upper(Words first, Words second) {
   return hn::OddEven(hn::BitCast(kHalves, second), hn::BitCast(kHalves, hn::ShiftRight<16>(first)));
 }
 
-// Of words whose bytes belong to four vectors: all bytes of the first vector, of the second, …
+// Transposes words whose four bytes belong to four vectors: the result holds all bytes of the first
+// vector, then all bytes of the second, and so on.
 HWY_INLINE hn::Vec<decltype(kBytes)> vector_by_vector(Halves bytes) {
   alignas(16) static constexpr std::uint8_t kTransposed[16] = {0, 4, 8,  12, 1, 5, 9,  13,
                                                                2, 6, 10, 14, 3, 7, 11, 15};
@@ -68,8 +70,9 @@ HWY_INLINE hn::Vec<decltype(kBytes)> vector_by_vector(Halves bytes) {
                                                   hn::SetTableIndices(kWords, kByVector)));
 }
 
-// |x| s / norm in units of 2^-16, by a product, and minus the upper bits of a draw. Factor, product
-// and what becomes an integer are each off by half a unit at most.
+// Computes |x| s / norm in fixed point with units of 2^-16, by one multiplication, and subtracts
+// the upper bits of the draw. The factor, the product and the rounding to an integer each
+// contribute an error of at most half a unit.
 class FixedPoint {
  public:
   explicit FixedPoint(const Levels& levels)
@@ -77,11 +80,12 @@ class FixedPoint {
         cut_(hn::Set(kWords, cut_of(levels))),
         unused_bits_(7 - level_bits(levels.levels)) {}
 
-  // The codes of so many blocks of 64 values, up to a run. Bit h is set if the draws do not tell
-  // all codes of values 32 h … 32 h + 31.
+  // Writes the codes of `blocks` blocks of 64 values, at most a run. Bit h of the result is set if
+  // the upper bits do not determine all codes of the values 32 h … 32 h + 31; the caller must then
+  // compute these exactly.
   std::uint32_t encode(const float* x, const Draws::Upper& upper, std::int64_t blocks,
                        std::uint8_t* codes) const {
-    const auto self = *this;  // in registers: codes may be anything
+    const auto self = *this;  // a local copy stays in registers: stores to `codes` may alias *this
     std::uint32_t untold = 0;
     for (std::int64_t h = 0; h < 2 * blocks; h += 2) {
       const auto* draws = upper.half(h).words;
@@ -93,10 +97,11 @@ class FixedPoint {
   }
 
  private:
-  // Draws from 2 units below the part to 1 above it give these lower halves, or more.
+  // Lower halves of at least this value mean that the draw is within about 2 units of the
+  // fractional part, so that the error of the fixed-point value could change the code.
   static constexpr std::uint16_t kClose = 0xfffc;
 
-  // Half kSide of a block, whose draws it is given; true if they tell all codes.
+  // Encodes half kSide of a block with its draws. Returns true if they determine all codes.
   template <int kSide>
   HWY_INLINE bool encode_half(const float* x, const std::uint32_t* draws,
                               std::uint8_t* codes) const {
@@ -122,8 +127,9 @@ class FixedPoint {
 
   static Halves all(std::uint16_t half) { return hn::Set(kHalves, half); }
 
-  // The code's level in the upper half: a unit that is carried says that the draw is below the
-  // part. Beyond 2^23 a float's last bit is 1, and the integer is in its lower bits.
+  // The level of the code is in the upper half: the sum carries into it if the draw is below the
+  // fractional part. Floats in [2^23, 2^24) are integers with a spacing of 1, so adding 2^23 moves
+  // the rounded integer to the low bits.
   Words sum(Words bits, Words draw) const {
     const Words magnitude = hn::Min(hn::And(bits, hn::Set(kWords, kMagnitude)), cut_);
     const Floats carry = hn::Set(kFloats, 0x1p23F + kUnit - 3);
@@ -138,7 +144,7 @@ class FixedPoint {
 
 }  // namespace
 
-// The codes of blocks of 64 values, up to a run; FixedPoint::encode.
+// See FixedPoint::encode.
 std::uint32_t encode_run_at_level(const float* x, const Levels& levels, const Draws::Upper& upper,
                                   std::int64_t blocks, std::uint8_t* codes) {
   return FixedPoint(levels).encode(x, upper, blocks, codes);
@@ -174,7 +180,7 @@ HWY_EXPORT(add_levels_at_level);
 
 namespace {
 
-// The code of value i of a tensor by all bits of its draw, exactly.
+// The exact code of value i of a tensor, from all 32 bits of its draw.
 std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw, const Draws& draws,
                         std::int64_t i) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
@@ -182,7 +188,7 @@ std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw,
                        levels.levels / double{levels.norm};
   const double below = std::floor(level), left = (level - below) * 0x1p16 - upper_draw;
   auto code = static_cast<std::uint32_t>(below) + std::uint32_t{left >= 1};
-  // One branch, and that is hardly ever taken.
+  // Evaluated as a single branch, which is rarely taken.
   const bool tie = static_cast<int>(left > 0) + static_cast<int>(left < 1) == 2;
   if (tie && draws.lower(i) < left * 0x1p16) ++code;
   return static_cast<std::uint8_t>(code | bits >> 31 << level_bits(levels.levels));
@@ -191,7 +197,7 @@ std::uint8_t exact_code(float x, const Levels& levels, std::uint32_t upper_draw,
 }  // namespace
 
 float largest_magnitude(std::span<const float> x) {
-  // As integers, so that NaN is the largest.
+  // Magnitudes are compared as integers, where NaN is the largest.
   constexpr auto largest_of = [](const float* from, std::int64_t n) {
     std::uint32_t most = 0;
     for (std::int64_t i = 0; i < n; ++i) {

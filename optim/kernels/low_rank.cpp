@@ -1,5 +1,5 @@
-// All products take blocks of four rows of M, which share what they load of the factor that is not
-// in registers; a sum has the same order in a block and in a row alone.
+// All products process blocks of four rows of M, which share the loads of the thin factor. A sum
+// has the same order in a block of rows as in a single row, so the results are bit-identical.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tersegrad/optim/kernels/low_rank.cpp"
 #include <hwy/foreach_target.h>
@@ -22,13 +22,13 @@ namespace {
 
 constexpr hn::CappedTag<float, 1> kOne;
 
-constexpr std::int64_t kBlock = 4;       // rows of M that are taken together
-constexpr std::int64_t kGathered = 128;  // rows of M in a piece of M^T P, or as many as columns
+constexpr std::int64_t kBlock = 4;       // rows of M that are processed together
+constexpr std::int64_t kGathered = 128;  // minimum rows of M in a piece of M^T P; r, if larger
 
 template <std::int64_t kValue>
 using Constant = std::integral_constant<std::int64_t, kValue>;
 
-// body(r), where r is a constant if it is one that most ask for.
+// Calls body(r) with r as a compile-time constant for the common ranks 1, 2 and 4.
 template <class Body>
 void with_rank(std::int64_t r, Body body) {
   switch (r) {
@@ -43,7 +43,8 @@ void with_rank(std::int64_t r, Body body) {
   }
 }
 
-// visit(rows, i) for the blocks of rows of [begin, end), and then for the rows that are left.
+// Calls visit(rows, i) for the blocks of kBlock rows in [begin, end), and then for each remaining
+// row.
 template <class Visit>
 HWY_INLINE void for_each_block(std::int64_t begin, std::int64_t end, Visit visit) {
   auto i = begin;
@@ -51,7 +52,8 @@ HWY_INLINE void for_each_block(std::int64_t begin, std::int64_t end, Visit visit
   for (; i < end; ++i) visit(Constant<1>(), i);
 }
 
-// visit(d, j) for the columns of [0, m): as many from j on as the tag d has lanes.
+// Calls visit(d, j) for the columns [0, m); each call covers the columns from j on, one per lane of
+// the tag d.
 template <class Visit>
 HWY_INLINE void for_each_vector(std::int64_t m, Visit visit) {
   std::int64_t j = 0;
@@ -59,7 +61,7 @@ HWY_INLINE void for_each_vector(std::int64_t m, Visit visit) {
   for (; j < m; ++j) visit(kOne, j);
 }
 
-// body(rows, i) in pieces of about kGrain values of M.
+// Calls body(rows, i) for all rows, in parallel pieces of about kGrain values of M.
 template <class Body>
 void for_all_rows(std::int64_t n, std::int64_t m, Body body) {
   const auto blocks = std::max<std::int64_t>(1, kGrain / (kBlock * m));
@@ -67,7 +69,7 @@ void for_all_rows(std::int64_t n, std::int64_t m, Body body) {
                [&](std::int64_t begin, std::int64_t end) { for_each_block(begin, end, body); });
 }
 
-// Reads rows that are m values apart: x[k] is what row k has from column j on.
+// Reads rows that are m values apart: x[k] holds the values of row k from column j on.
 template <std::int64_t kRows>
 auto reader(const float* from, std::int64_t m) {
   return [=](auto d, std::int64_t j, auto* x) {
@@ -75,7 +77,8 @@ auto reader(const float* from, std::int64_t m) {
   };
 }
 
-// Rows of P = M Q, kColumns of its columns; p[c n + k] is row k's. Their sums stay in registers.
+// kRows rows and kColumns columns of P = M Q; row k, column c is written to p[c n + k]. The sums
+// stay in registers.
 template <std::int64_t kRows, std::int64_t kColumns, class Read>
 HWY_INLINE void times_columns(std::int64_t n, std::int64_t m, const float* q, Read read, float* p) {
   hn::Vec<decltype(kLanes)> sums[kRows][kColumns];
@@ -102,7 +105,8 @@ HWY_INLINE void times_columns(std::int64_t n, std::int64_t m, const float* q, Re
   }
 }
 
-// Rows of P = M Q, all columns; `first` reads the rows of M the first time.
+// kRows rows of P = M Q, all columns. `first` reads the rows of M for the first group of columns;
+// later groups read them from `matrix`.
 template <std::int64_t kRows, class First>
 void times_all_columns(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> q,
                        const float* matrix, First first, float* p) {
@@ -124,11 +128,11 @@ void times_all_columns(std::int64_t n, std::int64_t m, std::int64_t r, std::span
   while (c < r) next(reader<kRows>(matrix, m));
 }
 
-// P Q^T of n x m: said[k] is what its row i + k has from column j on.
+// Values of the n x m product P Q^T: said[k] holds those of row i + k from column j on.
 template <std::int64_t kRows, class D, class Rank>
 HWY_INLINE void multiply_out(D d, std::int64_t n, std::int64_t m, Rank r, const Factors& factors,
                              std::int64_t i, std::int64_t j, hn::Vec<D>* said) {
-  const float *p = factors.p.data(), *q = factors.q.data();  // null, if r is 0
+  const float *p = factors.p.data(), *q = factors.q.data();  // may be null if r is 0
   for (std::int64_t k = 0; k < kRows; ++k) said[k] = hn::Zero(d);
   for (std::int64_t c = 0; c < r; ++c) {
     const auto column = hn::LoadU(d, q + c * m + j);
@@ -156,7 +160,7 @@ void update_with_product(std::int64_t n, std::int64_t m, const Factors& factors,
   });
 }
 
-// Q += M^T P for rows of M.
+// Adds the contribution of kRows rows of M to Q = M^T P.
 template <std::int64_t kRows, class Rank>
 HWY_INLINE void gather_rows(std::int64_t n, std::int64_t m, Rank r, const float* matrix,
                             const float* p, float* q) {
@@ -204,8 +208,10 @@ void feed_and_times_q_at_level(std::span<const float> g, float keep, const Facto
   });
 }
 
-// Rows of M are read as they lie, one after another: strips of columns keep no prefetcher busy. So
-// every piece but the first has a sum of its own, and these are added in the order of the pieces.
+// The pieces are ranges of rows of M, which are read contiguously; strips of columns would defeat
+// the hardware prefetcher. Each piece but the first therefore needs its own r x m sum. These sums
+// are added to the first in the order of the pieces, so the result does not depend on the number of
+// threads.
 void transposed_times_p_at_level(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                                  std::span<float> q) {
   const auto n = matrix.n, m = matrix.m;
@@ -313,13 +319,14 @@ void subtract_outer_product(std::int64_t n, std::int64_t m, const Factors& facto
 }
 
 std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::span<float> p) {
-  constexpr double kDependent = 1e-5;  // of a column's norm: what is left is rounding
+  // A column whose norm shrinks below this fraction is a combination of the others, to rounding.
+  constexpr double kDependent = 1e-5;
   const auto column = [&](std::int64_t c) { return p.subspan(c * n, n); };
   const auto norm = [&](std::int64_t c) { return std::sqrt(sum_of_squares(column(c))); };
   std::vector<std::int64_t> dropped;
   for (std::int64_t c = 0; c < r; ++c) {
     const double before = norm(c);
-    // Scaled to length 1 first, so that neither huge nor tiny columns leave the range of float.
+    // Columns are scaled to length 1 first, so that huge or tiny ones do not overflow or underflow.
     const auto rescale = [&](double length) {
       const auto values = column(c);
       vectorized([=] {
@@ -327,7 +334,7 @@ std::vector<std::int64_t> orthonormalise(std::int64_t n, std::int64_t r, std::sp
       });
     };
     if (before > 0 && std::isfinite(before)) rescale(before);
-    for (int pass = 0; pass < 2; ++pass) {  // twice is enough, whatever the angle
+    for (int pass = 0; pass < 2; ++pass) {  // two passes suffice for any angle between columns
       for (std::int64_t k = 0; k < c; ++k) {
         const auto overlap = static_cast<float>(dot(column(k), column(c)));
         add_scaled_to(column(k), -overlap, column(c));

@@ -7,7 +7,7 @@
 namespace terse::kernels {
 
 std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random) {
-  std::vector<std::uint32_t> chosen(static_cast<std::size_t>(words_for(n)));  // one bit a number
+  std::vector<std::uint32_t> chosen(static_cast<std::size_t>(words_for(n)));  // a set of n bits
   const auto is_chosen = [&](std::int64_t i) { return (chosen[i / 32] >> (i % 32) & 1U) != 0; };
   for (std::int64_t last = n - k; last < n; ++last) {
     auto pick = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(last) + 1));

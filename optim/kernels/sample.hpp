@@ -1,4 +1,4 @@
-// Random subsets that all workers share.
+// Random subsets. All workers draw the same subset from the same stream.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace terse::kernels {
 
-// k of the numbers 0 … n-1 without replacement, every subset equally likely, ascending.
-// Floyd's algorithm (Bentley and Floyd, "A sample of brilliance", CACM 1987): k draws.
+// Draws k of the numbers 0 … n-1 without replacement and returns them in ascending order. Every
+// subset is equally likely. Floyd's algorithm (Bentley and Floyd, "A sample of brilliance", CACM
+// 1987): k draws, and a bit set of n bits.
 std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random);
 
 }  // namespace terse::kernels

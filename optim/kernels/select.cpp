@@ -26,8 +26,9 @@ HWY_BEFORE_NAMESPACE();
 namespace terse::kernels::HWY_NAMESPACE {
 namespace {
 
-// Marks the i of a block whose value has no smaller a magnitude; NaN is larger than infinity here.
-// value(d, i) gives the values from i on, as many as the tag d has lanes, and reads `from`.
+// Marks each i of a block whose value has a magnitude of at least `least`, given as bits; here NaN
+// is larger than infinity. value(d, i) returns the values from i on, one per lane of the tag d. It
+// reads the arrays `from`, which are prefetched.
 template <class Value>
 HWY_INLINE void mark_reaching(std::int64_t begin, std::int64_t end, std::uint32_t least,
                               std::initializer_list<const float*> from, SelectWords& words,
@@ -52,7 +53,7 @@ void mark_at_level(std::int64_t begin, std::int64_t end, std::uint32_t least, co
                 [=](auto d, std::int64_t i) { return hn::LoadU(d, x + i); });
 }
 
-// The same of x = keep x + g.
+// Sets x = keep x + g and marks its values in the same pass.
 void feed_and_mark_at_level(std::int64_t begin, std::int64_t end, std::uint32_t least,
                             const float* g, float keep, float* x, SelectWords& words) {
   mark_reaching(begin, end, least, {g, x}, words, [=](auto d, std::int64_t i) {
@@ -78,8 +79,8 @@ std::uint32_t key_of(float x) {
   return std::min(std::bit_cast<std::uint32_t>(x) & kMagnitude, kInfinity);
 }
 
-// Keys of lines of 16, about one value in 256, spread over all and not quite evenly: a tensor may
-// have a period.
+// Samples about one key in 256, in lines of 16 consecutive values. The lines are spread over the
+// tensor at irregular distances, because a tensor may be periodic.
 template <class Key>
 void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   constexpr std::int64_t kLine = 16, kFewest = 64, kMost = 2048;
@@ -95,8 +96,9 @@ void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   }
 }
 
-// The number-th largest rank, counted from 0, of those that for_each(body) shows: a key in its high
-// half. Ranks are sorted into classes by their keys, for most lie in others than the one sought.
+// The number-th largest rank, counted from 0, among those that for_each(body) passes to body. The
+// high half of a rank is a key. A histogram of the keys excludes most ranks, so that nth_element
+// only runs on those of one class.
 template <class ForEach>
 std::uint64_t nth_largest(ForEach for_each, std::int64_t number, std::vector<std::uint64_t>& room) {
   constexpr int kBits = 11;
@@ -133,7 +135,7 @@ std::uint32_t LargestSelector::Candidate::key() const {
   return key_of(std::bit_cast<float>(bits));
 }
 
-// A key and its place as one number: the larger key first, of equals the lower place.
+// Key and place as one number that orders candidates by larger key, then by lower place.
 std::uint64_t LargestSelector::Candidate::rank() const {
   return std::uint64_t{key()} << 32 | ~place;
 }
@@ -145,9 +147,10 @@ void LargestSelector::for_each_candidate(Body body) const {
   }
 }
 
-// Finds at least k, all of the k largest among them: what reaches a key that, to judge by a sample,
-// a few more than k reach. If it was too high, the next has twice its number in the sample.
-// at_least(key) finds what is no smaller, and returns in how many pieces.
+// Finds at least k candidates that include the k largest: all values that reach a threshold key,
+// chosen from a sample so that slightly more than k values are expected to reach it. If fewer than
+// k do, the next threshold is the key whose rank in the sample is twice as large. at_least(key)
+// finds all values not smaller than the key and returns the number of pieces that hold them.
 template <class Key, class AtLeast>
 void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least) {
   constexpr std::int64_t kSmall = 1 << 13;
@@ -173,8 +176,8 @@ void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, A
   pieces_ = at_least(0);
 }
 
-// Keeps the k largest candidates, and calls other(candidate) for the others. Which are which is not
-// to be guessed: a branch would be wrong for every third.
+// Keeps the k largest candidates and calls other(candidate) for the others. The loop has no branch,
+// because one would be mispredicted for about every third candidate.
 template <class Other>
 void LargestSelector::keep_largest(std::int64_t k, Other other) {
   const auto for_each_rank = [&](auto body) {
@@ -265,7 +268,7 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
   const auto put_back = [=](Candidate other) {
     if (take) to[other.place] = std::bit_cast<float>(other.bits);
   };
-  bool fed = false;  // by the first look at all of x
+  bool fed = false;  // true after the first pass, which sets x = keep x + g
   find_candidates(
       std::ssize(x), k, [=](std::int64_t i) { return key_of(keep * to[i] + from[i]); },
       [&](std::uint32_t least) {

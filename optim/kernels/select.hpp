@@ -1,4 +1,4 @@
-// Exact selection of the largest magnitudes; ties go to the lowest index.
+// Exact selection of the k largest magnitudes. Ties are resolved in favour of the lower index.
 #pragma once
 
 #include <algorithm>
@@ -13,34 +13,39 @@
 
 namespace terse::kernels {
 
-// Integers in the order of |x|: the bits of the magnitude; |NaN| counts as infinity.
+// keys[i] = the bits of |x[i]|, which are ordered as the magnitudes are. NaN counts as infinity.
 void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys);
 
-// What pieces of a parallel loop have found: room that is used again, for pages that a loop asks
-// for anew in every step cost more than the loop.
+// The items found by each piece of a parallel loop. The memory is reused between calls, because
+// allocating fresh pages in every step costs more than the loop itself.
 template <class Item>
 using Found = std::vector<std::vector<Item>>;
 
-// Selects as many of the largest as there is room for in `indices`, at most all, and writes first +
-// i, ascending, for each i among them; x_i too, where it is known. Keeps room from one call to the
-// next, and nothing else.
+// Selects the k = indices.size() largest of n values, k <= n. Writes first + i to `indices` for
+// each selected i, in ascending order, and x_i to `values`. The object only holds memory that is
+// reused between calls.
+//
+// A threshold that slightly more than k values are expected to reach is estimated from a sample.
+// One pass over x collects the candidates that reach it; k of them are kept. If fewer than k reach
+// it, the pass is repeated with a lower threshold. If n < 8192 or k >= n / 8, all values are
+// candidates.
 class LargestSelector {
  public:
-  // The largest |x_i|.
+  // Selects the largest |x_i|.
   void select(std::span<const float> x, std::uint32_t first, std::span<std::uint32_t> indices,
               std::span<float> values);
-  // The largest of what magnitude_keys gives; first = 0.
+  // Selects the largest keys, as computed by magnitude_keys, with first = 0.
   void select(std::span<const std::uint32_t> keys, std::span<std::uint32_t> indices);
-  // The largest |x_i| of x = keep x + g, which is written in the pass that looks for them. take:
-  // subtracts from x what is selected. It costs little, for it is done while x_i is at hand: to
-  // all candidates, and those that are not selected are put back.
+  // Sets x = keep x + g and selects the largest |x_i|, in the same pass. With `take`, the selected
+  // values are subtracted from x. The pass subtracts all candidates while they are in registers;
+  // the candidates that are not selected are restored afterwards.
   void feed_and_select(std::span<const float> g, float keep, std::span<float> x, bool take,
                        std::uint32_t first, std::span<std::uint32_t> indices,
                        std::span<float> values);
 
  private:
   struct Candidate {
-    std::uint32_t bits, place;  // x_i or its key, and i
+    std::uint32_t bits, place;  // the bits of x_i or its key; i
     std::uint32_t key() const;
     std::uint64_t rank() const;
   };
@@ -54,7 +59,7 @@ class LargestSelector {
   void for_each_candidate(Body body) const;
 
   Found<Candidate> found_;
-  std::size_t pieces_ = 0;  // of found_: the candidates, ascending
+  std::size_t pieces_ = 0;  // found_[0 … pieces_ - 1] hold the candidates, ascending
   std::vector<Candidate> others_;
   std::vector<std::uint64_t> room_;
   std::vector<std::uint32_t> sample_;
@@ -63,7 +68,7 @@ class LargestSelector {
 inline constexpr std::int64_t kSelectBits = 32, kSelectBlock = 1024;
 using SelectWords = std::array<std::uint32_t, kSelectBlock / kSelectBits>;
 
-// Bit b is predicate(b), for b < n <= 32. A whole word is a loop that GCC vectorises.
+// Bit b of the result is predicate(b), b < n <= 32. GCC vectorises the loop of a whole word.
 template <class Predicate>
 std::uint32_t bits_where(std::int64_t n, Predicate predicate) {
   std::uint32_t word = 0;
@@ -75,7 +80,7 @@ std::uint32_t bits_where(std::int64_t n, Predicate predicate) {
   return word;
 }
 
-// Bit i - begin of the words is predicate(i), for i of the block.
+// Sets bit i - begin of `words` to predicate(i) for each i of the block [begin, end).
 template <class Predicate>
 void mark_where(std::int64_t begin, std::int64_t end, Predicate predicate, SelectWords& words) {
   for (auto i = begin; i < end; i += kSelectBits) {
@@ -84,15 +89,15 @@ void mark_where(std::int64_t begin, std::int64_t end, Predicate predicate, Selec
   }
 }
 
-// Writes the i of a block whose bits are set, ascending, and returns how many. Of a word the first
-// is written without asking whether it is there: mostly there is none or one, and a branch would
-// be guessed wrong for every other item.
+// Writes each i of the block whose bit is set to `places`, in ascending order, and returns their
+// number. The first entry of each word is written unconditionally: most words have no set bit or
+// one, and a branch on it would be mispredicted often.
 inline std::size_t list_marked(std::int64_t begin, std::int64_t end, const SelectWords& words,
                                std::array<std::int64_t, kSelectBlock + 1>& places) {
   std::size_t count = 0;
   for (auto i = begin; i < end; i += kSelectBits) {
     auto bits = words[static_cast<std::size_t>((i - begin) / kSelectBits)];
-    places[count] = i + std::countr_zero(bits | 1U << 31);  // never zero: no branch
+    places[count] = i + std::countr_zero(bits | 1U << 31);  // the argument is nonzero: no branch
     count += bits != 0;
     for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
       places[count++] = i + std::countr_zero(bits);
@@ -101,8 +106,9 @@ inline std::size_t list_marked(std::int64_t begin, std::int64_t end, const Selec
   return count;
 }
 
-// Finds item(i), ascending, for each i in 0 … n-1 whose bit mark(begin, end, words) sets: it is
-// asked once of every block. Returns how many of the pieces hold them.
+// Collects item(i) for each i in 0 … n-1 that is marked, in ascending order. mark(begin, end,
+// words) is called once for each block of kSelectBlock values and sets bit i - begin for each
+// marked i. Runs in parallel. Returns the number of entries of `pieces` that hold the result.
 template <class Mark, class Make, class Item>
 std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& pieces) {
   const auto pieces_used = static_cast<std::size_t>((n + kGrain - 1) / kGrain);
@@ -124,8 +130,8 @@ std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& piece
   return pieces_used;
 }
 
-// Appends first + i, ascending, for each i in 0 … n-1 of which predicate(i) holds. The predicate
-// is compiled for every level.
+// Appends first + i to `indices`, in ascending order, for each i in 0 … n-1 with predicate(i). The
+// predicate is compiled for every SIMD level.
 template <class Predicate>
 void select_if(std::int64_t n, std::uint32_t first, Predicate predicate,
                Found<std::uint32_t>& pieces, std::vector<std::uint32_t>& indices) {

@@ -13,9 +13,10 @@ namespace terse::kernels {
 namespace {
 
 constexpr std::uint32_t kSign = 0x80000000, kMagnitude = ~kSign;
-constexpr float kUnit = 65536;  // of a draw's upper bits
+constexpr float kUnit = 65536;  // number of values of the upper bits of a draw
 
-// How many of 65536 upper bits mean minus; what is behind the point, the lower bits decide.
+// How many of the 65536 values of the upper bits mean "negative". The lower bits decide for the
+// fractional part.
 float minus_units(float x, std::uint32_t limit, float bound) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   // Magnitudes are compared as integers, which GCC vectorises.
@@ -25,8 +26,8 @@ float minus_units(float x, std::uint32_t limit, float bound) {
   return kUnit * (0.5F - half);
 }
 
-// The signs of 32 values by the upper bits of their draws, and by the lower ones where those do not
-// decide.
+// The signs of 32 values, decided by the upper bits of their draws, or by the lower bits in case of
+// a tie.
 std::uint32_t draw_signs(const float* x, std::int64_t first, std::uint32_t limit, float bound,
                          const Draws& draws, const Draws::Upper::Half& upper) {
   std::uint32_t minus = 0, ties = 0;
@@ -75,7 +76,7 @@ void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, 
       }
     }
   });
-  // Neighbours in the plane share a word.
+  // Tensors that are neighbours in the plane share a word, so the words are shifted and ORed in.
   const auto shift = at % kWordBits;
   for (std::int64_t w = 0; w < words_for(n); ++w) {
     const auto pair = std::uint64_t{words[static_cast<std::size_t>(w)]} << shift;

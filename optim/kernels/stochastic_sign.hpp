@@ -1,4 +1,4 @@
-// Signs drawn so that their mean is the vector.
+// Stochastic signs whose expectation is proportional to the vector.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,10 @@
 
 namespace terse::kernels {
 
-// Bit at + i is set (minus) with the probability 1/2 - x[i] / (2 bound), by draw i; |x[i]| <=
-// bound. A NaN counts as the bound; a bound that is not finite makes fair coins, and one of zero
-// sets no bit. As pack_if, the plane is all zeros before its first tensor.
+// Sets bit at + i (negative) with probability 1/2 - x[i] / (2 bound), by draw i. Magnitudes above
+// the bound, and NaN, count as the bound. If the bound is infinite or NaN, each bit is a fair coin;
+// if it is 0, no bit is set. The caller must zero the plane before it packs the first tensor, as
+// for pack_if.
 void pack_stochastic(std::span<const float> x, float bound, const Draws& draws, std::int64_t at,
                      std::span<std::uint32_t> plane);
 

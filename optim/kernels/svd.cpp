@@ -8,7 +8,8 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/kernels/gemm/blas_call.hpp"
 
-// LAPACK's, inside OpenBLAS: matrices are column by column, and the length of `job` comes last.
+// The singular value decomposition of LAPACK, from OpenBLAS. Matrices are column-major; the last
+// argument is the length of the string `job`.
 extern "C" void sgesdd_(const char* job, const int* m, const int* n, float* a, const int* lda,
                         float* s, float* u, const int* ldu, float* vt, const int* ldvt, float* work,
                         const int* lwork, int* iwork, int* info, std::size_t job_length);
@@ -20,7 +21,7 @@ bool all_finite(std::span<const float> x) {
   return std::ranges::all_of(x, [](float value) { return std::isfinite(value); });
 }
 
-// A Jacobi rotation: it makes element (p, q) of a symmetric matrix zero.
+// A Jacobi rotation that zeroes element (p, q) of a symmetric matrix.
 struct Rotation {
   double cosine = 1, sine = 0;
 
@@ -48,7 +49,7 @@ Svd svd(const MatrixView& matrix) {
   if (k == 0) return found;
   int info = 1;
   if (all_finite(matrix.data)) {
-    // Read column by column, our rows are M^T = V S U^T: LAPACK's U is our v, its V^T our u.
+    // The row-major M is the column-major M^T = V S U^T, so LAPACK's U is v and its V^T is u.
     std::vector<float> a(matrix.data.begin(), matrix.data.end()), ut(found.u.size()), work(1);
     std::vector<int> integers(static_cast<std::size_t>(8 * k));
     const BlasCall guard;
@@ -57,14 +58,14 @@ Svd svd(const MatrixView& matrix) {
               work.data(), &room, integers.data(), &info, 1);
     };
     call(-1);
-    // LAPACK says the room as a float, which may have been rounded down.
+    // LAPACK returns the workspace size as a float, which may be rounded down.
     work.resize(static_cast<std::size_t>(std::nextafter(work[0], 1e38F)) + 1);
     call(static_cast<int>(work.size()));
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t c = 0; c < k; ++c) found.u[c * n + i] = ut[i * k + c];
     }
   }
-  if (info != 0) {  // not finite, or LAPACK gave up
+  if (info != 0) {  // a value is not finite, or LAPACK did not converge
     for (auto* values : {&found.u, &found.s, &found.v}) {
       std::ranges::fill(*values, std::numeric_limits<float>::quiet_NaN());
     }
@@ -74,7 +75,7 @@ Svd svd(const MatrixView& matrix) {
 
 std::vector<float> principal_axes(std::int64_t n, std::span<const float> matrix,
                                   std::int64_t keep) {
-  constexpr int kSweeps = 40;  // about eight are needed
+  constexpr int kSweeps = 40;  // maximum; about eight are needed
   if (!all_finite(matrix)) return {};
   std::vector<double> a(matrix.begin(), matrix.end()), v(matrix.size());
   for (std::int64_t i = 0; i < n; ++i) v[i * n + i] = 1;  // rows of v are the eigenvectors

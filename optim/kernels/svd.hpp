@@ -9,16 +9,18 @@
 
 namespace terse::kernels {
 
-// M = sum over c < min(n, m) of s_c u_c v_c^T, s descending: u is columns of n values, v of m. All
-// are NaN if a value of M is not finite.
+// M = sum over c < min(n, m) of s_c u_c v_c^T with s descending. u holds the columns u_c (n values
+// each) one after the other, v the columns v_c (m values each). All results are NaN if a value of M
+// is not finite or LAPACK does not converge.
 struct Svd {
   std::vector<float> u, s, v;
 };
 Svd svd(const MatrixView& matrix);
 
-// The `keep` eigenvectors of a symmetric n x n matrix with the largest eigenvalues, as columns of n
-// values, orthonormal; none if a value is not finite. The same bits wherever this code runs: a
-// library chooses its kernels by the machine.
+// The orthonormal eigenvectors of the `keep` largest eigenvalues of a symmetric n x n matrix, as
+// columns of n values; empty if a value of the matrix is not finite. Computed by Jacobi rotations
+// in double instead of LAPACK, because LAPACK selects its kernels by CPU: all workers must get the
+// same bits. O(n^3) time per sweep, about eight sweeps.
 std::vector<float> principal_axes(std::int64_t n, std::span<const float> matrix, std::int64_t keep);
 
 }  // namespace terse::kernels

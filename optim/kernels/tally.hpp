@@ -1,9 +1,10 @@
-// Votes counted as integers, many coordinates at once: a count is kept as bits, bit p of all counts
-// together in plane p, and adding a vote is a ripple of carries (carry-save counting). The counts
-// of eight words stay in registers while all voters pass.
+// Counts votes for many coordinates at once. Counts are bit-sliced: bit p of all counts is stored
+// in plane p, and a vote is added by propagating carries through the planes (carry-save counting).
+// The counts of eight words (256 coordinates) stay in registers while the votes of all voters are
+// added.
 //
-// Vectors of eight words are never passed by value: how, would depend on the level that a function
-// is compiled for.
+// Vectors of eight words are never passed by value, because the calling convention would depend on
+// the SIMD level for which a function is compiled.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +22,10 @@ inline constexpr int kTallyWords = 64;   // 2048 coordinates in one block
 inline constexpr int kTallyPlanes = 16;  // counts up to 65535
 using TallyBlock = std::array<std::uint32_t, kTallyWords>;
 
-// body(begin, end) for every block of words of a plane, in parallel.
+// Calls body(begin, end) in parallel for every block of at most kTallyWords words of a plane.
 template <class Body>
 void for_each_tally_block(std::int64_t words, Body body) {
-  constexpr std::int64_t kBlocks = 32;  // in a piece
+  constexpr std::int64_t kBlocks = 32;  // blocks per piece of the parallel loop
   vectorized_for(words, kBlocks * kTallyWords, [&](std::int64_t begin, std::int64_t end) {
     for (; begin < end; begin += kTallyWords) {
       body(begin, std::min<std::int64_t>(begin + kTallyWords, end));
@@ -32,15 +33,15 @@ void for_each_tally_block(std::int64_t words, Body body) {
   });
 }
 
-// Words that are counted at once.
+// The words of a block that are counted together.
 struct TallyLanes {
   static constexpr int kMost = 8;
   using Words [[gnu::vector_size(kMost * sizeof(std::uint32_t))]] = std::uint32_t;
 
-  int first = 0, count = kMost;  // of a block
+  int first = 0, count = kMost;  // words [first, first + count) of a block
 
   void load(const std::uint32_t* block, Words& words) const {
-    if (count == kMost) {  // one load
+    if (count == kMost) {  // compiles to one load
       std::memcpy(&words, block + first, sizeof words);
     } else {
       words = Words{};
@@ -52,19 +53,19 @@ struct TallyLanes {
 // The counts of one block of coordinates.
 class Tally {
  public:
-  // Adds up the votes of `voters`, at most 65535: vote(v, lanes, words) sets `words` to these
-  // of voter v.
+  // Counts the votes of `voters` voters, at most 65535, in the first `words` words of the block.
+  // vote(v, lanes, words) sets `words` to the votes of voter v in the words `lanes`.
   template <class Vote>
   Tally(std::size_t voters, int words, Vote vote)
       : used_(static_cast<int>(std::bit_width(voters))), words_(words) {
     count_in_planes(voters, words, vote, CountedPlanes());
   }
 
-  // Word w of plane p: bit p of the counts at its 32 places.
+  // Word w of plane p: bit p of the counts of its 32 coordinates.
   std::uint32_t word(int p, int w) const { return p < used_ ? planes_[p][w] : 0; }
 
-  // Bits: this count > the other, and this count == the other; of words without votes, anything.
-  // The other is a Tally, or a number.
+  // Sets bits where this count > the other, and where this count == the other. `other` is a Tally
+  // or a number. Words beyond those that were counted are unspecified.
   template <class Other>
   void compare(const Other& other, TallyBlock& greater, TallyBlock& equal) const {
     greater.fill(0);
@@ -88,8 +89,8 @@ class Tally {
     return (number >> p & 1U) != 0 ? ~std::uint32_t{0} : 0;
   }
 
-  // How many planes are counted in, at least those that are used. For more than 63 voters not every
-  // number has a function of its own: each takes long to compile.
+  // The numbers of planes for which `count` is instantiated; the smallest that is sufficient is
+  // used. Not every number above 6 has an instance, because each takes long to compile.
   using CountedPlanes = std::integer_sequence<int, 0, 1, 2, 3, 4, 5, 6, 8, 12, kTallyPlanes>;
 
   template <class Vote, int... Planes>
@@ -108,10 +109,11 @@ class Tally {
     if (first < words) count_words<Planes>(voters, vote, TallyLanes{first, words - first});
   }
 
-  // Votes are taken by fours, while there are: three full adders, and a ripple for all of them.
+  // Votes are added four at a time by three full adders and one carry propagation, and the rest one
+  // at a time.
   template <int Planes, class Vote>
   void count_words(std::size_t voters, Vote vote, const TallyLanes& lanes) {
-    Words counts[Planes + 1], a, b;  // in registers; the last count is not used
+    Words counts[Planes + 1], a, b;  // in registers; counts[Planes] is unused
     for (auto& plane : counts) plane = Words{};
     std::size_t v = 0;
     if constexpr (Planes > 2) {
@@ -137,7 +139,7 @@ class Tally {
     }
   }
 
-  // Adds 2^Plane to all counts that have a bit in `carry`.
+  // Adds 2^Plane to every count whose bit in `carry` is set.
   template <int Plane, int Planes>
   static void ripple(Words* counts, const Words& carry) {
     if constexpr (Plane < Planes) {
@@ -147,16 +149,16 @@ class Tally {
     }
   }
 
-  // plane + a + b: the sum stays in the plane.
+  // plane + a + b: the sum bit is stored in `plane`, the carry bit in `carry`.
   static void full_add(Words& plane, const Words& a, const Words& b, Words& carry) {
     const Words differ = a ^ b;
     carry = (a & b) | (differ & plane);
     plane ^= differ;
   }
 
-  int used_;                                     // planes that can be other than zero
-  int words_;                                    // of each that are set
-  std::array<TallyBlock, kTallyPlanes> planes_;  // those are set, as far as there are votes
+  int used_;                                     // number of planes that can be nonzero
+  int words_;                                    // number of words of a plane that are counted
+  std::array<TallyBlock, kTallyPlanes> planes_;  // beyond used_ and words_ not initialised
 };
 
 }  // namespace terse::kernels

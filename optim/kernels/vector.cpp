@@ -32,7 +32,7 @@ double sum_of(std::int64_t n, Term term) {
 
 void clear(std::span<float> y) {
   parallel_for(std::ssize(y), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    std::fill(y.begin() + begin, y.begin() + end, 0.0F);  // libc's memset, for this CPU
+    std::fill(y.begin() + begin, y.begin() + end, 0.0F);  // becomes memset, which libc dispatches
   });
 }
 

@@ -1,4 +1,4 @@
-// Element by element over whole tensors: y and x have the same length.
+// Element-wise operations and sums over tensors. All operands of a call have the same length.
 #pragma once
 
 #include <array>
@@ -7,10 +7,10 @@
 
 namespace terse::kernels {
 
-// Values in one piece of a parallel loop over a tensor: 128 KB, a multiple of every word's 32.
+// The number of values in one piece of a parallel loop over a tensor: 128 KB, a multiple of 32.
 inline constexpr std::int64_t kGrain = 1 << 15;
 
-// Asks for x to be brought into the first cache: few values, soon to be read.
+// Prefetches x into the L1 cache. Use it for a few values that are read soon.
 inline void prefetch(std::span<const float> x) {
   constexpr std::size_t kLine = 64 / sizeof(float);
   for (std::size_t i = 0; i < x.size(); i += kLine) __builtin_prefetch(x.data() + i);
@@ -28,12 +28,12 @@ void blend_to(std::span<const float> x, float keep, float take,
 // h, d = h + alpha d, h + d
 void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 
-// A sum over sixteen lanes: GCC may not reorder one sum, but it vectorises sixteen; and with fewer,
-// an addition would wait for the one before it.
+// A sum in sixteen lanes. GCC may not reorder the additions of one sum, but it vectorises sixteen
+// independent ones; with fewer, the latency of the additions would limit the speed.
 class LaneSum {
  public:
-  // Adds term(i), begin <= i < end; for the body of `vectorized` (core/simd/vectorized.hpp). Only
-  // the last of several calls may have another number of terms than a multiple of 16.
+  // Adds term(i) for begin <= i < end. To be called in a body of `vectorized` (core/simd/
+  // vectorized.hpp). In all calls but the last, the number of terms must be a multiple of 16.
   template <class Term>
   void add(std::int64_t begin, std::int64_t end, Term term) {
     auto lanes = lanes_;
@@ -56,7 +56,8 @@ class LaneSum {
   double rest_ = 0;
 };
 
-// Sums in double, in an order that depends on the length alone: pieces of kGrain, each in lanes.
+// Sums in double. The order of the additions depends only on the length: pieces of kGrain, each in
+// sixteen lanes.
 double norm1(std::span<const float> x);           // sum |x_i|
 double sum_of_squares(std::span<const float> x);  // sum x_i^2
 double dot(std::span<const float> x, std::span<const float> y);
