@@ -1,4 +1,4 @@
-// Random crops and flips of training images, drawn anew in every epoch.
+// Random crops and horizontal flips of training images, drawn again in every epoch.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +8,24 @@
 namespace terse {
 
 struct Augmentation {
-  std::int64_t crop = 0;   // pad by so many black pixels on each side, cut the size out anywhere
-  bool flip = false;       // then mirror left and right, every second time
-  std::uint64_t seed = 0;  // of the draws
+  std::int64_t crop = 0;   // pad each side by this many black pixels, then crop at a random place
+  bool flip = false;       // then mirror horizontally with probability 1/2
+  std::uint64_t seed = 0;  // seed of the random draws
 
   bool any() const { return crop > 0 || flip; }
 };
 
-// How one sample is seen: pixel (y, x) is pixel (y + dy, x + dx) of the file's image, and black
-// outside of it; if mirrored, then pixel (y, W - 1 - x) is.
+// The transformation of one sample. Pixel (y, x) of the result is pixel (y + dy, x + dx) of the
+// original, or black if that lies outside; if `mirrored`, the result is then mirrored horizontally.
 struct View {
-  std::int64_t dy = 0, dx = 0;  // from -crop to crop
+  std::int64_t dy = 0, dx = 0;  // in [-crop, crop]
   bool mirrored = false;
 };
 
-// A pure function of (seed, epoch, sample), whatever worker asks for it.
+// Draws the transformation: a pure function of (seed, epoch, sample), the same on every worker.
 View draw_view(const Augmentation& augmentation, std::int64_t epoch, std::int64_t sample);
 
-// crop=, flip= : options of every data set of images.
+// Reads crop= and flip=, options of every image data set.
 Augmentation read_augmentation(Options& options, std::uint64_t seed);
 
 }  // namespace terse

@@ -27,7 +27,7 @@ void BatchMaker::write_sample(std::int64_t index, float* out) const {
 
 void BatchMaker::write_view(std::int64_t index, const View& view, float* out) const {
   const std::int64_t height = images_->height, width = images_->width;
-  // Columns [begin, end) lie in the image; the rest is black, as above and below it.
+  // Columns [begin, end) lie in the image. The others are black, as are rows outside of the image.
   const auto begin = std::max<std::int64_t>(0, -view.dx);
   const auto end = std::min(width, width - view.dx);
   const std::uint8_t* plane = images_->sample(index).data();

@@ -23,12 +23,12 @@ ImageDataset empty_split() {
   split.classes = kClasses;
   split.channels = kChannels;
   split.height = split.width = kSide;
-  // Those of the 50000 training images.
+  // Statistics of the 50000 training images.
   split.statistics = {.mean = {0.4914F, 0.4822F, 0.4465F}, .stddev = {0.2470F, 0.2435F, 0.2616F}};
   return split;
 }
 
-// Appends the samples of a file, and returns how many they are.
+// Appends the samples of a file to `split` and returns their number.
 std::int64_t read_records(const fs::path& folder, const std::string& name, ImageDataset& split) {
   auto file = folder / name;
   if (!fs::exists(file)) {
@@ -52,7 +52,7 @@ std::int64_t read_records(const fs::path& folder, const std::string& name, Image
   return count;
 }
 
-// Where the files are: in the folder itself, or in that of the archive.
+// The folder that contains the files: `folder` itself, or the folder of the unpacked archive in it.
 fs::path find_folder(const fs::path& folder) {
   check(fs::is_directory(folder), "cifar10: no such directory: '{}'", folder.string());
   const auto inner = folder / "cifar-10-batches-bin";

@@ -19,12 +19,12 @@ void check_share(const TextDataset& text, const WorkerShare& share, std::int64_t
         "text: worker must be from 0 to {}; got {}", share.workers - 1, share.worker);
 }
 
-// L: what each of all workers' columns predicts.
+// L, the number of predictions of each column.
 std::int64_t column_length(const TextDataset& text, const WorkerShare& share) {
   return (text.size() - 1) / (share.workers * share.batch);
 }
 
-// Fills `batch` with `time` tokens of each row; row i reads on from first + i stride.
+// Fills `batch` with `time` tokens of each row; row i begins at token first + i · stride.
 struct Rows {
   std::int64_t first, stride, count;
 };
@@ -43,7 +43,7 @@ void fill(const TextDataset& text, const Rows& rows, std::int64_t time, TextBatc
   }
 }
 
-// All rows of a worker, from place `begin` of its columns on.
+// The rows of a worker, beginning at offset `begin` of its columns.
 Rows own_rows(const WorkerShare& share, std::int64_t length, std::int64_t begin) {
   return {.first = share.worker * length + begin,
           .stride = share.workers * length,

@@ -62,7 +62,8 @@ std::vector<std::string> names(std::span<const Entry> table) {
   return names;
 }
 
-// Why `name` is not in a table of what is wanted ("images"): it is in the other, or in neither.
+// Throws the error for a `name` that is not in the table of `wanted` ("images"): it is either in
+// the other table or in none.
 template <class Wanted, class Other>
 [[noreturn]] void refuse(std::string_view name, std::string_view wanted,
                          std::span<const Wanted> table, std::span<const Other> others) {

@@ -1,4 +1,4 @@
-// Data sets by name: the one table, and the spec strings of --data.
+// The registry of data sets, and the parser of the spec strings of --data.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ namespace terse {
 
 struct DatasetEntry {
   std::string_view name;
-  std::string_view help;  // one line: options and what it is
-  // Reads its options, calls finish(), and only then opens or draws anything. `seed` is for what
-  // is drawn; files ignore it.
+  std::string_view help;  // one line: options and description
+  // Reads the options and calls options.finish() before it opens a file or draws a random number.
+  // `seed` determines random draws.
   DatasetSplits (*load)(Options& options, std::uint64_t seed);
 };
 
@@ -26,21 +26,24 @@ struct TextEntry {
   TextSplits (*load)(Options& options, std::uint64_t seed);
 };
 
-// Every data set there is: of images, and of text.
+// All image data sets and all text data sets.
 std::span<const DatasetEntry> dataset_table();
 std::span<const TextEntry> text_table();
 
-// Both tables, a line for each data set.
+// The help text of both tables, one line per data set.
 std::string dataset_help();
 
-// Whether a spec names a text. What names nothing known is no text: load_dataset explains it.
+// Returns whether a spec names a text data set; false for an unknown name, for which load_dataset
+// throws an error with the known names.
 bool is_text(std::string_view spec);
 
-// `fashion-mnist`, `mnist:path=DIR`, `synthetic:classes=4,noise=0.5`, …
-// A wrong name or option is a UsageError; a file that is missing or broken is an Error.
+// Loads an image data set by its spec, e.g. `fashion-mnist`, `mnist:path=DIR` or
+// `synthetic:classes=4,noise=0.5`. Throws UsageError for a wrong name or option, and Error for a
+// missing or broken file.
 DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed);
 
-// `kjv`, `text:path=DIR,seq=35`, `synthetic-text:vocab=50`, … with the same errors.
+// Loads a text by its spec, e.g. `kjv`, `text:path=DIR,seq=35` or `synthetic-text:vocab=50`. Throws
+// the same errors.
 TextSplits load_text(std::string_view spec, std::uint64_t seed);
 
 }  // namespace terse

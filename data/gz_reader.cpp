@@ -12,8 +12,8 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 20;       // bytes asked for at once
-constexpr std::size_t kSmallFile = std::size_t{64} << 10;  // bytes that room is first made for
+constexpr std::size_t kBlock = std::size_t{1} << 20;       // maximum bytes per gzread call
+constexpr std::size_t kSmallFile = std::size_t{64} << 10;  // initial buffer size of read_rest
 
 }  // namespace
 
@@ -61,7 +61,7 @@ std::string GzReader::read_rest() {
   return bytes;
 }
 
-// zlib puts the file's name before its text; ours stands in the message already.
+// zlib begins its message with the file's name, which our message already contains.
 GzReader::Problem GzReader::problem() const {
   int code = Z_OK;
   std::string_view text = gzerror(file_, &code);

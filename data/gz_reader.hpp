@@ -1,4 +1,5 @@
-// Reads a file from front to back, whether it is gzip-compressed or plain (told apart by content).
+// Reads a file sequentially. The file may be plain or gzip-compressed, which is detected from its
+// content.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +12,25 @@ struct gzFile_s;
 
 namespace terse {
 
-// `format` stands before the file's name in every error: "idx 'a.gz': corrupt …".
+// `format` precedes the file's name in every error message: "idx 'a.gz': corrupt …".
 class GzReader {
  public:
+  // Throws Error if the file cannot be opened.
   GzReader(std::string format, const std::filesystem::path& file);
   ~GzReader();
   GzReader(const GzReader&) = delete;
   GzReader& operator=(const GzReader&) = delete;
 
-  // Fills `bytes`; returns how many there were, fewer only at the end of the file.
+  // Fills `bytes` and returns the number of bytes read, which is smaller only at the end of the
+  // file. Throws Error if the file is corrupt or cannot be read.
   std::size_t read(std::span<std::uint8_t> bytes);
 
-  // All that is left. A gzip stream that breaks off is an Error.
+  // The rest of the file. Throws Error if the gzip stream is truncated.
   std::string read_rest();
 
-  bool cut_off() const { return problem().cut_off; }  // a gzip stream that ends early
+  bool cut_off() const { return problem().cut_off; }  // true if the gzip stream is truncated
   const std::string& name() const { return name_; }
-  std::int64_t place() const { return place_; }  // uncompressed bytes read
+  std::int64_t place() const { return place_; }  // uncompressed bytes read so far
 
  private:
   struct Problem {

@@ -13,8 +13,8 @@ namespace terse {
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08;
-constexpr std::size_t kFirstBlock = std::size_t{1} << 20;   // bytes that room is first made for
-constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;  // more is a broken header
+constexpr std::size_t kFirstBlock = std::size_t{1} << 20;   // initial buffer size in bytes
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 40;  // a larger size means a broken header
 
 std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) {
   std::uint8_t magic[4];
@@ -60,7 +60,7 @@ IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
           reader.name(), shape);
     total *= size;
   }
-  // Room is made as bytes arrive, so that a broken header cannot ask for a terabyte.
+  // The buffer grows as bytes are read, so that a broken header cannot cause a huge allocation.
   while (std::ssize(array.values) < total) {
     const auto begin = array.values.size();
     array.values.resize(
@@ -72,7 +72,7 @@ IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
           reader.name(), shape, total, header, begin + got,
           reader.cut_off() ? " (the gzip stream breaks off)" : "");
   }
-  // Reading on is also what makes zlib compare the checksum.
+  // Reading beyond the data also makes zlib verify its checksum.
   std::uint8_t more[1];
   check(reader.read(more) == 0,
         "idx '{}': too long: the header says {} = {} bytes after the first {}; more follow",

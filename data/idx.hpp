@@ -1,8 +1,8 @@
-// IDX files, as MNIST and Fashion-MNIST are distributed: a big-endian header and unsigned bytes.
+// Reader of IDX files, the format in which MNIST and Fashion-MNIST are distributed:
 //
 //   0x00 0x00 type dimensions | one u32 per dimension, big-endian | values, row-major
 //
-// Type 0x08, unsigned byte, is the only one read here.
+// Only type 0x08, unsigned byte, is supported.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,12 @@ namespace terse {
 
 struct IdxArray {
   std::vector<std::int64_t> shape;
-  std::vector<std::uint8_t> values;  // product of shape
+  std::vector<std::uint8_t> values;  // row-major; as many as the product of `shape`
 };
 
-// Reads a file, gzip-compressed or plain (told apart by content). What is missing, cut off,
-// corrupt, too long or of another dimension count is an Error that names the file and the place.
+// Reads a file, plain or gzip-compressed (detected from the content). Throws Error with the file
+// and the position if it is missing, truncated, corrupt or too long, or has another number of
+// dimensions.
 IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions);
 
 }  // namespace terse

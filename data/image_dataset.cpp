@@ -13,7 +13,7 @@ ChannelStatistics channel_statistics(const ImageDataset& images) {
   const auto area = static_cast<std::size_t>(images.height * images.width);
   ChannelStatistics statistics;
   for (std::int64_t c = 0; c < images.channels; ++c) {
-    // Counting the 256 values keeps the sums exact.
+    // A histogram of the 256 pixel values avoids accumulated rounding errors.
     std::array<std::int64_t, 256> counts{};
     for (std::int64_t n = 0; n < images.size(); ++n) {
       const auto plane = images.sample(n).subspan(static_cast<std::size_t>(c) * area, area);

@@ -1,4 +1,4 @@
-// Labelled images in memory, as bytes; they become floats when a batch is made.
+// Labelled images in memory, stored as bytes. BatchMaker converts them to floats.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace terse {
 
-// Mean and standard deviation of each channel, where pixels run from 0 to 1.
+// Mean and standard deviation of each channel, for pixels scaled to [0, 1].
 struct ChannelStatistics {
   std::vector<float> mean;
   std::vector<float> stddev;
@@ -22,9 +22,9 @@ struct ImageDataset {
   std::int64_t channels = 0, height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // N×C×H×W
   std::vector<std::int32_t> labels;  // N, each in [0, classes)
-  ChannelStatistics statistics;      // what pixels are normalised with: the training split's
-  Augmentation augmentation{};       // none, but for a training split
-  std::vector<std::string> notes{};  // what its reader left out, for a person to know
+  ChannelStatistics statistics;      // for normalisation; always those of the training split
+  Augmentation augmentation{};       // only training splits have one
+  std::vector<std::string> notes{};  // messages to the user, e.g. on files that were skipped
 
   std::int64_t size() const { return std::ssize(labels); }
   std::int64_t sample_size() const { return channels * height * width; }
@@ -39,20 +39,23 @@ struct DatasetSplits {
   ImageDataset test;
 };
 
-// Computed over all of the pixels. The deviation of a channel that is constant is 1.
+// Computes the statistics over all pixels. A channel that is constant gets a standard deviation of
+// 1.
 ChannelStatistics channel_statistics(const ImageDataset& images);
 
-// Every label must be in [0, classes); `what` names the labels in the error.
+// Throws Error unless every label is in [0, classes). `what` names the labels in the message.
 void check_labels(const std::string& what, std::span<const std::int32_t> labels,
                   std::int64_t classes);
 
-// Sizes of pixels, labels and statistics must agree with one another, and a crop leave something.
+// Throws Error unless the data set is not empty, the sizes of pixels, labels and statistics agree,
+// all labels are valid, and the crop is smaller than the images.
 void check_dataset(const ImageDataset& images);
 
-// Repeats the one channel of a grey data set so often. One that has `channels` already stays.
+// Converts a data set with one channel to `channels` equal channels. Does nothing if it has
+// `channels` already; throws Error if it has another number.
 void repeat_channel(ImageDataset& images, std::int64_t channels);
 
-// Drops all samples but the first `count`, if there are more.
+// Removes all samples after the first `count`.
 void keep_first(ImageDataset& images, std::int64_t count);
 
 }  // namespace terse

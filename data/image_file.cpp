@@ -1,6 +1,6 @@
 #include "tersegrad/data/image_file.hpp"
 
-// The only translation unit that has stb's code.
+// This is the only translation unit that contains the code of stb.
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
@@ -58,8 +58,8 @@ Picture decode(const std::filesystem::path& file, int channels) {
   }
 }
 
-// The square in the middle of a picture as size×size×channels. stb_image_resize would blur one of
-// that size already.
+// Returns the largest centred square of a picture as size×size×channels. A square that already has
+// this size is copied, because stb_image_resize would blur it.
 std::vector<std::uint8_t> resize(const Picture& picture, int channels, int size) {
   const int side = std::min(picture.height, picture.width);
   const std::ptrdiff_t stride = std::ptrdiff_t{picture.width} * channels;

@@ -1,4 +1,4 @@
-// One picture from a file: JPEG (by libjpeg), PNG, BMP or GIF (by stb_image).
+// Reads an image file: JPEG (with libjpeg), PNG, BMP or GIF (with stb_image).
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,11 @@
 
 namespace terse {
 
-// C×size×size: the square in the middle, as large as the picture allows, made `size` pixels wide.
-// One channel is grey, and three are red, green and blue; a picture of the other kind is converted,
-// and transparency is ignored. EXIF's orientation is applied. A file that does not hold all of its
-// pixels is an Error that names it; a missing end marker is none. Thread-safe.
+// Returns pixels of shape (channels, size, size): the largest centred square of the picture,
+// resized to size x size. `channels` is 1 (grey) or 3 (RGB); pictures are converted, and
+// transparency is ignored. The EXIF orientation of JPEG files is applied. Throws Error with the
+// file's name if it cannot be decoded or pixels are missing; a missing end marker is accepted.
+// Thread-safe.
 std::vector<std::uint8_t> read_image(const std::filesystem::path& file, std::int64_t channels,
                                      std::int64_t size);
 

@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kHeldOut =
-    2;  // `tensor` of a stream of Purpose::shuffle; partitions have 0 and 1
+// The `tensor` field of the stream of Purpose::shuffle; partition.cpp uses 0 and 1.
+constexpr std::uint32_t kHeldOut = 2;
 
 struct Request {
   fs::path folder;
@@ -49,8 +49,8 @@ struct Sample {
                           std::generic_category().message(reason)));
 }
 
-// What is in a folder, sorted, but for names that start with a dot. By the system's own calls,
-// because libstdc++'s directory_iterator ends the program where memory ends.
+// The entries of a folder, sorted, without names that start with a dot. Uses opendir, because
+// libstdc++'s directory_iterator terminates the program when it runs out of memory.
 std::vector<fs::path> entries(const fs::path& folder) {
   const std::unique_ptr<DIR, decltype([](DIR* open) { closedir(open); })> open(
       opendir(folder.c_str()));
@@ -75,7 +75,7 @@ bool is_picture(const fs::path& file) {
   return std::ranges::find(kExtensions, extension) != std::end(kExtensions);
 }
 
-// The classes, and how many of their files are no pictures by their names.
+// The classes, and the files in class folders that have no image extension.
 struct Found {
   std::vector<ClassFolder> classes;
   std::vector<fs::path> skipped;
@@ -138,8 +138,9 @@ std::vector<Sample> all_samples(const std::vector<ClassFolder>& classes) {
   return samples;
 }
 
-// Of every class of n pictures the share, rounded, is held out: at least one and not all, evenly
-// spread from a place on that is drawn for the class. A class of one is for training.
+// Holds out round(share · n) of the n pictures of each class for the test split, at least one and
+// not all, evenly spaced from a start that is drawn for the class. A class with one picture is used
+// for training.
 SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std::uint64_t seed,
                       std::vector<std::string>& notes) {
   SplitSamples samples;
@@ -157,7 +158,7 @@ SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std
                                                 .tensor = kHeldOut})
                                       .below(static_cast<std::uint64_t>(n)));
     for (std::int64_t i = 0; i < n; ++i) {
-      // One more of the multiples of n / held is passed.
+      // Picture i is held out if (i · held + first) / n increases, rounded down, from i to i + 1.
       const bool test = ((i + 1) * held + first) / n > (i * held + first) / n;
       auto& split = test ? samples.test : samples.train;
       split.push_back(

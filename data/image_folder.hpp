@@ -1,4 +1,4 @@
-// Pictures in folders, one folder for each class.
+// An image data set from files in folders, one folder per class.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,12 @@
 namespace terse {
 
 // `images:path=DIR[,size=32,channels=3,test=0.1]`, or `images:DIR`. Classes are numbered in the
-// order of their names. If DIR holds the folders train and test, those are the splits, and hold the
-// classes; or else every k-th picture of each class is the test split, k = round(1 / test), from a
-// place on that the seed draws. Files whose name starts with a dot are passed over.
+// order of their names. If DIR contains the folders `train` and `test` (or `val`), these are the
+// splits, and contain the class folders. Otherwise DIR contains the class folders, and of each
+// class with n > 1 pictures, round(test · n), at least 1 and at most n - 1, form the test split,
+// evenly spaced from a random start that depends on the seed. Names that begin with a dot are
+// ignored, as are files without an image extension. Throws Error for a missing folder, an empty
+// class, different classes in the two splits, or a picture that cannot be read.
 DatasetSplits load_image_folder(Options& options, std::uint64_t seed);
 
 }  // namespace terse

@@ -3,7 +3,7 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>  // jpeglib.h wants it, and size_t, before itself
+#include <cstdio>  // jpeglib.h requires FILE and size_t to be declared before it
 #include <string>
 #include <vector>
 //
@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kExif = JPEG_APP0 + 1;
 
-// libjpeg leaves a call that fails by a jump to read(), so no C++ object may live in between: all
-// are members.
+// On an error, libjpeg returns to read() by longjmp. No C++ object with a destructor may be created
+// in between, so all of them are members.
 class JpegDecoder {
  public:
   JpegDecoder(std::string_view file, int channels) : file_(file), channels_(channels) {
@@ -46,7 +46,7 @@ class JpegDecoder {
   JpegDecoder(const JpegDecoder&) = delete;
   JpegDecoder& operator=(const JpegDecoder&) = delete;
 
-  // Error with the reason if the picture is not whole.
+  // Throws Error with the reason if the picture is corrupt or not complete.
   Picture decode() {
     read();
     check(reason_.empty(), "{}", reason_);
@@ -103,8 +103,8 @@ class JpegDecoder {
     }
   }
 
-  // False, and a reason, unless every component has all its scans. A file in several scans is read
-  // as a whole before the first row is made.
+  // Reads all scans of a file with several scans, before the first row is decoded. Returns false
+  // and sets reason_ unless all scans of every component are there.
   bool take_all_scans() {
     unsigned seen = 0;
     int status = JPEG_REACHED_SOS;  // the first scan's header has been read
@@ -118,7 +118,8 @@ class JpegDecoder {
       status = jpeg_consume_input(&info_);
     }
     bool whole = seen + 1 == 1U << static_cast<unsigned>(info_.num_components);
-    // Of a progressive file: how many of the low bits of a coefficient are still to come; -1: all.
+    // For a progressive file, coef_bits holds the number of low bits of each coefficient that have
+    // not been received; -1 means all.
     for (int c = 0; c < info_.num_components && info_.coef_bits != nullptr; ++c) {
       whole &= std::all_of(info_.coef_bits[c], info_.coef_bits[c] + DCTSIZE2,
                            [](int bits) { return bits == 0; });
@@ -127,7 +128,7 @@ class JpegDecoder {
     return whole;
   }
 
-  // Adobe's CMYK is stored inverted, and no other kind is in use.
+  // Assumes inverted values, as Adobe writes them; other CMYK files are not in use.
   void convert_cmyk(std::uint8_t* to) const {
     for (std::size_t x = 0; x < info_.output_width; ++x) {
       const JSAMPLE* from = row_.data() + 4 * x;

@@ -37,7 +37,7 @@ void Loader::make(std::int64_t index, Batch& batch) {
   const std::int64_t step = first_step_ + index;
   const std::int64_t epoch = step / steps_per_epoch();
   if (epoch != order_epoch_) {
-    order_epoch_ = -1;  // until the order is whole
+    order_epoch_ = -1;  // stays invalid if order() throws
     partition_->order(epoch, order_);
     order_epoch_ = epoch;
   }
@@ -68,8 +68,8 @@ void Loader::run() {
   for (std::int64_t index = 0;; ++index) {
     {
       std::unique_lock lock(mutex_);
-      // The consumer may still read batch taken_ - 1, whose slot comes round with taken_ +
-      // prefetch.
+      // The consumer may still read batch taken_ - 1, which shares its slot with batch
+      // taken_ + prefetch.
       changed_.wait(lock, [&] { return stop_ || index < taken_ + prefetch_; });
       if (stop_) return;
     }

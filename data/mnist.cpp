@@ -12,11 +12,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where Debian's package dataset-fashion-mnist puts its files.
+// The folder into which Debian's package dataset-fashion-mnist installs the files.
 constexpr std::string_view kDebianFashionMnist = "/usr/share/datasets/fashion-mnist";
 
-// The published constants, so that figures can be compared; a test holds Fashion-MNIST's against
-// the files. Pixels run from 0 to 1.
+// The constants that are common in publications, so that results can be compared. Pixels are scaled
+// to [0, 1]. A test compares those of Fashion-MNIST with the files.
 ChannelStatistics mnist_statistics() {
   return {.mean = {0.1307F}, .stddev = {0.3081F}};
 }
@@ -33,7 +33,7 @@ fs::path find_file(const IdxFolder& folder, const std::string& file) {
   return compressed;
 }
 
-// `classes` 0: as many as the labels tell.
+// classes = 0: determined from the labels.
 ImageDataset read_split(const IdxFolder& folder, const std::string& prefix, std::int64_t classes) {
   const auto image_file = find_file(folder, prefix + "-images-idx3-ubyte");
   const auto label_file = find_file(folder, prefix + "-labels-idx1-ubyte");

@@ -1,5 +1,6 @@
-// Data sets in the four IDX files of MNIST: train-images-idx3-ubyte, train-labels-idx1-ubyte,
-// t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, each plain or with .gz.
+// Data sets in the format of MNIST, four IDX files: train-images-idx3-ubyte,
+// train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or with
+// the extension .gz.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +13,19 @@
 namespace terse {
 
 struct IdxFolder {
-  std::string name;  // of the data set
+  std::string name;  // name of the data set
   std::filesystem::path directory;
-  std::int64_t classes = 0;      // 0: one more than the largest label of the training split
-  ChannelStatistics statistics;  // one channel
+  std::int64_t classes = 0;      // 0: the largest training label plus one, at least 2
+  ChannelStatistics statistics;  // of the one channel
 };
 
-// Reads the four files; an Error names the file and the place.
+// Reads the four files. Throws Error with the file and the position if one is missing or broken.
 DatasetSplits read_idx_folder(const IdxFolder& folder);
 
-// `mnist:path=DIR` and `fashion-mnist[:path=DIR]`; path= may be left out: `mnist:DIR`.
-// classes=: how many there are, where the training labels do not tell.
-// train=, test= : only the first so many samples (0: all). channels=3 repeats the grey one.
+// `mnist:path=DIR` and `fashion-mnist[:path=DIR]`, or short `mnist:DIR`. Options:
+//   classes=N           number of classes, if it is not the largest training label plus one
+//   train=N, test=N     use only the first N samples (0: all)
+//   channels=3          repeat the grey channel three times
 DatasetSplits load_mnist(Options& options, std::uint64_t seed);
 DatasetSplits load_fashion_mnist(Options& options, std::uint64_t seed);
 

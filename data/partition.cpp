@@ -16,10 +16,10 @@
 namespace terse {
 namespace {
 
-// Which draws a stream of Purpose::shuffle holds: its `tensor` field.
+// Values of the `tensor` field of the streams of Purpose::shuffle, which distinguish their uses.
 constexpr std::uint32_t kEpochOrder = 0, kShardDeal = 1;
 
-// Fisher-Yates, from the front.
+// The Fisher-Yates shuffle, from the front.
 void shuffle(std::span<std::int32_t> values, Philox random) {
   for (std::size_t i = 0; i + 1 < values.size(); ++i) {
     std::swap(values[i], values[i + random.below(values.size() - i)]);
@@ -69,8 +69,9 @@ class SharedPartition final : public Partition {
   std::uint64_t seed_;
 };
 
-// The order of an epoch that all workers have in common, made once for those of this process that
-// are near to it: a thousand simulated workers would shuffle the same samples a thousand times.
+// The order of an epoch that all workers have in common. The last eight orders are kept and shared
+// by all workers of the process, so that a thousand simulated workers do not shuffle the same
+// samples a thousand times.
 std::shared_ptr<const std::vector<std::int32_t>> common_order(std::int64_t samples,
                                                               std::uint64_t seed,
                                                               std::int64_t epoch) {
@@ -81,7 +82,7 @@ std::shared_ptr<const std::vector<std::int32_t>> common_order(std::int64_t sampl
   };
   constexpr std::size_t kKept = 8;
   static std::mutex mutex;
-  static std::deque<Made> made;  // the newest at the end
+  static std::deque<Made> made;  // newest last
   const std::lock_guard lock(mutex);
   for (const auto& each : made) {
     if (each.samples == samples && each.seed == seed && each.epoch == epoch) return each.order;
@@ -105,7 +106,7 @@ class IidPartition final : public Partition {
   void order(std::int64_t epoch, std::vector<std::int32_t>& out) const override {
     const auto common = common_order(samples_, seed_, epoch);
     const auto& all = *common;
-    // Place i of the worker is position w + i W of the common order, in whatever step i lies.
+    // Sample i of the worker is at position w + i W of the common order.
     out.resize(static_cast<std::size_t>(steps_per_epoch() * batch()));
     for (std::size_t i = 0; i < out.size(); ++i) {
       out[i] = all[static_cast<std::size_t>(share_.worker) +
@@ -119,10 +120,10 @@ class IidPartition final : public Partition {
   std::uint64_t seed_;
 };
 
-// The shards of each worker, by the same deal on all of them.
+// The assignment of shards to workers. All workers compute the same assignment.
 struct Deal {
   std::vector<std::int32_t> own;  // this worker's samples
-  std::int64_t smallest;          // samples of the worker that has fewest
+  std::int64_t smallest;          // number of samples of the worker that has the fewest
 };
 
 Deal deal_shards(std::span<const std::int32_t> labels, const WorkerShare& share,
@@ -209,7 +210,7 @@ std::vector<std::int32_t> Partition::samples(std::int64_t epoch, std::int64_t st
 std::unique_ptr<Partition> make_partition(std::string_view spec,
                                           std::span<const std::int32_t> labels,
                                           const WorkerShare& share, std::uint64_t seed) {
-  constexpr std::int64_t kMostWorkers = 1 << 24;  // Philox has 24 bits for them
+  constexpr std::int64_t kMostWorkers = 1 << 24;  // a stream has 24 bits for the worker
   constexpr std::int64_t kMostSamples = std::numeric_limits<std::int32_t>::max();
   const std::int64_t count = std::ssize(labels);
   check(count <= kMostSamples, "partition: at most 2^31 - 1 samples; got {}", count);

@@ -1,18 +1,20 @@
-// Which samples each worker sees, and in what order.
+// Partitions of a data set: which samples each worker processes, and in what order. W workers, each
+// with batch B:
 //
-//   shared      every worker draws its own order of all samples, anew in each epoch; so two workers
-//               may see the same sample in the same step
-//   iid         one order of all samples per epoch, the same on every worker; step t takes its
-//               positions [t W B, (t+1) W B), of which worker w has every W-th. The union over the
-//               workers depends on W B alone: 4 workers of batch 16 see together what 1 worker of
-//               batch 64 sees
-//   by-label:K  heterogeneous: the samples, sorted by label, are cut into W K shards of equal size
-//               (±1), and each worker is dealt K of them for good; it shuffles its own anew in each
-//               epoch (McMahan et al., "Communication-efficient learning of deep networks from
-//               decentralized data", AISTATS 2017)
+//   shared      Every worker has its own random order of all samples, drawn again in each epoch.
+//               Two workers may process the same sample in the same step.
+//   iid         All workers have one random order per epoch in common. Step t uses its positions
+//               [t W B, (t + 1) W B), of which worker w has every W-th, beginning with the w-th.
+//               The union over the workers depends only on W B: 4 workers with batch 16 together
+//               process the samples of 1 worker with batch 64.
+//   by-label:K  Heterogeneous data. The samples are sorted by label and divided into W K shards of
+//               equal size (±1). Each worker is assigned K random shards permanently, and shuffles
+//               its own samples in each epoch (McMahan et al., "Communication-efficient learning
+//               of deep networks from decentralized data", AISTATS 2017).
 //
-// An epoch ends with the last whole step; what is left over is dropped, differently in each epoch.
-// The order is a pure function of (seed, epoch), so a run can resume anywhere.
+// Samples that do not fill a whole step at the end of an epoch are dropped; they differ from epoch
+// to epoch. The order is a pure function of the seed, the epoch and, for `shared` and `by-label`,
+// the worker, so a run can resume at any step.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,7 @@
 
 namespace terse {
 
-// One worker's part in every step.
+// The position of one worker among all workers, and its batch size.
 struct WorkerShare {
   std::int64_t worker = 0;
   std::int64_t workers = 1;
@@ -39,11 +41,12 @@ class Partition {
   std::int64_t batch() const { return batch_; }
   std::int64_t steps_per_epoch() const { return steps_per_epoch_; }  // the same on every worker
 
-  // Replaces `out` by this worker's samples of an epoch: steps_per_epoch() times batch() indices,
-  // those of step t from t B on. Thread-safe; costs O(data set), so keep the result.
+  // Sets `out` to this worker's samples of an epoch: steps_per_epoch() · batch() indices. Those of
+  // step t begin at t · batch(). Takes O(samples of the data set) time, so callers should keep the
+  // result. Thread-safe.
   virtual void order(std::int64_t epoch, std::vector<std::int32_t>& out) const = 0;
 
-  // The samples of one step, for looking at.
+  // The samples of one step, for inspection. Takes as long as order().
   std::vector<std::int32_t> samples(std::int64_t epoch, std::int64_t step) const;
 
  protected:
@@ -54,8 +57,9 @@ class Partition {
   std::int64_t steps_per_epoch_;
 };
 
-// From a spec string: `shared`, `iid`, `by-label:K` (K shards per worker, default 2). `labels` has
-// one entry per sample and is read only here. Too few samples for one step is a UsageError.
+// Makes a partition from a spec string: `shared`, `iid` or `by-label:K` (K shards per worker,
+// default 2). `labels` has one entry per sample and is read only during this call. Throws
+// UsageError for an unknown spec, or if there are too few samples for one step.
 std::unique_ptr<Partition> make_partition(std::string_view spec,
                                           std::span<const std::int32_t> labels,
                                           const WorkerShare& share, std::uint64_t seed);

@@ -11,7 +11,7 @@
 namespace terse {
 namespace {
 
-// Reads numbers at any place of a file; what is not there is an Error.
+// Reads integers at any offset of a file. Throws Error if they extend beyond its end.
 class Fields {
  public:
   Fields(std::string_view file, bool big_endian) : file_(file), big_endian_(big_endian) {}
@@ -52,8 +52,7 @@ int exif_orientation(std::string_view segment) {
       const auto value = fields.number(entry + 8, 2);
       return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
     }
-  } catch (
-      const Error&) {  // a broken Exif segment says nothing; the pixels are none of its business
+  } catch (const Error&) {  // a broken Exif segment is ignored: the pixels do not depend on it
   }
   return 1;
 }
@@ -66,7 +65,7 @@ Picture oriented(Picture picture, int orientation) {
                  .height = turned ? w : h,
                  .width = turned ? h : w,
                  .channels = picture.channels};
-  // Where the pixel comes from that is seen at (y, x).
+  // The stored position of the pixel at (y, x) of the result.
   const auto source = [&](int y, int x) -> std::pair<int, int> {
     switch (orientation) {
       case 2:
@@ -101,11 +100,11 @@ Picture oriented(Picture picture, int orientation) {
 void check_bmp_is_whole(std::string_view file) {
   const Fields fields(file, false);
   const std::uint64_t pixels = fields.number(10, 4);
-  const bool old = fields.number(14, 4) == 12;  // of OS/2: sides of 16 bits
+  const bool old = fields.number(14, 4) == 12;  // OS/2 header: 16-bit width and height
   const std::uint64_t width = old ? fields.number(18, 2) : fields.number(18, 4);
   const auto height = static_cast<std::int32_t>(old ? fields.number(20, 2) : fields.number(22, 4));
   const std::uint64_t bits = fields.number(old ? 24 : 28, 2);
-  const std::uint64_t row = (width * bits + 31) / 32 * 4;  // rows fill whole words
+  const std::uint64_t row = (width * bits + 31) / 32 * 4;  // rows are padded to 4 bytes
   const auto rows = static_cast<std::uint64_t>(std::abs(std::int64_t{height}));
   check(width <= kLongestSide && rows <= kLongestSide && bits <= 32, "{}x{} pixels of {} bits",
         width, rows, bits);
@@ -116,8 +115,8 @@ void check_bmp_is_whole(std::string_view file) {
 
 namespace {
 
-// How many pixels the LZW codes of a GIF picture stand for, up to the end code or the last byte. A
-// code's string is one pixel longer than that of the code before it.
+// Returns the number of pixels that the LZW codes of a GIF picture decode to, up to the end code or
+// the last byte. Each code adds a table entry that is one pixel longer than the previous code's.
 std::uint64_t gif_pixels(std::string_view data, std::uint32_t pixel_bits) {
   constexpr std::uint32_t kMostCodes = 4096;
   check(pixel_bits >= 1 && pixel_bits <= 11, "pixels of {} bits", pixel_bits);
@@ -161,7 +160,7 @@ void check_gif_is_whole(std::string_view file) {
   const auto table_bytes = [](std::uint32_t flags) -> std::size_t {
     return (flags & 0x80) != 0 ? std::size_t{3} << ((flags & 7) + 1) : 0;
   };
-  // Blocks of data follow each other, each with its length before it, until one of none.
+  // Data blocks follow each other, each preceded by its length in one byte; length 0 ends them.
   const auto read_blocks = [&](std::size_t at, auto&& take) {
     for (std::uint32_t length; (length = fields.number(at, 1)) != 0;) {
       check(length <= file.size() - at - 1, "it ends in the middle");

@@ -10,19 +10,19 @@
 namespace terse {
 namespace {
 
-// Which draws a stream holds: its `worker` field.
+// Values of the `worker` field of the random streams, which distinguish their uses.
 constexpr std::uint32_t kPatterns = 0, kTrain = 1, kTest = 2;
 
 constexpr std::int64_t kCell = 4;        // pixels between the random knots of a pattern
-constexpr std::int64_t kShiftShare = 5;  // a sample moves by up to size / kShiftShare each way
+constexpr std::int64_t kShiftShare = 5;  // samples are shifted by up to size / kShiftShare
 constexpr double kContrast = 32.0;       // standard deviation of a pattern, in pixel values
-// Pixel values are counted in 1/4096 until the end. Integers: whether a compiler contracts
-// a * b + c must not change the data.
+// Pixel values are computed as integers in units of 1/4096, because a compiler may contract the
+// floating-point expression a * b + c, which would change the data.
 constexpr int kFractionBits = 12;
 constexpr double kOne = 1 << kFractionBits;
 
-// One pattern, H×W with mean 0 and standard deviation kContrast: random knots on a torus, bilinear
-// between them, so that moving it with wrap-around leaves no seam.
+// One H×W pattern with mean 0 and standard deviation kContrast: bilinear interpolation of random
+// knots on a torus, so that a shift with wrap-around leaves no seam.
 std::vector<std::int32_t> make_pattern(std::int64_t size, Philox random) {
   const std::int64_t knots = std::max<std::int64_t>(2, size / kCell);
   std::vector<std::int64_t> grid(static_cast<std::size_t>(knots * knots));
@@ -44,7 +44,7 @@ std::vector<std::int32_t> make_pattern(std::int64_t size, Philox random) {
       square += heights.back() * heights.back();
     }
   }
-  // n times the standard deviation; n square < 2^64 because sizes end at 256.
+  // n times the standard deviation. n · square < 2^64, because the size is at most 256.
   const auto n = static_cast<std::uint64_t>(heights.size());
   const auto spread =
       std::sqrt(static_cast<double>(std::max<std::uint64_t>(1, n * square - sum * sum)));
@@ -57,14 +57,15 @@ std::vector<std::int32_t> make_pattern(std::int64_t size, Philox random) {
   return pattern;
 }
 
-// About normal, with mean 0 and standard deviation kNoiseUnit: the sum of a word's four bytes.
+// Approximately normal noise with mean 0 and standard deviation kNoiseUnit: the sum of the four
+// bytes of a word, minus its mean.
 constexpr double kNoiseUnit = 147.8;  // sqrt(4 (256^2 - 1) / 12)
 std::int32_t noise_of(std::uint32_t word) {
   const auto sum = (word & 0xFF) + ((word >> 8) & 0xFF) + ((word >> 16) & 0xFF) + (word >> 24);
   return static_cast<std::int32_t>(sum) - 510;
 }
 
-// Writes one sample, C×H×W; patterns: the C patterns of its class.
+// Writes one sample of shape C×H×W. `patterns` points to the C patterns of its class.
 void draw_sample(const SyntheticOptions& options, const std::vector<std::int32_t>* patterns,
                  Philox random, std::uint8_t* pixels) {
   constexpr std::int32_t kMiddle = 128 << kFractionBits, kHalf = 1 << (kFractionBits - 1);

@@ -1,9 +1,10 @@
-// A procedural image set that needs no file: something small for a convolutional network to learn.
+// A procedural image data set that needs no files, for quick experiments with convolutional
+// networks.
 //
-// Each class has one smooth pattern. A sample is its class's pattern, moved by up to a fifth of its
-// size each way with wrap-around, plus noise on every pixel. Classes take turns, so every split is
-// balanced. The same seed gives the same bytes on every machine, and the first samples do not
-// depend on how many there are.
+// Each class has one smooth random pattern. A sample is the pattern of its class, shifted in each
+// direction by up to a fifth of its size with wrap-around, plus noise on every pixel. Sample i has
+// class i mod classes, so every split is balanced. The same seed gives the same bytes on every
+// machine. A sample does not depend on the number of samples.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct SyntheticOptions {
   std::int64_t channels = 1;
   std::int64_t train = 6000;
   std::int64_t test = 1000;
-  double noise = 1.0;  // standard deviation, in standard deviations of the patterns
+  double noise = 1.0;  // standard deviation, in units of the patterns' standard deviation
 };
 
 DatasetSplits make_synthetic(const SyntheticOptions& options, std::uint64_t seed);

@@ -12,7 +12,7 @@
 namespace terse {
 namespace {
 
-// Which draws a stream of Purpose::synthetic holds: its `worker` field. The images' end at 2.
+// Values of the `worker` field of the streams of Purpose::synthetic; synthetic.cpp uses 0 to 2.
 constexpr std::uint32_t kSuccessors = 16, kTrainText = 17, kValidText = 18, kTestText = 19;
 
 constexpr std::int64_t kMostContexts = 1 << 20;

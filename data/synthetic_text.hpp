@@ -1,9 +1,10 @@
-// A procedural text that needs no file, and whose best perplexity is known.
+// A procedural text data set that needs no files and has a known optimal perplexity.
 //
-// A Markov chain: after the last `order` tokens, `branching` of the vocabulary's tokens may follow,
-// each with the same probability. Which ones, is drawn once for each context. So the entropy rate
-// is ln(branching) exactly, and the model that knows the chain has perplexity `branching` on every
-// piece of the text, long or short; one that knows nothing has `vocab`.
+// The text is a Markov chain. The next token depends on the last `order` tokens, the context. For
+// each context, `branching` tokens of the vocabulary are drawn once; each of them follows with
+// equal probability. The entropy rate is therefore exactly ln(branching). A model that knows the
+// chain has perplexity `branching` on any part of the text; a model that predicts all tokens with
+// equal probability has perplexity `vocab`.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +16,9 @@ namespace terse {
 
 struct SyntheticTextOptions {
   std::int64_t vocab = 32;
-  std::int64_t order = 1;       // tokens that the next one depends on; vocab^order is at most 2^20
+  std::int64_t order = 1;       // length of a context in tokens; vocab^order is at most 2^20
   std::int64_t branching = 4;   // at most vocab
-  std::int64_t length = 40000;  // tokens of the training split; the others have a tenth each
+  std::int64_t length = 40000;  // tokens of the training split; the other splits have a tenth each
 };
 
 TextSplits make_synthetic_text(const SyntheticTextOptions& options, std::uint64_t seed);

@@ -20,7 +20,7 @@ struct TextRequest {
   std::int64_t seq;
 };
 
-// level=, vocab= and seq=; `plain` is the level of words.
+// Reads level=, vocab= and seq=. `plain` is the level to use if level=word.
 TextRequest read_request(Options& options, TextLevel plain) {
   constexpr std::string_view kLevels[] = {"word", "char"};
   constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();

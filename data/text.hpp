@@ -1,4 +1,4 @@
-// Texts from files, as language models are measured on them.
+// Text data sets for language models, from files.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,27 @@
 
 namespace terse {
 
-// `text:path=FILE` one file, split 90/5/5; `text:path=DIR` the three files of WikiText
-// (wiki.{train,valid,test}.tokens), of PTB (ptb.{train,valid,test}.txt) or {train,valid,test}.txt;
-// `text:train=FILE,valid=FILE,test=FILE`. Each may be gzip-compressed.
+// Reads a text from files, each plain or gzip-compressed:
 //
-// Texts are UTF-8: a byte order mark is dropped, and what is no UTF-8 is an Error.
+//   text:path=FILE                          one file, split 90/5/5
+//   text:path=DIR                           wiki.{train,valid,test}.tokens (WikiText),
+//                                           ptb.{train,valid,test}.txt (PTB) or
+//                                           {train,valid,test}.txt
+//   text:train=FILE,valid=FILE,test=FILE    three files
 //
-// level=word splits at white space, since those files separate punctuation already; `prose` says
-// that they do not: then letters become lower-case, and every punctuation mark is a token, but for
-// an apostrophe or a hyphen inside of a word. level=char takes bytes as they are, UTF-8 or not.
+// Texts must be UTF-8, otherwise Error is thrown; a byte order mark is removed.
+//
+// level=word splits at white space, because the files of WikiText and PTB already separate
+// punctuation. With `prose`, for ordinary text, letters are converted to lower case and every
+// punctuation mark becomes a token, except an apostrophe or hyphen inside a word. level=char uses
+// single bytes as tokens and does not require UTF-8.
 TextSplits load_text_files(Options& options, std::uint64_t seed);
 
-// `kjv`: the King James Bible, one verse a line, 31102 of them; read as prose.
+// `kjv`: the King James Bible, one verse per line, 31102 lines; read as prose.
 TextSplits load_kjv(Options& options, std::uint64_t seed);
 
-// Where scripts/kjv puts it: kjv.txt in $TERSE_DATA, or else in tersegrad/ of $XDG_DATA_HOME, or of
-// ~/.local/share.
+// The file that scripts/kjv writes: kjv.txt in $TERSE_DATA, or in $XDG_DATA_HOME/tersegrad, or in
+// ~/.local/share/tersegrad.
 std::filesystem::path kjv_file();
 
 }  // namespace terse

@@ -14,7 +14,7 @@ bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-// Numbers tokens in the order in which they first appear. The texts must outlive it.
+// Assigns ids to tokens in the order of their first appearance. The texts must outlive it.
 class Interner {
  public:
   Interner() { number(kUnknown); }
@@ -32,7 +32,7 @@ class Interner {
   std::vector<std::string_view> tokens_;
 };
 
-// What stands between white space: with punctuation split off, and without.
+// Calls emit(token) for each word and each punctuation mark of a chunk without white space.
 template <class Emit>
 void split_prose(std::string_view chunk, Emit&& emit) {
   const auto word_at = [&](std::size_t at) {
@@ -44,7 +44,7 @@ void split_prose(std::string_view chunk, Emit&& emit) {
     std::size_t end = 0;
     while (const auto bytes = word_at(end)) {
       end += bytes;
-      // An apostrophe or a hyphen between two letters belongs to the word.
+      // An apostrophe or hyphen between two word characters is part of the word.
       if (end < chunk.size() && (chunk[end] == '\'' || chunk[end] == '-') && word_at(end + 1) > 0) {
         ++end;
       }
@@ -92,7 +92,7 @@ std::vector<std::int32_t> intern(std::string_view text, TextLevel level, Interne
 
 struct Vocabulary {
   std::vector<std::string> tokens;
-  std::vector<std::int32_t> renumber;  // from the interner's numbers; what is not kept becomes 0
+  std::vector<std::int32_t> renumber;  // interner's id -> id; 0 for tokens that are not kept
 };
 
 Vocabulary make_vocabulary(const Interner& interner, std::span<const std::int32_t> train,
@@ -154,7 +154,7 @@ TextSplits number_splits(const std::string& name, SplitText texts, const TextRul
     for (auto* text : {&texts.train, &texts.valid, &texts.test}) *text = simplified(*text);
   }
   Interner interner;
-  auto train = intern(texts.train, rules.level, interner);  // first: its order is the vocabulary's
+  auto train = intern(texts.train, rules.level, interner);  // first: its order breaks ties
   auto valid = intern(texts.valid, rules.level, interner);
   auto test = intern(texts.test, rules.level, interner);
   return make_splits(name, interner, std::move(train), std::move(valid), std::move(test),
@@ -166,7 +166,7 @@ TextSplits number_and_split(const std::string& name, std::string text, const Tex
   Interner interner;
   const auto all = intern(text, rules.level, interner);
   const std::int64_t count = std::ssize(all);
-  constexpr std::int64_t kFewest = 40;  // then 5 % are 2 tokens
+  constexpr std::int64_t kFewest = 40;  // 5 % of 40 are the 2 tokens that a split needs
   check(count >= kFewest,
         "text '{}': one file is split 90/5/5, for which it must hold at least {} tokens; got {}",
         name, kFewest, count);

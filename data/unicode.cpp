@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int32_t kNone = -1;
 
-// U+2019 is the apostrophe of typeset text.
+// U+2019 is the typographic apostrophe.
 bool is_apostrophe(std::int32_t c) {
   return c == '\'' || c == 0x2019;
 }

@@ -1,4 +1,4 @@
-// Text as Unicode: validated, and prepared for splitting into words.
+// Validation of UTF-8 text, and its preparation for splitting into words.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,28 @@
 
 namespace terse {
 
-// Drops a byte order mark of UTF-8. Error for UTF-16 and UTF-32, which begin with theirs.
+// Removes a UTF-8 byte order mark. Throws Error if the text begins with the byte order mark of
+// UTF-16 or UTF-32.
 void drop_byte_order_mark(std::string& text);
 
-// Error with line and byte of the first byte that is no UTF-8.
+// Throws Error with byte offset and line of the first byte that is not valid UTF-8, if there is
+// one.
 void check_utf8(std::string_view text);
 
 struct CodePoint {
   std::int32_t value;
-  std::size_t bytes;  // of UTF-8
+  std::size_t bytes;  // length in UTF-8
 };
-// The first of a text, which is not empty. What is no UTF-8 counts as one byte without a meaning.
+// The first code point of a text that is not empty. A byte that is not valid UTF-8 is returned as
+// value -1 with length 1.
 CodePoint first_code_point(std::string_view text);
 
-// Letters, marks and digits of any script.
+// Returns true for letters, marks and digits of any script.
 bool is_word_character(std::int32_t code_point);
 
-// The text in lower case, with every kind of space (a line feed apart) as a plain one, invisible
-// format characters left out, and an apostrophe or hyphen between two word characters as ' or -,
-// whichever Unicode has it as.
+// Converts the text to lower case, replaces every kind of white space except the line feed by a
+// space, removes invisible format characters, and replaces any Unicode apostrophe or hyphen between
+// two word characters by ' or -.
 std::string simplified(std::string_view text);
 
 }  // namespace terse
