@@ -15,13 +15,13 @@
 namespace terse {
 namespace {
 
-// Called at once after the call that failed: whatever else runs first may change errno.
+// `reason` is an errno value, which the caller must read directly after the call that failed.
 [[noreturn]] void fail(const std::filesystem::path& file, int reason) {
   throw Error(fmt::format("'{}': cannot be written: {}", file.string(),
                           std::generic_category().message(reason)));
 }
 
-// 0, or the reason.
+// Writes all of `text`. Returns 0, or the errno value of the failure.
 int write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = write(descriptor, text.data(), text.size());
@@ -38,7 +38,8 @@ int open_file(const std::filesystem::path& file, int flags) {
   return descriptor;
 }
 
-// Closes the file in any case. 0, or the first reason.
+// Writes, syncs if `sync`, and closes the file in any case. Returns 0, or the errno value of the
+// first failure.
 int write_and_close(int descriptor, std::string_view text, bool sync) {
   int reason = write_all(descriptor, text);
   if (reason == 0 && sync && fsync(descriptor) != 0) reason = errno;
@@ -63,7 +64,7 @@ OutputFolder::OutputFolder(std::filesystem::path folder) : folder_(std::move(fol
   int reason = descriptor_ < 0 ? errno : 0;
   if (reason == 0 && access(folder_.c_str(), W_OK | X_OK) != 0) reason = errno;
   if (reason == 0 && flock(descriptor_, LOCK_EX | LOCK_NB) != 0) reason = errno;
-  // A file system without locks is no reason to lose a run.
+  // If the file system does not support locks, the folder is used without one.
   if (reason == 0 || reason == ENOLCK || reason == EOPNOTSUPP) return;
   if (descriptor_ >= 0) close(descriptor_);
   check(reason != EWOULDBLOCK, "folder '{}': another process is writing to it; name another folder",
@@ -78,7 +79,7 @@ OutputFolder OutputFolder::numbered(const std::filesystem::path& prefix) {
     std::error_code ignored;
     if (std::filesystem::exists(folder, ignored)) continue;
     OutputFolder made(std::move(folder));
-    if (made.made_) return made;  // otherwise another process was faster
+    if (made.made_) return made;  // otherwise another process has just created it
   }
 }
 
@@ -88,7 +89,7 @@ OutputFolder::OutputFolder(OutputFolder&& other) noexcept
       descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 OutputFolder::~OutputFolder() {
-  if (made_) rmdir(folder_.c_str());  // only if it is empty
+  if (made_) rmdir(folder_.c_str());  // fails if the folder is not empty
   if (descriptor_ >= 0) close(descriptor_);
 }
 
@@ -119,7 +120,7 @@ LineFile::~LineFile() {
 }
 
 void LineFile::finish() {
-  // What is no regular file may have nothing to sync.
+  // Files that are not regular may not support fsync (EINVAL, EROFS); that is not an error.
   int reason = fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS ? errno : 0;
   if (close(std::exchange(descriptor_, -1)) != 0 && reason == 0) reason = errno;
   if (reason != 0) fail(file_, reason);
@@ -130,7 +131,7 @@ void LineFile::add(std::string_view line) {
   if (fstat(descriptor_, &before) != 0) fail(file_, errno);
   const int reason = write_all(descriptor_, std::string(line) + '\n');
   if (reason == 0) return;
-  // Part of a line may be there.
+  // Part of the line may have been written.
   if (S_ISREG(before.st_mode) && ftruncate(descriptor_, before.st_size) != 0) {
     throw Error(fmt::format("'{}': its last line is cut short: {}", file_.string(),
                             std::generic_category().message(errno)));

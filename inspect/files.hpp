@@ -1,4 +1,5 @@
-// How results reach the disk: a file is complete or not there, and an error says what went wrong.
+// Writing of result files: a file on disk is either complete or absent, and every failure throws
+// Error with the file and the system's reason.
 #pragma once
 
 #include <filesystem>
@@ -7,14 +8,15 @@
 
 namespace terse {
 
-// A folder that this process alone writes results to. The lock ends with the process, however it
-// ends. A folder that was made for results that never came is removed again.
+// A folder that is locked, so that only this process writes results to it. The system releases the
+// lock when the process ends, even by a crash. The destructor removes the folder if this object
+// created it and it is still empty.
 class OutputFolder {
  public:
-  // Makes the folder if it is not there. Error, naming it, if files cannot be made in it or another
-  // process writes to it.
+  // Creates the folder if it does not exist. Throws Error with its name if files cannot be created
+  // in it or another process holds its lock.
   explicit OutputFolder(std::filesystem::path folder);
-  // A new folder: prefix-1, or the next number after those that are there.
+  // Creates a new folder PREFIX-N, where N >= 1 is the smallest number not in use.
   static OutputFolder numbered(const std::filesystem::path& prefix);
   ~OutputFolder();
   OutputFolder(OutputFolder&& other) noexcept;
@@ -29,13 +31,14 @@ class OutputFolder {
   int descriptor_ = -1;  // holds the lock
 };
 
-// Writes a file under a temporary name beside it, syncs it and renames it: a half-written file
-// never stands under its name, and never replaces a good one. What is there and is no regular file
-// (a pipe, a terminal) is written to. Error with the file and the system's reason.
+// Writes a file atomically: writes FILE.tmp, syncs it and renames it, so that an incomplete file
+// never appears under the final name or replaces a complete one. If `file` exists and is not a
+// regular file (a pipe, a terminal), the text is written to it directly. Throws Error with the file
+// and the system's reason.
 void write_file(const std::filesystem::path& file, std::string_view text);
 
-// A file that grows by whole lines, each handed to the system at once: after a crash, or on a disk
-// that is full, what stands in it is lines that are complete.
+// A file to which whole lines are appended, each with its own write. After a crash of the process,
+// or on a full disk, it contains only complete lines.
 class LineFile {
  public:
   enum class Existing { keep, replace };
@@ -44,9 +47,10 @@ class LineFile {
   LineFile(LineFile&& other) noexcept;
   LineFile& operator=(LineFile&&) = delete;
 
-  // Appends the text and an end of line. Error, and the file as it was, if the system refuses.
+  // Appends the text and a line feed. If writing fails, restores the previous length of the file
+  // and throws Error.
   void add(std::string_view line);
-  // Waits until all lines are on the disk, and closes the file. Error if the disk refuses.
+  // Waits until all lines are on disk and closes the file. Throws Error if that fails.
   void finish();
 
  private:

@@ -13,9 +13,9 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kDrawn = 64;  // coordinates of a tensor
+constexpr std::size_t kDrawn = 64;  // maximum number of drawn coordinates per tensor
 
-// Different ones, or all if there are no more.
+// Draws min(kDrawn, size) different coordinates.
 std::vector<std::size_t> draw(std::size_t size, std::uint64_t seed, std::uint32_t tensor) {
   std::set<std::size_t> chosen;
   Philox draws(seed, {.purpose = Purpose::probe, .tensor = tensor});

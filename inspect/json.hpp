@@ -1,4 +1,4 @@
-// JSON as text, for every file and line that programs write.
+// Serialisation of JSON, used for every JSON file and line that programs write.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -6,8 +6,8 @@
 
 namespace terse {
 
-// Numbers that are not finite become null. Strings that are not UTF-8, such as names of files,
-// have U+FFFD in place of the bytes that are none. `indent` -1: one line.
+// Infinite and NaN numbers become null. In strings that are not UTF-8, e.g. file names, invalid
+// bytes are replaced by U+FFFD. indent = -1 writes a single line.
 inline std::string json_text(const nlohmann::json& json, int indent = -1) {
   return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }

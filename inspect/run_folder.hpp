@@ -1,7 +1,7 @@
-// A run's folder: config.json, and log.jsonl with one line a report.
+// The output folder of a training run: config.json, and log.jsonl with one line per report.
 //
-// Timings of a line stand in its "time" object; everything else repeats bit for bit with the seed.
-// A folder that holds a run already is refused: nothing is overwritten.
+// All timings of a line are in its "time" object; the rest is bit-identical in every run with the
+// same seed. A folder that already contains a run is rejected, so nothing is overwritten.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ namespace terse {
 
 class RunFolder {
  public:
-  // Makes the folder and writes config.json, complete or not at all. Error if it cannot be written
-  // to, holds a run, or belongs to another process.
+  // Creates the folder and writes config.json atomically. Throws Error if the folder cannot be
+  // written to, contains a run already, or is locked by another process.
   RunFolder(const std::filesystem::path& folder, const nlohmann::json& config);
 
-  // A run that has logged nothing leaves nothing behind, so that the next one may have the folder.
+  // Removes the files of a run that has logged nothing, so that the folder can be used again.
   ~RunFolder();
 
-  // Appends a line, and hands it to the system at once.
+  // Appends a line to log.jsonl, unbuffered.
   void log(const nlohmann::json& line);
-  // The run is over: every line is on the disk. Error if it is not.
+  // Ends the log: waits until every line is on disk. Throws Error if that fails.
   void finish() { log_->finish(); }
 
   const std::filesystem::path& path() const { return folder_.path(); }
