@@ -1,18 +1,17 @@
-// All-reduce among workers on one machine, of a ResNet-18's gradient (44.7 MB) and of 4 KB:
+// All-reduce between workers on one machine, of ResNet-18's gradient (44.7 MB) and of 4 KB:
 //
-//   owners     server, a shard a worker, in shared memory
-//   reading    ring, the neighbour's memory read in place
-//   messages   ring, copies through the mailboxes: what works between machines too
-//   barrier    one meeting of all workers, which nothing can undercut
+//   owners     server algorithm, one shard per worker, in shared memory
+//   reading    ring algorithm that reads the neighbour's memory in place
+//   messages   ring algorithm that copies through mailboxes; it also works between machines
+//   barrier    one barrier of all workers, a lower bound for the others
+//   idle       CPU time of W - 1 workers that wait 200 ms for one that sleeps
 //
 //   bench_collectives --workers 4 [--repetitions 15]
 //
-// prints a line `name workers bytes microseconds` for each: the median over the repetitions of the
-// time from the first worker's start to the last one's end. Of 4 KB a repetition is 1000 in a row.
-// collectives_against runs it beside gloo and OpenMPI.
-//
-// And `idle`: the processor time that W - 1 workers take while they wait 200 ms for one that
-// sleeps.
+// prints a line `name workers bytes microseconds` for each. The time is the median over the
+// repetitions of the time from the start of the first worker to the end of the last one. A
+// repetition of 4 KB is the mean of 1000 consecutive calls. collectives_against compares the
+// results with gloo and OpenMPI.
 #include <fmt/core.h>
 #include <time.h>
 
@@ -50,13 +49,13 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Seconds of one operation, the median of the repetitions.
+// Seconds per operation: the median of the repetitions.
 double seconds_of(const Operation& operation, int workers, std::size_t n, int in_a_row,
                   int repetitions) {
   std::vector<Clock::time_point> start(static_cast<std::size_t>(workers)), end(start);
   std::vector<double> seconds;
   run_workers({.workers = workers, .verify = Verify::header}, [&](Worker& me) {
-    Buffer<float> memory(static_cast<std::int64_t>(n));  // as parameters are: in huge pages
+    Buffer<float> memory(static_cast<std::int64_t>(n));  // in huge pages, as parameters are
     const auto values = memory.span();
     const auto own = static_cast<std::size_t>(me.rank());
     for (int repetition = -1; repetition < repetitions; ++repetition) {  // the first warms up

@@ -1,10 +1,11 @@
-// Compressors on ResNet-18's gradient, 62 tensors and 11 173 962 floats: what a worker does itself
-// to say it (encode, with the residual's update where there is error feedback) and to understand a
-// packet (decode); and, in turns with it, reading the gradient once and copying it.
+// Compressors on ResNet-18's gradient, 62 tensors with 11 173 962 floats: a worker's time for
+// encode (including the residual's update with error feedback) and for decode. Reading the gradient
+// once and copying it are measured in alternation with them.
 //
 //   bench_compress --benchmark_filter=topk
 //
-// ms is encode and decode together, x_read the encode's time over that of one pass that reads.
+// The time is that of encode and decode together. x_read is the time of encode divided by the time
+// of one pass that reads the gradient.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ const OwnedGradients& gradients() {
   return made;
 }
 
-// Gradients as a model has them: in one buffer.
+// Gradients in one contiguous buffer, as in a model.
 class FlatGradients {
  public:
   FlatGradients() : values_(static_cast<std::int64_t>(flat(gradients()).size())) {
@@ -55,8 +56,7 @@ class FlatGradients {
   std::vector<GradView> views_;
 };
 
-// A step of a lone worker: what its packets are to it is measured, what happens to them on the way
-// is not.
+// A step of a single worker. Measures encode and decode, but not combine.
 class LoneWorker {
  public:
   explicit LoneWorker(const std::string& spec) : compressor_(make_compressor(spec)) {}
@@ -91,7 +91,7 @@ void compress(benchmark::State& state, const std::string& spec) {
   LoneWorker worker(spec);
   FlatGradients gradient, copy;
   double encode = 0, decode = 0, read = 0, copied = 0;
-  for (int step = 0; step < 3; ++step) worker.step(encode, decode);  // memory is there afterwards
+  for (int step = 0; step < 3; ++step) worker.step(encode, decode);  // warm-up: allocates memory
   encode = decode = 0;
   for (auto _ : state) {
     double here = 0, back = 0;
@@ -110,7 +110,7 @@ void compress(benchmark::State& state, const std::string& spec) {
   state.counters["x_read"] = encode / read;
 }
 
-// The vote of so many workers on packed signs.
+// combine of the compressor `vote`: the majority vote of `workers` workers on packed signs.
 void vote(benchmark::State& state, std::uint32_t workers) {
   set_thread_count(static_cast<int>(state.range(0)));
   auto shape = gradients();

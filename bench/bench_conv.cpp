@@ -1,10 +1,11 @@
-// Convolutions of LeNet-5, ResNet-20 (64 images) and ResNet-18 for CIFAR (32 images): forward, data
-// gradient and weight gradient, direct and by Winograd's method.
+// The convolutions of LeNet-5, ResNet-20 (64 images) and ResNet-18 for CIFAR (32 images): forward,
+// data gradient and weight gradient, by direct summation, by Winograd's algorithm, and by the
+// depthwise kernels.
 //
 //   bench_conv --benchmark_filter='winograd.*C64.*threads:2'
 //
-// "GFLOP/s" counts the operations of the direct sum, so Winograd's may exceed the peak of the
-// machine, which `fma_peak` measures in the same run.
+// "GFLOP/s" counts the operations of direct summation, so Winograd's algorithm may exceed the FMA
+// peak, which `fma_peak` measures in the same run.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -24,8 +25,7 @@ using kernels::ConvShape;
 
 constexpr const char* kRate = "GFLOP/s";
 
-// Multiply-adds of twelve sums in registers, which is what the inner loop of a convolution can at
-// best be.
+// Multiply-adds on registers, an upper bound for the inner loop of a convolution.
 void fma_peak(benchmark::State& state) {
   const int threads = static_cast<int>(state.range(0));
   set_thread_count(threads);

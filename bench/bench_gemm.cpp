@@ -1,13 +1,12 @@
-// The float matrix product by shape: ours at every level of this CPU, OpenBLAS with the kernels
-// that it has chosen and with those of other cores, and the peak of fused multiply-adds, in one
-// run.
+// The float matrix product by shape: our implementation at every SIMD level of the CPU, OpenBLAS
+// with the kernels that it selects and with those of other CPUs, and the FMA peak, in one run.
 //
 //   bench_gemm [--threads=2] [--shape=lstm] [--core=Cooperlake,Haswell] [--rounds=9]
 //
-// Columns are GFLOP/s, the median of all rounds; the rounds of a shape's columns alternate.
-// OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, so other cores are measured by children of
-// this program. On one thread the time is the thread's own, which other processes on the machine
-// disturb less.
+// The columns are GFLOP/s, medians over the rounds; in each round, the columns of a shape are
+// measured in turn. OpenBLAS reads OPENBLAS_CORETYPE when it is loaded, so the kernels of other
+// CPUs are measured in child processes. With one thread, the time is the CPU time of the thread,
+// which depends less on other processes.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -113,7 +112,7 @@ struct Operands {
   std::vector<float> a, b, c;
 };
 
-// GFLOP/s of one round, of 30 ms or more.
+// GFLOP/s of one round, which makes about 3 GFLOP.
 double rate(const Size& z, int threads, const std::function<void()>& run) {
   const double operations = 2e-9 * static_cast<double>(z.m * z.n * z.k);
   const auto calls = std::max<std::int64_t>(1, static_cast<std::int64_t>(3 / operations));
@@ -123,7 +122,7 @@ double rate(const Size& z, int threads, const std::function<void()>& run) {
   return operations * static_cast<double>(calls) / (seconds(threads) - start);
 }
 
-// One round of another core, by a child of this program.
+// One round with the OpenBLAS kernels of another CPU, in a child process.
 double rate_of_core(const std::string& core, const Size& z, int threads) {
   const std::string program = "/proc/" + std::to_string(getpid()) + "/exe";
   const std::string command = fmt::format("OPENBLAS_CORETYPE={} {} --threads={} --only-blas='{}'",

@@ -1,5 +1,5 @@
-// The language model of bench/peers/torch_train.py and what it is made of: vocabulary 10 000, 650
-// features and units, three layers, 30 steps of a batch of 32; embedding and output weights tied.
+// The language model of bench/peers/torch_train.py and its parts: vocabulary 10 000, 650 features
+// and units, three layers, 30 time steps, batch 32; embedding and output weights are tied.
 //
 //   bench_lstm --benchmark_filter=train
 #include <benchmark/benchmark.h>
@@ -47,8 +47,7 @@ void count_rate(benchmark::State& state, const char* name, double each) {
                                             benchmark::Counter::kIsRate);
 }
 
-// ---- matrix products: M, N, K, A transposed, B transposed, threads
-// --------------------------------
+// ---- matrix products: M, N, K, A transposed, B transposed, threads ------------------------------
 
 void gemm(benchmark::State& state) {
   const std::int64_t m = state.range(0), n = state.range(1), k = state.range(2);
@@ -74,8 +73,7 @@ void gemm_shapes(benchmark::internal::Benchmark* b) {
 }
 BENCHMARK(gemm)->Apply(gemm_shapes)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
-// ---- one layer, and the loss
-// ----------------------------------------------------------------------
+// ---- one layer, and the loss --------------------------------------------------------------------
 
 void lstm_forward(benchmark::State& state) {
   set_thread_count(static_cast<int>(state.range(0)));
@@ -103,8 +101,7 @@ void loss(benchmark::State& state) {
   for (auto _ : state) linear_cross_entropy(x, w, b, labels).backward();
 }
 
-// ---- a training step
-// --------------------------------------------------------------------------------
+// ---- a training step ----------------------------------------------------------------------------
 
 void train(benchmark::State& state) {
   set_thread_count(static_cast<int>(state.range(0)));

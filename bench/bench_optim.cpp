@@ -1,11 +1,11 @@
-// Update rules on 11.2 M parameters, as many as ResNet-18 has: the bytes that a step must read and
-// write, over its time; and, in turns with it, a plain copy of as many bytes.
+// Update rules on 11.2 M parameters, about the size of ResNet-18: the bytes that a step must read
+// and write, divided by its time; and, in alternation with it, a plain copy of as many bytes.
 //
 //   bench_optim --benchmark_filter=adam
 //
-// A copy is no ceiling: to write a line of the target the processor first reads it, which is not
-// counted. A rule reads what it writes anyway, so one that memory bounds has 1.5 times the copy's
-// rate.
+// The copy is not an upper bound: before the processor writes a cache line of the target, it reads
+// the line, and these reads are not counted. An update rule reads the lines that it writes anyway,
+// so a memory-bound rule reaches 1.5 times the rate of the copy.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ using namespace terse;
 
 constexpr std::int64_t kParameters = 11'200'000;
 
-// Of both signs, and so small that nothing moves far in any number of steps.
+// Values of both signs. With small scales, the parameters change little over all steps.
 Buffer<float> values(std::int64_t n, float scale) {
   Buffer<float> made(n);
   for (std::int64_t i = 0; i < n; ++i) made[i] = scale * static_cast<float>(i % 1001 - 500);
@@ -43,7 +43,7 @@ void copy(Buffer<float>& from, Buffer<float>& to) {
 
 struct Case {
   const char* spec;
-  int floats;  // read and written a parameter: its gradient, and twice x and each of its state
+  int floats;  // floats read and written per parameter: g once; x and each state array twice
 };
 
 void step(benchmark::State& state, const Case& each) {

@@ -1,12 +1,12 @@
-// One whole synchronous step of four workers on ResNet-18, 11 173 962 parameters: from gradients
-// that are ready to parameters that are updated, by plain SGD. Every worker has a replica of its
-// own; all share this machine's cores.
+// A complete synchronous step of four workers on ResNet-18 (11 173 962 parameters), from computed
+// gradients to parameters updated by plain SGD. Every worker has its own replica; all workers share
+// the cores of the machine.
 //
 //   bench_step --benchmark_filter=sign
 //
-// Time is that from the first worker's start to the last one's end. Beside it: where it goes, mean
-// over the workers, and what a worker sends. In one process a copy of memory is the network, so no
-// method need beat `none` here: what it saves is bytes.
+// The time is measured between two barriers of all workers. Counters give the time of each phase,
+// averaged over the workers, and the bytes that a worker sends. Within one process, communication
+// is a memory copy, so a compressor need not be faster than `none` here; it sends fewer bytes.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -28,8 +28,8 @@ using namespace terse;
 
 constexpr int kWorkers = 4;
 
-// A parameter that no backward call has reached has a gradient of zeros, whatever is written there:
-// one call comes first.
+// Calls backward once before it fills the gradients: a parameter that no backward call has reached
+// counts as having a zero gradient, whatever values are written to it.
 void fill_gradients(nn::Layer& model, ParameterBuffer& parameters, int worker) {
   const std::array<std::int32_t, 1> label{0};
   cross_entropy(model(Tensor::full({1, 3, 32, 32}, 0.1F)), label).backward();
@@ -46,7 +46,7 @@ void step(benchmark::State& state, const std::string& spec, TopologyKind topolog
   std::mutex mutex;
   PhaseTimes times;
   std::uint64_t sent = 0;
-  // All workers must leave the loop in the same step: worker 0 says how many there are.
+  // All workers must leave the loop after the same step. Worker 0 sets the number of steps.
   std::int64_t steps = 0;
   run_workers({.workers = kWorkers, .verify = Verify::header}, [&](Worker& me) {
     nn::Init init(1);
@@ -56,7 +56,7 @@ void step(benchmark::State& state, const std::string& spec, TopologyKind topolog
     fill_gradients(*model, parameters, me.rank());
     const auto rule = make_update_rule("sgd");
     DistributedOptimizer optimizer(me, parameters, *rule, make_compressor(spec), plan.join(me), {});
-    for (int i = 0; i < 2; ++i) optimizer.step(0.001F);  // memory is there afterwards
+    for (int i = 0; i < 2; ++i) optimizer.step(0.001F);  // warm-up: allocates all memory
     me.barrier();
     me.reset_accounts();
     std::int64_t taken = 0;

@@ -1,5 +1,5 @@
-// Whole training steps: forward, backward, update (SGD with momentum 0.9), on the models and shapes
-// of bench/peers/torch_train.py. One worker; the time is that of a step.
+// Complete training steps of one worker: forward, backward, update (SGD with momentum 0.9), on the
+// models and shapes of bench/peers/torch_train.py. The time is that of one step.
 //
 //   bench_train --benchmark_filter=resnet18
 #include <benchmark/benchmark.h>
@@ -21,7 +21,7 @@ namespace {
 
 using namespace terse;
 
-// Times steps of a model; `loss` runs it forward on a batch of so many samples.
+// Measures training steps of a model. `loss` runs the forward pass on a batch of `samples` samples.
 void train_steps(benchmark::State& state, nn::Module& model, std::int64_t samples,
                  const std::function<Tensor()>& loss) {
   set_thread_count(static_cast<int>(state.range(0)));
@@ -41,7 +41,7 @@ void train_steps(benchmark::State& state, nn::Module& model, std::int64_t sample
   state.counters["system_calls"] = static_cast<double>(after.system_calls - before.system_calls);
   state.counters["peak_MB"] = static_cast<double>(after.peak_bytes) / 1e6;
   rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);  // of the whole process
+  getrusage(RUSAGE_SELF, &usage);  // for the whole process
   state.counters["resident_MiB"] = static_cast<double>(usage.ru_maxrss) / 1024;
 }
 

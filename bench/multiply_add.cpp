@@ -18,7 +18,7 @@ double multiply_add_at_level() {
 #pragma GCC unroll 16
   for (auto& s : sum) {
     s = hn::Set(kLanes, 1.0F);
-    benchmark::DoNotOptimize(s);  // the compiler must not see that all sums are equal
+    benchmark::DoNotOptimize(s);  // hides from the compiler that all sums are equal
   }
   benchmark::DoNotOptimize(factor);
   for (std::int64_t i = 0; i < kSteps; ++i) {

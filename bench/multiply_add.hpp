@@ -1,10 +1,11 @@
-// What no kernel exceeds: fused multiply-adds of sums in registers, at the level that kernels run
-// at.
+// A measurement of the FMA peak, an upper bound for all kernels: fused multiply-adds on registers,
+// at the SIMD level at which the kernels run.
 #pragma once
 
 namespace terse {
 
-// Runs twelve sums for some milliseconds on the calling thread; returns the operations, two each.
+// Runs twelve independent chains of multiply-adds on the calling thread. Returns the number of
+// floating-point operations, two per multiply-add and lane.
 double multiply_add();
 
 }  // namespace terse

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Peer figures: all_reduce of 44.7 MB and of 4 KB by torch.distributed over gloo, processes on loopback.
+"""Reference measurement: all_reduce of 44.7 MB and of 4 KB with torch.distributed (gloo, loopback).
 
 usage: torch_all_reduce.py WORKERS [REPETITIONS]
 
-Prints `gloo workers bytes microseconds`: the median over the repetitions of the time from the first
-rank's start to the last one's end. Of 4 KB a repetition is 20 in a row.
+Prints `gloo workers bytes microseconds`: the median over the repetitions of the time from the start of
+the first rank to the end of the last one. A repetition of 4 KB is the mean of 20 consecutive calls.
 """
 import os
 import socket
@@ -26,7 +26,7 @@ def run(rank, workers, repetitions, port):
         for repetition in range(-1, repetitions):  # the first warms up
             x.fill_(1)
             dist.barrier()
-            start = time.perf_counter()  # one clock for all processes of a machine
+            start = time.perf_counter()  # all processes of a machine share this clock
             for _ in range(in_a_row):
                 dist.all_reduce(x)
             times = torch.tensor([-start, time.perf_counter()], dtype=torch.float64)

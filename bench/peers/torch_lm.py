@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""PyTorch's perplexity on the King James text, with the settings of `train --model lstm --data kjv`.
+"""PyTorch's perplexity on the King James Bible, with the settings of `train --model lstm --data kjv`.
 
 usage: torch_lm.py [--epochs E] [--hidden F] [--layers L] [--dropout P] [--batch B] [--seq T]
                    [--vocab V] [--lr LR] [--clip NORM] [--seed S] [--threads N] [--text FILE]
 
-The same text, tokens, splits, columns, model, first values (their distributions), rate and clipping;
-not the same random draws. The rate falls linearly to zero, SGD without momentum. Prints the
-perplexity of the test split after every epoch.
+Text, tokens, splits, columns, model, distributions of the initial values, learning rate and clipping are
+the same; the random draws are not. SGD without momentum; the learning rate decreases linearly to zero.
+Prints the perplexity of the test split after every epoch.
 """
 import argparse
 import collections
@@ -23,7 +23,7 @@ import torch.nn.functional as F
 
 def tokens_of(path):
     words = []
-    with open(path, encoding="latin-1") as file:  # bytes as they are
+    with open(path, encoding="latin-1") as file:  # one character per byte
         for line in file:
             for chunk in line.lower().split():
                 words += re.findall(r"[0-9a-z\x80-\xff]+(?:['-][0-9a-z\x80-\xff]+)*|.", chunk)
@@ -32,7 +32,7 @@ def tokens_of(path):
 
 
 def numbered(words, most):
-    """Splits 90/5/5 and the vocabulary of the first, by falling frequency; <unk> is number 0."""
+    """Splits 90/5/5. The vocabulary is that of the first split, by decreasing frequency; <unk> is 0."""
     cut = [len(words) * 90 // 100, len(words) * 95 // 100]
     parts = [words[:cut[0]], words[cut[0]:cut[1]], words[cut[1]:]]
     counts = collections.Counter(parts[0])  # most_common keeps the order of first appearance
@@ -58,7 +58,7 @@ class Model(nn.Module):
 
 
 def columns(tokens, count):
-    """(L + 1, count): column c is the tokens [c L, (c + 1) L], both ends included."""
+    """Shape (L + 1, count): column c has the tokens c L to (c + 1) L, both included."""
     length = (len(tokens) - 1) // count
     return torch.stack([tokens[c * length:(c + 1) * length + 1] for c in range(count)], 1)
 
