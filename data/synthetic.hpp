@@ -25,7 +25,8 @@ struct SyntheticOptions {
 
 DatasetSplits make_synthetic(const SyntheticOptions& options, std::uint64_t seed);
 
-// `synthetic[:classes=,size=,channels=,train=,test=,noise=]`
+// Reads the options of `synthetic[:classes=,size=,channels=,train=,test=,noise=]` and makes the
+// data set.
 DatasetSplits load_synthetic(Options& options, std::uint64_t seed);
 
 }  // namespace terse

@@ -23,7 +23,7 @@ struct SyntheticTextOptions {
 
 TextSplits make_synthetic_text(const SyntheticTextOptions& options, std::uint64_t seed);
 
-// `synthetic-text[:vocab=,order=,branching=,length=,seq=]`
+// Reads the options of `synthetic-text[:vocab=,order=,branching=,length=,seq=]` and makes the text.
 TextSplits load_synthetic_text(Options& options, std::uint64_t seed);
 
 }  // namespace terse

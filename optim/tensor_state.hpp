@@ -30,6 +30,7 @@ class TensorState {
   // Views over all arrays in the order of their ids, each as a matrix with one column.
   std::vector<GradView> all();
 
+  // Saves, loads or hashes all arrays as items called `name`.
   void serialize(Archive& archive, const std::string& name);
 
  private:

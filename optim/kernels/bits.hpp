@@ -14,6 +14,7 @@ namespace terse::kernels {
 
 inline constexpr std::int64_t kWordBits = 32;
 
+// The number of 32-bit words that hold `bits` bits.
 constexpr std::int64_t words_for(std::int64_t bits) {
   return (bits + kWordBits - 1) / kWordBits;
 }
@@ -73,8 +74,10 @@ void for_each_word(std::int64_t at, std::span<float> out, Body body) {
   });
 }
 
-// Sign planes: a set bit means negative. NaN, +0 and -0 count as positive.
+// Sets bit at + i to x[i] < 0. In sign planes, a set bit means negative; NaN, +0 and -0 count as
+// positive.
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
+// Sets bit at + i to x[i] != 0, which is true for NaN.
 void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
 
 // out[i] = +scale or -scale

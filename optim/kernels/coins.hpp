@@ -29,7 +29,7 @@ class Coins {
     auto at = static_cast<std::uint64_t>(coordinate) / 32;
     const auto shift = coordinate % 32;
     Philox::EightBlocks blocks;
-    std::uint64_t first = at / 4, end = first;  // of these blocks
+    std::uint64_t first = at / 4, end = first;  // `blocks` holds the Philox blocks [first, end)
     const auto next = [&] {
       if (at / 4 == end) {
         first = std::exchange(end, end + 8);

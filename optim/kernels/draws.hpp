@@ -53,7 +53,7 @@ class Draws {
   }
   // The lower 16 bits of value i.
   std::uint32_t lower(std::int64_t i) const {
-    constexpr std::uint64_t kSecondHalf = std::uint64_t{1} << 33;  // of the stream
+    constexpr std::uint64_t kSecondHalf = std::uint64_t{1} << 33;  // stream position of lower bits
     const auto place = static_cast<std::uint64_t>(i);
     return stream_.at(kSecondHalf + place / 2) >> (16 * (place % 2)) & 0xffffU;
   }

@@ -20,7 +20,7 @@ inline std::uint16_t to_fp16(float x) {
   const auto small = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
                      std::bit_cast<std::uint32_t>(0.5F);
   auto half = magnitude < (113U << 23) ? small : normal;
-  half = magnitude >= 0x477ff000U ? 0x7c00U : half;  // 65520
+  half = magnitude >= 0x477ff000U ? 0x7c00U : half;  // 65520 and more
   half = magnitude > 0x7f800000U ? 0x7e00U : half;
   return static_cast<std::uint16_t>(sign | half);
 }
@@ -30,7 +30,7 @@ inline float from_fp16(std::uint16_t half) {
   const auto normal = (magnitude << 13) + (112U << 23);
   const auto small = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24F);
   auto bits = magnitude < 0x400U ? small : normal;
-  bits = magnitude >= 0x7c00U ? normal + (112U << 23) : bits;  // an exponent of all ones
+  bits = magnitude >= 0x7c00U ? normal + (112U << 23) : bits;  // infinity or NaN
   return std::bit_cast<float>(sign | bits);
 }
 

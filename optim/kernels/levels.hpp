@@ -25,7 +25,7 @@ constexpr int level_bits(int levels) {
 float largest_magnitude(std::span<const float> x);
 
 struct Levels {
-  int levels = 1;   // s
+  int levels = 1;   // s, at most kMostLevels
   float norm = 0;   // the magnitude of level s; larger magnitudes are clamped to it
   float limit = 0;  // magnitudes are clamped to this before they are rounded
 };

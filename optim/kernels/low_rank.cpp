@@ -215,7 +215,7 @@ void feed_and_times_q_at_level(std::span<const float> g, float keep, const Facto
 void transposed_times_p_at_level(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                                  std::span<float> q) {
   const auto n = matrix.n, m = matrix.m;
-  const auto grain = std::max(kGathered, r);  // all sums together are no larger than M
+  const auto grain = std::max(kGathered, r);  // at least r: the sums take no more memory than M
   const auto others = (n - 1) / grain;
   Buffer<float> sums(others * r * m);
   parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end) {

@@ -10,6 +10,7 @@
 
 namespace terse::kernels {
 
+// An n x m matrix, row-major.
 struct MatrixView {
   std::int64_t n = 0, m = 0;
   std::span<const float> data;

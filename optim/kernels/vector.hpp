@@ -25,7 +25,7 @@ void scale_to(std::span<const float> x, float scale, std::span<float> y);       
 void divide_to(std::span<const float> x, float divisor, std::span<float> y);    // y = x / divisor
 void blend_to(std::span<const float> x, float keep, float take,
               std::span<float> y);  // y = keep y + take x
-// h, d = h + alpha d, h + d
+// (h, d) = (h + alpha d, h + d), with the old values of h and d on the right
 void step_estimate(std::span<float> h, float alpha, std::span<float> d);
 
 // A sum in sixteen lanes. GCC may not reorder the additions of one sum, but it vectorises sixteen
@@ -58,8 +58,8 @@ class LaneSum {
 
 // Sums in double. The order of the additions depends only on the length: pieces of kGrain, each in
 // sixteen lanes.
-double norm1(std::span<const float> x);           // sum |x_i|
-double sum_of_squares(std::span<const float> x);  // sum x_i^2
-double dot(std::span<const float> x, std::span<const float> y);
+double norm1(std::span<const float> x);                          // sum |x_i|
+double sum_of_squares(std::span<const float> x);                 // sum x_i^2
+double dot(std::span<const float> x, std::span<const float> y);  // sum x_i y_i
 
 }  // namespace terse::kernels

@@ -13,10 +13,11 @@
 namespace terse::problems {
 
 using Step = std::function<void(std::uint64_t k, Out x)>;  // k = 0, 1, …
-using StepSize = std::function<double(std::uint64_t k)>;
+using StepSize = std::function<double(std::uint64_t k)>;   // gamma at step k
 StepSize constant(double gamma);
 StepSize decreasing(double gamma);  // gamma / sqrt(k + 1)
 
+// Stochastic gradient descent:  x -= gamma g
 Step gradient_descent(Oracle oracle, StepSize gamma);
 
 // signSGD, option 1:  x -= gamma sign(g)

@@ -22,7 +22,7 @@ void step_by_coins(std::span<float> values, const Decay& decay, float lr, std::u
   decay.weights.expect(std::ssize(values));
   parallel_for(std::ssize(values), kGrain, [&](std::int64_t begin, std::int64_t end) {
     Philox draws(seed, {.purpose = Purpose::update, .step = static_cast<std::uint32_t>(step)});
-    draws.seek(static_cast<std::uint64_t>(begin));  // a multiple of the grain, and so of 4
+    draws.seek(static_cast<std::uint64_t>(begin));  // a multiple of kGrain, so of 4 as required
     float* x = values.data();
     decay.weights.for_each_part(begin, end, [&](std::int64_t i, std::int64_t last, float on) {
       const float shrink = 1 - lr * (on * decay.outside());

@@ -2,7 +2,7 @@
 // new ones.
 //
 //   const auto broken = check_laws([] { return std::make_unique<Mine>(); },
-//                                  {.contraction_error = …, .payload_bytes = …, .reference = …});
+//                                  {.error = …, .payload_bytes = …, .reference = …});
 //   EXPECT_TRUE(broken.empty()) << fmt::format("{}", fmt::join(broken, "\n"));
 //
 // The claims are given by the test, not read from the compressor.
