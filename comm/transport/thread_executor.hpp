@@ -1,0 +1,66 @@
+// How the threads of a ThreadGroup run and wait: all at once (concurrent_executor.cpp), or one at a
+// time, with or without a modelled network (turns_executor.cpp).
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+
+#include "tersegrad/comm/network/virtual_clock.hpp"
+#include "tersegrad/comm/transport/run_workers.hpp"
+#include "tersegrad/comm/transport/thread_state.hpp"
+
+namespace terse {
+
+// All functions are called with the state's mutex held, by the thread of worker `rank` unless they
+// say otherwise.
+class ThreadExecutor {
+ public:
+  using Lock = ThreadState::Lock;
+
+  explicit ThreadExecutor(ThreadState& state) : state_(state) {}
+  virtual ~ThreadExecutor() = default;
+  ThreadExecutor(const ThreadExecutor&) = delete;
+  ThreadExecutor& operator=(const ThreadExecutor&) = delete;
+
+  virtual bool concurrent() const = 0;
+  // Whether the worker, which has just started, must wait for its turn.
+  virtual bool must_wait_to_enter(int rank) const = 0;
+  // Returns when the wait in the worker's slot is satisfied and the worker may run, or when the run
+  // has failed, or when the worker was interrupted. May release the lock meanwhile.
+  virtual void wait(Lock& lock, int rank) = 0;
+  // By any thread: worker `rank` looks at the state again.
+  virtual void wake(int rank) = 0;
+  // By any thread: what worker `rank` waits for is there now.
+  virtual void satisfy(int rank) = 0;
+  // By the last worker that came to the barrier. May release the lock.
+  virtual void open_barrier(Lock& lock, int rank) = 0;
+  // The worker's slot says that it has left.
+  virtual void leave(int rank) = 0;
+
+  // The virtual time at which the first byte of a message reaches the receiver's NIC.
+  virtual double send(int /*from*/, int /*to*/, std::size_t /*bytes*/) { return 0; }
+  // Whether the worker may take the next message of `from` without a wait.
+  virtual bool may_take(int rank, int from) { return !state_.mailbox(from, rank).queue.empty(); }
+  // Before a worker takes the next message of `from`, or finds that `from` has died.
+  virtual void receive(int /*rank*/, int /*from*/) {}
+  // nullptr without a modelled network.
+  virtual VirtualClock* clock(int /*rank*/) { return nullptr; }
+
+  // By any thread: ends the run. Only the first failure counts.
+  void fail(std::exception_ptr failure);
+  void wake_all();
+
+ protected:
+  void fail_if_wait_cannot_complete(int rank);
+  // Wakes those whose wait cannot complete after worker `rank` has left.
+  void wake_those_who_wait_in_vain();
+
+  ThreadState& state_;
+};
+
+std::unique_ptr<ThreadExecutor> make_concurrent_executor(ThreadState& state);
+std::unique_ptr<ThreadExecutor> make_turns_executor(ThreadState& state,
+                                                    const WorkerOptions& options);
+
+}  // namespace terse
