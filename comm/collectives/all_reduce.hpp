@@ -1,28 +1,30 @@
-// All-reduce three times, and which of them when.
+// Three all-reduce algorithms, and the choice between them.
 //
-//   ring      collectives.hpp: W chunks go round, are added, and go round again
-//   tree      binomial, to worker 0 and back:
-//               reduce: in round d = 1, 2, 4, … a worker whose rank has bit d sends its sum to
-//               rank - d and is done; the other adds what rank + d sends
-//               broadcast: the same edges the other way, the farthest first
+//   ring      reduce-scatter and all-gather of W chunks around the ring (collectives.hpp)
+//   tree      binomial tree, to worker 0 and back:
+//               reduce:     in round d = 1, 2, 4, … a worker whose rank has bit d sends its sum to
+//                           rank - d and is done; the other adds the sum of rank + d
+//               broadcast:  along the same edges in the other direction, the longest first
 //   halving   recursive halving, then doubling, on the p = 2^k <= W workers of the core:
-//               for d = p/2 … 1: of the range that one still adds, swap halves with one's rank ± d
-//               and add the half that one keeps; for d = 1 … p/2: swap the finished ranges back
-//               The W - p others first send all they have to a partner of the core, and get the
-//               result from it.
+//               halving:    for d = p/2, …, 1: exchange halves of the range that is still to be
+//                           added with rank ± d, and add the half that one keeps
+//               doubling:   for d = 1, …, p/2: exchange the finished ranges in the other direction
+//               The W - p other workers first send all their values to a partner of the core, and
+//               receive the result from it.
 //
-// With latency a, rate b, n bytes and L = ceil(log2 W), headers apart:
+// With latency a, rate b, n bytes, L = ceil(log2 W), and without headers:
 //
 //             time until all have the sum                        messages of all workers
 //   ring      2 (W-1) a + 2 (W-1)/W n/b                          2 W (W-1)
 //   tree      2 L (a + n/b)                                      2 (W-1)
 //   halving   2 log2(p) a + 2 (p-1)/p n/b; W > p: + 2 (a + n/b)  2 p log2(p) + 2 (W-p)
 //
-// All workers together send 2 (W-1) n bytes in each. Where W is a power of two, halving has the
-// fewest rounds and the fewest bytes. Otherwise the ring wins from some size on: with 20 us and
-// 10 Gbit/s from 26 KB for 5 workers, 183 KB for 12 and 25 MB for 1000; for 3 always. The tree
-// never wins in this model: it is for networks where a message costs more than its bytes. Each adds
-// in an order of its own, so results agree but for rounding; every worker gets the same bits.
+// In each algorithm all workers together send 2 (W-1) n bytes. If W is a power of two, halving has
+// the fewest rounds and the fewest bytes. Otherwise the ring is faster from some size on: with 20
+// us and 10 Gbit/s from 26 KB for 5 workers, 183 KB for 12 and 25 MB for 1000; for 3 workers
+// always. The tree is never the fastest in this model; it is for networks in which the cost of a
+// message exceeds that of its bytes. Each algorithm has an order of addition of its own, so their
+// results differ by rounding. With each algorithm every worker gets the same bits.
 //
 // Source: Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in
 // MPICH", IJHPCA 2005.
@@ -40,16 +42,17 @@ namespace terse {
 
 enum class AllReduce : std::uint8_t { ring, tree, halving, automatic };
 std::string_view to_string(AllReduce kind);
-AllReduce parse_all_reduce(std::string_view name);  // UsageError lists the known ones
+AllReduce parse_all_reduce(std::string_view name);  // throws UsageError with the known names
 
-// The table above. kind: not automatic.
+// The network for which `automatic` chooses.
 struct LinkSpeed {
   double latency = 20e-6;  // seconds
   double bytes_per_second = 1.25e9;
 };
+// The time by the table above. `kind` must not be automatic.
 double all_reduce_seconds(AllReduce kind, int workers, std::size_t bytes, const LinkSpeed& link);
 
-// The one that takes the least time by the table; the ring where it is a draw.
+// The algorithm with the least time by the table. The ring wins a tie.
 AllReduce best_all_reduce(int workers, std::size_t bytes, const LinkSpeed& link);
 
 // One worker's part in all-reduces of one kind.
@@ -60,9 +63,8 @@ class AllReducer {
 
   // values = the sum of all workers' values.
   void run(std::span<float> values, const Label& label);
-  // values = the sum of all workers' values / divisor, without messages. False, and nothing has
-  // happened: the workers do not share memory, or all-reduce so many floats by another way than the
-  // ring.
+  // values = the sum of all workers' values / divisor, without messages. Returns false and does
+  // nothing if the workers do not share memory, or if the algorithm for this size is not the ring.
   bool run_in_memory(std::span<float> values, float divisor, const Label& label);
 
  private:
@@ -70,9 +72,9 @@ class AllReducer {
 
   Worker& me_;
   AllReduce kind_;
-  LinkSpeed link_;  // for automatic
+  LinkSpeed link_;  // for AllReduce::automatic
   Collectives collectives_;
-  Packet in_;  // its memory is recycled through the mailboxes
+  Packet in_;  // its memory is exchanged with that of received packets
 };
 
 }  // namespace terse

@@ -1,8 +1,8 @@
-// The payload of a sliceable packet, cut and joined.
+// Cutting and joining the payloads of sliceable packets.
 //
-// For n coordinates it is one or more bit planes, one after the other, each of `words` = ceil(n/32)
-// little-endian u32; coordinate i is bit i % 32 of word i / 32 of every plane. A slice of the
-// coordinates, cut at multiples of 32, is the same range of words of every plane:
+// The payload for n coordinates is one or more bit planes, one after the other. A plane has
+// `words` = ceil(n/32) little-endian u32; coordinate i is bit i % 32 of word i / 32 of every plane.
+// A slice of the coordinates, cut at multiples of 32, is the same range of words of every plane:
 //
 //   whole    | plane 0: w0 w1 w2 w3 | plane 1: w0 w1 w2 w3 |
 //   slice    | plane 0: w1 w2 | plane 1: w1 w2 |               (words 1 and 2)
@@ -25,15 +25,15 @@ struct BitPlanes {
   static std::size_t words_for(std::int64_t coordinates) {
     return static_cast<std::size_t>((coordinates + kCoordinatesPerWord - 1) / kCoordinatesPerWord);
   }
-  // The layout of a payload whose planes have `words` words, at least one. PacketError if it is not
-  // a whole number of planes, or none.
+  // The layout of a payload whose planes have `words` >= 1 words. Throws PacketError unless the
+  // payload is a whole number of planes, at least one.
   static BitPlanes of(const Packet& packet, std::size_t words);
 };
 
-// Takes the words [first, first + slice.words) out of every plane of `from`.
+// Copies the words [first, first + slice.words) of every plane of `from` to `to`.
 void cut_planes(std::span<const std::byte> from, const BitPlanes& whole, std::size_t first,
                 const BitPlanes& slice, std::span<std::byte> to);
-// Puts them back.
+// The inverse: copies the planes of a slice to the words [first, first + slice.words) of `to`.
 void join_planes(std::span<const std::byte> from, const BitPlanes& slice, std::size_t first,
                  const BitPlanes& whole, std::span<std::byte> to);
 

@@ -1,24 +1,24 @@
-// All-reduce and reduce-scatter between workers that share memory, in place, over the one-sided
-// verbs of Worker.
+// All-reduce and reduce-scatter between workers that share memory: in place, by the one-sided
+// operations of Worker.
 //
-//   by owners    the first S workers own a shard of the n floats each
+//   by owners    the first S workers each own a shard of the n floats
 //                  expose values
-//                  owner: for each block of the shard, small enough for the L1 cache:
-//                           read it from all W workers, add in the one order of addition
-//                           all-reduce:     write the sum to all W workers
-//                           reduce-scatter: write it to the owner; the others read it there
-//                Every float is read once and written once; all workers synchronize twice.
-//   by reading   the ring of collectives.hpp, whose messages are read where they lie
+//                  owner: for each block of the shard that fits the L1 cache:
+//                           read it from all W workers, add in the order of collectives.hpp
+//                           all-reduce:      write the sum to all W workers
+//                           reduce-scatter:  write the sum to the owner; the others read it there
+//                Every float is read once and written once. All workers synchronize twice.
+//   by reading   the ring of collectives.hpp; each worker reads the memory of the previous worker
 //                  expose values
 //                  for k = 1 … W-1:  chunk r-1-k = the previous worker's + one's own;  barrier
 //                  for k = 1 … W-1:  chunk r-k   = the previous worker's;              barrier
-//                Twice as much memory traffic, and 2 W barriers: but only neighbours exchange data.
+//                Twice the memory traffic and 2 W barriers, but only neighbours exchange data.
 //
-// Sum, bits, messages and bytes counted are those of the exchanges by messages. Cost: by owners
-// 2 W n floats of memory traffic in all, by reading about 6 (W-1) n.
+// The sums, their bits, and the messages and bytes counted are those of the algorithms with
+// messages. Memory traffic: 2 W n floats by owners, about 6 (W-1) n floats by reading.
 //
-// All of them: values = the sum of all workers' values / divisor. The workers' spans have the same
-// length. Only where me.shares_memory().
+// Each function computes values = the sum of all workers' values / divisor. The spans of all
+// workers have the same length. Requires me.shares_memory().
 #pragma once
 
 #include <span>
@@ -34,8 +34,9 @@ struct Label;
 void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
                           const Label& label);
 
-// Afterwards only the owners' shards of `values` hold results. `use` reads all shards at their
-// owners; while it runs, the memory of all workers is open.
+// After the call only the owners' shards of `values` hold results. `use` is called with a source
+// that reads every shard in its owner's memory; the memory of all workers stays exposed while `use`
+// runs.
 void reduce_scatter_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
                               const Label& label,
                               FunctionRef<void(const GradientSource& results)> use);

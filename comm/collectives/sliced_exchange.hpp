@@ -1,13 +1,14 @@
-// The exchange of sliceable packets: every owner combines its slice of the coordinates.
+// The exchange of sliceable packets: every owner combines one slice of the coordinates.
 //
-//   1. Cut the coordinates into one slice an owner, at multiples of 32.
+//   1. Cut the coordinates into one slice per owner, at multiples of 32.
 //   2. All-to-all: every worker sends each owner that owner's slice of its packet.
-//   3. Every owner combines the W slices into the answer for its coordinates.
-//   4. All-gather: every owner sends its answer to all workers.
-//   5. Every worker joins the answers into one packet.
+//   3. Every owner combines the W slices into the down packet for its coordinates.
+//   4. All-gather: every owner sends its down packet to all workers.
+//   5. Every worker joins these into one down packet.
 //
-// Cost: owners · (W-1) messages in step 2 and again in step 4; in the mean a worker sends
-// (W-1)/W · (up + down) payload bytes, whatever the number of owners. One's own slice is free.
+// Cost: owners · (W-1) messages in step 2 and again in step 4. On average a worker sends
+// (W-1)/W · (up + down) payload bytes, independent of the number of owners. A worker's own slice is
+// not sent.
 #pragma once
 
 #include <span>
@@ -23,13 +24,14 @@ namespace terse {
 
 class SlicedExchange {
  public:
-  // The owners are the workers 0, 1, …, owners - 1.
+  // The workers 0, …, owners - 1 own slices.
   SlicedExchange(Worker& me, int owners);
 
-  // Combines slices of one coordinate range: round.first and round.count say which.
+  // Combines slices of the coordinates [round.first, round.first + round.count).
   using Combine = FunctionRef<void(const Round&, std::span<const Packet> up, Packet& down)>;
 
-  // `up`: one's own packet for the coordinates of `round`; `down`: the joined answer.
+  // `up` is the worker's own packet for the coordinates of `round`; `down` becomes the joined down
+  // packet. Throws PacketError if the owners' down packets differ in their number of bit planes.
   void run(const Round& round, const Packet& up, Combine combine, Packet& down);
 
  private:
@@ -43,7 +45,7 @@ class SlicedExchange {
 
   Worker& me_;
   int owners_;
-  std::vector<Packet> slices_;  // of one's own coordinates, by worker
+  std::vector<Packet> slices_;  // by worker: the coordinates that this worker owns
   Packet answer_, in_;
 };
 

@@ -1,39 +1,40 @@
-// Attacks: what a hostile or broken worker does, for every compressor and topology.
+// Attacks: the behaviour of a Byzantine or faulty worker, for every compressor and topology.
 //
-//   "sign-flip:workers=3"      the last three workers send the opposite of their gradients
+//   "sign-flip:workers=3"      the last three workers send the negatives of their gradients
 //
-// The attackers are the last `workers` ranks: worker 0, who reports, is the last to turn. `at=n`
-// leaves all steps but n alone. To an asynchronous server a step is one of the worker's own.
+// The attackers are the last `workers` ranks, so worker 0, which reports, is the last that becomes
+// one. With `at=n` the attack happens only at step n. With an asynchronous server a step is a step
+// of that worker.
 //
-// Value attacks change the attacker's gradient where it lies, before anybody looks at it: before
-// the workers agree that it is finite, and before encode. So they say what a compressor makes of a
-// wrong gradient, and error feedback makes up for what was left unsaid of the wrong one.
+// Value attacks change the attacker's gradient in place, before the workers agree that it is finite
+// and before encode. The attacker thus sends a valid encoding of a wrong gradient, and its error
+// feedback accumulates the residual of the wrong gradient.
 //
 //   sign-flip                 -g
-//   random                    Gaussian noise as long as g, drawn by (seed, worker, step); or with
-//                             the standard deviation `scale`
+//   random                    Gaussian noise with the norm of g, drawn by (seed, worker, step); or
+//                             with the standard deviation `scale`
 //   zero                      0
 //   scale:factor=f            f g
-//   stale:steps=n             g of n steps ago; until there is one, the first
+//   stale:steps=n             g of n steps ago, or the first g until n steps have passed
 //   collude                   one Gaussian direction for all attackers and steps, drawn by the
-//                             seed, as long as g; with `scale` also of one length: the same vector
-//   nan                       g with NaN in its first place, or with `all` in every place
+//                             seed, with the norm of g; with `scale` all send the same vector
+//   nan                       g with NaN at its first coordinate, or with `all` at every one
 //
-// An attacker knows its own gradient and the seed, and nothing of the others': `collude` is what
-// can be agreed on beforehand. Attacks that need the honest gradients' mean and spread (ALIE,
-// Baruch et al., arXiv 1902.06156) are not available to it. Sources of the blind ones: Bernstein et
-// al., arXiv 1810.05291; Blanchard et al., arXiv 1703.02757.
+// An attacker knows its own gradient and the seed, and not the gradients of others: attackers can
+// only agree in advance, as in `collude`. Attacks that need the mean and the deviation of the
+// honest gradients (ALIE, Baruch et al., arXiv 1902.06156) are not available. Source of the others:
+// Bernstein et al., arXiv 1810.05291; Blanchard et al., arXiv 1703.02757.
 //
-// Wire attacks change the attacker's packets as they leave it (faulty_endpoint.hpp), each with the
+// Wire attacks change the packets that the attacker sends (faulty_endpoint.hpp), each with
 // probability `rate`:
 //
 //   bit-flip:rate=r           each bit of the payload flips with probability r
-//   drop, duplicate           the packet is sent never, or twice
-//   delay:ms=t                the sender waits before it sends: asleep, or in virtual time
-//   replay                    the packet of the step before in its place, labelled as this step's
+//   drop, duplicate           the packet is not sent, or sent twice
+//   delay:ms=t                the sender waits before it sends, in real or in virtual time
+//   replay                    the payload of the previous step replaces this step's
 //
-// The checksum is made right again, so that the packet must be understood or refused for what it
-// says. With checksum=keep a packet stays as it was sealed, and the receiver must find that out.
+// The checksum is computed again, so a receiver must decode the packet or reject it by its content.
+// With checksum=keep the packet keeps the checksum that it had, and the receiver must detect that.
 //
 //   die:at=n                  the worker throws at the start of step n
 #pragma once
@@ -69,30 +70,30 @@ struct Attack {
   };
 
   Kind kind = Kind::none;
-  int workers = 1;                                 // the last so many ranks
-  std::optional<std::uint64_t> at = std::nullopt;  // this step alone; none: every step
+  int workers = 1;                                 // number of attackers: the last ranks
+  std::optional<std::uint64_t> at = std::nullopt;  // the only step of the attack; none: every step
   std::optional<double> scale = std::nullopt;      // random, collude: the standard deviation
   double factor = 1;                               // scale
   int steps = 1;                                   // stale
   bool all = false;                                // nan
-  double rate = 1;                                 // wire: of packets, of bit_flip: of bits
+  double rate = 1;                                 // wire attacks: per packet; bit_flip: per bit
   double milliseconds = 0;                         // delay
   bool keep_checksum = false;                      // bit_flip, replay
 
   bool hits(std::uint64_t step) const { return !at || *at == step; }
   bool on_wire() const { return kind >= Kind::bit_flip && kind <= Kind::replay; }
-  // Of so many workers.
+  // Whether `rank` of `size` workers is an attacker.
   bool by(int rank, int size) const { return kind != Kind::none && rank >= size - workers; }
 };
 
-// "" and "none" are no attack; UsageError for an unknown name, key or value.
+// "" and "none" are no attack. Throws UsageError for an unknown name, key or value.
 Attack parse_attack(std::string_view spec);
 // parse_attack(to_string(attack)) is the same attack.
 std::string to_string(const Attack& attack);
-// UsageError if there are not so many workers.
+// Throws UsageError if the attack has more attackers than there are workers.
 void check_attack(const Attack& attack, int workers);
 
-// For people: `train --help` and the pages.
+// A row of the table of attacks, which `train --help` and the documentation list.
 struct AttackEntry {
   std::string_view name;
   Attack::Kind kind;
@@ -101,25 +102,26 @@ struct AttackEntry {
 };
 std::span<const AttackEntry> attack_registry();
 
-// One worker's part in a value attack or a death: none, if it is honest.
+// One worker's part in a value attack or a death. An honest worker's part does nothing.
 class ValueAttack {
  public:
   ValueAttack(const Attack& attack, std::uint64_t seed, int rank, int workers);
 
-  // Once a step, with all of the worker's gradients. An Error if the worker dies now.
+  // Changes the gradients in place. Called once a step with all gradients of the worker. Throws
+  // Error if the worker dies at this step.
   void apply(std::uint64_t step, std::span<const GradView> gradients);
 
-  void serialize(Archive& archive);  // what `stale` remembers; nothing for an honest worker
+  void serialize(Archive& archive);  // the past gradients of `stale`; otherwise nothing
 
  private:
   void replay(std::span<const GradView> gradients, bool hit);
   void draw(std::uint32_t worker, std::uint64_t step, std::span<const GradView> gradients);
 
-  Attack attack_;  // none, if the worker is honest
+  Attack attack_;  // none if the worker is honest
   std::uint64_t seed_;
   std::uint32_t worker_;
-  std::uint64_t calls_ = 0;  // stale
-  std::vector<float> past_;  // of the last `steps` calls, that of call c in place c % steps
+  std::uint64_t calls_ = 0;  // stale: number of calls of apply
+  std::vector<float> past_;  // stale: the last `steps` gradients, that of call c at c % steps
 };
 
 }  // namespace terse

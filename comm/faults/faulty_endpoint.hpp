@@ -1,17 +1,18 @@
-// Wire attacks: a layer over an attacker's endpoint that spoils what it sends.
+// Wire attacks: a layer over an attacker's endpoint that corrupts the packets that it sends.
 //
 //   post(packet):   with probability `rate`, and only at step `at` if one is given:
-//     bit-flip      flip bits of the payload, seal anew unless checksum=keep
-//     drop          forget it
+//     bit-flip      flip bits of the payload; compute the checksum again unless checksum=keep
+//     drop          do not post it
 //     duplicate     post it twice
 //     delay         wait, then post it
-//     replay        post what went to this worker at the same place of the step before, with the
-//                   payload of then under the header of now; with checksum=keep as it was
+//     replay        post the payload that was sent to this worker at the same place of the previous
+//                   step, under this step's header; with checksum=keep under its old header
 //
-// What arrives stays as it is, and what the layer below offers, but for shared memory. Control
-// messages are spared: by them the workers agree, and whoever does not answer there is dead rather
-// than faulty. Counters count what the worker has sent, not what became of it. The draws are those
-// of (seed, worker), in the order of the packets, so a run repeats.
+// Received packets are not changed, and all other functions are those of the layer below, except
+// that there is no shared memory. Control messages are not attacked: the workers agree by them, and
+// a worker that does not send one counts as dead. Worker's counters count the packets that the
+// worker sends, before the attack. Draws come from the stream of (seed, worker), in the order of
+// the packets, so a run repeats.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,7 @@ class FaultyEndpoint final : public Endpoint {
   VirtualClock* clock() override { return below_.clock(); }
 
  private:
-  // What went to one worker at this step and at the one before.
+  // The packets that were sent to one worker at this step and at the previous one.
   struct Sent {
     std::uint32_t step = 0;
     std::vector<Packet> now, before;
@@ -63,8 +64,9 @@ class FaultyEndpoint final : public Endpoint {
   std::vector<Sent> sent_;  // replay: by receiver
 };
 
-// If some attack on the wire, the worker's messages go through this layer from now on: an honest
-// one's too, for all of them send packets then, and nobody reads another's memory instead.
+// If `attack` is a wire attack, puts this layer over the worker's endpoint. Honest workers get the
+// layer too, with no attack: it hides shared memory, so all workers exchange packets. Throws
+// UsageError if the attack has more attackers than there are workers.
 void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed);
 
 }  // namespace terse

@@ -1,17 +1,24 @@
-// How long a simulated worker computes, and how late a synthetic read is: seeded draws.
+// Seeded random draws for simulations: how long a worker computes, and synthetic staleness.
+//
+// Laws of durations:
 //
 //   constant:jitter=0      1 + jitter (u - 1/2), u uniform in [0, 1)
-//   exponential            -ln(1 - u): no memory, so staleness is geometric
+//   exponential            -ln(1 - u); memoryless, so the staleness is geometric
 //   erlang:k=4             the mean of k exponential draws: a chain of k stages
-//   pareto:alpha=2.5       (1 - 1/alpha) (1 - u)^(-1/alpha): now and then a straggler
-//   measured               what the gradient took on this machine, in seconds; does not repeat
+//   pareto:alpha=2.5       (1 - 1/alpha) (1 - u)^(-1/alpha); heavy-tailed: occasional stragglers
+//   measured               the seconds that the gradient took on this machine; does not repeat
 //
-// All but the last have the mean 1 and are divided by the worker's speed. Each worker reads a
-// stream of its own, so another worker's speed or number of pushes changes no draw.
+// Drawn durations have mean 1. Every duration is divided by the worker's speed. Each worker draws
+// from its own stream, so its draws do not depend on the speeds and pushes of other workers.
 //
-//   delays: constant:s=, uniform:most=, geometric:mean=,most=, poisson:mean=,most=
+// Laws of delays, each cut at `most`:
 //
-// A delay is a staleness to impose: a gradient of update t is computed at the model of version
+//   constant:s=              s
+//   uniform:most=            uniform in {0, …, most}
+//   geometric:mean=,most=    P(j) = p (1 - p)^j with p = 1 / (1 + mean)
+//   poisson:mean=,most=      Poisson with this mean
+//
+// A delay is a staleness to impose: the gradient of update t is computed at the model of version
 // t - min(delay, most, t).
 #pragma once
 
@@ -28,13 +35,14 @@ namespace terse {
 
 class Durations {
  public:
-  // The speeds belong to the workers in turn, from the first again after the last; none: all are 1.
-  // UsageError for an unknown law or a speed that is not above zero.
+  // Worker w has the speed speeds[w % speeds.size()], or 1 if `speeds` is empty. Throws UsageError
+  // for an unknown law and for a speed that is not finite and above zero.
   Durations(std::string_view spec, int workers, std::span<const double> speeds, std::uint64_t seed);
 
-  const std::string& spec() const { return spec_; }  // with every option
+  const std::string& spec() const { return spec_; }  // with every option written out
   bool measured() const { return !draw_; }
-  // Of the worker's next gradient; a measured one is scaled by the speed.
+  // The duration of the worker's next gradient: a draw, or `measured_seconds` if the law is
+  // `measured`, divided by the worker's speed.
   double next(int worker, double measured_seconds);
 
  private:
@@ -44,16 +52,17 @@ class Durations {
   std::vector<Philox> streams_;
 };
 
-// "1,1,0.5": UsageError for what is no list of numbers above zero. An empty text: no speeds.
+// Parses a list such as "1,1,0.5"; an empty text gives an empty list. Throws UsageError unless all
+// items are finite numbers above zero.
 std::vector<double> parse_speeds(std::string_view text);
 
 class Delays {
  public:
-  Delays(std::string_view spec, std::uint64_t seed);  // UsageError for an unknown law
+  Delays(std::string_view spec, std::uint64_t seed);  // throws UsageError for an unknown law
 
-  const std::string& spec() const { return spec_; }
+  const std::string& spec() const { return spec_; }  // with every option written out
   std::uint64_t most() const { return most_; }
-  // At most `most`, and at most `version`: there is nothing older.
+  // The next delay, at most min(most(), version), because no version is older than 0.
   std::uint64_t next(std::uint64_t version);
 
  private:

@@ -1,26 +1,27 @@
-// A modelled network: when messages leave and arrive, in virtual seconds. Nothing sleeps.
+// A model of a network: when messages leave and arrive, in virtual seconds. No thread sleeps.
 //
-// Every worker has one full-duplex network card, and the cards meet in a switch that never
-// congests. What worker i sends to worker j at its time t, in a message of n bytes with its header:
+// Every worker has one full-duplex NIC. The NICs are connected by a switch without congestion.
+// Worker i sends a message of n bytes, header included, to worker j at i's time t:
 //
-//   start        s = max(t, i's card has sent what came before)
-//   occupation   d = n / rate            rate: the least of i's card, j's card and the link
-//   first byte   f = s + latency         + jitter + one `retry` for each round of retransmissions;
-//                                        never before that of i's last message to j
-//   arrival      a = max(f, j's card has received all whose first bytes came before) + d
+//   start        s = max(t, time at which i's NIC has sent its earlier messages)
+//   occupation   d = n / rate            rate: the minimum of i's NIC, j's NIC and the link
+//   first byte   f = s + latency + jitter + retry · (rounds of retransmissions),
+//                    and not before the first byte of i's previous message to j
+//   arrival      a = max(f, time at which j's NIC has received the messages with earlier first
+//                           bytes) + d
 //
-// i's card is busy until s + d, j's until a. i goes on at t, for sending never waits; j, when it
-// waits for the message, goes on at max(its own time, a). So a message alone takes latency + n /
-// rate, a worker's messages leave one after the other, and those to one worker arrive one after the
-// other (incast).
+// i's NIC is busy until s + d, and j's NIC until a. Sending never waits, so i continues at t. If j
+// waits for the message, j continues at max(its own time, a). A message alone thus takes latency +
+// n / rate; the messages of one sender leave one after the other, and the messages to one receiver
+// arrive one after the other (incast).
 //
-// Jitter is uniform in [0, jitter). Loss: a message is cut into frames of 1500 bytes; each is lost
-// with probability `loss`, and the lost ones of a round go again in the next, until all are there.
-// What goes again occupies both cards again. All draws are Philox's, keyed by sender, receiver and
-// number of the message, so a run repeats.
+// Jitter is uniform in [0, jitter). Loss: a message is cut into frames of 1500 bytes. Each frame is
+// lost with probability `loss`; the lost frames of a round are sent again in the next round, until
+// none is lost. Retransmitted frames occupy both NICs again. All draws come from Philox, keyed by
+// sender, receiver and message number, so a run repeats.
 //
-// Not in the model: headers of lower layers, congestion in switches, slow start, processor time of
-// a message.
+// Not modelled: headers of lower layers, congestion in switches, slow start, and the processor time
+// of a message.
 #pragma once
 
 #include <cstddef>
@@ -36,17 +37,22 @@ namespace terse {
 
 class Philox;
 
-// As text, a list with commas, for instance `10Gbps,20us` or `1gbe,loss=0.001,slow=3:2`:
+// The parameters of the model. Their text form is a list of items with commas, for instance
+// `10Gbps,20us` or `1gbe,loss=0.001,slow=3:2`; defaults are in brackets:
 //
-//   10gbe, 1gbe, 100mbps, wan   10 Gbit/s and 20 us; 1 and 50; 100 Mbit/s and 100 us; 50 and 30 ms
-//   10Gbps          bits per second of every card [10 Gbit/s]
+//   10gbe           10 Gbit/s and 20 us
+//   1gbe            1 Gbit/s and 50 us
+//   100mbps         100 Mbit/s and 100 us
+//   wan             50 Mbit/s and 30 ms
+//   10Gbps          bits per second of every NIC [10 Gbit/s]
 //   20us            latency of every link [20 us]
-//   jitter=5us      every message is up to so much later [0]
-//   loss=0.001      share of frames that get lost [0]
-//   retry=1ms       until a round of lost frames goes again [two latencies]
-//   slow=3:2        worker 3 takes twice the time for its local work; may stand several times
-//   card=3:1Gbps    worker 3 has another card; likewise
-//   link=0-3:1Gbps  a slower link between workers 0 and 3, or link=0-3:5ms a longer one; likewise
+//   jitter=5us      upper bound of the random delay of a message [0]
+//   loss=0.001      probability that a frame is lost [0]
+//   retry=1ms       delay until a round of lost frames is sent again [two latencies]
+//   slow=3:2        worker 3 takes twice the time for local work; may be repeated
+//   card=3:1Gbps    the NIC of worker 3 has another rate; may be repeated
+//   link=0-3:1Gbps  the link between workers 0 and 3 is slower, or with link=0-3:5ms has another
+//                   latency; may be repeated
 struct Network {
   struct Slow {
     int worker = 0;
@@ -58,14 +64,14 @@ struct Network {
     double bits_per_second = 0;
     bool operator==(const Card&) const = default;
   };
-  struct Link {  // in both directions
+  struct Link {  // holds for both directions
     int a = 0, b = 0;
     std::optional<double> bits_per_second, latency;
     bool operator==(const Link&) const = default;
   };
 
   double bits_per_second = 10e9;
-  double latency = 20e-6;  // seconds, as all times
+  double latency = 20e-6;  // seconds, like all times here
   double jitter = 0;
   double loss = 0;
   std::optional<double> retry = std::nullopt;
@@ -76,28 +82,29 @@ struct Network {
   bool operator==(const Network&) const = default;
 };
 
-// UsageError for what is not of this form, with what would be right.
+// Throws UsageError, with the expected form, for a text that cannot be parsed.
 Network parse_network(std::string_view text);
 std::string to_string(const Network& network);  // parse_network gives the same network again
-double parse_seconds(std::string_view text);    // "5ms"; UsageError likewise
+double parse_seconds(std::string_view text);    // "5ms" is 0.005; throws UsageError likewise
 
-// The cards of all workers. Call it in the order of each worker's own time.
+// The NICs of all workers. The calls for one worker must be in the order of its own time.
 class NetworkCards {
  public:
-  // UsageError if the network names a worker that there is not.
+  // Throws UsageError if the network names a worker whose number is not below `workers`.
   NetworkCards(const Network& network, int workers, std::uint64_t seed);
 
-  // How many times its usual time a worker takes for local work.
+  // The factor by which the worker's local work is slowed down.
   double slowness(int worker) const { return slowness_[static_cast<std::size_t>(worker)]; }
 
-  // No message takes less to its first byte.
+  // A lower bound of the seconds from a send to its first byte at the receiver.
   double least_latency() const;
 
-  // Sends a message; the time of its first byte at the receiver.
+  // Sends a message of `bytes` bytes and returns the time of its first byte at the receiver.
   double send(int from, int to, std::size_t bytes, double now);
 
-  // The next message that `to`'s card receives: the first byte decides, then the sender's rank. The
-  // caller sees to it that no message with an earlier first byte can still be sent.
+  // Receives the next message to `to`. Messages are ordered by their first bytes, then by the ranks
+  // of their senders. The caller must make sure that no message with an earlier first byte can
+  // still be sent, and that at least one message is under way to `to`.
   struct Arrival {
     int from = 0;
     double time = 0;
@@ -112,8 +119,8 @@ class NetworkCards {
     bool operator>(const Transit& other) const;
   };
   struct Card {
-    double rate = 0;                       // bytes a second
-    double sent_until = 0, got_until = 0;  // busy until then
+    double rate = 0;                       // bytes per second
+    double sent_until = 0, got_until = 0;  // when sending and receiving end
     std::uint64_t sent = 0;                // messages
     std::priority_queue<Transit, std::vector<Transit>, std::greater<>> coming;
   };
@@ -124,7 +131,8 @@ class NetworkCards {
   std::uint64_t seed_;
   std::vector<double> slowness_;
   std::vector<Card> cards_;
-  std::vector<double> last_first_byte_;  // of each pair; empty where messages cannot overtake
+  // By (sender, receiver). Empty without jitter and loss: messages cannot overtake each other then.
+  std::vector<double> last_first_byte_;
 };
 
 }  // namespace terse

@@ -1,10 +1,10 @@
-// A worker's time in a modelled network.
+// The time of a worker in a modelled network.
 //
-// It moves when the worker waits for a message (network_model.hpp) and when it works. Local work is
-// measured, as the time that it takes within the worker's turn, in which no other worker runs: that
-// of a machine of its own. Or it is declared, and the same in every run: then what is not declared
-// costs nothing. Copying messages to the wire and back and their checksums are the card's work, and
-// part of the model.
+// The clock advances when the worker waits for a message (network_model.hpp) and when it works.
+// Local work is either measured or declared. Measured work takes the wall time of the worker's
+// turn, in which no other worker runs, as on a machine of its own. Declared work takes the same
+// time in every run, and work that is not declared takes none. Copies of messages to and from the
+// wire and their checksums are not local work: the model of the NIC covers them.
 #pragma once
 
 #include <chrono>
@@ -19,13 +19,13 @@ class VirtualClock {
   VirtualClock(LocalWork work, double slowness) : work_(work), slowness_(slowness) {}
 
   double now() const { return now_; }
-  // Also backwards: the worker turns to what it could have begun earlier.
+  // May also set the clock back: for work that the worker could have begun earlier.
   void set(double now) { now_ = now; }
-  // Work that is declared.
+  // Advances the clock by declared work.
   void spend(double seconds) { now_ += slowness_ * seconds; }
 
-  // Work that is measured counts from measure(true) to measure(false), but for what lies between
-  // a stop() and its start().
+  // Measured work counts from measure(true) to measure(false), except between a stop() and its
+  // start().
   void measure(bool on) {
     settle();
     measuring_ = on && work_ == LocalWork::measured;
@@ -57,7 +57,8 @@ class VirtualClock {
   Clock::time_point since_{};
 };
 
-// While it lives, the model alone moves the clock, if there is one.
+// During its lifetime measured work does not advance the clock; only the model of the network does.
+// `clock` may be null.
 class [[nodiscard]] Carried {
  public:
   explicit Carried(VirtualClock* clock) : clock_(clock) {
