@@ -1,16 +1,18 @@
-// Asynchronous training: W workers and a parameter server that nobody waits for.
+// Asynchronous training: W workers and a parameter server that applies pushes when they arrive.
 //
-//   worker:  pull x;  g = gradient at x of the next batch;  push what the compressor makes of g
-//   server:  on arrival: x = x - step (async_server.hpp); the model goes back to the worker
+//   worker:  pull x;  g = gradient at x of the next batch;  push the compressed g
+//   server:  on arrival: x = x - step (async_server.hpp); send the model to the worker
 //
-// Two clocks, one meaning. `virtual_time` simulates: the workers' durations are drawn, and one
-// thread plays all workers in the order of time, so a run repeats bit for bit. `real_time` runs a
-// thread or a process each and a server over messages, and no two runs are the same.
+// There are two clocks. `virtual_time` simulates: durations of workers are drawn, and one thread
+// plays all workers in the order of virtual time, so a run repeats bit for bit. `real_time` runs
+// each worker in a thread or a process and a server that receives messages; such runs do not
+// repeat.
 //
 //   AsyncRun run{.parameters = …, .update = *rule, .make_learner = …, .rate = …, .on_push = …};
 //   const AsyncResult result = run_async({.workers = 16, .updates = 10'000}, run);
 //
-// A step is an update. Its staleness is recorded, and every packet counted, headers included.
+// A step is an update of the server. The staleness of every push is recorded, and every packet is
+// counted with its header.
 #pragma once
 
 #include <chrono>
@@ -38,32 +40,32 @@ namespace terse {
 
 enum class AsyncClock : std::uint8_t { virtual_time, real_time };
 std::string_view to_string(AsyncClock clock);   // "virtual", "real"
-AsyncClock parse_clock(std::string_view name);  // UsageError lists the known ones
+AsyncClock parse_clock(std::string_view name);  // throws UsageError with the known names
 
 struct AsyncOptions {
   int workers = 1;
-  std::uint64_t updates = 0;  // how many the server makes before all leave
+  std::uint64_t updates = 0;  // the run ends after so many updates
   std::uint64_t seed = 0;
   std::string compressor = "none";
   std::string rule = "vanilla";                       // server_rule.hpp
   std::optional<std::uint64_t> bound = std::nullopt;  // of staleness, in clocks; none: no bound
   bool sparse_pulls = false;                          // model_packet.hpp
-  NonFinite non_finite = NonFinite::abort;
-  Attack attack = {};  // its steps are those of each worker; on the wire on the real clock alone
+  NonFinite non_finite = NonFinite::abort;            // abort or zero
+  Attack attack = {};  // steps are those of the worker; wire attacks need the real clock
   AsyncClock clock = AsyncClock::virtual_time;
-  // Of virtual time:
-  std::string durations = "exponential";  // durations.hpp
-  std::vector<double> speeds = {};        // of the workers, in turn; none: all alike
-  double compute = 1;                     // seconds: the mean of durations that are drawn
-  std::string delays = {};                // in place of durations; the workers compute in turn
-  std::optional<Network> network = std::nullopt;  // in which the server is worker `workers`
-  // Of real time:
+  // Virtual time only:
+  std::string durations = "exponential";          // durations.hpp
+  std::vector<double> speeds = {};                // worker w has speeds[w % size]; empty: all are 1
+  double compute = 1;                             // mean of drawn durations, in seconds
+  std::string delays = {};                        // replaces durations; the workers compute in turn
+  std::optional<Network> network = std::nullopt;  // the server has the number `workers` in it
+  // Real time only:
   std::chrono::milliseconds deadline = std::chrono::minutes(5);  // of every wait
 };
 
-// UsageError, with the reason, for what cannot work with this update rule.
+// Throws UsageError, with the reason, for options that do not fit together or the update rule.
 void check_async(const AsyncOptions& options, const UpdateRule& update);
-// How many pushes an update takes.
+// The number of pushes in an update.
 int pushes_per_update(const AsyncOptions& options);
 
 // The part of a worker that knows the model. It belongs to the thread that made it.
@@ -74,49 +76,50 @@ class Learner {
     double loss = 0;
     std::span<float> gradient;  // valid until the next call
   };
-  // Of the next batch, at this model.
+  // The loss and the gradient of the next batch at this model.
   virtual Result gradient(std::span<const float> model) = 0;
 };
 
-// A push that has arrived.
+// A push that the server has processed.
 struct AsyncPush {
   int worker = 0;
   double loss = 0;                            // of its batch
   double seconds = 0;                         // on the clock of the run
-  std::uint64_t version = 0;                  // updates after it
-  std::size_t message_bytes = 0;              // its payload
-  std::uint64_t bytes_up = 0;                 // of all workers so far
-  std::span<const AppliedPush> applied = {};  // in the update that it has led to, if it has
+  std::uint64_t version = 0;                  // of the model after this push
+  std::size_t message_bytes = 0;              // payload bytes of this push
+  std::uint64_t bytes_up = 0;                 // sent by all workers so far, headers included
+  std::span<const AppliedPush> applied = {};  // the pushes of the update that it caused, if any
 };
 
 struct AsyncRun {
   ParameterBuffer& parameters;  // the server's model
-  UpdateRule& update;           // by which it steps
+  UpdateRule& update;           // the server's update rule
   std::function<std::unique_ptr<Learner>(int worker)> make_learner;
-  std::function<float(std::uint64_t version)> rate;    // called by all threads
-  std::function<void(const AsyncPush&)> on_push = {};  // in the server's thread
+  std::function<float(std::uint64_t version)> rate;    // learning rate; must be thread-safe
+  std::function<void(const AsyncPush&)> on_push = {};  // called by one thread at a time
 };
 
-// Of one worker.
+// The traffic of one worker.
 struct AsyncTraffic {
   std::uint64_t pushes = 0;
-  std::uint64_t bytes_up = 0, bytes_down = 0;  // packets and their headers
+  std::uint64_t bytes_up = 0, bytes_down = 0;  // headers included
 };
 
 struct AsyncResult {
   StalenessRecord staleness;
   std::uint64_t updates = 0;
-  std::uint64_t dropped = 0;  // pushes
+  std::uint64_t dropped = 0;  // pushes that the rule dropped
   double seconds = 0;         // on the clock of the run
-  PhaseTimes times;           // in all, of this machine; of the server: exchange, update
-  PhaseTimes virtual_times;   // in a modelled network, of all pushes: compute; exchange: the rest
-  std::vector<AsyncTraffic> traffic;
-  std::uint64_t state_hash = 0;  // of the server and, in virtual time, of all workers
+  PhaseTimes times;           // real seconds of all workers; of the server: exchange, update
+  PhaseTimes virtual_times;   // virtual seconds of all pushes: compute, and the rest as exchange
+  std::vector<AsyncTraffic> traffic;  // by worker
+  std::uint64_t state_hash = 0;       // of the server and, in virtual time, of all workers
 };
 
-// With threads of its own; or as the part of one process among others, on the real clock: worker w
-// is rank w + 1 of `me`'s run, rank 0 is the server, and only there does the result say anything.
+// Runs asynchronous training. Without `me`, in this process. With `me`, as one process of several,
+// on the real clock: rank 0 of `me`'s run is the server, rank w + 1 is worker w. The result is
+// filled in only on the server. Throws UsageError as check_async does.
 AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run, Worker* me = nullptr);
-inline constexpr int kAsyncServer = 0;  // its rank
+inline constexpr int kAsyncServer = 0;  // the server's rank
 
 }  // namespace terse

@@ -1,4 +1,4 @@
-// A worker of an asynchronous run, between pull and push; and what each clock does with it.
+// A worker of an asynchronous run, and the functions that run all workers on each clock.
 #pragma once
 
 #include <memory>
@@ -13,14 +13,15 @@ class AsyncWorker {
  public:
   AsyncWorker(const AsyncOptions& options, const AsyncRun& run, int worker);
 
-  // The gradient of the next batch at this model, kept for `encode`; returns the loss. A hostile
-  // worker changes it first. What is not finite is an Error, or zero, by the policy.
+  // Computes the gradient of the next batch at this model, keeps it for `encode`, and returns the
+  // loss. An attacker's gradient is then changed. Non-finite values are set to zero or cause a
+  // NonFiniteGradient, by the policy.
   double compute(std::span<const float> model);
-  // The packet of it, at the rate of the version that was pulled.
+  // Encodes that gradient. The rate is that of `version`, the version that was pulled.
   void encode(std::uint64_t version, Packet& up);
 
   int number() const { return worker_; }
-  std::uint64_t step() const { return step_; }  // gradients that were encoded
+  std::uint64_t step() const { return step_; }  // number of encoded gradients
   Compressor& compressor() { return *compressor_; }
   void serialize(Archive& archive);
 

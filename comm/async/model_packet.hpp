@@ -1,17 +1,18 @@
-// A pull: the model on its way from an asynchronous server to a worker.
+// A pull: the packet that takes the model from an asynchronous server to a worker.
 //
-//   payload:  u32 the version's low 32 bits, u32 form, and then
+//   payload:  u32 low 32 bits of the version, u32 form, and by form
 //     dense   x, d floats
-//     sparse  u32 k, the k coordinates at which x differs from what the worker has, ascending, and
-//             as many new values: if that is shorter
+//     sparse  u32 k; the k coordinates at which x differs from the worker's model, ascending; and
+//             the k new values. Used if it is shorter than dense.
 //     leave   nothing: the run is over
 //
-// The sparse form is the difference that the updates since the last pull have made, said by values:
-// adding differences up would round, and the worker's copy must be x to the bit. It pays where few
-// coordinates change: pushes of top-k, and an update rule without momentum.
+// The sparse form is the difference that the updates since the worker's last pull have made. It has
+// new values instead of differences, because adding differences would round, and the worker's copy
+// must equal x bit for bit. It is smaller if few coordinates change: with top-k pushes and an
+// update rule without momentum.
 //
-// Cost: 32 + 8 + min(4 d, 4 + 8 k) bytes; O(d). Source: Candela et al., arXiv 1910.09466, have
-// sparse updates; that pulls are sparse too is how we read them.
+// Cost: 32 + 8 + min(4 d, 4 + 8 k) bytes; O(d) time. Source: Candela et al., arXiv 1910.09466, for
+// sparse updates; their use for pulls is our interpretation.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,12 @@
 
 namespace terse {
 
-// What the header says: the worker that it is for is known by the connection.
+// The header of a pull. It does not name the receiver, which the connection identifies.
 inline PacketHeader model_header(std::uint64_t step) {
   return {.kind = PacketKind::down, .step = static_cast<std::uint32_t>(step)};
 }
 
-// `known` is what the worker has, or empty: then the packet is dense.
+// `known` is the model that the worker has. If it is empty, the packet is dense.
 void write_model(std::uint64_t step, std::uint64_t version, std::span<const float> model,
                  std::span<const float> known, Packet& packet);
 void write_leave(std::uint64_t step, Packet& packet);
@@ -35,8 +36,8 @@ struct PulledModel {
   bool leave = false;
   std::uint32_t version = 0;
 };
-// Makes `model` what the packet says. PacketError, and the model may be half of both, if it cannot
-// be.
+// Applies the packet to `model`. Throws PacketError if the packet is invalid; `model` may then be
+// partly updated.
 PulledModel read_model(const Packet& packet, std::span<float> model);
 
 }  // namespace terse

@@ -1,7 +1,8 @@
-// What pushes say, on the server: its own instance of the compressor combines and decodes them.
+// The decoder of pushes on the server. It has its own instance of the compressor.
 //
-// Pushes that were encoded in one step meet as in the synchronous server, over one shard, and give
-// its bits. Others share neither draws nor a vote: each is decoded alone, and their mean is taken.
+// Pushes that their workers encoded at the same step are combined as in the synchronous server with
+// one shard, with the same bits. Pushes of different steps do not share random draws or a vote:
+// each is decoded alone, and the results are averaged.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,15 @@ namespace terse {
 
 class PushDecoder {
  public:
-  // The parameters lend their shapes alone.
+  // Only the shapes of `parameters` are used.
   PushDecoder(const ParameterBuffer& parameters, std::unique_ptr<Compressor> compressor,
               std::uint64_t seed);
 
-  // The mean gradient of the pushes, at least one, in this order; valid until the next call. `step`
-  // is the lowest 32 bits of their workers' own steps, as their headers say.
+  // The mean gradient of at least one push, added in this order; valid until the next call. The
+  // step of a push is read from its header (the low 32 bits of its worker's own step). Throws
+  // PacketError for an invalid packet.
   std::span<float> mean(std::span<const Packet> pushes, float lr);
-  // That of one push.
+  // The gradient of one push; valid until the next call.
   std::span<float> alone(const Packet& push, float lr);
 
   void serialize(Archive& archive) { compressor_->serialize(archive); }

@@ -1,18 +1,18 @@
-// What an asynchronous server does with a push: which pushes meet in an update, and what is done
-// to a gradient that comes late.
+// Rules of an asynchronous server: how many pushes make an update (gathering), and how a stale
+// gradient is changed (correction).
 //
 //   spec := [gathering] ['+'] [correction]        "softsync:n=4+staleness_aware"
 //
-//   vanilla               each push is applied as it arrives
-//   softsync:n=           an update is the mean of floor(W/n) pushes; nobody waits for it
-//   k_async:k=            an update is the mean of the pushes of k workers, who wait for it
-//   backup:spare=         the same for k = W - spare; whoever comes later is dropped
+//   vanilla               each push is applied when it arrives
+//   softsync:n=           an update is the mean of floor(W/n) pushes; no worker waits for it
+//   k_async:k=            an update is the mean of the pushes of k workers, which wait for it
+//   backup:spare=         the same with k = W - spare; later pushes are dropped
 //   staleness_aware       the rate is divided by the staleness
 //   dc_asgd:lambda=       delay compensation
 //   dc_asgd_adaptive:lambda=
 //
-// A gathering and a correction may go together. Each has a file of its own in server_rules/, with
-// its formula and source. `hogwild` has no server: hogwild.cpp.
+// Each rule except vanilla has a file of its own in server_rules/, with its formula and source.
+// `hogwild` is a run without a server: hogwild.cpp.
 #pragma once
 
 #include <cstdint>
@@ -27,41 +27,41 @@
 namespace terse {
 
 struct Gathering {
-  int pushes = 1;      // in an update
-  bool waits = false;  // who has pushed waits for the update, and then pulls
-  bool drops = false;  // a push computed before the last update is thrown away
+  int pushes = 1;      // number of pushes in an update
+  bool waits = false;  // a worker that has pushed waits for the update before it pulls
+  bool drops = false;  // a push that was computed before the last update is dropped
 };
 
 class Correction {
  public:
   virtual ~Correction() = default;
-  // The factor of the rate for a push of this staleness.
+  // The factor of the learning rate for a push of this staleness.
   virtual float rate(std::uint64_t /*staleness*/) const { return 1; }
-  // Whether `correct` reads the model that the gradient was computed at: the server then keeps it.
+  // Whether `correct` uses `read`. The server then keeps the models that workers have pulled.
   virtual bool compares() const { return false; }
-  // gradient = what it might be at `now`; it was computed at `read`, which is empty unless
-  // compares().
+  // Changes the gradient into an estimate of the gradient at the present model `now`. It was
+  // computed at the model `read`, which is empty unless compares().
   virtual void correct(std::span<float> /*gradient*/, std::span<const float> /*now*/,
                        std::span<const float> /*read*/) {}
   virtual void serialize(Archive&) {}
 };
 
 struct ServerRule {
-  std::string spec;  // with every option
+  std::string spec;  // with every option written out
   Gathering gathering;
-  std::unique_ptr<Correction> correction;  // none: the gradient as it is
+  std::unique_ptr<Correction> correction;  // null: gradients are not corrected
   bool hogwild = false;
 };
 
-// UsageError for an unknown name, key or value, or for what does not go together.
+// Throws UsageError for an unknown name, key or value, and for stages that cannot be combined.
 ServerRule make_server_rule(std::string_view spec, int workers);
 
-// A stage of a spec fills its part of the rule, and adds itself with all its options to the spec.
+// Fills in one stage's part of the rule, and appends the stage with all its options to rule.spec.
 using ServerRuleStage = void(Options& options, int workers, ServerRule& rule);
 
 struct ServerRuleEntry {
   std::string_view name;
-  bool gathers;  // otherwise it corrects
+  bool gathers;  // a gathering; otherwise a correction
   std::string_view summary, example;
   ServerRuleStage* make;
 };

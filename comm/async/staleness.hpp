@@ -1,14 +1,14 @@
-// How late pushes are: the staleness of each that a server has applied, counted.
+// The staleness of pushes, counted when the server applies them.
 //
 //   a worker pulls the model of version v and computes; its push is applied to version t
-//   staleness = t - v: how many updates others have made meanwhile
+//   staleness = t - v: the number of updates in between
 //
-// If every push is applied by itself and its worker pulls at once, all of them together have
+// If every push is applied by itself and its worker pulls immediately, then
 //
 //   sum of staleness = sum over workers of the version that their last push made - updates
 //
-// (a worker's pushes telescope: each reads the version that the one before it has made), so the
-// mean tends to W - 1 whatever the law of the workers' durations.
+// because the terms of a worker telescope: it reads the version that its previous push has made.
+// So the mean tends to W - 1 for every law of the workers' durations.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class StalenessRecord {
   std::uint64_t sum() const { return sum_; }
   std::uint64_t most() const { return histogram_.empty() ? 0 : histogram_.size() - 1; }
   double mean() const;
-  double deviation() const;  // the standard one
-  // How many pushes had staleness 0, 1, …; the last count is not zero.
+  double deviation() const;  // standard deviation
+  // histogram()[s] is the number of pushes with staleness s. The last element is not zero.
   std::span<const std::uint64_t> histogram() const { return histogram_; }
 
  private:

@@ -1,4 +1,4 @@
-// How a model's parameters look to compressors and update rules.
+// A model's parameters in the form that compressors and update rules take.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 
 namespace terse {
 
-// One view per parameter into `flat`, which holds parameters.numel() values, in the order of the
-// model.
+// One view per parameter, in the order of the model, into `flat`, which holds parameters.numel()
+// values.
 std::vector<GradView> grad_views(const ParameterBuffer& parameters, std::span<float> flat);
 
-// What an update rule gets to know about the parameters: their sizes, which of them are matrices,
-// and the seed of its random draws.
+// The setup of an update rule for these parameters: their sizes, whether each has at least two
+// dimensions, and the seed of the rule's random draws.
 RuleSetup rule_setup(const ParameterBuffer& parameters, std::uint64_t seed);
 
 }  // namespace terse

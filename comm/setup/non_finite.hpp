@@ -1,4 +1,4 @@
-// Infinite and NaN values in gradients: how many, where, and what to do about them.
+// Infinite and NaN values in gradients: their number, their place, and the policies for them.
 #pragma once
 
 #include <cstdint>
@@ -11,31 +11,32 @@
 
 namespace terse {
 
-// What to do when a gradient has infinite or NaN values, on whichever worker.
+// What to do if the gradient of any worker has infinite or NaN values.
 enum class NonFinite : std::uint8_t {
   abort,        // every worker throws the same error
-  skip_step,    // the step changes nothing, its number included
-  zero,         // these values become zero
-  drop_worker,  // whose gradient it is leaves for good, and the others go on (failure.hpp)
+  skip_step,    // the step changes no state; the next step has the same number
+  zero,         // set these values to zero
+  drop_worker,  // evict the worker with this gradient; the others continue (failure.hpp)
 };
 std::string_view to_string(NonFinite policy);
-NonFinite parse_non_finite(std::string_view name);  // UsageError lists the known ones
+NonFinite parse_non_finite(std::string_view name);  // throws UsageError with the known names
 
-// A gradient that is infinite or NaN, where the policy is to abort: the run has diverged.
+// Thrown for an infinite or NaN gradient if the policy is to abort: the run has diverged.
 class NonFiniteGradient : public Error {
  public:
   NonFiniteGradient(const std::string& what, std::uint64_t step) : Error(what), step_(step) {}
-  std::uint64_t step() const { return step_; }  // of the worker that found it, from 0
+  std::uint64_t step() const { return step_; }  // the step of the worker that throws, from 0
 
  private:
   std::uint64_t step_;
 };
 
-// What a worker finds in its gradient; as a word of 8 bytes, zero if all is well.
+// The non-finite values in a worker's gradient.
 struct Finding {
-  std::uint32_t count = 0;   // of non-finite values; more than fit are as many as fit
-  std::uint32_t tensor = 0;  // id of the first tensor that has one
+  std::uint32_t count = 0;   // of non-finite values, at most 2^32 - 1
+  std::uint32_t tensor = 0;  // id of the first tensor with a non-finite value
 
+  // The finding as a word of 8 bytes; zero if all values are finite.
   std::uint64_t word() const { return std::uint64_t{tensor} << 32 | count; }
   static Finding of(std::uint64_t word) {
     return {.count = static_cast<std::uint32_t>(word),

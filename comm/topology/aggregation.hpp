@@ -1,23 +1,25 @@
-// Rules by which workers' vectors become one, although some of the workers may say anything.
+// Aggregation rules: one vector from the workers' vectors, some of which may be Byzantine.
 //
-//   mean         nobody may: one vector, large enough, takes the mean wherever it likes
-//   median       of each coordinate; of the middle two their mean
-//   trimmed:f=1  of each coordinate the mean without the f smallest and the f largest
-//   krum:f=1     the one vector with the smallest sum of squared distances to the W - f - 2 others
-//                that are nearest to it; the lowest rank of those that tie
+//   mean         tolerates no Byzantine worker: one large vector moves the mean anywhere
+//   median       the median of each coordinate; for an even number the mean of the middle two
+//   trimmed:f=1  of each coordinate the mean without the f smallest and the f largest values
+//   krum:f=1     the vector with the smallest sum of squared distances to its W - f - 2 nearest
+//                others; of those that tie, the lowest rank
 //
-// A coordinate of a median, or of a mean trimmed by f, lies between values of honest workers while
-// fewer than half of all, or at most f of them, are not. Krum's guarantee takes W >= 2 f + 3, and
-// it is the only one that looks at whole vectors: per coordinate, the answer may be nobody's.
+// Guarantees: a coordinate of the median lies between values of honest workers if fewer than half
+// of all workers are Byzantine; a coordinate of the trimmed mean does if at most f are. The
+// guarantee of Krum requires W >= 2 f + 3. Krum is the only rule that compares whole vectors; the
+// others may return a vector that no worker sent.
 //
-// NaN is above every number, and so among what is trimmed; infinities are where they belong. With
-// it a vector is infinitely far from all. A rule gives the same bits for its vectors in any order
-// (Krum's ties apart).
+// NaN sorts above every number, infinities included, so the trimmed mean removes up to f NaNs. For
+// Krum a vector with a NaN is infinitely far from all others. The result has the same bits for
+// every order of the vectors, except if Krum's scores tie.
 //
-// Cost for W vectors of d values: d W log^2 W exchanges (Batcher's sorting network, which sorts
-// the columns of a block of rows at once), Krum W^2 d / 2 multiplications in double.
+// Cost for W vectors of d values: median and trimmed O(d W log^2 W) compare-exchanges (Batcher's
+// sorting network, applied to all columns of a block at once); Krum W^2 d / 2 multiplications in
+// double.
 // Source: Yin et al., arXiv 1803.01498 (median, trimmed mean); Blanchard et al., arXiv 1703.02757
-// (Krum); what they guarantee is stated here from memory.
+// (Krum). The guarantees are stated from memory.
 #pragma once
 
 #include <cstdint>
@@ -30,23 +32,23 @@ namespace terse {
 struct Aggregation {
   enum class Rule : std::uint8_t { mean, median, trimmed, krum };
   Rule rule = Rule::mean;
-  int f = 0;  // how many may lie: trimmed, krum
+  int f = 0;  // trimmed, krum: the number of Byzantine workers to tolerate
 };
 
-// "trimmed:f=2"; UsageError for what is not known.
+// Parses a spec such as "trimmed:f=2". Throws UsageError for an unknown name, key or value.
 Aggregation parse_aggregation(std::string_view spec);
-std::string to_string(const Aggregation& aggregation);  // with every option
-// UsageError unless so many workers are enough for it.
+std::string to_string(const Aggregation& aggregation);  // with every option written out
+// Throws UsageError unless the rule can work with this number of workers.
 void check_workers(const Aggregation& aggregation, int workers);
 
-// One vector a worker, all of one length; at least one.
+// One vector per worker, at least one, all of the same length.
 using Vectors = std::span<const std::span<const float>>;
 
 void coordinate_median(Vectors vectors, std::span<float> out);
-void trimmed_mean(Vectors vectors, int f, std::span<float> out);  // more than 2 f vectors
-int krum(Vectors vectors, int f);  // the rank of the chosen one, of more than f + 2
+void trimmed_mean(Vectors vectors, int f, std::span<float> out);  // needs more than 2 f vectors
+int krum(Vectors vectors, int f);  // the index of the chosen vector; needs more than f + 2
 
-// out = what the rule, not `mean`, makes of the vectors.
+// out = the aggregate of the vectors by the rule. Throws InternalError for the rule `mean`.
 void aggregate(const Aggregation& aggregation, Vectors vectors, std::span<float> out);
 
 }  // namespace terse

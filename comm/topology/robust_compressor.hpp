@@ -1,18 +1,18 @@
-// A compressor whose packets meet by a robust rule instead of a sum.
+// A decorator that combines packets by a robust aggregation rule instead of a mean.
 //
-//   worker:    encode as ever, error feedback included
-//   exchange:  gather; where packets meet, decode each alone: v_w = what packet w says, or NaN
-//              everywhere if it is no packet of the compressor's
-//              answer = rule(v_1, …, v_W), d floats
-//   worker:    mean = the answer
+//   worker:    encode as without it, error feedback included
+//   exchange:  gather; whoever combines decodes each packet alone:
+//                v_w = the reconstruction of packet w, or NaN everywhere if it cannot be decoded
+//                down packet = rule(v_1, …, v_W), d floats
+//   worker:    mean = the down packet
 //
-// It is to a topology a compressor that is gathered, so all topologies carry it as they are: the
-// owners of `server` combine and send the dense answer down, all workers of `ring` combine, worker
-// 0 of `local` does. All give the same bits. What compresses answers, such as doublesqueeze, has
-// nothing to compress.
+// For a topology this compressor is neither linear nor sliceable, so its packets are gathered. All
+// topologies thus work with it: the owners of `server` combine and send the dense down packet, all
+// workers of `ring` combine, worker 0 of `local` combines. All give the same bits. A compressor
+// that compresses the down packet, such as doublesqueeze, has no effect on it here.
 //
-// Cost where packets meet: W d floats of memory and the rule's time (aggregation.hpp). Payload: up
-// the compressor's, down 4 d bytes.
+// Cost of combining: W d floats of memory and the time of the rule (aggregation.hpp). Payload: up
+// that of the compressor, down 4 d bytes.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,8 @@
 
 namespace terse {
 
-// The compressor itself for the mean. UsageError, with the reason, for what cannot work.
+// Returns the compressor itself for the rule `mean`. Throws UsageError, with the reason, if the
+// rule cannot be used with the number of workers, the topology or the compressor.
 std::unique_ptr<Compressor> with_aggregation(const Aggregation& aggregation,
                                              const TopologyOptions& topology,
                                              std::unique_ptr<Compressor> compressor);

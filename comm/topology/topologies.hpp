@@ -1,4 +1,4 @@
-// The topologies that there are, for TopologyPlan::join alone.
+// The constructors of all topologies, called only by TopologyPlan.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace terse {
 
-// Where the workers of a `local` run lay their packets. Barriers separate writing and reading.
+// The packets of a `local` run, shared by its workers. Barriers separate writes and reads.
 struct LocalBoard {
   std::vector<Packet> up;  // slot w is written by worker w and read by worker 0
   Packet down;             // written by worker 0 and read by all

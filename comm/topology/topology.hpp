@@ -1,30 +1,31 @@
-// Topologies: how the workers' packets meet.
+// Topologies: how the workers exchange their packets.
 //
 // In each phase of a step every worker encodes its gradients into a packet, the packets are
-// exchanged, and every worker decodes the answer. The compressor's Traits choose the exchange:
+// exchanged, and every worker decodes the down packet. The compressor's Traits choose the exchange:
 //
 //   linear      all-reduce of the payload's floats
-//   sliceable   all-to-all of slices of 32-aligned coordinates, each combined by its owner, and an
-//               all-gather of the answers
-//   otherwise   gather: the packets are combined together
+//   sliceable   all-to-all of slices of the coordinates, cut at multiples of 32; the owner of each
+//               slice combines it; all-gather of the owners' down packets
+//   otherwise   gather: all packets of the workers are combined together
 //
-// A linear compressor that sends the gradients as they are needs no packet where the workers share
-// memory: the mean is made where it shall lie.
+// If the compressor is uncompressed() and the workers share memory, no packets are made: the
+// gradients are added in place.
 //
-// The topology chooses who adds, owns and combines. With W workers, S servers, `up` the payload of
-// a worker's packet and `down` that of the answer, a worker sends in the mean, headers apart:
+// The topology chooses the workers that add, own and combine. With W workers, S servers, `up` the
+// payload of a worker's packet and `down` that of the down packet, a worker sends on average,
+// without headers:
 //
 //             linear                    sliceable                 gather
-//   local     nothing: the sequential reference, where packets change hands inside the process
+//   local     nothing: the sequential reference, which passes packets inside the process
 //   ring      2 (W-1)/W · up            (W-1)/W · (up + down)     (W-1) · up
 //   server    2 (W-1)/W · up            (W-1)/W · (up + down)     (W-1)/W · (up + down)
 //
-// Headers: ring 2 (W-1), 2 (W-1) and W-1 messages; server 2 S (W-1)/W in each case. (A slice or a
-// shard that gets no coordinate is not sent, except in `linear`.)
+// Messages per worker, one header each: ring 2 (W-1), 2 (W-1) and W-1; server 2 S (W-1)/W in each
+// case. (A slice or shard without coordinates is not sent, except in `linear`.)
 //
-// All add in the one order of collectives.hpp, so they give identical bits. Instead of its ring,
-// the topology ring can all-reduce by a tree or by halving (all_reduce.hpp), which add in other
-// orders; the bytes of all workers together stay the same.
+// All topologies add in the order of collectives.hpp, so they give identical bits. The topology
+// ring can also all-reduce by a tree or by halving (all_reduce.hpp), which add in other orders; the
+// bytes of all workers together are the same.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +42,7 @@
 
 namespace terse {
 
-// One worker's part in the exchange. Make it with TopologyPlan::join.
+// One worker's part in the exchange. TopologyPlan::join makes it.
 class Topology {
  public:
   virtual ~Topology() = default;
@@ -49,24 +50,24 @@ class Topology {
   Topology& operator=(const Topology&) = delete;
 
   using Use = FunctionRef<void(const GradientSource& mean)>;
-  // Runs all phases of a step. `use` is called once with the mean gradient of all workers, as far
-  // as the compressor keeps it. The mean may be read within the call only: some of it may lie in
-  // the memory of other workers.
+  // Runs all phases of a step. Calls `use` once with the mean gradient of all workers, as the
+  // compressor reconstructs it. The mean must only be read inside this call, because parts of it
+  // may be in the memory of other workers.
   //
-  // `scratch` has the ids and shapes of `gradients`; what cannot be read block by block is written
-  // there. It may be the gradients' own memory. Where workers share memory, uncompressed gradients
-  // are added up in place: after the call the gradients are no longer this worker's own.
+  // `scratch` has the ids and shapes of `gradients`. Values that cannot be read block by block are
+  // written to it. It may be the memory of the gradients. If workers share memory, uncompressed
+  // gradients are added in place, so `gradients` may hold other values after the call.
   //
-  // round.first is the first coordinate of the gradients in the model; worker, workers, phase and
-  // count are filled in here.
+  // round.first is the first coordinate of the gradients in the model. The function sets the
+  // round's worker, workers, phase and count.
   void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
            std::span<const GradView> scratch, Use use);
 
-  // Payload bytes of this worker's packets in the last step: what the method needs to say.
+  // Payload bytes of the packets that this worker encoded in the last step.
   std::size_t message_bytes() const { return message_bytes_; }
 
  protected:
-  // One phase of a step, as the topologies see it.
+  // The arguments of one phase of a step.
   struct Job {
     Compressor& compressor;
     Round round;
@@ -76,66 +77,68 @@ class Topology {
 
   explicit Topology(Worker& me);
 
-  // The payload's floats become their sum over all workers.
+  // The payload's floats = their sum over all workers.
   virtual void all_reduce(Packet& values) = 0;
-  // values = their sum over all workers, divided by `divisor`, where workers share memory: without
-  // packets. `use` reads the results where they lie. False: not over this topology, and nothing has
-  // happened.
+  // values = their sum over all workers / divisor, without packets, for workers that share memory.
+  // `use` reads the results in place. Returns false and does nothing if this topology cannot do so.
   virtual bool reduce_in_memory(std::span<float> values, float divisor, const Label& label,
                                 Use use) = 0;
-  // `up` is one's own packet, `down` becomes the answer, joined from its slices.
+  // `up` is the worker's own packet; `down` becomes the down packet, joined from its slices.
   virtual void combine_in_slices(const Job& job, Packet& up, Packet& down) = 0;
-  // Encode, exchange and decode, in buckets if the topology likes.
+  // Encodes, exchanges and decodes; a topology may do so in several buckets.
   virtual void run_gather(const Job& job) = 0;
 
-  // These measure their phase; `encode` also counts message_bytes.
+  // The next three functions time their phase. `encode` also adds to message_bytes.
   void encode(const Job& job, const Round& round, std::span<const GradView> views, Packet& up);
-  // The packets of `shape`, or of a slice of the coordinates, which has no shape.
+  // Combines packets with the tensors of `shape`, or slices of packets, for which `shape` is empty.
   void combine(const Job& job, const Round& round, std::span<const GradView> shape,
                std::span<const Packet> up, Packet& down);
-  // The last phase decodes: what it decodes becomes the next part of the mean. `scratch`: the
-  // bucket's part of the job's.
+  // In the last phase, decodes the down packet into the next part of the mean; in earlier phases,
+  // advances the compressor. `scratch` is the bucket's part of job.scratch.
   void decode(const Job& job, const Round& round, const Packet& down,
               std::span<const GradView> scratch);
 
   Worker& me_;
 
  private:
-  // A step of uncompressed gradients in shared memory; false: they need packets.
+  // A step of uncompressed gradients in shared memory. Returns false and does nothing if the step
+  // needs packets.
   bool run_in_memory(const Job& job, Use use);
 
   std::size_t message_bytes_ = 0;
-  std::vector<float> weights_;  // of the mean: 1/W each
+  std::vector<float> weights_;  // 1/W for each worker
   Packet up_, down_;
-  JoinedGradient mean_;  // of the last step, a part for each bucket that was decoded
+  JoinedGradient mean_;  // of the last step, one part per decoded bucket
 };
 
 enum class TopologyKind : std::uint8_t { local, ring, server };
 std::string_view to_string(TopologyKind kind);
-TopologyKind parse_topology(std::string_view name);  // UsageError lists the known ones
+TopologyKind parse_topology(std::string_view name);  // throws UsageError with the known names
 
 struct TopologyOptions {
   TopologyKind kind = TopologyKind::ring;
   int workers = 1;
-  int servers = 1;                         // kind server: shards, on the workers of rank 0, 1, …
-  AllReduce all_reduce = AllReduce::ring;  // kind ring: of linear packets
-  LinkSpeed link = {};                     // all_reduce automatic: what to choose it for
+  int servers = 1;                         // kind server: shards, on the workers of lowest rank
+  AllReduce all_reduce = AllReduce::ring;  // kind ring: the algorithm for linear packets
+  LinkSpeed link = {};                     // all_reduce automatic: the network to choose for
 };
 
 struct LocalBoard;
 
-// What a run will do, decided before its workers start; it must outlive them.
+// The topology of a run, made before its workers start. It must outlive the topologies.
 //
 //   const TopologyPlan plan({.kind = TopologyKind::ring, .workers = 4}, *compressor);
 //   run_workers({.workers = 4}, [&](Worker& me) { auto topology = plan.join(me); … });
 class TopologyPlan {
  public:
-  // UsageError, with the reason, for what cannot work.
+  // Throws UsageError, with the reason, for options that do not fit together or the compressor.
   TopologyPlan(const TopologyOptions& options, const Compressor& compressor);
 
   const TopologyOptions& options() const { return options_; }
-  std::unique_ptr<Topology> join(Worker& me) const;  // once by every worker
-  // The same for those who are left of them, who have new ranks.
+  // Called once by every worker. Throws Error unless me.size() is the planned number of workers.
+  std::unique_ptr<Topology> join(Worker& me) const;
+  // Called by the remaining workers, with their new ranks, after a worker has left. Throws Error if
+  // me.size() is above the planned number of workers.
   std::unique_ptr<Topology> rejoin(Worker& me) const;
 
  private:

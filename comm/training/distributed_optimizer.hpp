@@ -1,22 +1,23 @@
-// The optimizer of a worker: step() and zero_grad(), and behind them all the others.
+// The optimizer of one of several synchronous workers. It has the interface of a local optimizer,
+// step() and zero_grad(); step() averages the gradients of all workers.
 //
 // A step:
-//   1. Agree: every worker tells all others how many values of its gradient are not finite (one
-//      8-byte control message to each). All decide the same, before any state changes; workers at
-//      different steps find out here. So does everybody who does not answer any more: with `rejoin`
-//      the others go on without it, in a smaller topology, after they have made sure that all of
-//      them mean the same ones (failure.hpp).
+//   1. Agree: every worker sends to every other one 8-byte control message with the number of
+//      non-finite values in its gradient. All workers decide alike, before any state changes. This
+//      exchange also detects workers at different steps, and workers that have died. With `rejoin`
+//      the others continue without a dead worker, in a smaller topology, after they have checked
+//      that all of them agree on the remaining workers (failure.hpp).
 //   2. Encode, exchange: the Topology makes the mean gradient of all workers.
-//   3. Update the parameters with it, the same on every worker; decode it piece by piece, where the
-//      update wants it.
+//   3. Update the parameters with the mean, the same on every worker. The update decodes the mean
+//      block by block if the compressor can.
 //
-// With buckets, 1 and 2 are done for one bucket after the other while backward goes on
-// (overlap.hpp). A gradient that is not finite is found before its bucket is sent, and no step is
-// taken with it. The means of the buckets are written to the memory of the gradients, and the
-// update follows after the last bucket.
+// With buckets, steps 1 and 2 are done bucket by bucket while backward runs (overlap.hpp). A
+// non-finite gradient is found before its bucket is sent, and no step is taken with it. The means
+// of the buckets are written to the memory of the gradients, and the update follows the last
+// bucket.
 //
-// After a step the model's flat gradients are no longer this worker's own: they hold sums, or what
-// the compressor has decoded. Phases are timed on the Worker.
+// After a step the model's flat gradients may hold other values than this worker's gradient, namely
+// sums or reconstructions. Phases are timed on the Worker.
 #pragma once
 
 #include <cstdint>
@@ -48,66 +49,72 @@ class DistributedOptimizer {
     std::uint64_t seed = 0;
     NonFinite non_finite = NonFinite::abort;
     Attack attack = {};
-    // How those who are left meet again; none: the loss of a worker ends the run. With it goes the
-    // policy drop_worker.
+    // Makes the topology of the remaining workers after one has left. If it is empty, the loss of a
+    // worker ends the run. The policy drop_worker requires it.
     std::function<std::unique_ptr<Topology>(Worker&)> rejoin = {};
-    // Called by the first of those who are left.
+    // Called once per worker that has left, by the remaining worker with rank 0.
     std::function<void(const DroppedWorker&)> on_drop = {};
-    double bucket_bytes = 0;  // 0: one exchange, after backward
+    double bucket_bytes = 0;  // bytes of a bucket; 0: one exchange, after backward
     double compute = 0;       // declared seconds of forward and backward, in virtual time
   };
 
   struct Counts {
-    std::uint64_t steps = 0;          // taken
-    std::uint64_t skipped_steps = 0;  // skip_step
-    std::uint64_t zeroed_values = 0;  // zero: on all workers together
+    std::uint64_t steps = 0;          // steps taken
+    std::uint64_t skipped_steps = 0;  // policy skip_step
+    std::uint64_t zeroed_values = 0;  // policy zero: on all workers together
   };
 
-  // The model's parameters and the rule that updates them; both must outlive the optimizer.
+  // `parameters` and `rule`, which updates them, must outlive the optimizer. Throws UsageError for
+  // options that do not fit together.
   DistributedOptimizer(Worker& me, ParameterBuffer& parameters, UpdateRule& rule,
                        std::unique_ptr<Compressor> compressor, std::unique_ptr<Topology> topology,
                        const Options& options);
 
-  // objective.backward(), and the declared seconds pass. With buckets, those that are complete are
-  // sent: this must then be the step's last backward call, and leave the Worker to them. `lr` is
-  // the coming step's.
+  // Calls objective.backward() and spends the declared seconds of compute. With buckets it also
+  // starts to send each bucket when it is complete. It must then be called once a step, as the last
+  // backward call, and until step() returns the caller must not use the Worker except its time().
+  // `lr` is the rate of the coming step.
   void backward(const Tensor& objective, float lr);
-  // All workers together. False: the step was skipped, on every worker.
+  // Called by all workers. Returns false if the step was skipped, which all workers then do. Throws
+  // NonFiniteGradient or WorkerDropped by the policies, and Error if `lr` is not that of backward.
   bool step(float lr);
   void zero_grad();
 
   const Counts& counts() const { return counts_; }
   const Compressor& compressor() const { return *compressor_; }
-  // Of the last step; see Topology.
+  // Payload bytes of the packets that this worker encoded in the last step.
   std::size_t message_bytes() const { return message_bytes_; }
   std::size_t buckets() const { return overlap_ ? overlap_->buckets().size() : 1; }
+  // Seconds of exchange before the end of backward, over all steps (overlap.hpp).
   double hidden_seconds() const { return overlap_ ? overlap_->hidden_seconds() : 0; }
 
-  // All that decides how this worker goes on: counts, the compressor's state, that of the update
-  // rule, and the parameters.
+  // The whole state of this worker: the counts, the state of the attack, of the compressor and of
+  // the update rule, and the parameters.
   void serialize(Archive& archive);
-  // Equal for equal states.
+  // The hash of that state.
   std::uint64_t state_hash();
 
  private:
   void begin(float lr);
-  // The mean gradient of these tensors, and without buckets the update with it; false: skip the
-  // step.
+  // Exchanges the gradients of these tensors. Without buckets, also updates the parameters. Returns
+  // false if the step is to be skipped.
   bool exchange(const Bucket& bucket);
-  // words_ = what each worker has found; who does not answer is left out from now on.
+  // words_[w] = the word of worker w. Continues without the workers that have died.
   void hear_all(std::uint64_t word);
-  // Acts on non-finite values of any worker; false: skip the step.
+  // Exchanges findings and applies the policy for non-finite values. Returns false if the step is
+  // to be skipped.
   bool agree_on_finite(std::span<const GradView> gradients);
-  // Puts out all workers with such values.
+  // Evicts all workers with non-finite values. Throws WorkerDropped if this worker is one of them.
   void drop_non_finite(const Finding& own);
-  // `gone`: by present rank, ascending.
+  // Removes the workers `gone`, given by their present ranks in ascending order.
   void go_on_without(const std::vector<DroppedWorker>& gone);
-  std::string name_of(const Finding& finding) const;  // of its tensor, which a peer has said
+  // The name of the finding's tensor. The id may come from a peer, so it is checked.
+  std::string name_of(const Finding& finding) const;
 
   Worker& me_;
   ParameterBuffer& parameters_;
   UpdateRule& rule_;
-  std::span<const float> mean_;  // with buckets: their means, in the memory of the gradients
+  std::span<const float> mean_;  // with buckets: the mean gradient, in the memory of the gradients
   std::vector<GradView> gradients_;
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
@@ -115,11 +122,11 @@ class DistributedOptimizer {
   ValueAttack attack_;
   Counts counts_;
   Collectives collectives_;
-  std::vector<std::uint64_t> words_;  // what the workers said in step 1
-  std::vector<int> first_ranks_;      // of the workers that are left
-  std::optional<float> lr_;           // of the step that has begun
+  std::vector<std::uint64_t> words_;  // by worker: the word of its finding
+  std::vector<int> first_ranks_;      // by worker that remains: its rank at the start of the run
+  std::optional<float> lr_;           // the rate of the step that has begun
   std::size_t message_bytes_ = 0;
-  std::optional<Overlap> overlap_;  // the last member: its thread uses the others
+  std::optional<Overlap> overlap_;  // the last member, because its thread uses the others
 };
 
 }  // namespace terse

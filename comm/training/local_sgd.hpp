@@ -1,24 +1,25 @@
-// Local SGD: every worker steps by itself, and now and then the models meet.
+// Local SGD: every worker steps by itself; the models are averaged every `every` steps.
 //
-//   a = the model where the workers last met, on all of them the same
-//   worker w:    `every` times:  x = x - step(own gradient)          the inner rule, nothing is
-//   sent together:    d = mean over workers of (a - x_w)                   by any compressor and
+//   a = the model after the last averaging, the same on all workers
+//   worker w:    `every` times:  x_w = x_w - step(own gradient)       the inner rule; nothing is
+//   sent together:    d = mean over workers of (a - x_w)                   any compressor and
 //   topology
-//                a = a - outer step(d);   x = a
+//                a = a - outer step(d);   x_w = a
 //
-// The outer rule `sgd` with rate 1 makes a the mean of the models: local SGD. Nesterov momentum in
-// its place is DiLoCo's: d is taken for a gradient. Every worker's inner rule keeps its own state.
-// What the compressor says is a difference of models, so error feedback hands on what was left
-// unsaid as ever; a compressor without magnitudes (Traits::scale_free) says nothing here.
+// With the outer rule `sgd` and rate 1, a becomes the mean of the models: local SGD. With Nesterov
+// momentum as the outer rule it is DiLoCo: d takes the place of a gradient. The state of the inner
+// rule is not averaged. The compressor encodes a difference of models, and error feedback works as
+// for gradients. Compressors without magnitudes (Traits::scale_free) are refused.
 //
-// every = 1 with an inner rule that is linear in the gradient, as momentum is, is synchronous SGD
-// but for rounding: the differences are those of rounded models, so each step may add a unit in
-// the last place of each parameter.
+// With every = 1 and an inner rule that is linear in the gradient, such as momentum, it is
+// synchronous SGD up to rounding: the differences are those of rounded models, so each step may add
+// an error of one unit in the last place of each parameter.
 //
-// Cost: an exchange's bytes every `every` steps, and none between; three floats a parameter besides
-// the two rules'. Source: Stich, arXiv 1805.09767; Lin et al., arXiv 1808.07217 (first synchronous,
-// then local: use DistributedOptimizer for the first steps); Douillard et al., arXiv 2311.08105
-// (DiLoCo); compressed differences: Basu et al., arXiv 1906.02367.
+// Cost: the bytes of one exchange every `every` steps; two floats per parameter (a and d) and the
+// states of the two rules and of the compressor. Source: Stich, arXiv 1805.09767; Lin et al.,
+// arXiv 1808.07217 (first synchronous, then local: use DistributedOptimizer for the first steps);
+// Douillard et al., arXiv 2311.08105 (DiLoCo); compressed differences: Basu et al.,
+// arXiv 1906.02367.
 #pragma once
 
 #include <cstdint>
@@ -33,26 +34,31 @@ namespace terse {
 class LocalSgd {
  public:
   struct Options {
-    std::uint64_t every = 1;  // steps from meeting to meeting, at least 1
+    std::uint64_t every = 1;  // steps between two averagings, at least 1
     float outer_lr = 1;
     std::uint64_t seed = 0;
-    NonFinite non_finite = NonFinite::abort;  // decided by each worker for itself
+    NonFinite non_finite = NonFinite::abort;  // applied by each worker alone; not drop_worker
   };
 
-  // The parameters are the same on all workers. They and the inner rule must outlive this.
+  // The parameters must have the same values on all workers. They and the inner rule must outlive
+  // this object. Throws UsageError for options that do not fit together or the compressor.
   LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
            std::unique_ptr<UpdateRule> outer, std::unique_ptr<Compressor> compressor,
            std::unique_ptr<Topology> topology, const Options& options);
 
-  // False: this worker has skipped the step; it counts all the same, and all meet together.
+  // One inner step, and every `every` steps an averaging with all workers. Returns false if this
+  // worker has skipped the update; the step still counts, so all workers average at the same time.
+  // Throws NonFiniteGradient by the policy.
   bool step(float lr);
-  // All workers together: the models meet now, unless they have just met.
+  // Averages the models now, unless there was no step since the last averaging. Called by all
+  // workers.
   void meet();
 
-  std::uint64_t meetings() const { return meetings_; }
-  std::size_t message_bytes() const { return topology_->message_bytes(); }  // of a meeting
+  std::uint64_t meetings() const { return meetings_; }  // number of averagings
+  // Payload bytes of the packets that this worker encoded in the last averaging.
+  std::size_t message_bytes() const { return topology_->message_bytes(); }
 
-  // All that decides how this worker goes on.
+  // The whole state of this worker.
   void serialize(Archive& archive);
   std::uint64_t state_hash();
 
@@ -66,7 +72,7 @@ class LocalSgd {
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
   Options options_;
-  std::uint64_t steps_ = 0, since_ = 0, meetings_ = 0;  // since_: steps since the last meeting
+  std::uint64_t steps_ = 0, since_ = 0, meetings_ = 0;  // since_: steps since the last averaging
   Buffer<float> met_, moved_;                           // a, and a - x, which becomes d
   std::vector<GradView> gradients_, moved_views_;
 };
