@@ -93,7 +93,7 @@ AsyncClock parse_clock(std::string_view name) {
 }
 
 void check_async(const AsyncOptions& options, const UpdateRule& update) {
-  constexpr int kMostWorkers = 65534;  // one more seat is the server's
+  constexpr int kMostWorkers = 65534;  // the server takes one more rank
   check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
                     "workers: 1 to {}; got {}", kMostWorkers, options.workers);
   check<UsageError>(

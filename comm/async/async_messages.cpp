@@ -1,18 +1,17 @@
-// Real time: a thread or a process for every worker and one for the server, and messages between
-// them.
+// Real time: one thread or process per worker and one for the server, which exchange messages.
 //
-//   server (rank 0):    send the model to all
-//                       until all updates are made:
-//                         from whoever comes first: its news (a control message), then its push
-//                         apply it; send the model to every worker that is released
-//                       answer what is still on its way, and who waits, with `leave`
-//   worker w (rank w+1): until told to leave: receive the model, compute, encode, send news and
-//   push
+//   server (rank 0):     send the model to all workers
+//                        until all updates are made:
+//                          receive from any worker: its news (a control message), then its push
+//                          apply the push; send the model to every worker that is released
+//                        receive the pushes that are still under way; send `leave` to all workers
+//   worker w (rank w+1): until it receives `leave`:
+//                          receive the model, compute, encode, send the news and the push
 //
-// Who comes first is up to the machine, and no two runs are alike.
+// The order of the pushes depends on timing, so runs do not repeat.
 //
-// Cost: an update costs a push up and a model down; pushes beyond the last update are thrown away,
-// at most one a worker.
+// Cost: every push takes one packet up and one model down. Pushes after the last update are
+// discarded, at most one per worker.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -32,7 +31,7 @@ int rank_of(int worker) {
   return worker + 1;
 }
 
-// What a worker tells before it pushes: a control message.
+// The payload of the control message that a worker sends before each push.
 struct News {
   double loss = 0, compute_seconds = 0, encode_seconds = 0;
 };
@@ -96,7 +95,7 @@ class MessageServer {
   }
 
  private:
-  // The next push, in `push_`: whose it is, and its loss.
+  // Receives the next push into `push_`. Returns its worker and its loss.
   std::pair<int, double> receive() {
     const auto timed = me_.time(Phase::exchange);
     const int from = me_.recv_any(
@@ -119,7 +118,7 @@ class MessageServer {
     return {worker, news.loss};
   }
 
-  // `again`: the worker has an earlier version, which a sparse pull may build on.
+  // `again`: the worker has an earlier version, from which a sparse pull can start.
   void send_model(int worker, bool again) {
     const auto held = server_.held_by(worker);
     server_.pull(worker);
@@ -137,8 +136,8 @@ class MessageServer {
   const AsyncOptions& options_;
   const AsyncRun& run_;
   AsyncServer server_;
-  std::vector<std::uint64_t> steps_;  // pushes of each worker
-  std::vector<bool> busy_;            // has the model, and its push has not come
+  std::vector<std::uint64_t> steps_;  // by worker: number of its pushes
+  std::vector<bool> busy_;            // by worker: has the model, and its push has not arrived
   std::uint64_t bytes_up_ = 0;
   Packet in_, push_, model_;
   AsyncResult result_;

@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// A bound of no clock is the synchronous server.
+// With a bound of 0 the server is synchronous: it gathers the pushes of all workers.
 ServerRule bounded(ServerRule rule, const AsyncServer::Options& options) {
   if (options.bound == 0U) rule.gathering = {.pushes = options.workers, .waits = true};
   return rule;
@@ -67,7 +67,7 @@ void AsyncServer::push(int worker, Packet& packet, float lr) {
   release_idle(all_moved || !applied_.empty());
 }
 
-// Puts the push behind those of the same worker and of the workers before it.
+// Inserts the push after those of the same worker and of lower ranks.
 void AsyncServer::hold(int worker, Packet& packet) {
   const auto place = std::ranges::upper_bound(gathered_, worker, {}, &AppliedPush::worker);
   const auto at = place - gathered_.begin(), end = std::ssize(gathered_);
@@ -92,8 +92,12 @@ void AsyncServer::apply(float lr) {
   for (const auto& push : applied_) seat(push.worker).waits = false;
 }
 
-// The pushes' mean by their factors of the rate; `rate` is the mean of these. With plain descent
-// the step is lr / c · sum of factor · gradient; any other rule sees a mean of gradients, too.
+// With c pushes, corrected gradients g_i and rate factors f_i:
+//
+//   mean = sum f_i g_i / sum f_i        rate = sum f_i / c
+//
+// Plain SGD thus makes the step lr / c · sum f_i g_i, and every other update rule gets a mean of
+// gradients as well.
 std::span<const float> AsyncServer::corrected_mean(float lr, float& rate) {
   const auto now = model();
   float factors = 0;
@@ -116,9 +120,10 @@ std::span<const float> AsyncServer::corrected_mean(float lr, float& rate) {
   return sum_;
 }
 
-// ---- who may go on ------------------------------------------------------------------------------
+// ---- release of workers -------------------------------------------------------------------------
 
-// True if the least clock has moved: its last worker has left it. That is once in W pushes at most.
+// Increments the worker's clock. Returns true if the minimum of all clocks has increased, which
+// happens at most once in W pushes.
 bool AsyncServer::advance_clock(int worker) {
   if (seat(worker).clock++ > least_clock_ || --at_least_clock_ > 0) return false;
   least_clock_ = std::ranges::min_element(seats_, {}, &Seat::clock)->clock;
@@ -126,7 +131,8 @@ bool AsyncServer::advance_clock(int worker) {
   return true;
 }
 
-// Only the worker of this push can go on, unless something that the others wait for has happened.
+// Releases the idle workers that may continue. Without `all`, only the last one is checked: nothing
+// that the others wait for has happened.
 void AsyncServer::release_idle(bool all) {
   const auto first = all ? idle_.begin() : idle_.end() - 1;
   const auto stays = [&](int worker) {

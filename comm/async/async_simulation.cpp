@@ -1,23 +1,23 @@
-// Virtual time: one thread plays all workers, in the order in which their pushes would arrive.
+// Virtual time: one thread plays all workers, in the order in which their pushes arrive.
 //
-//   queue of (time, number, worker, what), least first; the number breaks ties, so a run repeats
-//   start(w):    w pulls x;  (computed, w) at now + the pull's way + a drawn duration
-//   until the server has made all updates, by the first of the queue, whose time is now:
-//     computed:  g = gradient at the model that w holds    only now: nobody needs it earlier
-//                encode it;  (first byte, w) at now + its way to the server's card
-//     first byte:  (arrived, w) when the card has received the push
-//     arrived:   the server takes the push;  start every worker that it releases
+//   queue of (time, number, worker, event), least first; the number breaks ties, so a run repeats
+//   start(w):     w pulls x;  queue (computed, w) at now + transfer of the pull + a drawn duration
+//   until the server has made all updates, take the first of the queue; its time is now:
+//     computed:   g = gradient at the model that w holds;  encode it
+//                 queue (first byte, w) at now + latency to the server's NIC
+//     first byte: queue (arrived, w) at the time when the server's NIC has received the push
+//     arrived:    the server takes the push;  start every worker that it releases
 //
-// Without a modelled network nothing is on its way, and a push arrives when it is computed. Then a
-// compressor cannot change the staleness, only what stale pushes do. With one (network_model.hpp)
-// the server has a card like everybody: pushes to it arrive one after the other, and models leave
-// it one after the other.
+// Without a modelled network transfers take no time: a push arrives when it is computed. A
+// compressor then does not change the staleness, only the effect of stale pushes. With a network
+// (network_model.hpp) the server has a NIC like every worker: pushes arrive at it one after the
+// other, and models leave it one after the other.
 //
-// Where durations are measured, the gradient is computed at the start. With delays there is no
-// queue: the workers take turns, and each reads the model of as many versions ago as is drawn.
+// If durations are measured, the gradient is computed at the start. With delays there is no queue:
+// the workers take turns, and each reads the model of as many versions ago as is drawn.
 //
 // Cost: an update costs a gradient, its packet and O(d + log W). Memory: a model for each version
-// that some worker holds, at most W d floats, what the learners keep, and pushes under way.
+// that some worker holds, at most W d floats; the memory of the learners; the pushes under way.
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -104,7 +104,7 @@ class Simulation {
     double& began = laps_[at(w)].began = now_;
     if (cards_) {
       cards_->send(server_seat(), w, bytes, now_);
-      began = cards_->receive(w).time;  // nothing else is on its way there
+      began = cards_->receive(w).time;  // no other message is under way to w
     }
     const double measured = durations_.measured() ? compute(w) : 0;
     const double slowness = cards_ ? cards_->slowness(w) : 1;
@@ -126,7 +126,7 @@ class Simulation {
 
   void play_delays() {
     Delays delays(options_.delays, options_.seed);
-    std::deque<ModelCopy> versions;  // the last ones, the newest at the end
+    std::deque<ModelCopy> versions;  // the last versions, the newest at the end
     for (std::uint64_t t = 0; t < options_.updates; ++t, ++now_) {
       versions.push_back(server_.copy());
       if (versions.size() > delays.most() + 1) versions.pop_front();
@@ -141,7 +141,7 @@ class Simulation {
     }
   }
 
-  // The seconds that it takes on this machine.
+  // Computes the gradient of w. Returns the real seconds that it took.
   double compute(int w) {
     const auto timed = clock_.time(Phase::compute);
     const auto start = std::chrono::steady_clock::now();
@@ -174,7 +174,7 @@ class Simulation {
                   .applied = server_.applied()});
   }
 
-  // A dense model has one size; what a sparse pull takes is known once it is written.
+  // Counts and returns the bytes of a pull. A sparse pull is written to find its size.
   std::size_t count_pull(int w) {
     std::size_t bytes = dense_bytes_;
     if (options_.sparse_pulls && held_[at(w)]) {
@@ -189,14 +189,14 @@ class Simulation {
   static std::size_t at(int worker) { return static_cast<std::size_t>(worker); }
 
   int server_seat() const { return options_.workers; }
-  // The push of a worker: where all arrive at once, one packet serves all.
+  // The packet of w's push. Without a network pushes arrive immediately, so all workers share one.
   Packet& up(int w) { return ups_[ups_.size() > 1 ? at(w) : 0]; }
 
   enum class What : std::uint8_t { computed, first_byte, arrived };
   using Event = std::tuple<double, std::uint64_t, int, What>;  // time, number, worker
   void put(double time, int w, What what) { queue_.emplace(time, queued_++, w, what); }
 
-  // From push to push: when the last arrived, the next gradient was begun, and computed.
+  // Times of a worker: its last push arrived, its next gradient was begun and was computed.
   struct Lap {
     double arrived = 0, began = 0, computed = 0;
   };
@@ -207,11 +207,11 @@ class Simulation {
   Durations durations_;
   std::vector<AsyncWorker> workers_;
   std::vector<AsyncTraffic> traffic_;
-  std::vector<ModelCopy> held_;  // what each worker has pulled
-  std::vector<double> losses_;   // of each worker's last batch
+  std::vector<ModelCopy> held_;  // by worker: the model that it pulled
+  std::vector<double> losses_;   // by worker: the loss of its last batch
   std::vector<Lap> laps_;
   std::vector<Packet> ups_;
-  std::optional<NetworkCards> cards_;  // the server's is the last
+  std::optional<NetworkCards> cards_;  // the NICs of the workers and, last, of the server
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
   std::uint64_t queued_ = 0;
   double now_ = 0;

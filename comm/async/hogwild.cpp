@@ -1,15 +1,15 @@
-// Hogwild: no server. All workers read and write one model, without locks.
+// Hogwild: no server. All workers read and write one model without locks.
 //
-//   worker:  x' = a copy of x, as it is at the moment;  g = gradient at x'
-//            u = what the compressor says of g
+//   worker:  x' = a copy of x at this moment;  g = gradient at x'
+//            u = the reconstruction of the compressed g
 //            for every i with u_i != 0:  x_i = x_i - rate · u_i        each an atomic addition
 //
-// A copy may be half of one version and half of the next, and updates interleave by coordinate: the
-// method is made for sparse gradients, which seldom meet. The accesses are relaxed atomics, which
-// on this machine are plain loads and a compare-and-swap. The staleness of an update is counted as
-// that of a push: how many updates have begun to be written since its copy was begun.
+// A copy may mix several versions, and updates interleave by coordinate. The method is meant for
+// sparse gradients, which seldom change the same coordinates. The accesses are relaxed atomics; on
+// x86 these are plain loads and compare-and-swap loops. The staleness of an update is the number of
+// updates that began to be written between the begin of its copy and its own begin.
 //
-// Cost: no bytes; O(d) to copy, a compare-and-swap for each coordinate that is said.
+// Cost: no bytes; O(d) for the copy, one compare-and-swap per non-zero coordinate of u.
 // Source: Niu et al., "Hogwild!", NIPS 2011, arXiv 1106.5730.
 #include <atomic>
 #include <chrono>
@@ -45,9 +45,9 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
   const auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  const auto values = run.parameters.values();  // as on_push and the caller see them
+  const auto values = run.parameters.values();  // the copy that on_push and the caller read
   std::vector<float> shared(values.begin(), values.end());
-  std::atomic<std::uint64_t> begun{0};  // updates
+  std::atomic<std::uint64_t> begun{0};  // number of updates that have begun
   std::mutex record;                    // guards the result, on_push and `values`
   AsyncResult result;
   result.traffic.resize(static_cast<std::size_t>(options.workers));

@@ -14,7 +14,7 @@ namespace {
 enum Form : std::uint32_t { kDense, kSparse, kLeave };
 constexpr std::size_t kLead = 2;  // words before the content: version and form
 
-// In integers: a NaN that stays the same is no change, and -0 for 0 is one.
+// Compares bits: a NaN equals itself, and -0 differs from 0.
 bool differ(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) != std::bit_cast<std::uint32_t>(b);
 }

@@ -1,4 +1,4 @@
-// The table of all server rules, and how a spec string becomes one of them.
+// The table of all server rules, and the parser of their specs.
 #include "tersegrad/comm/async/server_rule.hpp"
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace terse {
 
-// One file each, in server_rules/.
+// Each has a file in server_rules/, except vanilla.
 ServerRuleStage make_vanilla, make_softsync, make_k_async, make_backup, make_staleness_aware,
     make_dc_asgd, make_dc_asgd_adaptive;
 

@@ -19,12 +19,12 @@ constexpr NameTable<AllReduce, 4> kKinds = {{{"ring", AllReduce::ring},
                                              {"halving", AllReduce::halving},
                                              {"auto", AllReduce::automatic}}};
 
-// What both algorithms do with a run of the values.
+// The messages of both algorithms. Each has a contiguous range of the values.
 struct Partial {
   Worker& me;
   Packet& in;
   const Label& label;
-  int weight = 1;  // workers in one's sum
+  int weight = 1;  // number of workers in this worker's sum
 
   void send(int to, std::span<const float> values) {
     me.send(to,
@@ -62,7 +62,7 @@ struct Partial {
 
 void tree_all_reduce(Partial partial, std::span<float> values) {
   const int workers = partial.me.size(), rank = partial.me.rank();
-  int bit = 1;  // the distance to one's parent; for worker 0 beyond all
+  int bit = 1;  // becomes the distance to the parent; for worker 0 at least W
   for (; bit < workers && (rank & bit) == 0; bit *= 2) {
     if (rank + bit < workers) partial.recv_reduce(rank + bit, values);
   }
@@ -78,8 +78,8 @@ void tree_all_reduce(Partial partial, std::span<float> values) {
 
 // ---- halving and doubling -----------------------------------------------------------------------
 
-// The workers are numbered anew in the core. Of the first 2 (W - p), the even ones stand outside
-// and the odd ones act for them.
+// The core: p = 2^k workers with new numbers. Of the first 2 (W - p) workers, those of even rank
+// are outside of the core, and those of odd rank represent them.
 struct Core {
   int size = 1, outside = 0;
 
@@ -92,7 +92,7 @@ struct Core {
 
 void halve_and_double(Partial& partial, const Core& core, std::span<float> values) {
   const int own = core.number_of(partial.me.rank());
-  // Chunks [first, first + count) of core.size.
+  // The values of the chunks [first, first + count) of core.size chunks.
   const auto run = [&](int first, int count) {
     const auto begin = chunk_of(values.size(), first, core.size);
     const auto last = chunk_of(values.size(), first + count - 1, core.size);

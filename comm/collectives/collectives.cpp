@@ -9,10 +9,10 @@
 namespace terse {
 namespace {
 
-// Sums the coordinates [begin, end) of a slice, all of them in chunk c.
+// Sums the coordinates [begin, end) of a slice. All of them must be in chunk c.
 void sum_chunk(std::span<const std::span<const float>> parts, std::size_t c, std::size_t begin,
                std::size_t end, std::span<float> out) {
-  constexpr std::size_t kBlock = 4096;  // floats: the running sum stays in the L1 cache
+  constexpr std::size_t kBlock = 4096;  // floats: a block of the sum stays in the L1 cache
   const std::size_t workers = parts.size();
   for (std::size_t at = begin; at < end; at += kBlock) {
     const std::size_t n = std::min(kBlock, end - at);
@@ -63,7 +63,7 @@ struct Collectives::Ring {
   Packet& in;
   std::span<float> values;
   const Label& label;
-  int weight = 1;  // workers in the chunk that was sent last
+  int weight = 1;  // number of workers in the sum of the last sent chunk
 
   std::span<float> chunk(int number) const {
     const int workers = me.size();
@@ -93,7 +93,7 @@ struct Collectives::Ring {
 
   void send(int number) { me.send(me.next(), header(), std::as_bytes(chunk(number))); }
 
-  // The sum goes straight into the outgoing message; one's own values stay as they are.
+  // Writes the sum into the outgoing message. The worker's own values are not changed.
   void recv_reduce_send(int number) {
     const std::span<const float> own = chunk(number);
     const auto sum = receive(own.size());
@@ -102,7 +102,7 @@ struct Collectives::Ring {
             [&](Packet& out) { add_values(sum, own, out.floats()); });
   }
 
-  // The last addition: the chunk is complete, is kept, and sets out for the others.
+  // The last addition: the chunk is now complete. Keeps it and sends it on.
   void recv_reduce_copy_send(int number) {
     add_values(chunk(number), receive(chunk(number).size()));
     ++weight;
@@ -142,7 +142,7 @@ void Collectives::ring_all_gather(std::span<Packet> packets) {
   const auto own = packets[static_cast<std::size_t>(rank)].header();
   const Expected expected{.kind = own.kind, .phase = own.phase, .step = own.step};
   for (int k = 1; k < workers; ++k) {
-    // Hop k brings the packet that its worker sent k hops ago.
+    // In hop k the worker receives the packet of the worker k places before it.
     const int sent = (rank - k + 1 + workers) % workers, got = (rank - k + workers) % workers;
     me_.send(me_.next(), packets[static_cast<std::size_t>(sent)]);
     auto& packet = packets[static_cast<std::size_t>(got)];
@@ -177,8 +177,8 @@ void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
                             .worker = static_cast<std::uint16_t>(me_.rank())};
   const Expected expected{
       .kind = PacketKind::control, .step = step, .payload_bytes = own.size_bytes()};
-  // To all at once rather than around the ring: one wait instead of W-1. Each begins with another,
-  // so that no card is everybody's first.
+  // Sends to all workers directly instead of around the ring: one wait instead of W-1. Every worker
+  // begins with its successor, so that the first messages go to different NICs.
   me_.begin_exchange();
   for (int k = 1; k < me_.size(); ++k) {
     me_.send((me_.rank() + k) % me_.size(), header, std::as_bytes(own));

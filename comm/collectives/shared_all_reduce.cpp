@@ -11,8 +11,8 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kBlock = 2048;      // floats: the sum and a part stay in the L1 cache
-constexpr std::int64_t kPiece = 1 << 16;  // floats of a thread's piece
+constexpr std::size_t kBlock = 2048;      // floats: a sum and a part together fit the L1 cache
+constexpr std::int64_t kPiece = 1 << 16;  // floats in a task
 
 void expose(Worker& me, std::span<float> values, const Label& label, FunctionRef<void()> body) {
   me.expose(std::as_bytes(values), std::as_writable_bytes(values),
@@ -31,7 +31,7 @@ std::span<float> floats(std::span<std::byte> bytes) {
   return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-// body(first, scratch) for each block of n floats, with scratch memory for its result.
+// Calls body(first, scratch) for each block of n floats. `scratch` holds the block's result.
 template <class Body>
 void for_each_block(std::size_t n, const Body& body) {
   parallel_for(static_cast<std::int64_t>(n), kPiece, [&](std::int64_t begin, std::int64_t end) {
@@ -58,7 +58,7 @@ std::span<const float> read(Worker& me, int worker, Chunk at) {
   return floats(me.read_results(worker, at.first * sizeof(float), at.count * sizeof(float)));
 }
 
-// Adds up one shard of all workers' values and writes the sum to each of `results`.
+// Adds one shard of all workers' values, divides the sum and writes it to each of `results`.
 void add_shard(Worker& me, std::span<float> own, float divisor, Chunk shard,
                std::span<const std::span<float>> results) {
   std::vector<std::span<const float>> values;

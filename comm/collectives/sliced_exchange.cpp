@@ -12,7 +12,7 @@ SlicedExchange::SlicedExchange(Worker& me, int owners)
 
 void SlicedExchange::run(const Round& round, const Packet& up, Combine combine, Packet& down) {
   const std::size_t words = BitPlanes::words_for(round.count);
-  if (words == 0) {  // a model without coordinates: the answer to nothing is nothing
+  if (words == 0) {  // a model without coordinates has an empty down packet
     auto header = up.header();
     header.kind = PacketKind::down;
     down.start(header, 0);
@@ -26,7 +26,7 @@ void SlicedExchange::run(const Round& round, const Packet& up, Combine combine, 
 
 void SlicedExchange::send_slices(const Packet& up, const BitPlanes& planes) {
   for (int k = 1; k <= owners_; ++k) {
-    const int owner = (me_.rank() + k) % owners_;  // each begins with another
+    const int owner = (me_.rank() + k) % owners_;  // spreads the first messages over the owners
     const auto at = slice_of(owner, planes);
     if (owner == me_.rank() || at.count == 0) continue;
     const BitPlanes slice{.planes = planes.planes, .words = at.count};
@@ -68,7 +68,7 @@ void SlicedExchange::join_answers(const Packet& up, const BitPlanes& planes, Pac
   const Label label = label_of(up);
   const Expected expected{.kind = PacketKind::down, .phase = label.phase, .step = label.step};
   BitPlanes whole{.planes = 0, .words = planes.words};
-  int first_owner = 0;  // whose answer set the number of planes
+  int first_owner = 0;  // the owner whose down packet determines the number of planes
   for (int owner = 0; owner < owners_; ++owner) {
     const auto at = slice_of(owner, planes);
     if (at.count == 0) continue;

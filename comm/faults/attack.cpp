@@ -163,7 +163,7 @@ ValueAttack::ValueAttack(const Attack& attack, std::uint64_t seed, int rank, int
 
 void ValueAttack::apply(std::uint64_t step, std::span<const GradView> gradients) {
   const bool hit = attack_.hits(step);
-  if (attack_.kind == Kind::stale) return replay(gradients, hit);  // it remembers every step
+  if (attack_.kind == Kind::stale) return replay(gradients, hit);  // records the gradient anyway
   if (!hit) return;
   switch (attack_.kind) {
     case Kind::die:
@@ -188,14 +188,14 @@ void ValueAttack::apply(std::uint64_t step, std::span<const GradView> gradients)
       }
       return;
     }
-    default:  // none, or on the wire
+    default:  // none, or a wire attack
       return;
   }
 }
 
 void ValueAttack::draw(std::uint32_t worker, std::uint64_t step,
                        std::span<const GradView> gradients) {
-  constexpr std::int64_t kGrain = 1 << 12;  // a multiple of 4, as Philox::seek wants it
+  constexpr std::int64_t kGrain = 1 << 12;  // Philox::seek requires a multiple of 4
   const double length = attack_.scale ? 0 : norm(gradients);
   for (const auto& view : gradients) {
     parallel_for(std::ssize(view.data), kGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -203,7 +203,7 @@ void ValueAttack::draw(std::uint32_t worker, std::uint64_t step,
                             .worker = worker,
                             .step = static_cast<std::uint32_t>(step),
                             .tensor = view.id});
-      random.seek(2 * static_cast<std::uint64_t>(begin));  // a normal draw takes two words
+      random.seek(2 * static_cast<std::uint64_t>(begin));  // a normal draw consumes two words
       for (std::int64_t i = begin; i < end; ++i) {
         view.data[static_cast<std::size_t>(i)] = random.normal();
       }

@@ -13,7 +13,7 @@ FaultyEndpoint::FaultyEndpoint(Endpoint& below, const Attack& attack, std::uint6
       attack_(attack),
       random_(seed, {.purpose = Purpose::attack,
                      .worker = static_cast<std::uint32_t>(below.rank()),
-                     .step = 0xffffffff,  // no step's and no tensor's
+                     .step = 0xffffffff,  // a stream that no step and no tensor uses
                      .tensor = 0xffffffff}),
       sent_(static_cast<std::size_t>(below.size())) {}
 
@@ -44,7 +44,7 @@ void FaultyEndpoint::post(int to, Packet packet) {
   below_.post(to, std::move(packet));
 }
 
-// The gaps between flipped bits are geometric: one draw a flip.
+// Draws the gaps between flipped bits, which are geometric: one draw per flipped bit.
 void FaultyEndpoint::flip_bits(Packet& packet) {
   if (attack_.rate == 0) return;
   const auto payload = packet.payload();
@@ -81,7 +81,7 @@ void FaultyEndpoint::replay(int to, Packet& packet, bool hit) {
   if (!hit || place >= sent.before.size()) return;
   packet = sent.before[place];
   if (attack_.keep_checksum) return;
-  packet.start(header, packet.payload().size());  // the payload stays
+  packet.start(header, packet.payload().size());  // keeps the payload
   packet.seal();
 }
 

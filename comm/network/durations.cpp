@@ -122,7 +122,7 @@ Delays::Delays(std::string_view spec, std::uint64_t seed)
     const double mean = options.number("mean", 4, 0, 500);  // exp(-500) is still a double
     most_ = most("most", 64);
     spec_ = fmt::format("poisson:mean={},most={}", mean, most_);
-    // The arrivals of a unit of time: how many uniform draws keep their product above exp(-mean).
+    // Knuth's algorithm: the number of uniform draws whose product stays above exp(-mean).
     draw_ = [least = std::exp(-mean)](Philox& stream) {
       std::uint64_t arrivals = 0;
       for (double left = 1 - stream.uniform_double(); left > least;

@@ -27,12 +27,12 @@ struct Unit {
   std::string_view name;
   double factor;
 };
-// The largest first.
+// The largest unit first, for quantity_text.
 constexpr std::array kRates = {Unit{"Tbps", 1e12}, Unit{"Gbps", 1e9}, Unit{"Mbps", 1e6},
                                Unit{"Kbps", 1e3}, Unit{"bps", 1}};
 constexpr std::array kTimes = {Unit{"s", 1}, Unit{"ms", 1e-3}, Unit{"us", 1e-6}, Unit{"ns", 1e-9}};
 
-// No deployed network; round figures for the four orders of magnitude.
+// Round figures for four orders of magnitude, not measurements of real networks.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPresets = {
     {{"10gbe", "10Gbps,20us"},
      {"1gbe", "1Gbps,50us"},
@@ -47,7 +47,7 @@ std::optional<T> parse_number(std::string_view text) {
   return value;
 }
 
-// "10Gbps" as 10e9. Nothing if it is no number with one of the units.
+// "10Gbps" gives 10e9. Returns nullopt unless the text is a number with one of the units.
 std::optional<double> parse_quantity(std::string_view text, std::span<const Unit> units) {
   for (const auto& unit : units) {
     if (!text.ends_with(unit.name)) continue;
@@ -57,7 +57,7 @@ std::optional<double> parse_quantity(std::string_view text, std::span<const Unit
   return std::nullopt;
 }
 
-// The largest unit in which the number is at least one and comes back as the same double.
+// The value in the largest unit in which it is at least 1 and is parsed back to the same double.
 std::string quantity_text(double value, std::span<const Unit> units) {
   for (const auto& unit : units) {
     auto text = fmt::format("{}{}", value / unit.factor, unit.name);
@@ -273,7 +273,7 @@ NetworkCards::Arrival NetworkCards::receive(int to) {
   return {.from = transit.from, .time = card.got_until};
 }
 
-// How many of the frames get lost; from loss to loss the gaps are geometric.
+// The number of frames that are lost. Draws the gaps between lost frames, which are geometric.
 std::uint64_t NetworkCards::draw_lost(std::uint64_t frames, Philox& random) const {
   if (network_.loss <= 0) return 0;
   std::uint64_t lost = 0;

@@ -85,7 +85,7 @@ struct Network {
 // Throws UsageError, with the expected form, for a text that cannot be parsed.
 Network parse_network(std::string_view text);
 std::string to_string(const Network& network);  // parse_network gives the same network again
-double parse_seconds(std::string_view text);    // "5ms" is 0.005; throws UsageError likewise
+double parse_seconds(std::string_view text);    // "5ms" is 0.005; throws UsageError too
 
 // The NICs of all workers. The calls for one worker must be in the order of its own time.
 class NetworkCards {

@@ -20,7 +20,8 @@ constexpr NameTable<NonFinite, 4> kNonFinitePolicies = {{{"abort", NonFinite::ab
                                                          {"zero", NonFinite::zero},
                                                          {"drop_worker", NonFinite::drop_worker}}};
 
-// An exponent of all ones: infinite or NaN. In integers, for it must hold under any -ffast-math.
+// Infinities and NaNs have an exponent of all ones. The test uses integers, so that it works under
+// -ffast-math.
 bool is_finite(float value) {
   constexpr std::uint32_t kExponent = 0x7f800000;
   return (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;

@@ -28,8 +28,8 @@ constexpr std::array<std::pair<std::string_view, Rule>, 4> kRules = {{{"mean", R
 
 // ---- sorting columns ----------------------------------------------------------------------------
 
-// Floats as integers of the same order: -inf < … < -0 < +0 < … < inf < NaN. Integers have a total
-// order, and their minima and maxima are vectorised.
+// Integer keys in the order of the floats: -inf < … < -0 < +0 < … < inf < NaN. Integers have a
+// total order, and their minima and maxima vectorise.
 constexpr std::int32_t kNaN = std::numeric_limits<std::int32_t>::max();
 using Keys = std::int32_t*;
 
@@ -53,13 +53,14 @@ void order(Keys low, Keys high, std::int64_t n) {
   }
 }
 
-// Sorts the first n columns of rows that lie `stride` apart: Batcher's odd-even merges.
+// Sorts each of the first n columns of `count` rows that are `stride` keys apart, by Batcher's
+// odd-even merge sort.
 void sort_columns(Keys rows, std::int64_t count, std::int64_t stride, std::int64_t n) {
   for (std::int64_t run = 1; run < count; run *= 2) {
     for (std::int64_t apart = run; apart >= 1; apart /= 2) {
       for (std::int64_t first = apart % run; first + apart < count; first += 2 * apart) {
         for (auto i = first; i < std::min(first + apart, count - apart); ++i) {
-          if (i / (2 * run) != (i + apart) / (2 * run)) continue;  // of two merges
+          if (i / (2 * run) != (i + apart) / (2 * run)) continue;  // rows of different merges
           order(rows + i * stride, rows + (i + apart) * stride, n);
         }
       }
@@ -67,8 +68,8 @@ void sort_columns(Keys rows, std::int64_t count, std::int64_t stride, std::int64
   }
 }
 
-// out = the mean of rows [first, first + count) of the sorted columns, in blocks that stay in cache
-// while they are sorted.
+// out = the mean of the rows [first, first + count) of the sorted columns. Columns are sorted in
+// blocks that fit the cache.
 void mean_of_sorted(Vectors vectors, std::int64_t first, std::int64_t count, std::span<float> out) {
   constexpr std::int64_t kBlockKeys = 1 << 13, kLeast = 16, kPiece = 1 << 12;
   const auto rows = std::ssize(vectors);
@@ -92,9 +93,9 @@ void mean_of_sorted(Vectors vectors, std::int64_t first, std::int64_t count, std
 
 // ---- distances ----------------------------------------------------------------------------------
 
-// Entry (i, j) is the squared distance of vectors i and j; infinite if either has a NaN.
+// Entry (i, j) is the squared distance of the vectors i and j; infinite if either has a NaN.
 std::vector<double> squared_distances(Vectors vectors) {
-  constexpr std::int64_t kBlock = 1 << 12;  // vector i's stays in cache while all others pass
+  constexpr std::int64_t kBlock = 1 << 12;  // floats: the block of vector i stays in the cache
   const auto workers = std::ssize(vectors);
   std::vector<double> distances(static_cast<std::size_t>(workers * workers));
   parallel_for(workers, 1, [&](std::int64_t i, std::int64_t) {

@@ -1,11 +1,12 @@
 // local: the sequential reference.
 //
-//   1. Every worker lays its packet on the board.
-//   2. Worker 0 adds or combines all of them, whole, by plain loops.
-//   3. Every worker copies the answer.
+//   1. Every worker puts its packet on the board.
+//   2. Worker 0 adds or combines all of them, unsliced, by plain loops.
+//   3. Every worker reads the down packet.
 //
-// Cost: two barriers a phase and no message. It is meant for the executor that takes turns, where
-// it is the run of one machine that plays all workers; it is right under both.
+// Cost: two barriers per phase and no messages. It is meant for the executor that takes turns,
+// where it equals a run on one machine that simulates all workers. It is also correct if all
+// workers run at once.
 #include <utility>
 #include <vector>
 
@@ -31,7 +32,7 @@ class LocalTopology final : public Topology {
     values = board_->down;
   }
 
-  // It is the reference: packets, as over a network.
+  // The reference always uses packets, as over a network.
   bool reduce_in_memory(std::span<float>, float, const Label&, Use) override { return false; }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
@@ -49,13 +50,14 @@ class LocalTopology final : public Topology {
     decode(job, job.round, board_->down, job.scratch);
   }
 
-  // Of the workers that there are: some may have left.
+  // The packets of the present workers; the board has more if workers have left.
   std::span<const Packet> all_up() const {
     return std::span(board_->up).first(static_cast<std::size_t>(me_.size()));
   }
 
-  // Lays one's packet on the board; worker 0 does `together` when all packets are there and have
-  // the expected size, and then all go on. The board's answer may be read until the next meeting.
+  // Swaps the worker's packet onto the board. When all packets are there, worker 0 checks them
+  // against its own header and `payload_bytes` and calls `together`; then all workers continue. The
+  // board's down packet may be read until the next call.
   void meet(Packet& own, std::optional<std::size_t> payload_bytes, FunctionRef<void()> together) {
     const auto header = own.header();
     std::swap(own, board_->up[static_cast<std::size_t>(me_.rank())]);

@@ -1,10 +1,11 @@
-// ring: no server; every worker is everybody's equal.
+// ring: all workers have the same role; there is no server.
 //
-//   linear      all-reduce: round the ring, or as the plan says (all_reduce.hpp)
+//   linear      all-reduce around the ring, or by the algorithm of the plan (all_reduce.hpp)
 //   sliceable   every worker owns a slice of the coordinates (sliced_exchange.hpp)
 //   gather      ring all-gather; every worker combines all packets, so server state is replicated
 //
-// Cost in bytes and messages: the table in topology.hpp. A gather combines W packets on W workers.
+// Cost in bytes and messages: the table in topology.hpp. In a gather each of the W workers combines
+// W packets.
 #include <vector>
 
 #include "tersegrad/comm/collectives/all_reduce.hpp"

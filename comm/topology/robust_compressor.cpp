@@ -19,7 +19,7 @@ class RobustCompressor final : public Decorator {
 
   std::string spec() const override { return inner_->spec(); }
 
-  // Krum's distances are those of whole gradients.
+  // Krum needs the distances of whole gradients.
   Traits traits(std::uint64_t step) const override {
     const auto inner = inner_->traits(step);
     return {.whole_model = inner.whole_model || aggregation_.rule == Aggregation::Rule::krum,
@@ -28,7 +28,7 @@ class RobustCompressor final : public Decorator {
 
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float>, Packet& down) override {
-    check_workers(aggregation_, static_cast<int>(up.size()));  // some may have died
+    check_workers(aggregation_, static_cast<int>(up.size()));  // workers may have left
     const auto n = static_cast<std::size_t>(count(shape));
     values_.resize(up.size() * n);
     vectors_.clear();
@@ -39,7 +39,7 @@ class RobustCompressor final : public Decorator {
       alone.workers = 1;
       try {
         inner_->said(alone, up[w], lay_out(shape, vector));
-      } catch (const PacketError&) {  // it says nothing: a lie like any other
+      } catch (const PacketError&) {  // an invalid packet counts as a Byzantine vector
         std::ranges::fill(vector, std::numeric_limits<float>::quiet_NaN());
       }
       vectors_.emplace_back(vector);
@@ -77,7 +77,7 @@ class RobustCompressor final : public Decorator {
   }
 
   Aggregation aggregation_;
-  std::vector<float> values_;  // of all workers, one vector after another
+  std::vector<float> values_;  // the vectors of all workers, one after the other
   std::vector<std::span<const float>> vectors_;
   std::vector<GradView> views_;
   SourcePerBucket<GradientInMemory> answers_;

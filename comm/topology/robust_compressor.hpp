@@ -1,7 +1,7 @@
 // A decorator that combines packets by a robust aggregation rule instead of a mean.
 //
 //   worker:    encode as without it, error feedback included
-//   exchange:  gather; whoever combines decodes each packet alone:
+//   exchange:  gather; a worker that combines decodes each packet alone:
 //                v_w = the reconstruction of packet w, or NaN everywhere if it cannot be decoded
 //                down packet = rule(v_1, …, v_W), d floats
 //   worker:    mean = the down packet

@@ -1,13 +1,13 @@
 // server: a synchronous parameter server, sharded over the workers of rank 0 … S-1.
 //
-//   linear      shard s owns the floats [n s / S, n (s+1) / S) of the payload: push one's slices,
-//               the owner adds them in the one order of addition, pull the sums
+//   linear      shard s owns the floats [n s / S, n (s+1) / S) of the payload: push one's slices;
+//               the owner adds them in the order of collectives.hpp; pull the sums
 //   sliceable   shard s owns a slice of the coordinates (sliced_exchange.hpp)
-//   gather      shard s owns a run of whole tensors, about 1/S of the model, as a bucket of its
-//               own: push a packet for each bucket, the owner combines them, pull the answers
+//   gather      shard s owns a contiguous range of whole tensors, about 1/S of the model, as a
+//               bucket: push one packet per bucket; the owner combines them; pull the down packets
 //
-// A whole-model compressor has one bucket, on shard 0. What a worker pushes to or pulls from its
-// own shard does not travel. Cost in bytes and messages: the table in topology.hpp.
+// A whole-model compressor has one bucket, on shard 0. A worker does not send to itself what it
+// pushes to or pulls from its own shard. Cost in bytes and messages: the table in topology.hpp.
 #include <algorithm>
 #include <vector>
 
@@ -44,7 +44,7 @@ class ServerTopology final : public Topology {
     };
     auto header = values.header();
     header.worker = static_cast<std::uint16_t>(me_.rank());
-    for (int k = 1; k <= servers_; ++k) {  // push, each beginning with another
+    for (int k = 1; k <= servers_; ++k) {  // push; workers begin with different servers
       const int server = (me_.rank() + k) % servers_;
       if (server != me_.rank()) me_.send(server, header, std::as_bytes(shard(server)));
     }
@@ -74,7 +74,8 @@ class ServerTopology final : public Topology {
     return true;
   }
 
-  // The owner's part: `own` is its slice of its own payload of `whole` floats, and becomes the sum.
+  // The owner's part of `all_reduce`. `own` is the owner's shard of its own payload of `whole`
+  // floats, which begins at `first`; it becomes the sum.
   void add_pushed(const PacketHeader& header, std::span<float> own, std::size_t first,
                   std::size_t whole) {
     const Expected expected{
@@ -161,8 +162,8 @@ class ServerTopology final : public Topology {
 
   int servers_;
   SlicedExchange slices_;
-  std::vector<Packet> pushed_;   // to one's own shard, by worker
-  std::vector<Packet> answers_;  // of the other shards: they may be read until the next step
+  std::vector<Packet> pushed_;   // by worker: pushed to this worker's shard
+  std::vector<Packet> answers_;  // by shard: down packets, which may be read until the next step
   std::vector<std::span<const float>> parts_;
   std::vector<float> sum_;
   Packet up_, answer_, in_;

@@ -17,8 +17,8 @@ constexpr NameTable<TopologyKind, 3> kTopologies = {{{"local", TopologyKind::loc
                                                      {"ring", TopologyKind::ring},
                                                      {"server", TopologyKind::server}}};
 
-// The sum of all workers' payloads stands where one worker's stood: the header must say so. (A new
-// start with the same size leaves the payload as it is.)
+// Changes the header of a packet whose payload has become the sum of all workers' payloads.
+// Packet::start with the same size keeps the payload.
 void label_as_sum(Packet& packet, int workers) {
   auto header = packet.header();
   header.kind = PacketKind::partial;
@@ -37,7 +37,7 @@ void check_own(const Compressor& compressor, const Round& round, const Packet& u
       got.step, got.worker);
 }
 
-// The floats of all views, if they lie one after the other.
+// The floats of all views if they are contiguous in memory, otherwise nullopt.
 std::optional<std::span<float>> joined(std::span<const GradView> views) {
   std::span<float> all;
   for (const auto& view : views) {
@@ -146,7 +146,7 @@ void Topology::decode(const Job& job, const Round& round, const Packet& down,
 
 TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& compressor)
     : options_(options) {
-  constexpr int kMostWorkers = 65535, kMostPhases = 255;  // what a packet's header can say
+  constexpr int kMostWorkers = 65535, kMostPhases = 255;  // limits of a packet's header fields
   const auto name = to_string(options.kind);
   check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
                     "workers: 1 to {}; got {}", kMostWorkers, options.workers);

@@ -12,8 +12,8 @@
 namespace terse {
 namespace {
 
-// A gradient whose reading counts as decoding. This worker's thread takes part in the update from
-// beginning to end, so what it reads itself stands for all.
+// A gradient whose reads are timed as Phase::decode. Only reads by this worker's thread are timed:
+// it takes part in the update from beginning to end, so its reads represent those of all threads.
 class TimedGradient final : public GradientSource {
  public:
   TimedGradient(Worker& me, const GradientSource& source) : me_(me), source_(source) {}
@@ -88,10 +88,11 @@ void DistributedOptimizer::begin(float lr) {
 }
 
 bool DistributedOptimizer::step(float lr) {
-  parameters_.gradients();  // zero where no backward call has reached
+  parameters_.gradients();  // gives zeros to parameters that no backward call has reached
   if (!lr_) begin(lr);
   check(*lr_ == lr, "step: the rate must be that of backward, {}; got {}", *lr_, lr);
-  // Skipped steps count for an attack, or one at a single step would go on for ever.
+  // Skipped steps count for the attack. Otherwise an attack with at=n and policy skip_step would
+  // repeat step n for ever.
   attack_.apply(counts_.steps + counts_.skipped_steps, gradients_);
   bool taken = true;
   if (overlap_) {

@@ -37,7 +37,7 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
 }
 
 bool LocalSgd::step(float lr) {
-  const auto gradient = parameters_.gradients();  // zero where no backward call has reached
+  const auto gradient = parameters_.gradients();  // zeros where no backward call has reached
   const bool usable = gradient_is_usable();
   if (usable) {
     const auto timed = me_.time(Phase::update);
@@ -72,7 +72,7 @@ void LocalSgd::meet() {
   ++meetings_;
 }
 
-// Nobody else is asked: that would be a message a step.
+// Applies the policy to this worker's gradient alone: an agreement would cost messages every step.
 bool LocalSgd::gradient_is_usable() {
   const auto found = find_non_finite(gradients_);
   if (found.count == 0) return true;

@@ -60,7 +60,7 @@ void Overlap::hand_over() {
   if (auto* clock = me_.virtual_clock()) {
     const auto share = static_cast<double>(buckets_[handed_over_].count) / coordinates_;
     const auto forward = handed_over_ == 0 ? options_.compute / 3 : 0;
-    const Carried settled(clock);  // what was measured until now counts
+    const Carried settled(clock);  // adds the work measured so far to the clock
     clock->spend(forward + options_.compute * 2 / 3 * share);
     ready_[handed_over_] = clock->now();
   }
@@ -84,7 +84,7 @@ void Overlap::finish() {
 void Overlap::exchange_all() {
   auto* clock = me_.virtual_clock();
   const double backward_end = clock ? clock->now() : 0;
-  double free = 0;  // from when on the next bucket may go
+  double free = 0;  // the time at which the previous bucket has been exchanged
   for (std::size_t b = 0; b < buckets_.size(); ++b) {
     const double begin = std::max(ready_[b], free);
     if (clock) clock->set(begin);
@@ -97,7 +97,7 @@ void Overlap::exchange_all() {
   handed_over_ = 0;
 }
 
-// Every wait of the exchange has a deadline, so this one ends.
+// This wait needs no deadline, because every wait of the exchange has one.
 void Overlap::wait_for_all() {
   const auto backward_end = Clock::now();
   std::unique_lock lock(mutex_);

@@ -1,13 +1,15 @@
-// Backup workers: a synchronous step takes the first W - b pushes, and drops the stragglers'.
+// Backup workers: a synchronous step takes the first W - b pushes and drops those of stragglers.
 //
 //   worker:  pull x of version t, push g
-//   server:  g of an older version: drop it; the worker pulls and goes on
-//            otherwise collect W - b of version t;  x = x - rate / (W - b) · sum of g;  they pull
+//   server:  g of an older version: drop it; its worker pulls and continues
+//            otherwise collect W - b pushes of version t
+//            x = x - rate / (W - b) · sum of g;  these workers pull
 //
-// No push is stale. What error feedback has put into a packet that is dropped is lost.
+// No applied push is stale. Error feedback does not recover a dropped packet: what the packet
+// contained is lost.
 //
-// Cost: W - b packets are held; up to b workers' work a step is in vain. Source: Chen et al.,
-// "Revisiting distributed synchronous SGD", arXiv 1604.00981.
+// Cost: W - b packets are held; the work of up to b workers per step is discarded. Source: Chen et
+// al., "Revisiting distributed synchronous SGD", arXiv 1604.00981.
 #include <fmt/format.h>
 
 #include "tersegrad/comm/async/server_rule.hpp"

@@ -1,16 +1,17 @@
-// DC-ASGD: a late gradient is moved to where the model is now, by a cheap guess of the Hessian.
+// DC-ASGD: a stale gradient is corrected to the present model by an approximation of the Hessian.
 //
 //   worker w pulls x_w and pushes g, its gradient at x_w
-//   server:  g = g + lambda · g ⊙ g ⊙ (x - x_w);  x = x - rate · g
+//   server:    g = g + lambda · g ⊙ g ⊙ (x - x_w);  x = x - rate · g
 //   adaptive:  MS = 0.95 MS + 0.05 g ⊙ g;  lambda = lambda_0 / sqrt(MS + eps), by coordinate
 //
-// g ⊙ g is the diagonal of the outer product g gᵀ, whose mean is the Hessian of a cross-entropy at
-// the optimum: a first-order Taylor expansion of the gradient. x_w is the model as the worker has
-// it: a backup a worker, here shared by those who have pulled the same version.
+// This is a first-order Taylor expansion of the gradient. g ⊙ g is the diagonal of the outer
+// product g gᵀ, whose expectation is the Hessian of a cross-entropy at the optimum. x_w is the
+// model that the worker pulled; workers that have pulled the same version share one copy.
 //
-// Cost: up to W d floats, d more if adaptive; one pass. Source: Zheng et al., "Asynchronous
-// stochastic gradient descent with delay compensation", arXiv 1609.08326. Written from memory:
-// lambda = 0.04 as MXNet's optimizer has it, lambda_0 = 2 and 0.95 unchecked, eps is ours.
+// Cost: up to W d floats, and d more if adaptive; one pass over d. Source: Zheng et al.,
+// "Asynchronous stochastic gradient descent with delay compensation", arXiv 1609.08326. Written
+// from memory: lambda = 0.04 is the value of MXNet's optimizer; lambda_0 = 2 and 0.95 are not
+// checked against the paper; eps is our choice.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,7 +1,7 @@
-// K-async: an update is the mean of the pushes of the first K workers; the others go on computing.
+// K-async: an update is the mean of the first K workers' pushes; the other workers keep computing.
 //
 //   worker:  pull x, push g, wait for the update
-//   server:  collect the pushes of K workers;  x = x - rate / K · sum of g;  these K pull
+//   server:  collect the pushes of K workers;  x = x - rate / K · sum of g;  these K workers pull
 //
 // K = 1 is the asynchronous server, K = W the synchronous one.
 //

@@ -1,10 +1,10 @@
-// n-softsync: an update is the mean of c = floor(W / n) pushes, from whomever they come.
+// n-softsync: an update is the mean of the next c = floor(W / n) pushes of any workers.
 //
-//   worker:  pull x, push g, pull again at once
+//   worker:  pull x, push g, pull again immediately
 //   server:  collect c pushes;  x = x - rate / c · sum of g
 //
-// n = W is the asynchronous server, n = 1 waits for as many pushes as there are workers, but not
-// for one of each. The staleness, in updates, is about n.
+// n = W is the asynchronous server. With n = 1 the server collects W pushes, but not necessarily
+// one of each worker. The staleness, in updates, is about n.
 //
 // Cost: c packets are held. Source: Zhang et al., "Staleness-aware Async-SGD", arXiv 1511.05950.
 #include <fmt/format.h>

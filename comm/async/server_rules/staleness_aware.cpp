@@ -1,4 +1,4 @@
-// The staleness-aware rate: a gradient counts the less, the later it comes.
+// The staleness-aware rate: the learning rate of a push is divided by its staleness.
 //
 //   server:  x = x - rate / max(1, staleness) · g
 //
