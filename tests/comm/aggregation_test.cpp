@@ -1,4 +1,4 @@
-// Robust rules against plain loops.
+// Tests of robust aggregation rules against plain loops.
 #include "tersegrad/comm/topology/aggregation.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Tree and halving: sums, bytes, and time in a modelled network, against formulas.
+// Tests of tree and halving: sums, bytes, and times in a modelled network, against formulas.
 #include "tersegrad/comm/collectives/all_reduce.hpp"
 
 #include <gtest/gtest.h>

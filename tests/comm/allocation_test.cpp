@@ -1,4 +1,4 @@
-// A training step's exchange takes no memory after the first steps: buffers go round.
+// The exchange of a training step allocates no memory after the first steps: buffers are reused.
 #include <gtest/gtest.h>
 
 #include "counted_allocations.hpp"

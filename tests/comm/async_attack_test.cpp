@@ -1,4 +1,4 @@
-// Workers of an asynchronous server that attack: each attack does there what it says.
+// Attacks by workers of an asynchronous server: each has the documented effect.
 #include <gtest/gtest.h>
 
 #include <algorithm>

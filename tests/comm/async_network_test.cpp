@@ -1,4 +1,4 @@
-// Asynchronous runs in a modelled network, against times worked out by hand, all to 1e-12 s.
+// Asynchronous runs in a modelled network, against times computed by hand, all to 1e-12 s.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,11 +1,12 @@
-// How fast asynchronous SGD converges where f is smooth and not convex and gradients are noisy.
+// Convergence rate of asynchronous SGD for a smooth, non-convex f and noisy gradients.
 //
 //   mean over t < T of |grad f(x_t)|² = O(1/sqrt T)            at a rate of c / sqrt T
 //
-// with staleness and, given memory, compression in terms of lower order: Candela et al., arXiv
-// 1910.09466, and Stich and Karimireddy, arXiv 1909.05350, both from memory.
+// Staleness and, with error feedback, compression contribute terms of lower order: Candela et al.,
+// arXiv 1910.09466, and Stich and Karimireddy, arXiv 1909.05350, both from memory.
 //
-// Figures with bounds are means and deviations over seeds 1 to 12, with one of which it is tested.
+// The comments state measured values as mean, deviation over the seeds 1 to 12. The test runs one
+// of these seeds.
 #include <gtest/gtest.h>
 
 #include <cmath>

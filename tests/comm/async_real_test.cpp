@@ -1,4 +1,4 @@
-// Asynchronous runs in real time: threads, messages, and one model without locks.
+// Asynchronous runs in real time: threads, messages, and Hogwild.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Server rules and bounded staleness against loops that are as plain as the papers' formulas.
+// Tests of server rules and bounded staleness against plain loops of the papers' formulas.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// How stale pushes are in virtual time: exactly, in the mean, and by the law of durations.
+// Staleness of pushes in virtual time: exact values, means, and distributions by law of durations.
 #include <gtest/gtest.h>
 
 #include <cmath>

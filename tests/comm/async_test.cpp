@@ -1,4 +1,4 @@
-// Asynchronous runs: what must equal another run to the bit, what is counted, what goes wrong.
+// Asynchronous runs: equality with other runs bit for bit, counts of bytes, and errors.
 #include "tersegrad/comm/async/async.hpp"
 
 #include <gtest/gtest.h>

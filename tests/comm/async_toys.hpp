@@ -1,4 +1,4 @@
-// A noisy bowl for asynchronous runs: small, and its gradients can be recomputed at any time.
+// A small quadratic objective with noise for asynchronous runs. Its gradients can be recomputed.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace terse::toy {
 
-// The model: two tensors, all ones.
+// The model: two tensors of 90 and 10 ones.
 struct Bowl {
   static Tensor ones(const Shape& shape) {
     Tensor t = Tensor::full(shape, 1);
@@ -25,7 +25,7 @@ struct Bowl {
   ParameterBuffer parameters{std::vector<ParameterBuffer::Named>{{"a", a}, {"b", b}}};
 };
 
-// A worker's gradient at x in its own step: x_i (1 + i / 50) + noise.
+// The gradient of a worker at x in its own step `step`: x_i (1 + i / 50) + noise of deviation 0.3.
 inline std::vector<float> bowl_gradient(std::span<const float> x, int worker, std::uint64_t step) {
   Philox noise(17, {.purpose = Purpose::test,
                     .worker = static_cast<std::uint32_t>(worker),
@@ -54,7 +54,7 @@ class BowlLearner : public Learner {
   std::vector<float> gradient_;
 };
 
-// One push in an update of this number, the first is 1, as it arrived and was applied.
+// One push in update number `update`, counted from 1.
 struct Applied {
   std::uint64_t update = 0;
   AppliedPush push;
@@ -63,8 +63,8 @@ struct Applied {
 struct AsyncOutcome {
   std::vector<float> values;
   AsyncResult result;
-  std::vector<int> pushed;       // by whom, in the order of arrival
-  std::vector<double> seconds;   // and when
+  std::vector<int> pushed;       // the worker of each push, in the order of arrival
+  std::vector<double> seconds;   // the time of each push
   std::vector<Applied> applied;  // in the order of application
 };
 
@@ -99,7 +99,7 @@ inline AsyncOutcome run(const AsyncSetting& setting) {
   return outcome;
 }
 
-// Plain runs in virtual time.
+// A run in virtual time with rule vanilla and SGD.
 inline AsyncOutcome simulate(int workers, std::uint64_t updates, const std::string& durations,
                              const std::string& compressor = "none") {
   return run({.options = {.workers = workers,

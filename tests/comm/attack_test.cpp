@@ -1,4 +1,4 @@
-// Each attack changes exactly what it says, on the attackers alone.
+// Each attack changes exactly what it documents, and only on the attackers.
 #include "tersegrad/comm/faults/attack.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What is exchanged in buckets is what is exchanged at once.
+// An exchange in buckets gives the same result as one exchange.
 #include "tersegrad/comm/topology/bucket.hpp"
 
 #include <gtest/gtest.h>

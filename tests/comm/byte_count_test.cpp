@@ -1,4 +1,4 @@
-// What is sent, to the byte: the table of comm/topology/topology.hpp, here as totals over all
+// Exact counts of the bytes sent: the table of comm/topology/topology.hpp, as totals over all
 // workers.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Collectives against closed forms, for all sizes that matter, on both executors.
+// Tests of the collectives against closed forms, for several sizes, on both executors.
 #include "tersegrad/comm/collectives/collectives.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Allocations of the whole test program, counted: it replaces operator new.
+// Counts all allocations of the test program, by replacing operator new.
 #pragma once
 
 #include <cstddef>

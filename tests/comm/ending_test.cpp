@@ -1,4 +1,4 @@
-// What is said of a run of processes, of how each of them has ended.
+// The summary of a run of processes, from how each of them has ended.
 #include "tersegrad/comm/transport/ending.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Whatever a worker does, the run ends, with one error that says what happened.
+// For every kind of failure of a worker, the run ends with one error that names the cause.
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,5 +1,5 @@
-// What leaves an attacker is spoiled as its attack says, and whoever gets it ends well or with one
-// clear error.
+// Each wire attack corrupts the attacker's packets as documented, and the run ends without error or
+// with one clear error.
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
 
 #include <gtest/gtest.h>

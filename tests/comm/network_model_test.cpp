@@ -1,4 +1,4 @@
-// The modelled network against times worked out by hand, all to 1e-12 s.
+// The modelled network against times computed by hand, all to 1e-12 s.
 #include "tersegrad/comm/network/network_model.hpp"
 
 #include <gtest/gtest.h>

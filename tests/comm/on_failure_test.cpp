@@ -1,5 +1,5 @@
-// A worker dies between two steps, and the others go on as if they had always been alone; or the
-// run ends with one clear error.
+// After the death of a worker between two steps, the others continue bit for bit like a run of
+// their own; or the run ends with one clear error.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,5 +1,4 @@
-// One-sided access: what is read and written, how it is counted, and that nobody's memory goes away
-// while another looks at it.
+// One-sided access: the data, the counters, and the lifetime of memory that others still read.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// When buckets are exchanged: in virtual time against times worked out by hand, all to 1e-12 s, and
-// in real time by a second thread.
+// The times at which buckets are exchanged: in virtual time against times computed by hand, all to
+// 1e-12 s; in real time by a second thread.
 #include "tersegrad/comm/training/overlap.hpp"
 
 #include <gtest/gtest.h>

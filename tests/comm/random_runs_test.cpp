@@ -1,17 +1,17 @@
-// A thousand runs drawn at random: compressor, topology, workers, fault and step. Every one ends in
-// the right result or in one clear error, and none hangs.
+// A thousand runs with random compressor, topology, number of workers, fault and step. Every run
+// ends with the right result or with one clear error, and none hangs.
 //
-//   TERSE_RANDOM_RUNS=n    how many, instead of 1000
-//   TERSE_RANDOM_SEED=s    of the first one; or with TERSE_RANDOM_RUNS=1 the one to repeat
+//   TERSE_RANDOM_RUNS=n    number of runs, instead of 1000
+//   TERSE_RANDOM_SEED=s    seed of the first run; with TERSE_RANDOM_RUNS=1 repeats one run
 //
-// What is right depends on the fault:
+// The expected result by fault:
 //
-//   none, delay           every worker has the parameters of the sequential reference, to the bit
-//   on the gradient       the same: the reference is attacked in the same way
-//   nan                   as the policy says; to abort, the error names the worker and the step
-//   checksum=keep         a packet that was changed is refused, with its sender; or none was
-//   others on the wire    refused, or understood as what it says now: the run ends
-//   die                   the error is the worker's own, or the others go on and agree
+//   none, delay           every worker has the parameters of the sequential reference, bit for bit
+//   value attacks         the same: the reference is attacked in the same way
+//   nan                   by the policy; for abort, the error names the worker and the step
+//   checksum=keep         a changed packet is refused with the sender's name, or none was changed
+//   other wire attacks    the packet is refused or decoded; the run ends
+//   die                   the worker's own error, or the others continue and agree
 #include <gtest/gtest.h>
 
 #include <array>

@@ -1,4 +1,4 @@
-// Packets meet by robust rules over every topology, with the same bits.
+// Robust aggregation over every topology: all give the same bits.
 #include "tersegrad/comm/topology/robust_compressor.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What a run of workers has to say when it fails.
+// The error text of a run of workers.
 #pragma once
 
 #include <exception>

@@ -1,4 +1,4 @@
-// run_workers and Worker: who gets what, in which order, and how it is counted.
+// run_workers and Worker: delivery and order of packets, and counters.
 #include "tersegrad/comm/transport/run_workers.hpp"
 
 #include <gtest/gtest.h>

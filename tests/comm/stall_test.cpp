@@ -1,4 +1,4 @@
-// Stall detection: what is progress, and how time counts.
+// Stall detection: what counts as progress, and how time is counted.
 #include "tersegrad/comm/transport/stall.hpp"
 
 #include <gtest/gtest.h>

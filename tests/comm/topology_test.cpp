@@ -1,4 +1,4 @@
-// All topologies give the same bits, for every kind of exchange.
+// All topologies give the same bits for every kind of exchange.
 #include "tersegrad/comm/topology/topology.hpp"
 
 #include <gtest/gtest.h>

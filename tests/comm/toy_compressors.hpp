@@ -1,4 +1,4 @@
-// Small compressors of every kind of exchange, plain enough to be read at once.
+// Small compressors for tests: one for each kind of exchange.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 
 namespace terse::toy {
 
-constexpr std::uint16_t kNumber = 999;  // in the packets' headers
+constexpr std::uint16_t kNumber = 999;  // of the compressor, in packet headers
 
 class Toy : public Compressor {
  public:
@@ -36,7 +36,7 @@ inline void start(Packet& packet, const Round& round, PacketKind kind, std::size
   packet.start(header_for(round, kNumber, kind, tensors), bytes);
 }
 
-// The gradient itself: linear.
+// Linear: sends the gradient uncompressed.
 class Plain final : public Toy {
  public:
   std::string spec() const override { return "toy_plain"; }
@@ -58,7 +58,8 @@ class Plain final : public Toy {
   }
 };
 
-// Two linear phases: the tensors' sums of magnitudes, then the gradient in units of their mean.
+// Two linear phases: first the sum of magnitudes of each tensor, then the gradient divided by the
+// sums of all workers.
 class Scaled final : public Toy {
  public:
   std::string spec() const override { return "toy_scaled"; }
@@ -93,11 +94,11 @@ class Scaled final : public Toy {
 
  private:
   Plain plain_;
-  std::vector<float> scale_;  // by tensor, after phase 0
+  std::vector<float> scale_;  // by tensor: the result of phase 0
 };
 
-// Signs and their majority: sliceable. An answer has `answer_planes` planes, all alike; a wrong
-// number on one owner's slice alone can be asked for.
+// Sliceable: sends signs; combine takes their majority. The down packet has `answer_planes` equal
+// planes; that of the slice of `wrong_owner` has one plane too many.
 class Vote final : public Toy {
  public:
   explicit Vote(std::size_t answer_planes = 1, int wrong_owner = -1)
@@ -123,7 +124,7 @@ class Vote final : public Toy {
     for (std::size_t i = 0; i < static_cast<std::size_t>(round.count); ++i) {
       std::size_t votes = 0;
       for (const auto& packet : up) votes += get(packet.payload(), i) ? 1 : 0;
-      // A tie depends on the coordinate, so that a slice in the wrong place shows.
+      // The result of a tie depends on the coordinate, so that the tests detect a misplaced slice.
       const bool odd = (static_cast<std::size_t>(round.first) + i) / 7 % 2 == 1;
       const bool negative = 2 * votes > up.size() || (2 * votes == up.size() && odd);
       for (std::size_t p = 0; p < planes; ++p)
@@ -159,8 +160,8 @@ class Vote final : public Toy {
   int wrong_owner_;
 };
 
-// Of each tensor the values above its mean magnitude, with their places, and the rest next time:
-// gathered, of varying size, with state by tensor.
+// Gathered, with packets of varying size and with state per tensor: sends the values of each tensor
+// that are not below its mean magnitude, with their indices, and keeps the rest for the next step.
 class Peaks final : public Toy {
  public:
   explicit Peaks(bool whole_model = false) : whole_model_(whole_model) {}
@@ -169,7 +170,7 @@ class Peaks final : public Toy {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     buckets_.emplace_back(round.first, round.count);
-    std::vector<float> said;  // per tensor: id, number of values, then (place, value) pairs
+    std::vector<float> said;  // per tensor: id, number of values, then pairs (index, value)
     for (const auto& view : grads) {
       auto& rest = rest_[view.id];
       rest.resize(view.data.size());
@@ -188,7 +189,7 @@ class Peaks final : public Toy {
     std::ranges::copy(said, up.floats().begin());
   }
 
-  // The answer is all packets one after the other, each value times its weight.
+  // The down packet is the concatenation of all packets, with each value multiplied by its weight.
   void combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override {
     std::vector<float> all;
@@ -224,7 +225,7 @@ class Peaks final : public Toy {
     for (auto& [id, rest] : rest_) archive.item("rest", rest);
   }
   int combined() const { return combined_; }
-  // (first, count) of what was encoded.
+  // (first, count) of each call of encode.
   using Bucket = std::pair<std::int64_t, std::int64_t>;
   const std::vector<Bucket>& buckets() const { return buckets_; }
 
@@ -235,14 +236,14 @@ class Peaks final : public Toy {
   std::map<std::uint32_t, std::vector<float>> rest_;
 };
 
-// A step whose mean is written to memory.
+// Runs a step and writes the mean gradient to `mean`.
 inline void exchange_mean(Topology& topology, Compressor& compressor, const Round& round,
                           std::span<const GradView> gradients, std::span<const GradView> mean) {
   topology.run(compressor, round, gradients, mean,
                [&](const GradientSource& source) { materialize(source, mean); });
 }
 
-// A model's gradients in one flat buffer: tensor t has sizes[t] values and the id 10 + t.
+// The gradients of a model in one flat buffer. Tensor t has sizes[t] values and the id 10 + t.
 class Gradients {
  public:
   explicit Gradients(std::vector<std::size_t> sizes) : sizes_(std::move(sizes)) {
@@ -262,7 +263,7 @@ class Gradients {
     }
     return all;
   }
-  // Values of many magnitudes, so that another order of addition gives other bits.
+  // Fills in values of many magnitudes, so that another order of addition gives other bits.
   void fill(int worker, std::uint64_t step) {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const auto x =

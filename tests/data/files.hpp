@@ -1,4 +1,4 @@
-// A folder of files that goes with the test, and what errors say.
+// A temporary folder for each test, and checks of error texts.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -56,7 +56,8 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// What `action` throws; fails the test if it throws nothing, or something else.
+// The text of the Exception that `action` throws. Fails the test if it throws no exception or
+// another one.
 template <class Exception, class Action>
 std::string error_of(Action&& action) {
   try {

@@ -1,4 +1,4 @@
-// Writes IDX files, whole and broken.
+// Contents of valid and of broken IDX files.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace terse {
 
-// Header for this shape, and as many bytes 0, 1, 2, … as `values` says.
+// A header for this shape, followed by `values` bytes 0, 1, 2, …
 inline Bytes idx_bytes(const std::vector<std::uint32_t>& shape, std::size_t values) {
   Bytes bytes = {0, 0, 8, static_cast<std::uint8_t>(shape.size())};
   for (const auto size : shape) {

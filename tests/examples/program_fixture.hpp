@@ -1,4 +1,4 @@
-// For tests that run programs as a user does: from a shell, with a folder of their own.
+// A fixture for tests that run programs like a user: from a shell, with a folder of their own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ inline nlohmann::json last_line(const std::string& text) {
   return nlohmann::json::parse(text.substr(text.rfind('\n', end) + 1));
 }
 
-// What a run folder's log must say however often the run is repeated: all but the times.
+// The part of a run folder's log that is the same in every repetition: all entries without times.
 inline std::string lasting_log(const fs::path& run) {
   std::string all;
   std::istringstream lines(read(run / "log.jsonl"));
@@ -57,7 +57,7 @@ class ProgramFixture : public testing::Test {
   void SetUp() override { fs::create_directories(folder); }
   void TearDown() override { fs::remove_all(folder); }
 
-  // Nothing waits for ever: `timeout` ends what does, with code 124.
+  // Runs a command. `timeout` ends it after 120 s, with code 124.
   Outcome run_shell(const std::string& command) const {
     const std::string whole = "timeout -k 5 120 " + command + " >" + (folder / "out").string() +
                               " 2>" + (folder / "error").string() + " </dev/null";
@@ -67,10 +67,11 @@ class ProgramFixture : public testing::Test {
             read(folder / "error"),
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
   }
-  // A program of ours and its arguments.
+  // Runs a program of this project; `command` is its name and its arguments.
   Outcome run(const std::string& command) const { return run_shell(bin + command); }
 
-  // One line on standard error with this text, this exit code, and nothing on standard output.
+  // Expects one line on standard error with this text, this exit code, and an empty standard
+  // output.
   void expect_refused(const std::string& command, int code, const std::string& text) const {
     const auto o = run(command);
     EXPECT_EQ(o.code, code) << command << ": " << o.error;

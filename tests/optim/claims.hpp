@@ -1,5 +1,5 @@
-// What is claimed of the registered compressors: by their papers, and by naive code written from
-// the formulas. The compressors are never asked.
+// Expected properties of all registered compressors, taken from their papers and from naive code
+// written from the formulas, never from the compressors themselves.
 #pragma once
 
 #include <cstddef>
@@ -16,23 +16,23 @@ struct ClaimedSpec {
   CompressorClaims claims;
 };
 
-// The example of every registered compressor, and other options of some.
+// The claims for the example of every registered compressor, and for further options of some.
 std::vector<ClaimedSpec> claimed_specs();
 
-// By family, in a file of its own each, with the naive code beside it.
+// The claims by family. Each function has a file of its own, with the naive code of the family.
 std::vector<ClaimedSpec> sign_claims();
 std::vector<ClaimedSpec> sparse_claims();
 std::vector<ClaimedSpec> low_rank_claims();
 std::vector<ClaimedSpec> quantised_claims();
 std::vector<ClaimedSpec> cast_claims();
 
-// ---- what the families share --------------------------------------------------------------------
+// ---- shared by the families ---------------------------------------------------------------------
 
 using Workers = std::vector<OwnedGradients>;
 using Shapes = std::vector<MatrixShape>;
 
 std::size_t coordinates(const Shapes& shapes);
-std::size_t plane_bytes(const Shapes& shapes);  // of one bit a coordinate
+std::size_t plane_bytes(const Shapes& shapes);  // bytes of one bit per coordinate
 double squares(const std::vector<float>& x);
 OwnedGradients zeros_like(const OwnedGradients& x);
 // 1 - delta of a compressor that works tensor by tensor, weighted by the tensors' energies.

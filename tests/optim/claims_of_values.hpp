@@ -1,5 +1,5 @@
-// What the claims of all share that say every value with fewer bits: the draws they round by, the
-// mean of what is said, and how many bytes that takes.
+// Shared by the claims of compressors that send every value with fewer bits: the random draws for
+// rounding, the mean of reconstructions, and payload sizes.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 
 namespace terse {
 
-// The draw of value i of a tensor in the first step, in [0, 1): the place of its bits is the
-// format's.
+// The draw in [0, 1) for value i of a tensor in the first step. The format defines which bits of
+// the stream it uses.
 inline double draw(const Round& round, std::uint32_t worker, std::uint32_t tensor, std::size_t i) {
   const Philox stream(round.seed,
                       {.purpose = Purpose::compress, .worker = worker, .tensor = tensor});
@@ -22,7 +22,7 @@ inline double draw(const Round& round, std::uint32_t worker, std::uint32_t tenso
   return (upper * 65536.0 + lower) / 4294967296.0;
 }
 
-// The mean over the workers of said(worker's number, its tensor), which returns a vector.
+// The mean over the workers w of the vector said(w, tensor of w), for every tensor.
 template <class Said>
 OwnedGradients mean_said(const Workers& workers, Said said) {
   auto result = zeros_like(workers[0]);
@@ -43,7 +43,7 @@ inline std::size_t words(std::size_t bits) {
   return (bits + 31) / 32;
 }
 
-// Sum over the tensors of words(bits of n values), in bytes.
+// The sum over the tensors, with n values each, of words(bits(n)), in bytes.
 template <class Bits>
 std::size_t bytes_by_tensor(const Shapes& shapes, Bits bits) {
   std::size_t sum = 0;

@@ -1,4 +1,4 @@
-// What tests of a compressor begin with.
+// Helpers for tests of a compressor.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ inline MakeCompressor maker(const std::string& spec) {
   return [spec] { return make_compressor(spec); };
 }
 
-// A gradient of one tensor, a vector.
+// A gradient of one one-dimensional tensor.
 inline OwnedGradients vector_of(std::vector<float> values) {
   const auto n = std::ssize(values);
   return {{0, n, 1, std::move(values)}};

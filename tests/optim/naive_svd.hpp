@@ -1,4 +1,5 @@
-// A singular value decomposition in double, by one-sided Jacobi rotations: slow, short and exact.
+// A singular value decomposition M = U diag(s) Vᵀ in double, by one-sided Jacobi rotations: slow,
+// short and accurate.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,8 @@
 namespace terse {
 
 struct NaiveSvd {
-  // Columns: M V, whose lengths are the singular values, descending; and V.
+  // The columns of M V = U diag(s), whose norms are the singular values in descending order; and
+  // the columns of V.
   std::vector<std::vector<double>> us, v;
   std::vector<double> s;
 
@@ -36,7 +38,7 @@ struct NaiveSvd {
     s.resize(static_cast<std::size_t>(std::min(n, m)));
   }
 
-  // Value (i, j) of the best approximation of rank r.
+  // Entry (i, j) of the best approximation of rank r.
   double best(std::int64_t r, std::int64_t i, std::int64_t j) const {
     double sum = 0;
     for (std::int64_t c = 0; c < std::min(r, std::int64_t(s.size())); ++c)
@@ -55,7 +57,7 @@ struct NaiveSvd {
       b[i] = sine * old + cosine * b[i];
     }
   }
-  // Makes every pair of columns orthogonal once; whether any was not.
+  // Makes every pair of columns orthogonal once. Returns whether any pair was not orthogonal.
   bool sweep() {
     bool turned = false;
     for (std::size_t p = 0; p < us.size(); ++p) {
@@ -67,7 +69,7 @@ struct NaiveSvd {
         const double cosine = 1 / std::hypot(1.0, t);
         turn(us[p], us[q], cosine, t * cosine);
         turn(v[p], v[q], cosine, t * cosine);
-        // Columns that are zero but for rounding would be turned for ever.
+        // Columns that are zero up to rounding would be rotated for ever.
         turned = turned || std::abs(pq) > 1e-13 * std::max(pp, qq);
       }
     }

@@ -1,5 +1,5 @@
-// What receives packets from outside, for the two fuzzers: a compressor in the middle of a round,
-// with real packets of every phase and kind.
+// The target of the two fuzzers of packets: a compressor in the middle of a round, with real
+// packets of every phase and kind.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ class PacketTarget {
  public:
   explicit PacketTarget(const std::string& spec);
 
-  // A packet as it was on the wire, sealed.
+  // A sealed packet as sent on the wire.
   struct Sample {
     int phase;
     PacketKind kind;  // up, partial or down
@@ -22,8 +22,8 @@ class PacketTarget {
   };
   const std::vector<Sample>& samples() const { return samples_; }
 
-  // Hands bytes over as if they were the sample. They give values or a PacketError; returns whether
-  // the compressor itself saw them (and not only Packet::parse). Any other exception is a bug.
+  // Decodes `bytes` in place of the sample. This gives values or a PacketError; any other exception
+  // is a bug. Returns whether the bytes passed Packet::parse and reached the compressor.
   bool receive(const Sample& sample, ByteVector bytes);
 
  private:
@@ -35,10 +35,10 @@ class PacketTarget {
   std::vector<Sample> samples_;
 };
 
-// The specs that are fuzzed: every registered compressor, and decorators that have a format.
+// The specs that are fuzzed: every registered compressor, and the decorators with a packet format.
 std::vector<std::string> fuzzed_specs();
 
-// The same packet with the length and the checksum that its bytes should have.
+// The packet with the right length and checksum for its bytes.
 ByteVector with_valid_checksum(const ByteVector& bytes);
 
 }  // namespace terse

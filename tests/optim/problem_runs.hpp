@@ -1,4 +1,4 @@
-// What tests of methods on problems begin with.
+// Helpers for tests of methods on problems.
 #pragma once
 
 #include <cmath>

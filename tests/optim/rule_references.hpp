@@ -1,4 +1,4 @@
-// Update rules that PyTorch does not have, once more: plain loops in double.
+// Reference implementations of the update rules that PyTorch does not have: plain loops in double.
 #pragma once
 
 #include <cstdint>
