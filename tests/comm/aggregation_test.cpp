@@ -22,7 +22,7 @@ std::vector<std::span<const float>> spans(const Rows& rows) {
   return {rows.begin(), rows.end()};
 }
 
-// Few different values, so that many tie; with `odd` ones NaN and infinities among them.
+// Rows with few different values, so that many tie. With `odd`, NaN and infinities are among them.
 Rows random_rows(std::size_t workers, std::size_t n, bool odd, unsigned seed) {
   std::mt19937 draw(seed);
   Rows rows(workers, std::vector<float>(n));
@@ -101,7 +101,7 @@ TEST(Median, IsNotPoisonedByAMinority) {
                      {3, 3, 3, 3}};
   expect_same(combined("median", rows), {3, 3, 1, 2});
   expect_same(combined("median", {{kNaN}, {kNaN}, {1}}), {kNaN});
-  expect_same(combined("median", {{3e38F}, {3e38F}}), {3e38F});  // no overflow on the way
+  expect_same(combined("median", {{3e38F}, {3e38F}}), {3e38F});  // the sum does not overflow
 }
 
 TEST(TrimmedMean, LeavesOutTheSmallestAndTheLargest) {
@@ -130,7 +130,7 @@ TEST(TrimmedMean, OfNoneIsTheMean) {
   }
 }
 
-// As the paper writes it.
+// Krum as the paper writes it.
 std::size_t naive_krum(const Rows& rows, std::size_t f) {
   std::vector<double> scores;
   for (const auto& a : rows) {

@@ -70,7 +70,7 @@ TEST_P(AllReduceOf, EveryWorkerGetsTheSameBitsAndNearlyTheRings) {
 }
 
 TEST_P(AllReduceOf, BytesAndMessagesFollowTheFormulas) {
-  const std::size_t n = 1000;  // no multiple of the core
+  const std::size_t n = 1000;  // not a multiple of every size of the core
   std::vector<Counters> counted(static_cast<std::size_t>(workers()));
   run_workers({.workers = workers()}, [&](Worker& me) {
     std::vector<float> values(n);
@@ -106,13 +106,13 @@ TEST_P(AllReduceOf, TimeFollowsTheFormula) {
   const double header = kHeader / link.bytes_per_second;
   const double formula = all_reduce_seconds(kind(), workers(), 4 * n, link);
   if (kind() == AllReduce::halving) {
-    const int messages = 2 * rounds() + (outside() > 0 ? 2 : 0);  // one after the other
+    const int messages = 2 * rounds() + (outside() > 0 ? 2 : 0);  // sequential messages
     EXPECT_NEAR(latest, formula + messages * header, kTolerance);
   } else if (outside() == 0) {
     EXPECT_NEAR(latest, formula + 2 * rounds() * header, kTolerance);
   } else {
-    // Sums of an incomplete tree overlap: less than the formula, and no less than the last round of
-    // the complete one allows.
+    // In an incomplete tree rounds overlap. The time is below the formula and above that of the
+    // complete tree with one round less.
     EXPECT_LT(latest, formula + 2 * (rounds() + 1) * header);
     EXPECT_GT(latest, 2 * rounds() * (link.latency + bytes / link.bytes_per_second));
   }

@@ -8,7 +8,7 @@
 namespace terse {
 namespace {
 
-// Messages of all sizes, as training sends them.
+// Sends messages of the kinds and sizes that training sends.
 void exchange(Worker& me, Collectives& together, std::vector<float>& values,
               std::vector<Packet>& packets, std::vector<std::uint64_t>& words, std::uint64_t step) {
   together.agree(1, step, words);
@@ -50,7 +50,7 @@ TEST(SteadyState, AllocatesNothingInTurns) {
 }
 
 TEST(SteadyState, HardlyAllocatesWhenAllRun) {
-  // Which buffer a message gets depends on the timing, so the last of them grows late.
+  // The buffer that a message gets depends on timing, so some buffers grow late.
   EXPECT_LT(allocations_of_steady_steps(Executor::concurrent, 500, 1000), 100);
 }
 

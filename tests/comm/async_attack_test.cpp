@@ -22,7 +22,7 @@ toy::AsyncSetting setting(const std::string& attack, int workers = kWorkers,
                       .attack = parse_attack(attack)}};
 }
 
-// The last two workers say what `lie` makes of the gradients of all their steps so far.
+// A learner whose last two workers return lie(the gradients of all their steps so far).
 using Lie = std::function<std::vector<float>(const std::vector<std::vector<float>>& gradients)>;
 class Liar final : public toy::BowlLearner {
  public:
@@ -70,7 +70,7 @@ TEST(AsyncAttack, IsWhatTheSameLieOfALearnerWouldBe) {
   }
 }
 
-// Whatever the compressor and the rule, as long as they know no sign.
+// Holds for every compressor and rule that is symmetric in the sign.
 TEST(AsyncAttack, FlippedSignsOfAllClimbToTheBit) {
   for (const std::string compressor : {"none", "topk:ratio=0.1+ef", "qsgd"}) {
     for (const std::string rule : {"vanilla", "softsync:n=2", "staleness_aware"}) {
@@ -102,8 +102,8 @@ TEST(AsyncAttack, ColludersGoOneWayAndNoiseGoesAnother) {
     for (const double value : values) squares += value * value;
     return std::sqrt(squares);
   };
-  // 300 steps of 0.01 in 100 dimensions, each of deviation 0.1: the root of 300 times as far as
-  // one, to 7 % (100 draws).
+  // A random walk of 300 steps with rate 0.01 in 100 dimensions with deviation 0.1: the distance is
+  // sqrt(300) times that of one step, with a standard deviation of 7 % (100 draws).
   const auto noise =
       moved(toy::run(setting("random:workers=5,scale=0.1", kWorkers, "none")).values);
   EXPECT_NEAR(length(noise) / (0.001 * std::sqrt(300.0 * 100)), 1, 5 * 0.07);
@@ -113,7 +113,7 @@ TEST(AsyncAttack, ColludersGoOneWayAndNoiseGoesAnother) {
 TEST(AsyncAttack, ANanIsFoundOnTheWorkerOrIsZero) {
   for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
     auto attacked = setting("nan:at=4,all");
-    attacked.options.bound = 1;  // or one thread might make all updates
+    attacked.options.bound = 1;  // otherwise one thread might make all updates
     attacked.options.clock = clock;
     try {
       toy::run(attacked);
@@ -150,7 +150,7 @@ TEST(AsyncAttack, ADeathEndsTheRun) {
   }
 }
 
-// One worker: a run in real time repeats.
+// With one worker a run in real time repeats.
 std::vector<float> alone(const std::string& attack, AsyncClock clock,
                          const std::string& rule = "vanilla") {
   auto one = setting(attack, 1, "none");

@@ -37,8 +37,8 @@ TEST(AsyncNetwork, OneWorkerWaitsForBothWays) {
   EXPECT_EQ(result.virtual_times[Phase::encode], 0);
 }
 
-// The server's card sends the second worker's first model after that of the first, and so it is
-// for ever: a pull is longer than a push, and nothing else meets.
+// The server's NIC sends the first model of worker 1 after that of worker 0. This offset persists:
+// a pull takes longer than a push, and no other messages overlap.
 TEST(AsyncNetwork, ModelsLeaveTheServerOneAfterTheOther) {
   const auto run = toy::run({.options = options(2, 40)});
   const double round = kCompute + 2 * kLatency + kPull + kPush;
@@ -51,7 +51,7 @@ TEST(AsyncNetwork, ModelsLeaveTheServerOneAfterTheOther) {
 
 TEST(AsyncNetwork, PushesArriveAtTheServerOneAfterTheOther) {
   auto two = options(2, 2);
-  two.speeds = {1 / (1 + kPull / kCompute), 1};  // they end at once
+  two.speeds = {1 / (1 + kPull / kCompute), 1};  // both workers end at the same time
   const auto run = toy::run({.options = two});
   const double first_byte = 2 * kLatency + 2 * kPull + kCompute;
   EXPECT_NEAR(run.seconds[0], first_byte + kPush, kTolerance);
@@ -79,20 +79,20 @@ TEST(AsyncNetwork, CompressionShortensWhatItSends) {
   const double packet = (32 + 2 * 2 * 8) / kRate;
   EXPECT_NEAR(seconds(sparse), seconds(dense) - 50 * (kPush - packet), kTolerance);
   auto pulls = sparse;
-  pulls.sparse_pulls = true;  // but for the first: two words, a count, and four coordinates
+  pulls.sparse_pulls = true;  // all except the first: two words, a count, four coordinates
   const double pull = (32 + 8 + 4 + 4 * 8) / kRate;
   EXPECT_NEAR(seconds(pulls), seconds(sparse) - 49 * (kPull - pull), kTolerance);
 }
 
-// Sixteen workers that compute in no time: the server's card is never idle.
+// Sixteen workers that compute in almost no time: the server's NIC is never idle.
 TEST(AsyncNetwork, TheServersCardIsTheLimit) {
   auto many = options(16, 1000);
   many.compute = 1e-6;
   many.durations = "exponential";
   const auto run = toy::run({.options = many});
   EXPECT_NEAR(run.result.seconds / (1000 * kPull), 1, 0.01);
-  // Whoever has pulled waits in line for its next turn: staleness has lost the spread of 15.5 that
-  // the same durations have without a network.
+  // Workers queue for the NIC in turn, so the deviation of the staleness is far below the 15.5 that
+  // the same durations give without a network.
   EXPECT_NEAR(run.result.staleness.mean(), 15, 0.2);
   EXPECT_LT(run.result.staleness.deviation(), 2);
   many.network.reset();
@@ -128,7 +128,7 @@ TEST(AsyncNetwork, RepeatsBitForBitWithJitterAndLoss) {
   }
 }
 
-// What the laps of all workers add up to is when their last pushes came.
+// The phase times of all workers add up to the times at which their last pushes arrived.
 TEST(AsyncNetwork, ComputingAndTheRestAreAllTheTimeThereIs) {
   const auto run = toy::run({.options = options(5, 203)});
   std::vector<double> last(5);

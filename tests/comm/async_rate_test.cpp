@@ -19,14 +19,14 @@ namespace {
 constexpr std::int64_t kDimension = 20;
 constexpr std::uint64_t kSeed = 5;
 
-// f(x) = sum over j of x_j² / (1 + x_j²), L = 2: concave in a coordinate from 1/sqrt 3 on, and so
-// at the start, ones. A component of its gradient:
+// One component of the gradient of f(x) = sum over j of x_j² / (1 + x_j²), for which L = 2. f is
+// concave in a coordinate above 1/sqrt 3, and so at the start, x = (1, …, 1).
 float well_slope(float x) {
   const float root = 1 + x * x;
   return 2 * x / (root * root);
 }
 
-// With a normal error of deviation 2 in each coordinate.
+// The gradient with normal noise of deviation 2 in each coordinate.
 class WellLearner final : public Learner {
  public:
   explicit WellLearner(int worker) : worker_(static_cast<std::uint32_t>(worker)) {}
@@ -41,7 +41,7 @@ class WellLearner final : public Learner {
   std::vector<float> gradient_ = std::vector<float>(kDimension);
 };
 
-// Of |grad f|² over the models of T updates.
+// The mean of |grad f|² over the models after each of T updates.
 double mean_squared_gradient(const std::string& compressor, double updates, double rate,
                              int workers = 8) {
   const Tensor model = toy::Bowl::ones({kDimension});
@@ -71,13 +71,13 @@ double at_root_rate(const std::string& compressor, double updates, int workers =
   return mean_squared_gradient(compressor, updates, 0.2 / std::sqrt(updates), workers);
 }
 
-// On a log-log scale, from one T to another.
+// The slope on a log-log scale between two values of T that are `decades` apart.
 double slope(double before, double after, double decades) {
   return std::log10(after / before) / decades;
 }
 
 // Slopes: dense -0.487, 0.006; in the later decade top-k -0.497, 0.010, random-k -0.526, 0.012.
-// What memory adds falls by -0.99, 0.04 and -1.03, 0.04: it is of lower order.
+// The term that error feedback adds has slopes -0.99, 0.04 and -1.03, 0.04: it is of lower order.
 TEST(AsyncRate, GradientsFallAsTheRootOfTheUpdates) {
   const double dense[] = {at_root_rate("none", 1e3), at_root_rate("none", 1e5)};
   EXPECT_NEAR(slope(dense[0], dense[1], 2), -0.5, 0.05);
@@ -89,19 +89,20 @@ TEST(AsyncRate, GradientsFallAsTheRootOfTheUpdates) {
   }
 }
 
-// The mean of eight workers over that of one: 0.998, 0.021.
+// The ratio of eight workers to one: 0.998, 0.021.
 TEST(AsyncRate, StalenessIsInNoLeadingTerm) {
   EXPECT_NEAR(at_root_rate("none", 1e5) / at_root_rate("none", 1e5, 1), 1, 0.1);
 }
 
-// That of top-k without memory over the dense one: 2.21, 0.04; with memory 1.005, 0.0004.
+// The ratio of top-k to dense: without error feedback 2.21, 0.04; with it 1.005, 0.0004.
 TEST(AsyncRate, CompressionIsInTheLeadingTermWithoutMemoryAlone) {
   const double dense = at_root_rate("none", 1e5);
   EXPECT_NEAR(at_root_rate("topk:ratio=0.1", 1e5) / dense, 2.2, 0.2);
   EXPECT_NEAR(at_root_rate("topk:ratio=0.1+ef", 1e5) / dense, 1.005, 0.005);
 }
 
-// The noise of a rate that does not know T leaves the same gradient for ever: -0.090, 0.010.
+// With a rate that does not depend on T, the noise keeps the gradient from falling. Slope: -0.090,
+// 0.010.
 TEST(AsyncRate, AConstantRateHasNone) {
   const double rate = 0.2 / std::sqrt(1e3);
   const double early = mean_squared_gradient("none", 1e4, rate);

@@ -126,7 +126,7 @@ TEST(RecvAny, ServesWhoeverHasSentInTurn) {
       me.barrier();
       return;
     }
-    me.barrier();  // all packets are here
+    me.barrier();  // all packets have arrived
     std::vector<std::uint64_t> taken(3);
     Packet in;
     int before = 0;

@@ -14,11 +14,12 @@ namespace {
 
 using Vector = std::vector<double>;
 
-// What a push adds to its update: the gradient, what the model was then and is now, how late.
+// The contribution of a push to its update, from its gradient, the model at which it was computed,
+// the present model, and its staleness.
 using Correct =
     std::function<Vector(Vector g, const Vector& read, const Vector& now, std::uint64_t staleness)>;
 
-// Plain descent along the means of what the updates gathered, replayed from who pushed when.
+// Replays a run's updates: SGD with the mean of the corrected gradients of each update.
 Vector replay(const toy::AsyncOutcome& run, double lr, const Correct& correct) {
   std::vector<Vector> versions = {Vector(100, 1.0)};
   std::map<int, std::vector<std::uint64_t>> seen;  // the updates of each worker's pushes
@@ -120,7 +121,7 @@ TEST(ServerRule, ItsSpecIsComplete) {
   }
 }
 
-// Who is in each update.
+// The workers of each update.
 std::map<std::uint64_t, std::vector<int>> members(const toy::AsyncOutcome& run) {
   std::map<std::uint64_t, std::vector<int>> by_update;
   for (const auto& [update, push] : run.applied) by_update[update].push_back(push.worker);
@@ -160,7 +161,7 @@ TEST(ServerRule, BackupWorkersDropWhatComesLate) {
 
 // ---- bounded staleness --------------------------------------------------------------------------
 
-// The most that a worker was ahead of the slowest when its push came in, in clocks.
+// The maximum number of clocks by which a worker was ahead of the slowest when its push arrived.
 std::uint64_t furthest_ahead(const toy::AsyncOutcome& run, int workers) {
   std::vector<std::uint64_t> clocks(static_cast<std::size_t>(workers));
   std::uint64_t most = 0;
@@ -182,7 +183,7 @@ TEST(BoundedStaleness, NobodyRunsFurtherAheadThanTheBound) {
 TEST(BoundedStaleness, WhatIsPulledHasAllUpdatesOfOlderClocks) {
   for (const std::uint64_t bound : {1, 3}) {
     const auto run = simulate("vanilla", 5, 500, bound, {1, 0.3, 1, 1, 2});
-    std::vector<std::vector<std::uint64_t>> updates(5);  // of each worker's pushes
+    std::vector<std::vector<std::uint64_t>> updates(5);  // by worker, of its pushes
     for (const auto& [update, push] : run.applied) {
       const auto clock = updates[static_cast<std::size_t>(push.worker)].size();
       updates[static_cast<std::size_t>(push.worker)].push_back(update);
@@ -196,7 +197,7 @@ TEST(BoundedStaleness, WhatIsPulledHasAllUpdatesOfOlderClocks) {
   }
 }
 
-// A worker that waits pulls a later version than the one its own push has made.
+// A worker that has waited pulls a later version than the one that its own push made.
 TEST(BoundedStaleness, WaitingMakesPushesFresherByWhatPasses) {
   const auto run = simulate("vanilla", 4, 2000, 1, {1, 1, 1, 0.2});
   std::map<int, std::uint64_t> last;

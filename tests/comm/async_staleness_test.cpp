@@ -46,10 +46,10 @@ TEST(Staleness, SpeedsChangeWhoIsStaleAndNotTheMean) {
     slow += static_cast<double>(push.staleness);
     ++pushes;
   }
-  EXPECT_NEAR(slow / pushes, 30, 3);  // three others, ten times as fast
+  EXPECT_NEAR(slow / pushes, 30, 3);  // three others are ten times as fast
 }
 
-// Sum over the values of (seen - expected)^2 / expected, the values from `bins` on as one.
+// The sum over all values of (seen - expected)^2 / expected. Values from `bins` on count as one.
 double chi_square_to_geometric(const StalenessRecord& record, int workers, std::size_t bins) {
   const double n = static_cast<double>(record.pushes()), p = 1.0 / workers;
   double sum = 0, tail_seen = n, tail_expected = n;
@@ -65,7 +65,7 @@ double chi_square_to_geometric(const StalenessRecord& record, int workers, std::
 }
 
 TEST(Staleness, IsGeometricForExponentialDurations) {
-  // 30 degrees of freedom: mean 30, standard deviation 7.7; another law is off by far.
+  // 30 degrees of freedom: mean 30, standard deviation 7.7. Another law gives far larger values.
   EXPECT_LT(chi_square_to_geometric(simulate(16, 40'000, "exponential").result.staleness, 16, 30),
             30 + 5 * 7.7);
   EXPECT_GT(chi_square_to_geometric(simulate(16, 40'000, "erlang:k=4").result.staleness, 16, 30),

@@ -18,7 +18,7 @@ namespace {
 
 using toy::simulate;
 
-// ---- what it must equal -------------------------------------------------------------------------
+// ---- equality with other runs -------------------------------------------------------------------
 
 TEST(AsyncRun, RepeatsBitForBit) {
   const auto hash = [](std::uint64_t seed) {
@@ -53,7 +53,7 @@ TEST(AsyncRun, OneWorkerIsPlainTrainingToTheBit) {
   }
 }
 
-// The synchronous server on the same gradients.
+// The parameters that the synchronous server gives for the same gradients.
 std::vector<float> synchronous(int workers, std::uint64_t steps, const std::string& compressor,
                                const std::string& attack = "none") {
   const TopologyPlan plan({.kind = TopologyKind::server, .workers = workers},
@@ -126,7 +126,8 @@ TEST(AsyncRun, WithoutStalenessAnAttackIsTheSynchronousOneToTheBit) {
   }
 }
 
-// x - lr · sum of all workers' residuals is where the same gradients lead without compression.
+// x - lr · (sum of all workers' residuals) equals the model after the same gradients without
+// compression.
 TEST(AsyncRun, WithErrorFeedbackFollowsTheDenseStaleRecursion) {
   for (const char* spec : {"topk:ratio=0.1+ef", "randomk:ratio=0.1+ef", "sign+ef"}) {
     constexpr int kWorkers = 4;
@@ -206,7 +207,7 @@ TEST(AsyncRun, SparsePullsChangeBytesAndNothingElse) {
   }
 }
 
-// ---- what goes wrong ----------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------
 
 struct BrokenLearner final : toy::BowlLearner {
   using BowlLearner::BowlLearner;
@@ -220,7 +221,7 @@ struct BrokenLearner final : toy::BowlLearner {
 TEST(AsyncRun, AGradientThatIsNotFiniteEndsItOrIsZero) {
   for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
     toy::AsyncSetting setting{
-        // Bounded, or one thread might make all updates before the other has its third gradient.
+        // Without the bound one thread might make all updates before the other's third gradient.
         .options = {.workers = 2, .updates = 50, .bound = 1, .clock = clock},
         .make_learner = [](int worker) { return std::make_unique<BrokenLearner>(worker); }};
     try {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kWorkers = 4;
 
-// What worker `rank` of four sends instead of its gradient of that step.
+// Worker `rank` of four: its honest gradients and those that it sends.
 class Attacker {
  public:
   Attacker(std::string_view spec, int rank = kWorkers - 1, std::uint64_t seed = 3)
@@ -137,7 +137,7 @@ TEST(Attack, RandomIsNoiseOfTheGradientsLength) {
   EXPECT_NE(one.sends(6), sent);
   EXPECT_NE(other.sends(5), sent);
   EXPECT_NE(seeded.sends(5), sent);
-  // 9006 draws: the deviation is known to 0.75 %, the mean to 0.0053.
+  // 9006 draws: standard errors are 0.75 % for the deviation and 0.0053 for the mean.
   const auto noise = wide.sends(5);
   EXPECT_NEAR(length(noise) / std::sqrt(9006.0), 0.5, 5 * 0.0075 * 0.5);
   EXPECT_NEAR(std::accumulate(noise.begin(), noise.end(), 0.0) / 9006, 0, 5 * 0.0053);
@@ -174,7 +174,7 @@ TEST(Attack, OfAMinorityTurnsTheMeanByItsShare) {
   });
 }
 
-// The workers agree on what the attacker sends, not on what it has found.
+// The attack happens before the agreement, so the other workers learn of the NaN.
 TEST(Attack, OfNanIsFoundLikeAnyOther) {
   const TopologyPlan plan({TopologyKind::server, 3}, toy::Plain());
   run_workers({.workers = 3}, [&](Worker& me) {

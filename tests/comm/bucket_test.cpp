@@ -43,14 +43,14 @@ TEST(Buckets, TakeWholeTensorsFromTheEndUntilTheyAreFull) {
 // ---- training -----------------------------------------------------------------------------------
 
 const std::vector<Shape> kModel = {{9, 5}, {9}, {4, 7, 3, 3}, {33}, {40, 21}, {1}, {6, 50}};
-constexpr double kBytes = 600;  // of a bucket: four of them
+constexpr double kBytes = 600;  // bytes of a bucket; gives four buckets
 
 struct Setting {
   TopologyOptions topology;
   Executor executor = Executor::concurrent;
 };
 
-// A replica that is trained on drawn gradients.
+// A replica that is trained with random gradients.
 struct Replica {
   Replica(Worker& me, const TopologyPlan& plan, std::unique_ptr<Compressor> compressor,
           const DistributedOptimizer::Options& options)
@@ -64,7 +64,7 @@ struct Replica {
     for (const auto& tensor : tensors) named.push_back({"t", tensor});
     return named;
   }
-  // The gradient of each tensor is `draw`'s.
+  // An objective whose gradient with respect to each tensor is random, drawn by (worker, step).
   Tensor objective(std::uint64_t step) {
     Philox random(7, {.worker = static_cast<std::uint32_t>(worker),
                       .step = static_cast<std::uint32_t>(step)});
@@ -85,7 +85,7 @@ struct Replica {
   }
 
   int worker;
-  bool poison = false;  // the first tensor of the next step, which is in the last bucket
+  bool poison = false;  // puts a NaN into the next step's first tensor, which is in the last bucket
   std::vector<Tensor> tensors;
   ParameterBuffer parameters;
   std::unique_ptr<UpdateRule> rule = make_update_rule("sgd");
@@ -142,13 +142,13 @@ TEST_P(EveryCompressor, GivesTheSameBitsInBucketsOfTwoWorkers) {
     EXPECT_EQ(whole.buckets, 1);
     EXPECT_EQ(cut.buckets, 4);
     EXPECT_EQ(whole.values, cut.values) << to_string(setting.topology.kind);
-    // With two servers, what a compressor keeps where packets meet lies with the bucket's owner.
+    // With two servers the state of combine is on the bucket's owner, so the hashes differ.
     if (setting.topology.servers > 1) continue;
     EXPECT_EQ(whole.hash, cut.hash) << to_string(setting.topology.kind);
   }
 }
 
-// The order in which three workers' floats are added goes by their place in the payload.
+// The order in which the floats of three workers are added depends on their index in the payload.
 TEST_P(EveryCompressor, DiffersByRoundingAtMostWithThree) {
   const Setting setting{{TopologyKind::ring, 3}};
   const auto whole = train(setting, GetParam(), 0), cut = train(setting, GetParam(), kBytes);
@@ -160,7 +160,7 @@ TEST_P(EveryCompressor, DiffersByRoundingAtMostWithThree) {
   EXPECT_LT(std::sqrt(difference / length), 1e-6);
 }
 
-// ---- gradients that are not finite --------------------------------------------------------------
+// ---- non-finite gradients -----------------------------------------------------------------------
 
 TEST(Buckets, ANanInTheLastBucketIsTheOneErrorAndIsNotApplied) {
   const TopologyPlan plan({TopologyKind::ring, 3}, toy::Plain());
@@ -180,7 +180,7 @@ TEST(Buckets, ANanInTheLastBucketIsTheOneErrorAndIsNotApplied) {
                    "zero");
     }
     EXPECT_TRUE(std::ranges::equal(before, replica.parameters.values()));
-    me.barrier();  // none is called off before it has looked
+    me.barrier();  // no worker ends before the others have made their checks
   });
 }
 
@@ -202,7 +202,7 @@ TEST(Buckets, TheNanThatBecomesZeroIsTheSameInBuckets) {
   EXPECT_EQ(values(0), values(kBytes));
 }
 
-// ---- what is refused ----------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------
 
 TEST(Buckets, WhatNeedsTheWholeModelIsRefused) {
   const auto refused = [](const char* spec, NonFinite policy, const char* reason) {
@@ -230,7 +230,7 @@ TEST(Buckets, WhatComesAfterABucketHasLeftIsAnError) {
   run_workers({.workers = 1}, [&](Worker& me) {
     Replica replica(me, plan, std::make_unique<toy::Plain>(), {.bucket_bytes = kBytes});
     replica.optimizer.zero_grad();
-    replica.objective(0).backward();  // adds up
+    replica.objective(0).backward();  // accumulates
     replica.optimizer.backward(replica.objective(1), 0.1F);
     EXPECT_THROW(replica.optimizer.step(0.2F), Error) << "another rate than the packets'";
     EXPECT_THROW(replica.optimizer.backward(replica.objective(2), 0.1F), Error);

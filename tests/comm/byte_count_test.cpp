@@ -17,7 +17,7 @@ struct Sent {
   std::uint64_t payload = 0, messages = 0, headers = 0, up = 0;
 };
 
-// One step with two tensors of half the values; all workers have the same gradient.
+// The totals of one step with two tensors of n/2 values. All workers have the same gradient.
 Sent sent_in_a_step(const TopologyOptions& options, const MakeCompressor& make, std::size_t n) {
   const TopologyPlan plan(options, *make());
   std::vector<Sent> each(static_cast<std::size_t>(options.workers));
@@ -46,7 +46,7 @@ Sent sent_in_a_step(const TopologyOptions& options, const MakeCompressor& make, 
 
 class Bytes : public testing::TestWithParam<std::uint64_t> {
  protected:
-  static constexpr std::size_t kN = 2000;  // values, no multiple of 32 · W
+  static constexpr std::size_t kN = 2000;  // values; not a multiple of 32 · W
   std::uint64_t w() const { return GetParam(); }
   TopologyOptions ring() const { return {TopologyKind::ring, static_cast<int>(w())}; }
   TopologyOptions server(std::uint64_t servers) const {
@@ -90,7 +90,7 @@ TEST_P(Bytes, OfGather) {
   EXPECT_EQ(over_ring.messages, w() * (w() - 1));
   for (std::uint64_t s = 1; s <= w(); ++s) {
     const auto over_server = sent_in_a_step(server(s), make, kN);
-    const std::uint64_t down = w() * over_server.up;  // the answer is all packets
+    const std::uint64_t down = w() * over_server.up;  // the down packet holds all packets
     EXPECT_EQ(over_server.up, over_ring.up);
     EXPECT_EQ(over_server.payload, (w() - 1) * (over_server.up + down));
     EXPECT_EQ(over_server.messages, 2 * std::min<std::uint64_t>(s, 2) * (w() - 1));

@@ -62,7 +62,7 @@ TEST_P(Collective, AllReduceAddsInTheOneOrder) {
       inputs.back().fill(worker, 3);
     }
     for (const auto& input : inputs) parts.emplace_back(input.values);
-    // The order written out: chunk c from worker c+1 on, round to worker c.
+    // The order of addition: chunk c in the order of the workers c+1, c+2, …, c (mod W).
     std::vector<float> expected(n);
     for (int c = 0; c < workers(); ++c) {
       const auto chunk = chunk_of(n, c, workers());
@@ -166,7 +166,7 @@ TEST_P(Collective, AgreeTellsEveryWordToAll) {
       for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], i / 3);
     }
     EXPECT_EQ(me.counters().bytes_sent, 0);
-    // Three steps of one word and of three, each behind a header of 32 bytes.
+    // Three steps, each with messages of one and of three words after a header of 32 bytes.
     EXPECT_EQ(me.counters().control_messages, static_cast<std::uint64_t>(3 * (me.size() - 1) * 2));
     EXPECT_EQ(me.counters().control_bytes,
               static_cast<std::uint64_t>(3 * (me.size() - 1) * (40 + 56)));

@@ -14,7 +14,7 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// A worker's replica of a model of two tensors, all ones, trained by plain descent.
+// A worker's replica of a model of two tensors of ones, trained by SGD.
 struct Replica {
   Replica(Worker& me, const TopologyPlan& plan, NonFinite policy,
           std::unique_ptr<Compressor> compressor = std::make_unique<toy::Plain>())
@@ -26,7 +26,7 @@ struct Replica {
     t.set_requires_grad();
     return t;
   }
-  // One step with the gradients that stand in `gradients`.
+  // One step with the values of `gradients`.
   bool step(float lr) {
     optimizer.zero_grad();
     const std::span<const float> flat(gradients.values);
@@ -54,7 +54,7 @@ TEST(DistributedOptimizer, AppliesTheMeanOnEveryWorker) {
     EXPECT_EQ(replica.optimizer.message_bytes(), 28);
     EXPECT_GT(me.times()[Phase::update], 0);
     replica.optimizer.zero_grad();
-    EXPECT_TRUE(replica.optimizer.step(0.5F));  // nothing reached the parameters since
+    EXPECT_TRUE(replica.optimizer.step(0.5F));  // without backward, so the gradients are zero
     EXPECT_EQ(replica.values(), std::vector<float>(7, 1.0F - 0.5F * 1.5F));
   });
 }
@@ -139,7 +139,7 @@ TEST(DistributedOptimizer, WorkersAtDifferentStepsAreAnError) {
   try {
     run_workers({.workers = 2, .executor = Executor::turns}, [&](Worker& me) {
       Replica replica(me, plan, NonFinite::abort);
-      if (me.rank() == 1) {  // one that has taken up another's checkpoint
+      if (me.rank() == 1) {  // loads a checkpoint of another run
         SaveArchive saved;
         std::uint64_t seven = 7, none = 0;
         saved.item("steps", seven);

@@ -47,10 +47,10 @@ TEST(Durations, HaveTheMeanOneAndTheSpreadOfTheirLaw) {
 TEST(Durations, AreEachWorkersOwnAndDividedByItsSpeed) {
   const std::vector<double> speeds = {1, 4};
   Durations both("exponential", 4, speeds, 7), plain("exponential", 4, {}, 7);
-  for (int i = 0; i < 5; ++i) plain.next(2, 0);  // another's draws change nothing
+  for (int i = 0; i < 5; ++i) plain.next(2, 0);  // draws of another worker have no effect
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(both.next(0, 0), plain.next(0, 0));
-    EXPECT_EQ(both.next(3, 0), plain.next(3, 0) / 4);  // speeds in turn
+    EXPECT_EQ(both.next(3, 0), plain.next(3, 0) / 4);  // the speed is speeds[3 % 2]
   }
   EXPECT_NE(plain.next(0, 0), plain.next(1, 0));
 }

@@ -19,8 +19,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A stall that lasts until another worker has given up, however slow the machine is; five seconds
-// at most, for in turns the others may give up before they have run at all.
+// A stall that lasts until another worker has failed, independent of the speed of the machine, but
+// at most five seconds: if workers take turns, the others may fail before they have run.
 class Stall {
  public:
   void last() {
@@ -29,7 +29,7 @@ class Stall {
     changed_.wait_for(lock, std::chrono::seconds(5), [&] { return over_; });
   }
   bool begun() const { return begun_; }
-  // Runs what may give up.
+  // Runs the body. Ends the stall if the body throws.
   void unless(FunctionRef<void()> body) {
     try {
       body();
@@ -50,7 +50,8 @@ class Stall {
   bool over_ = false;
 };
 
-// Short deadlines; a loaded machine may need longer to come back from a failure.
+// Short deadlines. on_stuck does nothing, because on a loaded machine workers may need longer than
+// the deadline to return after a failure.
 WorkerOptions impatient(int workers, Executor executor = Executor::concurrent) {
   return {.workers = workers,
           .deadline = milliseconds(100),
@@ -58,7 +59,7 @@ WorkerOptions impatient(int workers, Executor executor = Executor::concurrent) {
           .on_stuck = [](const std::string&) {}};
 }
 
-// What a worker that is about to misbehave does at its point of failure.
+// What the failing worker does at its step.
 enum class Failure { throws, stalls, wrong_size, wrong_step, leaves };
 constexpr int kFailures = 5;
 
@@ -79,7 +80,7 @@ void work(Worker& me, const Plan& plan, Stall& stall) {
   Collectives together(me);
   std::vector<float> values(100);
   std::vector<std::uint64_t> words(static_cast<std::size_t>(me.size()));
-  me.barrier();  // all have begun
+  me.barrier();  // all workers have begun
   for (std::uint64_t step = 0; step < 4; ++step) {
     std::uint64_t said = step;
     if (me.rank() == plan.culprit && step == plan.step) {
@@ -112,7 +113,7 @@ void expect_right_text(const Plan& plan, const std::string& text, bool stalled) 
       EXPECT_EQ(text, "the culprit");
       break;
     case Failure::stalls:
-      // On a machine that is busy enough another worker may be late before the culprit is.
+      // On a busy machine the wait for another worker may end at its deadline first.
       EXPECT_TRUE(says(text, "timeout: ")) << text;
       EXPECT_TRUE(!stalled || says(text, culprit + " is at work")) << text;
       break;
@@ -137,7 +138,7 @@ TEST(Failure, AnywhereEndsTheRunWithOneClearError) {
     plan.step = random.below(4);
     plan.failure = static_cast<Failure>(random.below(kFailures));
     const bool turns = random.below(2) != 0;
-    // In turns nothing is a stall: the others wait.
+    // With turns there are no stalls: waits have no deadline.
     plan.executor =
         turns && plan.failure != Failure::stalls ? Executor::turns : Executor::concurrent;
     auto options = impatient(plan.workers, plan.executor);
@@ -235,7 +236,7 @@ TEST(Timeout, IsForAWorkerThatMakesNoProgressNeverForWork) {
   run_workers({.workers = 3, .deadline = milliseconds(100)}, [](Worker& me) {
     if (me.rank() == 1) compute_for(milliseconds(600));
     if (me.rank() == 0) me.recv(2, {});
-    if (me.rank() == 2) {  // worker 0 waits for it, and it waits for worker 1
+    if (me.rank() == 2) {  // worker 0 waits for worker 2, which waits for worker 1
       me.recv(1, {});
       me.send(0, Packet());
     }

@@ -17,7 +17,7 @@
 namespace terse {
 namespace {
 
-// Keeps what is posted.
+// Keeps all posted packets.
 class Recorder final : public Endpoint {
  public:
   int rank() const override { return 1; }
@@ -56,7 +56,7 @@ std::size_t bits_set(const Packet& packet) {
   return bits;
 }
 
-// What arrives of these packets.
+// The packets that are posted below the attack when these are posted above it.
 std::vector<Packet> after(const std::string& spec, const std::vector<Packet>& packets) {
   Recorder wire;
   FaultyEndpoint attacker(wire, parse_attack(spec), 7);
@@ -119,7 +119,7 @@ TEST(FaultyEndpoint, ReplaysThePacketOfTheSamePlaceInTheStepBefore) {
   const auto relabelled = after("replay", packets), kept = after("replay:checksum=keep", packets);
   ASSERT_EQ(relabelled.size(), 6U);
   for (std::size_t i = 0; i < 6; ++i) {
-    const auto& old = packets[i < 2 ? i : i - 2];  // the first step has nothing to repeat
+    const auto& old = packets[i < 2 ? i : i - 2];  // the first step has no previous one
     EXPECT_TRUE(same(kept[i], old)) << i;
     EXPECT_TRUE(std::ranges::equal(relabelled[i].payload(), old.payload())) << i;
     EXPECT_EQ(relabelled[i].header().step, i / 2);
@@ -140,12 +140,12 @@ TEST(FaultyEndpoint, DelaysInVirtualTime) {
 // ---- in a run -----------------------------------------------------------------------------------
 
 struct Outcome {
-  std::string error;  // none: the run ended well
+  std::string error;  // empty: the run ended without error
   bool packet_error = false;
   std::vector<float> model;  // of worker 0
 };
 
-// Six steps of three workers, the last of which attacks.
+// Six steps with three workers, of which the last is the attacker.
 Outcome run(const std::string& spec, const std::string& compressor, const TopologyOptions& topology,
             Executor executor = Executor::turns) {
   Outcome outcome;
@@ -199,7 +199,7 @@ TEST(WireAttack, AFlippedBitUnderItsChecksumIsFoundAndNamesBothWorkers) {
   }
 }
 
-// An exact answer there is to none of these: what arrives is understood as something, or refused.
+// A corrupted packet is either decoded or refused; no exact result is expected.
 TEST(WireAttack, EverySpoiledPacketEndsInAStepOrInOneError) {
   for (const auto& topology : topologies()) {
     for (const auto& entry : compressor_registry()) {
@@ -216,7 +216,7 @@ TEST(WireAttack, EverySpoiledPacketEndsInAStepOrInOneError) {
 
 TEST(WireAttack, ADroppedPacketEndsTheRunAndSaysWhoWaitsForWhom) {
   for (const auto& topology : topologies()) {
-    const auto outcome = run("drop:at=5", "none", topology);  // nothing comes after it
+    const auto outcome = run("drop:at=5", "none", topology);  // step 5 is the last
     EXPECT_NE(outcome.error.find("deadlock: "), std::string::npos) << outcome.error;
     EXPECT_NE(outcome.error.find(" waits for worker 2 (packet"), std::string::npos)
         << outcome.error;

@@ -21,13 +21,14 @@ Tensor ones(std::int64_t n) {
   return t;
 }
 
-// Worker w pulls parameter i towards 1 + w + i / 10, each with a strength of its own.
+// The gradient of worker w, which pulls parameter i towards 1 + w + i / 10 with strength
+// 1 + 0.01 i.
 float pull(int worker, std::size_t i, float x) {
   const auto at = static_cast<float>(i);
   return (1 + 0.01F * at) * (x - 1 - static_cast<float>(worker) - at / 10);
 }
 
-// A worker's replica, of two tensors, whose gradients are those of `pull`.
+// A worker's replica of a model of two tensors. Its gradients are those of `pull`.
 struct Replica {
   explicit Replica(const char* rule_spec) : rule(make_update_rule(rule_spec)) {}
 
@@ -56,7 +57,7 @@ struct Setting {
   float outer_lr = 1;
 };
 
-// Builds the plan; each worker runs `body` on its replica.
+// Builds the plan and runs `body` on each worker with its replica.
 using Body = std::function<void(Worker&, Replica&, LocalSgd&)>;
 void with_local_sgd(const Setting& s, const Body& body, NonFinite policy = NonFinite::abort) {
   const TopologyPlan plan(s.topology, *make_compressor(s.compressor));
@@ -99,7 +100,7 @@ Synchronous synchronous(const Setting& s, int steps) {
   return result;
 }
 
-// A step of each rounds at most a few units in the last place of a parameter of about 8.
+// Each step rounds by at most a few units in the last place of parameters of about 8.
 TEST(LocalSgd, MeetingAtEveryStepIsSynchronousButForRounding) {
   const Setting setting;
   const auto expected = synchronous(setting, 30);
@@ -190,7 +191,7 @@ TEST(LocalSgd, HasTheSameBitsOverEveryTopology) {
                             .every = 3};
       std::uint64_t hash = 0;
       with_local_sgd(setting, [&](Worker& me, Replica& replica, LocalSgd& local) {
-        take_steps(me, replica, local, 10);  // ends between two meetings
+        take_steps(me, replica, local, 10);  // ends between two averagings
         if (me.rank() == 1) hash = local.state_hash();
       });
       hashes.push_back(hash);
@@ -217,7 +218,7 @@ TEST(LocalSgd, GoesOnFromASavedStateAsIfNeverStopped) {
   });
   with_local_sgd(setting, [&](Worker& me, Replica& replica, LocalSgd& local) {
     const auto rank = static_cast<std::size_t>(me.rank());
-    take_steps(me, replica, local, 1);  // what it has of its own gives way
+    take_steps(me, replica, local, 1);  // loading must replace this state
     LoadArchive archive(saved[rank]);
     local.serialize(archive);
     EXPECT_TRUE(archive.done());
@@ -254,7 +255,7 @@ TEST(LocalSgd, RefusesWhatSaysNoMagnitude) {
   EXPECT_THROW(with_local_sgd({.every = 0}, [](Worker&, Replica&, LocalSgd&) {}), UsageError);
 }
 
-// Worker 1 has NaN in one step; the models meet all the same.
+// Worker 1 has a NaN in one step. The models are averaged as usual.
 std::vector<float> with_one_nan(NonFinite policy) {
   std::vector<float> result;
   with_local_sgd(

@@ -64,15 +64,15 @@ TEST(ModelPacket, RefusesWhatCannotBe) {
   };
   refused({});
   refused({0});
-  refused({0, 0});                    // dense, and no model
-  refused({0, 3});                    // no such form
-  refused({0, 2, 1});                 // leave, and more
-  refused({0, 1});                    // sparse, and no number
-  refused({0, 1, 1, 0});              // a coordinate, and no value
-  refused({0, 1, 0xffffffff, 0, 0});  // more than there are
-  refused({0, 1, 1, 8, 0});           // beyond the model
-  refused({0, 1, 2, 3, 3, 0, 0});     // twice
-  refused({0, 1, 2, 3, 2, 0, 0});     // not ascending
+  refused({0, 0});                    // dense without a model
+  refused({0, 3});                    // unknown form
+  refused({0, 2, 1});                 // leave with a further word
+  refused({0, 1});                    // sparse without a count
+  refused({0, 1, 1, 0});              // a coordinate without a value
+  refused({0, 1, 0xffffffff, 0, 0});  // count above the number of words
+  refused({0, 1, 1, 8, 0});           // coordinate beyond the model
+  refused({0, 1, 2, 3, 3, 0, 0});     // repeated coordinate
+  refused({0, 1, 2, 3, 2, 0, 0});     // coordinates not ascending
   Packet odd(model_header(0), 9);
   std::vector<float> model = some_model(8);
   EXPECT_THROW(read_model(odd, model), PacketError);

@@ -82,7 +82,7 @@ TEST(NetworkText, WhatIsWrongIsSaid) {
 
 // ---- messages -----------------------------------------------------------------------------------
 
-// Every worker's time when `body` has ended, with declared work unless it is said otherwise.
+// The time of each worker when its `body` has ended.
 std::vector<double> times(const std::string& network, int workers, FunctionRef<void(Worker&)> body,
                           std::uint64_t seed = 0, LocalWork work = LocalWork::declared) {
   std::vector<double> ends(static_cast<std::size_t>(workers));
@@ -143,7 +143,7 @@ TEST(NetworkModel, MessagesToAWorkerArriveOneAfterTheOther) {
   EXPECT_NEAR(ends[0], kLatency + 3 * 1000 / kRate, kTolerance);
 }
 
-// The worker that has the first turn sends what comes last.
+// The worker with the first turn sends the message that arrives last.
 TEST(NetworkModel, ACardReceivesInTheOrderOfFirstBytes) {
   std::vector<double> got(3);
   times("1Gbps,50us", 4, [&](Worker& me) {
@@ -152,7 +152,7 @@ TEST(NetworkModel, ACardReceivesInTheOrderOfFirstBytes) {
       return send(me, 3, 968);
     }
     for (int from = 0; from < 3; ++from) {
-      // Asked for in the order 0, 1, 2: the first answer comes after all the others.
+      // Receives in the order 0, 1, 2; the message of worker 0 arrives after the others.
       me.recv(from, {});
       got[static_cast<std::size_t>(from)] = me.virtual_clock()->now();
     }
@@ -162,8 +162,8 @@ TEST(NetworkModel, ACardReceivesInTheOrderOfFirstBytes) {
 }
 
 TEST(NetworkModel, AnEarlierMessageOfALaterTurnStillComesFirst) {
-  // Worker 2 waits for worker 0's message, sent at 10 us; worker 1 hears from worker 3 at 5 us or
-  // so and then sends to 2 as well, in time before it.
+  // Worker 2 waits for worker 0's message, which is sent at 10 us. Worker 1 receives a message of
+  // worker 3 at about 5 us and then sends to worker 2, earlier in virtual time than worker 0.
   double got = 0;
   times("10Gbps,1us", 4, [&](Worker& me) {
     const double rate = 10e9 / 8;
@@ -248,7 +248,7 @@ TEST(NetworkModel, JitterIsUniform) {
   EXPECT_NEAR(squares / n, 1.0 / 3, 5 * std::sqrt((1.0 / 5 - 1.0 / 9) / n));
 }
 
-// Of k frames k p / (1-p) go again in the mean, and the number of rounds is more than r with
+// Of k frames, k p / (1-p) are sent again on average. The number of rounds exceeds r with
 // probability 1 - (1 - p^r)^k.
 TEST(NetworkModel, LossCostsTimeOnTheCardAndRoundsOfRetries) {
   constexpr double p = 0.2, retry = 10, frames = 8, seconds = 1500 / kRate;
@@ -330,7 +330,8 @@ TEST_P(CollectiveTime, OfAnAgreement) {
   for (const double end : ends) EXPECT_NEAR(end, all, kTolerance);
 }
 
-// A vote: every worker owns a slice, its packets come one after the other, and so do the answers.
+// A vote: every worker owns a slice. The packets to a worker arrive one after the other, and so do
+// the down packets.
 TEST_P(CollectiveTime, OfSlices) {
   const std::size_t words = 10, n = 32 * words * static_cast<std::size_t>(workers());
   const TopologyPlan plan({.kind = TopologyKind::ring, .workers = workers()}, toy::Vote());
@@ -352,7 +353,8 @@ TEST_P(CollectiveTime, OfAServer) {
     toy::Gradients gradients({n}), mean({n});
     toy::exchange_mean(*plan.join(me), compressor, {}, gradients.views(), mean.views());
   });
-  // All push at once into one card, and it answers one after the other.
+  // All workers push to one NIC at the same time, and it sends the down packets one after the
+  // other.
   const double message = (kHeader + 4 * n) / kRate;
   EXPECT_NEAR(ends[0], workers() > 1 ? kLatency + (w() - 1) * message : 0, kTolerance);
   for (int k = 1; k < workers(); ++k) {
@@ -366,7 +368,7 @@ TEST_P(CollectiveTime, OfAServer) {
 TEST(VirtualTime, MeasuredWorkCountsInPhasesAlone) {
   using std::chrono::milliseconds;
   const auto work = [](Worker& me) {
-    std::this_thread::sleep_for(milliseconds(40));  // a test, a report
+    std::this_thread::sleep_for(milliseconds(40));  // work outside of phases takes no virtual time
     if (me.rank() == 1) {
       const auto timed = me.time(Phase::compute);
       std::this_thread::sleep_for(milliseconds(20));
@@ -374,7 +376,7 @@ TEST(VirtualTime, MeasuredWorkCountsInPhasesAlone) {
       send(me, 0, 68);
     } else {
       const auto timed = me.time(Phase::exchange);
-      me.recv(1, {});  // the other's 20 ms, not 60
+      me.recv(1, {});  // waits for worker 1's 20 ms, not 60 ms
     }
     const auto& split = me.virtual_times();
     EXPECT_NEAR(split[Phase::compute] + split[Phase::exchange], me.virtual_clock()->now(), 1e-9);

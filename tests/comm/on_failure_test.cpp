@@ -20,7 +20,7 @@ namespace {
 constexpr int kWorkers = 4;
 constexpr std::uint64_t kSteps = 7;
 
-// One worker's replica, with gradients that are its own at each step.
+// The replica of one worker. Its gradients depend on the worker and the step.
 class Replica {
  public:
   Replica(Worker& me, const TopologyPlan& plan, std::unique_ptr<Compressor> compressor,
@@ -56,7 +56,7 @@ class Replica {
   DistributedOptimizer optimizer;
 };
 
-using States = std::map<int, std::vector<std::byte>>;  // by the rank that a worker began with
+using States = std::map<int, std::vector<std::byte>>;  // by the worker's rank at the start
 
 struct Outcome {
   std::string error;
@@ -71,10 +71,10 @@ struct Scene {
       .workers = kWorkers, .executor = Executor::turns, .on_failure = OnFailure::go_on};
   NonFinite non_finite = NonFinite::abort;
   std::string attack = "none";
-  std::map<int, std::uint64_t> deaths = {};  // who, and before which step
+  std::map<int, std::uint64_t> deaths = {};  // by worker: the step before which it dies
 };
 
-// What a worker does before a step that is not the optimizer's.
+// Throws if the worker dies before this step.
 void die_if_told(const Scene& s, int rank, std::uint64_t step) {
   const auto death = s.deaths.find(rank);
   if (death != s.deaths.end() && death->second == step) throw Error("out of memory");
@@ -110,7 +110,7 @@ Outcome train(const Scene& s) {
   return outcome;
 }
 
-// Steps 3 to the end by these workers alone, from their states.
+// Runs step 3 to the last step with these workers alone, from their states.
 States train_alone(const Scene& s, const States& states) {
   States ends;
   std::mutex mutex;

@@ -52,7 +52,7 @@ TEST(OneSided, ValuesAndResultsMayLieApart) {
 TEST(OneSided, IsCountedAsTheMessagesThatItStandsFor) {
   run_workers({.workers = 2}, [](Worker& me) {
     std::array<std::byte, 100> own{};
-    for (int round = 0; round < 2; ++round) {  // the counts of a round do not come again
+    for (int round = 0; round < 2; ++round) {  // counts are reset in each round
       const auto before = me.counters();
       me.expose(own, own, {}, [&] {
         if (me.rank() == 0) return;
@@ -114,8 +114,9 @@ class Looking {
   std::atomic<int>& count_;
 };
 
-// Whoever fails while its memory is open: it stays until the others have looked away, and these go
-// on to the error. A sanitizer would see memory that went away too early; the flag needs none.
+// If a worker fails while its memory is exposed, the memory stays valid until the others no longer
+// read it, and these then throw the error. The flag detects memory that is freed too early without
+// a sanitizer.
 TEST(OneSided, MemoryStaysWhileOthersLookHoweverTheRunFails) {
   Philox random(5, {.purpose = Purpose::test});
   for (int round = 0; round < 50; ++round) {

@@ -23,14 +23,14 @@ namespace {
 
 constexpr double kTolerance = 1e-12;
 constexpr double kRate = 1e9 / 8, kLatency = 50e-6;  // of 1Gbps,50us
-constexpr double kWord = 40 / kRate;                 // a worker's word about its gradient
+constexpr double kWord = 40 / kRate;                 // the control message before each bucket
 
 struct Times {
   std::vector<double> end, hidden;  // by worker
 };
 
-// A step of a model of two tensors, each a bucket, whose two passes take so long. As the optimizer
-// does it, a word goes ahead of each bucket.
+// Steps of a model of two tensors, each of which is a bucket; forward and backward take `compute`
+// seconds. Like the optimizer, the workers agree on a word before each bucket.
 constexpr std::size_t kFirst = 3000, kSecond = 1000;
 Times step(const TopologyOptions& options, double compute, const std::string& network,
            int steps = 1) {
@@ -65,18 +65,20 @@ Times step(const TopologyOptions& options, double compute, const std::string& ne
   return times;
 }
 
-// A ring of W workers, who all begin at once: a word, then 2 (W-1) hops.
+// The exchange of a bucket in a ring of W workers that begin at the same time: the word, then
+// 2 (W-1) hops.
 double ring(std::size_t n, double workers) {
   return kLatency + (workers - 1) * kWord +
          2 * (workers - 1) * (kLatency + (32 + 4 * static_cast<double>(n) / workers) / kRate);
 }
-// The gradient of the second tensor is there after forward and its quarter of backward.
+// The share of compute after which the second tensor's gradient is complete: forward and a quarter
+// of backward.
 constexpr double kReady = 1.0 / 3 + 2.0 / 3 / 4;
 
 TEST(VirtualOverlap, InARingABucketThatIsSentInTimeIsHidden) {
   for (const int workers : {2, 4}) {
     const double first = ring(kFirst, workers), second = ring(kSecond, workers);
-    const double compute = 4 * second;  // the second half of it is enough
+    const double compute = 4 * second;  // its second half is longer than the second bucket
     const auto times = step({TopologyKind::ring, workers}, compute, "1Gbps,50us");
     for (const double end : times.end) EXPECT_NEAR(end, compute + first, kTolerance);
     for (const double hidden : times.hidden) EXPECT_NEAR(hidden, second, kTolerance);
@@ -86,7 +88,7 @@ TEST(VirtualOverlap, InARingABucketThatIsSentInTimeIsHidden) {
 TEST(VirtualOverlap, InARingABucketThatIsLongHoldsUpTheNext) {
   for (const int workers : {2, 4}) {
     const double first = ring(kFirst, workers), second = ring(kSecond, workers);
-    const double compute = second;  // the second half of it is too short
+    const double compute = second;  // its second half is shorter than the second bucket
     const auto times = step({TopologyKind::ring, workers}, compute, "1Gbps,50us");
     for (const double end : times.end) {
       EXPECT_NEAR(end, kReady * compute + second + first, kTolerance);
@@ -100,15 +102,16 @@ TEST(VirtualOverlap, InARingABucketThatIsLongHoldsUpTheNext) {
 TEST(VirtualOverlap, OfASlowWorkerAllWaitForTheBucketsOfIt) {
   const double first = ring(kFirst, 2), second = ring(kSecond, 2), compute = 4 * second;
   const auto times = step({TopologyKind::ring, 2}, compute, "1Gbps,50us,slow=1:3");
-  // The slow worker finds the other's word when it comes, and is a latency ahead of it.
+  // The word of the fast worker has already arrived when the slow worker begins, so the slow worker
+  // ends one latency earlier.
   EXPECT_NEAR(times.end[0], 3 * compute + first, kTolerance);
   EXPECT_NEAR(times.end[1], 3 * compute + first - kLatency, kTolerance);
-  // The other has its bucket under way from its own time on, and still when its backward ends.
+  // The fast worker exchanges its bucket from kReady to the end of its backward.
   EXPECT_NEAR(times.hidden[0], (1 - kReady) * compute, kTolerance);
   EXPECT_NEAR(times.hidden[1], second - kLatency, kTolerance);
 }
 
-// What a message of n floats takes besides the latency.
+// The time of a message of n floats without the latency.
 double message(std::size_t n) {
   return (32 + 4 * static_cast<double>(n)) / kRate;
 }
@@ -127,10 +130,11 @@ TEST(VirtualOverlap, OfAServerABucketThatIsSentInTimeIsHidden) {
 TEST(VirtualOverlap, OfAServerBucketsFollowEachOtherOnTheCards) {
   const double compute = 1e-6;
   const auto times = step({TopologyKind::server, 2}, compute, "1Gbps,50us");
-  // The server has the second tensor's sum, and sends it; its word follows on the same card.
+  // The server has the sum of the second tensor and sends it; its next word follows on the same
+  // NIC.
   const double has_second = kReady * compute + 2 * kLatency + kWord + message(kSecond);
   const double pulled_second = has_second + kLatency + message(kSecond);
-  // The other worker pushes the first tensor when that word has come, behind its own.
+  // The other worker pushes the first tensor after it has received that word, behind its own word.
   const double pushed_first = pulled_second + kWord;
   const double has_first = pushed_first + kLatency + message(kFirst);
   EXPECT_NEAR(times.end[0], has_first, kTolerance);
@@ -169,9 +173,9 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
       exchanged = 0;
       {
         const auto timed = me.time(Phase::compute);
-        overlap.complete(1);  // before its turn
+        overlap.complete(1);  // must wait for the bucket of tensor 2
         overlap.complete(2);
-        while (exchanged < 2) std::this_thread::yield();  // both are, and backward has not ended
+        while (exchanged < 2) std::this_thread::yield();  // both are sent before backward ends
       }
       overlap.finish();
       EXPECT_EQ(order, (std::vector<std::int64_t>{30, 10, 0}));
@@ -183,7 +187,8 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
   });
 }
 
-// Whatever ends a run does it at once and is the error that comes out, with waits of a minute.
+// A failure ends the run at once, though waits have a deadline of a minute, and its error is
+// thrown.
 using Fault = std::function<void(const Bucket&, Worker&)>;
 std::string error_of(const Fault& in_exchange, FunctionRef<void(Worker&)> in_backward) {
   const auto start = std::chrono::steady_clock::now();
@@ -223,7 +228,7 @@ TEST(Overlap, ABackwardThatFailsEndsTheExchangeUnderWay) {
       [&](const Bucket&, Worker& me) {
         if (me.rank() != 1) return;
         ++waiting;
-        me.recv(0, {.phase = 7});  // never comes: worker 0's packet is for another phase
+        me.recv(0, {.phase = 7});  // this packet is never sent
       },
       [&](Worker& me) {
         if (me.rank() != 1) return;

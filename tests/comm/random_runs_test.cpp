@@ -41,18 +41,18 @@ constexpr int kMostWorkers = 6;
 
 enum class Fault {
   none,
-  harmless,  // of time
-  value,     // on the gradient
+  harmless,  // a delay
+  value,     // a value attack
   nan,
-  detected,  // on the wire, with the checksum of before
-  spoiled,   // on the wire, with the checksum of now
+  detected,  // a wire attack that keeps the checksum
+  spoiled,   // a wire attack that makes a valid checksum
   death,
 };
 
 struct FaultKind {
   std::string_view name, options;
   Fault fault;
-  bool once;  // at one step
+  bool once;  // only at one step
 };
 
 constexpr std::array<FaultKind, 16> kFaults{{
@@ -84,7 +84,7 @@ std::vector<std::string> compressors() {
   return specs;
 }
 
-// All of a run, drawn from one number: its seed.
+// All properties of a run, drawn from its seed.
 struct Draw {
   explicit Draw(std::uint64_t number) : seed(number) {
     static const auto specs = compressors();
@@ -106,7 +106,7 @@ struct Draw {
     on_failure = random.below(2) == 1 ? OnFailure::go_on : OnFailure::abort;
   }
 
-  // The seed of a run of this compressor, topology and fault.
+  // A seed of a run with this compressor, topology and fault.
   static std::uint64_t seed_of(std::size_t compressor, std::size_t place, std::size_t fault,
                                std::uint64_t rest) {
     return compressor +
@@ -137,9 +137,10 @@ struct Draw {
     }
     return {};
   }
-  // Whether it adds in the order of the reference.
+  // Whether the topology adds in the order of the reference.
   bool same_order() const { return place != Place::tree && place != Place::halving; }
-  // Of every wait: for a dropped packet it is in vain, any other ends long before.
+  // The deadline of every wait. A wait for a dropped packet lasts until its deadline; all other
+  // waits end long before.
   std::chrono::milliseconds deadline() const {
     return std::chrono::milliseconds(fault.name == "drop" ? 300 : 20'000);
   }
@@ -166,8 +167,8 @@ struct Draw {
   OnFailure on_failure;
 };
 
-// A worker's replica of a model of matrices, a vector and a number, and its gradients: those of a
-// quadratic with noise of its own, which depend on where the model is.
+// A worker's replica of a model of matrices, a vector and a scalar. Its gradients are those of a
+// quadratic, with noise that depends on the worker.
 class Replica {
  public:
   Replica(Worker& me, const Draw& draw, const TopologyPlan& plan, const Attack& attack)
@@ -216,11 +217,11 @@ class Replica {
   DistributedOptimizer optimizer_;
 };
 
-// How a run has ended: the parameters of the workers that got to the end, or an error.
+// The result of a run: the parameters of the workers that reached the end, or an error.
 struct Outcome {
   std::vector<std::vector<float>> parameters;
   std::optional<std::string> error;
-  bool refused = false;  // before it began
+  bool refused = false;  // the error came before the run began
   bool stuck = false;
 
   bool replicas_agree() const {
@@ -261,7 +262,7 @@ Outcome run(const Draw& draw, const TopologyOptions& topology, Executor executor
   return outcome;
 }
 
-// The same, one worker after another, and with no wire that could be faulty.
+// The same run on the sequential reference, which sends no messages that could be attacked.
 Outcome reference(const Draw& draw) {
   return run(draw, {.kind = TopologyKind::local, .workers = draw.workers}, Executor::turns);
 }
@@ -330,7 +331,7 @@ void check_outcome(const Draw& draw, const Outcome& outcome) {
   }
 }
 
-// Ends the process if a run takes as long as nothing here may.
+// Ends the process if a run takes far too long.
 class Watchdog {
  public:
   explicit Watchdog(const Draw& draw)
@@ -361,8 +362,8 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// So many seeds in which every compressor, topology and fault comes equally often: each attribute
-// has a deck, which is shuffled whenever it has run out.
+// Seeds of `runs` runs in which every compressor, topology and fault occurs equally often. Each of
+// these has a deck of cards, which is shuffled when it is used up.
 std::vector<std::uint64_t> seeds(std::uint64_t first, std::uint64_t runs) {
   if (runs == 1) return {first};
   Philox random(first, {.purpose = Purpose::test});

@@ -21,11 +21,11 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 constexpr int kSteps = 3;
 
 struct Outcome {
-  std::vector<std::vector<float>> means;  // by worker, of all steps
-  std::vector<std::uint64_t> bytes_sent;  // by worker, in all steps
+  std::vector<std::vector<float>> means;  // by worker: the means of all steps
+  std::vector<std::uint64_t> bytes_sent;  // by worker: in all steps
 };
 
-// Worker `liar` says NaN-free nonsense of great magnitude.
+// Runs kSteps steps. Worker `liar` is Byzantine: it sends finite values of great magnitude.
 Outcome outcome_of(const TopologyOptions& topology, const std::string& compressor,
                    const std::string& aggregation, int liar = -1) {
   const auto make = [&] {
@@ -148,10 +148,10 @@ TEST(RobustExchange, APacketThatIsNotOneIsALiar) {
     return mean.values;
   };
   EXPECT_EQ(median(), std::vector<float>(11, 1));
-  up[0].start(up[0].header(), 40);  // a float too few: as if it were above all others
+  up[0].start(up[0].header(), 40);  // one float too few: counts as NaN, above all others
   EXPECT_EQ(median(), std::vector<float>(11, 2));
   up[2].start({.compressor = 77}, 44);
-  EXPECT_TRUE(std::isnan(median().front()));  // two of three
+  EXPECT_TRUE(std::isnan(median().front()));  // two of three packets are invalid
 }
 
 TEST(RobustExchange, EndsWhenTooFewWorkersAreLeft) {

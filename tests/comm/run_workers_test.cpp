@@ -104,7 +104,7 @@ TEST_P(OnBothExecutors, CountersTellControlMessagesApart) {
   });
 }
 
-// The one end of a wire that flips a bit of the payload of what is sent through it.
+// An endpoint that flips one bit of the payload of the packets that it sends.
 class FaultyEndpoint final : public Endpoint {
  public:
   int rank() const override { return 0; }
@@ -171,14 +171,14 @@ TEST(Turns, OneWorkerRunsAtATime) {
 }
 
 TEST(Turns, TheTurnGoesToTheLowestRankThatCanRun) {
-  std::vector<int> order;  // no lock: turns exclude each other
+  std::vector<int> order;  // needs no lock: one worker runs at a time
   run_workers({.workers = 3, .executor = Executor::turns}, [&](Worker& me) {
     for (int i = 0; i < 2; ++i) {
       order.push_back(me.rank());
       me.barrier();
     }
   });
-  // Who comes last to a barrier goes on at once; the others follow by rank.
+  // The last worker at a barrier continues at once; the others follow in the order of ranks.
   EXPECT_EQ(order, (std::vector{0, 1, 2, 2, 0, 1}));
 }
 

@@ -14,13 +14,13 @@ using std::chrono::seconds;
 
 constexpr auto kWorks = Activity::Kind::works, kWaits = Activity::Kind::waits;
 
-// Looks once a second at workers whose state the test sets; time is the test's.
+// Reads the activities of the workers once per second. The test sets the activities and the time.
 class Watch {
  public:
   explicit Watch(std::size_t count, milliseconds deadline = seconds(10))
       : workers(count), timer_(deadline, start_) {}
 
-  // The second after which worker 0's wait has stalled; -1: not within 100 s.
+  // The second at which worker 0's wait has stalled, or -1 if it has not within 100 s.
   template <class Change>
   int stalls_after(Change change) {
     for (int second = 1; second <= 100; ++second) {
@@ -74,7 +74,7 @@ TEST(Stall, TheProcessorTimeOfAWaitIsNone) {
 
 TEST(Stall, AWaitThatEndsIsProgress) {
   Watch watch(3);
-  watch.workers[0] = {.kind = kWaits};  // for anyone
+  watch.workers[0] = {.kind = kWaits};  // for any worker
   watch.workers[1] = {.kind = kWaits, .waits_for = 2};
   EXPECT_EQ(watch.stalls_after([&](int second) {
     if (second == 5) ++watch.workers[1].waits;

@@ -23,7 +23,7 @@ struct Setting {
 
 constexpr int kSteps = 3;
 
-// In pieces that no tensor and no shard divides.
+// Reads all values in pieces whose size divides neither tensors nor shards.
 void read_in_pieces(const GradientSource& source, std::span<float> values) {
   constexpr std::size_t kPiece = 37;
   for (std::size_t at = 0; at < values.size(); at += kPiece) {
@@ -33,7 +33,7 @@ void read_in_pieces(const GradientSource& source, std::span<float> values) {
   }
 }
 
-// What worker `rank` holds after the steps: the mean gradients of all of them, one after another.
+// By worker: the mean gradients of all steps, one after the other.
 std::vector<std::vector<float>> means_of(const Setting& run, const std::vector<std::size_t>& sizes,
                                          const MakeCompressor& make) {
   const TopologyPlan plan(run.topology, *make());
@@ -208,7 +208,7 @@ TEST(Topology, AnswersOfUnequalPlanesAreRefused) {
 
 TEST(Topology, WorkersWithModelsOfDifferentSizesAreAnError) {
   for (const auto& kind : kinds()) {
-    if (kind.name == "Gathered" || kind.name == "WholeModel") continue;  // of any size
+    if (kind.name == "Gathered" || kind.name == "WholeModel") continue;  // sizes may differ
     for (const auto& options :
          {TopologyOptions{TopologyKind::local, 3}, TopologyOptions{TopologyKind::ring, 3},
           TopologyOptions{TopologyKind::server, 3, 2}}) {
