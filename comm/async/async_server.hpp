@@ -6,12 +6,13 @@
 //     c_w = c_w + 1
 //     if the rule drops stale pushes and v_w < t: drop the packet
 //     otherwise hold it; if as many packets are held as the rule gathers:
-//       g = mean of their gradients, each corrected for its staleness t - v, in the order of
-//       workers x = the update rule's step for g;  t = t + 1
+//       g = mean of their gradients, in the order of the workers, each corrected for its
+//           staleness t - v_w
+//       x = the update rule's step for g;  t = t + 1
 //     every worker that may continue is released: it pulls, and computes
 //
-// With a bound s, a worker with clock c may continue only if min over all workers w of c_w >= c -
-// s. A fast worker thus waits, and the model that it then pulls has the first c - s pushes of every
+// With a bound s, a worker with clock c may continue only if c <= s + (minimum of all clocks). A
+// fast worker thus waits, and the model that it then pulls has the first c - s pushes of every
 // worker. s = 0 gathers the pushes of all workers: this is the synchronous server, bit for bit.
 //
 // The server knows neither time nor messages: a simulation and a transport both call it, from one

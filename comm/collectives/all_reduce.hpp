@@ -7,7 +7,7 @@
 //               broadcast:  along the same edges in the other direction, the longest first
 //   halving   recursive halving, then doubling, on the p = 2^k <= W workers of the core:
 //               halving:    for d = p/2, …, 1: exchange halves of the range that is still to be
-//                           added with rank ± d, and add the half that one keeps
+//                           added with rank ± d; each adds the half that it keeps
 //               doubling:   for d = 1, …, p/2: exchange the finished ranges in the other direction
 //               The W - p other workers first send all their values to a partner of the core, and
 //               receive the result from it.
@@ -20,11 +20,11 @@
 //   halving   2 log2(p) a + 2 (p-1)/p n/b; W > p: + 2 (a + n/b)  2 p log2(p) + 2 (W-p)
 //
 // In each algorithm all workers together send 2 (W-1) n bytes. If W is a power of two, halving has
-// the fewest rounds and the fewest bytes. Otherwise the ring is faster from some size on: with 20
-// us and 10 Gbit/s from 26 KB for 5 workers, 183 KB for 12 and 25 MB for 1000; for 3 workers
-// always. The tree is never the fastest in this model; it is for networks in which the cost of a
-// message exceeds that of its bytes. Each algorithm has an order of addition of its own, so their
-// results differ by rounding. With each algorithm every worker gets the same bits.
+// the fewest rounds and the fewest bytes. Otherwise the ring is faster from some size on: for a
+// latency of 20 us and 10 Gbit/s from 26 KB for 5 workers, from 183 KB for 12 and from 25 MB for
+// 1000; for 3 workers it is always faster. The tree is never the fastest in this model; it is for
+// networks in which the cost of a message exceeds that of its bytes. Each algorithm has an order of
+// addition of its own, so their results differ by rounding; every worker gets the same bits.
 //
 // Source: Thakur, Rabenseifner, Gropp, "Optimization of collective communication operations in
 // MPICH", IJHPCA 2005.

@@ -1,9 +1,8 @@
 // Local SGD: every worker steps by itself; the models are averaged every `every` steps.
 //
 //   a = the model after the last averaging, the same on all workers
-//   worker w:    `every` times:  x_w = x_w - step(own gradient)       the inner rule; nothing is
-//   sent together:    d = mean over workers of (a - x_w)                   any compressor and
-//   topology
+//   worker w:    `every` times:  x_w = x_w - step(own gradient)     inner rule; nothing is sent
+//   together:    d = mean over workers of (a - x_w)                 any compressor and topology
 //                a = a - outer step(d);   x_w = a
 //
 // With the outer rule `sgd` and rate 1, a becomes the mean of the models: local SGD. With Nesterov
