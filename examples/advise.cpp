@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "examples/run/advice.hpp"
+#include "examples/advise/advice.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/methods.hpp"
 #include "examples/run/output.hpp"

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "examples/bytes/exchange_bytes.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/config.hpp"
-#include "examples/run/exchange_bytes.hpp"
 #include "examples/run/methods.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "examples/run/byzantine_sweep.hpp"
+#include "examples/byzantine/sweep.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"

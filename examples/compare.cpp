@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "examples/compare/comparison.hpp"
 #include "examples/run/command_line.hpp"
-#include "examples/run/comparison.hpp"
 #include "examples/run/methods.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "examples/explain/explanation.hpp"
 #include "examples/run/command_line.hpp"
-#include "examples/run/explanation.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
 #include "examples/run/shape_list.hpp"

@@ -8,7 +8,7 @@
 #include "examples/run/command_line.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
-#include "examples/run/staleness_sweep.hpp"
+#include "examples/staleness/sweep.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/spec.hpp"
 #include "tersegrad/data/datasets.hpp"

@@ -8,12 +8,12 @@
 
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
-#include "examples/run/mpi_program.hpp"
-#include "examples/run/not_yet.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/progress.hpp"
-#include "examples/run/same_run.hpp"
 #include "examples/run/training.hpp"
+#include "examples/train/mpi_program.hpp"
+#include "examples/train/not_yet.hpp"
+#include "examples/train/same_run.hpp"
 #include "tersegrad/inspect/json.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
 

@@ -1,5 +1,5 @@
 // The advisor's formulas against what the messages themselves take in the modelled network.
-#include "examples/run/advice.hpp"
+#include "examples/advise/advice.hpp"
 
 #include <gtest/gtest.h>
 

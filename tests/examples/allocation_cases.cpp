@@ -10,8 +10,8 @@
 #include <new>
 #include <string>
 
-#include "examples/run/mpi_program.hpp"
 #include "examples/run/training.hpp"
+#include "examples/train/mpi_program.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace {

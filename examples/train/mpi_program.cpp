@@ -1,4 +1,4 @@
-#include "examples/run/mpi_program.hpp"
+#include "examples/train/mpi_program.hpp"
 
 #include <cstdlib>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "examples/run/advice.hpp"
+#include "examples/advise/advice.hpp"
 
 #include <fmt/format.h>
 

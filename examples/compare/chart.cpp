@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "examples/run/comparison.hpp"
+#include "examples/compare/comparison.hpp"
 #include "examples/run/line_chart.hpp"
 #include "examples/run/progress.hpp"
 

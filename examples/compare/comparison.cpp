@@ -1,4 +1,4 @@
-#include "examples/run/comparison.hpp"
+#include "examples/compare/comparison.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "examples/run/not_yet.hpp"
+#include "examples/train/not_yet.hpp"
 
 #include "examples/run/command_line.hpp"
 #include "tersegrad/core/error.hpp"

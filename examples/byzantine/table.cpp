@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "examples/run/byzantine_sweep.hpp"
+#include "examples/byzantine/sweep.hpp"
 #include "examples/run/line_chart.hpp"
 
 namespace terse::run {

@@ -1,4 +1,4 @@
-#include "examples/run/exchange_bytes.hpp"
+#include "examples/bytes/exchange_bytes.hpp"
 
 #include <mutex>
 

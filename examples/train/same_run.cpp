@@ -1,4 +1,4 @@
-#include "examples/run/same_run.hpp"
+#include "examples/train/same_run.hpp"
 
 #include <algorithm>
 #include <array>

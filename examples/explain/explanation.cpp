@@ -1,4 +1,4 @@
-#include "examples/run/explanation.hpp"
+#include "examples/explain/explanation.hpp"
 
 #include <fmt/format.h>
 

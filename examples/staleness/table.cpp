@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/run/line_chart.hpp"
-#include "examples/run/staleness_sweep.hpp"
+#include "examples/staleness/sweep.hpp"
 
 namespace terse::run {
 namespace {

@@ -1,4 +1,4 @@
-#include "examples/run/byzantine_sweep.hpp"
+#include "examples/byzantine/sweep.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "examples/run/staleness_sweep.hpp"
+#include "examples/staleness/sweep.hpp"
 
 #include <algorithm>
 #include <cmath>
