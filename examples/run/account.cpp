@@ -1,7 +1,10 @@
 #include "examples/run/account.hpp"
 
 #include <algorithm>
+#include <cmath>
 
+#include "tersegrad/comm/setup/model_setup.hpp"
+#include "tersegrad/comm/setup/non_finite.hpp"
 #include "tersegrad/core/archive.hpp"
 
 namespace terse::run {
@@ -31,6 +34,15 @@ void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
   r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
   r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
   r.state_hash = hash.hash();
+}
+
+void add_final_model(ParameterBuffer& parameters, RunResult& r) {
+  HashArchive model;
+  model.item("parameters", parameters.values());
+  r.model_hash = model.hash();
+  r.parameters = parameters.numel();
+  r.finite = std::isfinite(r.evaluations.back().test_loss) &&
+             find_non_finite(grad_views(parameters, parameters.values())).count == 0;
 }
 
 }  // namespace terse::run

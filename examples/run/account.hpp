@@ -1,4 +1,4 @@
-// What one worker of a run hands in at the end, and what all of them come to.
+// What the workers of a run measured, combined into its result.
 #pragma once
 
 #include <array>
@@ -6,24 +6,29 @@
 #include <cstdint>
 #include <span>
 
-#include "examples/run/training.hpp"
+#include "examples/run/result.hpp"
 #include "tersegrad/comm/transport/accounting.hpp"
+#include "tersegrad/core/parameters.hpp"
 
 namespace terse::run {
 
-// All of it is 64-bit words, for the way to the others.
+// One worker's measurements: 64-bit words throughout, so that they can be sent.
 struct Account {
-  static constexpr double kNoTime = -1;  // there is no modelled network
+  static constexpr double kNoTime = -1;  // without a modelled network
 
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0, skipped_steps = 0;
-  PhaseTimes step_times, virtual_step_times;  // seconds per step, the first one apart
-  double hidden_seconds = 0;                  // likewise
+  PhaseTimes step_times, virtual_step_times;  // seconds per step, without the first
+  double hidden_seconds = 0;                  // per step, without the first
   double virtual_seconds = kNoTime;
 };
 inline constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
 using AccountWords = std::array<std::uint64_t, kAccountWords>;
 
-// The workers' accounts, in their order, as means and one hash.
+// Adds the workers' accounts, in the order of the workers: their means, and one hash.
 void add_up(std::span<const std::uint64_t> accounts, RunResult& result);
+
+// Adds the number, the hash and the finiteness of the model's parameters. The result has its last
+// evaluation.
+void add_final_model(ParameterBuffer& parameters, RunResult& result);
 
 }  // namespace terse::run

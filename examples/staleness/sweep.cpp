@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "examples/run/evaluator.hpp"
 #include "examples/run/run_log.hpp"
-#include "tersegrad/core/autograd.hpp"
 
 namespace terse::run {
 namespace {
@@ -54,11 +54,8 @@ RunConfig config_of(const Sweep& sweep, const SweepMethod& method, const SweepRu
 }
 
 double untrained_loss(const RunConfig& config, const Dataset& data) {
-  const NoGrad no_grad;
   const auto task = make_task(config, data, 0, 1, 0);
-  task->model().eval();
-  const auto test = task->test();
-  return test.loss / test.samples;
+  return Evaluator(data).evaluate(*task).test_loss;
 }
 
 // What the runs of a sweep have in common; how many workers, methods and seeds there are does not

@@ -1,10 +1,11 @@
-// A run's result as JSON: the keys that other tools read.
+#include "examples/run/result.hpp"
+
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "examples/run/training.hpp"
+#include "tersegrad/comm/setup/non_finite.hpp"
 
 namespace terse::run {
 namespace {
@@ -18,6 +19,14 @@ nlohmann::json milliseconds(const PhaseTimes& times) {
 }
 
 }  // namespace
+
+void check_finite(const RunResult& r) {
+  if (r.finite) return;
+  throw NonFiniteGradient(
+      "the model has diverged: its test loss, or a parameter, is infinite or NaN; take a smaller "
+      "learning rate",
+      static_cast<std::uint64_t>(r.steps));
+}
 
 nlohmann::json to_json(const Evaluation& e) {
   nlohmann::json json = {{"step", e.step},

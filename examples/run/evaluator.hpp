@@ -1,0 +1,26 @@
+// Evaluates models on the test set.
+#pragma once
+
+#include "examples/run/agreement.hpp"
+#include "examples/run/result.hpp"
+#include "examples/run/task.hpp"
+
+namespace terse::run {
+
+class Evaluator {
+ public:
+  // `workers`: those among which the test set is divided; nullptr if a task has all of it.
+  explicit Evaluator(const Dataset& data, Agreement* workers = nullptr)
+      : metric_(std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy),
+        workers_(workers) {}
+
+  // The metric, the test loss and the test accuracy; the caller adds the rest. With workers, all of
+  // them must call it together. The model is in training mode afterwards.
+  Evaluation evaluate(Task& task) const;
+
+ private:
+  Metric metric_;
+  Agreement* workers_;
+};
+
+}  // namespace terse::run
