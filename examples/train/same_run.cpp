@@ -68,6 +68,19 @@ Fingerprint fingerprint(const TextSplits& data) {
 
 }  // namespace
 
+void count_processes(const Worker& me, RunConfig& config) {
+  const bool async = config.topology == "async";
+  const int workers = me.size() - (async ? 1 : 0);
+  check<UsageError>(workers > 0,
+                    "--topology async with --transport mpi: one process is the server; mpirun must "
+                    "start 2 or more");
+  check<UsageError>(config.workers == 0 || config.workers == workers,
+                    "--workers {}: with --transport mpi they are as many as mpirun starts, {}{}; "
+                    "leave it out",
+                    config.workers, workers, async ? " and the server" : "");
+  config.workers = workers;
+}
+
 void check_same_run(Worker& me, const RunConfig& config) {
   const auto own = description(config);
   std::string text = json_text(own);

@@ -1,4 +1,5 @@
-// Processes that train together must have been told the same.
+// The processes of a run with --transport mpi must agree: how many they are, what they were told to
+// do, and which data they read.
 #pragma once
 
 #include "examples/run/config.hpp"
@@ -6,6 +7,10 @@
 #include "tersegrad/comm/transport/worker.hpp"
 
 namespace terse::run {
+
+// Sets config.workers to the number of processes; with topology async one of them is the server.
+// UsageError if the flags name another number.
+void count_processes(const Worker& me, RunConfig& config);
 
 // Compares the program's version, the packets' format and every value of the configuration, the
 // number of threads apart: it changes no result. All workers together; Error names two workers that

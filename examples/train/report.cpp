@@ -1,0 +1,118 @@
+#include "examples/train/report.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "examples/run/density_probe.hpp"
+#include "examples/run/output.hpp"
+
+namespace terse::run {
+namespace {
+
+nlohmann::json log_line(const StepReport& r) {
+  nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
+  for (std::size_t i = 0; i < kPhases; ++i) time[std::string(kPhaseNames[i])] = r.times.seconds[i];
+  if (r.virtual_seconds) {
+    time["virtual_seconds"] = *r.virtual_seconds;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      time["virtual"][std::string(kPhaseNames[i])] = r.virtual_times.seconds[i];
+    }
+  }
+  if (r.hidden_seconds > 0) time["hidden"] = r.hidden_seconds;
+  nlohmann::json line = {{"step", r.step},
+                         {"loss", r.loss},
+                         {"lr", r.lr},
+                         {"message_bytes", r.message_bytes},
+                         {"bytes_sent", r.bytes_sent},
+                         {"skipped_steps", r.skipped_steps},
+                         {"time", time}};
+  if (r.mean_staleness) line["mean_staleness"] = *r.mean_staleness;
+  return line;
+}
+
+void print_times(const char* title, const PhaseTimes& times) {
+  print("{}", title);
+  for (std::size_t i = 0; i < kPhases; ++i) {
+    print(" {} {:.2f}", kPhaseNames[i], 1e3 * times.seconds[i]);
+  }
+  print("\n");
+}
+
+}  // namespace
+
+RunReporter::RunReporter(const RunConfig& config, bool records)
+    : progress_(config.compressor, stderr) {
+  if (config.out && records) folder_.emplace(*config.out, to_json(config));
+}
+
+Listener RunReporter::listener() {
+  return {.on_step =
+              [this](const StepReport& r) {
+                log(log_line(r));
+                progress_.step(r);
+              },
+          .on_evaluation =
+              [this](const Evaluation& e) {
+                log(to_json(e));
+                progress_.evaluation(e);
+              },
+          .on_density = [this](const DensityReport& d) { log(to_json(d)); },
+          .on_drop =
+              [this](const DroppedWorker& d, std::string_view data) {
+                log({{"dropped", to_json(d)}});
+                progress_.drop(d, data);
+              }};
+}
+
+void RunReporter::finish() {
+  if (folder_) folder_->finish();
+  progress_.finish();
+}
+
+void print_densities(const std::vector<DensityReport>& reports) {
+  if (reports.empty()) return;
+  print("{:>6} {:>8} {:>11} {:>9} {:>9} {:>9} {:>7} {:>8}\n", "epoch", "batches", "phi(mean)",
+        "phi(std)", "mean SNR", "max SNR", "< 1.15", "P(below)");
+  for (const auto& report : reports) {
+    const auto& whole = report.parts.front();
+    print("{:>6.0f} {:>8} {:>11.4f} {:>9.4f} {:>9.4f} {:>9.3f} {:>7.3f} {:>8.3f}\n", report.epoch,
+          report.batches, whole.density_mean.value_or(NAN), whole.density_noise.value_or(NAN),
+          whole.snr_mean, whole.snr_max, whole.snr_below, whole.below_mean);
+  }
+}
+
+void print_summary(const RunConfig& config, const RunResult& r) {
+  const auto& last = r.evaluations.back();
+  print("{}, training loss {}, {} steps in {}\n", score_text(last),
+        number_text(r.train_loss, 4, 10), r.steps, duration_text(r.seconds));
+  print("packet {}, sent per worker {} ({} for none), {} {}/s\n",
+        bytes_text(static_cast<double>(r.message_bytes)), bytes_text(r.bytes_sent_per_worker),
+        bytes_text(r.bytes_uncompressed), thousands_text(r.samples_per_second),
+        sample_name(last.metric));
+  if (r.skipped_steps > 0) {
+    print("skipped: {} of {} steps, because a gradient was infinite or NaN\n", r.skipped_steps,
+          r.steps);
+  }
+  print_times("ms per step:", r.step_times);
+  if (r.virtual_seconds) {
+    print("in the modelled network {}: {:.4g} s, {} {}/s\n", *config.network, *r.virtual_seconds,
+          thousands_text(r.samples_per_virtual_second), sample_name(last.metric));
+    print_times("ms per step there:", r.virtual_step_times);
+  }
+  if (r.buckets > 1) {
+    print("in {} buckets: {:.2f} ms of a step hidden behind backward\n", r.buckets,
+          1e3 * r.hidden_seconds);
+  }
+  print("lr {}, {}\n", *config.lr, config.optimizer);
+  if (r.async) {
+    const auto& late = r.async->staleness;
+    print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n", late.mean(),
+          late.deviation(), late.most(), r.async->dropped);
+  }
+}
+
+}  // namespace terse::run

@@ -1,0 +1,35 @@
+// What train shows and records of a run.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "examples/run/config.hpp"
+#include "examples/run/progress.hpp"
+#include "examples/run/result.hpp"
+#include "examples/run/training.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
+
+namespace terse::run {
+
+// Shows the progress of a run on standard error and, with --out, records it in log.jsonl.
+class RunReporter {
+ public:
+  // `records`: false for a worker whose run another process records.
+  RunReporter(const RunConfig& config, bool records);
+
+  Listener listener();  // the reporter must outlive the run
+  void log(const nlohmann::json& line) {
+    if (folder_) folder_->log(line);
+  }
+  void finish();  // after a run that succeeded
+
+ private:
+  std::optional<RunFolder> folder_;
+  Progress progress_;
+};
+
+void print_densities(const std::vector<DensityReport>& reports);
+void print_summary(const RunConfig& config, const RunResult& result);
+
+}  // namespace terse::run
