@@ -72,7 +72,8 @@ void compare(int argc, char** argv) {
         folder.path().string());
   const auto& c = runs.front().config;
   run::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
-             c.data, c.workers, c.batch, c.topology, c.epochs, c.epochs == 1 ? "" : "s", c.threads);
+             c.data, c.workers, c.batch, c.topology.name(), c.epochs, c.epochs == 1 ? "" : "s",
+             c.threads);
   std::fflush(stdout);
   run::Series series;
   run_all(runs, data, series);

@@ -40,7 +40,7 @@ void step_time(int argc, char** argv) {
   if (flags.json) {
     run::print("{}\n", json_text(nlohmann::json({{"shapes", flags.shapes},
                                                  {"compute", flags.compute},
-                                                 {"topology", config.topology},
+                                                 {"topology", config.topology.name()},
                                                  {"bucket_mb", config.bucket_mb.value_or(0)},
                                                  {"steps", flags.steps},
                                                  {"times", list}})));

@@ -43,10 +43,10 @@ double times_smaller(const BytesTable& table, const MethodBytes& row) {
 
 std::string to_text(const BytesTable& table) {
   constexpr const char* kHead = "{:<26}{:>12}{:>9}{:>16}{:>15}\n";
-  std::string text =
-      fmt::format("{} values in {} tensors; {} workers, {}; {} steps an epoch, {} counted\n\n",
-                  thousands_text(static_cast<double>(table.parameters)), table.tensors,
-                  table.config.workers, table.config.topology, table.steps_per_epoch, table.steps);
+  std::string text = fmt::format(
+      "{} values in {} tensors; {} workers, {}; {} steps an epoch, {} counted\n\n",
+      thousands_text(static_cast<double>(table.parameters)), table.tensors, table.config.workers,
+      table.config.topology.name(), table.steps_per_epoch, table.steps);
   text += fmt::format(kHead, "", "packet", "times", "packets of an", "sent by worker");
   text += fmt::format(kHead, "method", "bytes", "smaller", "epoch, MiB", "a step, bytes");
   for (const auto& row : table.rows) {
@@ -76,7 +76,7 @@ nlohmann::json to_json(const BytesTable& table) {
   }
   return {{"parameters", table.parameters},
           {"workers", table.config.workers},
-          {"topology", table.config.topology},
+          {"topology", table.config.topology.name()},
           {"servers", table.config.servers},
           {"steps_per_epoch", table.steps_per_epoch},
           {"steps", table.steps},

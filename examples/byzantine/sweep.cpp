@@ -28,12 +28,12 @@ std::string attack_by(const std::string& attack, std::int64_t liars) {
 
 RunConfig config_of(const RunConfig& common, const ByzantineCell& cell) {
   RunConfig c = common;
-  c.topology = "local";
+  c.topology = RunTopology::local;
   c.workers = cell.workers;
   c.compressor = cell.method == "vote" ? "vote:beta=0.9" : "none";
   c.aggregate = cell.aggregate;
   c.attack = attack_by(cell.attack, cell.liars);
-  c.non_finite = "skip_step";
+  c.non_finite = NonFinite::skip_step;
   c.max_skipped = 0;  // a model that is lost is a result here
   c.eval_every = 0;
   complete(c);

@@ -27,7 +27,8 @@ std::string chart_svg(const std::vector<ComparedRun>& runs) {
   const auto& c = runs.front().config;
   const bool images = first_result(runs).evaluations.back().metric == Metric::accuracy;
   LineChart chart{
-      .title = fmt::format("{} on {}, {} workers, {}", c.model, c.data, c.workers, c.topology),
+      .title =
+          fmt::format("{} on {}, {} workers, {}", c.model, c.data, c.workers, c.topology.name()),
       .x = {.label = "bytes sent by each worker", .logarithmic = true, .text = whole_bytes_text},
       .y = {.label = images ? "test accuracy, %" : "perplexity of the test text",
             .text = [](double score) { return fmt::format("{:g}", score); }},

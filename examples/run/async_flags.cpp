@@ -29,9 +29,9 @@ AsyncOptions async_options(const RunConfig& config) {
                        .compressor = config.compressor,
                        .rule = c.server_rule,
                        .sparse_pulls = c.sparse_pulls,
-                       .non_finite = parse_non_finite(config.non_finite),
+                       .non_finite = config.non_finite.value(),
                        .attack = parse_attack(config.attack),
-                       .clock = parse_clock(c.clock),
+                       .clock = c.clock.value(),
                        .durations = c.durations,
                        .speeds = parse_speeds(c.speeds),
                        .delays = c.delays,
@@ -47,7 +47,7 @@ double share_of_workers(const RunConfig& config) {
 }
 
 void check_async_flags(const RunConfig& config) {
-  if (config.topology != "async") {
+  if (!config.is_async()) {
     check<UsageError>(config.async == AsyncConfig{},
                       "--server-rule, --staleness, --clock, --durations, --speeds, --delays and "
                       "--sparse-pulls go with --topology async");
@@ -59,8 +59,8 @@ void check_async_flags(const RunConfig& config) {
   check<UsageError>(config.servers == 1, "--servers: the asynchronous server has one shard");
   check<UsageError>(config.local_steps == 0,
                     "--local-steps: an asynchronous worker has no meeting");
-  check<UsageError>(config.measure == "none", "--measure {} is for synchronous topologies",
-                    config.measure);
+  check<UsageError>(config.measure == Measurement::none,
+                    "--measure {} is for synchronous topologies", config.measure.name());
   check<UsageError>(!config.network || config.compute || config.async.durations == "measured",
                     "--network with --topology async: how many seconds is the mean of --durations "
                     "{}? --compute 5ms says it; or take --durations measured",
@@ -69,7 +69,7 @@ void check_async_flags(const RunConfig& config) {
 }
 
 nlohmann::json to_json(const AsyncConfig& c) {
-  return {{"server_rule", c.server_rule},  {"staleness", c.staleness}, {"clock", c.clock},
+  return {{"server_rule", c.server_rule},  {"staleness", c.staleness}, {"clock", c.clock.name()},
           {"durations", c.durations},      {"speeds", c.speeds},       {"delays", c.delays},
           {"sparse_pulls", c.sparse_pulls}};
 }

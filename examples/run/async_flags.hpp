@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "examples/run/choice.hpp"
 #include "tersegrad/comm/async/async.hpp"
 
 namespace terse::run {
@@ -15,7 +16,7 @@ struct RunConfig;
 struct AsyncConfig {
   std::string server_rule = "vanilla";
   std::int64_t staleness = -1;  // bound, in clocks; -1: none
-  std::string clock = "virtual";
+  Choice<parse_clock> clock = AsyncClock::virtual_time;
   std::string durations = "exponential";
   std::string speeds;  // none: all alike
   std::string delays;  // none: durations decide

@@ -24,7 +24,7 @@ class NetworkLearner final : public Learner {
  public:
   NetworkLearner(const RunConfig& config, const Dataset& data, int worker)
       : task_(make_task(config, data, worker, static_cast<int>(config.workers),
-                        config.async.clock == "virtual" ? 0 : 4)),
+                        config.async.clock == AsyncClock::virtual_time ? 0 : 4)),
         parameters_(nn::parameters(task_->model())),
         buffers_(nn::buffers(task_->model())) {
     nn::seed_dropout(task_->model(), config.seed, static_cast<std::uint32_t>(worker));

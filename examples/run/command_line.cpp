@@ -50,17 +50,6 @@ Integer parse_integer(const std::string& flag, const std::string& text) {
   return value;
 }
 
-template <class Integer>
-void add_integer(CLI::App& app, std::vector<std::string>& names, const std::string& name,
-                 Integer& value, const std::string& help) {
-  names.push_back(name);
-  app.add_option_function<std::string>(
-         name,
-         [name, &value](const std::string& text) { value = parse_integer<Integer>(name, text); },
-         help)
-      ->default_str(std::to_string(value));
-}
-
 }  // namespace
 
 CommandLine& CommandLine::flag(const std::string& name, std::string& value,
@@ -71,13 +60,17 @@ CommandLine& CommandLine::flag(const std::string& name, std::string& value,
 }
 CommandLine& CommandLine::flag(const std::string& name, std::int64_t& value,
                                const std::string& help) {
-  add_integer(impl_->app, impl_->names, name, value, help);
-  return *this;
+  const auto set = [name, &value](const std::string& text) {
+    value = parse_integer<std::int64_t>(name, text);
+  };
+  return flag(name, std::to_string(value), set, help);
 }
 CommandLine& CommandLine::flag(const std::string& name, std::uint64_t& value,
                                const std::string& help) {
-  add_integer(impl_->app, impl_->names, name, value, help);
-  return *this;
+  const auto set = [name, &value](const std::string& text) {
+    value = parse_integer<std::uint64_t>(name, text);
+  };
+  return flag(name, std::to_string(value), set, help);
 }
 CommandLine& CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
   impl_->names.push_back(name);
@@ -94,6 +87,13 @@ CommandLine& CommandLine::flag(const std::string& name, std::optional<std::strin
                                const std::string& help) {
   impl_->names.push_back(name);
   impl_->app.add_option(name, value, help);
+  return *this;
+}
+CommandLine& CommandLine::flag(const std::string& name, const std::string& by_default,
+                               const std::function<void(const std::string&)>& set,
+                               const std::string& help) {
+  impl_->names.push_back(name);
+  impl_->app.add_option_function<std::string>(name, set, help)->default_str(by_default);
   return *this;
 }
 CommandLine& CommandLine::list(const std::string& name, std::vector<std::string>& values,

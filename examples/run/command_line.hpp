@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "examples/run/choice.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace terse::run {
@@ -43,6 +45,11 @@ class CommandLine {
   CommandLine& flag(const std::string& name, std::optional<double>& value, const std::string& help);
   CommandLine& flag(const std::string& name, std::optional<std::string>& value,
                     const std::string& help);
+  template <auto kParse>
+  CommandLine& flag(const std::string& name, Choice<kParse>& value, const std::string& help) {
+    return flag(
+        name, std::string(value.name()), [&value](const std::string& text) { value = text; }, help);
+  }
   CommandLine& list(const std::string& name, std::vector<std::string>& values,
                     const std::string& help);
   CommandLine& list(const std::string& name, std::vector<std::int64_t>& values,
@@ -55,6 +62,9 @@ class CommandLine {
   void parse(int argc, char** argv);
 
  private:
+  CommandLine& flag(const std::string& name, const std::string& by_default,
+                    const std::function<void(const std::string&)>& set, const std::string& help);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,4 +1,4 @@
-// What a training run is: one value a flag of `train`.
+// The configuration of a training run: one value for each flag of `train`.
 #pragma once
 
 #include <chrono>
@@ -7,72 +7,92 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "examples/run/async_flags.hpp"
+#include "examples/run/choice.hpp"
+#include "tersegrad/comm/collectives/all_reduce.hpp"
+#include "tersegrad/comm/setup/non_finite.hpp"
 #include "tersegrad/comm/topology/topology.hpp"
+#include "tersegrad/comm/transport/failure.hpp"
 #include "tersegrad/optim/compressor.hpp"
 
 namespace terse::run {
 
 class CommandLine;
 
+// The topologies of comm, and the asynchronous server.
+enum class RunTopology : std::uint8_t { local, ring, server, async };
+enum class Transport : std::uint8_t { threads, mpi };
+enum class Measurement : std::uint8_t { none, density };
+std::string_view to_string(RunTopology topology);
+std::string_view to_string(Transport transport);
+std::string_view to_string(Measurement measurement);
+// UsageError lists the known names.
+RunTopology parse_run_topology(std::string_view name);
+Transport parse_transport(std::string_view name);
+Measurement parse_measurement(std::string_view name);
+
 struct RunConfig {
   std::string model = "lenet";
   std::string data = "fashion-mnist";
   std::int64_t workers = 4;
-  std::string transport = "threads";  // or mpi: `workers` is then how many mpirun started
-  std::string topology = "ring";
+  Choice<parse_transport> transport = Transport::threads;  // mpi: `workers` is what mpirun started
+  Choice<parse_run_topology> topology = RunTopology::ring;
   std::int64_t servers = 1;
-  std::string all_reduce = "ring";  // with topology ring
+  Choice<parse_all_reduce> all_reduce = AllReduce::ring;  // topology ring
   std::string compressor = "none";
-  std::string compressor_flag = "--compressor";  // what the program calls it, for errors
-  std::string aggregate = "mean";              // what becomes of the packets: see parse_aggregation
-  std::string optimizer;                       // empty: as recommended for the compressor
-  std::optional<double> lr;                    // likewise
-  std::optional<std::string> weight_decay_on;  // option of the optimizer's rule: all or matrices
+  std::string compressor_flag = "--compressor";  // its name in this program, for errors
+  std::string aggregate = "mean";                // rule for the packets: see parse_aggregation
+  std::string optimizer;                         // empty: recommended for the compressor
+  std::optional<double> lr;                      // none: recommended for the compressor
+  std::optional<std::string> weight_decay_on;    // option of the optimizer's rule: all or matrices
   std::string schedule = "linear";
   std::int64_t batch = 32;  // per worker
   std::int64_t epochs = 3;
-  std::int64_t steps = 0;  // 0: by epochs
+  std::int64_t steps = 0;  // 0: as many as the epochs have
   std::uint64_t seed = 1;
-  std::int64_t threads = 0;  // of TBB, in the whole process; 0: as complete() finds best
+  std::int64_t threads = 0;  // of TBB, in the whole process; 0: chosen by complete()
   std::string partition = "iid";
-  std::string non_finite = "abort";
-  std::int64_t max_skipped = 100;  // steps in a row, with skip_step; 0: any
+  Choice<parse_non_finite> non_finite = NonFinite::abort;
+  std::int64_t max_skipped = 100;  // steps in a row, with skip_step; 0: no limit
   std::string attack = "none";
-  std::string on_failure = "abort";
-  std::optional<double> deadline;      // seconds; none: 30, and 300 of an asynchronous server
-  std::int64_t local_steps = 0;        // from meeting to meeting of the models; 0: gradients meet
-  std::int64_t local_after = 0;        // steps in which gradients meet before
-  std::string outer = "sgd";           // the rule that a meeting steps with, and its rate
-  std::optional<double> outer_lr;      // 1 if there is none
-  std::string measure = "none";        // none, or density: of the gradient, at each epoch's start
-  std::int64_t eval_every = 1;         // epochs; 0: only at the end
-  bool exact_convolution = false;      // never Winograd's method
-  std::optional<std::string> network;  // a modelled one: virtual time; see parse_network
-  std::optional<std::string> compute;  // with it: of a step, declared instead of measured
-  std::optional<double> bucket_mb;     // gradients travel during backward; 10^6 bytes; 0 if none
-  AsyncConfig async;                   // with topology async
+  Choice<parse_on_failure> on_failure = OnFailure::abort;
+  std::optional<double> deadline;  // seconds; none: 30, and 300 with topology async
+  std::int64_t local_steps = 0;    // between two exchanges of models; 0: gradients are exchanged
+  std::int64_t local_after = 0;    // first steps, in which gradients are exchanged
+  std::string outer = "sgd";       // rule that applies the mean difference of models
+  std::optional<double> outer_lr;  // of that rule; none: 1
+  Choice<parse_measurement> measure = Measurement::none;  // at the start of each epoch
+  std::int64_t eval_every = 1;                            // epochs; 0: only at the end
+  bool exact_convolution = false;                         // never Winograd's method
+  std::optional<std::string> network;  // a modelled network: virtual time; see parse_network
+  std::optional<std::string> compute;  // time of a step, declared; none: measured. With network
+  std::optional<double> bucket_mb;     // 10^6 bytes sent at once during backward; 0: after it
+  AsyncConfig async;                   // topology async
   std::optional<std::string> out;
+
+  bool is_async() const { return topology == RunTopology::async; }
 };
 
-// The flags of a run. `train` takes all of them and add_async_flags; what a program fixes itself it
-// leaves out.
+// The flags of a run. `train` has all of them and those of add_async_flags; other programs leave
+// out what they fix themselves.
 void add_data_flags(CommandLine& command_line, RunConfig& config);
 void add_training_flags(CommandLine& command_line, RunConfig& config);
 
-// Puts the recommended optimizer and rate where none was given, and the number of threads; checks
-// every value that can be checked before anything is loaded. UsageError says what would be right.
+// Checks every value that can be checked before data is loaded, and sets what the flags leave open:
+// the recommended optimizer and learning rate, and the number of threads. UsageError names the flag
+// and a value that would be right.
 void complete(RunConfig& config);
 
-// How the workers' packets meet, with the speed of a modelled network if there is one.
+// The synchronous topology, with the speed of the modelled network if there is one.
 TopologyOptions topology_options(const RunConfig& config);
 
-// A new compressor of the run, whose packets meet by its rule.
+// A new compressor of the run, whose packets are aggregated by the run's rule.
 std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
-// How long a wait lasts while the worker that is waited for makes no progress; 0: for ever.
+// How long a wait may last while the worker that is waited for makes no progress; 0: for ever.
 std::chrono::milliseconds deadline(const RunConfig& config);
-// 0: gradients travel after backward.
+// 0: gradients are exchanged after backward.
 double bucket_bytes(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.

@@ -18,13 +18,12 @@ void add_fault_flags(CommandLine& command_line, RunConfig& c) {
 }
 
 std::chrono::milliseconds deadline(const RunConfig& c) {
-  const double seconds = c.deadline.value_or(c.topology == "async" ? 300 : 30);
+  const double seconds = c.deadline.value_or(c.is_async() ? 300 : 30);
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(1e3 * seconds)));
 }
 
 bool may_shrink(const RunConfig& c) {
-  return parse_on_failure(c.on_failure) == OnFailure::go_on ||
-         parse_non_finite(c.non_finite) == NonFinite::drop_worker;
+  return c.on_failure == OnFailure::go_on || c.non_finite == NonFinite::drop_worker;
 }
 
 void check_fault_flags(RunConfig& c) {
@@ -38,20 +37,19 @@ void check_fault_flags(RunConfig& c) {
                       "--attack {} with --local-steps is not available yet: models travel there, "
                       "and no gradients; attacks on packets are",
                       c.attack);
-    check<UsageError>(c.topology != "local" || !attack.on_wire(),
+    check<UsageError>(c.topology != RunTopology::local || !attack.on_wire(),
                       "--attack {} with --topology local: no packet is sent there; take ring or "
                       "server",
                       c.attack);
   }
   if (!may_shrink(c)) return;
-  const auto* flag = parse_on_failure(c.on_failure) == OnFailure::go_on
-                         ? "--on-failure continue"
-                         : "--non-finite drop_worker";
-  check<UsageError>(c.transport == "threads",
+  const auto* flag =
+      c.on_failure == OnFailure::go_on ? "--on-failure continue" : "--non-finite drop_worker";
+  check<UsageError>(c.transport == Transport::threads,
                     "{} with --transport mpi: mpirun ends the whole job when a process ends with "
                     "an error, so nobody is left to go on; take threads",
                     flag);
-  check<UsageError>(c.topology != "async",
+  check<UsageError>(!c.is_async(),
                     "{} with --topology async is not available: its workers have no common step to "
                     "go on from; take local, ring or server",
                     flag);

@@ -65,7 +65,7 @@ void add_asynchrony(const AsyncResult& r, const RunConfig& config, nlohmann::jso
                {"dropped_pushes", r.dropped},
                {"bytes_pulled_per_worker",
                 static_cast<double>(pulled) / static_cast<double>(r.traffic.size())}});
-  if (config.async.clock == "virtual" && config.async.delays.empty()) {
+  if (config.async.clock == AsyncClock::virtual_time && config.async.delays.empty()) {
     json["virtual_seconds"] = r.seconds;
   }
 }

@@ -108,14 +108,14 @@ Trainer::Trainer(Run& run, Worker& me)
                  optimizer_options()),
       plan_(config_, task_->steps_per_epoch()) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
-  if (config_.measure == "density") {
+  if (config_.measure == Measurement::density) {
     probe_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
   }
 }
 
 DistributedOptimizer::Options Trainer::optimizer_options() {
   DistributedOptimizer::Options options{.seed = config_.seed,
-                                        .non_finite = parse_non_finite(config_.non_finite),
+                                        .non_finite = config_.non_finite.value(),
                                         .attack = parse_attack(config_.attack),
                                         .bucket_bytes = bucket_bytes(config_)};
   if (config_.compute) options.compute = parse_seconds(*config_.compute);
@@ -177,7 +177,7 @@ bool Trainer::update(float lr) {
                    LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
                                      .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
                                      .seed = config_.seed,
-                                     .non_finite = parse_non_finite(config_.non_finite)});
+                                     .non_finite = config_.non_finite.value()});
   }
   return local_->step(lr);
 }
@@ -321,9 +321,9 @@ WorkerOptions worker_options(const RunConfig& config) {
   WorkerOptions options{
       .workers = static_cast<int>(config.workers),
       .deadline = deadline(config),
-      .executor = config.topology == "local" ? Executor::turns : Executor::concurrent,
+      .executor = config.topology == RunTopology::local ? Executor::turns : Executor::concurrent,
       .verify = parse_attack(config.attack).on_wire() ? Verify::checksum : Verify::header,
-      .on_failure = parse_on_failure(config.on_failure)};
+      .on_failure = config.on_failure.value()};
   if (config.network) {
     options.virtual_time = {
         .network = parse_network(*config.network),
@@ -357,8 +357,8 @@ RunResult train(const RunConfig& config, const Dataset& data, const Listener& li
   const auto start = std::chrono::steady_clock::now();
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
-  auto result = config.topology == "async" ? train_async(config, data, listener, me)
-                                           : train_synchronously(config, data, listener, me);
+  auto result = config.is_async() ? train_async(config, data, listener, me)
+                                  : train_synchronously(config, data, listener, me);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

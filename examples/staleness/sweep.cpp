@@ -41,7 +41,7 @@ SweepRun run_from(const nlohmann::json& json) {
 
 RunConfig config_of(const Sweep& sweep, const SweepMethod& method, const SweepRun& run) {
   RunConfig c = sweep.common;
-  c.topology = "async";
+  c.topology = RunTopology::async;
   c.workers = run.workers;
   c.compressor = method.compressor;
   c.async.server_rule = method.rule;

@@ -69,15 +69,14 @@ Fingerprint fingerprint(const TextSplits& data) {
 }  // namespace
 
 void count_processes(const Worker& me, RunConfig& config) {
-  const bool async = config.topology == "async";
-  const int workers = me.size() - (async ? 1 : 0);
+  const int workers = me.size() - (config.is_async() ? 1 : 0);
   check<UsageError>(workers > 0,
                     "--topology async with --transport mpi: one process is the server; mpirun must "
                     "start 2 or more");
   check<UsageError>(config.workers == 0 || config.workers == workers,
                     "--workers {}: with --transport mpi they are as many as mpirun starts, {}{}; "
                     "leave it out",
-                    config.workers, workers, async ? " and the server" : "");
+                    config.workers, workers, config.is_async() ? " and the server" : "");
   config.workers = workers;
 }
 

@@ -1,0 +1,206 @@
+// The checks of a configuration, in the order in which the user gets their errors.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "examples/run/async_flags.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/config.hpp"
+#include "examples/run/fault_flags.hpp"
+#include "examples/run/methods.hpp"
+#include "tersegrad/comm/faults/attack.hpp"
+#include "tersegrad/comm/network/network_model.hpp"
+#include "tersegrad/comm/topology/robust_compressor.hpp"
+#include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
+#include "tersegrad/data/datasets.hpp"
+#include "tersegrad/nn/models.hpp"
+#include "tersegrad/optim/optimizer.hpp"
+#include "tersegrad/optim/schedule.hpp"
+
+namespace terse::run {
+namespace {
+
+// Each value alone, so that an error names its flag.
+void check_names(const RunConfig& c) {
+  for_flag("--model", [&] { nn::model_kind(c.model); });
+  for_flag("--topology", [&] { c.topology.value(); });
+  for_flag("--all-reduce", [&] { c.all_reduce.value(); });
+  for_flag(c.compressor_flag, [&] { make_compressor(c.compressor); });
+  for_flag("--aggregate", [&] { parse_aggregation(c.aggregate); });
+  for_flag("--optimizer", [&] {
+    if (!c.optimizer.empty()) make_update_rule(c.optimizer);
+  });
+  for_flag("--outer", [&] { make_update_rule(c.outer); });
+  for_flag("--schedule", [&] { make_schedule(c.schedule); });
+  for_flag("--non-finite", [&] { c.non_finite.value(); });
+  for_flag("--on-failure", [&] { c.on_failure.value(); });
+  for_flag("--attack", [&] { parse_attack(c.attack); });
+  for_flag("--network", [&] {
+    if (c.network) parse_network(*c.network);
+  });
+  for_flag("--compute", [&] {
+    if (c.compute) parse_seconds(*c.compute);
+  });
+}
+
+void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
+  check<UsageError>(value >= low && value <= high,
+                    "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
+}
+
+void check_ranges(const RunConfig& c) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 40;
+  check_range("--workers", c.workers, 1, 1024);
+  check_range("--servers", c.servers, 1, c.workers);
+  check_range("--batch", c.batch, 1, kMany);
+  check_range("--epochs", c.epochs, 0, kMany);
+  check_range("--steps", c.steps, 0, kMany);
+  check_range("--threads", c.threads, 0, 1024);
+  check_range("--eval-every", c.eval_every, 0, kMany);
+  check_range("--max-skipped", c.max_skipped, 0, kMany);
+  check_range("--local-steps", c.local_steps, 0, kMany);
+  check_range("--local-after", c.local_after, 0, kMany);
+  check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
+}
+
+void check_transport(const RunConfig& c) {
+  for_flag("--transport", [&] { c.transport.value(); });
+  if (c.transport == Transport::threads) return;
+  check<UsageError>(c.topology != RunTopology::local,
+                    "--topology local with --transport mpi: its workers share memory; take ring, "
+                    "server or async");
+  check<UsageError>(
+      !c.is_async() || c.async.clock == AsyncClock::real_time,
+      "--transport mpi with --topology async: a simulation is one process; take --clock real");
+}
+
+// Workers that compute at the same time use all cores by themselves: more threads would compete.
+void choose_threads(RunConfig& c) {
+  if (c.threads != 0) return;
+  const std::int64_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const bool one_at_a_time = c.topology == RunTopology::local || c.network ||
+                             (c.is_async() && c.async.clock == AsyncClock::virtual_time);
+  const bool full = c.workers >= cores || c.transport == Transport::mpi;
+  c.threads = !one_at_a_time && full ? 1 : cores;
+}
+
+bool reads_text(const RunConfig& c) {
+  return nn::model_kind(c.model) == nn::ModelKind::text;
+}
+
+void check_model_fits_data(const RunConfig& c) {
+  check<UsageError>(!reads_text(c) || is_text(c.data),
+                    "--model {}: it reads text, and --data {} is no text; try --data kjv", c.model,
+                    c.data);
+  check<UsageError>(reads_text(c) || !is_text(c.data),
+                    "--data {}: it is text, and --model {} looks at images; try --model lstm",
+                    c.data, c.model);
+}
+
+void choose_optimizer(RunConfig& c) {
+  const double share = c.is_async() ? share_of_workers(c) : 1;
+  const auto advice = share < 1 ? recommended_stale(c.compressor, reads_text(c), share)
+                                : recommended(c.compressor, reads_text(c));
+  if (c.optimizer.empty()) c.optimizer = advice.optimizer;
+  if (c.weight_decay_on) {
+    auto spec = Spec::parse(c.optimizer);
+    spec.stages.front().options.push_back(
+        {"weight_decay_on", std::exchange(c.weight_decay_on, {})});
+    c.optimizer = spec.to_string();
+  }
+  if (!c.lr) c.lr = advice.lr;
+}
+
+void check_optimizer(const RunConfig& c) {
+  check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
+  for_flag("--weight-decay-on", [&] { make_update_rule(c.optimizer); });
+}
+
+void check_measurement(const RunConfig& c) {
+  for_flag("--measure", [&] { c.measure.value(); });
+}
+
+void check_local_steps(const RunConfig& c) {
+  check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
+                    "--local-after, --outer and --outer-lr go with --local-steps; how many steps "
+                    "from meeting to meeting?");
+  const double outer_lr = c.outer_lr.value_or(1);
+  check<UsageError>(outer_lr > 0 && outer_lr < 1e6,
+                    "--outer-lr: a number above 0 is wanted; got {}", outer_lr);
+  check<UsageError>(c.local_steps == 0 || !make_compressor(c.compressor)->traits(0).scale_free,
+                    "--local-steps with {} {}: it says which way the models went and not how far; "
+                    "take none or a compressor with magnitudes",
+                    c.compressor_flag, c.compressor);
+}
+
+void check_bucket_flag(const RunConfig& c) {
+  const double mb = c.bucket_mb.value_or(0);
+  check<UsageError>(mb >= 0 && mb <= 1e6, "--bucket-mb: 0 to 1e6 MB; got {}", mb);
+  if (mb == 0) return;
+  check<UsageError>(!c.is_async(),
+                    "--bucket-mb with --topology async: its workers push whole gradients and wait "
+                    "for nobody; leave it out");
+  check<UsageError>(c.local_steps == 0,
+                    "--bucket-mb with --local-steps: models meet after the step, when nothing is "
+                    "left to overlap with; leave one out");
+  check<UsageError>(!may_shrink(c),
+                    "--bucket-mb with workers that may leave: some buckets of a step have met with "
+                    "them then; leave out --bucket-mb, --on-failure and --non-finite drop_worker");
+  check_buckets(*make_compressor(c.compressor), c.non_finite.value());
+}
+
+void check_network(RunConfig& c) {
+  check<UsageError>(c.network || !c.compute,
+                    "--compute goes with --network: without a modelled network there is no virtual "
+                    "time");
+  if (!c.network) return;
+  check<UsageError>(c.transport == Transport::threads,
+                    "--network with --transport mpi: processes have a real network; leave one out");
+  check<UsageError>(c.topology != RunTopology::local,
+                    "--network with --topology local: it sends no messages; take ring or server");
+  const auto network = parse_network(*c.network);
+  // Throws for a worker that does not exist. An asynchronous server is one more.
+  NetworkCards(network, static_cast<int>(c.workers) + (c.is_async() ? 1 : 0), 0);
+  c.network = to_string(network);
+  if (c.compute) parse_seconds(*c.compute);
+}
+
+void check_aggregation(RunConfig& c) {
+  const auto aggregation = parse_aggregation(c.aggregate);
+  c.aggregate = to_string(aggregation);
+  check<UsageError>(!c.is_async() || aggregation.rule == Aggregation::Rule::mean,
+                    "--aggregate {} with --topology async: pushes are applied one by one, so "
+                    "there are none to choose from; take --topology server",
+                    c.aggregate);
+}
+
+// The compressor, the topology and the aggregation rule together.
+void check_exchange(const RunConfig& c) {
+  if (!c.is_async()) TopologyPlan(topology_options(c), *make_run_compressor(c));
+}
+
+}  // namespace
+
+void complete(RunConfig& c) {
+  check_names(c);
+  check_ranges(c);
+  check_transport(c);
+  choose_threads(c);
+  check_model_fits_data(c);
+  choose_optimizer(c);
+  check_optimizer(c);
+  check_measurement(c);
+  check_local_steps(c);
+  check_fault_flags(c);
+  check_bucket_flag(c);
+  check_network(c);
+  check_async_flags(c);
+  check_aggregation(c);
+  check_exchange(c);
+}
+
+}  // namespace terse::run
