@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -39,72 +40,103 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
   return views;
 }
 
-constexpr double kOneBucket = std::numeric_limits<double>::infinity();
+namespace {
+
+// A worker that takes steps.
+class StepWorker {
+ public:
+  StepWorker(Worker& me, const RunConfig& config, const TopologyPlan& plan,
+             SyntheticGradients& gradients)
+      : me_(me),
+        compressor_(make_compressor(config.compressor)),
+        topology_(plan.join(me)),
+        mean_memory_(gradients.numel()),
+        gradient_(views_of(gradients.of(me.rank()), gradients.shapes())),
+        mean_(views_of(mean_memory_.span(), gradients.shapes())),
+        round_{.seed = config.seed, .lr = 0.1F},
+        overlap_(me, gradient_,
+                 {.bucket_bytes = bucket_bytes(config) > 0 ? bucket_bytes(config) : kOneBucket,
+                  .compute = parse_seconds(config.compute.value_or("0s"))},
+                 [this](const Bucket& bucket) { exchange(bucket); }) {}
+
+  void step(std::int64_t number) {
+    round_.step = static_cast<std::uint64_t>(number);
+    message_bytes_ = 0;
+    overlap_.finish();
+  }
+  double timed_step(std::int64_t number) {
+    me_.barrier();  // takes no virtual time
+    const double start = me_.virtual_clock()->now();
+    step(number);
+    return me_.virtual_clock()->now() - start;
+  }
+  // Forgets what the steps so far have cost.
+  void reset() {
+    me_.reset_accounts();
+    hidden_before_ = overlap_.hidden_seconds();
+  }
+  // Adds the times divided by `divisor`, and the counters undivided.
+  void add_to(StepTime& sum, double divisor) const {
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      sum.phases.seconds[i] += me_.virtual_times().seconds[i] / divisor;
+    }
+    sum.sent.bytes_sent += me_.counters().bytes_sent;
+    sum.sent.payload_bytes_sent += me_.counters().payload_bytes_sent;
+    sum.sent.messages_sent += me_.counters().messages_sent;
+    sum.hidden_seconds += (overlap_.hidden_seconds() - hidden_before_) / divisor;
+    if (me_.rank() == 0) sum.message_bytes = message_bytes_;
+  }
+
+ private:
+  static constexpr double kOneBucket = std::numeric_limits<double>::infinity();
+
+  void exchange(const Bucket& bucket) {
+    const auto mean = bucket.of(mean_);
+    topology_->run(*compressor_, bucket.of(round_), bucket.of(gradient_), mean,
+                   [&](const GradientSource& source) { materialize(source, mean); });
+    message_bytes_ += topology_->message_bytes();
+  }
+
+  Worker& me_;
+  std::unique_ptr<Compressor> compressor_;
+  std::unique_ptr<Topology> topology_;
+  Buffer<float> mean_memory_;
+  std::vector<GradView> gradient_, mean_;
+  Round round_;
+  std::uint64_t message_bytes_ = 0;
+  double hidden_before_ = 0;
+  Overlap overlap_;
+};
+
+}  // namespace
 
 StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
                    LocalWork local_work) {
   const TopologyPlan plan(topology_options(config), *make_compressor(config.compressor));
-  const double compute = parse_seconds(config.compute.value_or("0s"));
-  const double bucket_bytes =
-      config.bucket_mb.value_or(0) > 0 ? run::bucket_bytes(config) : kOneBucket;
-  const auto workers = static_cast<int>(config.workers);
-  StepTime mean_step;
+  const VirtualTime time{
+      .network = parse_network(*config.network), .local_work = local_work, .seed = config.seed};
+  StepTime mean;
   std::mutex mutex;
-  std::vector<double> ends(static_cast<std::size_t>(steps));  // of the last worker, each step
-  run_workers({.workers = workers,
-               .virtual_time = VirtualTime{.network = parse_network(*config.network),
-                                           .local_work = local_work,
-                                           .seed = config.seed}},
-              [&](Worker& me) {
-                const auto compressor = make_compressor(config.compressor);
-                const auto topology = plan.join(me);
-                Buffer<float> mean(gradients.numel());
-                const auto own = views_of(gradients.of(me.rank()), gradients.shapes());
-                const auto out = views_of(mean.span(), gradients.shapes());
-                std::uint64_t message_bytes = 0;
-                Round round{.seed = config.seed, .lr = 0.1F};
-                Overlap overlap(me, own, {.bucket_bytes = bucket_bytes, .compute = compute},
-                                [&](const Bucket& bucket) {
-                                  const auto to = bucket.of(out);
-                                  topology->run(
-                                      *compressor, bucket.of(round), bucket.of(own), to,
-                                      [&](const GradientSource& m) { materialize(m, to); });
-                                  message_bytes += topology->message_bytes();
-                                });
-                const auto step = [&](std::int64_t number) {
-                  round.step = static_cast<std::uint64_t>(number);
-                  message_bytes = 0;
-                  overlap.finish();
-                };
-                step(0);  // pays for memory
-                me.reset_accounts();
-                const double hidden = overlap.hidden_seconds();
-                for (std::int64_t k = 0; k < steps; ++k) {
-                  me.barrier();  // costs no time
-                  const double start = me.virtual_clock()->now();
-                  step(k + 1);
-                  const std::lock_guard lock(mutex);
-                  double& end = ends[static_cast<std::size_t>(k)];
-                  end = std::max(end, me.virtual_clock()->now() - start);
-                }
-                const std::lock_guard lock(mutex);
-                for (std::size_t i = 0; i < kPhases; ++i) {
-                  mean_step.phases.seconds[i] +=
-                      me.virtual_times().seconds[i] / static_cast<double>(workers * steps);
-                }
-                mean_step.sent.bytes_sent += me.counters().bytes_sent;
-                mean_step.sent.payload_bytes_sent += me.counters().payload_bytes_sent;
-                mean_step.sent.messages_sent += me.counters().messages_sent;
-                mean_step.hidden_seconds +=
-                    (overlap.hidden_seconds() - hidden) / static_cast<double>(workers * steps);
-                if (me.rank() == 0) mean_step.message_bytes = message_bytes;
-              });
-  const auto each = static_cast<std::uint64_t>(steps);
-  mean_step.sent.bytes_sent /= each;
-  mean_step.sent.payload_bytes_sent /= each;
-  mean_step.sent.messages_sent /= each;
-  for (const double end : ends) mean_step.seconds += end / static_cast<double>(steps);
-  return mean_step;
+  std::vector<double> seconds(static_cast<std::size_t>(steps));  // until the last worker has ended
+  run_workers({.workers = static_cast<int>(config.workers), .virtual_time = time}, [&](Worker& me) {
+    StepWorker worker(me, config, plan, gradients);
+    worker.step(0);  // allocates memory
+    worker.reset();
+    for (std::int64_t k = 0; k < steps; ++k) {
+      const double own = worker.timed_step(k + 1);
+      const std::lock_guard lock(mutex);
+      double& last = seconds[static_cast<std::size_t>(k)];
+      last = std::max(last, own);
+    }
+    const std::lock_guard lock(mutex);
+    worker.add_to(mean, static_cast<double>(config.workers * steps));
+  });
+  const auto divisor = static_cast<std::uint64_t>(steps);
+  mean.sent.bytes_sent /= divisor;
+  mean.sent.payload_bytes_sent /= divisor;
+  mean.sent.messages_sent /= divisor;
+  for (const double each : seconds) mean.seconds += each / static_cast<double>(steps);
+  return mean;
 }
 
 }  // namespace terse::run
