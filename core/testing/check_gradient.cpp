@@ -30,8 +30,8 @@ Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
   return t;
 }
 
-GradientReport check_gradient(FunctionRef<Tensor(std::span<const Tensor>)> f,
-                              std::vector<Tensor> inputs, GradientCheck options) {
+GradientCheckReport check_gradient(FunctionRef<Tensor(std::span<const Tensor>)> f,
+                                   std::vector<Tensor> inputs, GradientCheck options) {
   std::vector<Tensor> before;
   for (auto& input : inputs) {
     input = input.clone();
@@ -43,7 +43,7 @@ GradientReport check_gradient(FunctionRef<Tensor(std::span<const Tensor>)> f,
   const Tensor weights = random_tensor(y.shape(), 0x9e3779b9);
   if (y.requires_grad()) y.backward(weights);
 
-  GradientReport report;
+  GradientCheckReport report;
   const NoGrad no_grad;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor gradient = inputs[i].grad();

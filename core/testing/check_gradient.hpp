@@ -22,7 +22,7 @@ struct GradientCheck {
   double step = sizeof(real) == sizeof(double) ? 1e-5 : 1e-2;  // of the central difference
 };
 
-struct GradientReport {
+struct GradientCheckReport {
   double worst = 0;           // maximum of |analytic - numeric| / max(1, |analytic|, |numeric|)
   std::int64_t elements = 0;  // number of elements compared
 };
@@ -32,8 +32,8 @@ struct GradientReport {
 // everywhere, or if f modifies its inputs; the message names the input and the element. If the
 // input or the output has no elements, a defined gradient is enough. Evaluates f 2 n + 1 times for
 // inputs of n elements in total.
-GradientReport check_gradient(FunctionRef<Tensor(std::span<const Tensor> inputs)> f,
-                              std::vector<Tensor> inputs, GradientCheck options = {});
+GradientCheckReport check_gradient(FunctionRef<Tensor(std::span<const Tensor> inputs)> f,
+                                   std::vector<Tensor> inputs, GradientCheck options = {});
 
 // Uniform in [-1, -0.05] and [0.05, 1]: no value is within a step of 0, where relu has a kink.
 Tensor random_tensor(const Shape& shape, std::uint64_t seed);
