@@ -1,6 +1,7 @@
-# terse_library(NAME SOURCES … LINK …): adds the library of one folder, target terse_NAME, alias terse::NAME.
-#   Headers are included as tersegrad/FOLDER/…. The build tree has a folder of links for this, so that the name
-#   of a header cannot clash with one in a user's project.
+# terse_library(NAME [INTERNAL] SOURCES … LINK …): adds the library of one folder, target terse_NAME, with the aliases
+#   tersegrad::NAME, which find_package also defines, and terse::NAME. An INTERNAL library is always static and is not
+#   installed. Headers are included as tersegrad/FOLDER/…. The build tree has a folder of links for this, so that the
+#   name of a header cannot clash with one in a user's project.
 # terse_flags(TARGET): sets the compiler flags of all targets of the project.
 # terse_compile_quickly(TARGET): optimises tests and programs, whose own loops are not hot, with -O1, or -O0 in
 #   Debug builds. They then compile in about half the time.
@@ -10,6 +11,7 @@
 #   precompiled.
 
 function(terse_flags target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                                            -Wnon-virtual-dtor -Woverloaded-virtual)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -71,15 +73,32 @@ foreach(folder core nn optim data comm inspect)
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include/tersegrad)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/include/tersegrad/${folder} SYMBOLIC)
 endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/version.hpp.in ${PROJECT_BINARY_DIR}/include/tersegrad/version.hpp @ONLY)
 
 function(terse_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
-  add_library(terse_${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "INTERNAL" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  set(kind)  # as BUILD_SHARED_LIBS says
+  if(ARG_INTERNAL)
+    set(kind STATIC)
+  endif()
+  add_library(terse_${name} ${kind} ${ARG_SOURCES})
   add_library(terse::${name} ALIAS terse_${name})
+  add_library(tersegrad::${name} ALIAS terse_${name})
   terse_compile_alone(${ARG_SOURCES})
-  target_include_directories(terse_${name} PUBLIC ${PROJECT_BINARY_DIR}/include)
+  target_include_directories(terse_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
   target_link_libraries(terse_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+  target_compile_features(terse_${name} PUBLIC cxx_std_20)
+  set_target_properties(terse_${name} PROPERTIES
+    OUTPUT_NAME tersegrad_${name} EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH "$ORIGIN")
   terse_flags(terse_${name})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # In position independent code GCC inlines no function that another library could replace; Clang does.
+    target_compile_options(terse_${name} PRIVATE -fno-semantic-interposition)
+  endif()
+  if(TERSE_ONE_LEVEL)  # core/simd/vectorized.hpp asks, in a program's own code too
+    target_compile_definitions(terse_${name} PUBLIC TERSE_ONE_LEVEL)
+  endif()
   # Not in release builds, which thereby check that every file includes what it uses, and not in the build for
   # fuzzing, in which one library alone reports its coverage.
   if(TERSE_SANITIZE AND NOT TERSE_FUZZ)

@@ -14,7 +14,7 @@
 namespace terse {
 namespace simd {
 
-#if defined(__x86_64__) && !defined(HWY_COMPILE_ONLY_STATIC)
+#if defined(__x86_64__) && !defined(TERSE_ONE_LEVEL)
 #define TERSE_LEVELS 1
 #define TERSE_AVX2 "avx,avx2,bmi,bmi2,fma,f16c"
 #define TERSE_AVX512 TERSE_AVX2 ",avx512f,avx512vl,avx512dq,avx512bw,avx512cd"

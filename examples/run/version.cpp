@@ -4,6 +4,7 @@
 
 #include "tersegrad/core/kernels/gemm/choice.hpp"
 #include "tersegrad/core/simd/isa.hpp"
+#include "tersegrad/version.hpp"
 
 namespace terse::run {
 namespace {

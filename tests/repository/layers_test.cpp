@@ -23,7 +23,7 @@ const Layers kFolders = {
     {"data", {"core", "data"}},
     {"comm", {"core", "optim", "comm"}},
     {"inspect", {"core", "optim", "comm", "inspect"}},
-    {"examples", {"core", "nn", "optim", "data", "comm", "inspect", "examples"}},
+    {"examples", {"core", "nn", "optim", "data", "comm", "inspect", "examples", "tersegrad"}},  // the last: version.hpp
     {"bench", {"core", "nn", "optim", "data", "comm", "inspect", "examples", "bench"}},
 };
 
