@@ -1,4 +1,4 @@
-// On which networks a method of exchanging gradients pays, for the tensors of a model.
+// The bandwidths at which a method is faster than no compression, for the tensors of a model.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -49,7 +49,7 @@ void advise(int argc, char** argv) {
   if (methods.front() != "none") methods.insert(methods.begin(), "none");
   run::Advice advice{.compute = run::for_flag("--compute", [&] { return parse_seconds(compute); }),
                      .latency = run::for_flag("--latency", [&] { return parse_seconds(latency); })};
-  config.network = "10gbe";  // so that workers take turns
+  config.network = "10gbe";  // makes the workers take turns
   for (const auto& method : methods) {
     auto each = config;
     each.compressor = method;

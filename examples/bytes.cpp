@@ -1,8 +1,7 @@
 // Exact bytes of any method on any model: real packets are encoded, exchanged and counted.
 #include <nlohmann/json.hpp>
 
-#include "examples/bytes/exchange_bytes.hpp"
-#include "examples/bytes/table.hpp"
+#include "examples/bytes/count.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/config.hpp"
 #include "examples/run/methods.hpp"
@@ -56,7 +55,7 @@ Flags parse_flags(int argc, char** argv) {
   return flags;
 }
 
-// The shapes, and how many steps an epoch has unless the flags say so.
+// Returns the shapes; sets the steps of an epoch unless the flags name them.
 std::vector<MatrixShape> shapes_of(Flags& flags) {
   const auto& config = flags.config;
   if (!flags.shapes.empty()) {
@@ -81,7 +80,7 @@ void bytes(int argc, char** argv) {
   for (const auto& shape : shapes) table.parameters += shape.rows * shape.cols;
   for (const auto& method : flags.methods) {
     flags.config.compressor = method;
-    table.rows.push_back({method, run::exchange(flags.config, shapes, flags.steps)});
+    table.rows.push_back(run::count_bytes(flags.config, shapes, flags.steps));
   }
   run::print("{}", run::to_text(table));
   if (flags.json) run::print("{}\n", json_text(run::to_json(table)));

@@ -1,4 +1,4 @@
-// Byzantine: which ways of combining gradients bear workers that lie, and how many.
+// Test accuracy with Byzantine workers, by attack, method and number of Byzantine workers.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -52,7 +52,7 @@ void byzantine(int argc, char** argv) {
       run::run_byzantine(sweep, folder / "runs.jsonl", series, [](const run::ByzantineCell& cell) {
         run::note(
             "{:<20} W {:<4} {:<8} liars {:<4} {}\n", cell.attack, cell.workers, cell.method,
-            cell.liars,
+            cell.byzantine,
             cell.failure.empty() ? fmt::format("{:.2f} %", 100 * cell.accuracy) : cell.failure);
       });
   if (!series.any_succeeded()) return series.finish();

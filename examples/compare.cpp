@@ -1,4 +1,4 @@
-// The main job: several ways of exchanging gradients on one model and data set, in one table.
+// The main job: trains one model with several methods and compares them in one table.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace {
 
 using namespace terse;
 
-// Runs one after the other; an interruption leaves those that are finished.
+// Trains one after the other. An interruption removes the rows that are not finished.
 void run_all(std::vector<run::ComparedRun>& runs, const run::Dataset& data, run::Series& series) {
   for (auto run = runs.begin(); run != runs.end(); ++run) {
     run::Progress progress(run->config.compressor, stderr);
@@ -39,7 +39,7 @@ void run_all(std::vector<run::ComparedRun>& runs, const run::Dataset& data, run:
 void compare(int argc, char** argv) {
   run::RunConfig common;
   common.compressor_flag = "--method";
-  common.epochs = 3;  // six methods then take a minute on two cores
+  common.epochs = 3;  // six methods take a minute on two cores
   std::vector<std::string> methods;
   std::optional<std::string> out;
   bool all = false, force = false, json = false;

@@ -1,4 +1,4 @@
-// Nodes that see different functions: which methods converge, and which stall.
+// Convergence of several methods on functions that differ from node to node.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ Setting make_setting(const std::string& name) {
   return {make_disagreeing_quadratics(10, 3, 1), Vector(10), Vector(10, 0.5)};
 }
 
-// What each method may do with K steps: the rates of its theorem, or the root of K.
+// The rates of each method for K steps: those of its theorem, or 1 over the root of K.
 struct Method {
   std::string_view name;
   Step (*make)(const Setting& setting, double steps, std::uint64_t seed);
@@ -108,8 +108,8 @@ Result descend(const Method& method, const Setting& setting, std::int64_t steps,
   return result;
 }
 
-// A gradient that falls with the fourth root of the steps, the slowest of the theorems, is at 0.56
-// of itself after ten times as many.
+// The slowest theorem has the gradient fall with the fourth root of the steps: to 0.56 after ten
+// times as many.
 constexpr double kStalls = 0.8;
 
 std::string_view verdict(const Result& fewer, const Result& more) {

@@ -1,4 +1,4 @@
-// Runs one compressor on a small tensor and shows what it says: packet, decoded values, error.
+// Runs one compressor on a small tensor and shows its packets, the decoded values and the error.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>

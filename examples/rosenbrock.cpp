@@ -1,4 +1,4 @@
-// Descends Rosenbrock's valley by signs, and measures how often they are right on the way.
+// Descends Rosenbrock's function by signs of noisy gradients and measures how often they are right.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,12 +29,12 @@ struct Experiment {
   std::uint64_t seed = 1;
 };
 
-// At one step, means over the repetitions.
+// Values at one step, means over the repetitions.
 struct Point {
   std::int64_t step = 0;
   double f = 0, rho_norm = 0;
   double correct = 0, wrong = 0;  // means over the coordinates too
-  double least = 0;               // the coordinate whose sign is right the least: P - P
+  double least = 0;               // P(correct) - P(wrong) of the worst coordinate
 };
 
 struct Path {
@@ -44,7 +44,7 @@ struct Path {
 
 constexpr std::int64_t kPoints = 8;
 
-// Signs drawn again at x, from steps that the run never takes.
+// Draws signs at x from steps that the run does not take.
 void measure(const Experiment& e, const Problem& problem, const Oracle& oracle, std::uint32_t nodes,
              const Vector& x, Point& p) {
   Vector gradient(x.size());
@@ -68,7 +68,7 @@ Path descend(const Experiment& e, const std::string& name, std::uint32_t nodes, 
   const StepSize gamma = e.decreasing ? decreasing(*e.lr) : constant(*e.lr);
   Path path{.name = name, .points = std::vector<Point>(kPoints + 1)};
   for (std::int64_t repeat = 0; repeat < e.repeat; ++repeat) {
-    Vector x(problem->dimension(), 1);  // the customary start: -1.2, 1, -1.2, 1, …
+    Vector x(problem->dimension(), 1);  // the usual start: -1.2, 1, -1.2, 1, …
     for (std::size_t i = 0; i < x.size(); i += 2) x[i] = -1.2;
     const auto oracle =
         shared_data(*problem, {.batch = e.batch,

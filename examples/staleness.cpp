@@ -1,13 +1,16 @@
-// Staleness: what it costs, and what helps, with 1 to 64 simulated workers.
+// Accuracy and largest stable rate with stale gradients, with 1 to 64 simulated workers.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
-#include "examples/staleness/flags.hpp"
 #include "examples/staleness/sweep.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/data/datasets.hpp"
 #include "tersegrad/inspect/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 
@@ -15,9 +18,56 @@ namespace {
 
 using namespace terse;
 
+std::vector<std::int64_t> parse_workers(std::string_view text) {
+  std::vector<std::int64_t> all;
+  const auto* at = text.data();
+  const auto* const end = text.data() + text.size();
+  for (;;) {
+    std::int64_t workers = 0;
+    const auto [after, error] = std::from_chars(at, end, workers);
+    check<UsageError>(
+        error == std::errc{} && workers >= 1 && workers <= 1024 && (after == end || *after == ','),
+        "--workers: numbers from 1 to 1024 with commas between them; got '{}'", text);
+    all.push_back(workers);
+    if (after == end) return all;
+    at = after + 1;
+  }
+}
+
 void staleness(int argc, char** argv) {
-  const auto [sweep, out, json] = run::parse_staleness_flags(argc, argv);
-  const auto& common = sweep.common;
+  run::Sweep sweep;
+  auto& common = sweep.common;
+  common.model = "mlp:hidden=64";
+  common.optimizer = "sgd";
+  common.epochs = 1;
+  std::vector<std::string> methods;
+  std::string workers = "1,4,16,64", out = "runs/staleness";
+  bool json = false;
+  run::CommandLine command_line(
+      "staleness", "Trains with stale gradients: accuracy and the largest stable rate by method.",
+      "staleness --workers 1,16 --method asynchronous --method \"top 1 %, memory\"");
+  run::add_data_flags(command_line, common);
+  command_line.flag("--workers", workers, "how many, simulated; one sweep for each")
+      .list("--method", methods, "a name of the table; once for each [all]")
+      .flag("--batch", common.batch, "samples of a push")
+      .flag("--epochs", common.epochs, "passes over the data, all workers together")
+      .flag("--optimizer", common.optimizer, "the server's")
+      .flag("--schedule", common.schedule, "of the rate: constant, step, linear or cosine")
+      .flag("--durations", common.async.durations, "exponential, constant, erlang:k=4, pareto")
+      .flag("--low", sweep.low, "the rates are powers of two, from this one")
+      .flag("--high", sweep.high, "to this one, upwards until one fails")
+      .flag("--seeds", sweep.seeds, "runs at the best rate, whose mean is shown")
+      .flag("--threads", common.threads, "of the process; 0: a core each")
+      .flag("--out", out, "folder of the sweep; goes on with what is in it")
+      .flag("--json", json, "print one JSON object as the last line");
+  command_line.parse(argc, argv);
+  sweep.workers = parse_workers(workers);
+  if (!methods.empty()) sweep.methods = run::sweep_methods(methods);
+  check<UsageError>(sweep.low <= sweep.high && sweep.low >= -30 && sweep.high <= 19,
+                    "--low, --high: exponents from -30 to 19, ascending; got {} and {}", sweep.low,
+                    sweep.high);
+  check<UsageError>(sweep.seeds >= 1, "--seeds: at least 1; got {}", sweep.seeds);
+  check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
   run::listen_for_interruption();
   const OutputFolder folder(out);
   run::Series series;
@@ -32,7 +82,8 @@ void staleness(int argc, char** argv) {
              sweep.seeds, run::table_text(cells));
   const auto result = run::to_json(sweep, cells);
   write_file(folder / "staleness.json", json_text(result, 2) + "\n");
-  if (const auto picture = run::chart_svg(cells); !picture.empty()) {  // a method has learned
+  if (const auto picture = run::chart_svg(cells);
+      !picture.empty()) {  // empty if no method has learned
     write_file(folder / "staleness.svg", picture);
   }
   if (json) run::print("{}\n", json_text(result));

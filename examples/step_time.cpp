@@ -1,4 +1,6 @@
-// Time of a step in a modelled network, for several methods and numbers of workers.
+// The time of a step in modelled networks, by method and number of workers.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -9,13 +11,36 @@
 #include "examples/run/shape_list.hpp"
 #include "examples/run/step_time.hpp"
 #include "examples/step_time/flags.hpp"
-#include "examples/step_time/row.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {
 
 using namespace terse;
+
+double bytes_sent_per_worker(const run::RunConfig& config, const run::StepTime& time) {
+  return static_cast<double>(time.sent.bytes_sent) / static_cast<double>(config.workers);
+}
+
+std::string row_text(const run::RunConfig& config, const run::StepTime& time) {
+  return fmt::format("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>7.2f}{:>7.2f}{:>7.2f}\n",
+                     config.compressor, config.workers,
+                     run::bytes_text(bytes_sent_per_worker(config, time)), 1e3 * time.seconds,
+                     1e3 * time.phases[Phase::exchange], 1e3 * time.phases[Phase::encode],
+                     1e3 * time.phases[Phase::decode], 1e3 * time.hidden_seconds);
+}
+
+nlohmann::json row_json(const run::RunConfig& config, const run::StepTime& time) {
+  return {{"method", config.compressor},
+          {"workers", config.workers},
+          {"network", *config.network},
+          {"bytes_sent_per_worker", bytes_sent_per_worker(config, time)},
+          {"milliseconds", 1e3 * time.seconds},
+          {"exchange_ms", 1e3 * time.phases[Phase::exchange]},
+          {"encode_ms", 1e3 * time.phases[Phase::encode]},
+          {"decode_ms", 1e3 * time.phases[Phase::decode]},
+          {"hidden_ms", 1e3 * time.hidden_seconds}};
+}
 
 void step_time(int argc, char** argv) {
   const auto flags = run::parse_step_time_flags(argc, argv);
@@ -27,15 +52,16 @@ void step_time(int argc, char** argv) {
   run::print("{}: {} values; compute {} declared, else measured, threads: {}\n", flags.shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), flags.compute,
              cases.front().threads);
-  run::print("{}", run::row_head());
+  run::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",
+             "step", "exchange", "encode", "decode", "hidden");
   nlohmann::json list = nlohmann::json::array();
   std::string shown;
   for (const auto& each : cases) {
     if (shown != *each.network) run::print("--- {}\n", shown = *each.network);
     const auto time = run::time_step(each, gradients, flags.steps, LocalWork::measured);
-    run::print("{}", run::row_text(each, time));
+    run::print("{}", row_text(each, time));
     std::fflush(stdout);
-    list.push_back(run::row_json(each, time));
+    list.push_back(row_json(each, time));
   }
   if (flags.json) {
     run::print("{}\n", json_text(nlohmann::json({{"shapes", flags.shapes},

@@ -1,23 +1,54 @@
 // Trains one model with one method.
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/task.hpp"
 #include "examples/run/training.hpp"
-#include "examples/train/flags.hpp"
 #include "examples/train/mpi_program.hpp"
 #include "examples/train/report.hpp"
 #include "examples/train/same_run.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {
 
 using namespace terse;
 
+struct Flags {
+  run::RunConfig config;
+  bool describe = false, json = false;
+};
+
+// `mpi`: mpirun decides the number of workers.
+Flags parse_flags(int argc, char** argv, bool mpi) {
+  Flags flags;
+  auto& config = flags.config;
+  if (mpi) config.workers = 0;
+  std::optional<std::string> resume;
+  run::CommandLine command_line(
+      "train", "Trains one model with one way of exchanging gradients.",
+      "train --model resnet20 --workers 4 --compressor powersgd:rank=2+ef");
+  run::add_data_flags(command_line, config);
+  command_line.flag("--compressor", config.compressor, "what the workers say: a spec, see explain");
+  run::add_training_flags(command_line, config);
+  run::add_async_flags(command_line, config);
+  command_line.flag("--transport", config.transport, "threads; mpi: processes, under mpirun -n N")
+      .flag("--measure", config.measure, "none; density: how noisy gradients are, each epoch")
+      .flag("--out", config.out, "folder for config.json and log.jsonl")
+      .flag("--describe", flags.describe, "print the model's layers and leave")
+      .flag("--json", flags.json, "print one JSON object as the last line")
+      .flag("--resume", resume, "not available yet: checkpoints");
+  command_line.parse(argc, argv);
+  check<UsageError>(!resume, "--resume is not available yet; leave it out");
+  return flags;
+}
+
 // `me`: this process among those of --transport mpi; nullptr if the workers are threads.
 void train(int argc, char** argv, Worker* me) {
-  auto [config, describe, json] = run::parse_train_flags(argc, argv, me != nullptr);
+  auto [config, describe, json] = parse_flags(argc, argv, me != nullptr);
   run::listen_for_interruption();
   if (me != nullptr) run::count_processes(*me, config);
   run::complete(config);

@@ -18,7 +18,7 @@ constexpr double kShownRate = 10e9;
 constexpr std::array<double, 5> kRates = {10e6, 100e6, 1e9, 10e9, 100e9};
 constexpr std::array<std::int64_t, 10> kWorkers = {2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
 
-// Seconds of latency and bytes on a worker's card in a step.
+// The latencies and bytes of a step at one worker's NIC.
 struct Cost {
   double latencies = 0, bytes = 0;
 };
@@ -40,7 +40,7 @@ std::string rate_text(double bits_per_second) {
   return fmt::format("{:.3g} bps", bits_per_second);
 }
 
-// Six characters at most where it can be.
+// At most six characters below 1000 s.
 std::string milliseconds_text(double seconds) {
   const double ms = 1e3 * seconds;
   return fmt::format("{:.{}f}", ms, ms < 99.95 ? 2 : ms < 999.5 ? 1 : 0);
@@ -81,7 +81,7 @@ MeasuredMethod measure_method(const RunConfig& config, SyntheticGradients& gradi
 BreakEven break_even(const MeasuredMethod& method, const MeasuredMethod& none, std::int64_t workers,
                      double latency) {
   const auto cost = cost_of(method, workers), plain = cost_of(none, workers);
-  // What it takes longer by itself, and the bits that it saves for that.
+  // The additional time apart from bandwidth, and the bits saved.
   const double longer = method.local_seconds(workers) - none.local_seconds(workers) +
                         (cost.latencies - plain.latencies) * latency;
   const double saved = 8 * (plain.bytes - cost.bytes);
@@ -164,7 +164,7 @@ nlohmann::json to_json(const Advice& advice) {
     for (const std::int64_t w : kWorkers) {
       const auto even = break_even(m, none, w, advice.latency);
       rates.push_back({{"workers", w}, {"from_bps", even.from}});
-      // JSON knows no infinity.
+      // JSON has no infinity.
       rates.back()["below_bps"] =
           std::isinf(even.below) ? nlohmann::json() : nlohmann::json(even.below);
       for (const double rate : kRates) {

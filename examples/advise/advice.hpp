@@ -1,9 +1,9 @@
-// Break-even: on which networks a method pays, from one short run of each.
+// Break-even: the bandwidths at which a method is faster than `none`, from one short run of each.
 //
-// Measured, on this machine with W0 workers in a network that costs nothing: the local time of a
-// step, L = encode + (copies and additions of the) exchange + decode. Counted: the payload `up` of
-// a worker's packets, that of an answer, `down`, the phases k of a step and so the messages.
-// Computed, for W workers over the ring, latency a and rate b, with 32 bytes of header each:
+// Measured on this machine, with W0 workers in a network without cost: the local time of a step,
+// L = encode + exchange (copies and additions) + decode. Counted: the payload `up` of a worker's
+// packets, the payload `down` of the down packets, the phases k of a step. Computed for W workers
+// over the ring, with latency a, rate b and 32 bytes of header for each message:
 //
 //                network N(W)                                local work
 //   linear       2 (W-1) (k a + (32 k + up/W) / b)           encode, decode; exchange by (W-1)/W
@@ -12,8 +12,8 @@
 //
 //   step         compute + L(W) + N(W)
 //
-// A method beats `none` where its step takes less. Both times are affine in 1/b, so they cross
-// once at most, and that rate is the break-even. Nothing overlaps here.
+// Both times are affine in 1/b, so they cross at most once: at the break-even rate. The exchange
+// does not overlap with backward.
 #pragma once
 
 #include <cstdint>
@@ -29,24 +29,24 @@
 
 namespace terse::run {
 
-// What is known of a method.
+// Measurements of a method.
 struct MeasuredMethod {
   std::string spec;
   Traits traits;
-  std::int64_t workers = 1;  // in the run
+  std::int64_t workers = 1;  // of the measurement
   double up = 0, down = 0;   // payload bytes
   PhaseTimes local = {};     // seconds
   double network_seconds(std::int64_t w, double latency, double bytes_per_second) const;
   double local_seconds(std::int64_t w) const;
 };
 
-// config: workers, compute and so on; the network is not looked at.
+// The network of `config` is ignored.
 MeasuredMethod measure_method(const RunConfig& config, SyntheticGradients& gradients,
                               std::int64_t steps);
 
-// Bits per second below which the method's step is shorter than that of `none`: infinity if it
-// always is, zero if it never is. Above its `from`, where that is more than zero: a method that
-// sends more than none can only win there.
+// The method's step is shorter than that of `none` at rates above `from` and below `below`, in bits
+// per second. `below` is infinite if there is no such bound, and 0 if it never is. `from` is above
+// 0 only for a method that sends more than `none`.
 struct BreakEven {
   double from = 0, below = 0;
 };

@@ -13,17 +13,19 @@
 namespace terse::run {
 namespace {
 
-std::string aggregation_of(const std::string& method, std::int64_t workers, std::int64_t liars) {
-  if (method == "trimmed") return fmt::format("trimmed:f={}", std::min(liars, (workers - 1) / 2));
-  if (method == "krum") return fmt::format("krum:f={}", std::min(liars, workers - 3));
+std::string aggregation_of(const std::string& method, std::int64_t workers,
+                           std::int64_t byzantine) {
+  if (method == "trimmed")
+    return fmt::format("trimmed:f={}", std::min(byzantine, (workers - 1) / 2));
+  if (method == "krum") return fmt::format("krum:f={}", std::min(byzantine, workers - 3));
   return method == "vote" ? "mean" : method;
 }
 
-// Nobody's attack is nobody's: all attacks share the runs without liars.
-std::string attack_by(const std::string& attack, std::int64_t liars) {
+// "none" without Byzantine workers, so that all attacks share these runs.
+std::string attack_by(const std::string& attack, std::int64_t byzantine) {
   auto parsed = parse_attack(attack);
-  parsed.workers = static_cast<int>(liars);
-  return liars == 0 ? "none" : to_string(parsed);
+  parsed.workers = static_cast<int>(byzantine);
+  return byzantine == 0 ? "none" : to_string(parsed);
 }
 
 RunConfig config_of(const RunConfig& common, const ByzantineCell& cell) {
@@ -32,17 +34,12 @@ RunConfig config_of(const RunConfig& common, const ByzantineCell& cell) {
   c.workers = cell.workers;
   c.compressor = cell.method == "vote" ? "vote:beta=0.9" : "none";
   c.aggregate = cell.aggregate;
-  c.attack = attack_by(cell.attack, cell.liars);
+  c.attack = attack_by(cell.attack, cell.byzantine);
   c.non_finite = NonFinite::skip_step;
-  c.max_skipped = 0;  // a model that is lost is a result here
+  c.max_skipped = 0;  // a run whose model has diverged is a result
   c.eval_every = 0;
   complete(c);
   return c;
-}
-
-nlohmann::json common_of(const RunConfig& c) {
-  return {{"model", c.model}, {"data", c.data},         {"batch", c.batch},
-          {"steps", c.steps}, {"schedule", c.schedule}, {"seed", c.seed}};
 }
 
 std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
@@ -60,12 +57,12 @@ std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
       check<UsageError>(workers >= 3 && workers <= 1024,
                         "--workers: 3 to 1024, or no majority is honest; got {}", workers);
       for (const auto& method : methods) {
-        for (const auto liars : liars_among(workers)) {
+        for (const auto byzantine : byzantine_counts(workers)) {
           cells.push_back({.attack = attack,
                            .method = method,
                            .workers = workers,
-                           .liars = liars,
-                           .aggregate = aggregation_of(method, workers, liars)});
+                           .byzantine = byzantine,
+                           .aggregate = aggregation_of(method, workers, byzantine)});
         }
       }
     }
@@ -76,14 +73,20 @@ std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
 
 }  // namespace
 
+nlohmann::json common_settings(const ByzantineSweep& sweep) {
+  const auto& c = sweep.common;
+  return {{"model", c.model}, {"data", c.data},         {"batch", c.batch},
+          {"steps", c.steps}, {"schedule", c.schedule}, {"seed", c.seed}};
+}
+
 std::vector<std::string> byzantine_methods() {
   return {"vote", "mean", "median", "trimmed", "krum"};
 }
 
-std::vector<std::int64_t> liars_among(std::int64_t workers) {
+std::vector<std::int64_t> byzantine_counts(std::int64_t workers) {
   std::vector<std::int64_t> all = {0};
   const auto stride = std::max<std::int64_t>(1, workers / 7), half = workers / 2;
-  for (std::int64_t liars = 1; liars <= half; liars += stride) all.push_back(liars);
+  for (std::int64_t byzantine = 1; byzantine <= half; byzantine += stride) all.push_back(byzantine);
   if (all.back() < half) all.push_back(half);
   all.push_back(half + 1);
   return all;
@@ -95,18 +98,18 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
   auto cells = cells_of(sweep);
   const auto data = load_data(sweep.common);
   print_notes(data);
-  RunLog log(file, common_of(sweep.common));
+  RunLog log(file, common_settings(sweep));
   for (auto row = cells.begin(); row != cells.end(); ++row) {
     auto& cell = *row;
     const auto config = config_of(sweep.common, cell);
     const nlohmann::json key = {{"attack", config.attack},
                                 {"method", cell.method},
                                 {"workers", cell.workers},
-                                {"liars", cell.liars}};
+                                {"liars", cell.byzantine}};
     if (const auto* known = log.find(key)) {
       series.run([] {});
       cell.accuracy = known->at("test_accuracy");
-      // JSON has no infinities: the loss of a model that is lost may be null.
+      // JSON has no infinity: the loss of a model that has diverged may be null.
       cell.test_loss =
           known->at("test_loss").is_null() ? NAN : known->at("test_loss").get<double>();
       continue;
@@ -121,7 +124,7 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
       break;
     }
     if (on_run) on_run(cell);
-    if (!cell.failure.empty()) continue;  // the next call retries it
+    if (!cell.failure.empty()) continue;  // the next sweep tries it again
     auto run = key;
     run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
     log.add(std::move(run));

@@ -1,4 +1,4 @@
-// What a sweep over liars has found, as tables, as JSON and as pictures.
+// The results of a sweep as tables, as JSON and as charts.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 using Cells = std::span<const ByzantineCell>;
 
-// The longest run of cells at the front that agree in `key`.
+// The leading cells that agree in `key`.
 template <class Key>
 Cells front_of(Cells cells, Key key) {
   const auto end = std::find_if(cells.begin(), cells.end(), [&](const ByzantineCell& cell) {
@@ -22,7 +22,7 @@ Cells front_of(Cells cells, Key key) {
   return cells.first(static_cast<std::size_t>(end - cells.begin()));
 }
 
-// Calls body(part) for each run of cells that agree in `key`, in order.
+// Calls body(part) for each contiguous range of cells that agree in `key`.
 template <class Key, class Body>
 void for_each_part(Cells cells, Key key, Body body) {
   while (!cells.empty()) {
@@ -32,7 +32,7 @@ void for_each_part(Cells cells, Key key, Body body) {
   }
 }
 
-// A table, or a picture, is of one attack and number of workers.
+// The key of a table or chart.
 auto table_of(const ByzantineCell& cell) {
   return std::pair(cell.attack, cell.workers);
 }
@@ -41,7 +41,7 @@ std::string method_of(const ByzantineCell& cell) {
 }
 
 double share(const ByzantineCell& cell) {
-  return 100 * static_cast<double>(cell.liars) / static_cast<double>(cell.workers);
+  return 100 * static_cast<double>(cell.byzantine) / static_cast<double>(cell.workers);
 }
 
 LineChart chart_of(Cells cells) {
@@ -67,7 +67,7 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
     const auto& first = table.front();
     text += fmt::format("{}, {} workers\n{:<16}", first.attack, first.workers, "liars");
     const auto columns = front_of(table, method_of);
-    for (const auto& cell : columns) text += fmt::format("{:>8}", cell.liars);
+    for (const auto& cell : columns) text += fmt::format("{:>8}", cell.byzantine);
     text += fmt::format("\n{:<16}", "in percent");
     for (const auto& cell : columns) text += fmt::format("{:>8.0f}", share(cell));
     text += "\n" + std::string(16 + 8 * columns.size(), '-') + "\n";
@@ -83,7 +83,7 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
   for (const auto& cell : cells) {
     if (cell.failure.empty()) continue;
     text += fmt::format("{}, {} workers, {}, {} liars: {}\n", cell.attack, cell.workers,
-                        cell.method, cell.liars, cell.failure);
+                        cell.method, cell.byzantine, cell.failure);
   }
   return text +
          "Test accuracy in percent at the end of one short run each, at the rate that is\n"
@@ -95,7 +95,7 @@ nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineC
   for (const auto& cell : cells) {
     nlohmann::json json = {{"attack", cell.attack},       {"method", cell.method},
                            {"aggregate", cell.aggregate}, {"workers", cell.workers},
-                           {"liars", cell.liars},         {"lr", cell.lr}};
+                           {"liars", cell.byzantine},     {"lr", cell.lr}};
     if (cell.failure.empty()) {
       json.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
     } else {
@@ -103,15 +103,7 @@ nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineC
     }
     list.push_back(std::move(json));
   }
-  const auto& c = sweep.common;
-  return {{"cells", list},
-          {"config",
-           {{"model", c.model},
-            {"data", c.data},
-            {"batch", c.batch},
-            {"steps", c.steps},
-            {"schedule", c.schedule},
-            {"seed", c.seed}}}};
+  return {{"cells", list}, {"config", common_settings(sweep)}};
 }
 
 std::string chart_svg(const std::vector<ByzantineCell>& cells) {

@@ -1,6 +1,5 @@
-// The picture of a comparison: test accuracy, or perplexity, over bytes sent, one curve a method.
-//
-// The bytes stand on a logarithmic axis, for they differ by two orders of magnitude.
+// The chart of a comparison: test accuracy or perplexity over bytes sent, one curve for each
+// method. The axis of bytes is logarithmic, because methods differ by two orders of magnitude.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +11,7 @@
 namespace terse::run {
 namespace {
 
-// A power of ten: "10 kB" and not "10.0 kB".
+// For marks, which are powers of ten: "10 KB" instead of "10.0 KB".
 std::string whole_bytes_text(double bytes) {
   std::string text = bytes_text(bytes);
   if (const auto dot = text.find('.'); dot != std::string::npos) {

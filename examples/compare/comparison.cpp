@@ -16,33 +16,29 @@ double bytes_per_step(const RunResult& r) {
   return r.bytes_sent_per_worker / static_cast<double>(sent);
 }
 
-// How many times fewer bytes; 1 where nothing is sent (one worker, topology local).
+// Bytes of `none` divided by bytes sent; 1 where nothing is sent (one worker, topology local).
 double times_smaller(const RunResult& r) {
   return r.bytes_sent_per_worker > 0 ? r.bytes_uncompressed / r.bytes_sent_per_worker : 1;
 }
 
-// Where the network is a modelled one, its times are what is compared.
+// With a modelled network, virtual times are compared.
 const PhaseTimes& times_of(const RunResult& r) {
   return r.virtual_seconds ? r.virtual_step_times : r.step_times;
 }
 
-double milliseconds(const RunResult& r, Phase phase) {
-  return 1e3 * r.step_times[phase];
-}
-
-// Of a step in which so much was hidden.
+// The time of a step: its phases without the overlap.
 double step_milliseconds(const PhaseTimes& times, double hidden_seconds) {
   double sum = -1e3 * hidden_seconds;
   for (const double seconds : times.seconds) sum += 1e3 * seconds;
   return sum;
 }
 
-// Four characters, whatever the size: 0.03, 3.65, 12.3, 123.
+// At most four characters below 10 000: 0.03, 3.65, 12.3, 123.
 std::string short_text(double value) {
   return number_text(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, 5);
 }
 
-// What is not finite is an empty cell.
+// A value that is not finite becomes an empty cell.
 std::string cell(double value, int digits) {
   return std::isfinite(value) ? fmt::format("{:.{}f}", value, digits) : "";
 }
@@ -79,7 +75,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
     const auto ms = [&times = times_of(r)](Phase phase) { return short_text(1e3 * times[phase]); };
     const double samples_per_second =
         r.virtual_seconds ? r.samples_per_virtual_second : r.samples_per_second;
-    // A long name has a line of its own.
+    // A long name is printed in a line of its own.
     const bool fits = config.compressor.size() <= kName;
     if (!fits) text += config.compressor + "\n";
     text += fmt::format(kRow, fits ? config.compressor : "",
@@ -128,7 +124,7 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
         r.message_bytes, cell(bytes_per_step(r), 3), cell(times_smaller(r), 4));
     for (const Phase phase :
          {Phase::compute, Phase::encode, Phase::exchange, Phase::decode, Phase::update}) {
-      text += fmt::format(",{:.4f}", milliseconds(r, phase));
+      text += fmt::format(",{:.4f}", 1e3 * r.step_times[phase]);
     }
     text += fmt::format(",{:.4f},{:.1f},{:.2f}",
                         step_milliseconds(r.step_times, r.virtual_seconds ? 0 : r.hidden_seconds),

@@ -1,4 +1,4 @@
-// Several runs side by side: the table, the same as CSV and JSON, and the picture.
+// A comparison of several runs: as a table, as CSV, as JSON and as a chart.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,23 +9,22 @@
 
 namespace terse::run {
 
-// A run, or the reason why it has no result. At least one run of a comparison has a result.
+// A run, or the reason why it has no result. At least one run of a comparison has one.
 struct ComparedRun {
   RunConfig config;
   RunResult result;
   std::string failure = "";  // "diverged at step 412"
 };
 
-// Of the first run that has one.
+// The result of the first run that has one.
 const RunResult& first_result(const std::vector<ComparedRun>& runs);
 
-// For people, in 80 columns. "times fewer" compares the bytes sent with those that `none` would
-// send.
+// In 80 columns. "times fewer" compares the bytes sent with those that `none` would send.
 std::string table_text(const std::vector<ComparedRun>& runs);
 std::string to_csv(const std::vector<ComparedRun>& runs);
 nlohmann::json to_json(const std::vector<ComparedRun>& runs);
 
-// Test accuracy over the bytes that a worker has sent, a curve a method: an SVG document.
+// SVG: test accuracy over the bytes that a worker has sent, one curve for each method.
 std::string chart_svg(const std::vector<ComparedRun>& runs);
 
 }  // namespace terse::run

@@ -10,7 +10,7 @@
 namespace terse::run {
 namespace {
 
-// Collects the arrays of a compressor's state.
+// Collects the float arrays of a compressor's state.
 class StateArrays final : public Archive {
  public:
   using Arrays = std::vector<std::pair<std::string, std::vector<float>>>;
@@ -23,9 +23,9 @@ class StateArrays final : public Archive {
   Arrays arrays;
 };
 
-// Runs all phases of a step; `said` gets the packets.
+// Runs all phases of a step; `phases` receives the packets.
 void exchange_alone(Compressor& compressor, Round round, const GradView& gradient,
-                    const GradView& mean, std::vector<Explanation::Said>& said) {
+                    const GradView& mean, std::vector<Explanation::Phase>& phases) {
   const std::vector<GradView> in{gradient}, out{mean};
   const auto traits = compressor.traits(round.step);
   for (round.phase = 0; round.phase < traits.phases; ++round.phase) {
@@ -44,7 +44,7 @@ void exchange_alone(Compressor& compressor, Round round, const GradView& gradien
     }
     auto fields = compressor.fields(round, up, in);
     decode_to(out, compressor, round, down);
-    said.push_back({std::move(up), std::move(fields)});
+    phases.push_back({std::move(up), std::move(fields)});
   }
 }
 
@@ -54,9 +54,7 @@ double squares(std::span<const float> x) {
   return sum;
 }
 
-// ---- text ---------------------------------------------------------------------------------------
-
-// The first rows and columns of a matrix, nine characters a value.
+// The first 8 rows and columns of a matrix, nine characters for each value.
 std::string matrix_text(const std::string& title, const MatrixShape& shape,
                         std::span<const float> values) {
   constexpr std::int64_t kMostRows = 8, kMostColumns = 8;
@@ -78,7 +76,7 @@ std::string hex(std::span<const std::byte> bytes) {
   return text;
 }
 
-// Cut at spaces into lines of at most `width` characters.
+// Breaks the text at spaces into lines of at most `width` characters.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   std::vector<std::string> lines;
   std::size_t at = 0;
@@ -94,7 +92,7 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   return lines;
 }
 
-// A field's bytes on the left and its values on the right, on as many lines as the longer takes.
+// The bytes of a field on the left and its values on the right.
 std::string field_text(std::span<const std::byte> packet, std::size_t offset, std::size_t size,
                        const std::string& name, const std::string& values) {
   constexpr std::size_t kBytes = 8, kMostLines = 12, kTextWidth = 35;
@@ -113,12 +111,12 @@ std::string field_text(std::span<const std::byte> packet, std::size_t offset, st
   return out;
 }
 
-std::string packet_text(const Explanation::Said& said) {
-  const auto header = said.packet.header();
-  const auto bytes = said.packet.bytes();
+std::string packet_text(const Explanation::Phase& phase) {
+  const auto header = phase.packet.header();
+  const auto bytes = phase.packet.bytes();
   std::string text =
       fmt::format("\npacket of phase {}: {} bytes, a header of {} and a payload of {}\n",
-                  header.phase, bytes.size(), Packet::kHeaderBytes, said.packet.payload().size());
+                  header.phase, bytes.size(), Packet::kHeaderBytes, phase.packet.payload().size());
   const auto line = [&](std::size_t offset, std::size_t size, const std::string& name,
                         const std::string& value) {
     text += field_text(bytes, offset, size, name, value);
@@ -132,8 +130,8 @@ std::string packet_text(const Explanation::Said& said) {
   line(14, 2, "weight", fmt::format("{}", header.weight));
   line(16, 4, "tensors", fmt::format("{}", header.tensors));
   line(20, 4, "checksum", "");
-  line(24, 8, "payload bytes", fmt::format("{}", said.packet.payload().size()));
-  for (const auto& field : said.fields) {
+  line(24, 8, "payload bytes", fmt::format("{}", phase.packet.payload().size()));
+  for (const auto& field : phase.fields) {
     line(Packet::kHeaderBytes + field.offset, field.size, field.name, field.text);
   }
   return text;
@@ -154,21 +152,21 @@ Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::
   for (std::uint64_t s = 0; s <= step; ++s) {
     Philox random(seed, {.purpose = Purpose::synthetic, .step = static_cast<std::uint32_t>(s)});
     for (auto& value : e.gradient) value = random.normal();
-    e.said.clear();
+    e.phases.clear();
     exchange_alone(compressor, {.seed = seed, .step = s, .lr = 0.1F, .count = n}, gradient, mean,
-                   e.said);
+                   e.phases);
   }
   StateArrays state;
   compressor.serialize(state);
   e.state = std::move(state.arrays);
 
   std::size_t payload = 0;
-  for (const auto& said : e.said) payload += said.packet.payload().size();
+  for (const auto& phase : e.phases) payload += phase.packet.payload().size();
   for (std::size_t i = 0; i < e.gradient.size(); ++i) {
-    e.left_unsaid.push_back(e.gradient[i] - e.decoded[i]);
+    e.residual.push_back(e.gradient[i] - e.decoded[i]);
   }
   const double size = squares(e.gradient);
-  e.relative_error = size > 0 ? squares(e.left_unsaid) / size : 0;
+  e.relative_error = size > 0 ? squares(e.residual) / size : 0;
   e.bits_per_value = n > 0 ? 8.0 * static_cast<double>(payload) / static_cast<double>(n) : 0;
   return e;
 }
@@ -178,9 +176,9 @@ std::string to_text(const Explanation& e) {
   for (const auto& line : wrapped(e.spec, 80)) text += line + "\n";
   text += matrix_text(e.step == 0 ? "gradient" : fmt::format("gradient of step {}", e.step),
                       e.shape, e.gradient);
-  for (const auto& said : e.said) text += packet_text(said);
+  for (const auto& phase : e.phases) text += packet_text(phase);
   text += matrix_text("decoded", e.shape, e.decoded);
-  text += matrix_text("left unsaid (gradient - decoded)", e.shape, e.left_unsaid);
+  text += matrix_text("left unsaid (gradient - decoded)", e.shape, e.residual);
   for (const auto& [name, values] : e.state) {
     const bool like_gradient = values.size() == e.gradient.size();
     const auto n = static_cast<std::int64_t>(values.size());
@@ -197,17 +195,17 @@ std::string to_text(const Explanation& e) {
 nlohmann::json to_json(const Explanation& e) {
   auto packets = nlohmann::json::array();
   std::size_t payload = 0;
-  for (const auto& said : e.said) {
-    payload += said.packet.payload().size();
+  for (const auto& phase : e.phases) {
+    payload += phase.packet.payload().size();
     auto fields = nlohmann::json::array();
-    for (const auto& field : said.fields) {
+    for (const auto& field : phase.fields) {
       fields.push_back({{"name", field.name},
                         {"offset", Packet::kHeaderBytes + field.offset},
-                        {"bytes", hex(said.packet.payload().subspan(field.offset, field.size))},
+                        {"bytes", hex(phase.packet.payload().subspan(field.offset, field.size))},
                         {"text", field.text}});
     }
-    packets.push_back({{"phase", said.packet.header().phase},
-                       {"bytes", hex(said.packet.bytes())},
+    packets.push_back({{"phase", phase.packet.header().phase},
+                       {"bytes", hex(phase.packet.bytes())},
                        {"fields", std::move(fields)}});
   }
   auto state = nlohmann::json::object();
@@ -218,7 +216,7 @@ nlohmann::json to_json(const Explanation& e) {
           {"input", e.gradient},
           {"packets", std::move(packets)},
           {"decoded", e.decoded},
-          {"left_unsaid", e.left_unsaid},
+          {"left_unsaid", e.residual},
           {"state", std::move(state)},
           {"payload_bytes", payload},
           {"relative_error", e.relative_error},

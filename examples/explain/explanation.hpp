@@ -1,4 +1,4 @@
-// What a compressor says of one small tensor, as `explain` shows it.
+// One step of a compressor on a small tensor: packets, decoded values, error and state.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@ struct Explanation {
   std::string spec = {};
   MatrixShape shape = {};
   std::uint64_t step = 0;
-  std::vector<float> gradient = {}, decoded = {}, left_unsaid = {};
-  struct Said {
+  std::vector<float> gradient = {}, decoded = {}, residual = {};  // residual: gradient - decoded
+  struct Phase {
     Packet packet;
     std::vector<Field> fields;  // of the payload
   };
-  std::vector<Said> said = {};                                         // by phase
+  std::vector<Phase> phases = {};
   std::vector<std::pair<std::string, std::vector<float>>> state = {};  // kept for the next step
-  double relative_error = 0;  // |x - C(x)|^2 / |x|^2; delta is what is missing to 1
+  double relative_error = 0;  // |x - C(x)|^2 / |x|^2 = 1 - delta
   double bits_per_value = 0;
 };
 
-// The step of this number of a lone worker whose gradients are standard normal draws.
+// Step number `step` of a single worker. The gradients are standard normal.
 Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::uint64_t seed,
                          std::uint64_t step);
 

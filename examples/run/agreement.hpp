@@ -1,7 +1,9 @@
-// Numbers that all workers add up, or tell each other, by control messages: they are counted apart
-// from the gradients.
+// Sums and exchanges of numbers among all workers, by control messages, which are counted
+// separately from gradients.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -15,16 +17,28 @@ class Agreement {
  public:
   explicit Agreement(Worker& me) : me_(me), collectives_(me) {}
 
-  // values = their sums over the workers, added in the order of the workers.
-  void sum(std::span<double> values);
+  // Replaces the values by their sums over the workers, added in the order of the workers.
+  void sum(std::span<double> values) {
+    own_.resize(values.size());
+    std::ranges::transform(values, own_.begin(), std::bit_cast<std::uint64_t, double>);
+    const auto all = gather(own_);
+    std::ranges::fill(values, 0.0);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      values[i % values.size()] += std::bit_cast<double>(all[i]);
+    }
+  }
   double sum(double value) {
     sum(std::span(&value, 1));
     return value;
   }
   double mean(double value) { return sum(value) / me_.size(); }
 
-  // The words of all workers, one worker's behind the other's, until the next call.
-  std::span<const std::uint64_t> gather(std::span<const std::uint64_t> own);
+  // The words of worker 0, of worker 1, and so on; valid until the next call.
+  std::span<const std::uint64_t> gather(std::span<const std::uint64_t> own) {
+    all_.resize(own.size() * static_cast<std::size_t>(me_.size()));
+    collectives_.agree(own, number_++, all_);
+    return all_;
+  }
 
  private:
   Worker& me_;

@@ -20,6 +20,11 @@ struct CommandLine::Impl {
   std::vector<std::string> names;
   std::string isa = "auto";
   bool version = false;
+
+  CLI::App& add(const std::string& flag) {
+    names.push_back(flag);
+    return app;
+  }
 };
 
 CommandLine::CommandLine(const std::string& program, const std::string& purpose,
@@ -52,69 +57,49 @@ Integer parse_integer(const std::string& flag, const std::string& text) {
 
 }  // namespace
 
-CommandLine& CommandLine::flag(const std::string& name, std::string& value,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_option(name, value, help)->capture_default_str();
+CommandLine& CommandLine::flag(Text name, std::string& value, Text help) {
+  impl_->add(name).add_option(name, value, help)->capture_default_str();
   return *this;
 }
-CommandLine& CommandLine::flag(const std::string& name, std::int64_t& value,
-                               const std::string& help) {
-  const auto set = [name, &value](const std::string& text) {
-    value = parse_integer<std::int64_t>(name, text);
-  };
+CommandLine& CommandLine::flag(Text name, std::int64_t& value, Text help) {
+  const auto set = [name, &value](Text text) { value = parse_integer<std::int64_t>(name, text); };
   return flag(name, std::to_string(value), set, help);
 }
-CommandLine& CommandLine::flag(const std::string& name, std::uint64_t& value,
-                               const std::string& help) {
-  const auto set = [name, &value](const std::string& text) {
-    value = parse_integer<std::uint64_t>(name, text);
-  };
+CommandLine& CommandLine::flag(Text name, std::uint64_t& value, Text help) {
+  const auto set = [name, &value](Text text) { value = parse_integer<std::uint64_t>(name, text); };
   return flag(name, std::to_string(value), set, help);
 }
-CommandLine& CommandLine::flag(const std::string& name, bool& value, const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_flag(name, value, help);
+CommandLine& CommandLine::flag(Text name, bool& value, Text help) {
+  impl_->add(name).add_flag(name, value, help);
   return *this;
 }
-CommandLine& CommandLine::flag(const std::string& name, std::optional<double>& value,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_option(name, value, help);
+CommandLine& CommandLine::flag(Text name, std::optional<double>& value, Text help) {
+  impl_->add(name).add_option(name, value, help);
   return *this;
 }
-CommandLine& CommandLine::flag(const std::string& name, std::optional<std::string>& value,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_option(name, value, help);
+CommandLine& CommandLine::flag(Text name, std::optional<std::string>& value, Text help) {
+  impl_->add(name).add_option(name, value, help);
   return *this;
 }
-CommandLine& CommandLine::flag(const std::string& name, const std::string& by_default,
-                               const std::function<void(const std::string&)>& set,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_option_function<std::string>(name, set, help)->default_str(by_default);
+CommandLine& CommandLine::flag(Text name, Text by_default, const Setter& set, Text help) {
+  impl_->add(name).add_option_function<std::string>(name, set, help)->default_str(by_default);
   return *this;
 }
-CommandLine& CommandLine::list(const std::string& name, std::vector<std::string>& values,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  impl_->app.add_option(name, values, help)->allow_extra_args(false);
+CommandLine& CommandLine::list(Text name, std::vector<std::string>& values, Text help) {
+  impl_->add(name).add_option(name, values, help)->allow_extra_args(false);
   return *this;
 }
-CommandLine& CommandLine::list(const std::string& name, std::vector<std::int64_t>& values,
-                               const std::string& help) {
-  impl_->names.push_back(name);
-  const auto parse = [name, &values](const std::vector<std::string>& words) {
+CommandLine& CommandLine::list(Text name, std::vector<std::int64_t>& values, Text help) {
+  const auto set = [name, &values](const std::vector<std::string>& words) {
     values.clear();
     for (const auto& word : words) values.push_back(parse_integer<std::int64_t>(name, word));
   };
-  impl_->app.add_option_function<std::vector<std::string>>(name, parse, help)
+  impl_->add(name)
+      .add_option_function<std::vector<std::string>>(name, set, help)
       ->allow_extra_args(false);
   return *this;
 }
-CommandLine& CommandLine::positional(const std::string& name, std::string& value,
-                                     const std::string& help) {
+CommandLine& CommandLine::positional(Text name, std::string& value, Text help) {
   impl_->app.add_option(name, value, help)->capture_default_str();
   return *this;
 }

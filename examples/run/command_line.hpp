@@ -1,4 +1,4 @@
-// Flags of a program: names, defaults and help in one place. (CLI11, seen by one source file only.)
+// The flags of a program: names, defaults and help. Only command_line.cpp includes CLI11.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace terse::run {
 
-// Returns what `read` makes of a flag's value. A UsageError of it begins with the flag.
+// Returns read(). A UsageError that it throws is prefixed with the flag.
 template <class Read>
 decltype(auto) for_flag(std::string_view flag, Read read) {
   try {
@@ -26,7 +26,7 @@ decltype(auto) for_flag(std::string_view flag, Read read) {
   }
 }
 
-// Thrown by parse() when --help or --version was asked for and shown.
+// Thrown by parse() after it has printed --help or --version.
 struct HelpShown {};
 
 // Every program also takes --isa, --version and --help.
@@ -36,34 +36,34 @@ class CommandLine {
   CommandLine(const std::string& program, const std::string& purpose, const std::string& example);
   ~CommandLine();
 
-  // Each flag fills its variable; the variable's value before parse() is the default that --help
-  // shows. An optional one has no default.
-  CommandLine& flag(const std::string& name, std::string& value, const std::string& help);
-  CommandLine& flag(const std::string& name, std::int64_t& value, const std::string& help);
-  CommandLine& flag(const std::string& name, std::uint64_t& value, const std::string& help);
-  CommandLine& flag(const std::string& name, bool& value, const std::string& help);
-  CommandLine& flag(const std::string& name, std::optional<double>& value, const std::string& help);
-  CommandLine& flag(const std::string& name, std::optional<std::string>& value,
-                    const std::string& help);
-  template <auto kParse>
-  CommandLine& flag(const std::string& name, Choice<kParse>& value, const std::string& help) {
-    return flag(
-        name, std::string(value.name()), [&value](const std::string& text) { value = text; }, help);
-  }
-  CommandLine& list(const std::string& name, std::vector<std::string>& values,
-                    const std::string& help);
-  CommandLine& list(const std::string& name, std::vector<std::int64_t>& values,
-                    const std::string& help);
-  // A word without a flag.
-  CommandLine& positional(const std::string& name, std::string& value, const std::string& help);
+  using Text = const std::string&;
 
-  // UsageError for what the program does not take; HelpShown after --help and --version. Forces the
-  // level of the kernels that --isa names.
+  // Each flag fills its variable. The value before parse() is the default that --help shows; an
+  // optional has no default.
+  CommandLine& flag(Text name, std::string& value, Text help);
+  CommandLine& flag(Text name, std::int64_t& value, Text help);
+  CommandLine& flag(Text name, std::uint64_t& value, Text help);
+  CommandLine& flag(Text name, bool& value, Text help);
+  CommandLine& flag(Text name, std::optional<double>& value, Text help);
+  CommandLine& flag(Text name, std::optional<std::string>& value, Text help);
+  template <auto kParse>
+  CommandLine& flag(Text name, Choice<kParse>& value, Text help) {
+    return flag(
+        name, std::string(value.name()), [&value](Text text) { value = text; }, help);
+  }
+  // A flag that may be given several times.
+  CommandLine& list(Text name, std::vector<std::string>& values, Text help);
+  CommandLine& list(Text name, std::vector<std::int64_t>& values, Text help);
+  // A word without a flag.
+  CommandLine& positional(Text name, std::string& value, Text help);
+
+  // UsageError for an unknown flag or a value of the wrong type; HelpShown after --help and
+  // --version. Forces the instruction set that --isa names.
   void parse(int argc, char** argv);
 
  private:
-  CommandLine& flag(const std::string& name, const std::string& by_default,
-                    const std::function<void(const std::string&)>& set, const std::string& help);
+  using Setter = std::function<void(Text)>;
+  CommandLine& flag(Text name, Text by_default, const Setter& set, Text help);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

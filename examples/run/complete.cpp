@@ -8,7 +8,6 @@
 #include "examples/run/async_flags.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/config.hpp"
-#include "examples/run/fault_flags.hpp"
 #include "examples/run/methods.hpp"
 #include "tersegrad/comm/faults/attack.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
@@ -137,6 +136,44 @@ void check_local_steps(const RunConfig& c) {
                     c.compressor_flag, c.compressor);
 }
 
+void check_deadline(const RunConfig& c) {
+  check<UsageError>(!c.deadline || (*c.deadline >= 0 && *c.deadline <= 1e9),
+                    "--deadline: 0 to 1e9 seconds; got {}", c.deadline.value_or(0));
+}
+
+void check_attack_flag(RunConfig& c) {
+  const auto attack = parse_attack(c.attack);
+  check_attack(attack, static_cast<int>(c.workers));
+  c.attack = to_string(attack);
+  if (attack.kind == Attack::Kind::none) return;
+  check<UsageError>(c.local_steps == 0 || attack.on_wire(),
+                    "--attack {} with --local-steps is not available yet: models travel there, "
+                    "and no gradients; attacks on packets are",
+                    c.attack);
+  check<UsageError>(c.topology != RunTopology::local || !attack.on_wire(),
+                    "--attack {} with --topology local: no packet is sent there; take ring or "
+                    "server",
+                    c.attack);
+}
+
+void check_leaving_workers(const RunConfig& c) {
+  if (!may_shrink(c)) return;
+  const auto* flag =
+      c.on_failure == OnFailure::go_on ? "--on-failure continue" : "--non-finite drop_worker";
+  check<UsageError>(c.transport == Transport::threads,
+                    "{} with --transport mpi: mpirun ends the whole job when a process ends with "
+                    "an error, so nobody is left to go on; take threads",
+                    flag);
+  check<UsageError>(!c.is_async(),
+                    "{} with --topology async is not available: its workers have no common step to "
+                    "go on from; take local, ring or server",
+                    flag);
+  check<UsageError>(c.local_steps == 0,
+                    "{} with --local-steps is not available: workers agree at meetings alone, and "
+                    "the models of the others have gone on since the last",
+                    flag);
+}
+
 void check_bucket_flag(const RunConfig& c) {
   const double mb = c.bucket_mb.value_or(0);
   check<UsageError>(mb >= 0 && mb <= 1e6, "--bucket-mb: 0 to 1e6 MB; got {}", mb);
@@ -195,7 +232,9 @@ void complete(RunConfig& c) {
   check_optimizer(c);
   check_measurement(c);
   check_local_steps(c);
-  check_fault_flags(c);
+  check_deadline(c);
+  check_attack_flag(c);
+  check_leaving_workers(c);
   check_bucket_flag(c);
   check_network(c);
   check_async_flags(c);

@@ -1,9 +1,9 @@
 #include "examples/run/config.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "examples/run/command_line.hpp"
-#include "examples/run/fault_flags.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/comm/topology/robust_compressor.hpp"
 #include "tersegrad/core/kernels/gemm/choice.hpp"
@@ -77,8 +77,19 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--eval-every", c.eval_every, "test after so many epochs; 0: only at the end")
       .flag("--network", c.network, "a modelled one: 10gbe, 1gbe, wan or 10Gbps,20us")
       .flag("--compute", c.compute, "with it: of a step, declared, 5ms [measured]")
-      .flag("--bucket-mb", c.bucket_mb, "send gradients in such buckets during backward [no]");
-  add_fault_flags(command_line, c);
+      .flag("--bucket-mb", c.bucket_mb, "send gradients in such buckets during backward [no]")
+      .flag("--attack", c.attack, "by the last workers: sign-flip:workers=1, die:at=9")
+      .flag("--on-failure", c.on_failure, "a worker dies: abort, or continue without it")
+      .flag("--deadline", c.deadline, "seconds that a wait may stand still; 0: any [30]");
+}
+
+std::chrono::milliseconds deadline(const RunConfig& c) {
+  const double seconds = c.deadline.value_or(c.is_async() ? 300 : 30);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(1e3 * seconds)));
+}
+
+bool may_shrink(const RunConfig& c) {
+  return c.on_failure == OnFailure::go_on || c.non_finite == NonFinite::drop_worker;
 }
 
 double bucket_bytes(const RunConfig& c) {

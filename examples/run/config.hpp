@@ -90,6 +90,8 @@ TopologyOptions topology_options(const RunConfig& config);
 
 // A new compressor of the run, whose packets are aggregated by the run's rule.
 std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
+// Whether the run continues when a worker leaves.
+bool may_shrink(const RunConfig& config);
 // How long a wait may last while the worker that is waited for makes no progress; 0: for ever.
 std::chrono::milliseconds deadline(const RunConfig& config);
 // 0: gradients are exchanged after backward.

@@ -1,4 +1,4 @@
-// Measures how dense and how noisy the gradient is while a run trains, without touching the run.
+// Measures the density and the noise of the gradient while a run trains. The run is not changed.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace terse::run {
 
-// At the start of an epoch; the whole model, and then each tensor.
+// A measurement at the start of an epoch: of the whole model, then of each tensor.
 struct DensityReport {
   std::int64_t step = 0, batches = 0;
   double epoch = 0;
@@ -20,13 +20,14 @@ struct DensityReport {
 };
 nlohmann::json to_json(const DensityReport& report);
 
-// It has a model, a place in the data and dropout of its own: measuring changes no bit of the run.
+// The probe has a model, a place in the data and dropout of its own, so it changes no bit of the
+// run.
 class DensityProbe {
  public:
-  // One pass goes over this worker's share of the training set.
+  // A measurement passes once over this worker's share of the training set.
   DensityProbe(const RunConfig& config, const Dataset& data, int rank, int workers);
 
-  // At these parameters and running statistics, which stand still.
+  // The gradients at these parameters and running statistics.
   DensityReport measure(const ParameterBuffer& parameters,
                         std::span<const ParameterBuffer::Named> buffers);
 

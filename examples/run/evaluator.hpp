@@ -1,9 +1,12 @@
 // Evaluates models on the test set.
 #pragma once
 
+#include <variant>
+
 #include "examples/run/agreement.hpp"
 #include "examples/run/result.hpp"
 #include "examples/run/task.hpp"
+#include "tersegrad/core/autograd.hpp"
 
 namespace terse::run {
 
@@ -16,7 +19,18 @@ class Evaluator {
 
   // The metric, the test loss and the test accuracy; the caller adds the rest. With workers, all of
   // them must call it together. The model is in training mode afterwards.
-  Evaluation evaluate(Task& task) const;
+  Evaluation evaluate(Task& task) const {
+    const NoGrad no_grad;
+    task.model().eval();
+    auto sums = task.test();
+    task.model().train();
+    if (workers_ != nullptr) {
+      for (double* sum : {&sums.samples, &sums.loss, &sums.correct}) *sum = workers_->sum(*sum);
+    }
+    return {.metric = metric_,
+            .test_loss = sums.loss / sums.samples,
+            .test_accuracy = sums.correct / sums.samples};
+  }
 
  private:
   Metric metric_;

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM end a run between two of its steps, so that what is finished can be kept.
+// Ctrl-C and SIGTERM end a run between two steps, so that finished results are kept.
 #pragma once
 
 #include "tersegrad/core/error.hpp"
@@ -8,16 +8,16 @@ namespace terse::run {
 class Interrupted : public Error {
  public:
   explicit Interrupted(int signal);
-  int exit_code() const { return 128 + signal_; }  // as a shell has it
+  int exit_code() const { return 128 + signal_; }  // the shell's convention
 
  private:
   int signal_;
 };
 
-// From here on the first of these signals is remembered; a second one ends the process at once.
+// The first of these signals is remembered; a second one ends the process at once.
 void listen_for_interruption();
 
-// Throws Interrupted after a signal. On any thread.
+// Throws Interrupted if a signal has arrived. Any thread may call it.
 void throw_if_interrupted();
 
 }  // namespace terse::run

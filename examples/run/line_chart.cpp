@@ -9,7 +9,7 @@
 namespace terse::run {
 namespace {
 
-// Colours that people with any colour vision tell apart (Okabe and Ito).
+// Distinguishable with any colour vision (Okabe and Ito).
 constexpr std::array<const char*, 7> kColours = {"#000000", "#0072B2", "#D55E00", "#009E73",
                                                  "#CC79A7", "#E69F00", "#56B4E9"};
 
@@ -41,7 +41,7 @@ struct Scale {
   }
 };
 
-// Where a value stands on the sheet.
+// The position of a value on the sheet.
 struct Axes {
   Scale horizontal, vertical;
   double x(double value) const {
@@ -95,7 +95,7 @@ std::string grid(const LineChart& chart, const Axes& axes) {
   return svg;
 }
 
-// Heights of the names at the curves' ends, moved apart so that none covers another.
+// Heights of the labels at the curves' ends, moved apart so that none covers another.
 std::vector<double> name_heights(const LineChart& chart, const Axes& axes) {
   constexpr double kApart = 16;
   std::vector<std::pair<double, std::size_t>> order;
@@ -143,7 +143,7 @@ std::string draw(const LineChart& chart) {
   return svg + text_at(kLeft, kTop - 8, chart.y.label, "text-anchor=\"start\"");
 }
 
-// A white sheet with room for so many charts.
+// A white sheet for so many charts.
 std::string sheet(std::size_t charts, const std::string& content) {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "

@@ -1,4 +1,4 @@
-// A picture of curves: an SVG document. Each curve is named at its end instead of in a legend.
+// Line charts as SVG documents. Each curve is labelled at its end; there is no legend.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@ namespace terse::run {
 
 struct ChartAxis {
   std::string label;
-  bool logarithmic = false;                 // then every value must be above zero
-  std::function<std::string(double)> text;  // of a mark
+  bool logarithmic = false;                 // every value is above zero
+  std::function<std::string(double)> text;  // label of a mark
 };
 
 struct Curve {
@@ -25,7 +25,7 @@ struct LineChart {
   std::vector<Curve> curves;  // at least one
 };
 std::string to_svg(const LineChart& chart);
-// One below the other; at least one.
+// At least one chart, one below the other.
 std::string to_svg(const std::vector<LineChart>& charts);
 
 }  // namespace terse::run

@@ -10,15 +10,15 @@ namespace terse::run {
 namespace {
 
 struct Row {
-  std::string_view method;  // a spec; a row holds for all specs that have its stages
+  std::string_view method;  // a spec; the row applies to all specs with its stages
   Recommendation recommendation;
 };
 
-// A vote moves every parameter by the rate. What sends a hundredth of the gradient, or one
-// magnitude a tensor, hands the rest on by error feedback: there momentum counts an entry that
-// comes late and large ten times over, and no momentum with a larger rate serves better. A block
-// comes late and large all at once: the mean's norm is held. Where noise drowns the gradient, Adam
-// divides by its size.
+// A vote moves every parameter by the rate, so the rate is small. With error feedback, a compressor
+// that sends a hundredth of the entries, or one magnitude per tensor, sends an entry late and
+// large; momentum 0.9 would apply it ten times, so a larger rate without momentum is better. A
+// random block sends all its entries late and large, so the norm of the mean is clipped. Where
+// noise exceeds the gradient, Adam normalizes it.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
     {"fp16", {"sgd:momentum=0.9", 0.05}},
@@ -38,8 +38,8 @@ constexpr Row kRows[] = {
     {"randomk:ratio=0.01+ef", {"sgd", 0.2}},
     {"randomblock:ratio=0.01+ef", {"sgd+clip:norm=1", 1}},
     {"threshold:tau=0.01+ef", {"sgd", 0.4}},
-    {"dgc:ratio=0.01", {"sgd", 0.1}},    // its momentum is inside
-    {"wangni:ratio=0.1", {"sgd", 0.2}},  // unbiased, and the noisier the smaller the rate
+    {"dgc:ratio=0.01", {"sgd", 0.1}},    // dgc has its own momentum
+    {"wangni:ratio=0.1", {"sgd", 0.2}},  // unbiased; its noise asks for a smaller rate
     {"topk:ratio=0.01+sign+ef", {"sgd", 0.4}},
     {"powersgd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
     {"powersgd:rank=2,alternate+ef", {"sgd", 0.2}},  // 0.5 diverges for half of the seeds
@@ -53,14 +53,14 @@ constexpr Row kRows[] = {
     {"sign+doublesqueeze+onebit_adam:steps=100", {"adam:freeze=100,eps=1e-4", 0.001}},
 };
 
-// Language models: gradients now and then explode, so their norm is held; plain steps.
+// Language models: gradients sometimes explode, so their norm is clipped; no momentum.
 constexpr Row kTextRows[] = {
     {"none", {"sgd+clip:norm=0.25", 20}},
     {"vote", {"sgd", 0.001}},
 };
 
-// How many stages of the row the spec has, in order, if it has them all and begins as the row does;
-// otherwise none. An option of the row's first stage that stands alone must be there, too.
+// The number of the row's stages, plus flags of its first stage, if the spec begins with that
+// stage, has these flags and has all stages in order; otherwise 0.
 std::size_t match(const Spec& row, const Spec& spec) {
   if (row.stages.front().name != spec.stages.front().name) return 0;
   for (const auto& option : row.stages.front().options) {

@@ -1,6 +1,5 @@
-// Which optimizer and learning rate each way of exchanging gradients wants: on images for LeNet-5
-// with batch 32 on each of 4 workers, on text for a language model of two layers. Found by trial;
-// docs/results.md says how.
+// The recommended optimizer and learning rate of each method: on images for LeNet-5 with batch 32
+// on each of 4 workers, on text for an LSTM of two layers. Found by trial; see docs/results.md.
 #pragma once
 
 #include <string>
@@ -13,16 +12,16 @@ struct Recommendation {
   std::string_view optimizer;
   double lr;
 };
-// By the spec's stages: `sign+ef` wants another rate than `sign+doublesqueeze`.
+// Chosen by the stages of the spec: `sign+ef` has another rate than `sign+doublesqueeze`.
 Recommendation recommended(std::string_view compressor_spec, bool text);
-// The same where gradients are stale: without momentum, of which asynchrony has its own (Mitliagkas
-// et al., arXiv 1605.09774), and, as nothing is divided by the number of workers, at the share of
-// the rate that one update's pushes have of all workers.
+// The same for stale gradients: without momentum, because asynchrony acts as momentum (Mitliagkas
+// et al., arXiv 1605.09774), and with the rate times `share`, the pushes of an update divided by
+// the number of workers.
 Recommendation recommended_stale(std::string_view compressor_spec, bool text, double share);
 
 // The methods of the main job, in the order of its table.
 const std::vector<std::string>& main_methods();
-// Every method there is, one spec each.
+// One spec for each method of the table.
 std::vector<std::string> all_methods();
 
 }  // namespace terse::run

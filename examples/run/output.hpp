@@ -1,6 +1,6 @@
-// What programs print. Results go to standard output, and one that could not be written makes the
-// program fail at its end (program.cpp), after everything else has been saved. Progress and notes
-// go to standard error, and nothing depends on whether anybody reads them.
+// Output of the programs. Results go to standard output; if one cannot be written, the program
+// fails at its end (program.cpp), after everything else has been saved. Progress and notes go to
+// standard error, where write errors are ignored.
 #pragma once
 
 #include <fmt/core.h>

@@ -32,10 +32,10 @@ bool memory_is_limited() {
   });
 }
 
-// OpenBLAS starts its threads when the program is loaded, long before anybody can tell it to start
-// none. Each takes a buffer of 128 MiB. Where the system refuses it, the thread asks again for
-// ever, and the program cannot end, because its exit waits for the thread. So where memory is
-// limited, the program starts once more, with the one variable that OpenBLAS reads.
+// OpenBLAS starts its threads when the program is loaded, and each allocates a buffer of 128 MiB.
+// If the allocation fails, the thread retries for ever and the program cannot exit, because exit
+// waits for the thread. Where memory is limited, the program therefore executes itself again with
+// the environment variable that makes OpenBLAS start no threads.
 void restart_without_blas_threads() {
   constexpr const char* kThreads = "OPENBLAS_NUM_THREADS";
   if (!memory_is_limited() || std::getenv(kThreads) != nullptr) return;
@@ -52,13 +52,13 @@ void restart_without_blas_threads() {
 
 }  // namespace
 
-int run_program(const char* name, const std::function<void()>& job, bool speaks) {
+int run_program(const char* name, const std::function<void()>& job, bool prints) {
   restart_without_blas_threads();
-  // What cannot be written is an error like others, not the end of the process.
+  // Make failed writes return an error instead of ending the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   const auto say = [&](std::string_view what) {
-    if (speaks) note("{}: {}\n", name, what);
+    if (prints) note("{}: {}\n", name, what);
   };
   const auto finish = [&] {
     const int reason = output_failure();

@@ -1,12 +1,12 @@
-// What every program's main does around its job: errors become one line and an exit code.
+// The frame of every program: an error becomes one line and an exit code.
 #pragma once
 
 #include <functional>
 
 namespace terse::run {
 
-// Runs `job`; returns 0, or prints "NAME: what is wrong" to standard error and returns 1, or 2 for
-// a UsageError. One of many processes may have to leave the printing to another.
-int run_program(const char* name, const std::function<void()>& job, bool speaks = true);
+// Runs `job` and returns 0; for an error, prints "NAME: the error" to standard error and returns 1,
+// or 2 for a UsageError. Without `prints` another process prints the error.
+int run_program(const char* name, const std::function<void()>& job, bool prints = true);
 
 }  // namespace terse::run

@@ -13,7 +13,7 @@
 namespace terse::run {
 namespace {
 
-// Of the terminal; 80 if it does not say.
+// The width of the terminal, or 80 if it is unknown.
 std::size_t columns_of(std::FILE* out) {
   winsize size{};
   const bool known = ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
@@ -22,7 +22,7 @@ std::size_t columns_of(std::FILE* out) {
 
 }  // namespace
 
-// The bar takes what the figures leave, and then the title gives way.
+// The bar takes the columns that title and figures leave; below 8 columns the title is shortened.
 std::string bar_line(const std::string& title, double part, const std::string& figures,
                      std::size_t columns) {
   constexpr std::size_t kTitle = 20, kLongestBar = 40, kShortestBar = 8;

@@ -1,4 +1,4 @@
-// What a person sees while a run goes on: a bar on a terminal, a line an epoch elsewhere.
+// Progress of a run for people: a bar on a terminal, elsewhere a line for each evaluation.
 #pragma once
 
 #include <chrono>
@@ -12,15 +12,15 @@ namespace terse::run {
 
 class Progress {
  public:
-  // `title` stands before everything, for instance the method. `out` is usually standard error.
+  // `title` begins each line, for instance the method. `out` is usually standard error.
   Progress(std::string title, std::FILE* out);
 
   void step(const StepReport& report);
   void evaluation(const Evaluation& evaluation);
   void drop(const DroppedWorker& dropped, std::string_view data);
-  void finish();  // leaves the cursor on a line of its own
+  void finish();  // ends the line of the bar
 
-  // All of the above as a run's listener; the progress must outlive the run.
+  // Calls the functions above; the progress must outlive the run.
   Listener listener();
 
  private:
@@ -31,18 +31,18 @@ class Progress {
   std::chrono::steady_clock::time_point start_;
 };
 
-// A line of exactly so many columns: the title, a bar that is full to this part, and the figures.
+// A line of `columns` characters: the title, a bar of which `part` in [0, 1] is full, the figures.
 std::string bar_line(const std::string& title, double part, const std::string& figures,
                      std::size_t columns);
-// A number for people: so many digits after the point, or as %g where that is more than `width`
-// characters. "90.49", "1.2e+30", "nan", "inf".
+// `digits` digits after the point, or %g if that takes more than `width` characters: "90.49",
+// "1.2e+30", "nan", "inf".
 std::string number_text(double value, int digits, std::size_t width);
-// "test accuracy 89.20 %", "perplexity 112.3"; and what is trained on: images, tokens.
+// "test accuracy 89.20 %", "perplexity 112.3"; the samples: "images", "tokens".
 std::string score_text(const Evaluation& evaluation);
 const char* sample_name(Metric metric);
 // "1 h 02 min", "3 min 20 s", "12 s"
 std::string duration_text(double seconds);
-// "246.8 KB": powers of ten.
+// "246.8 KB": 1 KB is 1000 bytes.
 std::string bytes_text(double bytes);
 // "61 706"
 std::string thousands_text(double value);

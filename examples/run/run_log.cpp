@@ -13,7 +13,7 @@ namespace terse::run {
 
 namespace {
 
-// The runs of a sweep that has this in common. Empty if the file is not there.
+// The runs of a sweep with these common settings. Empty if the file does not exist.
 std::vector<nlohmann::json> read_runs(const std::filesystem::path& file,
                                       const nlohmann::json& common) {
   std::vector<nlohmann::json> runs;
@@ -25,12 +25,12 @@ std::vector<nlohmann::json> read_runs(const std::filesystem::path& file,
         file.string(), line);
   while (std::getline(in, line)) {
     auto run = nlohmann::json::parse(line, nullptr, false);
-    if (!run.is_discarded()) runs.push_back(std::move(run));  // the last may be cut short
+    if (!run.is_discarded()) runs.push_back(std::move(run));  // the last line may be incomplete
   }
   return runs;
 }
 
-// The file anew, without a line that is cut short; the old one stands until it is complete.
+// Writes the file again without an incomplete line, and then replaces the old file.
 const std::filesystem::path& rewrite(const std::filesystem::path& file,
                                      const nlohmann::json& common,
                                      const std::vector<nlohmann::json>& runs) {

@@ -1,5 +1,5 @@
-// The finished runs of a sweep, so that one that was stopped goes on where it was: a file with a
-// JSON object a line. The first line says what all of the runs have in common.
+// The finished runs of a sweep, so that an interrupted sweep continues: a file with one JSON object
+// in each line. The first line holds the settings that all runs have in common.
 #pragma once
 
 #include <filesystem>
@@ -12,12 +12,12 @@ namespace terse::run {
 
 class RunLog {
  public:
-  // Goes on with the file's runs; an Error if they have something else in common.
+  // Reads the runs of the file; Error if they are of a sweep with other common settings.
   RunLog(const std::filesystem::path& file, const nlohmann::json& common);
 
-  // The run that has these values, whatever others; none: null. Valid until the next is added.
+  // The run that has all these values, or nullptr. Valid until the next run is added.
   const nlohmann::json* find(const nlohmann::json& values) const;
-  void add(nlohmann::json run);     // written at once: the next may be interrupted
+  void add(nlohmann::json run);     // written at once
   void finish() { out_.finish(); }  // the sweep is over; see LineFile
 
  private:

@@ -1,13 +1,13 @@
-// A series of runs: one that fails is a row that says so, and an interruption keeps what is
-// finished.
+// A series of runs: a run that fails becomes a row with its error, and an interruption keeps the
+// finished runs.
 //
 //   Series series;
 //   for (auto& row : rows) {
 //     row.failure = series.run([&] { row.result = train(row.config, ...); });
-//     if (series.interrupted()) break;     // this row is unfinished, those after it have not begun
+//     if (series.interrupted()) break;     // this row is not finished
 //   }
 //   ... report the finished rows ...
-//   series.finish();                         // throws what the exit code has to say
+//   series.finish();                         // throws the error of the series
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,14 @@ namespace terse::run {
 
 class Series {
  public:
-  // Empty if the run succeeded; else why there is no result: "diverged at step 412", or the text of
-  // its error.
+  // Empty if the run succeeded; otherwise "diverged at step 412", or the text of the error.
   std::string run(FunctionRef<void()> job);
 
   bool interrupted() const { return interruption_.has_value(); }
   bool any_succeeded() const { return succeeded_ > 0; }
 
-  // Throws Interrupted after an interruption. Otherwise an Error if a run failed other than by
-  // diverging, or if no run succeeded. Exit codes: 130 or 143, 1, and 0 if it returns.
+  // Throws Interrupted after an interruption (exit code 130 or 143), and Error (1) if no run
+  // succeeded or if a run failed for another reason than divergence.
   void finish() const;
 
  private:

@@ -1,4 +1,4 @@
-// Lists of tensor shapes: of a model, of the papers' models by name, or written out.
+// Lists of tensor shapes: of a model, of the papers' models by name, or given as text.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace terse::run {
 // "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
 std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag = "--shapes");
 
-// Those of a model's parameters.
+// The shapes of a model's parameters.
 std::vector<MatrixShape> shapes_of(nn::Module& model);
 
 }  // namespace terse::run

@@ -1,10 +1,9 @@
-// How long a step takes in a modelled network, for any method and any list of tensor shapes.
+// The time of a step in a modelled network, for any method and any list of tensor shapes.
 //
-// The gradients are random, the packets real; every worker encodes, sends, receives and decodes
-// what a training step would. Forward and backward passes are declared; encoding and decoding are
-// measured on this machine, a worker at a time. The update, the same for all methods, is left out.
-// In buckets the exchange overlaps with the declared backward pass, as comm/training/overlap.hpp
-// says.
+// Gradients are random and packets are real: every worker encodes, sends, receives and decodes as
+// in training. The time of forward and backward is declared; encoding and decoding are measured on
+// this machine, one worker at a time. The update is not included. In buckets the exchange overlaps
+// with the declared backward pass (comm/training/overlap.hpp).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +17,7 @@
 
 namespace terse::run {
 
-// The gradients of all workers, made once for several methods.
+// The gradients of all workers, generated once for several methods.
 class SyntheticGradients {
  public:
   SyntheticGradients(std::vector<MatrixShape> shapes, std::int64_t workers, std::uint64_t seed);
@@ -32,20 +31,19 @@ class SyntheticGradients {
   std::vector<Buffer<float>> workers_;
 };
 
-// Tensors of these shapes behind each other in one buffer.
+// Views of contiguous tensors of these shapes in one buffer.
 std::vector<GradView> views_of(std::span<float> values, const std::vector<MatrixShape>& shapes);
 
 struct StepTime {
   double seconds = 0;         // virtual, until the last worker has its mean gradient
-  PhaseTimes phases;          // the same, mean over workers; waiting is part of `exchange`
-  Counters sent;              // in a step, by all workers
-  double hidden_seconds = 0;  // of these, behind backward; mean over workers
+  PhaseTimes phases;          // virtual, mean over workers; waiting is part of `exchange`
+  Counters sent;              // per step, by all workers
+  double hidden_seconds = 0;  // of them, overlapped with backward; mean over workers
   std::uint64_t message_bytes = 0;
 };
 
-// The mean over `steps` steps, after one that is not counted. config names the method, workers,
-// topology, network and the compute time of a step; there are gradients for as many workers or
-// more.
+// The mean over `steps` steps, after a first one that is not counted. `config` names the method,
+// workers, topology, network and compute time; `gradients` has at least as many workers.
 StepTime time_step(const RunConfig& config, SyntheticGradients& gradients, std::int64_t steps,
                    LocalWork local_work);
 

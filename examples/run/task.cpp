@@ -29,13 +29,12 @@ std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDatas
                         init);
 }
 
-// Images are classified: the score is the share of them that is right.
+// Classification of images; the score is the share that is correct.
 class ImageTask final : public Task {
  public:
-  ImageTask(const RunConfig& config, const DatasetSplits& data, const WorkerShare& share,
+  ImageTask(const RunConfig& config, const DatasetSplits& data, int rank, int workers,
             std::int64_t prefetch)
       : config_(config), data_(data), prefetch_(prefetch), model_(build_model(config, data.train)) {
-    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
     deal_training(rank, workers, 0);
     deal_test(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
@@ -102,16 +101,15 @@ nn::TextStretch stretch(const TextBatch& batch) {
   return {.time = batch.time, .batch = batch.batch, .ids = batch.ids, .labels = batch.labels};
 }
 
-// The next token is predicted. The layers' state is carried from batch to batch of an epoch.
+// Prediction of the next token. The LSTM's state is carried from batch to batch within an epoch.
 class TextTask final : public Task {
  public:
-  TextTask(const RunConfig& config, const TextSplits& data, const WorkerShare& share)
+  TextTask(const RunConfig& config, const TextSplits& data, int rank, int workers)
       : config_(config), data_(data), model_(build_model(config, data)) {
     check<UsageError>(config.partition == "iid",
                       "--partition {}: text is read in columns that are dealt to the workers; only "
                       "iid is possible",
                       config.partition);
-    const int rank = static_cast<int>(share.worker), workers = static_cast<int>(share.workers);
     deal_training(rank, workers, 0);
     deal_test(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
@@ -182,11 +180,10 @@ void print_notes(const Dataset& data) {
 
 std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
                                 std::int64_t prefetch) {
-  const WorkerShare share{.worker = rank, .workers = workers, .batch = config.batch};
   if (const auto* images = std::get_if<DatasetSplits>(&data)) {
-    return std::make_unique<ImageTask>(config, *images, share, prefetch);
+    return std::make_unique<ImageTask>(config, *images, rank, workers, prefetch);
   }
-  return std::make_unique<TextTask>(config, std::get<TextSplits>(data), share);
+  return std::make_unique<TextTask>(config, std::get<TextSplits>(data), rank, workers);
 }
 
 std::string describe_model(const RunConfig& config, const Dataset& data) {

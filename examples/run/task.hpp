@@ -1,4 +1,4 @@
-// What is trained: a model and its data. The training loop knows no more of it than this.
+// A task: a model and its data, behind the interface that the training loop needs.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ namespace terse::run {
 
 using Dataset = std::variant<DatasetSplits, TextSplits>;  // images or text
 Dataset load_data(const RunConfig& config);
-// What the reader left out, on standard error.
+// Prints to standard error which samples were left out.
 void print_notes(const Dataset& data);
 
-// One worker's model, and its place in the data.
+// The model of one worker and its place in the data.
 class Task {
  public:
   virtual ~Task() = default;
@@ -26,29 +26,29 @@ class Task {
   virtual std::int64_t steps_per_epoch() const = 0;
   virtual std::int64_t samples_per_step() const = 0;  // images, or tokens
 
-  // After other workers have left: this one has `rank` among `workers` from now on. The length of
-  // an epoch stays what it was.
+  // Called after other workers have left: this worker is now `rank` among `workers`. The length of
+  // an epoch does not change.
   virtual void deal_test(int rank, int workers) = 0;
-  // `epoch` epochs are over.
+  // `epoch` epochs have ended.
   virtual void deal_training(int rank, int workers, std::int64_t epoch) = 0;
 
   virtual void load() = 0;    // the next batch
   virtual Tensor loss() = 0;  // of that batch, mean over its samples: shape ()
 
-  // Sums over this worker's share of the test set. The caller has switched the model to evaluation.
+  // Sums over this worker's share of the test set. The model is in evaluation mode.
   struct Test {
-    double samples = 0, loss = 0, correct = 0;  // correct: images alone
+    double samples = 0, loss = 0, correct = 0;  // correct: images only
   };
   virtual Test test() = 0;
 };
 
-// `config` and `data` must outlive the task. The worker's rank and the number of workers say which
-// part of the data is its own. A thread of its own makes `prefetch` batches of images ahead; 0:
-// none does. UsageError for a model that does not fit the data.
+// `config` and `data` must outlive the task. The task reads the share of worker `rank` among
+// `workers`. A separate thread prefetches `prefetch` batches of images; 0: no thread. UsageError if
+// the model does not fit the data.
 std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
                                 std::int64_t prefetch = 4);
 
-// The model's table of layers, for a batch of this data.
+// A table of the model's layers, for a batch of this data.
 std::string describe_model(const RunConfig& config, const Dataset& data);
 
 }  // namespace terse::run

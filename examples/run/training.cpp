@@ -10,7 +10,6 @@
 #include "examples/run/account.hpp"
 #include "examples/run/agreement.hpp"
 #include "examples/run/evaluator.hpp"
-#include "examples/run/fault_flags.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"

@@ -1,4 +1,4 @@
-// What this binary is and which code it runs on this CPU.
+// The version of this binary, and the code that it runs on this CPU.
 #pragma once
 
 #include <string>
@@ -8,8 +8,7 @@ namespace terse::run {
 
 std::string_view program_version();  // "0.1.0"
 
-// What --version prints: the version, the compiler, the levels of the kernels, the BLAS. Several
-// lines, the last one ended too.
+// The output of --version: version, compiler, instruction sets and BLAS, in several lines.
 std::string version_text();
 
 }  // namespace terse::run

@@ -7,6 +7,8 @@
 
 #include "examples/run/evaluator.hpp"
 #include "examples/run/run_log.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse::run {
 namespace {
@@ -58,21 +60,12 @@ double untrained_loss(const RunConfig& config, const Dataset& data) {
   return Evaluator(data).evaluate(*task).test_loss;
 }
 
-// What the runs of a sweep have in common; how many workers, methods and seeds there are does not
-// matter to a run.
-nlohmann::json common_settings(const RunConfig& c) {
-  return {{"model", c.model},         {"data", c.data},
-          {"batch", c.batch},         {"epochs", c.epochs},
-          {"optimizer", c.optimizer}, {"schedule", c.schedule},
-          {"partition", c.partition}, {"durations", c.async.durations}};
-}
-
 class Sweeper {
  public:
   Sweeper(const Sweep& sweep, const std::filesystem::path& file,
           const std::function<void(const SweepRun&)>& on_run)
-      : sweep_(sweep), on_run_(on_run), runs_(file, common_settings(sweep.common)) {
-    for (const auto workers : sweep.workers) {  // what cannot work is found before anything runs
+      : sweep_(sweep), on_run_(on_run), runs_(file, common_settings(sweep)) {
+    for (const auto workers : sweep.workers) {  // throws for what cannot work before anything runs
       for (const auto& method : sweep.methods) {
         config_of(sweep, method, {.method = method.name, .workers = workers, .seed = 1});
       }
@@ -122,7 +115,7 @@ class Sweeper {
     try {
       const auto result = train(config_of(sweep_, method, r), data_, {});
       const auto& last = result.evaluations.back();
-      r.learned = last.test_loss <= most_loss_;  // NaN is not
+      r.learned = last.test_loss <= most_loss_;  // false for NaN
       r.accuracy = last.test_accuracy;
       r.test_loss = last.test_loss;
       r.mean_staleness = result.async->staleness.mean();
@@ -144,6 +137,14 @@ class Sweeper {
 
 }  // namespace
 
+nlohmann::json common_settings(const Sweep& sweep) {
+  const auto& c = sweep.common;
+  return {{"model", c.model},         {"data", c.data},
+          {"batch", c.batch},         {"epochs", c.epochs},
+          {"optimizer", c.optimizer}, {"schedule", c.schedule},
+          {"partition", c.partition}, {"durations", c.async.durations}};
+}
+
 std::vector<SweepMethod> sweep_methods() {
   const auto sparse = [](const char* name, const char* compressor) {
     return SweepMethod{.name = name, .compressor = compressor};
@@ -161,6 +162,18 @@ std::vector<SweepMethod> sweep_methods() {
           sparse("top 0.1 %", "topk:ratio=0.001"),
           sparse("random 1 %, memory", "randomk:ratio=0.01+ef"),
           sparse("random 1 %", "randomk:ratio=0.01")};
+}
+
+std::vector<SweepMethod> sweep_methods(const std::vector<std::string>& names) {
+  std::vector<SweepMethod> chosen;
+  std::vector<std::string> known;
+  for (const auto& method : sweep_methods()) known.push_back(method.name);
+  for (const auto& name : names) {
+    const auto place = std::ranges::find(known, name);
+    check<UsageError>(place != known.end(), "{}", unknown_name("method", name, known));
+    chosen.push_back(sweep_methods()[static_cast<std::size_t>(place - known.begin())]);
+  }
+  return chosen;
 }
 
 std::vector<SweepCell> run_sweep(const Sweep& sweep, const std::filesystem::path& file,

@@ -1,4 +1,4 @@
-// What a staleness sweep has found, as a table, as JSON and as a picture.
+// The results of a staleness sweep as a table, as JSON and as a chart.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace terse::run {
 namespace {
 
-// The methods, or the numbers of workers, in the order in which they come first.
+// The methods, or the numbers of workers, in the order of their first cells.
 template <class Key>
 auto keys_of(const std::vector<SweepCell>& cells, Key key) {
   std::vector<std::remove_cvref_t<decltype(cells.front().*key)>> keys;
@@ -88,19 +88,10 @@ nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) 
     }
     list.push_back(std::move(json));
   }
-  const auto& c = sweep.common;
-  return {{"cells", list},
-          {"config",
-           {{"model", c.model},
-            {"data", c.data},
-            {"batch", c.batch},
-            {"epochs", c.epochs},
-            {"optimizer", c.optimizer},
-            {"schedule", c.schedule},
-            {"partition", c.partition},
-            {"durations", c.async.durations},
-            {"rates", {std::exp2(sweep.low), std::exp2(sweep.high)}},
-            {"seeds", sweep.seeds}}}};
+  auto config = common_settings(sweep);
+  config["rates"] = {std::exp2(sweep.low), std::exp2(sweep.high)};
+  config["seeds"] = sweep.seeds;
+  return {{"cells", list}, {"config", config}};
 }
 
 std::string chart_svg(const std::vector<SweepCell>& cells) {

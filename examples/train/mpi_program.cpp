@@ -26,8 +26,8 @@ bool asks_for_mpi(int argc, char** argv) {
   return asks;
 }
 
-// The first process of several that a launcher has started says that they know nothing of each
-// other.
+// Warns, in the first of several processes that a launcher has started, that each does the same
+// run.
 void warn_of_several(const char* name) {
   constexpr std::pair<const char*, const char*> kLaunchers[] = {
       {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, {"PMI_SIZE", "PMI_RANK"}};
@@ -52,7 +52,8 @@ int run_mpi_program(const char* name, int argc, char** argv,
     warn_of_several(name);
     return run_program(name, [&] { job(nullptr); });
   }
-  std::optional<MpiSession> session;  // ends last: no process may leave before the error is printed
+  std::optional<MpiSession>
+      session;  // destroyed last: no process may exit before the error is printed
   const int code = run_program(name, [&] { session.emplace(); });
   if (code != 0) return code;
   return run_program(
@@ -61,7 +62,7 @@ int run_mpi_program(const char* name, int argc, char** argv,
         try {
           run_mpi_workers(*session, {}, [&](Worker& me) { job(&me); });
         } catch (const Error&) {
-          throw_if_interrupted();  // the error that all workers throw does not say so by its type
+          throw_if_interrupted();  // workers throw the common error, which has lost its type
           throw;
         }
       },

@@ -1,4 +1,4 @@
-// A program's main that mpirun may have started many times.
+// The frame of a program that mpirun may start as several processes.
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 
 namespace terse::run {
 
-// run_program, where the job gets the worker of this process if the arguments have `--transport
-// mpi`, and a null pointer otherwise. MPI begins before anything else may fail: what goes wrong in
-// any process, be it a wrong flag, is one error of all, which worker 0 prints.
+// Like run_program; the job gets the worker of this process with `--transport mpi`, and nullptr
+// otherwise. MPI is initialized first, so that an error in any process, a wrong flag too, becomes
+// one error of all processes, which worker 0 prints.
 int run_mpi_program(const char* name, int argc, char** argv,
                     const std::function<void(Worker* me)>& job);
 

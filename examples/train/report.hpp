@@ -1,4 +1,4 @@
-// What train shows and records of a run.
+// The output of train: progress, log.jsonl and the summary.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ namespace terse::run {
 // Shows the progress of a run on standard error and, with --out, records it in log.jsonl.
 class RunReporter {
  public:
-  // `records`: false for a worker whose run another process records.
+  // `records`: false if another process records the run.
   RunReporter(const RunConfig& config, bool records);
 
   Listener listener();  // the reporter must outlive the run

@@ -26,7 +26,7 @@ nlohmann::json description(const RunConfig& config) {
   return json;
 }
 
-// "seed is 1 and 2", for the first key with two values.
+// The first key with different values: "seed is 1 and 2".
 std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
   const auto value = [](const nlohmann::json& json, const std::string& key) {
     const auto found = json.find(key);
@@ -41,7 +41,7 @@ std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
   return "the order of their values";
 }
 
-// What tells data sets apart: how many training samples, how many test samples, and a hash.
+// Of a data set: the numbers of training and test samples, and a hash.
 using Fingerprint = std::array<std::uint64_t, 3>;
 
 Fingerprint fingerprint(const DatasetSplits& data) {
@@ -91,7 +91,7 @@ void check_same_run(Worker& me, const RunConfig& config) {
   while (other < me.size() && hashes[static_cast<std::size_t>(other)] == hashes.front()) ++other;
   if (other == me.size()) return;
 
-  // The first two that differ find out in what; the others wait for their error.
+  // The first two workers that differ find the key; the others wait for their error.
   if (me.rank() == 0) {
     me.send(other, {.kind = PacketKind::control}, std::as_bytes(std::span<const char>(text)));
   } else if (me.rank() == other) {

@@ -12,13 +12,13 @@ namespace terse::run {
 // UsageError if the flags name another number.
 void count_processes(const Worker& me, RunConfig& config);
 
-// Compares the program's version, the packets' format and every value of the configuration, the
-// number of threads apart: it changes no result. All workers together; Error names two workers that
-// differ, and the first value in which they do.
+// Compares the program's version, the packets' format and every value of the configuration except
+// the number of threads, which changes no result. All workers call it together; Error names two
+// workers that differ and the first value in which they differ.
 void check_same_run(Worker& me, const RunConfig& config);
 
-// Compares sizes and contents of what each has read, by a hash. All workers together; Error, on all
-// of them, names two workers that differ.
+// Compares the sizes and hashes of the data. All workers call it together; Error, on all of them,
+// names two workers that differ.
 void check_same_data(Worker& me, const Dataset& data);
 
 }  // namespace terse::run
