@@ -27,9 +27,9 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
-#include "tersegrad/core/random.hpp"
 #include "tersegrad/optim/compressors/gather.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/svd.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
@@ -189,10 +189,7 @@ class Atomo final : public GatherCompressor {
   std::vector<std::uint32_t> atoms_of(const Round& round, const GradView& grad) const {
     const auto found = kernels::svd({grad.rows, grad.cols, grad.data});
     const auto p = probabilities(found.s, static_cast<double>(rank_));
-    const Philox random(round.seed, {.purpose = Purpose::compress,
-                                     .worker = round.worker,
-                                     .step = static_cast<std::uint32_t>(round.step),
-                                     .tensor = grad.id});
+    const auto random = worker_stream(round, grad.id);
     auto picked = independent_ ? draw_each(p, random) : draw_together(p, random);
     if (!found.s.empty() && std::isnan(found.s[0])) picked = {0};  // one such atom makes all NaN
     std::vector<std::uint32_t> words{static_cast<std::uint32_t>(picked.size())};

@@ -34,9 +34,9 @@
 #include <cmath>
 #include <limits>
 
-#include "tersegrad/core/random.hpp"
 #include "tersegrad/core/simd/vectorized.hpp"
 #include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/power.hpp"
 #include "tersegrad/optim/kernels/select.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
@@ -188,10 +188,7 @@ std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::
   constexpr int kCorrections = 10;
   const auto n = std::ssize(keys_);
   const auto stride = std::min(n, static_cast<std::int64_t>(1 / options_.sample));
-  Philox random(round.seed, {.purpose = Purpose::compress,
-                             .worker = round.worker,
-                             .step = static_cast<std::uint32_t>(round.step),
-                             .tensor = id});
+  auto random = worker_stream(round, id);
   std::vector<std::uint32_t> sample;
   for (auto i = random.below(static_cast<std::uint64_t>(stride)); i < keys_.size();
        i += static_cast<std::uint64_t>(stride)) {

@@ -27,6 +27,7 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/simd/vectorized.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/svd.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 #include "tersegrad/optim/tensor_state.hpp"
@@ -118,8 +119,7 @@ std::vector<float> GradiVeq::axes(const Round& round, const GradView& view) cons
     return {learned.begin(), learned.end()};
   }
   std::vector<float> drawn(static_cast<std::size_t>(n));
-  kernels::fill_normal(Philox(round.seed, {.purpose = Purpose::compress, .tensor = view.id}),
-                       drawn);
+  kernels::fill_normal(shared_stream(round, view.id, 0), drawn);
   kernels::orthonormalise(options_.slice, options_.keep, drawn);
   return drawn;
 }

@@ -18,7 +18,7 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
-#include "tersegrad/core/random.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/decorators/decorator.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
@@ -51,10 +51,7 @@ class NoisySign final : public Decorator {
     if (n == 0) return;
     const double rms = std::sqrt(kernels::sum_of_squares(grad.data) / static_cast<double>(n));
     const auto width = static_cast<float>(sigma_ * (relative_ ? rms : 1));
-    const Philox draws(round.seed, {.purpose = Purpose::compress,
-                                    .worker = round.worker,
-                                    .step = static_cast<std::uint32_t>(round.step),
-                                    .tensor = grad.id});
+    const auto draws = worker_stream(round, grad.id);
     parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
       auto random = draws;
       random.seek(static_cast<std::uint64_t>(2 * begin));  // two words a normal

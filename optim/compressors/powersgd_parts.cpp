@@ -6,6 +6,7 @@
 
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/powersgd.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/low_rank.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
@@ -17,9 +18,7 @@ bool compressed(const GradView& view, double floats, double min_rate) {
 }
 
 void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns) {
-  const Stream stream{
-      .purpose = Purpose::compress, .step = static_cast<std::uint32_t>(step), .tensor = view.id};
-  kernels::fill_normal(Philox(round.seed, stream), columns);
+  kernels::fill_normal(shared_stream(round, view.id, step), columns);
 }
 
 void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,

@@ -31,7 +31,7 @@
 #include "tersegrad/optim/compressors/buckets.hpp"
 #include "tersegrad/optim/compressors/gather.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
-#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/bit_fields.hpp"
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/elias.hpp"

@@ -14,9 +14,9 @@
 #include <array>
 
 #include "tersegrad/core/error.hpp"
-#include "tersegrad/core/random.hpp"
 #include "tersegrad/optim/compressors/keep.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
@@ -54,10 +54,7 @@ class RandomBlock final : public OnePhaseLinear {
   // The block, and what of it goes on at the beginning of the tensor.
   std::array<std::span<float>, 2> block(const Round& round, const GradView& view) const {
     if (view.data.empty()) return {};
-    Philox random(round.seed, {.purpose = Purpose::compress,
-                               .step = static_cast<std::uint32_t>(round.step),
-                               .tensor = view.id});
-    const auto start = random.below(view.data.size());
+    const auto start = shared_stream(round, view.id).below(view.data.size());
     const auto b = static_cast<std::size_t>(keep_.of(view, round.step));
     const auto to_the_end = std::min<std::size_t>(b, view.data.size() - start);
     return {view.data.subspan(start, to_the_end), view.data.first(b - to_the_end)};

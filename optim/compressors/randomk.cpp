@@ -14,6 +14,7 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressors/keep.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/sample.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
@@ -51,10 +52,7 @@ class RandomK final : public OnePhaseLinear {
  private:
   std::vector<std::uint32_t> indices(const Round& round, const GradView& view) const {
     const auto n = std::ssize(view.data);
-    return kernels::sample(n, keep_.of(view, round.step),
-                           Philox(round.seed, {.purpose = Purpose::compress,
-                                               .step = static_cast<std::uint32_t>(round.step),
-                                               .tensor = view.id}));
+    return kernels::sample(n, keep_.of(view, round.step), shared_stream(round, view.id));
   }
 
   std::int64_t kept(const Round& round, std::span<const GradView> views) const {

@@ -28,6 +28,7 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/scope.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/decorators/momentum.hpp"
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/stochastic_sign.hpp"
@@ -100,10 +101,7 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
 
   std::int64_t at = 0;
   for (const auto& grad : grads) {
-    const kernels::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
-                                                   .worker = round.worker,
-                                                   .step = static_cast<std::uint32_t>(round.step),
-                                                   .tensor = grad.id}));
+    const auto draws = rounding_draws(round, grad);
     if (scope_ == Scope::tensor) squares = kernels::sum_of_squares(grad.data);
     constexpr float kCoins = std::numeric_limits<float>::infinity();
     kernels::pack_stochastic(grad.data,

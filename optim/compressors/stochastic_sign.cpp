@@ -21,6 +21,7 @@
 #include "tersegrad/optim/compressors/gather.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/scope.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/decorators/momentum.hpp"
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/levels.hpp"
@@ -49,12 +50,8 @@ class StochasticSign final : public GatherCompressor {
     std::ranges::fill(signs, 0U);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < grads.size(); ++t) {
-      const kernels::Draws draws(Philox(round.seed, {.purpose = Purpose::compress,
-                                                     .worker = round.worker,
-                                                     .step = static_cast<std::uint32_t>(round.step),
-                                                     .tensor = grads[t].id}));
-      kernels::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t], draws, at,
-                               signs);
+      kernels::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t],
+                               rounding_draws(round, grads[t]), at, signs);
       at += std::ssize(grads[t].data);
     }
   }

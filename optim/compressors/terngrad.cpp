@@ -25,7 +25,7 @@
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/optim/compressors/gather.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
-#include "tersegrad/optim/compressors/rounding.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/levels.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"

@@ -18,6 +18,7 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/low_rank.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
@@ -66,10 +67,7 @@ class UnbiasedRank final : public OnePhaseLinear {
 
   std::vector<float> draw(const Round& round, const GradView& view) const {
     std::vector<float> u(static_cast<std::size_t>(rank_ * view.cols));
-    kernels::fill_normal(Philox(round.seed, {.purpose = Purpose::compress,
-                                             .step = static_cast<std::uint32_t>(round.step),
-                                             .tensor = view.id}),
-                         u);
+    kernels::fill_normal(shared_stream(round, view.id), u);
     kernels::scale_to(u, 1 / std::sqrt(static_cast<float>(rank_)), u);
     return u;
   }

@@ -24,9 +24,9 @@
 #include <limits>
 
 #include "tersegrad/core/error.hpp"
-#include "tersegrad/core/random.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/sparse.hpp"
+#include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/kernels/select.hpp"
 
 namespace terse {
@@ -160,10 +160,7 @@ void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries
     const auto x = grad.data;
     const auto step = static_cast<float>(1 / rule_.lambda(x));  // infinite: none is likely
     steps_.push_back(step);
-    const Philox random(round.seed, {.purpose = Purpose::compress,
-                                     .worker = round.worker,
-                                     .step = static_cast<std::uint32_t>(round.step),
-                                     .tensor = grad.id});
+    const auto random = worker_stream(round, grad.id);
     kernels::select_if(
         std::ssize(x), first,
         [&](std::int64_t i) {
