@@ -33,4 +33,14 @@ inline std::vector<std::int64_t> begins_of(std::span<const GradView> views) {
   return begins;
 }
 
+// views = those of `shape` over other values, one tensor after the other.
+inline void lay_out(std::span<const GradView> shape, std::span<float> values,
+                    std::vector<GradView>& views) {
+  views.clear();
+  for (const auto& view : shape) {
+    views.push_back(view.with(values.first(view.data.size())));
+    values = values.subspan(view.data.size());
+  }
+}
+
 }  // namespace terse

@@ -37,8 +37,9 @@ class RobustCompressor final : public Decorator {
       auto alone = round;
       alone.worker = static_cast<std::uint32_t>(w);
       alone.workers = 1;
+      lay_out(shape, vector, views_);
       try {
-        inner_->said(alone, up[w], lay_out(shape, vector));
+        inner_->said(alone, up[w], views_);
       } catch (const PacketError&) {  // an invalid packet counts as a Byzantine vector
         std::ranges::fill(vector, std::numeric_limits<float>::quiet_NaN());
       }
@@ -65,15 +66,6 @@ class RobustCompressor final : public Decorator {
         "packet: an answer of {} values for {} tensors; {} for {} are wanted", answer.size(),
         down.header().tensors, count(shape), shape.size());
     return answer;
-  }
-  // Views like `shape` over one vector.
-  std::span<const GradView> lay_out(std::span<const GradView> shape, std::span<float> vector) {
-    views_.clear();
-    for (const auto& view : shape) {
-      views_.push_back(view.with(vector.first(view.data.size())));
-      vector = vector.subspan(view.data.size());
-    }
-    return views_;
   }
 
   Aggregation aggregation_;

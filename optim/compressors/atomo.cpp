@@ -85,16 +85,12 @@ std::vector<GradView> folded(std::span<const GradView> views) {
 // The atoms of a matrix as a payload says them.
 class Atoms {
  public:
-  // Takes them off the front of `rest`.
-  Atoms(const GradView& view, std::span<const std::uint32_t>& rest)
+  Atoms(const GradView& view, PayloadReader& payload)
       : n_(static_cast<std::size_t>(view.rows)), m_(static_cast<std::size_t>(view.cols)) {
-    check<PacketError>(!rest.empty(), "packet: it ends before the atoms of {}", shape_text(view));
-    count_ = rest[0];
-    rest = rest.subspan(1);
-    check<PacketError>(count_ <= std::min(n_, m_) && count_ * (1 + n_ + m_) <= rest.size(),
-                       "packet: {} atoms of {} in {} words", count_, shape_text(view), rest.size());
-    values_ = as_floats(rest.first(count_ * (1 + n_ + m_)));
-    rest = rest.subspan(values_.size());
+    count_ = payload.next_word();
+    check<PacketError>(count_ <= std::min(n_, m_), "packet: {} atoms of {}", count_,
+                       shape_text(view));
+    values_ = payload.next_floats(count_ * (1 + n_ + m_));
   }
 
   std::int64_t count() const { return static_cast<std::int64_t>(count_); }
@@ -129,25 +125,23 @@ class Atomo final : public GatherCompressor {
     for (std::size_t t = 0; t < grads.size(); ++t) {
       words += is_matrix(grads[t]) ? std::ssize(parts[t]) : std::ssize(grads[t].data);
     }
-    auto rest = start(round, grads, words, up);
+    PayloadWriter payload(start(round, grads, words, up));
     for (std::size_t t = 0; t < grads.size(); ++t) {
       if (is_matrix(grads[t])) {
-        std::ranges::copy(parts[t], rest.begin());
-        rest = rest.subspan(parts[t].size());
+        std::ranges::copy(parts[t], payload.next_words(parts[t].size()).begin());
       } else {
-        kernels::copy_to(grads[t].data, as_floats(rest.first(grads[t].data.size())));
-        rest = rest.subspan(grads[t].data.size());
+        kernels::copy_to(grads[t].data, payload.next_floats(grads[t].data.size()));
       }
     }
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
-    auto rest = payload;
+    PayloadReader in(payload);
     std::vector<float> sized;
     for (const auto& view : folded(out)) {
       if (is_matrix(view)) {
-        const Atoms atoms(view, rest);
+        const Atoms atoms(view, in);
         sized.assign(atoms.u().begin(), atoms.u().end());
         for (std::int64_t c = 0; c < atoms.count(); ++c) {
           const auto column = std::span(sized).subspan(c * view.rows, view.rows);
@@ -156,26 +150,22 @@ class Atomo final : public GatherCompressor {
         kernels::add_outer_product(view.rows, view.cols, atoms.count(), sized, atoms.v(), weight,
                                    view.data);
       } else {
-        const auto n = view.data.size();
-        check<PacketError>(n <= rest.size(), "packet: it ends before {} values", n);
-        kernels::add_scaled_to(as_floats(rest.first(n)), weight, view.data);
-        rest = rest.subspan(n);
+        kernels::add_scaled_to(in.next_floats(view.data.size()), weight, view.data);
       }
     }
-    check<PacketError>(rest.empty(), "packet: {} words after the last tensor", rest.size());
+    in.expect_end();
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override {
     FieldList list(up);
-    auto rest = up.words();
+    PayloadReader in(up.words());
     for (const auto& view : folded(shape)) {
       if (!is_matrix(view)) {
-        list.floats("values " + shape_text(view), std::ssize(view.data));
-        rest = rest.subspan(std::min(rest.size(), view.data.size()));
+        list.floats("values " + shape_text(view), std::ssize(in.next_floats(view.data.size())));
         continue;
       }
-      const Atoms atoms(view, rest);
+      const Atoms atoms(view, in);
       list.indices("atoms of " + shape_text(view), 1);
       list.floats("s / p", atoms.count());
       list.floats("u", std::ssize(atoms.u()));

@@ -9,18 +9,10 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kLead = 2;  // words before each packet of an answer: its size and weight
+constexpr std::size_t kLead = 2;  // words before each packet in a down packet: its size and weight
 
 void clear(std::span<const GradView> views) {
   for (const auto& view : views) kernels::clear(view.data);
-}
-
-// The next n words of `rest`, which loses them.
-std::span<const std::uint32_t> take(std::span<const std::uint32_t>& rest, std::size_t n) {
-  check<PacketError>(n <= rest.size(), "packet: it ends {} words early", n - rest.size());
-  const auto taken = rest.first(n);
-  rest = rest.subspan(n);
-  return taken;
 }
 
 }  // namespace
@@ -28,9 +20,7 @@ std::span<const std::uint32_t> take(std::span<const std::uint32_t>& rest, std::s
 std::span<std::uint32_t> GatherCompressor::start(const Round& round,
                                                  std::span<const GradView> grads,
                                                  std::int64_t words, Packet& up) const {
-  up.start(header_for(round, number_, PacketKind::up, grads.size()),
-           static_cast<std::size_t>(words) * sizeof(std::uint32_t));
-  return up.words();
+  return start_packet(round, number_, grads.size(), words, up).rest();
 }
 
 void GatherCompressor::combine(const Round& round, std::span<const GradView> shape,
@@ -49,49 +39,37 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
   const auto d = static_cast<std::size_t>(count(shape));
   const bool dense = words >= d;
   down.start(header, (1 + (dense ? d : words)) * sizeof(std::uint32_t));
-  auto rest = down.words();
-  rest.front() = dense ? 0 : static_cast<std::uint32_t>(up.size());
-  rest = rest.subspan(1);
+  PayloadWriter out(down.words());
+  out.next_words(1)[0] = dense ? 0 : static_cast<std::uint32_t>(up.size());
 
   if (!dense) {
     for (std::size_t w = 0; w < up.size(); ++w) {
       const auto payload = up[w].words();
-      rest[0] = static_cast<std::uint32_t>(payload.size());
-      as_floats(rest)[1] = weights[w];
-      std::ranges::copy(payload, rest.begin() + kLead);
-      rest = rest.subspan(kLead + payload.size());
+      out.next_words(1)[0] = static_cast<std::uint32_t>(payload.size());
+      out.next_floats(1)[0] = weights[w];
+      std::ranges::copy(payload, out.next_words(payload.size()).begin());
     }
     return;
   }
-  auto mean = as_floats(rest);
-  std::vector<GradView> views;
-  for (const auto& view : shape) {
-    views.push_back(view.with(mean.first(view.data.size())));
-    mean = mean.subspan(view.data.size());
-  }
-  clear(views);
-  for (std::size_t w = 0; w < up.size(); ++w) add(round, up[w].words(), weights[w], views);
+  std::vector<GradView> mean;
+  lay_out(shape, as_floats(out.rest()), mean);
+  clear(mean);
+  for (std::size_t w = 0; w < up.size(); ++w) add(round, up[w].words(), weights[w], mean);
 }
 
 GatherCompressor::Answer GatherCompressor::answer(const Round& round, const Packet& down,
                                                   std::span<const GradView> shape) const {
   down.expect(number_, round.phase, shape.size());
   Answer answer;
-  auto rest = down.words();
-  const auto packets = take(rest, 1).front();
-  if (packets == 0) {
-    const auto d = static_cast<std::size_t>(count(shape));
-    check<PacketError>(rest.size() == d, "packet: a mean of {} values; {} are wanted", rest.size(),
-                       d);
-    answer.mean = as_floats(rest);
-    return answer;
-  }
+  PayloadReader in(down.words());
+  const auto packets = in.next_word();
+  if (packets == 0) answer.mean = in.next_floats(static_cast<std::size_t>(count(shape)));
   for (std::uint32_t p = 0; p < packets; ++p) {
-    const auto lead = take(rest, kLead);
-    answer.packets.push_back({.payload = take(rest, lead[0]), .weight = as_floats(lead)[1]});
+    const auto words = in.next_word();
+    const auto weight = in.next_floats(1)[0];
+    answer.packets.push_back({.payload = in.next_words(words), .weight = weight});
   }
-  check<PacketError>(rest.empty(), "packet: {} words after the last of {} packets", rest.size(),
-                     packets);
+  in.expect_end();
   return answer;
 }
 

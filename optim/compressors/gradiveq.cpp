@@ -125,39 +125,33 @@ std::vector<float> GradiVeq::axes(const Round& round, const GradView& view) cons
 }
 
 void GradiVeq::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
-  up.start(header_for(round, number_, PacketKind::up, grads.size()),
-           static_cast<std::size_t>(size(round, grads)) * sizeof(float));
-  auto rest = up.floats();
+  auto payload = start_packet(round, number_, grads.size(), size(round, grads), up);
   for (const auto& grad : grads) {
     auto values = grad.data;
     if (!learning(round) && slices(grad) > 0) {
-      const auto projected = rest.first(static_cast<std::size_t>(slices(grad) * options_.keep));
-      kernels::times_q(matrix(grad), options_.keep, axes(round, grad), projected);
-      rest = rest.subspan(projected.size());
+      kernels::times_q(matrix(grad), options_.keep, axes(round, grad),
+                       payload.next_floats(slices(grad) * options_.keep));
       values = values.subspan(sliced(grad));
     }
-    kernels::copy_to(values, rest.first(values.size()));
-    rest = rest.subspan(values.size());
+    kernels::copy_to(values, payload.next_floats(values.size()));
   }
 }
 
 void GradiVeq::mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
-  auto rest = expect_floats(sum, size(round, out));
+  PayloadReader s(sum, size(round, out));
   const float workers = expect_weight(sum);
   std::vector<float> projected;
   for (const auto& view : out) {
     auto values = view.data;
     if (!learning(round) && slices(view) > 0) {
       projected.resize(static_cast<std::size_t>(slices(view) * options_.keep));
-      kernels::divide_to(rest.first(projected.size()), workers, projected);
+      kernels::divide_to(s.next_floats(projected.size()), workers, projected);
       kernels::outer_product(slices(view), options_.slice, options_.keep, projected,
                              axes(round, view), values.first(sliced(view)));
-      rest = rest.subspan(projected.size());
       values = values.subspan(sliced(view));
     }
-    kernels::divide_to(rest.first(values.size()), workers, values);
-    rest = rest.subspan(values.size());
+    kernels::divide_to(s.next_floats(values.size()), workers, values);
   }
 }
 

@@ -115,14 +115,14 @@ class Int8 final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto [range_words, byte_words] = sizes(grads);
-    const auto words = start(round, grads, range_words + byte_words, up);
-    auto ranges = as_floats(words.first(range_words));
-    auto bytes = words.subspan(range_words);
+    PayloadWriter payload(start(round, grads, range_words + byte_words, up));
+    PayloadWriter all_ranges(payload.next_words(range_words)), all_bytes(payload.rest());
     for (const auto& grad : grads) {
       const auto n = std::ssize(grad.data);
-      const auto mine = bytes.first(words_of_bytes(n));
-      if (n % 4 != 0) mine.back() = 0;
-      auto* to = reinterpret_cast<unsigned char*>(mine.data());
+      const auto ranges = all_ranges.next_floats(2 * buckets_.of(n));
+      const auto bytes = all_bytes.next_words(words_of_bytes(n));
+      if (n % 4 != 0) bytes.back() = 0;
+      auto* to = reinterpret_cast<unsigned char*>(bytes.data());
       buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
         const auto x = grad.data.subspan(begin, end - begin);
         const auto range = range_of(x);
@@ -130,28 +130,24 @@ class Int8 final : public GatherCompressor {
         ranges[2 * b + 1] = range.high;
         encode_bytes(x, range, to + begin);
       });
-      ranges = ranges.subspan(2 * buckets_.of(n));
-      bytes = bytes.subspan(mine.size());
     }
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto [range_words, byte_words] = sizes(out);
-    expect_size(payload, range_words + byte_words);
-    auto ranges = as_floats(payload.first(range_words));
-    auto bytes = payload.subspan(range_words);
+    PayloadReader in(payload, range_words + byte_words);
+    PayloadReader all_ranges(in.next_words(range_words)), all_bytes(in.rest());
     for (const auto& view : out) {
       const auto n = std::ssize(view.data);
-      const auto mine = bytes.first(words_of_bytes(n));
-      expect_padding(mine, 8 * n);
-      const auto* from = reinterpret_cast<const unsigned char*>(mine.data());
+      const auto ranges = all_ranges.next_floats(2 * buckets_.of(n));
+      const auto bytes = all_bytes.next_words(words_of_bytes(n));
+      expect_padding(bytes, 8 * n);
+      const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
       buckets_.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
         add_bytes(from + begin, {ranges[2 * b], ranges[2 * b + 1]}, weight,
                   view.data.subspan(begin, end - begin));
       });
-      ranges = ranges.subspan(2 * buckets_.of(n));
-      bytes = bytes.subspan(mine.size());
     }
   }
 

@@ -102,8 +102,8 @@ void add_block(std::span<const std::uint32_t> words, float weight, std::span<flo
   }
 }
 
-// PacketError unless the block has nothing beyond its n values.
-void expect_end(std::span<const std::uint32_t> block, std::int64_t n) {
+// Throws PacketError unless all bits of the block after those of its n values are zero.
+void expect_unused_bits(std::span<const std::uint32_t> block, std::int64_t n) {
   if (block.empty()) return;
   expect_padding(block.first(block.size() - 1), 8 * n);
   expect_padding(block.last(1), n);
@@ -118,8 +118,9 @@ class Natural final : public GatherCompressor {
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     std::int64_t total = 0;
     for (const auto& grad : grads) total += words_of_powers(std::ssize(grad.data));
-    auto words = start(round, grads, total, up);
+    PayloadWriter payload(start(round, grads, total, up));
     for (const auto& grad : grads) {
+      const auto words = payload.next_words(words_of_powers(std::ssize(grad.data)));
       const auto draws = rounding_draws(round, grad);
       vectorized_for(
           std::ssize(grad.data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -145,7 +146,6 @@ class Natural final : public GatherCompressor {
               to.back() = block.signs;
             }
           });
-      words = words.subspan(words_of_powers(std::ssize(grad.data)));
     }
   }
 
@@ -153,21 +153,19 @@ class Natural final : public GatherCompressor {
            std::span<const GradView> out) const override {
     std::int64_t total = 0;
     for (const auto& view : out) total += words_of_powers(std::ssize(view.data));
-    expect_size(payload, total);
+    PayloadReader in(payload, total);
     for (const auto& view : out) {
       const auto n = std::ssize(view.data), whole = n - n % kWordBits;
-      expect_end(
-          payload.subspan(words_of_powers(whole), words_of_powers(n) - words_of_powers(whole)),
-          n - whole);
+      const auto words = in.next_words(words_of_powers(n));
+      expect_unused_bits(words.subspan(words_of_powers(whole)), n - whole);
       vectorized_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
         for (auto at = begin; at < end; at += kWordBits) {
           const auto m = std::min(kWordBits, end - at);
           add_block(
-              payload.subspan(words_of_powers(at), words_of_powers(at + m) - words_of_powers(at)),
+              words.subspan(words_of_powers(at), words_of_powers(at + m) - words_of_powers(at)),
               weight, view.data.subspan(at, m));
         }
       });
-      payload = payload.subspan(words_of_powers(n));
     }
   }
 

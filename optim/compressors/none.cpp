@@ -22,13 +22,8 @@ class None final : public OnePhaseLinear {
   bool uncompressed() const override { return true; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(count(grads)) * sizeof(float));
-    auto values = up.floats();
-    for (const auto& grad : grads) {
-      kernels::copy_to(grad.data, values.first(grad.data.size()));
-      values = values.subspan(grad.data.size());
-    }
+    auto payload = start_packet(round, number_, grads.size(), count(grads), up);
+    for (const auto& g : grads) kernels::copy_to(g.data, payload.next_floats(g.data.size()));
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -41,11 +36,10 @@ class None final : public OnePhaseLinear {
  private:
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    auto values = expect_floats(sum, count(out));
+    PayloadReader s(sum, count(out));
     const float workers = expect_weight(sum);
     for (const auto& view : out) {
-      kernels::divide_to(values.first(view.data.size()), workers, view.data);
-      values = values.subspan(view.data.size());
+      kernels::divide_to(s.next_floats(view.data.size()), workers, view.data);
     }
   }
 

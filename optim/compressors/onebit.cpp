@@ -94,14 +94,13 @@ class OneBit final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto pair_words = 2 * columns(grads);
-    const auto words = start(round, grads, pair_words + words_for(count(grads)), up);
-    auto pairs = as_floats(words.first(pair_words));
-    const auto bits = words.subspan(pair_words);
+    PayloadWriter payload(start(round, grads, pair_words + words_for(count(grads)), up));
+    PayloadWriter pairs(payload.next_words(pair_words));
+    const auto bits = payload.rest();
     std::ranges::fill(bits, 0U);
     std::int64_t at = 0;
     for (const auto& grad : grads) {
-      class_means(grad, pairs);
-      pairs = pairs.subspan(2 * columns_of(grad));
+      class_means(grad, pairs.next_floats(2 * columns_of(grad)));
       kernels::pack_negative(grad.data, at, bits);
       at += std::ssize(grad.data);
     }
@@ -111,12 +110,13 @@ class OneBit final : public GatherCompressor {
            std::span<const GradView> out) const override {
     const auto n = count(out);
     const auto pair_words = 2 * columns(out);
-    expect_size(payload, pair_words + words_for(n));
-    auto pairs = as_floats(payload.first(pair_words));
-    const auto bits = payload.subspan(pair_words);
+    PayloadReader in(payload, pair_words + words_for(n));
+    PayloadReader all_pairs(in.next_words(pair_words));
+    const auto bits = in.rest();
     expect_padding(bits, n);
     std::int64_t at = 0;
     for (const auto& view : out) {
+      const auto pairs = all_pairs.next_floats(2 * columns_of(view));
       vectorized_for(words_for(std::ssize(view.data)), kernels::kGrain / kWordBits,
                      [&](std::int64_t begin, std::int64_t end) {
                        auto column = begin * kWordBits % view.cols;
@@ -126,7 +126,6 @@ class OneBit final : public GatherCompressor {
                                            column, view.cols, view.data.subspan(first));
                        }
                      });
-      pairs = pairs.subspan(2 * columns_of(view));
       at += std::ssize(view.data);
     }
   }

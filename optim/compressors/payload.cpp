@@ -14,10 +14,6 @@ constexpr std::int64_t kShown = 48, kShownWords = 8;
 
 }  // namespace
 
-std::span<const float> expect_floats(const Packet& packet, std::int64_t n) {
-  return as_floats(expect_words(packet, n));
-}
-
 std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n) {
   expect_size(packet.words(), n);
   return packet.words();
@@ -46,6 +42,32 @@ std::span<const float> as_floats(std::span<const std::uint32_t> words) {
 
 std::span<float> as_floats(std::span<std::uint32_t> words) {
   return {reinterpret_cast<float*>(words.data()), words.size()};
+}
+
+std::span<const std::uint32_t> PayloadReader::next_words(std::size_t n) {
+  check<PacketError>(n <= left_.size(), "packet: a payload ends {} words early", n - left_.size());
+  const auto front = left_.first(n);
+  left_ = left_.subspan(n);
+  return front;
+}
+
+void PayloadReader::expect_end() const {
+  check<PacketError>(left_.empty(), "packet: a payload is {} words too long", left_.size());
+}
+
+std::span<std::uint32_t> PayloadWriter::next_words(std::size_t n) {
+  internal_check(n <= left_.size(), "payload: {} words are written where {} are left", n,
+                 left_.size());
+  const auto front = left_.first(n);
+  left_ = left_.subspan(n);
+  return front;
+}
+
+PayloadWriter start_packet(const Round& round, std::uint16_t compressor, std::size_t tensors,
+                           std::int64_t n, Packet& up) {
+  up.start(header_for(round, compressor, PacketKind::up, tensors),
+           static_cast<std::size_t>(n) * sizeof(std::uint32_t));
+  return PayloadWriter(up.words());
 }
 
 template <class T>

@@ -1,4 +1,5 @@
-// What the compressors' payloads have in common: checked access, means, and text for `explain`.
+// What the payloads of all compressors have in common: cursors that read and write them in order,
+// checks, and the text that `explain` prints.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +11,63 @@
 
 namespace terse {
 
-// The payload as exactly `n` floats, or PacketError.
-std::span<const float> expect_floats(const Packet& packet, std::int64_t n);
-// The payload as exactly `n` words, or PacketError.
-std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n);
-// PacketError unless a payload has exactly `n` words.
+// Throws PacketError unless the payload has exactly `n` words.
 void expect_size(std::span<const std::uint32_t> payload, std::int64_t n);
-// PacketError unless the bits of a plane beyond the first `bits` are zero.
+// The words of the payload. Throws PacketError unless there are exactly `n`.
+std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n);
+// Throws PacketError unless all bits of the plane after the first `bits` are zero.
 void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits);
-// How many workers' values are summed up in the packet: at least 1, or PacketError.
+// The number of workers whose values the packet sums up. Throws PacketError if it is 0.
 float expect_weight(const Packet& packet);
 
 // A span of words read as floats, and the reverse: a payload may hold both.
 std::span<const float> as_floats(std::span<const std::uint32_t> words);
 std::span<float> as_floats(std::span<std::uint32_t> words);
 
-// Puts parts of a payload into fields, one after the other.
+// Reads a payload, or a part of one, from front to back. `next_` returns a span into the payload and
+// throws PacketError if the payload ends before it.
+class PayloadReader {
+ public:
+  explicit PayloadReader(std::span<const std::uint32_t> words) : left_(words) {}
+  // Throws PacketError unless the payload has exactly `n` words.
+  PayloadReader(std::span<const std::uint32_t> words, std::int64_t n) : PayloadReader(words) {
+    expect_size(words, n);
+  }
+  PayloadReader(const Packet& packet, std::int64_t n) : PayloadReader(packet.words(), n) {}
+
+  std::uint32_t next_word() { return next_words(1).front(); }
+  std::span<const std::uint32_t> next_words(std::size_t n);
+  std::span<const float> next_floats(std::size_t n) { return as_floats(next_words(n)); }
+  // All that is left.
+  std::span<const std::uint32_t> rest() { return next_words(left_.size()); }
+  std::size_t words_left() const { return left_.size(); }
+  // Throws PacketError if words are left.
+  void expect_end() const;
+
+ private:
+  std::span<const std::uint32_t> left_;
+};
+
+// Hands out the words of a new payload, or of a part of one, from front to back; they are not
+// initialised. Throws InternalError if there are not enough.
+class PayloadWriter {
+ public:
+  explicit PayloadWriter(std::span<std::uint32_t> words) : left_(words) {}
+
+  std::span<std::uint32_t> next_words(std::size_t n);
+  std::span<float> next_floats(std::size_t n) { return as_floats(next_words(n)); }
+  // All that is left.
+  std::span<std::uint32_t> rest() { return next_words(left_.size()); }
+
+ private:
+  std::span<std::uint32_t> left_;
+};
+
+// Begins a worker's packet of `n` words, or floats, for so many tensors.
+PayloadWriter start_packet(const Round& round, std::uint16_t compressor, std::size_t tensors,
+                           std::int64_t n, Packet& up);
+
+// Describes the parts of a payload as fields, one after the other.
 class FieldList {
  public:
   explicit FieldList(const Packet& packet) : payload_(packet.payload()) {}
@@ -34,7 +76,7 @@ class FieldList {
   void words(std::string name, std::int64_t n);  // as 0 and 1, bit 0 first
   void indices(std::string name, std::int64_t n);
   void signed_indices(std::string name, std::int64_t n);  // bit 31 is minus: "+3 -7"
-  void append(std::vector<Field> fields);                 // of a payload that begins here
+  void append(std::vector<Field> fields);                 // those of a payload that begins here
   std::vector<Field> take() { return std::move(fields_); }
 
  private:

@@ -84,9 +84,8 @@ class PowerSgd final : public LinearCompressor {
   // Floats in a phase's payload.
   std::int64_t payload_size(int phase, std::span<const GradView> views) const;
   std::span<float> q_for(const Round& round, const GradView& view);
-  void start(const Round& round, std::span<const GradView> grads, Packet& up) const {
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(payload_size(round.phase, grads)) * sizeof(float));
+  PayloadWriter start(const Round& round, std::span<const GradView> grads, Packet& up) const {
+    return start_packet(round, number_, grads.size(), payload_size(round.phase, grads), up);
   }
   // Fills the packet of a phase. Of P: one_p(matrix's number, its Q, where its P goes).
   template <class OneP>
@@ -134,13 +133,10 @@ std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
 template <class OneP>
 void PowerSgd::write_p(const Round& round, std::span<const GradView> grads, Packet& up,
                        OneP one_p) {
-  start(round, grads, up);
-  auto rest = up.floats();
+  auto payload = start(round, grads, up);
   for (std::size_t t = 0; t < grads.size(); ++t) {
     if (!compressed(grads[t])) continue;
-    const auto size = static_cast<std::size_t>(size_of_p(grads[t]));
-    one_p(t, q_for(round, grads[t]), rest.first(size));
-    rest = rest.subspan(size);
+    one_p(t, q_for(round, grads[t]), payload.next_floats(size_of_p(grads[t])));
   }
 }
 
@@ -190,18 +186,17 @@ bool PowerSgd::encode_with_residual(const Round& round, std::span<const GradView
     }
   }
   if (!is_last(round.phase)) return true;
-  auto qs = std::span<const float>(std::as_const(up).floats());
+  PayloadReader payload(std::as_const(up).words());
   for (const auto& e : residual) {
     if (!compressed(e)) {
       kernels::subtract_from(e.data, e.data);  // said exactly; NaN stays
       continue;
     }
-    const auto q = qs.first(static_cast<std::size_t>(size_of_q(e)));
+    const auto q = payload.next_floats(size_of_q(e));
     auto& owed = owed_[e.id];
     owed.rows = e.rows;
     owed.cols = e.cols;
     owed.q.assign(q.begin(), q.end());
-    qs = qs.subspan(q.size());
   }
   return true;
 }
@@ -224,13 +219,12 @@ kernels::Factors PowerSgd::factors(std::uint32_t id, const Owed& owed) const {
 void PowerSgd::advance(const Round& round, const Packet& down, std::span<const GradView> shape) {
   down.expect(number_, round.phase, shape.size());
   if (!sends_p(round.phase)) return keep_q(round, down, shape);
-  auto ps = expect_floats(down, payload_size(round.phase, shape));
+  PayloadReader payload(down, payload_size(round.phase, shape));
   for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto p = p_.at(view.id, size_of_p(view));
-    kernels::copy_to(ps.first(p.size()), p);
+    kernels::copy_to(payload.next_floats(p.size()), p);
     kernels::orthonormalise(view.rows, rank_of(view), p);
-    ps = ps.subspan(p.size());
   }
 }
 
@@ -243,12 +237,11 @@ const GradientSource& PowerSgd::decode(const Round& round, const Packet& down,
 }
 
 void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const GradView> shape) {
-  auto qs = expect_floats(down, payload_size(round.phase, shape));
+  PayloadReader payload(down, payload_size(round.phase, shape));
   for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto q = q_.at(view.id, size_of_q(view));
-    kernels::divide_to(qs.first(q.size()), expect_weight(down), q);
-    qs = qs.subspan(q.size());
+    kernels::divide_to(payload.next_floats(q.size()), expect_weight(down), q);
     // A dropped column of P is zero, and so is Q's column M^T P then.
     powersgd::redraw_lost_columns(round, view, view.cols, q);
   }
@@ -263,19 +256,16 @@ void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradV
 void PowerSgd::reconstruct(const Round& round, const Packet& sum, std::span<const GradView> shape,
                            powersgd::Reconstruction& mean) const {
   sum.expect(number_, round.phase, shape.size());
-  auto qs = expect_floats(sum, payload_size(round.phase, shape));
+  PayloadReader payload(sum, payload_size(round.phase, shape));
   std::int64_t all = 0;
   for (const auto& view : shape) all += compressed(view) ? size_of_q(view) : 0;
-  auto values = qs.subspan(static_cast<std::size_t>(all));
+  PayloadReader qs(payload.next_words(all)), values(payload.rest());
   mean.reset(expect_weight(sum));
   for (const auto& view : shape) {
     if (compressed(view)) {
-      const auto size = static_cast<std::size_t>(size_of_q(view));
-      mean.add_matrix(view, p_.existing(view.id, size_of_p(view)), qs.first(size));
-      qs = qs.subspan(size);
+      mean.add_matrix(view, p_.existing(view.id, size_of_p(view)), qs.next_floats(size_of_q(view)));
     } else {
-      mean.add(values.first(view.data.size()));
-      values = values.subspan(view.data.size());
+      mean.add(values.next_floats(view.data.size()));
     }
   }
 }

@@ -115,12 +115,9 @@ std::span<float> AlternatingPowerSgd::known_factor(const Round& round, const Gra
 }
 
 void AlternatingPowerSgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
-  up.start(header_for(round, number_, PacketKind::up, grads.size()),
-           static_cast<std::size_t>(payload_size(round, grads)) * sizeof(float));
-  auto free = up.floats();
+  auto payload = start_packet(round, number_, grads.size(), payload_size(round, grads), up);
   for (const auto& grad : grads) {
-    const auto sent = free.first(static_cast<std::size_t>(sent_size(round, grad)));
-    free = free.subspan(sent.size());
+    const auto sent = payload.next_floats(sent_size(round, grad));
     if (!compressed(grad)) {
       if (is_last(round)) kernels::copy_to(grad.data, sent);
       continue;
@@ -155,11 +152,10 @@ const GradientSource& AlternatingPowerSgd::decode(const Round& round, const Pack
 void AlternatingPowerSgd::advance(const Round& round, const Packet& down,
                                   std::span<const GradView> shape) {
   down.expect(number_, round.phase, shape.size());
-  auto rest = expect_floats(down, payload_size(round, shape));
+  PayloadReader payload(down, payload_size(round, shape));
   const float workers = expect_weight(down);
   for (const auto& view : shape) {
-    const auto sum = rest.first(static_cast<std::size_t>(sent_size(round, view)));
-    rest = rest.subspan(sum.size());
+    const auto sum = payload.next_floats(sent_size(round, view));
     if (!compressed(view)) continue;
     const auto p = mean_[round.phase].p.at(view.id, size_of_p(view));
     const auto q = mean_[round.phase].q.at(view.id, size_of_q(view));
@@ -179,12 +175,11 @@ void AlternatingPowerSgd::reconstruct(const Round& round, const Packet& sum,
                                       const std::vector<Factors>& earlier,
                                       std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
-  auto rest = expect_floats(sum, payload_size(round, out));
+  PayloadReader payload(sum, payload_size(round, out));
   const float workers = expect_weight(sum);
   std::vector<float> sent;
   for (const auto& view : out) {
-    const auto part = rest.first(static_cast<std::size_t>(sent_size(round, view)));
-    rest = rest.subspan(part.size());
+    const auto part = payload.next_floats(sent_size(round, view));
     if (!compressed(view)) {
       kernels::divide_to(part, workers, view.data);
       continue;

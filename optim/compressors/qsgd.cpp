@@ -145,18 +145,17 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
 void Qsgd::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   if (options_.elias) return encode_texts(round, grads, up);
   const auto buckets = options_.buckets.of(grads);
-  const auto words = start(round, grads, buckets + options_.field_words(grads), up);
-  auto norms = as_floats(words.first(buckets));
-  auto fields = words.subspan(buckets);
+  PayloadWriter payload(start(round, grads, buckets + options_.field_words(grads), up));
+  PayloadWriter all_norms(payload.next_words(buckets)), all_fields(payload.rest());
   for (const auto& grad : grads) {
     const auto n = std::ssize(grad.data);
+    const auto norms = all_norms.next_floats(options_.buckets.of(n));
+    const auto fields = all_fields.next_words(options_.field_words(n));
     quantise(round, grad, norms, [&](std::int64_t first, std::span<const std::uint8_t> codes) {
       kernels::pack_fields(codes, options_.bits(),
                            fields.subspan(first * options_.bits() / kernels::kWordBits,
                                           options_.field_words(std::ssize(codes))));
     });
-    norms = norms.subspan(options_.buckets.of(n));
-    fields = fields.subspan(options_.field_words(n));
   }
 }
 

@@ -30,13 +30,10 @@ class RandomBlock final : public OnePhaseLinear {
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(kept(round, grads)) * sizeof(float));
-    auto values = up.floats();
+    auto payload = start_packet(round, number_, grads.size(), kept(round, grads), up);
     for (const auto& grad : grads) {
       for (const auto part : block(round, grad)) {
-        kernels::copy_to(part, values.first(part.size()));
-        values = values.subspan(part.size());
+        kernels::copy_to(part, payload.next_floats(part.size()));
       }
     }
   }
@@ -68,13 +65,12 @@ class RandomBlock final : public OnePhaseLinear {
 
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    auto values = expect_floats(sum, kept(round, out));
+    PayloadReader s(sum, kept(round, out));
     const float workers = expect_weight(sum);
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);
       for (const auto part : block(round, view)) {
-        kernels::divide_to(values.first(part.size()), workers, part);
-        values = values.subspan(part.size());
+        kernels::divide_to(s.next_floats(part.size()), workers, part);
       }
     }
   }

@@ -32,11 +32,13 @@ class RandomK final : public OnePhaseLinear {
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(kept(round, grads)) * sizeof(float));
-    auto value = up.floats().begin();
+    auto payload = start_packet(round, number_, grads.size(), kept(round, grads), up);
     for (const auto& grad : grads) {
-      for (const auto i : indices(round, grad)) *value++ = grad.data[i];
+      const auto chosen = indices(round, grad);
+      const auto values = payload.next_floats(chosen.size());
+      for (std::size_t entry = 0; entry < chosen.size(); ++entry) {
+        values[entry] = grad.data[chosen[entry]];
+      }
     }
   }
 
@@ -63,15 +65,17 @@ class RandomK final : public OnePhaseLinear {
 
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    const auto values = expect_floats(sum, kept(round, out));
+    PayloadReader s(sum, kept(round, out));
     const float workers = expect_weight(sum);
-    auto value = values.begin();
     for (const auto& view : out) {
       const auto chosen = indices(round, view);
+      const auto sums = s.next_floats(chosen.size());
       const auto n = static_cast<float>(view.data.size());
       const float scale = scaled_ ? n / static_cast<float>(chosen.size()) : 1.0F;
       std::ranges::fill(view.data, 0.0F);
-      for (const auto i : chosen) view.data[i] = *value++ / workers * scale;
+      for (std::size_t entry = 0; entry < chosen.size(); ++entry) {
+        view.data[chosen[entry]] = sums[entry] / workers * scale;
+      }
     }
   }
 

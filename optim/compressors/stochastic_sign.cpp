@@ -43,10 +43,10 @@ class StochasticSign final : public GatherCompressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto norms = norms_of(grads);
-    const auto words =
-        start(round, grads, std::ssize(norms) + kernels::words_for(count(grads)), up);
-    std::ranges::copy(norms, as_floats(words).begin());
-    const auto signs = words.subspan(norms.size());
+    PayloadWriter payload(
+        start(round, grads, std::ssize(norms) + kernels::words_for(count(grads)), up));
+    std::ranges::copy(norms, payload.next_floats(norms.size()).begin());
+    const auto signs = payload.rest();
     std::ranges::fill(signs, 0U);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < grads.size(); ++t) {
@@ -59,10 +59,9 @@ class StochasticSign final : public GatherCompressor {
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto n = count(out);
-    const auto norms_sent = norms(out);
-    expect_size(payload, norms_sent + kernels::words_for(n));
-    const auto norm = as_floats(payload.first(static_cast<std::size_t>(norms_sent)));
-    const auto signs = payload.subspan(norm.size());
+    PayloadReader in(payload, norms(out) + kernels::words_for(n));
+    const auto norm = in.next_floats(norms(out));
+    const auto signs = in.rest();
     expect_padding(signs, n);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {

@@ -31,13 +31,9 @@ class SvdCompressor final : public GatherCompressor {
   bool codes_vectors() const override { return false; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    auto rest = as_floats(start(round, grads, size(grads), up));
+    PayloadWriter payload(start(round, grads, size(grads), up));
     std::vector<std::span<float>> parts;
-    for (const auto& grad : grads) {
-      const auto n = static_cast<std::size_t>(size({&grad, 1}));
-      parts.push_back(rest.first(n));
-      rest = rest.subspan(n);
-    }
+    for (const auto& grad : grads) parts.push_back(payload.next_floats(size({&grad, 1})));
     parallel_for(std::ssize(grads), 1, [&](std::int64_t begin, std::int64_t end) {
       for (auto t = begin; t < end; ++t) say(grads[t], parts[t]);
     });
@@ -45,20 +41,14 @@ class SvdCompressor final : public GatherCompressor {
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
-    expect_size(payload, size(out));
-    auto rest = as_floats(payload);
-    const auto next = [&rest](std::int64_t n) {
-      const auto front = rest.first(static_cast<std::size_t>(n));
-      rest = rest.subspan(front.size());
-      return front;
-    };
+    PayloadReader in(payload, size(out));
     for (const auto& view : out) {
       if (!is_matrix(view)) {
-        kernels::add_scaled_to(next(std::ssize(view.data)), weight, view.data);
+        kernels::add_scaled_to(in.next_floats(view.data.size()), weight, view.data);
         continue;
       }
       const auto r = rank_of(view);
-      const auto us = next(r * view.rows), v = next(r * view.cols);
+      const auto us = in.next_floats(r * view.rows), v = in.next_floats(r * view.cols);
       kernels::add_outer_product(view.rows, view.cols, r, us, v, weight, view.data);
     }
   }

@@ -64,21 +64,21 @@ class TernGrad final : public GatherCompressor {
   std::string spec() const override { return fmt::format("terngrad:clip={},shared=false", clip_); }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    const auto words = start(round, grads, std::ssize(grads) + 2 * words_for(count(grads)), up);
-    const auto scales = as_floats(words.first(grads.size()));
-    terngrad::write_scales(grads, clip_, scales);
-    ternary_.write(round, grads, scales, scales, words.subspan(grads.size()));
+    PayloadWriter payload(start(round, grads, std::ssize(grads) + 2 * words_for(count(grads)), up));
+    const auto s = payload.next_floats(grads.size());
+    terngrad::write_scales(grads, clip_, s);
+    ternary_.write(round, grads, s, s, payload.rest());
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto n = count(out);
-    expect_size(payload, std::ssize(out) + 2 * words_for(n));
-    const auto scales = as_floats(payload.first(out.size()));
-    const auto planes = terngrad::checked_planes(payload.subspan(out.size()), n);
+    PayloadReader in(payload, std::ssize(out) + 2 * words_for(n));
+    const auto s = in.next_floats(out.size());
+    const auto planes = terngrad::checked_planes(in.rest(), n);
     std::int64_t at = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {
-      kernels::add_ternary(planes.nonzero, planes.negative, at, weight * scales[t], out[t].data);
+      kernels::add_ternary(planes.nonzero, planes.negative, at, weight * s[t], out[t].data);
       at += std::ssize(out[t].data);
     }
   }

@@ -79,8 +79,7 @@ class SharedTernGrad final : public Compressor {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto words = round.phase == 0 ? std::ssize(grads) : 2 * words_for(count(grads));
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(words) * sizeof(std::uint32_t));
+    start_packet(round, number_, grads.size(), words, up);
     if (round.phase == 0) return terngrad::write_scales(grads, clip_, up.floats());
     const auto scales = scales_of(grads);
     auto limits = scales;

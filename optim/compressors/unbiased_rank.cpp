@@ -33,17 +33,14 @@ class UnbiasedRank final : public OnePhaseLinear {
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    up.start(header_for(round, number_, PacketKind::up, grads.size()),
-             static_cast<std::size_t>(size(grads)) * sizeof(float));
-    auto rest = up.floats();
+    auto payload = start_packet(round, number_, grads.size(), size(grads), up);
     for (const auto& grad : grads) {
-      const auto part = rest.first(static_cast<std::size_t>(size({&grad, 1})));
+      const auto part = payload.next_floats(size(grad));
       if (is_matrix(grad)) {
         kernels::times_q({grad.rows, grad.cols, grad.data}, rank_, draw(round, grad), part);
       } else {
         kernels::copy_to(grad.data, part);
       }
-      rest = rest.subspan(part.size());
     }
   }
 
@@ -51,17 +48,19 @@ class UnbiasedRank final : public OnePhaseLinear {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     for (const auto& view : shape) {
-      list.floats((is_matrix(view) ? "P of " : "values ") + shape_text(view), size({&view, 1}));
+      list.floats((is_matrix(view) ? "P of " : "values ") + shape_text(view), size(view));
     }
     return list.take();
   }
 
  private:
+  // Floats that are sent of a tensor, and of all.
+  std::int64_t size(const GradView& view) const {
+    return is_matrix(view) ? rank_ * view.rows : std::ssize(view.data);
+  }
   std::int64_t size(std::span<const GradView> views) const {
     std::int64_t floats = 0;
-    for (const auto& view : views) {
-      floats += is_matrix(view) ? rank_ * view.rows : std::ssize(view.data);
-    }
+    for (const auto& view : views) floats += size(view);
     return floats;
   }
 
@@ -74,11 +73,11 @@ class UnbiasedRank final : public OnePhaseLinear {
 
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    auto rest = expect_floats(sum, size(out));
+    PayloadReader s(sum, size(out));
     const float workers = expect_weight(sum);
     std::vector<float> p;
     for (const auto& view : out) {
-      const auto part = rest.first(static_cast<std::size_t>(size({&view, 1})));
+      const auto part = s.next_floats(size(view));
       if (is_matrix(view)) {
         p.resize(part.size());
         kernels::divide_to(part, workers, p);
@@ -86,7 +85,6 @@ class UnbiasedRank final : public OnePhaseLinear {
       } else {
         kernels::divide_to(part, workers, view.data);
       }
-      rest = rest.subspan(part.size());
     }
   }
 

@@ -173,9 +173,7 @@ class Vote final : public Compressor {
 void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   const auto words = static_cast<std::size_t>(words_for(count(grads)));
   const auto planes = static_cast<std::size_t>(up_planes());
-  up.start(header_for(round, number_, PacketKind::up, grads.size()),
-           planes * words * sizeof(std::uint32_t));
-  const auto ballot = up.words();
+  const auto ballot = start_packet(round, number_, grads.size(), planes * words, up).rest();
   std::ranges::fill(ballot, 0U);
   const auto negative = ballot.last(words);
   std::int64_t at = 0;

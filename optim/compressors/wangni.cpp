@@ -130,15 +130,12 @@ class Wangni final : public SparseCompressor {
     std::span<const std::uint32_t> uncertain;  // with signs
 
     Parts(std::span<const std::uint32_t> payload, std::span<const GradView> shape) {
-      check<PacketError>(payload.size() > shape.size(), "packet: it ends before its entries");
-      steps = as_floats(payload.first(shape.size()));
-      const auto k = payload[shape.size()];
-      auto rest = payload.subspan(shape.size() + 1);
-      check<PacketError>(k <= rest.size() / 2, "packet: {} words hold no {} entries", rest.size(),
-                         k);
-      certain = rest.first(k);
-      values = as_floats(rest.subspan(k, k));
-      uncertain = rest.subspan(2 * std::size_t{k});
+      PayloadReader in(payload);
+      steps = in.next_floats(shape.size());
+      const auto k = in.next_word();
+      certain = in.next_words(k);
+      values = in.next_floats(k);
+      uncertain = in.rest();
     }
   };
 
@@ -193,14 +190,13 @@ void Wangni::write(const Round& round, std::span<const GradView> shape, const En
       }
     }
   }
-  const auto words =
-      start(round, shape, shape.size() + 1 + 2 * certain.size() + uncertain.size(), up);
-  std::ranges::copy(steps_, as_floats(words).begin());
-  words[shape.size()] = static_cast<std::uint32_t>(certain.size());
-  const auto rest = words.subspan(shape.size() + 1);
-  std::ranges::copy(certain, rest.begin());
-  std::ranges::copy(values, as_floats(rest).begin() + std::ssize(certain));
-  std::ranges::copy(uncertain, rest.begin() + 2 * std::ssize(certain));
+  PayloadWriter payload(
+      start(round, shape, shape.size() + 1 + 2 * certain.size() + uncertain.size(), up));
+  std::ranges::copy(steps_, payload.next_floats(steps_.size()).begin());
+  payload.next_words(1)[0] = static_cast<std::uint32_t>(certain.size());
+  std::ranges::copy(certain, payload.next_words(certain.size()).begin());
+  std::ranges::copy(values, payload.next_floats(values.size()).begin());
+  std::ranges::copy(uncertain, payload.rest().begin());
 }
 
 void Wangni::read(const Round&, std::span<const GradView> shape,

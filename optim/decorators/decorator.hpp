@@ -51,12 +51,7 @@ class BucketCopy {
  public:
   std::span<const GradView> like(std::span<const GradView> bucket) {
     values_.resize(static_cast<std::size_t>(count(bucket)));
-    views_.clear();
-    std::span<float> rest(values_);
-    for (const auto& view : bucket) {
-      views_.push_back(view.with(rest.first(view.data.size())));
-      rest = rest.subspan(view.data.size());
-    }
+    lay_out(bucket, values_, views_);
     return views_;
   }
 

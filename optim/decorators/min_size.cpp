@@ -43,7 +43,7 @@ struct Sizes {
 
 // A payload taken apart.
 struct PacketParts {
-  std::span<const float> plain;  // the values of the small tensors; none but in the last phase
+  std::span<const std::uint32_t> plain;  // the values of the small tensors, in the last phase
   Packet inner;
 };
 
@@ -71,41 +71,44 @@ class MinSize final : public Decorator {
                                std::span<const GradView> scratch) override {
     const Sizes sizes(scratch, size_);
     const auto parts = split(round, down, sizes);
-    reveal(round, down, parts, sizes);
+    unpack_small(round, down, parts, sizes);
     materialize(inner_->decode(sizes.inside(round), parts.inner, sizes.large), sizes.large);
     return written(round, scratch);
   }
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
     const Sizes sizes(out, size_);
     const auto parts = split(round, own, sizes);
-    reveal(round, own, parts, sizes);
+    unpack_small(round, own, parts, sizes);
     inner_->said(sizes.inside(round), parts.inner, sizes.large);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
 
  private:
-  // Makes a packet around `inner`'s payload; returns the room for the plain values.
-  std::span<float> join(const Round& round, const Sizes& sizes, const Packet& inner,
-                        Packet& joined) const;
+  // Makes a packet around the payload of `inner`. Returns where the plain values are to be written.
+  PayloadWriter join(const Round& round, const Sizes& sizes, const Packet& inner,
+                     Packet& joined) const;
   PacketParts split(const Round& round, const Packet& packet, const Sizes& sizes) const;
   // Writes the plain values of a packet.
-  void reveal(const Round& round, const Packet& packet, const PacketParts& parts,
-              const Sizes& sizes) const;
+  void unpack_small(const Round& round, const Packet& packet, const PacketParts& parts,
+                    const Sizes& sizes) const;
+  std::int64_t plain_values(const Round& round, const Sizes& sizes) const {
+    return last_phase(round) ? count(sizes.small) : 0;
+  }
 
   std::int64_t size_;
 };
 
-std::span<float> MinSize::join(const Round& round, const Sizes& sizes, const Packet& inner,
-                               Packet& joined) const {
+PayloadWriter MinSize::join(const Round& round, const Sizes& sizes, const Packet& inner,
+                            Packet& joined) const {
   auto header = inner.header();
   header.tensors += static_cast<std::uint32_t>(sizes.small.size());
-  const auto plain = last_phase(round) ? static_cast<std::size_t>(count(sizes.small)) : 0;
-  joined.start(header, plain * sizeof(float) + inner.payload().size());
-  ByteWriter out(joined.payload());
-  const auto room = out.take(plain * sizeof(float));
-  out.put(inner.payload());
-  return {reinterpret_cast<float*>(room.data()), plain};
+  const auto n = static_cast<std::size_t>(plain_values(round, sizes));
+  joined.start(header, n * sizeof(float) + inner.payload().size());
+  PayloadWriter out(joined.words());
+  PayloadWriter plain(out.next_words(n));
+  std::ranges::copy(inner.words(), out.rest().begin());
+  return plain;
 }
 
 PacketParts MinSize::split(const Round& round, const Packet& packet, const Sizes& sizes) const {
@@ -113,13 +116,12 @@ PacketParts MinSize::split(const Round& round, const Packet& packet, const Sizes
   const auto tensors = sizes.small.size() + sizes.large.size();
   check<PacketError>(header.tensors == tensors, "packet: for {} tensors; {} is wanted",
                      header.tensors, tensors);
-  ByteReader in(packet.payload());
-  const auto plain = last_phase(round) ? static_cast<std::size_t>(count(sizes.small)) : 0;
-  const auto room = in.take(plain * sizeof(float));
-  const auto rest = in.take(in.left());
   header.tensors = static_cast<std::uint32_t>(sizes.large.size());
-  PacketParts parts{{reinterpret_cast<const float*>(room.data()), plain}, {header, rest.size()}};
-  ByteWriter(parts.inner.payload()).put(rest);
+  PayloadReader in(packet.words());
+  const auto plain = in.next_words(static_cast<std::size_t>(plain_values(round, sizes)));
+  const auto rest = in.rest();
+  PacketParts parts{plain, {header, rest.size_bytes()}};
+  std::ranges::copy(rest, parts.inner.words().begin());
   return parts;
 }
 
@@ -127,11 +129,10 @@ void MinSize::encode(const Round& round, std::span<const GradView> grads, Packet
   const Sizes sizes(grads, size_);
   Packet inner;
   inner_->encode(sizes.inside(round), sizes.large, inner);
-  auto values = join(round, sizes, inner, up);
-  if (values.empty()) return;
+  auto plain = join(round, sizes, inner, up);
+  if (!last_phase(round)) return;
   for (const auto& grad : sizes.small) {
-    kernels::copy_to(grad.data, values.first(grad.data.size()));
-    values = values.subspan(grad.data.size());
+    kernels::copy_to(grad.data, plain.next_floats(grad.data.size()));
   }
 }
 
@@ -143,25 +144,24 @@ void MinSize::combine(const Round& round, std::span<const GradView> shape,
   std::vector<Packet> inner_up;
   for (const auto& packet : up) {
     auto parts = split(round, packet, sizes);
-    plain.push_back(parts.plain);
+    plain.push_back(as_floats(parts.plain));
     inner_up.push_back(std::move(parts.inner));
   }
   Packet inner;
   inner_->combine(sizes.inside(round), sizes.large, inner_up, weights, inner);
-  const auto mean = join(round, sizes, inner, down);
+  const auto mean = as_floats(join(round, sizes, inner, down).rest());
   std::ranges::fill(mean, 0.0F);
   for (std::size_t w = 0; w < up.size(); ++w) kernels::add_scaled_to(plain[w], weights[w], mean);
 }
 
-void MinSize::reveal(const Round& round, const Packet& packet, const PacketParts& parts,
-                     const Sizes& sizes) const {
+void MinSize::unpack_small(const Round& round, const Packet& packet, const PacketParts& parts,
+                           const Sizes& sizes) const {
   if (parts.plain.empty()) return;
   // A linear answer is a sum; the other is the mean already.
   const float workers = inner_->traits(round.step).linear ? expect_weight(packet) : 1.0F;
-  auto values = parts.plain;
+  PayloadReader plain(parts.plain);
   for (const auto& view : sizes.small) {
-    kernels::divide_to(values.first(view.data.size()), workers, view.data);
-    values = values.subspan(view.data.size());
+    kernels::divide_to(plain.next_floats(view.data.size()), workers, view.data);
   }
 }
 
