@@ -1,5 +1,5 @@
-// What both forms of PowerSGD have in common: which tensors they factor, fresh columns, and what
-// the factors say.
+// What both forms of PowerSGD share: which tensors are factored, fresh columns, and the mean
+// gradient as factors.
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -63,8 +63,8 @@ void Reconstruction::add(std::span<const float> sums) {
   tensor.sums = sums;
 }
 
-std::span<const float> Reconstruction::read(std::int64_t first, std::span<float> room) const {
-  divide_among(begins_, first, room,
+std::span<const float> Reconstruction::read(std::int64_t first, std::span<float> scratch) const {
+  divide_among(begins_, first, scratch,
                [&](std::size_t t, std::int64_t offset, std::span<float> piece) {
                  const auto& [rows, cols, p, sums, q] = tensors_[t];
                  if (p.empty()) {
@@ -73,7 +73,7 @@ std::span<const float> Reconstruction::read(std::int64_t first, std::span<float>
                  }
                  kernels::outer_product_piece(rows, cols, {.p = p, .q = q}, offset, piece);
                });
-  return room;
+  return scratch;
 }
 
 void Reconstruction::write_to(std::span<const GradView> out) const {
