@@ -1,0 +1,87 @@
+// QSGD: the class. The algorithm is in qsgd.cpp; qsgd_fused.cpp adds all packets in one pass over
+// the sum, and prefetches the buckets that are encoded next.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tersegrad/optim/compressors/buckets.hpp"
+#include "tersegrad/optim/compressors/gather.hpp"
+#include "tersegrad/optim/compressors/payload.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
+#include "tersegrad/optim/kernels/levels.hpp"
+
+namespace terse {
+
+struct QsgdOptions {
+  int levels = 7;
+  bool by_bits = true;  // whether the spec gave bits= instead of levels=
+  Buckets buckets{512};
+  bool max_norm = false, elias = false;
+
+  int bits() const { return kernels::level_bits(levels) + 1; }
+  std::int64_t field_words(std::int64_t n) const { return kernels::words_for(n * bits()); }
+  std::int64_t field_words(std::span<const GradView> views) const {
+    std::int64_t sum = 0;
+    for (const auto& view : views) sum += field_words(std::ssize(view.data));
+    return sum;
+  }
+};
+
+class Qsgd final : public GatherCompressor {
+ public:
+  Qsgd(std::uint16_t number, QsgdOptions options) : GatherCompressor(number), options_(options) {}
+
+  std::string spec() const override;
+  void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
+  void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
+           std::span<const GradView> out) const override;
+  std::vector<Field> fields(const Round&, const Packet& up,
+                            std::span<const GradView> shape) const override;
+
+  // qsgd_fused.cpp
+  const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
+                            std::span<const GradView> scratch) override;
+
+ private:
+  static constexpr std::int64_t kPiece = 64 * kernels::Draws::kBlock;
+  using PieceOfCodes = std::array<std::uint8_t, kPiece>;  // on the stack
+
+  // The parts of a payload.
+  struct Parts {
+    std::span<const std::uint32_t> lengths;  // of the bitstreams; empty for code=plain
+    PayloadReader norms, codes;
+  };
+  Parts split(std::span<const std::uint32_t> payload, std::span<const GradView> views) const;
+
+  // body(bucket, begin, end) for pieces of a tensor's buckets, cut at multiples of Draws::kBlock,
+  // in any order and in parallel.
+  template <class Body>
+  void for_each_piece(std::int64_t n, Body body) const {
+    options_.buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      parallel_for(end - begin, kPiece,
+                   [&](std::int64_t from, std::int64_t to) { body(b, begin + from, begin + to); });
+    });
+  }
+  template <class Send>
+  void quantise(const Round& round, const GradView& grad, std::span<float> norms, Send send) const;
+  // Prefetches one half (0 or 1) of the bucket after the next: [end + length, end + 2 length) of x.
+  static void prefetch_later(std::span<const float> x, std::int64_t end, std::int64_t length,
+                             int half);
+  std::span<std::uint8_t> scratch_for_codes(std::size_t n) const {
+    if (codes_.size() < n) codes_.resize(n);
+    return std::span(codes_).first(n);
+  }
+  void encode_bitstream(const Round& round, std::span<const GradView> grads, Packet& up);
+  void add_bitstream(std::span<const std::uint32_t> payload, float weight,
+                     std::span<const GradView> out) const;
+  void add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const;
+
+  QsgdOptions options_;
+  mutable std::vector<std::uint8_t> codes_;  // scratch
+};
+
+}  // namespace terse
