@@ -1,0 +1,69 @@
+// Scaled sign in fewer passes, with the same bits.
+//
+// Error feedback takes one pass over the residual e. For every value of a tensor,
+//   e = keep (e - s' sign(e)) + g, its sign bit, and its part of |e|_1
+// where s' is the scale of the step before: e = e - s' sign(e) was left pending. `settle` does it.
+//
+// The sum over W packets takes one pass over the mean instead of W: every packet has 1 bit a value.
+#include <utility>
+
+#include "tersegrad/optim/compressors/sign.hpp"
+#include "tersegrad/optim/kernels/bits.hpp"
+#include "tersegrad/optim/kernels/feedback.hpp"
+
+namespace terse {
+
+bool Sign::encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
+                                std::span<const GradView> residual, Packet& up) {
+  const auto [s, signs] = start_signs(round, grads, up);
+  std::int64_t at = 0;
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    const auto g = grads[t].data, e = residual[t].data;
+    const auto n = std::ssize(g);
+    auto& pending = pending_[grads[t].id];
+    const double norm1 = kernels::feed_back_signs(g, keep, pending, e, at, signs);
+    s[t] = pending = n == 0 ? 0 : static_cast<float>(norm1 / static_cast<double>(n));
+    at += n;
+  }
+  return true;
+}
+
+void Sign::settle(std::span<const GradView> residual) {
+  for (const auto& e : residual) {
+    kernels::subtract_signs(std::exchange(pending_[e.id], 0.0F), e.data);
+  }
+}
+
+const GradientSource& Sign::sum(const Round& round, std::span<const Weighted> packets,
+                                std::span<const GradView> shape) {
+  auto& source = sums_.at(round.first);
+  source.reset(packets, shape);
+  return source;
+}
+
+void SumOfSigns::reset(std::span<const GatherCompressor::Weighted> packets,
+                       std::span<const GradView> shape) {
+  packets_ = packets.size();
+  begins_.assign(1, 0);
+  for (const auto& view : shape) begins_.push_back(begins_.back() + std::ssize(view.data));
+  signs_.clear();
+  scales_.resize(shape.size() * packets_);
+  for (std::size_t w = 0; w < packets_; ++w) {
+    const Sign::Parts parts(packets[w].payload, shape);
+    signs_.push_back(parts.signs);
+    for (std::size_t t = 0; t < shape.size(); ++t) {
+      scales_[t * packets_ + w] = packets[w].weight * parts.scales[t];
+    }
+  }
+}
+
+std::span<const float> SumOfSigns::read(std::int64_t first, std::span<float> scratch) const {
+  divide_among(begins_, first, scratch,
+               [&](std::size_t t, std::int64_t offset, std::span<float> values) {
+                 kernels::sum_signs(signs_, begins_[t] + offset,
+                                    std::span(scales_).subspan(t * packets_, packets_), values);
+               });
+  return scratch;
+}
+
+}  // namespace terse
