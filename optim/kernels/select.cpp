@@ -79,8 +79,8 @@ std::uint32_t key_of(float x) {
   return std::min(std::bit_cast<std::uint32_t>(x) & kMagnitude, kInfinity);
 }
 
-// Samples about one key in 256, in lines of 16 consecutive values. The lines are spread over the
-// tensor at irregular distances, because a tensor may be periodic.
+// Samples the keys of lines of 16, about one value in 256. The lines are spread over the whole tensor
+// at uneven distances, because its values may be periodic.
 template <class Key>
 void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   constexpr std::int64_t kLine = 16, kFewest = 64, kMost = 2048;
@@ -96,11 +96,12 @@ void take_sample(std::int64_t n, Key key, std::vector<std::uint32_t>& sample) {
   }
 }
 
-// The number-th largest rank, counted from 0, among those that for_each(body) passes to body. The
-// high half of a rank is a key. A histogram of the keys excludes most ranks, so that nth_element
-// only runs on those of one class.
+// The number-th largest, counted from 0, of the ranks for which for_each(body) calls body. The high
+// half of a rank is its key. Ranks are first counted in classes of keys, because only those of one
+// class have to be sorted.
 template <class ForEach>
-std::uint64_t nth_largest(ForEach for_each, std::int64_t number, std::vector<std::uint64_t>& room) {
+std::uint64_t nth_largest(ForEach for_each, std::int64_t number,
+                          std::vector<std::uint64_t>& scratch) {
   constexpr int kBits = 11;
   const auto key_of = [](std::uint64_t rank) { return static_cast<std::uint32_t>(rank >> 32); };
   std::uint32_t least = kInfinity, most = 0;
@@ -114,12 +115,12 @@ std::uint64_t nth_largest(ForEach for_each, std::int64_t number, std::vector<std
   for_each([&](std::uint64_t rank) { ++sizes[class_of(rank)]; });
   auto chosen = sizes.size() - 1;
   for (; number >= sizes[chosen]; --chosen) number -= sizes[chosen];
-  room.clear();
+  scratch.clear();
   for_each([&](std::uint64_t rank) {
-    if (class_of(rank) == chosen) room.push_back(rank);
+    if (class_of(rank) == chosen) scratch.push_back(rank);
   });
-  std::nth_element(room.begin(), room.begin() + number, room.end(), std::greater<>());
-  return room[static_cast<std::size_t>(number)];
+  std::nth_element(scratch.begin(), scratch.begin() + number, scratch.end(), std::greater<>());
+  return scratch[static_cast<std::size_t>(number)];
 }
 
 }  // namespace
@@ -147,56 +148,52 @@ void LargestSelector::for_each_candidate(Body body) const {
   }
 }
 
-// Finds at least k candidates that include the k largest: all values that reach a threshold key,
-// chosen from a sample so that slightly more than k values are expected to reach it. If fewer than
-// k do, the next threshold is the key whose rank in the sample is twice as large. at_least(key)
-// finds all values not smaller than the key and returns the number of pieces that hold them.
-template <class Key, class AtLeast>
-void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least) {
+// Finds candidates in parallel until there are at least k, the k largest among them. A sample says
+// which key a few more than k values reach; look(least) finds those that reach it. If they are fewer
+// than k, look_again(least) takes a lower key: twice as many values of the sample reach it.
+template <class Key, class Look, class LookAgain>
+void LargestSelector::find_candidates(std::int64_t n, std::int64_t k, Key key, Look look,
+                                      LookAgain look_again) {
   constexpr std::int64_t kSmall = 1 << 13;
-  const auto enough = [&] {
-    std::int64_t found = 0;
-    for (std::size_t p = 0; p < pieces_; ++p) found += std::ssize(found_[p]);
-    return found >= k;
-  };
+  std::int64_t number = 0;
+  sample_.clear();  // of few values, or if k is a large part of them, all are candidates
   if (n >= kSmall && k < n / 8) {
     take_sample(n, key, sample_);
     const double expected =
         static_cast<double>(k) * static_cast<double>(sample_.size()) / static_cast<double>(n);
+    number = static_cast<std::int64_t>(expected + 3 * std::sqrt(expected) + 4);
+  }
+  const auto reached_by = [&](std::int64_t values) -> std::uint32_t {
+    if (values >= std::ssize(sample_)) return 0;
     const auto for_each_rank = [&](auto body) {
       for (const auto of_sample : sample_) body(std::uint64_t{of_sample} << 32);
     };
-    auto number = static_cast<std::int64_t>(expected + 3 * std::sqrt(expected) + 4);
-    for (; number < std::ssize(sample_); number *= 2) {
-      pieces_ =
-          at_least(static_cast<std::uint32_t>(nth_largest(for_each_rank, number, room_) >> 32));
-      if (enough()) return;
-    }
-  }
-  pieces_ = at_least(0);
+    return static_cast<std::uint32_t>(nth_largest(for_each_rank, values, scratch_) >> 32);
+  };
+  const auto found = [&] {
+    std::int64_t candidates = 0;
+    for (std::size_t p = 0; p < pieces_; ++p) candidates += std::ssize(found_[p]);
+    return candidates;
+  };
+  pieces_ = look(reached_by(number));
+  while (found() < k) pieces_ = look_again(reached_by(number *= 2));
 }
 
-// Keeps the k largest candidates and calls other(candidate) for the others. The loop has no branch,
-// because one would be mispredicted for about every third candidate.
-template <class Other>
-void LargestSelector::keep_largest(std::int64_t k, Other other) {
+// Keeps the k largest candidates. The loop has no branch, which would be mispredicted for every
+// third candidate.
+void LargestSelector::keep_largest(std::int64_t k) {
   const auto for_each_rank = [&](auto body) {
     for_each_candidate([&](Candidate candidate) { body(candidate.rank()); });
   };
-  const auto last = k == 0 ? ~std::uint64_t{0} : nth_largest(for_each_rank, k - 1, room_);
+  const auto last = k == 0 ? ~std::uint64_t{0} : nth_largest(for_each_rank, k - 1, scratch_);
   for (std::size_t p = 0; p < pieces_; ++p) {
     auto& piece = found_[p];
-    others_.resize(std::max(others_.size(), piece.size()));
-    std::size_t kept = 0, others = 0;
+    std::size_t kept = 0;
     for (const auto candidate : piece) {
-      const bool largest = candidate.rank() >= last;
       piece[kept] = candidate;
-      others_[others] = candidate;
-      kept += largest;
-      others += !largest;
+      kept += candidate.rank() >= last;
     }
     piece.resize(kept);
-    for (std::size_t o = 0; o < others; ++o) other(others_[o]);
   }
 }
 
@@ -216,15 +213,15 @@ void LargestSelector::select(std::span<const float> x, std::uint32_t first,
   const auto candidate = [from](std::int64_t i) {
     return Candidate{std::bit_cast<std::uint32_t>(from[i]), static_cast<std::uint32_t>(i)};
   };
-  find_candidates(
-      std::ssize(x), k, [from](std::int64_t i) { return key_of(from[i]); },
-      [&](std::uint32_t least) {
-        const auto mark = [=](auto begin, auto end, auto& words) {
-          TERSE_DISPATCH(mark_at_level)(begin, end, least, from, words);
-        };
-        return find_marked(std::ssize(x), mark, candidate, found_);
-      });
-  keep_largest(k, [](Candidate) {});
+  const auto look = [&](std::uint32_t least) {
+    const auto mark = [=](auto begin, auto end, auto& words) {
+      TERSE_DISPATCH(mark_at_level)(begin, end, least, from, words);
+    };
+    return find_marked(std::ssize(x), mark, candidate, found_);
+  };
+  const auto key = [from](std::int64_t i) { return key_of(from[i]); };
+  find_candidates(std::ssize(x), k, key, look, look);
+  keep_largest(k);
   write(first, indices, values);
 }
 
@@ -235,20 +232,20 @@ void LargestSelector::select(std::span<const std::uint32_t> keys,
   const auto candidate = [from](std::int64_t i) {
     return Candidate{from[i], static_cast<std::uint32_t>(i)};
   };
-  find_candidates(
-      std::ssize(keys), k, [from](std::int64_t i) { return from[i]; },
-      [&](std::uint32_t least) {
-        const auto mark = [=](auto begin, auto end, auto& words) {
-          vectorized(
-              [=, &words](std::int64_t first, std::int64_t stop) {
-                mark_where(
-                    first, stop, [=](std::int64_t i) { return from[i] >= least; }, words);
-              },
-              begin, end);
-        };
-        return find_marked(std::ssize(keys), mark, candidate, found_);
-      });
-  keep_largest(k, [](Candidate) {});
+  const auto look = [&](std::uint32_t least) {
+    const auto mark = [=](auto begin, auto end, auto& words) {
+      vectorized(
+          [=, &words](std::int64_t first, std::int64_t stop) {
+            mark_where(
+                first, stop, [=](std::int64_t i) { return from[i] >= least; }, words);
+          },
+          begin, end);
+    };
+    return find_marked(std::ssize(keys), mark, candidate, found_);
+  };
+  const auto key = [from](std::int64_t i) { return from[i]; };
+  find_candidates(std::ssize(keys), k, key, look, look);
+  keep_largest(k);
   std::size_t entry = 0;
   for_each_candidate([&](Candidate largest) { indices[entry++] = largest.place; });
 }
@@ -260,29 +257,30 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
   internal_check(g.size() == x.size(), "select: {} values are fed to {}", g.size(), x.size());
   const float* from = g.data();
   float* to = x.data();
-  const auto candidate = [=](std::int64_t i) {
-    const Candidate found{std::bit_cast<std::uint32_t>(to[i]), static_cast<std::uint32_t>(i)};
-    if (take) to[i] -= to[i];
-    return found;
+  const auto candidate = [to](std::int64_t i) {
+    return Candidate{std::bit_cast<std::uint32_t>(to[i]), static_cast<std::uint32_t>(i)};
   };
-  const auto put_back = [=](Candidate other) {
-    if (take) to[other.place] = std::bit_cast<float>(other.bits);
+  const auto look = [&](std::uint32_t least) {  // adds g on the way
+    const auto mark = [=](auto begin, auto end, auto& words) {
+      TERSE_DISPATCH(feed_and_mark_at_level)(begin, end, least, from, keep, to, words);
+    };
+    return find_marked(std::ssize(x), mark, candidate, found_);
   };
-  bool fed = false;  // true after the first pass, which sets x = keep x + g
-  find_candidates(
-      std::ssize(x), k, [=](std::int64_t i) { return key_of(keep * to[i] + from[i]); },
-      [&](std::uint32_t least) {
-        if (fed) for_each_candidate(put_back);
-        const auto mark = [=](auto begin, auto end, auto& words) {
-          if (fed) return TERSE_DISPATCH(mark_at_level)(begin, end, least, to, words);
-          TERSE_DISPATCH(feed_and_mark_at_level)(begin, end, least, from, keep, to, words);
-        };
-        const auto pieces = find_marked(std::ssize(x), mark, candidate, found_);
-        fed = true;
-        return pieces;
-      });
-  keep_largest(k, put_back);
+  const auto look_again = [&](std::uint32_t least) {
+    const auto mark = [=](auto begin, auto end, auto& words) {
+      TERSE_DISPATCH(mark_at_level)(begin, end, least, to, words);
+    };
+    return find_marked(std::ssize(x), mark, candidate, found_);
+  };
+  const auto key = [=](std::int64_t i) { return key_of(keep * to[i] + from[i]); };
+  find_candidates(std::ssize(x), k, key, look, look_again);
+  keep_largest(k);
   write(first, indices, values);
+  if (!take) return;
+  for_each_candidate([to](Candidate selected) {
+    const auto value = std::bit_cast<float>(selected.bits);
+    to[selected.place] = value - value;  // 0; NaN for NaN and infinities
+  });
 }
 
 }  // namespace terse::kernels

@@ -36,9 +36,8 @@ class LargestSelector {
               std::span<float> values);
   // Selects the largest keys, as computed by magnitude_keys, with first = 0.
   void select(std::span<const std::uint32_t> keys, std::span<std::uint32_t> indices);
-  // Sets x = keep x + g and selects the largest |x_i|, in the same pass. With `take`, the selected
-  // values are subtracted from x. The pass subtracts all candidates while they are in registers;
-  // the candidates that are not selected are restored afterwards.
+  // Sets x = keep x + g and selects the largest |x_i|, in one pass over x. take: then subtracts the
+  // selected values from x.
   void feed_and_select(std::span<const float> g, float keep, std::span<float> x, bool take,
                        std::uint32_t first, std::span<std::uint32_t> indices,
                        std::span<float> values);
@@ -50,18 +49,16 @@ class LargestSelector {
     std::uint64_t rank() const;
   };
 
-  template <class Key, class AtLeast>
-  void find_candidates(std::int64_t n, std::int64_t k, Key key, AtLeast at_least);
-  template <class Other>
-  void keep_largest(std::int64_t k, Other other);
+  template <class Key, class Look, class LookAgain>
+  void find_candidates(std::int64_t n, std::int64_t k, Key key, Look look, LookAgain look_again);
+  void keep_largest(std::int64_t k);
   void write(std::uint32_t first, std::span<std::uint32_t> indices, std::span<float> values) const;
   template <class Body>
   void for_each_candidate(Body body) const;
 
   Found<Candidate> found_;
-  std::size_t pieces_ = 0;  // found_[0 … pieces_ - 1] hold the candidates, ascending
-  std::vector<Candidate> others_;
-  std::vector<std::uint64_t> room_;
+  std::size_t pieces_ = 0;  // of found_: the candidates, ascending
+  std::vector<std::uint64_t> scratch_;
   std::vector<std::uint32_t> sample_;
 };
 
