@@ -1,18 +1,20 @@
-// The base of sparsifiers: a packet says some coordinates and their values, nothing of the others.
+// The base of sparsifiers: a packet holds some coordinates and their values. All others count as 0.
 //
 //   worker w:  I_w, and x_w,i for i in I_w                        chosen by the compressor
-//              send I_w ascending, then the values - or what a coder makes of them
+//              send I_w ascending, then the values, or the packet that a coder makes of them
 //   exchange:  s_i = sum over the w with i in I_w of weight_w x_w,i, in the order of the workers
-//              send the i of any I_w ascending, then the s_i - or all s if that is no longer
+//              send the i of any I_w ascending, then the s_i; or all s if that is no longer
 //   worker:    mean = s, 0 elsewhere
 //
-// What is left to a compressor: to choose. A coordinate is its place in the bucket.
+// A subclass chooses I_w. A coordinate is counted through all tensors of the bucket.
 //
-// Payload up: the values of the tensors that are sent whole, if the compressor has any; then
-// u32 coordinates, then as many f32 values: 8 bytes an entry.
-//   with a coder (`topk+sign`): u32 k, k coordinates, then the coder's payload: to it, tensor t is
-//   a vector of its k_t values. Error feedback subtracts what the coder said of them.
-// Answer: the same without a coder; or all s, if that has no more words.
+// Payload up: the values of the tensors that are sent whole, if the compressor has any; then u32
+// coordinates, then as many f32 values: 8 bytes an entry.
+//   with a coder (`topk+sign`): u32 k, k coordinates, then the coder's payload. To the coder, tensor
+//   t is a vector of its k_t values. Error feedback subtracts the coder's reconstruction of them.
+// Payload down: as up without a coder; or all s, if that has no more words.
+//
+// sparse_coded.cpp holds the coder, sparse_fused.cpp error feedback in fewer passes.
 #pragma once
 
 #include <memory>
@@ -35,14 +37,14 @@ class SparseCompressor : public Compressor {
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
-  // Subtracts the entries that the packet says, without a pass over all.
+  // Subtracts only the entries in the packet, without a pass over the whole residual.
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                             std::span<const GradView> residual, Packet& up) final;
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
   void serialize(Archive& archive) override;
 
-  // From now on `coder` codes the values. UsageError if they cannot be coded.
+  // From now on `coder` codes the values. Throws UsageError if they cannot be coded.
   void code_values(std::unique_ptr<GatherCompressor> coder);
 
  protected:
@@ -50,24 +52,24 @@ class SparseCompressor : public Compressor {
   virtual std::string stage() const = 0;
   // Why a coder cannot stand behind this compressor; empty if it can.
   virtual std::string_view refuses_coder() const { return {}; }
-  // Fills `chosen`, which is empty. A tensor that is sent whole is all in it.
+  // Fills `chosen`, which is empty. It contains all values of a tensor that is sent whole.
   virtual void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) = 0;
-  // residual = keep residual + gradient, and then chooses of the residual; take: and subtracts what
-  // is chosen from it.
+  // Sets residual = keep residual + gradient and chooses entries of the residual. take: then
+  // subtracts the chosen entries from the residual.
   virtual void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
                                std::span<const GradView> residual, bool take, Entries& chosen);
-  // Whether all values of this tensor are sent, and its coordinates therefore not.
+  // Whether all values of this tensor are sent, and its coordinates therefore are not.
   virtual bool whole(const Round&, const GradView&) const { return false; }
 
-  // Whether the packet, without a coder, says the chosen values as they are.
+  // Whether a packet without a coder contains the chosen values unchanged.
   virtual bool exact() const { return true; }
 
-  // The payload, for those who have a shorter one; `read` appends to `said`, which is empty, and
-  // throws PacketError unless the coordinates ascend and lie in the bucket.
+  // Write and read the payload; for subclasses that have a shorter one. `read` appends to `entries`,
+  // which is empty, and throws PacketError unless the coordinates ascend and lie in the bucket.
   virtual void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
                      Packet& up) const;
   virtual void read(const Round& round, std::span<const GradView> shape,
-                    std::span<const std::uint32_t> payload, Entries& said) const;
+                    std::span<const std::uint32_t> payload, Entries& entries) const;
 
   // Begins a packet; the words are not initialised.
   std::span<std::uint32_t> start(const Round& round, std::span<const GradView> shape,
@@ -81,18 +83,21 @@ class SparseCompressor : public Compressor {
                    PacketHeader header, Packet& packet) const;
   void read_plain(const Round& round, std::span<const GradView> shape,
                   std::span<const std::uint32_t> payload, Entries& entries) const;
-  // The same, or with the coder.
+  // Calls read, or read_coded if there is a coder.
   void read_any(const Round& round, std::span<const GradView> shape,
-                std::span<const std::uint32_t> payload, Entries& said) const;
+                std::span<const std::uint32_t> payload, Entries& entries) const;
   void write_coded(const Round& round, std::span<const GradView> shape, const Entries& chosen,
                    Packet& up) const;
   void read_coded(const Round& round, std::span<const GradView> shape,
-                  std::span<const std::uint32_t> payload, Entries& said) const;
+                  std::span<const std::uint32_t> payload, Entries& entries) const;
+  std::vector<Field> coded_fields(const Round& round, const Packet& up,
+                                  std::span<const GradView> shape) const;
+
   std::uint16_t number_;
   std::unique_ptr<GatherCompressor> coder_;
-  // Room that is used again: no state.
-  Entries entries_;            // what is chosen, or read
-  std::vector<Entries> said_;  // by worker
+  // Scratch: no state.
+  Entries entries_;                // those that are chosen, or read
+  std::vector<Entries> received_;  // by worker
   SourcePerBucket<GradientInMemory> means_;
   SourcePerBucket<PlacedEntries> placed_;
 };

@@ -64,9 +64,9 @@ class Threshold final : public SparseCompressor {
   }
 
   void read(const Round&, std::span<const GradView> shape, std::span<const std::uint32_t> payload,
-            Entries& said) const override {
-    for (const auto word : payload) said.add(coordinate_of(word), is_minus(word) ? -tau_ : tau_);
-    expect_ascending(said.at, count(shape));
+            Entries& entries) const override {
+    for (const auto word : payload) entries.add(coordinate_of(word), is_minus(word) ? -tau_ : tau_);
+    expect_ascending(entries.at, count(shape));
   }
 
  private:

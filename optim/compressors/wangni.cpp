@@ -119,7 +119,7 @@ class Wangni final : public SparseCompressor {
   void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
              Packet& up) const override;
   void read(const Round&, std::span<const GradView> shape, std::span<const std::uint32_t> payload,
-            Entries& said) const override;
+            Entries& entries) const override;
 
  private:
   // A payload taken apart.
@@ -200,7 +200,7 @@ void Wangni::write(const Round& round, std::span<const GradView> shape, const En
 }
 
 void Wangni::read(const Round&, std::span<const GradView> shape,
-                  std::span<const std::uint32_t> payload, Entries& said) const {
+                  std::span<const std::uint32_t> payload, Entries& entries) const {
   const Parts parts(payload, shape);
   std::size_t c = 0, u = 0, end = 0;
   for (std::size_t t = 0; t < shape.size(); ++t) {
@@ -210,17 +210,17 @@ void Wangni::read(const Round&, std::span<const GradView> shape,
       const bool other = u < parts.uncertain.size() && coordinate_of(parts.uncertain[u]) < end;
       if (!some && !other) break;
       if (!other || (some && parts.certain[c] <= coordinate_of(parts.uncertain[u]))) {
-        said.add(parts.certain[c], parts.values[c]);
+        entries.add(parts.certain[c], parts.values[c]);
         ++c;
       } else {
         const auto word = parts.uncertain[u++];
-        said.add(coordinate_of(word), is_minus(word) ? -parts.steps[t] : parts.steps[t]);
+        entries.add(coordinate_of(word), is_minus(word) ? -parts.steps[t] : parts.steps[t]);
       }
     }
   }
   check<PacketError>(c == parts.certain.size() && u == parts.uncertain.size(),
                      "packet: a coordinate is not one of {}", end);
-  expect_ascending(said.at, count(shape));
+  expect_ascending(entries.at, count(shape));
 }
 
 }  // namespace
