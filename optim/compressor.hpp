@@ -1,16 +1,18 @@
-// The one interface of every compressor, and of every decorator around one.
+// The interface of every compressor, and of every decorator around one.
 //
-// A step of a round, for each phase of the compressor:
+// A step has, for each phase of the compressor:
 //
-//   worker:    encode(gradients)          -> one packet
+//   worker:    encode(gradients)          -> the up packet
 //   exchange:  by `Traits`, one of
 //                linear      the payloads are floats and are added by an all-reduce
-//                sliceable   combine works on 32-aligned slices of the packets, one owner a slice
-//                otherwise   combine works on all packets together
-//   worker:    decode(the answer)         -> the mean gradient (after the last phase)
+//                sliceable   combine gets 32-aligned slices of all packets, one owner a slice
+//                otherwise   combine gets all packets whole
+//   worker:    decode(the down packet)    -> the mean gradient, in the last phase
+//              advance(the down packet)   in every other phase
 //
-// A compressor starts no thread and touches no network (parallel_for is allowed). State is keyed by
-// tensor id, draws by (step, tensor): cutting a model into buckets changes no tensor's result.
+// A compressor starts no thread and has no access to the network; it may call parallel_for. State
+// is kept by tensor id, and draws depend on (step, tensor): results do not depend on how a model is
+// cut into buckets.
 #pragma once
 
 #include <cstdint>
@@ -28,31 +30,31 @@
 
 namespace terse {
 
-// What a call is about. It is passed with every call, never stored.
+// The step, worker and phase of a call. It is passed with every call and never stored.
 struct Round {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
   std::uint32_t worker = 0, workers = 1;
   int phase = 0;
   float lr = 0;
-  // The coordinates of the model that the call covers: its bucket, or its slice of a bucket.
+  // The coordinates of the model that the call covers: a bucket, or a slice of a bucket.
   std::int64_t first = 0, count = 0;
 };
 
 struct Traits {
   int phases = 1;
-  bool linear = false;         // the payload is floats that may be added: all-reduce
+  bool linear = false;         // the payload is floats that an all-reduce may add
   bool sliceable = false;      // combine works on any 32-aligned slice of coordinates
-  bool self_contained = true;  // one packet can be applied alone: asynchronous server
-  bool whole_model = false;    // needs all tensors at once: no buckets
-  bool scale_free = false;  // the answer says a direction and no magnitude: a rate decides how far
+  bool self_contained = true;  // a packet can be decoded alone, as by an asynchronous server
+  bool whole_model = false;    // needs all tensors at once, so there is one bucket
+  bool scale_free = false;     // the mean is a direction without a magnitude
 };
 
-// A part of a packet's payload, for people: `explain` prints it.
+// A part of a packet's payload, as `explain` prints it.
 struct Field {
   std::string name;
   std::size_t offset = 0, size = 0;  // bytes within the payload
-  std::string text;                  // the first values, apart by spaces
+  std::string text;                  // the first values, separated by spaces
 };
 
 class Compressor {
@@ -61,46 +63,50 @@ class Compressor {
 
   // The spec string with every option written out; make_compressor(spec()) is the same compressor.
   virtual std::string spec() const = 0;
-  // What holds at this step (a warm-up changes it).
+  // The traits in this step: a warm-up changes them.
   virtual Traits traits(std::uint64_t step) const = 0;
 
-  // Worker: gradients -> packet. Reads `grads`, writes state. Called once per phase and bucket.
+  // On the worker: gradients -> up packet. Reads `grads` and changes the state. Called once per
+  // phase and bucket.
   virtual void encode(const Round&, std::span<const GradView> grads, Packet& up) = 0;
 
-  // Whether a payload is the gradients as they are, and the answer their mean. Workers that share
-  // memory then spare the packets. (A decorator changes gradients, so it does not pass this on.)
+  // Whether the payload is the uncompressed gradients, and the down packet their mean. Workers that
+  // share memory then exchange no packets. A decorator changes gradients, so it returns false.
   virtual bool uncompressed() const { return false; }
 
-  // Where packets meet: many -> one, of kind `down`. `up` is in the order of the workers, and so is
-  // every sum; `weights` are the factors of the mean (1/workers each). Of `shape` only ids and
-  // sizes are read; a slice has none. Not called if linear.
+  // On the server, or on the owner of a slice: all up packets -> one packet of kind `down`. `up` is
+  // in the order of the workers, and so is every sum; `weights` are the factors of the mean
+  // (1/workers each). Only ids and sizes of `shape` are read; it is empty for a slice. Not called
+  // if the compressor is linear.
   virtual void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
                        std::span<const float> weights, Packet& down) = 0;
 
-  // Every worker, in each phase but the last: takes the down packet into the state. A linear
-  // compressor gets the sum of the payloads, of kind `partial`. `shape`: only ids and sizes are
-  // read. PacketError for a packet that is not valid.
+  // On every worker, in each phase but the last: updates the state by the down packet. A linear
+  // compressor gets the sum of the payloads, of kind `partial`. Only ids and sizes of `shape` are
+  // read. Throws PacketError if the packet is malformed.
   virtual void advance(const Round&, const Packet& down, std::span<const GradView> shape);
 
-  // Every worker, in the last phase: the down packet -> the mean gradient. All changes of state
-  // happen in this call, once. A linear compressor gets the sum of the payloads, of kind `partial`,
-  // and divides by the packet's weight. PacketError for a packet that is not valid.
+  // On every worker, in the last phase: the down packet -> the mean gradient. This call makes all
+  // changes of the state that depend on the packet. A linear compressor gets the sum of the
+  // payloads, of kind `partial`, and divides by the packet's weight. Throws PacketError if the
+  // packet is malformed.
   //
   // The source belongs to the compressor. It may be read until the packet changes, or until this
-  // bucket (round.first) is decoded again. `scratch` has the ids and shapes of the gradients; what
-  // cannot be decoded block by block is written there. It may be the memory of the gradients that
-  // were encoded.
+  // bucket (round.first) is decoded again. `scratch` has the ids and shapes of the gradients. A
+  // compressor that cannot decode block by block writes the mean there. It may be the memory of the
+  // gradients that were encoded.
   virtual const GradientSource& decode(const Round&, const Packet& down,
                                        std::span<const GradView> scratch) = 0;
 
-  // What the worker's own last packet says by itself: C(gradient). Called after encode of the last
-  // phase and before its decode.
+  // out = C(gradient), the reconstruction of the worker's own last packet. Called after the encode
+  // of the last phase and before its decode.
   virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
 
-  // Fused with error feedback: residual = keep · residual + gradient, then encode the residual,
-  // then subtract what the packet says of it; or false, if there is no faster way than to do so.
-  // Of several phases the first adds the gradient and the last subtracts. The subtraction may be
-  // owed until the next call: `settle` makes the residual true.
+  // Error feedback in fewer passes: residual = keep · residual + gradient, then encodes the
+  // residual, then subtracts the reconstruction of the packet from it. Returns false, and does
+  // nothing, if the compressor has no faster way than these three steps. Of several phases the
+  // first adds the gradient and the last subtracts. The subtraction may stay pending until the next
+  // call; `settle` completes it.
   virtual bool encode_with_residual(const Round&, std::span<const GradView> /*grads*/,
                                     float /*keep*/, std::span<const GradView> /*residual*/,
                                     Packet& /*up*/) {
@@ -108,27 +114,26 @@ class Compressor {
   }
   virtual void settle(std::span<const GradView> /*residual*/) {}
 
-  // The parts of a payload of kind `up`, in order and without gaps.
+  // The parts of the payload of an up packet, in order and without gaps.
   virtual std::vector<Field> fields(const Round&, const Packet& up,
                                     std::span<const GradView> shape) const = 0;
 
-  // All state: saves, loads or hashes it.
+  // Saves, loads or hashes the whole state.
   virtual void serialize(Archive&) {}
 
  protected:
-  // The source of what `decode` has written to `scratch`.
+  // A source of the mean that `decode` has written to `scratch`.
   const GradientSource& written(const Round& round, std::span<const GradView> scratch);
 
  private:
   SourcePerBucket<GradientInRanges> written_;
 };
 
-// Takes in the down packet of any phase: advances, and in the last phase writes the mean gradient to
-// `out`.
+// Calls `advance`, or in the last phase `decode`, and writes the mean gradient to `out`.
 void decode_to(std::span<const GradView> out, Compressor& compressor, const Round& round,
                const Packet& down);
 
-// The header of a packet that `worker` says in this round.
+// The header of a packet that the worker sends in this round.
 inline PacketHeader header_for(const Round& round, std::uint16_t compressor, PacketKind kind,
                                std::size_t tensors) {
   return {.compressor = compressor,
@@ -142,24 +147,26 @@ inline PacketHeader header_for(const Round& round, std::uint16_t compressor, Pac
 
 // ---- the registry (optim/registry.cpp) ----------------------------------------------------------
 
-// Makes one stage from its options; a decorator wraps `inner`, a compressor gets none.
+// Makes one stage from its options. A decorator wraps `inner`; a compressor gets no `inner`.
 using CompressorFactory = std::unique_ptr<Compressor>(std::uint16_t number, Options& options,
                                                       std::unique_ptr<Compressor> inner);
 
 struct RegistryEntry {
   std::string_view name;
-  std::uint16_t number;      // in packet headers: the number of the spec's first stage
+  std::uint16_t number;      // the header of a packet holds that of the spec's first stage
   bool decorator;            // wraps the stages to its left
   std::string_view summary;  // one line
-  std::string_view example;  // a spec that shows it
+  std::string_view example;  // a spec that uses it
   CompressorFactory* make;
-  std::string_view bare = {};  // what a decorator that comes first wraps; empty: it cannot
+  // The spec that a decorator wraps if it comes first; empty if it must not come first.
+  std::string_view bare = {};
 };
 
-// Every compressor and decorator, each with a number of its own; compressors first.
+// All compressors, then all decorators. Each has a number of its own.
 std::span<const RegistryEntry> compressor_registry();
 
-// "topk:ratio=0.01+ef" -> a compressor. UsageError for an unknown name, key or value.
+// Makes the compressor of a spec such as "topk:ratio=0.01+ef". Throws UsageError for an unknown
+// name, key or value.
 std::unique_ptr<Compressor> make_compressor(std::string_view spec);
 
 }  // namespace terse

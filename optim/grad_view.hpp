@@ -1,4 +1,4 @@
-// The tensors of a model's gradient, as compressors see them.
+// The tensors of a model's gradient in the form that compressors get them.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,10 @@
 
 namespace terse {
 
-// One tensor as a matrix: rows = first dimension, cols = the others multiplied. A one-dimensional
-// tensor has cols = 1. `data` holds rows * cols values, row-major. In the weight of a convolution
-// `kernel` consecutive values of a row belong to one pair of channels; elsewhere kernel = 1.
+// One tensor as a matrix: rows = the first dimension, cols = the product of the others. A
+// one-dimensional tensor has cols = 1. `data` holds rows * cols values, row-major. In the weight of
+// a convolution `kernel` = kh kw consecutive values of a row belong to one pair of channels; in any
+// other tensor kernel = 1.
 struct GradView {
   std::uint32_t id = 0;
   std::int64_t rows = 0, cols = 0, kernel = 1;
@@ -33,7 +34,7 @@ inline std::vector<std::int64_t> begins_of(std::span<const GradView> views) {
   return begins;
 }
 
-// views = those of `shape` over other values, one tensor after the other.
+// Sets `views` to those of `shape` over other values, one tensor after the other.
 inline void lay_out(std::span<const GradView> shape, std::span<float> values,
                     std::vector<GradView>& views) {
   views.clear();

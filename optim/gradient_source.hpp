@@ -19,19 +19,19 @@ namespace terse {
 class GradientSource {
  public:
   virtual ~GradientSource() = default;
-  // The values [first, first + scratch.size()): a span of memory that holds them, or `scratch`
-  // after they were written to it. Thread-safe.
+  // Returns the values [first, first + scratch.size()): a span of the source's memory, or `scratch`
+  // after writing them to it. Thread-safe.
   virtual std::span<const float> read(std::int64_t first, std::span<float> scratch) const = 0;
 };
 
-// Writes all values of `source` to `views`, which are laid out one after the other. A block that the
-// source holds at its place in `views` is not copied.
+// Writes all values of `source` to `views`, one view after the other. A block that the source
+// already holds at its place in `views` is not copied.
 void materialize(const GradientSource& source, std::span<const GradView> views);
 void materialize(const GradientSource& source, std::span<float> values);
 
-// body(part, offset, piece) for each of several consecutive parts that has some of the values
-// [first, first + scratch.size()): the part's values from `offset` on belong into `piece`. Part k
-// has the values [begins[k], begins[k + 1]).
+// Cuts the values [first, first + scratch.size()) at the boundaries of consecutive parts, of which
+// part k has the values [begins[k], begins[k + 1]). Calls body(part, offset, piece) for each part
+// that has some of them: its values from `offset` on belong into `piece`.
 template <class Body>
 void divide_among(std::span<const std::int64_t> begins, std::int64_t first,
                   std::span<float> scratch, Body body) {
@@ -64,7 +64,8 @@ class GradientInMemory final : public GradientSource {
 class GradientInRanges final : public GradientSource {
  public:
   void clear();
-  void add(std::span<const float> range);  // joined with the range before it, if they touch
+  // Appends a range. It is joined with the range before it if their memory touches.
+  void add(std::span<const float> range);
   std::span<const float> read(std::int64_t first, std::span<float> scratch) const override;
 
  private:
@@ -72,7 +73,7 @@ class GradientInRanges final : public GradientSource {
   std::vector<std::int64_t> begins_{0};  // of the ranges, and the end
 };
 
-// Several sources, one after the other. They must outlive it.
+// Several sources, one after the other. The sources must outlive it.
 class JoinedGradient final : public GradientSource {
  public:
   void clear();
@@ -84,8 +85,8 @@ class JoinedGradient final : public GradientSource {
   std::vector<std::int64_t> begins_{0};  // of the parts, and the end
 };
 
-// The sources that a compressor hands out, one for each bucket of the model. They are used again in
-// every step, so that a step allocates nothing.
+// The sources that a compressor returns, one for each bucket of the model. They are used again in
+// every step, so that a step allocates no memory.
 template <class Source>
 class SourcePerBucket {
  public:

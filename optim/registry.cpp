@@ -1,4 +1,4 @@
-// The table of all compressors and decorators, and how a spec string becomes one of them.
+// The table of all compressors and decorators, and the construction of one from a spec string.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,14 +13,15 @@ namespace {
 constexpr bool kCompressor = false, kDecorator = true;
 }  // namespace
 
-// Declares a factory and gives its address: one file each, in compressors/ and decorators/.
+// Declares a factory and returns its address. Each is defined in a file of its own in compressors/
+// or decorators/.
 #define STAGE(make)         \
   [] {                      \
     CompressorFactory make; \
     return &make;           \
   }()
 
-// A number is never given to another method: it is in packets on disk.
+// A number is never given to another method, because files hold packets with these numbers.
 static constexpr RegistryEntry kRegistry[] = {
     // Whole gradients, and quantised.
     {"none", 1, kCompressor, "the gradient itself, 32 bits a coordinate", "none", STAGE(make_none)},
@@ -114,7 +115,7 @@ const RegistryEntry& find(std::string_view name) {
   throw UsageError(unknown_name("compressor", name, std::move(known)));
 }
 
-// topk + sign: a compressor behind a sparse one codes its values.
+// A compressor behind a sparse one codes its values, as in topk+sign.
 void chain(std::string_view spec, std::string_view name, Compressor& sparse,
            std::unique_ptr<Compressor> coder) {
   auto* values = dynamic_cast<SparseCompressor*>(&sparse);

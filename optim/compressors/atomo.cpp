@@ -1,26 +1,29 @@
-// Spectral ATOMO: some of the singular vectors, drawn so that the mean is the gradient.
+// Spectral ATOMO: some of the singular vectors, drawn so that their expectation is the gradient.
 //
 //   worker w:  fold each tensor to a matrix (n x m)
 //              M_w = sum of s_c u_c v_c^T, s descending
-//              p_c = min(1, what makes the p_c sum up to `rank`), proportional to s_c below 1
+//              p_c = min(1, a multiple of s_c), so that the p_c sum up to `rank`
 //              draw `rank` of the c, each with probability p_c: send u_c, s_c / p_c, v_c
-//   exchange:  pass on all packets with their weights
+//   exchange:  every worker receives all packets and their weights
 //   worker:    mean = sum over w of weight_w sum over the c sent of (s_c / p_c) u_c v_c^T
 //
-// Folding is the authors': a convolution (out, in, kh, kw) to (out in / 2) x (2 kh kw), or out x in
-// if its kernel is one value; a vector of n to (n / 2) x 2. What is odd cannot be folded: such a
-// vector is sent as it is, such a convolution is out x (in kh kw).
+// The folding is that of the authors: a convolution (out, in, kh, kw) becomes (out in / 2) x (2 kh
+// kw), or out x in if its kernel is one value; a vector of n becomes (n / 2) x 2. An odd number of
+// pairs cannot be folded: such a vector is sent uncompressed, such a convolution is out x (in kh
+// kw).
 //
 // E C(M) = M, and E|C(M) - M|^2 = sum of s_c^2 (1/p_c - 1), the least of all unbiased choices of as
-// many atoms. Atoms are orthogonal: which are drawn together is in neither formula. So one offset
-// serves for all c (systematic sampling), and a packet has its size for certain. `independent`
-// draws each c by itself as the paper has it: as many only on average. (To draw again until there
-// are `rank`, as code for the paper does, is biased.) A matrix with a NaN or infinity is said as
-// NaN.
+// many atoms. Atoms are orthogonal, so neither formula depends on which atoms are drawn together.
+// One offset therefore serves for all c (systematic sampling), and a packet has a fixed size.
+// `independent` draws each c by itself as in the paper: `rank` of them only on average. (Repeating
+// the draw until there are `rank`, as some published code does, is biased.) A matrix with a NaN or
+// infinity is sent as NaN.
 //
-// Payload: 4 bytes and 4 rank (n + m + 1) a matrix, fewer if it has a lower rank; 4 n an odd
-// vector. Time: O(n m min(n, m)), LAPACK's. Source: Wang et al., arXiv 1806.04090, and their code's
-// folding; the systematic draw is ours.
+// Payload: 4 bytes and 4 rank (n + m + 1) a matrix, fewer if it has a lower rank; 4 n a vector that
+// cannot be folded.
+// Time: O(n m min(n, m)), LAPACK's.
+// Source: Wang et al., arXiv 1806.04090, and the folding of their code; the systematic draw is
+// ours.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -36,9 +39,9 @@
 namespace terse {
 namespace {
 
-// p_c for s descending: the first t are certain, the others share what is left of the budget.
+// p_c for s descending: the first t are 1, and the others share the rest of the budget.
 std::vector<double> probabilities(std::span<const float> s, double budget) {
-  std::vector<double> tail(s.size() + 1);  // sum of s from c on
+  std::vector<double> tail(s.size() + 1);  // tail[c] = sum of s from c on
   for (auto c = s.size(); c-- > 0;) tail[c] = tail[c + 1] + s[c];
   std::size_t t = 0;
   while (t < s.size() && (budget - static_cast<double>(t)) * s[t] > tail[t]) ++t;
@@ -49,7 +52,7 @@ std::vector<double> probabilities(std::span<const float> s, double budget) {
   return p;
 }
 
-// Each c with probability p_c, which sum up to a whole number: as many.
+// Draws each c with probability p_c. The p_c sum up to a whole number, and as many are drawn.
 std::vector<std::size_t> draw_together(std::span<const double> p, Philox random) {
   std::vector<std::size_t> picked;
   double sum = random.uniform_double();
@@ -61,6 +64,7 @@ std::vector<std::size_t> draw_together(std::span<const double> p, Philox random)
   return picked;
 }
 
+// Draws each c by itself.
 std::vector<std::size_t> draw_each(std::span<const double> p, Philox random) {
   std::vector<std::size_t> picked;
   for (std::size_t c = 0; c < p.size(); ++c) {
@@ -69,7 +73,8 @@ std::vector<std::size_t> draw_each(std::span<const double> p, Philox random) {
   return picked;
 }
 
-// The same values as the matrix that is decomposed; a single column is not.
+// The matrix that is decomposed: the same values in another shape. A single column is not
+// decomposed.
 GradView folded(const GradView& view) {
   const auto pairs = std::ssize(view.data) / view.kernel;
   if ((view.cols > 1 && view.kernel == 1) || pairs == 0 || pairs % 2 != 0) return view;
@@ -82,7 +87,7 @@ std::vector<GradView> folded(std::span<const GradView> views) {
   return matrices;
 }
 
-// The atoms of a matrix as a payload says them.
+// The atoms of a matrix in a payload.
 class Atoms {
  public:
   Atoms(const GradView& view, PayloadReader& payload)
@@ -175,13 +180,14 @@ class Atomo final : public GatherCompressor {
   }
 
  private:
-  // Count, sizes, u and v of what is drawn.
+  // The words of a matrix in the payload: the number of atoms that are drawn, s_c / p_c, u and v.
   std::vector<std::uint32_t> atoms_of(const Round& round, const GradView& grad) const {
     const auto found = kernels::svd({grad.rows, grad.cols, grad.data});
     const auto p = probabilities(found.s, static_cast<double>(rank_));
     const auto random = worker_stream(round, grad.id);
     auto picked = independent_ ? draw_each(p, random) : draw_together(p, random);
-    if (!found.s.empty() && std::isnan(found.s[0])) picked = {0};  // one such atom makes all NaN
+    if (!found.s.empty() && std::isnan(found.s[0]))
+      picked = {0};  // this atom makes the whole matrix NaN
     std::vector<std::uint32_t> words{static_cast<std::uint32_t>(picked.size())};
     const auto put = [&words](float value) {
       words.push_back(std::bit_cast<std::uint32_t>(value));

@@ -1,4 +1,5 @@
-// A tensor's values in runs of the same length, the last one shorter, each with a scale of its own.
+// Cuts a tensor's values into contiguous buckets of the same length, the last one shorter. Each
+// bucket has a scale of its own.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +12,9 @@
 namespace terse {
 
 struct Buckets {
-  std::int64_t size = 0;  // 0: the whole tensor
+  std::int64_t size = 0;  // 0: each tensor is one bucket
 
+  // The number of buckets of n values, and of all tensors together.
   std::int64_t of(std::int64_t n) const { return (n + width(n) - 1) / width(n); }
   std::int64_t of(std::span<const GradView> views) const {
     std::int64_t sum = 0;
@@ -20,7 +22,7 @@ struct Buckets {
     return sum;
   }
 
-  // body(bucket, begin, end) for every bucket of n values, in any order.
+  // Calls body(bucket, begin, end) for every bucket of n values, in parallel and in any order.
   template <class Body>
   void for_each(std::int64_t n, Body body) const {
     const auto at_once = std::max<std::int64_t>(1, kernels::kGrain / width(n));

@@ -6,26 +6,29 @@
 //              v = v + u                                    nesterov: v = v + beta u + g
 //              I_w = the k largest |v_i|, or about as many: see below
 //              send v_i for i in I_w, and set v_i = 0; masking: u_i = 0 too
-//              vectors, and what is kept whole (k = n): send what v would grow by
-//   the rest:  as every sparsifier, in sparse.hpp
+//              of vectors and tensors with k = n, send the whole increment of v
+//   exchange and decoding: as of every sparsifier, sparse.hpp
 //
-// The momentum is inside: step with plain `sgd`. What is not sent stays in v, so mass is kept as
-// with error feedback: v before + u (or beta u + g) = sent + v after. With nesterov the paper's u
-// is our beta u: so written, u is what `sgd:momentum=` keeps, and ratio=1 is that rule to the bit
-// with one worker. With several it is the mean of their momenta, the rule's the momentum of their
-// mean: the same but for rounding.
+// The momentum is in the compressor: use it with plain `sgd`. The values that are not sent stay in
+// v, so mass is kept as with error feedback: v before + u (or beta u + g) = sent + v after. With
+// nesterov the paper's u is our beta u. In this form u is what `sgd:momentum=` keeps, and with one
+// worker ratio=1 has the same bits as that rule. With several workers dgc has the mean of their
+// momenta and the rule has the momentum of their mean; the two differ by rounding only.
 //
 //   sample=1     exactly the k largest
 //   sample=0.01  threshold = the k-th largest of that part of the tensor (every hundredth value),
-//                up to ten times changed by 1.3 or 0.8 while more than 1.3 k or less than 0.8 k are
-//                beyond it, but not from too many to too few: the code's threshold swings there;
-//                of what is beyond it the k largest, or all if there are fewer
-//   warmup=N     in the first N steps more: ratio 1/4, 1/16, 1/64, 1/256, 1/1024 for N/5 steps each
+//                changed up to ten times by 1.3 or 0.8 while more than 1.3 k or less than 0.8 k
+//                values reach it. It is never lowered after it was raised: the threshold of the
+//                authors' code oscillates there. Of the values that reach it the k largest are
+//                sent, or all if they are fewer.
+//   warmup=N     more in the first N steps: ratio 1/4, 1/16, 1/64, 1/256, 1/1024 for N/5 steps each
 //                (stages=paper), or ratio^(1/6), ratio^(2/6), … ratio^(5/6) (stages=exponential)
 //
-// Payload: 4 n bytes a tensor sent whole, 8 k the others. State: 8 d bytes. Time: about three
-// passes. Source: Lin, Han, Mao, Wang, Dally, arXiv 1712.01887; sampling, exponential stages and
-// ceil(ratio n) follow the authors' code.
+// Payload: 4 n bytes a tensor that is sent whole, 8 k the others.
+// State: 8 d bytes.
+// Time: about three passes.
+// Source: Lin, Han, Mao, Wang, Dally, arXiv 1712.01887; sampling, exponential stages and ceil(ratio
+// n) follow the authors' code.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -91,19 +94,19 @@ class Dgc final : public SparseCompressor {
     return static_cast<std::int64_t>(std::ceil(options_.ratio_at(round.step) * n));
   }
   float clipping(const Round& round, std::span<const GradView> grads) const;
-  // u and, of a tensor that is not whole, v.
+  // Updates u and v. Of a tensor that is sent whole, writes the increment of v to step_ instead.
   void accumulate(const GradView& grad, float scale, bool is_whole);
   void select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen);
   std::uint32_t sampled_threshold(const Round& round, std::uint32_t id, std::int64_t k) const;
 
   DgcOptions options_;
   TensorState momentum_, sum_;  // u and v
-  // Room that is used again: no state.
+  // Scratch: no state.
   kernels::LargestSelector selector_;
   kernels::Found<std::uint32_t> found_;
   std::vector<std::uint32_t> keys_, above_, above_keys_, picked_;
   std::vector<float> clipped_;
-  std::vector<float> step_;  // of a tensor that is sent whole
+  std::vector<float> step_;  // the increment of v of a tensor that is sent whole
 };
 
 float Dgc::clipping(const Round& round, std::span<const GradView> grads) const {
@@ -183,7 +186,7 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, E
   for (const auto i : picked_) chosen.add(first + above_[i], sum.data[above_[i]]);
 }
 
-// A key that about k of keys_ reach.
+// A key that about k of the tensor's keys reach.
 std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::int64_t k) const {
   constexpr int kCorrections = 10;
   const auto n = std::ssize(keys_);
@@ -197,7 +200,7 @@ std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::
   const auto place = std::min(std::ssize(sample) - 1, k * std::ssize(sample) / n);
   std::ranges::nth_element(sample, sample.begin() + place, std::greater<>());
   auto threshold = std::bit_cast<float>(sample[static_cast<std::size_t>(place)]);
-  float too_low = -1;  // more than 1.3 k are beyond it
+  float too_low = -1;  // the last threshold that more than 1.3 k values reach; -1: none
   for (int correction = 0; correction < kCorrections; ++correction) {
     const auto key = std::bit_cast<std::uint32_t>(threshold);
     const double beyond =

@@ -7,7 +7,7 @@
 namespace terse {
 namespace {
 
-// body(the value in the bucket, the value of the entry), in parallel.
+// Calls body(value in the bucket, value of the entry) for every entry, in parallel.
 template <class AnyEntries, class Body>
 void for_each_entry(AnyEntries&& entries, std::span<const GradView> bucket, Body body) {
   constexpr std::int64_t kPiece = 4096;
@@ -42,9 +42,9 @@ void Entries::subtract_from(std::span<const GradView> bucket) const {
   for_each_entry(*this, bucket, [](float& to, float value) { to -= value; });
 }
 
-std::span<const float> PlacedEntries::read(std::int64_t first, std::span<float> room) const {
-  kernels::place(at_, values_, first, room);
-  return room;
+std::span<const float> PlacedEntries::read(std::int64_t first, std::span<float> scratch) const {
+  kernels::place(at_, values_, first, scratch);
+  return scratch;
 }
 
 void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {

@@ -1,5 +1,5 @@
-// What a sparsifier has chosen of a bucket: coordinates, counted through all its tensors, and
-// values.
+// The entries that a sparsifier has chosen of a bucket: coordinates, counted through all its
+// tensors, and values.
 #pragma once
 
 #include <cstdint>
@@ -23,28 +23,28 @@ struct Entries {
     at.push_back(coordinate);
     values.push_back(value);
   }
-  // The values at these coordinates, from the tensors of the bucket.
+  // Reads the values at these coordinates from the tensors of the bucket.
   void take_values(std::span<const GradView> bucket);
-  // The bucket = the entries, and 0 elsewhere.
+  // bucket = the entries, and 0 elsewhere
   void place_in(std::span<const GradView> bucket) const;
-  // The bucket -= the entries.
+  // bucket -= the entries
   void subtract_from(std::span<const GradView> bucket) const;
 };
 
-// The entries of an answer, and 0 elsewhere, read in passing.
+// The mean gradient as the entries of a down packet, and 0 elsewhere. Read block by block.
 class PlacedEntries final : public GradientSource {
  public:
   PlacedEntries() = default;
   PlacedEntries(std::span<const std::uint32_t> at, std::span<const float> values)
       : at_(at), values_(values) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override;
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override;
 
  private:
   std::span<const std::uint32_t> at_;
   std::span<const float> values_;
 };
 
-// PacketError unless the coordinates ascend and lie below n.
+// Throws PacketError unless the coordinates ascend and are less than n.
 void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n);
 
 }  // namespace terse

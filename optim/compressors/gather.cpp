@@ -26,7 +26,7 @@ std::span<std::uint32_t> GatherCompressor::start(const Round& round,
 void GatherCompressor::combine(const Round& round, std::span<const GradView> shape,
                                std::span<const Packet> up, std::span<const float> weights,
                                Packet& down) {
-  constexpr std::size_t kMost = 65535;  // what a header's weight can say
+  constexpr std::size_t kMost = 65535;  // the largest weight that a header can hold
   check<PacketError>(!up.empty() && up.size() <= kMost, "{}: 1 to {} packets; got {}", spec(),
                      kMost, up.size());
   std::size_t words = 0;
@@ -57,25 +57,25 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
   for (std::size_t w = 0; w < up.size(); ++w) add(round, up[w].words(), weights[w], mean);
 }
 
-GatherCompressor::Answer GatherCompressor::answer(const Round& round, const Packet& down,
-                                                  std::span<const GradView> shape) const {
+GatherCompressor::Contents GatherCompressor::contents(const Round& round, const Packet& down,
+                                                      std::span<const GradView> shape) const {
   down.expect(number_, round.phase, shape.size());
-  Answer answer;
+  Contents contents;
   PayloadReader in(down.words());
   const auto packets = in.next_word();
-  if (packets == 0) answer.mean = in.next_floats(static_cast<std::size_t>(count(shape)));
+  if (packets == 0) contents.mean = in.next_floats(static_cast<std::size_t>(count(shape)));
   for (std::uint32_t p = 0; p < packets; ++p) {
     const auto words = in.next_word();
     const auto weight = in.next_floats(1)[0];
-    answer.packets.push_back({.payload = in.next_words(words), .weight = weight});
+    contents.packets.push_back({.payload = in.next_words(words), .weight = weight});
   }
   in.expect_end();
-  return answer;
+  return contents;
 }
 
 const GradientSource& GatherCompressor::decode(const Round& round, const Packet& down,
                                                std::span<const GradView> scratch) {
-  const auto [mean, packets] = answer(round, down, scratch);
+  const auto [mean, packets] = contents(round, down, scratch);
   if (!packets.empty()) return sum(round, packets, scratch);
   return means_.at(round.first) = GradientInMemory(mean);
 }

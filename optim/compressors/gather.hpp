@@ -1,12 +1,14 @@
-// The base of compressors whose packets cannot be added up: each is decoded by itself.
+// The base of compressors whose packets cannot be added up: every packet is decoded by itself.
 //
-//   exchange:  pass on all packets with their weights - or their weighted mean, once that is
-//   shorter worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
+//   exchange:  send all packets with their weights to every worker, or their weighted mean if that
+//              has fewer words
+//   worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
 //
-// What is left to a compressor: to write a packet, and to add what it says to a gradient.
+// A subclass writes a packet (`encode`) and adds the reconstruction of a packet to a gradient
+// (`add`).
 //
-// Answer: u32 P, then P packets, each u32 words, f32 weight and its payload; P = 0: the mean, d
-// floats. Every payload is a whole number of 32-bit words.
+// Down packet: u32 P, then P packets, each u32 words, f32 weight and its payload; or P = 0 and the
+// mean, d floats. Every payload is a whole number of 32-bit words.
 #pragma once
 
 #include <memory>
@@ -27,33 +29,35 @@ class GatherCompressor : public Compressor {
                                std::span<const GradView> scratch) final;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
 
-  // Whether it says less of a vector than its values: `topk+NAME` can code values with it.
+  // Whether it compresses vectors, so that `topk+NAME` can code values with it.
   virtual bool codes_vectors() const { return true; }
 
   struct Weighted {
     std::span<const std::uint32_t> payload;
     float weight;
   };
-  // The sum over the packets, in their order: written to `scratch` by `add`, or read block by block.
+  // The weighted sum of the packets, in their order. This one writes it to `scratch` by `add`; an
+  // override may decode it block by block.
   virtual const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
                                     std::span<const GradView> scratch);
 
-  // out += weight · C(x), as a worker's payload says it. PacketError for one that cannot be.
+  // out += weight · C(x), the reconstruction of a worker's payload. Throws PacketError if the
+  // payload is malformed.
   virtual void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
                    std::span<const GradView> out) const = 0;
 
  protected:
-  // Begins a packet about `grads`; the words are not initialised.
+  // Begins a packet of `grads`. Returns the words of its payload, which are not initialised.
   std::span<std::uint32_t> start(const Round& round, std::span<const GradView> grads,
                                  std::int64_t words, Packet& up) const;
 
  private:
-  // An answer taken apart.
-  struct Answer {
-    std::span<const float> mean;  // where it says that
+  // The contents of a down packet: the packets, or if there are none, the mean.
+  struct Contents {
+    std::span<const float> mean;
     std::vector<Weighted> packets;
   };
-  Answer answer(const Round& round, const Packet& down, std::span<const GradView> shape) const;
+  Contents contents(const Round& round, const Packet& down, std::span<const GradView> shape) const;
 
   std::uint16_t number_;
   SourcePerBucket<GradientInMemory> means_;

@@ -1,23 +1,26 @@
-// GradiVeQ: slices of the gradient in the axes along which they have been large, which is linear.
+// GradiVeQ: slices of the gradient are projected on the axes along which they have been large. The
+// projection is linear.
 //
-//   learning   in the first `samples` of every `period` steps:
+//   learning, in the first `samples` of every `period` steps:
 //     worker:    send g
 //     exchange:  add
-//     worker:    mean = the sum / workers;  for each tensor, of each slice x of K values of the
-//     mean:
-//                C = C + x x^T
-//     at the end U = the `keep` eigenvectors of C with the largest eigenvalues (K x keep);  C = 0
-//   between    in all other steps:
-//     worker:    send U^T x of each slice; what is left over at a tensor's end as it is
+//     worker:    mean = the sum / workers
+//                for each tensor, of each slice x of K values of the mean: C = C + x x^T
+//                after the last of these steps:
+//                  U = the `keep` eigenvectors of C with the largest eigenvalues (K x keep);  C = 0
+//   all other steps:
+//     worker:    send U^T x of each slice; the values after the last slice of a tensor uncompressed
 //     exchange:  add
 //     worker:    mean = U (the sum / workers), slice by slice
 //
-// All workers see the same mean and compute the same U of it. The projection is orthogonal; the
-// share it keeps is that of the largest eigenvalues as long as the gradients look as they did; keep
-// = K is exact. Before anything was learned (a warm-up skipped it) U is a random basis.
+// All workers see the same mean and compute the same U from it. The projection is orthogonal. It
+// keeps the share of energy of the largest eigenvalues as long as the gradients resemble those it
+// has learned from; keep = K is exact. U is a random basis before the first learning, which a
+// warm-up may skip.
 //
 // Payload: 4 d bytes while learning, then 4 keep floor(n / K) + 4 (n mod K) a tensor.
-// State: K (K + keep) floats a tensor. Time: O(keep d); learning O(K d), then O(K^3) a tensor.
+// State: K (K + keep) floats a tensor.
+// Time: O(keep d); learning O(K d), then O(K^3) a tensor.
 // Source: Yu et al., arXiv 1811.03617; reconstructed: the period and the uncentred moments are
 // ours.
 #include <fmt/format.h>
@@ -47,7 +50,7 @@ class GradiVeq final : public LinearCompressor {
     return fmt::format("gradiveq:slice={},keep={},period={},samples={}", options_.slice,
                        options_.keep, options_.period, options_.samples);
   }
-  // The axes are those of the means that all workers have decoded.
+  // The axes come from the means that the workers have decoded.
   Traits traits(std::uint64_t) const override { return {.linear = true, .self_contained = false}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
@@ -79,7 +82,7 @@ class GradiVeq final : public LinearCompressor {
   }
 
  private:
-  // The step's place in its period.
+  // The step's place in its period, from 0.
   std::int64_t place(const Round& round) const {
     return static_cast<std::int64_t>(round.step % static_cast<std::uint64_t>(options_.period));
   }
@@ -94,7 +97,7 @@ class GradiVeq final : public LinearCompressor {
     for (const auto& view : views) floats += size(round, view);
     return floats;
   }
-  // The slices of a tensor, one a row.
+  // The slices of a tensor as the rows of a matrix.
   kernels::MatrixView matrix(const GradView& view) const {
     return {slices(view), options_.slice, view.data.first(sliced(view))};
   }

@@ -1,16 +1,17 @@
 // fp16 and bf16: every value as a float of 16 bits.
 //
 //   worker w:  send x_i rounded to the nearest such float, ties to even
-//   exchange:  pass on what all workers sent
-//   worker:    mean = sum over w of what was sent / W, in 32 bits
+//   exchange:  every worker receives all packets
+//   worker:    mean = sum over w of the values sent / W, in 32 bits
 //
-// They are gathered and not added on the way: a sum of two would have to be rounded again, in every
-// hop. fp16 is off by at most 2^-11 |x| from 6.1e-5 to 65504, and below by 2^-25. From 65520 on it
-// becomes infinite, as IEEE has it and as the fp16 hooks of PyTorch and Horovod do: scale the loss,
-// or take bf16, which has the range of a float and is off by at most 2^-8 |x|. There, `stochastic`
-// rounds at random to one of the two neighbours, so that the mean is exact.
+// An all-reduce would round again in every hop, therefore packets are gathered and not added on the
+// way. The error of fp16 is at most 2^-11 |x| from 6.1e-5 to 65504, and 2^-25 below. Values of
+// 65520 and more become infinite, as in IEEE 754 and in the fp16 hooks of PyTorch and Horovod.
+// Scale the loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x|.
+// `stochastic` makes bf16 unbiased: it rounds at random to one of the two neighbours.
 //
-// Payload: 2 bytes a value, tensors without gaps, up to a whole word. Time: one pass.
+// Payload: 2 bytes a value, tensors without gaps, up to a whole word.
+// Time: one pass.
 // Source: IEEE 754-2008, binary16; bfloat16: Kalamkar et al., arXiv 1905.12322.
 #include <fmt/format.h>
 
@@ -29,7 +30,7 @@ std::int64_t words_of_halves(std::int64_t halves) {
   return (halves + 1) / 2;
 }
 
-// The format's side of what both do: out = the halves of one tensor.
+// The functions of a format. `write` sets out = the 16-bit floats of one tensor.
 struct Fp16 {
   static std::string spec() { return "fp16"; }
   static void write(const Round&, const GradView& grad, std::span<std::uint16_t> out) {

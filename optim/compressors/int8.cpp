@@ -4,10 +4,10 @@
 //                a = min x_i, b = max x_i
 //                q_i = (x_i - a) 255 / (b - a), to the nearest integer; 0 if b = a
 //              send a, b and the q_i
-//   exchange:  pass on what all workers sent
+//   exchange:  every worker receives all packets
 //   worker:    mean_i = sum over w of (a_w + q_i (b_w - a_w) / 255) / W
 //
-// |C(x)_i - x_i| <= (b - a) / 510, but for the last bit of the float. Biased: use it with error
+// |C(x)_i - x_i| <= (b - a) / 510, up to the last bit of the float. C is biased: use it with error
 // feedback. a and b are exact; 0 is not, unless it is one of them. A NaN or infinity makes its own
 // bucket NaN.
 //
@@ -40,13 +40,13 @@ struct Range {
   float low = 0, high = 0;
 };
 
-// Integers in the order of floats; NaN is beyond the infinities.
+// An integer that orders as the float does; those of NaN lie beyond the infinities.
 std::int32_t order_of(float x) {
   const auto bits = std::bit_cast<std::int32_t>(x);
   return bits < 0 ? bits ^ 0x7fffffff : bits;
 }
 
-// NaN and NaN if a value is not finite.
+// The smallest and the largest value, or NaN and NaN if a value is not finite.
 Range range_of(std::span<const float> x) {
   using Limits = std::numeric_limits<float>;
   constexpr auto kLeast = std::numeric_limits<std::int32_t>::min();
@@ -162,7 +162,7 @@ class Int8 final : public GatherCompressor {
   }
 
  private:
-  // Words of the ranges, and of the bytes, of all tensors.
+  // The numbers of words of the ranges and of the bytes of all tensors.
   std::pair<std::int64_t, std::int64_t> sizes(std::span<const GradView> views) const {
     std::int64_t bytes = 0;
     for (const auto& view : views) bytes += words_of_bytes(std::ssize(view.data));

@@ -1,14 +1,13 @@
-// How many coordinates of a tensor a sparsifier keeps, and how that many are reached.
+// The number k of coordinates that a sparsifier keeps of a tensor, and the warm-up of that number.
 //
-//   ratio=0.01   of n coordinates max(1, floor(ratio n))
-//   k=100        so many of every tensor
+//   ratio=0.01   max(1, floor(ratio n)) of n coordinates
+//   k=100        as many of every tensor
 //   rank=2       as many bytes as PowerSGD of that rank: b = min(r (n + m), n m) floats of a
-//   matrix,
-//                all of a vector; an entry with its coordinate takes two floats
+//                matrix, all floats of a vector; an entry with its coordinate takes two floats
 //   warmup=500   in step t < 500 more: a quarter of all at first, then fewer by equal factors
 //
-// Source: the sizes are those of Vogels et al., arXiv 1905.13727, appendix; the warm-up is Deep
-// Gradient Compression's (Lin et al., arXiv 1712.01887, section 3.3) from 75 % sparsity on.
+// Source: the sizes are those of Vogels et al., arXiv 1905.13727, appendix; the warm-up is that of
+// Deep Gradient Compression (Lin et al., arXiv 1712.01887, section 3.3) from 75 % sparsity on.
 #pragma once
 
 #include <fmt/format.h>
@@ -28,9 +27,9 @@ namespace terse {
 
 struct Keep {
   double ratio = 0.01;
-  std::int64_t k = 0, rank = 0;  // both 0: the ratio holds
-  std::int64_t warmup = 0;       // steps
-  std::int64_t entry_floats = 1;
+  std::int64_t k = 0, rank = 0;   // if both are 0, the ratio applies
+  std::int64_t warmup = 0;        // steps
+  std::int64_t entry_floats = 1;  // floats that an entry takes in the packet
 
   static Keep parse(Options& options, std::int64_t entry_floats) {
     const int given = options.has("ratio") + options.has("k") + options.has("rank");
@@ -43,7 +42,7 @@ struct Keep {
     return keep;
   }
 
-  // At least 1 and at most all; nothing of nothing.
+  // How many coordinates of a matrix are kept in a step: at least 1 and at most all.
   std::int64_t of(std::int64_t rows, std::int64_t cols, std::uint64_t step) const {
     const auto n = rows * cols;
     auto wanted = static_cast<std::int64_t>(ratio * static_cast<double>(n));
@@ -63,6 +62,7 @@ struct Keep {
   }
 
  private:
+  // `wanted`, or more during the warm-up.
   std::int64_t warmed(std::int64_t wanted, std::int64_t n, std::uint64_t step) const {
     const double first = static_cast<double>(n) / 4, last = static_cast<double>(wanted);
     if (step >= static_cast<std::uint64_t>(warmup) || last >= first) return wanted;

@@ -1,18 +1,18 @@
 // Natural compression: every value is rounded at random to a power of two next to it.
 //
 //   worker w:  x_i = ± 2^a (1 + f), 0 <= f < 1:  send the sign, and a or, with probability f, a + 1
-//   exchange:  pass on what all workers sent
+//   exchange:  every worker receives all packets
 //   worker:    mean = sum over w of ± 2^a / W
 //
 // C is unbiased, and E|C(x) - x|^2 is the sum of 4^a f (1 - f), at most |x|^2 / 8. The exponent is
-// the float's own byte: 0 stays 0, and what is smaller than 2^-126 becomes that or 0, which is
-// unbiased, too. There is no power above 2^127: what is larger becomes that. An infinity has byte
+// the byte of the float itself. 0 stays 0, and a value smaller than 2^-126 becomes 2^-126 or 0,
+// without bias too. There is no power above 2^127: larger values become 2^127. An infinity has byte
 // 255, and NaN byte 0 with the sign set.
 //
 // Payload: for every tensor, 32 values at a time: 32 bytes of exponents, 4 bytes of signs. The last
 // values, fewer than 32, have their bytes up to a whole word, and a word of signs. 9 bits a value.
 // Time: one pass and 16 random bits a value.
-// Source: Horvath et al., arXiv 1905.10988; the codes of what is not finite are ours.
+// Source: Horvath et al., arXiv 1905.10988; the codes of values that are not finite are ours.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -39,12 +39,12 @@ std::int64_t words_of_powers(std::int64_t n) {
   return n / kWordBits * kBlockWords + (rest > 0 ? (rest + 3) / 4 + 1 : 0);
 }
 
-// A power of two as a block holds it.
+// A power of two in the form of a block.
 struct Power {
   std::uint32_t exponent, minus;
 };
 
-// `up` says that f decided for the upper power.
+// The power of two for a value; `up` chooses the upper one.
 Power power_of(std::uint32_t bits, bool up) {
   const auto magnitude = bits & 0x7fffffffU, exponent = magnitude >> 23;
   const bool nan = magnitude > kNotFinite << 23;
@@ -52,8 +52,8 @@ Power power_of(std::uint32_t bits, bool up) {
   return {nan ? 0U : rounded, nan || rounded == 0 ? std::uint32_t{nan} : bits >> 31};
 }
 
-// 32 values by the upper bits of their draws, and by the lower ones where those do not decide. A
-// block's bytes, and the word of its signs.
+// The bytes of 32 values, and the word of their signs. The upper bits of the draws decide; where
+// they are equal to those of f, the lower bits do.
 struct Block {
   std::array<std::uint8_t, kWordBits> exponents;
   std::uint32_t signs = 0;
@@ -95,7 +95,7 @@ void add_block(std::span<const std::uint32_t> words, float weight, std::span<flo
     const auto power = exponent << 23 | minus << 31;
     values[i] = std::bit_cast<float>(power == 1U << 31 ? kNan : power);
   }
-  if (out.size() == kWordBits) {  // of a known length: in registers
+  if (out.size() == kWordBits) {  // a constant length: the values stay in registers
     for (std::size_t i = 0; i < kWordBits; ++i) out[i] += weight * values[i];
   } else {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += weight * values[i];

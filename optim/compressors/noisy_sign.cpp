@@ -1,15 +1,17 @@
-// Noisy sign: a vote of signs of the gradient and noise.
+// Noisy sign: a majority vote of the signs of gradient plus noise.
 //
 //   worker w:  for each tensor x of n values: x' = x + sigma r xi,  xi_i ~ N(0, 1)
 //              r = |x|_2 / sqrt(n), the tensor's root mean square; with scale=absolute r = 1
-//              send sign(x'), and on as `vote` does
+//              send sign(x')
+//   exchange and decoding: as of `vote`
 //
-// The noise makes the share of + votes a smooth function of the gradient, so that with many workers
-// the vote follows the mean of their gradients where plain votes follow the median: workers with
-// different data agree at a point that is nearer to the minimiser. The price is variance: about
-// sigma^2 as many votes say as much.
+// The noise makes the share of + votes a smooth function of the gradient. With many workers the
+// vote then follows the mean of their gradients, where votes without noise follow the median:
+// workers with different data agree at a point nearer to the minimiser. The price is variance: it
+// takes about sigma^2 times as many votes.
 //
-// Payload: that of `vote`. Time: a normal draw a coordinate beside it.
+// Payload: that of `vote`.
+// Time: that of `vote` and a normal draw a coordinate.
 // Source: Chen et al., arXiv 1906.01736 (noisy signSGD; there the noise's width is absolute).
 #include <fmt/format.h>
 
@@ -46,6 +48,7 @@ class NoisySign final : public Decorator {
   }
 
  private:
+  // out = x'
   void blur(const Round& round, const GradView& grad, std::span<float> out) const {
     const auto n = std::ssize(grad.data);
     if (n == 0) return;
@@ -54,7 +57,7 @@ class NoisySign final : public Decorator {
     const auto draws = worker_stream(round, grad.id);
     parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
       auto random = draws;
-      random.seek(static_cast<std::uint64_t>(2 * begin));  // two words a normal
+      random.seek(static_cast<std::uint64_t>(2 * begin));  // two words for each normal
       for (auto i = begin; i < end; ++i) out[i] = grad.data[i] + width * random.normal();
     });
   }

@@ -1,17 +1,18 @@
-// 1-bit SGD's quantiser: one bit a value, and two values for every column of a matrix.
+// The quantiser of 1-bit SGD: one bit a value, and two values for every column of a matrix.
 //
-//   worker w:  for each column j:  p_j = mean of its x_ij >= 0,  m_j = mean of its x_ij < 0
-//                                  0 of none
+//   worker w:  for each column j:  p_j = mean of its x_ij >= 0, or 0 if there are none
+//                                  m_j = mean of its x_ij < 0, or 0 if there are none
 //              send p_j and m_j of all columns, then the bits x_ij < 0
-//   exchange:  pass on what all workers sent
+//   exchange:  every worker receives all packets
 //   worker:    mean_ij = sum over w of (m_j where the bit is set, else p_j) / W
 //
-// A tensor of one dimension is one column. C keeps the mean of every column and is the nearest to x
-// of all that have two values a column, one on either side of 0. Biased: onebit+ef is 1-bit SGD.
-// NaN counts as >= 0 and makes what p_j stands for NaN.
+// A tensor of one dimension is one column. C keeps the mean of every column. Of all matrices that
+// have two values a column, one for each sign, C(x) is the nearest to x. C is biased: onebit+ef is
+// 1-bit SGD. NaN counts as >= 0 and makes p_j NaN.
 //
-// Payload: p_0, m_0, p_1, … of all tensors, f32; then the bits of all tensors without gaps:
-// 8 m + 4 ceil(d/32) bytes for m columns in all. Time: two passes.
+// Payload: p_0, m_0, p_1, … of all tensors, f32; then the bits of all tensors without gaps: 8 m + 4
+// ceil(d/32) bytes for m columns in all.
+// Time: two passes.
 // Source: Seide et al., "1-bit stochastic gradient descent and its application to data-parallel
 // distributed training of speech DNNs", Interspeech 2014.
 #include <array>
@@ -31,7 +32,7 @@ std::int64_t columns_of(const GradView& view) {
   return view.data.empty() ? 0 : view.cols;
 }
 
-// Sums and numbers of the two classes, in one lane for each of up to 64 columns.
+// Sums and numbers of the two classes of values, for up to 64 columns.
 struct ColumnSums {
   static constexpr std::int64_t kWidth = 64;
   std::array<double, kWidth> plus{}, minus{};
@@ -65,12 +66,12 @@ void class_means(const GradView& grad, std::span<float> pairs) {
   });
 }
 
-// out_i += weight · the mean of its column that bit i of the word chooses, for up to 32 values, the
-// first of which stands in `column`; returns the column after the last.
+// out_i += weight · (m_j if bit i of the word is set, else p_j), for up to 32 values, the first of
+// which is in `column`. Returns the column after the last value.
 std::int64_t add_word(std::uint32_t word, std::span<const float> pairs, float weight,
                       std::int64_t column, std::int64_t columns, std::span<float> out) {
   float* to = out.data();
-  if (std::ssize(out) >= kWordBits && column + kWordBits <= columns) {  // of one row
+  if (std::ssize(out) >= kWordBits && column + kWordBits <= columns) {  // all of one row
     const float* pair = pairs.data() + 2 * column;
     for (std::int64_t i = 0; i < kWordBits; ++i) {
       const float plus = pair[2 * i], minus = pair[2 * i + 1];

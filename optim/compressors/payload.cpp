@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// Values of a field that its text shows.
+// The number of values that the text of a field shows.
 constexpr std::int64_t kShown = 48, kShownWords = 8;
 
 }  // namespace

@@ -20,12 +20,12 @@ void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits);
 // The number of workers whose values the packet sums up. Throws PacketError if it is 0.
 float expect_weight(const Packet& packet);
 
-// A span of words read as floats, and the reverse: a payload may hold both.
+// The same memory as floats: a payload may hold words and floats.
 std::span<const float> as_floats(std::span<const std::uint32_t> words);
 std::span<float> as_floats(std::span<std::uint32_t> words);
 
-// Reads a payload, or a part of one, from front to back. `next_` returns a span into the payload and
-// throws PacketError if the payload ends before it.
+// Reads a payload, or a part of one, from front to back. `next_` returns a span into the payload
+// and throws PacketError if the payload ends before it.
 class PayloadReader {
  public:
   explicit PayloadReader(std::span<const std::uint32_t> words) : left_(words) {}
@@ -81,28 +81,29 @@ class FieldList {
 
  private:
   template <class T>
-  std::vector<T> next(std::string name, std::int64_t n);  // the first few values
+  std::vector<T> next(std::string name, std::int64_t n);  // returns the first few values
   std::span<const std::byte> payload_;
   std::size_t at_ = 0;
   std::vector<Field> fields_;
 };
 
-// Whether low-rank methods may factor it: a vector is one column.
+// Whether low-rank methods can factor the tensor. They leave vectors uncompressed.
 inline bool is_matrix(const GradView& view) {
   return view.cols > 1;
 }
 
-// "3x4" or "5": a tensor's shape as the compressors see it.
+// The shape of a tensor as compressors get it: "3x4" or "5".
 std::string shape_text(const GradView& view);
 
-// A compressor whose payload is floats that may be added up.
+// The base of compressors whose payloads are floats that an all-reduce adds up.
 class LinearCompressor : public Compressor {
  public:
   void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) final;
 };
 
-// One of a single phase: the sum of all packets and a worker's own are read alike.
+// The base of linear compressors of a single phase: the sum of all packets and a worker's own
+// packet are decoded by the same function.
 class OnePhaseLinear : public LinearCompressor {
  public:
   const GradientSource& decode(const Round& round, const Packet& down,
@@ -115,7 +116,7 @@ class OnePhaseLinear : public LinearCompressor {
   }
 
  protected:
-  // out = what the payload says, over the number of workers that are in it.
+  // out = the reconstruction of the payload / the number of workers that it sums up.
   virtual void mean(const Round&, const Packet& sum, std::span<const GradView> out) const = 0;
 };
 

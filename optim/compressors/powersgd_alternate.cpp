@@ -1,26 +1,28 @@
-// PowerSGD in half-steps: each sends one factor, on the basis of the one that was sent before it.
+// PowerSGD in half-steps: each sends one factor, in the basis of the factor that was sent before.
 //
-//   state:     P (n x r) and Q (m x r) of every matrix M (n x m), r = min(rank, n, m); the first
-//              that is needed is N(0, 1)
-//   phase k of step t, R = M in phase 0, t I + k even:
-//     worker:    P = orthonormalise(P);  send R^T P;  R -= P (R^T P)^T
+//   state:       P (n x r) and Q (m x r) of every matrix M (n x m), r = min(rank, n, m); the first
+//                factor that is needed is N(0, 1)
+//   phase k of step t, with R = M in phase 0; if t I + k is even:
+//     worker:    P = orthonormalise(P);  send R^T P;  R = R - P (R^T P)^T
 //     exchange:  add
-//     worker:    Q = sum / workers;  mean += P Q^T
-//   odd:       the same with P and Q, R and R^T exchanged
+//     worker:    Q = sum / workers;  mean = mean + P Q^T
+//   if it is odd: the same with P and Q, R and R^T exchanged
+//   last phase:  also send the vectors uncompressed
 //
-// and vectors as they are in the last phase. iterations=I is the number of half-steps in a step:
-// each works on what the last has left, so approximations add up and their rank grows. With one
-// worker mean + R = M after any number of them; with error feedback R is what is kept.
+// iterations=I is the number of half-steps in a step. Each half-step approximates the R that the
+// one before has left, so their products add up and the rank of the mean grows. With one worker
+// mean + R = M after any number of half-steps; with error feedback R is the residual.
 //
-// One half-step is half of PowerSGD's bytes and time, and the basis is a step older. This is what
-// the authors' package does, and the code published under the label of the unbiased rank r, with
-// orthonormal factors that are used again: a reconstruction from its messages' sizes, which the
-// paper's table has for that label.
+// A half-step takes half of PowerSGD's bytes and time, and its basis is a step older. The authors'
+// package does this. So does the code published under the label of the unbiased rank r, with
+// orthonormal factors that are used again: a reconstruction from the sizes of its messages, which
+// the paper's table has for that label.
 //
 // Columns that depend on others are dropped, and drawn anew for the next step (powersgd.hpp).
 //
-// Payload: 2 I r (n + m) bytes a matrix on average (4 r m or 4 r n a phase) and 4 n a vector. Time:
-// O(I r n m). Source: the package of Vogels, Karimireddy, Jaggi, arXiv 1905.13727.
+// Payload: 2 I r (n + m) bytes a matrix on average (4 r m or 4 r n a phase) and 4 n a vector.
+// Time: O(I r n m).
+// Source: the package of Vogels, Karimireddy, Jaggi, arXiv 1905.13727.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,7 +58,7 @@ class AlternatingPowerSgd final : public LinearCompressor {
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override;
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    reconstruct(round, own, own_, out);
+    sum_phases(round, own, own_, out);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
@@ -91,15 +93,15 @@ class AlternatingPowerSgd final : public LinearCompressor {
     return floats;
   }
 
-  // The factor that all workers know, orthonormal: P if Q is sent.
+  // The factor that all workers know, made orthonormal: P if Q is sent.
   std::span<float> known_factor(const Round& round, const GradView& view);
-  void reconstruct(const Round& round, const Packet& sum, const std::vector<Factors>& earlier,
-                   std::span<const GradView> out) const;
+  void sum_phases(const Round& round, const Packet& sum, const std::vector<Factors>& earlier,
+                  std::span<const GradView> out) const;
 
   std::uint16_t number_;
   PowerSgdOptions options_;
   Factors basis_;
-  // Of this step, by phase: what this worker has said, and what all have.
+  // The factors of this step, by phase: of this worker, and the mean of all.
   std::vector<Factors> own_, mean_;
   TensorState rest_;  // R
 };
@@ -144,7 +146,7 @@ void AlternatingPowerSgd::encode(const Round& round, std::span<const GradView> g
 
 const GradientSource& AlternatingPowerSgd::decode(const Round& round, const Packet& down,
                                                   std::span<const GradView> scratch) {
-  reconstruct(round, down, mean_, scratch);
+  sum_phases(round, down, mean_, scratch);
   advance(round, down, scratch);
   return written(round, scratch);
 }
@@ -170,10 +172,11 @@ void AlternatingPowerSgd::advance(const Round& round, const Packet& down,
   }
 }
 
-// out = sum of the earlier phases' P Q^T, and of the last one's: one factor known, one in `sum`.
-void AlternatingPowerSgd::reconstruct(const Round& round, const Packet& sum,
-                                      const std::vector<Factors>& earlier,
-                                      std::span<const GradView> out) const {
+// out = sum of P Q^T over the earlier phases and this one, of which one factor is known and the
+// other is in `sum`.
+void AlternatingPowerSgd::sum_phases(const Round& round, const Packet& sum,
+                                     const std::vector<Factors>& earlier,
+                                     std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
   PayloadReader payload(sum, payload_size(round, out));
   const float workers = expect_weight(sum);

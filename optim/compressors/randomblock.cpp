@@ -1,15 +1,17 @@
-// Random block: consecutive coordinates from a place drawn afresh in every step, the same for all.
+// Random block: consecutive coordinates from a place drawn anew in every step, the same for all.
 //
-//   all:       for each tensor of n values: b = max(1, floor(ratio n))       keep.hpp: other sizes
+//   all:       for each tensor of n values: b = max(1, floor(ratio n))       other sizes: keep.hpp
 //              start uniform in 0 … n-1, from (seed, step, tensor)
-//   worker:    send x_i, i = start, start + 1, … start + b - 1, modulo n     they are not named
+//   worker:    send x_i, i = start, start + 1, … start + b - 1, modulo n; i is known and not sent
 //   exchange:  s = sum of all payloads
 //   worker:    mean_i = s_i / workers in the block, 0 elsewhere
 //
-// E|C(x) - x|^2 = (1 - b/n) |x|^2 exactly, as random-k has it, and memory is read in order; but
-// neighbours tend to be alike: the paper finds it learns less from as many bytes.
+// E|C(x) - x|^2 = (1 - b/n) |x|^2 exactly, as with random-k, and memory is read in order. But
+// neighbouring values are often similar: in the paper it learns less than random-k from as many
+// bytes.
 //
-// Payload: 4 b bytes. Time: two copies of b values.
+// Payload: 4 b bytes.
+// Time: two copies of b values.
 // Source: "Random Block" of Vogels et al., arXiv 1905.13727, appendix.
 #include <array>
 
@@ -48,7 +50,7 @@ class RandomBlock final : public OnePhaseLinear {
   }
 
  private:
-  // The block, and what of it goes on at the beginning of the tensor.
+  // The block up to the end of the tensor, and its rest at the beginning.
   std::array<std::span<float>, 2> block(const Round& round, const GradView& view) const {
     if (view.data.empty()) return {};
     const auto start = shared_stream(round, view.id).below(view.data.size());

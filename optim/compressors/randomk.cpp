@@ -1,15 +1,16 @@
-// Random-k: k coordinates drawn afresh in every step, the same for all workers.
+// Random-k: k coordinates drawn anew in every step, the same for all workers.
 //
-//   all:       for each tensor of n values: k = max(1, floor(ratio n))       keep.hpp: other sizes
+//   all:       for each tensor of n values: k = max(1, floor(ratio n))       other sizes: keep.hpp
 //              I = a k-subset of its coordinates, all equally likely, from (seed, step, tensor)
-//   worker:    send x_i, i in I, ascending                  I is known and not sent
+//   worker:    send x_i, i in I, ascending; I is known and not sent
 //   exchange:  s = sum of all payloads
 //   worker:    mean_i = s_i / workers for i in I, 0 elsewhere
 //
 // E|C(x) - x|^2 = (1 - k/n) |x|^2 exactly. `scaled` multiplies the mean by n/k: then C is unbiased
 // and E|C(x) - x|^2 = (n/k - 1) |x|^2.
 //
-// Payload: 4 k bytes. Time: O(k) draws and O(n/32) words of a bit set.
+// Payload: 4 k bytes.
+// Time: O(k) draws and O(n/32) words of a bit set.
 // Source: Stich et al., arXiv 1809.07599; "Random K" of arXiv 1905.13727, appendix.
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressors/keep.hpp"

@@ -1,4 +1,4 @@
-// What a norm is taken over: each tensor by itself, or the whole model.
+// The option scope=: a norm is that of each tensor by itself, or that of the whole model.
 #pragma once
 
 #include <array>

@@ -2,24 +2,23 @@
 //
 //   worker w:  m_w = beta m_w + (1 - beta) g_w                m_w = g_w at first
 //              s_i = + with the probability 1/2 + m_i / (2 |m_w|_2), - otherwise, independently
-//              send s, one bit a coordinate; a zero m_w has no signs and says so
+//              send s, one bit a coordinate; if m_w = 0, the packet's weight is 0
 //   exchange:  S = sum over w of s_w                           integers of [-M, M], M voters
 //              send the number of minus signs of every coordinate: S = M - 2 minus
 //   worker:    mean = S / W
 //
-// No norm is sent and nothing is fed back, so every worker pulls with the same force: where local
-// gradients differ in length, SSDM settles at a point where their directions cancel, not where
-// their sum does (in one dimension at the median). `ssdm:scaled` sends the norm as well and does
-// not.
+// A packet has no norm, and there is no error feedback. Every worker therefore has the same
+// influence: where local gradients differ in length, SSDM settles at a point where their directions
+// cancel, not where their sum does (in one dimension at the median). `ssdm:scaled` sends the norm
+// as well and settles where the sum cancels.
 //
-// |m_w| is that of the whole model, which then must be one bucket; scope=tensor takes each tensor
-// by itself, where a zero tensor of a model that is not zero tosses fair coins.
+// |m_w| is the norm of the whole model, which must then be one bucket. scope=tensor takes each
+// tensor by itself: a zero tensor of a model that is not zero then sends fair coins.
 //
-// Payload: 4 ceil(d/32) bytes; a zero vector is one whose header has the weight 0. Down,
-// ceil(log2(M
-// + 1)) planes of bits: as S has M's parity, a bit less than the 2M + 1 integers of [-M, M] would
-// take. Source: Safaryan and Richtárik, arXiv 1905.12938, algorithm 3 (update and sum as remembered
-// from it; its theorem takes beta = 1 - 1/sqrt(K) and the rate K^(-3/4) for K steps).
+// Payload: 4 ceil(d/32) bytes up. Down, ceil(log2(M + 1)) planes of bits. S has the parity of M, so
+// that is a bit less than the 2M + 1 integers of [-M, M] would take.
+// Source: Safaryan and Richtárik, arXiv 1905.12938, algorithm 3 (update and sum as remembered from
+// it; its theorem takes beta = 1 - 1/sqrt(K) and the rate K^(-3/4) for K steps).
 #include <fmt/format.h>
 
 #include <bit>
@@ -42,9 +41,9 @@ namespace {
 
 using kernels::words_for;
 
-constexpr std::size_t kMostVotes = 65535;  // of a tally
+constexpr std::size_t kMostVotes = 65535;  // the most that a tally counts
 
-// Planes of a number of 0 … voters; one at least, so that there is a packet to cut.
+// The number of planes for counts of 0 … voters; at least 1, so that a packet can be sliced.
 std::int64_t planes_for(std::uint32_t voters) {
   return std::max<std::int64_t>(1, std::bit_width(voters));
 }
@@ -66,12 +65,12 @@ class Ssdm final : public Compressor {
 
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override {
-    reveal(round, down, static_cast<float>(round.workers), scratch);
+    unpack(round, down, static_cast<float>(round.workers), scratch);
     return written(round, scratch);
   }
-  // A worker's packet counts its own minus signs.
+  // A worker's own packet is read like the sum of one voter.
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    reveal(round, own, 1, out);
+    unpack(round, own, 1, out);
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -82,7 +81,7 @@ class Ssdm final : public Compressor {
   }
 
  private:
-  void reveal(const Round& round, const Packet& packet, float workers,
+  void unpack(const Round& round, const Packet& packet, float workers,
               std::span<const GradView> out) const;
 
   std::uint16_t number_;
@@ -142,7 +141,7 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
   });
 }
 
-void Ssdm::reveal(const Round& round, const Packet& packet, float workers,
+void Ssdm::unpack(const Round& round, const Packet& packet, float workers,
                   std::span<const GradView> out) const {
   packet.expect(number_, round.phase, out.size());
   const std::uint32_t voters = packet.header().weight;

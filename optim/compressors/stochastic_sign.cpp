@@ -1,19 +1,20 @@
-// Stochastic sign with its norm: one bit a coordinate, and right in the mean.
+// Stochastic sign with its norm: one bit a coordinate, without bias.
 //
 //   worker w:  N = |x|_2, or with norm=max the largest |x_i|
 //              s_i = + with the probability 1/2 + x_i / (2 N), - otherwise, independently
 //              send N, then the s_i, one bit each
-//   exchange:  pass on what all workers sent
+//   exchange:  every worker receives all packets
 //   worker:    mean = sum over w of N_w s_w / W
 //
 // E C(x) = x, and E|C(x) - x|^2 = (n N^2 / |x|_2^2 - 1) |x|_2^2: n - 1 times |x|^2 for the 2-norm,
-// less for the other. With scope=tensor each tensor of n values has its N; with scope=model there
-// is one of all d, and the model must be one bucket. A zero vector is sent as N = 0.
+// less for norm=max. With scope=tensor each tensor of n values has its own N; with scope=model
+// there is one N of all d values, and the model must be one bucket. A zero vector is sent as N = 0.
 //
-// `ssdm:scaled` is this behind SSDM's momentum: unlike SSDM it keeps its right mean when the
+// `ssdm:scaled` is this compressor behind SSDM's momentum: unlike SSDM it stays unbiased when the
 // workers' gradients differ in length.
 //
-// Payload: 4 bytes a norm + 4 ceil(d/32). Time: a pass for the norm, a draw a coordinate.
+// Payload: 4 bytes a norm + 4 ceil(d/32).
+// Time: a pass for the norm, a draw a coordinate.
 // Source: Safaryan and Richtárik, arXiv 1905.12938, definition of the stochastic sign.
 #include <fmt/format.h>
 
@@ -84,7 +85,7 @@ class StochasticSign final : public GatherCompressor {
     return scope_ == Scope::model ? 1 : std::ssize(views);
   }
 
-  // As they are sent: probabilities and values go by the same rounded norm.
+  // The norms as floats, as they are sent: probabilities and values use the same rounded norm.
   std::vector<float> norms_of(std::span<const GradView> grads) const {
     std::vector<float> norms(static_cast<std::size_t>(this->norms(grads)));
     double squares = 0, largest = 0;

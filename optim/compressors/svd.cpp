@@ -1,17 +1,19 @@
 // SVD: the best approximation of rank r of each worker's matrix.
 //
 //   worker w:  M_w = sum of s_c u_c v_c^T, s descending             for each matrix (n x m)
-//              send s_c u_c and v_c for c < r; vectors as they are        r = min(rank, n, m)
-//   exchange:  pass on all packets with their weights
+//              send s_c u_c and v_c for c < r                       r = min(rank, n, m)
+//              send the vectors uncompressed
+//   exchange:  every worker receives all packets and their weights
 //   worker:    mean = sum over w of weight_w sum over c of s_c u_c v_c^T
 //
 // |C(M) - M|^2 is the sum of the other s_c^2: at most (1 - r / min(n, m)) |M|^2, and no matrix of
-// rank r comes closer. But the mean of W matrices of rank r has rank W r: nothing can be added up
-// on the way, which PowerSGD can. A matrix with a NaN or infinity is said as NaN.
+// rank r comes closer. But the mean of W matrices of rank r has rank W r, so packets cannot be
+// added on the way as PowerSGD's can. A matrix with a NaN or infinity is sent as NaN.
 //
-// Payload: 4 r (n + m) bytes a matrix, 4 n a vector. Time: O(n m min(n, m)), LAPACK's.
-// Source: the yardstick of Vogels et al., arXiv 1905.13727 (there by power iteration), and of
-// Eckart and Young, 1936.
+// Payload: 4 r (n + m) bytes a matrix, 4 n a vector.
+// Time: O(n m min(n, m)), LAPACK's.
+// Source: the comparison in Vogels et al., arXiv 1905.13727 (there by power iteration); Eckart and
+// Young, 1936.
 #include <fmt/format.h>
 
 #include "tersegrad/core/parallel.hpp"
@@ -35,7 +37,7 @@ class SvdCompressor final : public GatherCompressor {
     std::vector<std::span<float>> parts;
     for (const auto& grad : grads) parts.push_back(payload.next_floats(size({&grad, 1})));
     parallel_for(std::ssize(grads), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (auto t = begin; t < end; ++t) say(grads[t], parts[t]);
+      for (auto t = begin; t < end; ++t) factor(grads[t], parts[t]);
     });
   }
 
@@ -78,7 +80,8 @@ class SvdCompressor final : public GatherCompressor {
     }
     return floats;
   }
-  void say(const GradView& grad, std::span<float> to) const {
+  // Writes s_c u_c and v_c of a matrix, or a vector uncompressed.
+  void factor(const GradView& grad, std::span<float> to) const {
     if (!is_matrix(grad)) return kernels::copy_to(grad.data, to);
     const auto found = kernels::svd({grad.rows, grad.cols, grad.data});
     for (std::int64_t c = 0; c < rank_of(grad); ++c) {

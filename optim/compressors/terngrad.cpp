@@ -1,19 +1,19 @@
-// TernGrad: every value becomes -s, 0 or +s, s being the largest magnitude of its tensor.
+// TernGrad: every value becomes -s, 0 or +s, where s is the largest magnitude of its tensor.
 //
 //   worker w:  clip=c > 0: limit x to c standard deviations of its tensor
 //              for each tensor: s_w = max |x_i|
 //              b_i = 1 with probability |x_i| / s_w, or else 0
 //              send s_w of every tensor, then the bits b_i, then the bits x_i < 0 and b_i
-//   exchange:  pass on what all workers sent
+//   exchange:  every worker receives all packets
 //   worker:    mean_i = sum over w of s_w b_i sign(x_i) / W
 //
 // `shared`, with one scale for all workers, is in terngrad_shared.cpp.
 //
 // Without clipping C is unbiased and E|C(x) - x|^2 = (|x|_1 |x|_inf / |x|_2^2 - 1) |x|^2 for each
-// tensor. A NaN or infinity makes s like it and the tensor NaN.
+// tensor. A NaN or infinity makes the tensor NaN.
 //
-// Payload: 8 ceil(d/32) + 4 T bytes for T tensors. Time: two passes (clipped four) and 16 random
-// bits a value.
+// Payload: 8 ceil(d/32) + 4 T bytes for T tensors.
+// Time: two passes (four if clipped) and 16 random bits a value.
 // Source: Wen et al., arXiv 1705.07878.
 #include "tersegrad/optim/compressors/terngrad.hpp"
 
@@ -35,7 +35,7 @@ namespace {
 
 using kernels::words_for;
 
-// One standard deviation of a tensor about its mean.
+// The standard deviation of a tensor about its mean.
 double deviation(std::span<const float> x) {
   const auto n = static_cast<double>(x.size());
   const auto sum_of = [&](auto term) {
@@ -49,7 +49,7 @@ double deviation(std::span<const float> x) {
   return std::sqrt(sum_of([mean](double v) { return (v - mean) * (v - mean); }) / n);
 }
 
-// The largest magnitude of x limited to `clip` deviations; all of x if those are 0.
+// The largest magnitude of x, limited to `clip` standard deviations unless those are 0.
 float scale_of(std::span<const float> x, double clip) {
   const float largest = kernels::largest_magnitude(x);
   if (clip == 0 || !std::isfinite(largest)) return largest;

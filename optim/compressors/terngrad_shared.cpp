@@ -1,18 +1,17 @@
-// TernGrad with one scale for all workers: what they say are integers and can be added on the way.
+// TernGrad with one scale for all workers: their packets are integers and can be added up.
 //
 //   phase 0    worker:    send s_w of every tensor
 //              exchange:  s = the largest s_w
-//   phase 1    worker:    send the bits as above, with s for s_w
+//   phase 1    worker:    send the bits as in terngrad.cpp, drawn with s instead of s_w
 //              exchange:  t_i = W + sum over w of b_i sign(x_i)     0 … 2W, ceil(log2(2W+1)) bits
 //              worker:    mean_i = s (t_i - W) / W
 //
-// b_i is drawn as in terngrad.cpp. It stays unbiased and has the variance of that scale. Every
-// worker counts once. A compressor is sliceable in all of its phases or in none, and scales are no
-// bits of coordinates: so this one is gathered. A NaN or infinity makes s like it and the tensor
-// NaN.
+// C stays unbiased and has the variance of the scale s. Every worker counts once. The packets are
+// gathered, because a compressor is sliceable in all of its phases or in none, and scales are not
+// bits of coordinates. A NaN or infinity makes the tensor NaN.
 //
-// Payload: 8 ceil(d/32) + 4 T bytes for T tensors; the sums are 4 ceil(d/32) bytes a bit. Time: two
-// passes (clipped four) and 16 random bits a value.
+// Payload: 8 ceil(d/32) + 4 T bytes for T tensors; the sums are 4 ceil(d/32) bytes a bit.
+// Time: two passes (four if clipped) and 16 random bits a value.
 // Source: Wen et al., arXiv 1705.07878, section 3.2.
 #include <fmt/format.h>
 
@@ -35,14 +34,14 @@ namespace {
 
 using kernels::words_for;
 
-constexpr std::size_t kMostWorkers = 32767;  // 2W is a count of a tally
+constexpr std::size_t kMostWorkers = 32767;  // a tally counts to 2W <= 65534
 
-// Bits of a sum of what so many workers say: 0 … 2W.
+// The number of bits of a sum t_i of so many workers, 0 … 2W.
 int planes_for(std::size_t workers) {
   return static_cast<int>(std::bit_width(2 * workers));
 }
 
-// An answer: bit p of all sums is in plane p.
+// The sums t_i in a down packet: bit p of all sums is in plane p.
 class Sums {
  public:
   Sums(const Packet& packet, int workers, std::int64_t n)
@@ -51,7 +50,7 @@ class Sums {
     for (int p = 0; p < planes_; ++p) expect_padding(plane(p), n);
   }
 
-  // The sums of 32 coordinates from `at` on.
+  // The sums of the 32 coordinates from `at` on.
   std::array<int, kernels::kWordBits> from(std::int64_t at) const {
     std::array<int, kernels::kWordBits> sums{};
     for (int p = 0; p < planes_; ++p) {
@@ -121,7 +120,7 @@ class SharedTernGrad final : public Compressor {
   void serialize(Archive& archive) override { scales_.serialize(archive, "terngrad.scales"); }
 
  private:
-  // Magnitudes, by their bits: NaN is the largest.
+  // The scales in a packet as the bits of floats: in the order of magnitude, NaN largest.
   static std::span<const std::uint32_t> magnitudes(const Packet& packet, std::size_t tensors) {
     const auto words = expect_words(packet, static_cast<std::int64_t>(tensors));
     for (const auto word : words) check<PacketError>(word >> 31 == 0, "packet: a scale below 0");
@@ -140,7 +139,7 @@ class SharedTernGrad final : public Compressor {
   std::uint16_t number_;
   double clip_;
   terngrad::Ternary ternary_;
-  TensorState scales_;  // agreed on, from the end of phase 0 to the end of phase 1
+  TensorState scales_;  // s, from the end of phase 0 to the end of phase 1
 };
 
 void SharedTernGrad::combine_scales(const PacketHeader& header, std::span<const Packet> up,
@@ -154,7 +153,7 @@ void SharedTernGrad::combine_scales(const PacketHeader& header, std::span<const 
   }
 }
 
-// W + b sign(x) summed up is the number of votes for plus and of votes not for minus.
+// t = W + sum of b sign(x) is the number of + votes and of votes that are not -.
 void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::span<const Packet> up,
                             Packet& down) {
   std::vector<terngrad::Planes<const std::uint32_t>> votes;
@@ -163,7 +162,7 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
   const int planes = planes_for(up.size());
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto sums = down.words();
-  // Every worker has two votes: one for +, and one against -.
+  // Every worker has two votes: one if it votes +, and one unless it votes -.
   kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
     const auto block = static_cast<int>(end - begin);
     const kernels::Tally tally(2 * votes.size(), block,
@@ -178,7 +177,8 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
     }
   });
   if (n % kernels::kWordBits == 0) return;
-  for (auto last = words - 1; last < std::ssize(sums); last += words) {  // nobody's votes
+  for (auto last = words - 1; last < std::ssize(sums);
+       last += words) {  // bits beyond the last coordinate
     sums[last] &= ~(~0U << (n % kernels::kWordBits));
   }
 }

@@ -2,13 +2,14 @@
 //
 //   worker w:  I_w = the i with |x_i| > tau
 //              send i and the sign of x_i, for i in I_w ascending
-//   the rest:  as every sparsifier, in sparse.hpp
+//   exchange and decoding: as of every sparsifier, sparse.hpp
 //
-// With `+ef` it is the published method: what exceeds tau, and what never reached it, stays in the
-// residual, so a coordinate says at most tau a step. A NaN exceeds nothing.
-// A coordinate that is sent errs by |x_i| - tau, the others by |x_i|: never by more than x itself.
+// `threshold+ef` is the published method: the excess over tau and the values that never reached tau
+// stay in the residual, so a coordinate changes by at most tau a step. A NaN exceeds nothing. A
+// coordinate that is sent has the error |x_i| - tau, the others |x_i|: never more than x itself.
 //
-// Payload: 4 bytes an entry: the coordinate in 31 bits, bit 31 set for minus. Time: one pass.
+// Payload: 4 bytes an entry: the coordinate in 31 bits, bit 31 set for minus.
+// Time: one pass.
 // Source: Strom, "Scalable distributed DNN training using commodity GPU cloud computing",
 // Interspeech 2015.
 #include <fmt/format.h>
@@ -71,7 +72,7 @@ class Threshold final : public SparseCompressor {
 
  private:
   float tau_;
-  kernels::Found<std::uint32_t> found_;  // room that is used again: no state
+  kernels::Found<std::uint32_t> found_;  // scratch: no state
 };
 
 }  // namespace

@@ -1,15 +1,16 @@
 // Unbiased rank r: a random projection that all workers share.
 //
 //   all:       U (m x r) of each matrix M (n x m): N(0, 1/r), from (seed, step, tensor)
-//   worker:    send P = M U, and vectors as they are                        U is known and not sent
+//   worker:    send P = M U, and the vectors uncompressed; U is known and not sent
 //   exchange:  s = sum of all payloads
 //   worker:    mean = (s / workers) U^T
 //
 // E U U^T = I, so E C(M) = M, and E|C(M) - M|^2 = (m + 1) / r |M|^2 exactly: a hundred times the
-// gradient itself for m = 200, r = 2. PowerSGD's biased projection with error feedback is its
-// answer.
+// gradient itself for m = 200, r = 2. The paper compares it with PowerSGD's biased projection with
+// error feedback.
 //
-// Payload: 4 r n bytes a matrix, 4 n a vector. Time: O(r n m), and r m draws.
+// Payload: 4 r n bytes a matrix, 4 n a vector.
+// Time: O(r n m), and r m draws.
 // Source: "Unbiased Rank r" of Vogels et al., arXiv 1905.13727, appendix; reconstructed, the
 // variance derived.
 #include <fmt/format.h>

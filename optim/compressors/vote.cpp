@@ -5,16 +5,18 @@
 //              send sign(V_i); a tie is a fair coin, + or 0      one bit a coordinate
 //   worker:    mean = sign(V)
 //
-//   vote:beta=b is Signum: sign(v_w) instead, v_w = b v_w + (1 - b) g_w, v_w = 0 at first. With
-//   `warmup` its first C(b) steps (decorators/momentum.hpp) vote with g_w while v_w gathers.
+// vote:beta=b is Signum: it sends sign(v_w), v_w = b v_w + (1 - b) g_w, v_w = 0 at first. With
+// `warmup` it sends sign(g_w) in its first C(b) steps (decorators/momentum.hpp), while v_w
+// accumulates.
 //
-// The sign bit is set iff x < 0, so both zeros and NaN vote +. `zero` changes that for zeros: a
-// coin, or no vote at all, which takes a second plane of bits. Only a coin or 0 for a tie keeps
-// the vote of 2l workers no worse than that of 2l - 1; ties to + drift upwards. Every coin belongs
-// to a coordinate of the model and is the same for all workers.
+// The sign bit is set iff x < 0, so both zeros and NaN vote +. With `zero=random` a zero votes by
+// coin; with `zero=zero` it does not vote, which takes a second plane of bits. Only a coin or 0 for
+// a tie makes the vote of 2l workers no worse than that of 2l - 1; a tie that counts as + drifts
+// upwards. Every coin belongs to a coordinate of the model and is the same for all workers.
 //
-// Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes a plane; of two
-// planes the first says which votes (or results) are not zero. Time: one pass; combine O(W d/32).
+// Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes a plane. Of two
+// planes the first marks the votes (or results) that are not zero.
+// Time: one pass; combine O(W d/32).
 // Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
 #include <fmt/format.h>
 
@@ -33,9 +35,9 @@ namespace {
 using kernels::words_for;
 
 constexpr std::array<std::string_view, 3> kRules{"zero", "plus", "random"};
-constexpr std::size_t kMostVoters = 65535;  // of a tally
+constexpr std::size_t kMostVoters = 65535;  // the most that a tally counts
 
-// What becomes of a tie, or of a zero gradient.
+// The result of a tie, and the vote of a zero gradient.
 struct Rules {
   std::string tie = "random", zero = "plus";
   std::string text() const { return fmt::format("tie={},zero={}", tie, zero); }
@@ -43,7 +45,7 @@ struct Rules {
 
 // One or two planes of votes in a payload.
 struct Ballot {
-  std::span<const std::uint32_t> nonzero;  // empty: all votes are + or -
+  std::span<const std::uint32_t> nonzero;  // empty if all votes are + or -
   std::span<const std::uint32_t> negative;
 
   Ballot() = default;
@@ -56,21 +58,21 @@ struct Ballot {
     expect_padding(negative, coordinates);
   }
   // values = the votes from coordinate `first` on: +1, -1, or 0 for none.
-  void reveal(std::int64_t first, std::span<float> values) const {
+  void unpack(std::int64_t first, std::span<float> values) const {
     if (nonzero.empty()) return kernels::unpack_signs(negative, first, 1.0F, values);
     kernels::unpack_ternary(nonzero, negative, first, values);
   }
 };
 
-// What the votes on a block of coordinates come to; a bit of none of the three is a win for plus.
+// The result of the votes on a block of coordinates. If none of the three bits is set, plus wins.
 struct Outcome {
   kernels::TallyBlock minus;   // more votes for minus
-  kernels::TallyBlock tie;     // as many for plus, and some
+  kernels::TallyBlock tie;     // as many for plus as for minus, and at least one each
   kernels::TallyBlock silent;  // no votes
 };
 
-// Words [begin, end) of all ballots, at most kTallyWords, where everybody votes: the minus votes
-// are compared with half of all.
+// Counts words [begin, end) of all ballots, at most kTallyWords, if every worker votes: compares
+// the number of minus votes with half of the voters.
 void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
                Outcome& outcome) {
   const auto voters = static_cast<std::uint32_t>(ballots.size());
@@ -83,7 +85,7 @@ void count_all(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t
   outcome.silent.fill(0);
 }
 
-// The same where a voter may be silent: the minus votes are compared with the plus votes.
+// The same if workers may abstain: compares the number of minus votes with that of plus votes.
 void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int64_t end,
                   Outcome& outcome) {
   const auto n = static_cast<int>(end - begin);
@@ -110,12 +112,13 @@ void count_voters(std::span<const Ballot> ballots, std::int64_t begin, std::int6
   }
 }
 
-class RevealedVote final : public GradientSource {
+// The mean gradient sign(V), decoded block by block.
+class UnpackedVotes final : public GradientSource {
  public:
-  RevealedVote() = default;
-  explicit RevealedVote(const Ballot& ballot) : ballot_(ballot) {}
+  UnpackedVotes() = default;
+  explicit UnpackedVotes(const Ballot& ballot) : ballot_(ballot) {}
   std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
-    ballot_.reveal(first, scratch);
+    ballot_.unpack(first, scratch);
     return scratch;
   }
 
@@ -136,11 +139,11 @@ class Vote final : public Compressor {
 
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> shape) override {
-    return votes_.at(round.first) = RevealedVote(result(round, down, shape));
+    return votes_.at(round.first) = UnpackedVotes(result(round, down, shape));
   }
 
   void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    reveal(ballot(round, own, up_planes(), out), out);
+    unpack(ballot(round, own, up_planes(), out), out);
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
@@ -157,17 +160,17 @@ class Vote final : public Compressor {
     return up_planes() == 2 || (rules_.tie == "zero" && voters % 2 == 0) ? 2 : 1;
   }
 
-  // Zeros vote by coin: sets the sign bit of a zero where its coin says so.
+  // zero=random: sets the sign bit of a zero where the coordinate's coin is 1.
   void toss_zeros(const Round& round, std::span<const GradView> grads,
                   std::span<std::uint32_t> negative) const;
   Ballot ballot(const Round& round, const Packet& packet, std::int64_t planes,
                 std::span<const GradView> shape) const;
   Ballot result(const Round& round, const Packet& down, std::span<const GradView> shape) const;
-  static void reveal(const Ballot& ballot, std::span<const GradView> out);
+  static void unpack(const Ballot& ballot, std::span<const GradView> out);
 
   std::uint16_t number_;
   Rules rules_;
-  SourcePerBucket<RevealedVote> votes_;
+  SourcePerBucket<UnpackedVotes> votes_;
 };
 
 void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
@@ -256,16 +259,16 @@ Ballot Vote::ballot(const Round& round, const Packet& packet, std::int64_t plane
 Ballot Vote::result(const Round& round, const Packet& down, std::span<const GradView> shape) const {
   const auto words = words_for(count(shape));
   const bool two = down.words().size() == static_cast<std::size_t>(2 * words);
-  // An odd number of voters never ties, so tie=zero alone does not settle how many planes.
+  // With tie=zero the number of planes depends on the voters: an odd number of them never ties.
   const bool may = two ? up_planes() == 2 || rules_.tie == "zero" : up_planes() == 1;
   check<PacketError>(may || words == 0, "packet: a vote has not {} planes", two ? 2 : 1);
   return ballot(round, down, two ? 2 : 1, shape);
 }
 
-void Vote::reveal(const Ballot& ballot, std::span<const GradView> out) {
+void Vote::unpack(const Ballot& ballot, std::span<const GradView> out) {
   std::int64_t at = 0;
   for (const auto& view : out) {
-    ballot.reveal(at, view.data);
+    ballot.unpack(at, view.data);
     at += std::ssize(view.data);
   }
 }

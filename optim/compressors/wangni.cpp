@@ -1,18 +1,19 @@
 // Wangni's sparsification: coordinates at random, large ones more likely, without bias.
 //
-//   worker w:  for each tensor: p_i = min(1, lambda |x_i|)       lambda sets how many, see below
+//   worker w:  for each tensor: p_i = min(1, lambda |x_i|); two rules for lambda: see below
 //              I_w = each i by itself with probability p_i
 //              send i and x_i where p_i = 1, i and sign x_i where p_i < 1, and every 1/lambda
-//   decoded:   x_i / p_i: x_i itself where p_i = 1, else sign(x_i)/lambda, alike for all of them
-//   the rest:  as every sparsifier, in sparse.hpp
+//   exchange and decoding: as of every sparsifier, sparse.hpp, with the values x_i / p_i:
+//              x_i itself where p_i = 1, and sign(x_i)/lambda where p_i < 1
 //
-// E C(x) = x and E|C(x) - x|^2 = sum of x_i^2 (1/p_i - 1). lambda comes from one of two rules:
-//   ratio=r     sum p_i = r n: lambda = r n / |x|_1, then `iterations` times enlarged so that what
-//               the certain ones cannot take goes to the others (greedy, at most r n)
+// E C(x) = x and E|C(x) - x|^2 = sum of x_i^2 (1/p_i - 1). The rules for lambda:
+//   ratio=r     sum p_i = r n: lambda = r n / |x|_1, then enlarged `iterations` times, because the
+//               coordinates with p_i = 1 cannot use their share (greedy, at most r n)
 //   variance=e  E|C(x)|^2 = (1 + e) |x|^2 exactly, with the fewest entries that allow it
-// A value that is not finite is certain and does not count for lambda.
+// A value that is not finite has p_i = 1 and does not count for lambda.
 //
-// Payload: 4 bytes a tensor, 4, 8 an entry in full, 4 the others (coordinate, bit 31 for minus).
+// Payload: 4 bytes a tensor, 4, 8 an entry with p_i = 1, 4 the others (coordinate, bit 31 for
+// minus).
 // Time: one draw a coordinate; the exact rule sorts.
 // Source: Wangni, Wang, Liu, Zhang, arXiv 1710.09854, algorithms 2 (exact) and 3 (greedy);
 // reconstructed, and the variance derived.
@@ -35,7 +36,7 @@ namespace {
 struct Rule {
   double ratio = 0.01;
   std::int64_t iterations = 2;
-  double variance = 0;  // above 0: the exact rule
+  double variance = 0;  // if above 0, the exact rule applies
 
   std::string text() const {
     return variance > 0 ? fmt::format("variance={}", variance)
@@ -71,14 +72,14 @@ double Rule::greedy(std::span<const float> x) const {
   return lambda;
 }
 
-// The k largest are certain: with S = sum of x_i^2 and A = sum of |x_i| of the others, lambda is
-// A / (e |x|^2 + S). k is the first with which no other is certain.
+// The k largest have p_i = 1. With S = sum of x_i^2 and A = sum of |x_i| of the others, lambda =
+// A / (e |x|^2 + S). k is the smallest number with which no other p_i reaches 1.
 double Rule::exact(std::span<const float> x) const {
   std::vector<double> sizes;
   sizes.reserve(x.size());
   for (const float value : x) sizes.push_back(magnitude(value));
   std::ranges::sort(sizes, std::greater<>());
-  // Of what comes from i on, added from the smallest up: small ones are not lost.
+  // The sums from i on, added from the smallest value up so that small values are not lost.
   std::vector<double> rest(sizes.size()), rest_squares(sizes.size());
   double sum = 0, squares = 0;
   for (auto i = sizes.size(); i-- > 0;) {
@@ -122,7 +123,7 @@ class Wangni final : public SparseCompressor {
             Entries& entries) const override;
 
  private:
-  // A payload taken apart.
+  // The parts of a payload.
   struct Parts {
     std::span<const float> steps;  // 1/lambda of every tensor
     std::span<const std::uint32_t> certain;
@@ -141,10 +142,10 @@ class Wangni final : public SparseCompressor {
 
   Rule rule_;
   std::vector<float> steps_;             // 1/lambda, from choose to write: no state
-  kernels::Found<std::uint32_t> found_;  // room that is used again
+  kernels::Found<std::uint32_t> found_;  // scratch
 };
 
-// p_i >= 1. What is decoded otherwise is the float 1/lambda, so that is what p_i is made of.
+// Whether p_i = 1. p_i is computed from 1/lambda as a float, because the decoder uses that float.
 bool is_certain(float value, float step) {
   return !(std::abs(value) < step);
 }
@@ -155,7 +156,7 @@ void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries
   std::uint32_t first = 0;
   for (const auto& grad : grads) {
     const auto x = grad.data;
-    const auto step = static_cast<float>(1 / rule_.lambda(x));  // infinite: none is likely
+    const auto step = static_cast<float>(1 / rule_.lambda(x));  // infinite: no entry is chosen
     steps_.push_back(step);
     const auto random = worker_stream(round, grad.id);
     kernels::select_if(

@@ -1,11 +1,11 @@
-// Clipping by the global norm, before anything else is done to the gradient.
+// Clipping by the global norm, before any other stage changes the gradient.
 //
 //   worker:  s = min(1, norm / |g|_2)        over all tensors of its own gradient
 //            encode s g in place of g
 //
-// Cost: two passes more. Nothing is added to the packet; all tensors are needed at once.
-// Source: Pascanu et al., arXiv 1211.5063; local and before compression, as in the language-model
-// runs of Vogels et al., arXiv 1905.13727.
+// Cost: two more passes. The packet does not grow; all tensors are needed at once.
+// Source: Pascanu et al., arXiv 1211.5063. Each worker clips before compression, as in the
+// language-model runs of Vogels et al., arXiv 1905.13727.
 #include <fmt/format.h>
 
 #include <cmath>

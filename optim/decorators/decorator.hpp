@@ -1,4 +1,4 @@
-// The base of every decorator: what it does not change, it leaves to the stage inside.
+// The base of all decorators: every function calls that of the inner stage unless it is overridden.
 #pragma once
 
 #include <memory>
@@ -40,13 +40,13 @@ class Decorator : public Compressor {
 
  protected:
   bool last_phase(const Round& round) const { return round.phase == traits(round.step).phases - 1; }
-  // spec() of a stage around `inner`, its own part given.
+  // spec() of a stage around `inner`, with the given part of its own.
   std::string around(const std::string& stage) const { return inner_->spec() + '+' + stage; }
 
   std::unique_ptr<Compressor> inner_;
 };
 
-// Values laid out like a bucket: room for a copy of its gradients, used again in every round.
+// Scratch for a copy of a bucket's gradients. Its memory is used again in every round.
 class BucketCopy {
  public:
   std::span<const GradView> like(std::span<const GradView> bucket) {

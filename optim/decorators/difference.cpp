@@ -1,23 +1,22 @@
-// DIANA and EF21: what is compressed is the difference to an estimate that everybody keeps.
+// DIANA and EF21: a worker compresses the difference to an estimate that all workers keep.
 //
-//   state:   h_w of worker w, and h, the mean of all h_w, alike on every worker; all 0 at first
-//   worker:  encode g_w - h_w, which says D_w
+//   state:   h_w of worker w, and h, the mean of all h_w, the same on every worker; all 0 at first
+//   worker:  encode g_w - h_w, whose reconstruction is D_w
 //   all:     mean = h + D,  D = mean of D_w                 decode
 //            h_w = h_w + alpha D_w;  h = h + alpha D
 //
-// diana   for an unbiased compressor with E|C(x) - x|^2 <= omega |x|^2: alpha <= 1 / (1 + omega).
-// As h_w
-//         finds the gradient of f_w at the minimiser, what is compressed falls to zero, and with it
-//         the compressor's noise: it converges linearly on strongly convex problems whose workers
-//         disagree, where the compressor alone stalls.
-// ef21    for a contraction: alpha = 1, so the mean is the new h. It replaces error feedback.
+//   diana  for an unbiased compressor with E|C(x) - x|^2 <= omega |x|^2: alpha <= 1 / (1 + omega).
+//          As h_w approaches the gradient of f_w at the minimiser, the difference falls to zero,
+//          and with it the compressor's noise. DIANA converges linearly on strongly convex problems
+//          whose workers disagree, where the compressor alone stalls.
+//   ef21   for a contraction: alpha = 1, so the mean is the new h. It replaces error feedback.
 //
-// When the number of workers changes, h is no mean of theirs any more: all h_w and h begin anew.
+// If the number of workers changes, h is no longer the mean of all h_w: all start from 0 again.
 //
-// Cost: 8 d bytes of state, three passes. Nothing is added to the packet. No packet of it can be
-// understood without those before it.
+// Cost: 8 d bytes of state, three passes. The packet does not grow. A packet can only be decoded
+// after all earlier ones.
 // Source: Mishchenko et al., arXiv 1901.09269, algorithm 1 (DIANA; without its momentum); Richtárik
-// et al., arXiv 2106.05203, algorithm 2 (EF21; its first packet is a compressed one here, too).
+// et al., arXiv 2106.05203, algorithm 2 (EF21; here the first packet is compressed too).
 #include <fmt/format.h>
 
 #include "tersegrad/core/error.hpp"
@@ -50,17 +49,18 @@ class Difference final : public Decorator {
     }
     inner_->encode(round, difference, up);
     if (!last_phase(round)) return;
-    // D_w is kept apart until the step is decoded: `said` still needs the old h_w.
-    inner_->said(round, up, said_.views(grads));
+    // D_w is added to h_w when the step is decoded, because `said` still needs the old h_w.
+    inner_->said(round, up, own_difference_.views(grads));
   }
 
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override {
     materialize(inner_->decode(round, down, scratch), scratch);
-    const auto mean = mean_.views(scratch), own = own_.views(scratch), said = said_.views(scratch);
+    const auto h = mean_.views(scratch), own = own_.views(scratch);
+    const auto own_difference = own_difference_.views(scratch);
     for (std::size_t t = 0; t < scratch.size(); ++t) {
-      kernels::step_estimate(own[t].data, alpha_, said[t].data);
-      kernels::step_estimate(mean[t].data, alpha_, scratch[t].data);
+      kernels::step_estimate(own[t].data, alpha_, own_difference[t].data);
+      kernels::step_estimate(h[t].data, alpha_, scratch[t].data);
     }
     return written(round, scratch);
   }
@@ -91,9 +91,9 @@ class Difference final : public Decorator {
 
   float alpha_;
   std::string stage_;
-  TensorState own_, mean_;     // h_w and h
-  TensorState said_;           // D_w of a step under way: no state
-  std::uint32_t workers_ = 0;  // whose mean h is; 0: not known yet
+  TensorState own_, mean_;      // h_w and h
+  TensorState own_difference_;  // D_w, from encode to decode: no state
+  std::uint32_t workers_ = 0;   // the number of workers whose mean h is; 0: not known yet
   BucketCopy copy_;
 };
 

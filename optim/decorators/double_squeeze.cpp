@@ -1,15 +1,16 @@
 // DoubleSqueeze: compression with error feedback in both directions.
 //
-//   state:   residual e_w of each worker, residual E where packets meet; all 0 at first
+//   state:   residual e_w of each worker, residual E of the server; all 0 at first
 //   worker:  p = g_w + e_w;  send C(p);  e_w = p - C(p)
 //   server:  q = mean of all C(p) + E;  send C(q);  E = q - C(q)
 //   worker:  mean = C(q)
 //
-// x - lr (E + mean of e_w) follows plain SGD exactly for constant lr. The answer is as small as a
-// packet. Where there is no server every worker plays it, and E is the same on all.
+// x - lr (E + mean of e_w) follows plain SGD exactly for constant lr. The down packet is as small
+// as an up packet. In a topology without a server every worker computes the server's part, and E is
+// the same on all.
 //
-// Cost: 4 d bytes of state on a worker, as much where packets meet. Nothing is added to the packet.
-// C must have one phase and need no more than its packet to be decoded.
+// Cost: 4 d bytes of state on a worker, and as much on the server. The packet does not grow.
+// C must have one phase, and a packet of it must be decodable by itself.
 // Source: Tang et al., arXiv 1905.05957, algorithm 1.
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/decorators/decorator.hpp"
@@ -19,9 +20,9 @@
 namespace terse {
 namespace {
 
-constexpr std::uint32_t kServer = (1U << 24) - 1;  // in draws: nobody's rank
+constexpr std::uint32_t kServer = (1U << 24) - 1;  // its random stream; no worker has this rank
 
-// The same payload as a packet of another kind: a new start of equal size leaves it as it is.
+// Changes the header. Packet::start does not change a payload of the same size.
 void relabel(Packet& packet, PacketKind kind, std::uint32_t worker) {
   auto header = packet.header();
   header.kind = kind;
@@ -48,11 +49,11 @@ class DoubleSqueeze final : public Decorator {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override {
     const auto q = server_residual_.views(shape);
-    const auto said = copy_.like(shape);
+    const auto reconstruction = copy_.like(shape);
     for (std::size_t w = 0; w < up.size(); ++w) {
-      inner_->said(round, up[w], said);
+      inner_->said(round, up[w], reconstruction);
       for (std::size_t t = 0; t < q.size(); ++t) {
-        kernels::add_scaled_to(said[t].data, weights[w], q[t].data);
+        kernels::add_scaled_to(reconstruction[t].data, weights[w], q[t].data);
       }
     }
     auto server = round;
@@ -75,13 +76,15 @@ class DoubleSqueeze final : public Decorator {
   }
 
  private:
-  // The packet of x; x becomes what the packet leaves out.
+  // packet = C(x);  x = x - C(x)
   void squeeze(Compressor& compressor, const Round& round, std::span<const GradView> x,
                Packet& packet) {
     compressor.encode(round, x, packet);
-    const auto said = copy_.like(x);
-    compressor.said(round, packet, said);
-    for (std::size_t t = 0; t < x.size(); ++t) kernels::subtract_from(said[t].data, x[t].data);
+    const auto reconstruction = copy_.like(x);
+    compressor.said(round, packet, reconstruction);
+    for (std::size_t t = 0; t < x.size(); ++t) {
+      kernels::subtract_from(reconstruction[t].data, x[t].data);
+    }
   }
 
   std::unique_ptr<Compressor> server_;

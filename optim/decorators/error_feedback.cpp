@@ -1,22 +1,22 @@
-// Error feedback: what a packet leaves out is added to the next gradient.
+// Error feedback: the error of a packet is added to the next gradient.
 //
 //   state:   residual e of every tensor, e = 0
 //   worker:  e = e + g                               lr=inside: e = (last lr / lr) e + g
 //            encode e in place of g
-//            target=local:     e = e - said          what this worker's own packet says
-//            target=averaged:  e = e - mean          what all of them say together
+//            target=local:     e = e - C(e)          the reconstruction of the worker's own packet
+//            target=averaged:  e = e - mean          the reconstruction of all packets
 //
-// lr=inside first rescales e by the ratio of the last step's learning rate to this one's, as if the
-// residual were kept in units of the parameters: what was left out under an old rate is stepped
-// with at the old rate. lr=outside, the default, keeps e in units of the gradient; both are one
-// while the rate is constant.
+// lr=inside first scales e by the ratio of the last step's learning rate to this one's, as if the
+// residual were kept in units of the parameters: the part that was left out at an old rate is
+// applied at the old rate. lr=outside, the default, keeps e in units of the gradient. The two are
+// the same while the rate is constant.
 //
-// y = x - lr (mean of all e) then follows plain SGD exactly for constant lr, whatever the
-// compressor. Both targets give the same mean residual when the compressor is linear; the averaged
-// one adds to each worker's a part that sums to zero and grows like a random walk: prefer local.
-// With several phases the first adds g and the last settles.
+// y = x - lr (mean of all e) follows plain SGD exactly for constant lr and any compressor. Both
+// targets give the same mean residual if the compressor is linear. The averaged one adds to each
+// worker's residual a part that sums to zero and grows like a random walk: prefer local. Of several
+// phases the first adds g and the last subtracts.
 //
-// Cost: 4 d bytes of state, two passes more. Nothing is added to the packet.
+// Cost: 4 d bytes of state, two more passes. The packet does not grow.
 // Source: Karimireddy et al., arXiv 1901.09847, algorithm 2, with the residual in units of the
 // gradient as in Vogels et al., arXiv 1905.13727, algorithm 2.
 #include <fmt/format.h>
@@ -43,7 +43,7 @@ class ErrorFeedback final : public Decorator {
                               rate_ == Rate::inside ? "inside" : "outside"));
   }
 
-  // The averaged residual is settled by the mean of all packets.
+  // target=averaged subtracts the mean of all packets, so one packet is not enough.
   Traits traits(std::uint64_t step) const override {
     auto traits = inner_->traits(step);
     if (target_ == Target::averaged) traits.self_contained = false;
@@ -60,9 +60,9 @@ class ErrorFeedback final : public Decorator {
     }
     inner_->encode(round, e, up);
     if (target_ == Target::local && last_phase(round)) {
-      const auto said = copy_.like(grads);
-      inner_->said(round, up, said);
-      subtract(said);
+      const auto reconstruction = copy_.like(grads);
+      inner_->said(round, up, reconstruction);
+      subtract(reconstruction);
     }
   }
 
@@ -86,7 +86,7 @@ class ErrorFeedback final : public Decorator {
   }
 
  private:
-  // By how much the residual is scaled in this step: the same for all its buckets.
+  // The factor of the residual in this step: the same for all buckets.
   float kept_of(const Round& round) {
     if (rate_ == Rate::outside) return 1;
     if (round.step != step_ || rates_[1] == 0) {
@@ -105,8 +105,8 @@ class ErrorFeedback final : public Decorator {
 
   Target target_;
   Rate rate_;
-  std::uint64_t step_ = 0;            // whose rate is the second of
-  std::array<float, 2> rates_{0, 0};  // the last step's and this one's; 0: none yet
+  std::uint64_t step_ = 0;            // the step of rates_[1]
+  std::array<float, 2> rates_{0, 0};  // of the step before and of step_; 0: none yet
   TensorState residual_;
   BucketCopy copy_;
 };

@@ -1,16 +1,16 @@
-// Minimum size: small tensors are sent as they are.
+// Minimum size: small tensors are sent uncompressed.
 //
 //   worker:    small = the tensors of fewer than `size` values; large = the others
-//              send the values of small (in the last phase), then what is inside sends of large
-//   exchange:  the weighted mean of small; large as what is inside does it
-//   worker:    the mean of small, then large as what is inside decodes it
+//              send the values of small, in the last phase, then the inner payload of large
+//   exchange:  the weighted mean of small; large as in the inner stage
+//   worker:    the mean of small; large as decoded by the inner stage
 //
-// Linear if what is inside is. What is inside sees a bucket without the small tensors: the shared
-// coins of a vote follow the coordinates of that.
+// It is linear if the inner stage is. The inner stage sees a bucket without the small tensors: the
+// shared coins of a vote belong to coordinates of that bucket.
 //
-// Payload: 4 bytes a value of small + the payload inside.
+// Payload: 4 bytes a value of small + the inner payload.
 // Source: common practice; the PowerSGD and Deep Gradient Compression codes exempt biases and
-// normalisation parameters so.
+// normalisation parameters in this way.
 #include <fmt/format.h>
 
 #include <limits>
@@ -25,7 +25,7 @@ namespace {
 
 using Views = std::vector<GradView>;
 
-// A bucket's tensors: those that are sent as they are, and those for the compressor inside.
+// A bucket's tensors: those that are sent uncompressed, and those for the inner stage.
 struct Sizes {
   Views small, large;
 
@@ -34,14 +34,14 @@ struct Sizes {
       (std::ssize(view.data) < size ? small : large).push_back(view);
     }
   }
-  // The round of what is inside: fewer coordinates.
+  // The round of the inner stage, which has fewer coordinates.
   Round inside(Round round) const {
     round.count = count(large);
     return round;
   }
 };
 
-// A payload taken apart.
+// The parts of a packet.
 struct PacketParts {
   std::span<const std::uint32_t> plain;  // the values of the small tensors, in the last phase
   Packet inner;
@@ -89,7 +89,7 @@ class MinSize final : public Decorator {
   PayloadWriter join(const Round& round, const Sizes& sizes, const Packet& inner,
                      Packet& joined) const;
   PacketParts split(const Round& round, const Packet& packet, const Sizes& sizes) const;
-  // Writes the plain values of a packet.
+  // Writes the values of the small tensors.
   void unpack_small(const Round& round, const Packet& packet, const PacketParts& parts,
                     const Sizes& sizes) const;
   std::int64_t plain_values(const Round& round, const Sizes& sizes) const {
@@ -157,7 +157,7 @@ void MinSize::combine(const Round& round, std::span<const GradView> shape,
 void MinSize::unpack_small(const Round& round, const Packet& packet, const PacketParts& parts,
                            const Sizes& sizes) const {
   if (parts.plain.empty()) return;
-  // A linear answer is a sum; the other is the mean already.
+  // The down packet of a linear stage is a sum; any other is the mean already.
   const float workers = inner_->traits(round.step).linear ? expect_weight(packet) : 1.0F;
   PayloadReader plain(parts.plain);
   for (const auto& view : sizes.small) {

@@ -1,18 +1,19 @@
 // Momentum before compression.
 //
 //   state:   v of every tensor, v = 0
-//   worker:  v = beta v + (1 - beta) g      form=sum: beta v + g; init=first: v = g the first time
-//            encode v in place of g         nesterov: v by the same step once more, beta v + (1 -
-//            beta) g mask: v_i = 0 wherever the packet says something of i
+//   worker:  v = beta v + (1 - beta) g      form=sum: v = beta v + g; init=first: v = g at first
+//            encode v in place of g         nesterov: encode beta v + (1 - beta) g of the new v
+//            mask: v_i = 0 wherever the reconstruction of the packet is not 0
 //
-// In the first `warmup` steps v is kept as always, but g itself is encoded: Signum's theorem lets v
-// gather C(beta) steps first. mask is Deep Gradient Compression's momentum factor masking: what was
-// sent stops pushing on in its old direction.
+// In the first `warmup` steps v is updated but g itself is encoded: Signum's theorem lets v
+// accumulate for C(beta) steps first. mask is Deep Gradient Compression's momentum factor masking:
+// a coordinate that was sent does not continue in its old direction.
 //
-// Cost: 4 d bytes of state, one pass; mask decodes its own packet. Nothing is added to the packet.
+// Cost: 4 d bytes of state, one pass; mask decodes the worker's own packet. The packet does not
+// grow.
 // Source: Signum, Bernstein et al., arXiv 1802.04434, algorithm 2, and its warm-up (its constant as
-// remembered from the proof); the first gradient as the start is what the PowerSGD authors' Signum
-// does (arXiv 1905.13727, appendix); masking: Lin et al., arXiv 1712.01887.
+// remembered from the proof). init=first is what the PowerSGD authors' Signum does (arXiv
+// 1905.13727, appendix). Masking: Lin et al., arXiv 1712.01887.
 #include "tersegrad/optim/decorators/momentum.hpp"
 
 #include <fmt/format.h>
@@ -51,7 +52,7 @@ class Momentum final : public Decorator {
     } else {
       inner_->encode(round, velocity_.views(grads), up);
     }
-    if (o_.mask && last_phase(round)) forget_said(round, grads, up);
+    if (o_.mask && last_phase(round)) mask_sent(round, grads, up);
   }
 
   void serialize(Archive& archive) override {
@@ -80,14 +81,14 @@ class Momentum final : public Decorator {
     return next;
   }
 
-  void forget_said(const Round& round, std::span<const GradView> grads, const Packet& up) {
-    const auto said = copy_.like(grads);
-    inner_->said(round, up, said);
+  void mask_sent(const Round& round, std::span<const GradView> grads, const Packet& up) {
+    const auto reconstruction = copy_.like(grads);
+    inner_->said(round, up, reconstruction);
     const auto v = velocity_.views(grads);
     for (std::size_t t = 0; t < v.size(); ++t) {
       vectorized_for(std::ssize(v[t].data), kernels::kGrain,
-                     [from = said[t].data.data(), to = v[t].data.data()](std::int64_t begin,
-                                                                         std::int64_t end) {
+                     [from = reconstruction[t].data.data(), to = v[t].data.data()](
+                         std::int64_t begin, std::int64_t end) {
                        for (auto i = begin; i < end; ++i) to[i] = from[i] != 0 ? 0 : to[i];
                      });
     }

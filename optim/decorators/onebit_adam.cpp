@@ -1,21 +1,23 @@
-// 1-bit Adam: Adam's momentum compressed, once its variance stands still.
+// 1-bit Adam: Adam's momentum is compressed once its variance is constant.
 //
-//   state:   m of every tensor, alike on every worker, m = 0 at first
-//   step < steps:   as `none`: mean = mean of all g_w;  m = beta m + (1 - beta) mean
-//   afterwards:     worker:  m_w = beta m + (1 - beta) g_w;  encode m_w in place of g_w
-//                   all:     m' = mean of what the workers said
-//                            mean = (m' - beta m) / (1 - beta);  m = m'
+//   state:   m of every tensor, the same on every worker, m = 0 at first
+//   step < steps, as `none`:
+//     all:     mean = mean of all g_w;  m = beta m + (1 - beta) mean
+//   afterwards:
+//     worker:  m_w = beta m + (1 - beta) g_w;  encode m_w in place of g_w
+//     all:     m' = mean of the reconstructions of all m_w
+//              mean = (m' - beta m) / (1 - beta);  m = m'
 //
-// A coordinate whose gradient was zero in all of the first steps, and so its variance, stays where
-// it is: what a compressor says of it is noise, and Adam would divide that by zero.
+// A coordinate whose gradient was zero in all of the first steps, and whose variance is therefore
+// zero, does not move: its reconstruction is noise, which Adam would divide by zero.
 //
-// The mean is the gradient that makes the momentum m', so the optimizer stays Adam's own: use the
-// rule adam:freeze=N with the same N and beta, which keeps its variance from step N on. Inside
-// there should be error feedback in both directions; bare, it is sign+doublesqueeze, as in the
-// paper.
+// The mean is the gradient that changes the momentum to m', so the optimizer is Adam itself: use
+// the rule adam:freeze=N with the same N and beta, which keeps its variance from step N on. The
+// inner stage should have error feedback in both directions; bare, it is sign+doublesqueeze, as in
+// the paper.
 //
-// Cost: 4 d bytes of state; the payload of `none` in the first steps. Source: Tang et al., arXiv
-// 2102.02888, algorithm 1; the mask is in their published code.
+// Cost: 4 d bytes of state; the payload of `none` in the first steps.
+// Source: Tang et al., arXiv 2102.02888, algorithm 1; the mask is in their published code.
 #include <fmt/format.h>
 
 #include <limits>
@@ -100,7 +102,7 @@ class OnebitAdam final : public Decorator {
   bool warming_up(std::uint64_t step) const { return step < static_cast<std::uint64_t>(steps_); }
   Compressor& at(std::uint64_t step) const { return warming_up(step) ? *none_ : *inner_; }
 
-  // Turns the next momentum into the gradient that leads to it from m.
+  // next = the gradient that changes the momentum from m to `next`.
   void as_gradient(std::span<const float> m, std::span<float> next) const {
     kernels::add_scaled_to(m, -keep_, next);
     kernels::divide_to(next, take_, next);

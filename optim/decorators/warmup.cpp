@@ -1,11 +1,11 @@
 // Warm-up: the first steps are not compressed.
 //
-//   step < steps:  exactly as `none` does it; what is inside sees nothing of it
-//   afterwards:    as what is inside does it
+//   step < steps:  exactly as `none`; the inner stage is not called
+//   afterwards:    as the inner stage
 //
 // Cost: the payload of `none` in these steps.
 // Source: common practice, e.g. Deep Gradient Compression (Lin et al., arXiv 1712.01887, section
-// 3.3), which lowers its ratio in stages; PyTorch's PowerSGD hook begins uncompressed as here.
+// 3.3), which lowers its ratio in stages. PyTorch's PowerSGD hook starts uncompressed as here.
 #include <fmt/format.h>
 
 #include <limits>
@@ -22,7 +22,7 @@ class Warmup final : public Decorator {
 
   std::string spec() const override { return around(fmt::format("warmup:steps={}", steps_)); }
 
-  // Whether there are buckets does not change in the middle of a run.
+  // whole_model is that of the inner stage, because the buckets must not change during a run.
   Traits traits(std::uint64_t step) const override {
     auto traits = at(step).traits(step);
     traits.whole_model = inner_->traits(step).whole_model;

@@ -10,8 +10,8 @@
 namespace terse::kernels {
 namespace {
 
-float without_signs(float owed, float e) {
-  return e - (e < 0 ? -owed : owed);
+float without_signs(float pending, float e) {
+  return e - (e < 0 ? -pending : pending);
 }
 
 // Packs the signs of n values, x[i] at bit at + i, and returns the sum of term(i), added in the
@@ -60,22 +60,22 @@ double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint
                       [p = x.data()](std::int64_t i) { return std::abs(double{p[i]}); });
 }
 
-double feed_back_signs(std::span<const float> g, float keep, float owed, std::span<float> e,
+double feed_back_signs(std::span<const float> g, float keep, float pending, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane) {
   internal_check(g.size() == e.size(), "kernels: {} values beside {}", g.size(), e.size());
   const float* from = g.data();
   float* to = e.data();
   return pack_and_sum(to, std::ssize(e), at, plane, [=](std::int64_t i) {
-    const float value = keep * without_signs(owed, to[i]) + from[i];
+    const float value = keep * without_signs(pending, to[i]) + from[i];
     to[i] = value;
     return std::abs(double{value});
   });
 }
 
-void subtract_signs(float owed, std::span<float> e) {
+void subtract_signs(float pending, std::span<float> e) {
   vectorized_for(std::ssize(e), kGrain,
-                 [owed, to = e.data()](std::int64_t begin, std::int64_t end) {
-                   for (auto i = begin; i < end; ++i) to[i] = without_signs(owed, to[i]);
+                 [pending, to = e.data()](std::int64_t begin, std::int64_t end) {
+                   for (auto i = begin; i < end; ++i) to[i] = without_signs(pending, to[i]);
                  });
 }
 

@@ -188,15 +188,15 @@ void times_q_at_level(const MatrixView& matrix, std::int64_t r, std::span<const 
   });
 }
 
-void feed_and_times_q_at_level(std::span<const float> g, float keep, const Factors& owed,
+void feed_and_times_q_at_level(std::span<const float> g, float keep, const Factors& pending,
                                std::span<float> matrix, std::int64_t n, std::int64_t m,
                                std::int64_t r, std::span<const float> q, std::span<float> p) {
-  with_rank(std::ssize(owed.q) / m, [=](auto owed_rank) {
+  with_rank(std::ssize(pending.q) / m, [=](auto pending_rank) {
     for_all_rows(n, m, [=](auto rows, std::int64_t i) {
       const float* from = g.data() + i * m;
       float* to = matrix.data() + i * m;
       const auto feed = [=](auto d, std::int64_t j, auto* x) {
-        multiply_out<rows>(d, n, m, owed_rank, owed, i, j, x);
+        multiply_out<rows>(d, n, m, pending_rank, pending, i, j, x);
         for (std::int64_t k = 0; k < rows; ++k) {
           const auto left = hn::Sub(hn::LoadU(d, to + k * m + j), x[k]);
           x[k] = hn::MulAdd(hn::Set(d, keep), left, hn::LoadU(d, from + k * m + j));
@@ -287,10 +287,10 @@ void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
   TERSE_DISPATCH(times_q_at_level)(matrix, r, q, p);
 }
 
-void feed_and_times_q(std::span<const float> g, float keep, const Factors& owed,
+void feed_and_times_q(std::span<const float> g, float keep, const Factors& pending,
                       std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
                       std::span<const float> q, std::span<float> p) {
-  TERSE_DISPATCH(feed_and_times_q_at_level)(g, keep, owed, matrix, n, m, r, q, p);
+  TERSE_DISPATCH(feed_and_times_q_at_level)(g, keep, pending, matrix, n, m, r, q, p);
 }
 
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,

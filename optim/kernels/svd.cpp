@@ -53,9 +53,9 @@ Svd svd(const MatrixView& matrix) {
     std::vector<float> a(matrix.data.begin(), matrix.data.end()), ut(found.u.size()), work(1);
     std::vector<int> integers(static_cast<std::size_t>(8 * k));
     const BlasCall guard;
-    const auto call = [&](int room) {
+    const auto call = [&](int work_size) {
       sgesdd_("S", &m, &n, a.data(), &m, found.s.data(), found.v.data(), &m, ut.data(), &k,
-              work.data(), &room, integers.data(), &info, 1);
+              work.data(), &work_size, integers.data(), &info, 1);
     };
     call(-1);
     // LAPACK returns the workspace size as a float, which may be rounded down.
