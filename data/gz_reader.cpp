@@ -49,9 +49,9 @@ std::string GzReader::read_rest() {
   for (;;) {
     const auto begin = bytes.size();
     bytes.resize(std::max(kSmallFile, 2 * begin));
-    const auto room = std::span(bytes).subspan(begin);
-    const auto got = read({reinterpret_cast<std::uint8_t*>(room.data()), room.size()});
-    if (got < room.size()) {
+    const auto rest = std::span(bytes).subspan(begin);
+    const auto got = read({reinterpret_cast<std::uint8_t*>(rest.data()), rest.size()});
+    if (got < rest.size()) {
       bytes.resize(begin + got);
       break;
     }

@@ -100,7 +100,8 @@ class Compressor {
 
   // out = C(gradient), the reconstruction of the worker's own last packet. Called after the encode
   // of the last phase and before its decode.
-  virtual void said(const Round&, const Packet& own, std::span<const GradView> out) const = 0;
+  virtual void reconstruct(const Round&, const Packet& own,
+                           std::span<const GradView> out) const = 0;
 
   // Error feedback in fewer passes: residual = keep · residual + gradient, then encodes the
   // residual, then subtracts the reconstruction of the packet from it. Returns false, and does

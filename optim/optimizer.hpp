@@ -37,9 +37,9 @@ struct ClippedGradient {
   float scale = 1, limit = std::numeric_limits<float>::infinity();
 
   // The elements [begin, begin + room.size()). The result points to the source's own memory or to
-  // `room`, which the source may write to.
-  ClippedValues read(std::int64_t begin, std::span<float> room) const {
-    return {source->read(first + begin, room).data(), scale, limit};
+  // `scratch`, which the source may write to.
+  ClippedValues read(std::int64_t begin, std::span<float> scratch) const {
+    return {source->read(first + begin, scratch).data(), scale, limit};
   }
   // The gradient of the elements [begin, begin + n).
   ClippedGradient part(std::int64_t begin, std::int64_t n) const {

@@ -122,8 +122,8 @@ Packet Packet::parse(ByteVector bytes) {
   const auto kind = load<std::uint8_t>(all, 6);
   check<PacketError>(kind >= 1 && kind <= 4, "packet: kind {} is unknown", kind);
   const auto sum = packet.checksum();
-  const auto said = load<std::uint32_t>(all, kChecksumOffset);
-  check<PacketError>(sum == said, "packet: checksum must be {:#010x}; got {:#010x}", sum, said);
+  const auto stated = load<std::uint32_t>(all, kChecksumOffset);
+  check<PacketError>(sum == stated, "packet: checksum must be {:#010x}; got {:#010x}", sum, stated);
   return packet;
 }
 

@@ -42,7 +42,7 @@ void check_clock(const AsyncOptions& options, const ServerRule& rule) {
                       "durations measured: they are seconds as they are; a mean of {} s is for "
                       "those that are drawn",
                       options.compute);
-    if (options.network) NetworkCards(*options.network, options.workers + 1, options.seed);
+    if (options.network) NetworkNics(*options.network, options.workers + 1, options.seed);
     if (options.delays.empty()) return;
     const Delays delays(options.delays, options.seed);
     check<UsageError>(

@@ -179,7 +179,7 @@ AsyncResult run_as(Worker& me, const AsyncOptions& options, const AsyncRun& run)
   check<UsageError>(me.size() == options.workers + 1,
                     "{} workers and a server: {} ranks are wanted; got {}", options.workers,
                     options.workers + 1, me.size());
-  put_on_faults(me, options.attack, options.seed);
+  install_faults(me, options.attack, options.seed);
   if (me.rank() == kAsyncServer) return MessageServer(me, options, run).serve();
   work(me, options, run);
   return {};

@@ -24,7 +24,7 @@ AsyncServer::AsyncServer(const Options& options, ParameterBuffer& parameters, Up
       update_(update),
       rule_(bounded(std::move(rule), options)),
       decoder_(parameters, std::move(compressor), options.seed),
-      seats_(static_cast<std::size_t>(options.workers)),
+      slots_(static_cast<std::size_t>(options.workers)),
       at_least_clock_(options.workers),
       held_(static_cast<std::size_t>(rule_.gathering.pushes)) {
   options_.keep_models |= rule_.correction && rule_.correction->compares();
@@ -36,8 +36,8 @@ void AsyncServer::pull(int worker) {
 }
 
 void AsyncServer::pull(int worker, std::uint64_t version, ModelCopy model) {
-  seat(worker).read = version;
-  if (options_.keep_models) seat(worker).model = std::move(model);
+  slot(worker).read = version;
+  if (options_.keep_models) slot(worker).model = std::move(model);
 }
 
 ModelCopy AsyncServer::copy() {
@@ -54,14 +54,14 @@ ModelCopy AsyncServer::copy() {
 void AsyncServer::push(int worker, Packet& packet, float lr) {
   applied_.clear();
   released_.clear();
-  const bool late = rule_.gathering.drops && seat(worker).read < version_;
+  const bool late = rule_.gathering.drops && slot(worker).read < version_;
   if (late) {
     ++dropped_;
   } else {
     hold(worker, packet);
   }
   const bool all_moved = advance_clock(worker);
-  seat(worker).waits = !late && rule_.gathering.waits;
+  slot(worker).waits = !late && rule_.gathering.waits;
   idle_.push_back(worker);
   if (std::ssize(gathered_) == rule_.gathering.pushes) apply(lr);
   release_idle(all_moved || !applied_.empty());
@@ -74,7 +74,7 @@ void AsyncServer::hold(int worker, Packet& packet) {
   std::swap(held_[static_cast<std::size_t>(end)], packet);
   std::rotate(held_.begin() + at, held_.begin() + end, held_.begin() + end + 1);
   gathered_.insert(place,
-                   {.worker = worker, .read = seat(worker).read, .model = seat(worker).model});
+                   {.worker = worker, .read = slot(worker).read, .model = slot(worker).model});
 }
 
 void AsyncServer::apply(float lr) {
@@ -89,7 +89,7 @@ void AsyncServer::apply(float lr) {
   update_.apply(parameters_.values(), mean, lr * rate);
   ++version_;
   copy_ = nullptr;
-  for (const auto& push : applied_) seat(push.worker).waits = false;
+  for (const auto& push : applied_) slot(push.worker).waits = false;
 }
 
 // With c pushes, corrected gradients g_i and rate factors f_i:
@@ -125,9 +125,9 @@ std::span<const float> AsyncServer::corrected_mean(float lr, float& rate) {
 // Increments the worker's clock. Returns true if the minimum of all clocks has increased, which
 // happens at most once in W pushes.
 bool AsyncServer::advance_clock(int worker) {
-  if (seat(worker).clock++ > least_clock_ || --at_least_clock_ > 0) return false;
-  least_clock_ = std::ranges::min_element(seats_, {}, &Seat::clock)->clock;
-  at_least_clock_ = static_cast<int>(std::ranges::count(seats_, least_clock_, &Seat::clock));
+  if (slot(worker).clock++ > least_clock_ || --at_least_clock_ > 0) return false;
+  least_clock_ = std::ranges::min_element(slots_, {}, &AsyncSlot::clock)->clock;
+  at_least_clock_ = static_cast<int>(std::ranges::count(slots_, least_clock_, &AsyncSlot::clock));
   return true;
 }
 
@@ -136,7 +136,7 @@ bool AsyncServer::advance_clock(int worker) {
 void AsyncServer::release_idle(bool all) {
   const auto first = all ? idle_.begin() : idle_.end() - 1;
   const auto stays = [&](int worker) {
-    const auto& own = seat(worker);
+    const auto& own = slot(worker);
     return own.waits || (options_.bound && own.clock > least_clock_ + *options_.bound);
   };
   const auto gone = std::stable_partition(first, idle_.end(), stays);
@@ -148,7 +148,7 @@ void AsyncServer::release_idle(bool all) {
 void AsyncServer::serialize(Archive& archive) {
   archive.item("async.version", version_);
   archive.item("async.dropped", dropped_);
-  for (auto& each : seats_) {
+  for (auto& each : slots_) {
     archive.item("async.read", each.read);
     archive.item("async.clock", each.clock);
   }

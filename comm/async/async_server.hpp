@@ -78,10 +78,10 @@ class AsyncServer {
   std::span<const int> released() const { return released_; }
 
   std::uint64_t version() const { return version_; }
-  std::uint64_t read_version(int worker) const { return seat(worker).read; }
+  std::uint64_t read_version(int worker) const { return slot(worker).read; }
   std::span<const float> model() const { return parameters_.values(); }
   ModelCopy copy();  // of x; made at most once per version
-  const ModelCopy& held_by(int worker) const { return seat(worker).model; }
+  const ModelCopy& held_by(int worker) const { return slot(worker).model; }
   const StalenessRecord& staleness() const { return staleness_; }
   std::uint64_t dropped() const { return dropped_; }
 
@@ -90,13 +90,13 @@ class AsyncServer {
   void serialize(Archive& archive);
 
  private:
-  struct Seat {
+  struct AsyncSlot {
     std::uint64_t read = 0, clock = 0;
     bool waits = false;  // for the next update
     ModelCopy model;     // with keep_models: the model that the worker pulled
   };
-  Seat& seat(int worker) { return seats_[static_cast<std::size_t>(worker)]; }
-  const Seat& seat(int worker) const { return seats_[static_cast<std::size_t>(worker)]; }
+  AsyncSlot& slot(int worker) { return slots_[static_cast<std::size_t>(worker)]; }
+  const AsyncSlot& slot(int worker) const { return slots_[static_cast<std::size_t>(worker)]; }
 
   void hold(int worker, Packet& packet);
   void apply(float lr);
@@ -110,7 +110,7 @@ class AsyncServer {
   ServerRule rule_;
   PushDecoder decoder_;
   std::uint64_t version_ = 0, dropped_ = 0;
-  std::vector<Seat> seats_;
+  std::vector<AsyncSlot> slots_;
   std::vector<int> idle_;              // workers that have pushed and are not released
   std::uint64_t least_clock_ = 0;      // the minimum of all clocks
   int at_least_clock_;                 // number of workers with that clock

@@ -211,7 +211,7 @@ class Simulation {
   std::vector<double> losses_;   // by worker: the loss of its last batch
   std::vector<Lap> laps_;
   std::vector<Packet> ups_;
-  std::optional<NetworkCards> cards_;  // the NICs of the workers and, last, of the server
+  std::optional<NetworkNics> cards_;  // the NICs of the workers and, last, of the server
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
   std::uint64_t queued_ = 0;
   double now_ = 0;

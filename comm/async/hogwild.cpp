@@ -31,10 +31,10 @@ void copy_shared(std::span<float> shared, std::span<float> own) {
   }
 }
 
-void add_shared(std::span<const float> said, float rate, std::span<float> shared) {
-  for (std::size_t i = 0; i < said.size(); ++i) {
-    if (said[i] == 0) continue;
-    Shared(shared[i]).fetch_sub(rate * said[i], std::memory_order_relaxed);
+void add_shared(std::span<const float> mean, float rate, std::span<float> shared) {
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    if (mean[i] == 0) continue;
+    Shared(shared[i]).fetch_sub(rate * mean[i], std::memory_order_relaxed);
   }
 }
 

@@ -18,14 +18,14 @@ PushDecoder::PushDecoder(const ParameterBuffer& parameters, std::unique_ptr<Comp
       mean_views_(grad_views(parameters, mean_)) {}
 
 std::span<float> PushDecoder::alone(const Packet& push, float lr) {
-  meet(std::span(&push, 1), lr, mean_views_);
+  combine_and_decode(std::span(&push, 1), lr, mean_views_);
   return mean_;
 }
 
 std::span<float> PushDecoder::mean(std::span<const Packet> pushes, float lr) {
   const auto step = pushes.front().header().step;
   if (std::ranges::all_of(pushes, [&](const auto& push) { return push.header().step == step; })) {
-    meet(pushes, lr, mean_views_);
+    combine_and_decode(pushes, lr, mean_views_);
     return mean_;
   }
   std::ranges::fill(mean_, 0.0F);
@@ -38,13 +38,14 @@ std::span<float> PushDecoder::mean(std::span<const Packet> pushes, float lr) {
   }
   const float weight = 1.0F / static_cast<float>(pushes.size());
   for (const auto& push : pushes) {
-    meet(std::span(&push, 1), lr, one_views_);
+    combine_and_decode(std::span(&push, 1), lr, one_views_);
     kernels::add_scaled_to(one_, weight, mean_);
   }
   return mean_;
 }
 
-void PushDecoder::meet(std::span<const Packet> pushes, float lr, std::span<const GradView> out) {
+void PushDecoder::combine_and_decode(std::span<const Packet> pushes, float lr,
+                                     std::span<const GradView> out) {
   const auto header = pushes.front().header();
   const auto workers = static_cast<std::uint32_t>(pushes.size());
   const Round round{.seed = seed_,
@@ -59,9 +60,9 @@ void PushDecoder::meet(std::span<const Packet> pushes, float lr, std::span<const
   } else {
     weights_.assign(pushes.size(), 1.0F / static_cast<float>(workers));
     const auto shape = traits.sliceable ? std::span<const GradView>() : out;
-    compressor_->combine(round, shape, pushes, weights_, answer_);
+    compressor_->combine(round, shape, pushes, weights_, down_);
   }
-  materialize(compressor_->decode(round, answer_, out), out);
+  materialize(compressor_->decode(round, down_, out), out);
 }
 
 void PushDecoder::add_up(std::span<const Packet> pushes) {
@@ -76,8 +77,8 @@ void PushDecoder::add_up(std::span<const Packet> pushes) {
   auto header = pushes.front().header();
   header.kind = PacketKind::partial;
   header.weight = static_cast<std::uint16_t>(pushes.size());
-  answer_.start(header, bytes);
-  sum_in_ring_order(parts_, 0, parts_.front().size(), answer_.floats());
+  down_.start(header, bytes);
+  sum_in_ring_order(parts_, 0, parts_.front().size(), down_.floats());
 }
 
 }  // namespace terse

@@ -31,7 +31,7 @@ class PushDecoder {
   void serialize(Archive& archive) { compressor_->serialize(archive); }
 
  private:
-  void meet(std::span<const Packet> pushes, float lr, std::span<const GradView> out);
+  void combine_and_decode(std::span<const Packet> pushes, float lr, std::span<const GradView> out);
   void add_up(std::span<const Packet> pushes);
 
   std::unique_ptr<Compressor> compressor_;
@@ -40,7 +40,7 @@ class PushDecoder {
   std::vector<GradView> mean_views_, one_views_;
   std::vector<float> weights_;
   std::vector<std::span<const float>> parts_;
-  Packet answer_;
+  Packet down_;
 };
 
 }  // namespace terse

@@ -85,11 +85,12 @@ void FaultyEndpoint::replay(int to, Packet& packet, bool hit) {
   packet.seal();
 }
 
-void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed) {
+void install_faults(Worker& me, const Attack& attack, std::uint64_t seed) {
   check_attack(attack, me.size());
   if (!attack.on_wire()) return;
   const bool honest = !attack.by(me.rank(), me.size());
-  me.put_on(std::make_unique<FaultyEndpoint>(me.endpoint(), honest ? Attack{} : attack, seed));
+  me.wrap_endpoint(
+      std::make_unique<FaultyEndpoint>(me.endpoint(), honest ? Attack{} : attack, seed));
 }
 
 }  // namespace terse

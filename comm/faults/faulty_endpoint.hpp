@@ -67,6 +67,6 @@ class FaultyEndpoint final : public Endpoint {
 // If `attack` is a wire attack, puts this layer over the worker's endpoint. Honest workers get the
 // layer too, with no attack: it hides shared memory, so all workers exchange packets. Throws
 // UsageError if the attack has more attackers than there are workers.
-void put_on_faults(Worker& me, const Attack& attack, std::uint64_t seed);
+void install_faults(Worker& me, const Attack& attack, std::uint64_t seed);
 
 }  // namespace terse

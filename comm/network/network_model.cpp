@@ -126,8 +126,8 @@ void read_option(Network& network, std::string_view item) {
                             .times = wanted(sound ? times : std::nullopt, kForm, item)});
   } else if (key == "card") {
     constexpr std::string_view kForm = "a worker and a rate such as card=3:1Gbps";
-    network.cards.push_back({.worker = wanted(parse_worker(worker), kForm, item),
-                             .bits_per_second = wanted(parse_rate(amount), kForm, item)});
+    network.nics.push_back({.worker = wanted(parse_worker(worker), kForm, item),
+                            .bits_per_second = wanted(parse_rate(amount), kForm, item)});
   } else if (key == "link") {
     network.links.push_back(parse_link(value, item));
   } else {
@@ -183,7 +183,7 @@ std::string to_string(const Network& n) {
   if (n.loss > 0) text += fmt::format(",loss={}", n.loss);
   if (n.retry) text += ",retry=" + quantity_text(*n.retry, kTimes);
   for (const auto& [worker, times] : n.slow) text += fmt::format(",slow={}:{}", worker, times);
-  for (const auto& [worker, rate] : n.cards) {
+  for (const auto& [worker, rate] : n.nics) {
     text += fmt::format(",card={}:{}", worker, quantity_text(rate, kRates));
   }
   for (const auto& each : n.links) {
@@ -196,40 +196,39 @@ std::string to_string(const Network& n) {
 
 // ---- time ---------------------------------------------------------------------------------------
 
-bool NetworkCards::Transit::operator>(const Transit& other) const {
+bool NetworkNics::Transit::operator>(const Transit& other) const {
   return std::tie(first_byte, from, number) > std::tie(other.first_byte, other.from, other.number);
 }
 
-NetworkCards::NetworkCards(const Network& network, int workers, std::uint64_t seed)
+NetworkNics::NetworkNics(const Network& network, int workers, std::uint64_t seed)
     : network_(network),
       seed_(seed),
       slowness_(static_cast<std::size_t>(workers), 1),
-      cards_(static_cast<std::size_t>(workers)) {
+      nics_(static_cast<std::size_t>(workers)) {
   const auto index = [&](int worker) {
     check<UsageError>(worker < workers, "network: workers are 0 to {}; got worker {}", workers - 1,
                       worker);
     return static_cast<std::size_t>(worker);
   };
-  for (auto& card : cards_) card.rate = network.bits_per_second / 8;
+  for (auto& nic : nics_) nic.rate = network.bits_per_second / 8;
   for (const auto& [worker, times] : network.slow) slowness_[index(worker)] = times;
-  for (const auto& [worker, rate] : network.cards) cards_[index(worker)].rate = rate / 8;
+  for (const auto& [worker, rate] : network.nics) nics_[index(worker)].rate = rate / 8;
   for (const auto& each : network.links) {
     index(each.a);
     index(each.b);
   }
-  if (network.jitter > 0 || network.loss > 0)
-    last_first_byte_.resize(cards_.size() * cards_.size());
+  if (network.jitter > 0 || network.loss > 0) last_first_byte_.resize(nics_.size() * nics_.size());
 }
 
-double NetworkCards::least_latency() const {
+double NetworkNics::least_latency() const {
   double least = network_.latency;
   for (const auto& link : network_.links) least = std::min(least, link.latency.value_or(least));
   return least;
 }
 
-double NetworkCards::send(int from, int to, std::size_t bytes, double now) {
-  Card& sender = cards_[static_cast<std::size_t>(from)];
-  Card& receiver = cards_[static_cast<std::size_t>(to)];
+double NetworkNics::send(int from, int to, std::size_t bytes, double now) {
+  Nic& sender = nics_[static_cast<std::size_t>(from)];
+  Nic& receiver = nics_[static_cast<std::size_t>(to)];
   double rate = std::min(sender.rate, receiver.rate);
   double latency = network_.latency;
   for (const auto& link : network_.links) {
@@ -256,7 +255,7 @@ double NetworkCards::send(int from, int to, std::size_t bytes, double now) {
       .first_byte = start + latency, .occupation = carried / rate, .from = from, .number = number};
   sender.sent_until = start + transit.occupation;
   if (!last_first_byte_.empty()) {
-    double& last = last_first_byte_[static_cast<std::size_t>(from) * cards_.size() +
+    double& last = last_first_byte_[static_cast<std::size_t>(from) * nics_.size() +
                                     static_cast<std::size_t>(to)];
     transit.first_byte = last = std::max(last, transit.first_byte);
   }
@@ -264,17 +263,17 @@ double NetworkCards::send(int from, int to, std::size_t bytes, double now) {
   return transit.first_byte;
 }
 
-NetworkCards::Arrival NetworkCards::receive(int to) {
-  Card& card = cards_[static_cast<std::size_t>(to)];
-  internal_check(!card.coming.empty(), "network: nothing is under way to worker {}", to);
-  const Transit transit = card.coming.top();
-  card.coming.pop();
-  card.got_until = std::max(card.got_until, transit.first_byte) + transit.occupation;
-  return {.from = transit.from, .time = card.got_until};
+NetworkNics::Arrival NetworkNics::receive(int to) {
+  Nic& nic = nics_[static_cast<std::size_t>(to)];
+  internal_check(!nic.coming.empty(), "network: nothing is under way to worker {}", to);
+  const Transit transit = nic.coming.top();
+  nic.coming.pop();
+  nic.got_until = std::max(nic.got_until, transit.first_byte) + transit.occupation;
+  return {.from = transit.from, .time = nic.got_until};
 }
 
 // The number of frames that are lost. Draws the gaps between lost frames, which are geometric.
-std::uint64_t NetworkCards::draw_lost(std::uint64_t frames, Philox& random) const {
+std::uint64_t NetworkNics::draw_lost(std::uint64_t frames, Philox& random) const {
   if (network_.loss <= 0) return 0;
   std::uint64_t lost = 0;
   for (double at = 0;; at += 1) {

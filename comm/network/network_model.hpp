@@ -59,10 +59,10 @@ struct Network {
     double times = 1;
     bool operator==(const Slow&) const = default;
   };
-  struct Card {
+  struct Nic {
     int worker = 0;
     double bits_per_second = 0;
-    bool operator==(const Card&) const = default;
+    bool operator==(const Nic&) const = default;
   };
   struct Link {  // holds for both directions
     int a = 0, b = 0;
@@ -76,7 +76,7 @@ struct Network {
   double loss = 0;
   std::optional<double> retry = std::nullopt;
   std::vector<Slow> slow = {};
-  std::vector<Card> cards = {};
+  std::vector<Nic> nics = {};
   std::vector<Link> links = {};
 
   bool operator==(const Network&) const = default;
@@ -88,10 +88,10 @@ std::string to_string(const Network& network);  // parse_network gives the same 
 double parse_seconds(std::string_view text);    // "5ms" is 0.005; throws UsageError too
 
 // The NICs of all workers. The calls for one worker must be in the order of its own time.
-class NetworkCards {
+class NetworkNics {
  public:
   // Throws UsageError if the network names a worker whose number is not below `workers`.
-  NetworkCards(const Network& network, int workers, std::uint64_t seed);
+  NetworkNics(const Network& network, int workers, std::uint64_t seed);
 
   // The factor by which the worker's local work is slowed down.
   double slowness(int worker) const { return slowness_[static_cast<std::size_t>(worker)]; }
@@ -118,7 +118,7 @@ class NetworkCards {
     std::uint64_t number = 0;
     bool operator>(const Transit& other) const;
   };
-  struct Card {
+  struct Nic {
     double rate = 0;                       // bytes per second
     double sent_until = 0, got_until = 0;  // when sending and receiving end
     std::uint64_t sent = 0;                // messages
@@ -130,7 +130,7 @@ class NetworkCards {
   Network network_;
   std::uint64_t seed_;
   std::vector<double> slowness_;
-  std::vector<Card> cards_;
+  std::vector<Nic> nics_;
   // By (sender, receiver). Empty without jitter and loss: messages cannot overtake each other then.
   std::vector<double> last_first_byte_;
 };

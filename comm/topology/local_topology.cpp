@@ -23,7 +23,7 @@ class LocalTopology final : public Topology {
 
  private:
   void all_reduce(Packet& values) override {
-    meet(values, values.payload().size(), [&] {
+    gather_at_worker_0(values, values.payload().size(), [&] {
       std::vector<std::span<const float>> parts;
       for (const auto& packet : all_up()) parts.push_back(packet.floats());
       board_->down.start(board_->up.front().header(), board_->up.front().payload().size());
@@ -36,7 +36,8 @@ class LocalTopology final : public Topology {
   bool reduce_in_memory(std::span<float>, float, const Label&, Use) override { return false; }
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
-    meet(up, up.payload().size(), [&] { combine(job, job.round, {}, all_up(), board_->down); });
+    gather_at_worker_0(up, up.payload().size(),
+                       [&] { combine(job, job.round, {}, all_up(), board_->down); });
     down = board_->down;
   }
 
@@ -44,8 +45,8 @@ class LocalTopology final : public Topology {
     encode(job, job.round, job.gradients, own_);
     {
       const auto timed = me_.time(Phase::exchange);
-      meet(own_, std::nullopt,
-           [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
+      gather_at_worker_0(own_, std::nullopt,
+                         [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
     }
     decode(job, job.round, board_->down, job.scratch);
   }
@@ -58,7 +59,8 @@ class LocalTopology final : public Topology {
   // Swaps the worker's packet onto the board. When all packets are there, worker 0 checks them
   // against its own header and `payload_bytes` and calls `together`; then all workers continue. The
   // board's down packet may be read until the next call.
-  void meet(Packet& own, std::optional<std::size_t> payload_bytes, FunctionRef<void()> together) {
+  void gather_at_worker_0(Packet& own, std::optional<std::size_t> payload_bytes,
+                          FunctionRef<void()> together) {
     const auto header = own.header();
     std::swap(own, board_->up[static_cast<std::size_t>(me_.rank())]);
     me_.barrier();

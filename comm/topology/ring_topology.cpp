@@ -50,15 +50,15 @@ class RingTopology final : public Topology {
       const auto timed = me_.time(Phase::exchange);
       collectives_.ring_all_gather(all_);
     }
-    combine(job, job.round, job.gradients, all_, answer_);
-    decode(job, job.round, answer_, job.scratch);
+    combine(job, job.round, job.gradients, all_, own_down_);
+    decode(job, job.round, own_down_, job.scratch);
   }
 
   AllReducer reducer_;
   Collectives collectives_;
   SlicedExchange slices_;
   std::vector<Packet> all_;  // by worker
-  Packet answer_;
+  Packet own_down_;
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ class RobustCompressor final : public Decorator {
       alone.workers = 1;
       lay_out(shape, vector, views_);
       try {
-        inner_->said(alone, up[w], views_);
+        inner_->reconstruct(alone, up[w], views_);
       } catch (const PacketError&) {  // an invalid packet counts as a Byzantine vector
         std::ranges::fill(vector, std::numeric_limits<float>::quiet_NaN());
       }
@@ -53,12 +53,12 @@ class RobustCompressor final : public Decorator {
 
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> shape) override {
-    return answers_.at(round.first) = GradientInMemory(answer_of(round, down, shape));
+    return means_.at(round.first) = GradientInMemory(mean_of(round, down, shape));
   }
 
  private:
-  static std::span<const float> answer_of(const Round& round, const Packet& down,
-                                          std::span<const GradView> shape) {
+  static std::span<const float> mean_of(const Round& round, const Packet& down,
+                                        std::span<const GradView> shape) {
     const auto answer = down.floats();
     check<PacketError>(
         down.header().kind == PacketKind::down && down.header().phase == round.phase &&
@@ -72,7 +72,7 @@ class RobustCompressor final : public Decorator {
   std::vector<float> values_;  // the vectors of all workers, one after the other
   std::vector<std::span<const float>> vectors_;
   std::vector<GradView> views_;
-  SourcePerBucket<GradientInMemory> answers_;
+  SourcePerBucket<GradientInMemory> means_;
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ class ServerTopology final : public Topology {
         servers_(servers),
         slices_(me, servers),
         pushed_(static_cast<std::size_t>(me.size())),
-        answers_(static_cast<std::size_t>(servers)) {}
+        downs_(static_cast<std::size_t>(servers)) {}
 
  private:
   bool serves() const { return me_.rank() < servers_; }
@@ -103,8 +103,8 @@ class ServerTopology final : public Topology {
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
     slices_.run(
         job.round, up,
-        [&](const Round& round, std::span<const Packet> parts, Packet& answer) {
-          combine(job, round, {}, parts, answer);
+        [&](const Round& round, std::span<const Packet> parts, Packet& serve) {
+          combine(job, round, {}, parts, serve);
         },
         down);
   }
@@ -121,13 +121,13 @@ class ServerTopology final : public Topology {
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
       const auto& bucket = buckets[shard];
       if (bucket.tensors > 0 && owned(shard))
-        answer(job, bucket.of(job.round), bucket.of(job.gradients));
+        serve(job, bucket.of(job.round), bucket.of(job.gradients));
     }
     for (std::size_t shard = 0; shard < buckets.size(); ++shard) {
       const auto& bucket = buckets[shard];
       if (bucket.tensors == 0) continue;
       if (!owned(shard)) pull(job.round, shard);
-      decode(job, bucket.of(job.round), owned(shard) ? answer_ : answers_[shard],
+      decode(job, bucket.of(job.round), owned(shard) ? own_down_ : downs_[shard],
              bucket.of(job.scratch));
     }
   }
@@ -143,30 +143,30 @@ class ServerTopology final : public Topology {
     me_.send(server, up_);
   }
 
-  void answer(const Job& job, const Round& round, std::span<const GradView> shape) {
+  void serve(const Job& job, const Round& round, std::span<const GradView> shape) {
     const auto timed = me_.time(Phase::exchange);
     const Expected expected{.phase = round.phase, .step = round.step};
     for (int worker = 0; worker < me_.size(); ++worker) {
       if (worker != me_.rank())
         me_.recv(worker, expected, pushed_[static_cast<std::size_t>(worker)]);
     }
-    combine(job, round, shape, pushed_, answer_);
-    for (int k = 1; k < me_.size(); ++k) me_.send((me_.rank() + k) % me_.size(), answer_);
+    combine(job, round, shape, pushed_, own_down_);
+    for (int k = 1; k < me_.size(); ++k) me_.send((me_.rank() + k) % me_.size(), own_down_);
   }
 
   void pull(const Round& round, std::size_t shard) {
     const auto timed = me_.time(Phase::exchange);
     me_.recv(static_cast<int>(shard),
-             {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, answers_[shard]);
+             {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, downs_[shard]);
   }
 
   int servers_;
   SlicedExchange slices_;
-  std::vector<Packet> pushed_;   // by worker: pushed to this worker's shard
-  std::vector<Packet> answers_;  // by shard: down packets, which may be read until the next step
+  std::vector<Packet> pushed_;  // by worker: pushed to this worker's shard
+  std::vector<Packet> downs_;   // by shard: down packets, which may be read until the next step
   std::vector<std::span<const float>> parts_;
   std::vector<float> sum_;
-  Packet up_, answer_, in_;
+  Packet up_, own_down_, in_;
 };
 
 }  // namespace

@@ -47,9 +47,9 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       collectives_(me),
       words_(static_cast<std::size_t>(me.size())),
       first_ranks_(static_cast<std::size_t>(me.size())) {
-  check<UsageError>(
-      options.non_finite != NonFinite::drop_worker || options.rejoin,
-      "non-finite policy drop_worker: how do those meet who are left? rejoin says it");
+  check<UsageError>(options.non_finite != NonFinite::drop_worker || options.rejoin,
+                    "non-finite policy drop_worker: the option `rejoin` must say how the remaining "
+                    "workers continue");
   std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
   rule_.prepare(rule_setup(parameters, options.seed));
   if (options.bucket_bytes <= 0) return;
@@ -132,7 +132,7 @@ void DistributedOptimizer::zero_grad() {
   parameters_.zero_grad();
 }
 
-void DistributedOptimizer::hear_all(std::uint64_t word) {
+void DistributedOptimizer::agree_on_step(std::uint64_t word) {
   const auto timed = me_.time(Phase::exchange);
   std::vector<DroppedWorker> gone;
   collectives_.agree(std::span(&word, 1), counts_.steps, words_,
@@ -140,12 +140,12 @@ void DistributedOptimizer::hear_all(std::uint64_t word) {
                        if (!options_.rejoin) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
                      });
-  if (!gone.empty()) go_on_without(gone);
+  if (!gone.empty()) continue_without(gone);
 }
 
 bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) {
   const auto own = find_non_finite(gradients);
-  hear_all(own.word());
+  agree_on_step(own.word());
   std::uint64_t bad = 0;
   int first = -1, bad_workers = 0;
   for (int worker = 0; worker < me_.size(); ++worker) {
@@ -195,12 +195,12 @@ void DistributedOptimizer::drop_non_finite(const Finding& own) {
                     fmt::format("gradient: {} infinite or NaN values, the first in {}",
                                 theirs.count, name_of(theirs))});
   }
-  check<WorkerDropped>(own.count == 0, "gradient: worker {} is put out",
+  check<WorkerDropped>(own.count == 0, "gradient: worker {} is evicted",
                        first_ranks_[static_cast<std::size_t>(me_.rank())]);
-  go_on_without(gone);
+  continue_without(gone);
 }
 
-void DistributedOptimizer::go_on_without(const std::vector<DroppedWorker>& gone) {
+void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& gone) {
   std::vector<DroppedWorker> reports = gone;
   for (auto& each : reports) each.worker = first_ranks_[static_cast<std::size_t>(each.worker)];
   for (std::size_t i = gone.size(); i-- > 0;) {

@@ -100,14 +100,14 @@ class DistributedOptimizer {
   // false if the step is to be skipped.
   bool exchange(const Bucket& bucket);
   // words_[w] = the word of worker w. Continues without the workers that have died.
-  void hear_all(std::uint64_t word);
+  void agree_on_step(std::uint64_t word);
   // Exchanges findings and applies the policy for non-finite values. Returns false if the step is
   // to be skipped.
   bool agree_on_finite(std::span<const GradView> gradients);
   // Evicts all workers with non-finite values. Throws WorkerDropped if this worker is one of them.
   void drop_non_finite(const Finding& own);
   // Removes the workers `gone`, given by their present ranks in ascending order.
-  void go_on_without(const std::vector<DroppedWorker>& gone);
+  void continue_without(const std::vector<DroppedWorker>& gone);
   // The name of the finding's tensor. The id may come from a peer, so it is checked.
   std::string name_of(const Finding& finding) const;
 

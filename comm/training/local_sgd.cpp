@@ -25,8 +25,8 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
   check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
                     options.every);
   check<UsageError>(options.non_finite != NonFinite::drop_worker,
-                    "local steps: a worker decides about its gradient alone, and nobody can put it "
-                    "out; take the policy abort, skip_step or zero");
+                    "local steps: a worker decides about its gradient alone, so no worker can be "
+                    "evicted; take the policy abort, skip_step or zero");
   check<UsageError>(!compressor_->traits(0).scale_free,
                     "local steps with {}: it says which way the models went and not how far; take "
                     "none or a compressor with magnitudes",
@@ -44,11 +44,11 @@ bool LocalSgd::step(float lr) {
     inner_.apply(parameters_.values(), gradient, lr);
   }
   ++steps_;
-  if (++since_ == options_.every) meet();
+  if (++since_ == options_.every) average_models();
   return usable;
 }
 
-void LocalSgd::meet() {
+void LocalSgd::average_models() {
   if (since_ == 0) return;
   since_ = 0;
   const auto x = parameters_.values();
@@ -62,14 +62,14 @@ void LocalSgd::meet() {
                      for (auto i = begin; i < end; ++i) moved[i] = from[i] - to[i];
                    });
   }
-  const Round round{.seed = options_.seed, .step = meetings_, .lr = options_.outer_lr};
+  const Round round{.seed = options_.seed, .step = averagings_, .lr = options_.outer_lr};
   topology_->run(*compressor_, round, moved_views_, moved_views_, [&](const GradientSource& mean) {
     const auto timed = me_.time(Phase::update);
     outer_->update(met, {.source = &mean, .count = std::ssize(met)}, options_.outer_lr);
   });
   const auto timed = me_.time(Phase::update);
   std::ranges::copy(met, x.begin());
-  ++meetings_;
+  ++averagings_;
 }
 
 // Applies the policy to this worker's gradient alone: an agreement would cost messages every step.
@@ -91,7 +91,7 @@ bool LocalSgd::gradient_is_usable() {
 void LocalSgd::serialize(Archive& archive) {
   archive.item("local.steps", steps_);
   archive.item("local.since", since_);
-  archive.item("local.meetings", meetings_);
+  archive.item("local.meetings", averagings_);
   archive.item("local.met", met_.span());
   compressor_->serialize(archive);
   outer_->serialize(archive);

@@ -51,9 +51,9 @@ class LocalSgd {
   bool step(float lr);
   // Averages the models now, unless there was no step since the last averaging. Called by all
   // workers.
-  void meet();
+  void average_models();
 
-  std::uint64_t meetings() const { return meetings_; }  // number of averagings
+  std::uint64_t meetings() const { return averagings_; }  // number of averagings
   // Payload bytes of the packets that this worker encoded in the last averaging.
   std::size_t message_bytes() const { return topology_->message_bytes(); }
 
@@ -71,8 +71,8 @@ class LocalSgd {
   std::unique_ptr<Compressor> compressor_;
   std::unique_ptr<Topology> topology_;
   Options options_;
-  std::uint64_t steps_ = 0, since_ = 0, meetings_ = 0;  // since_: steps since the last averaging
-  Buffer<float> met_, moved_;                           // a, and a - x, which becomes d
+  std::uint64_t steps_ = 0, since_ = 0, averagings_ = 0;  // since_: steps since the last averaging
+  Buffer<float> met_, moved_;                             // a, and a - x, which becomes d
   std::vector<GradView> gradients_, moved_views_;
 };
 

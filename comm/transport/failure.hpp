@@ -8,7 +8,7 @@
 // Within an exchange a worker's failure ends the run under either policy: some of the others may
 // have its packets and some not, so that one would take the step and another could not.
 //
-// The same leaving serves a worker that is put out by all (NonFinite::drop_worker).
+// A worker that is evicted (NonFinite::drop_worker) leaves in the same way.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class WorkerLost : public Error {
   std::string cause_;
 };
 
-// Thrown on a worker whom all others, and itself, have put out. It ends this worker alone.
+// Thrown on a worker that all workers have agreed to evict. It ends this worker alone.
 class WorkerDropped : public Error {
  public:
   using Error::Error;

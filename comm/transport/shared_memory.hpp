@@ -1,13 +1,13 @@
-// What the workers of one process lay open to each other: the ground of Worker::expose.
+// The memory that the workers of one process open to each other, for Worker::expose.
 //
-// Every worker has a window here. It is open from the time when all have come to `expose` until all
-// are done there, and a peer's window is looked at in between alone. A worker that fails meanwhile
-// may not leave, and free its memory, while another still reads it; it says what happened, so that
-// no one waits for it, and waits until the last has looked away. That takes as long as the others
-// compute. One that never comes back is found as any that stalls after a failure (run_workers.hpp).
+// Every worker has a window. It is open from the time when all workers have called `expose` until
+// all have finished it, and peers access it only in between. A worker that fails meanwhile must not
+// leave and free its memory while another worker still reads it. It reports its failure, so that
+// nobody waits for it, and waits until the last reader has finished. A reader that never finishes is
+// handled like any worker that stalls after a failure (run_workers.hpp).
 //
-// Thread contract: a worker writes to its own window while it is closed, and all read all windows
-// while they are open; the barriers between order them.
+// Thread contract: a worker changes its own window while it is closed, and all workers read all
+// windows while they are open. Barriers separate the two.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ class SharedMemory {
     std::span<const std::byte> values;
     std::span<std::byte> results;
     Expected label;  // what the memory is part of
-    // What the others have read, which its worker has so said, and written, which it was told.
+    // Counters of peer accesses to this window.
     std::atomic<std::uint64_t> reads{0}, bytes_read{0}, writes{0}, bytes_written{0};
 
     void open(std::span<const std::byte> its_values, std::span<std::byte> its_results,
@@ -42,26 +42,26 @@ class SharedMemory {
     void close() { values = results = {}; }
   };
 
-  // `call_off` takes the first failure of a worker and ends the waits of all others.
+  // `call_off` is called with the first failure of a worker; it ends the waits of all others.
   SharedMemory(int workers, std::function<void(std::exception_ptr)> call_off)
       : call_off_(std::move(call_off)), windows_(static_cast<std::size_t>(workers)) {}
 
   Window& window(int rank) { return windows_[static_cast<std::size_t>(rank)]; }
 
-  // A worker may look at the others' windows from the one on until the other.
-  void begin_looking() { ++looking_; }
-  void end_looking() {
-    if (--looking_ == 0) looking_.notify_all();
+  // A worker accesses windows of peers only between these two calls.
+  void begin_reading() { ++readers_; }
+  void end_reading() {
+    if (--readers_ == 0) readers_.notify_all();
   }
-  void wait_until_nobody_looks() {
-    for (int n = looking_; n > 0; n = looking_) looking_.wait(n);
+  void wait_until_nobody_reads() {
+    for (int n = readers_; n > 0; n = readers_) readers_.wait(n);
   }
   void call_off(std::exception_ptr failure) { call_off_(std::move(failure)); }
 
  private:
   std::function<void(std::exception_ptr)> call_off_;
   std::deque<Window> windows_;  // by worker; they do not move
-  std::atomic<int> looking_{0};
+  std::atomic<int> readers_{0};
 };
 
 }  // namespace terse

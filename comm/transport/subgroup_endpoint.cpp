@@ -39,7 +39,7 @@ void SubgroupEndpoint::barrier() {
 }
 
 void keep_only(Worker& me, std::vector<int> ranks) {
-  me.put_on(std::make_unique<SubgroupEndpoint>(me.endpoint(), std::move(ranks)));
+  me.wrap_endpoint(std::make_unique<SubgroupEndpoint>(me.endpoint(), std::move(ranks)));
 }
 
 }  // namespace terse

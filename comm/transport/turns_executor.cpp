@@ -151,7 +151,7 @@ class TurnsExecutor final : public ThreadExecutor {
     return turn_;
   }
 
-  std::optional<NetworkCards> network_;
+  std::optional<NetworkNics> network_;
   std::deque<Player> players_;  // by rank
   // The workers that could run if they had the turn, and their virtual time then.
   using Runnable = std::pair<double, int>;

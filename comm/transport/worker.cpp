@@ -19,13 +19,13 @@ void verify_checksum(Packet& packet, int receiver, int sender) {
     std::memcpy(&value, packet.bytes().data() + kOffset, sizeof value);
     return value;
   };
-  const auto said = checksum();
+  const auto stated = checksum();
   packet.seal();
   const auto computed = checksum();
-  check<PacketError>(said == computed,
+  check<PacketError>(stated == computed,
                      "recv: worker {} got a broken packet from worker {}: its checksum must be "
                      "{:#010x}; got {:#010x}",
-                     receiver, sender, computed, said);
+                     receiver, sender, computed, stated);
 }
 
 }  // namespace
@@ -105,19 +105,19 @@ void Worker::expose(std::span<const std::byte> values, std::span<std::byte> resu
   auto& shared = *endpoint_->shared_memory();
   auto& own = shared.window(rank());
   own.open(values, results, expected);
-  shared.begin_looking();
+  shared.begin_reading();
   bool looking = true;
   try {
     endpoint_->barrier();  // all windows are open
     check_windows(expected);
     body();
     looking = false;
-    shared.end_looking();
+    shared.end_reading();
     endpoint_->barrier();  // nobody looks any more
   } catch (...) {
     shared.call_off(std::current_exception());
-    if (looking) shared.end_looking();
-    shared.wait_until_nobody_looks();
+    if (looking) shared.end_reading();
+    shared.wait_until_nobody_reads();
     throw;
   }
   own.close();

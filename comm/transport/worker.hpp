@@ -63,7 +63,7 @@ class Worker {
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
   // From now on messages go through this layer, which lies over endpoint(): faults, for instance.
-  void put_on(std::unique_ptr<Endpoint> layer) {
+  void wrap_endpoint(std::unique_ptr<Endpoint> layer) {
     layers_.push_back(std::move(layer));
     endpoint_ = layers_.back().get();
   }

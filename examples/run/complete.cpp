@@ -181,9 +181,10 @@ void check_bucket_flag(const RunConfig& c) {
   check<UsageError>(!c.is_async(),
                     "--bucket-mb with --topology async: its workers push whole gradients and wait "
                     "for nobody; leave it out");
-  check<UsageError>(c.local_steps == 0,
-                    "--bucket-mb with --local-steps: models meet after the step, when nothing is "
-                    "left to overlap with; leave one out");
+  check<UsageError>(
+      c.local_steps == 0,
+      "--bucket-mb with --local-steps: models are averaged after the step, when nothing is "
+      "left to overlap with; leave one out");
   check<UsageError>(!may_shrink(c),
                     "--bucket-mb with workers that may leave: some buckets of a step have met with "
                     "them then; leave out --bucket-mb, --on-failure and --non-finite drop_worker");
@@ -201,7 +202,7 @@ void check_network(RunConfig& c) {
                     "--network with --topology local: it sends no messages; take ring or server");
   const auto network = parse_network(*c.network);
   // Throws for a worker that does not exist. An asynchronous server is one more.
-  NetworkCards(network, static_cast<int>(c.workers) + (c.is_async() ? 1 : 0), 0);
+  NetworkNics(network, static_cast<int>(c.workers) + (c.is_async() ? 1 : 0), 0);
   c.network = to_string(network);
   if (c.compute) parse_seconds(*c.compute);
 }

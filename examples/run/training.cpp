@@ -130,7 +130,7 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
 
 void Trainer::train() {
   measure_uncompressed();
-  put_on_faults(me_, parse_attack(config_.attack), config_.seed);
+  install_faults(me_, parse_attack(config_.attack), config_.seed);
   while (step_ < plan_.total()) {
     throw_if_interrupted();
     if (deal_training_ && plan_.at_epoch(step_)) {
@@ -250,7 +250,7 @@ void Trainer::average_buffers() {
 
 // Every worker evaluates its share of the test set, after the replicas have been made equal.
 void Trainer::evaluate() {
-  if (local_) local_->meet();
+  if (local_) local_->average_models();
   average_buffers();
   auto e = evaluator_.evaluate(*task_);
   e.step = step_;

@@ -96,9 +96,9 @@ void check_same_run(Worker& me, const RunConfig& config) {
     me.send(other, {.kind = PacketKind::control}, std::as_bytes(std::span<const char>(text)));
   } else if (me.rank() == other) {
     const auto packet = me.recv(0, {.kind = PacketKind::control});
-    const auto said = packet.payload();
+    const auto payload = packet.payload();
     const auto theirs = nlohmann::json::parse(
-        std::string(reinterpret_cast<const char*>(said.data()), said.size()), nullptr, false);
+        std::string(reinterpret_cast<const char*>(payload.data()), payload.size()), nullptr, false);
     check<PacketError>(theirs.is_object(), "worker 0 sent a configuration that is none");
     const std::string their_isa = theirs.value("isa", ""), our_isa = own.value("isa", "");
     check(their_isa == our_isa,

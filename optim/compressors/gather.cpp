@@ -87,8 +87,8 @@ const GradientSource& GatherCompressor::sum(const Round& round, std::span<const 
   return written(round, scratch);
 }
 
-void GatherCompressor::said(const Round& round, const Packet& own,
-                            std::span<const GradView> out) const {
+void GatherCompressor::reconstruct(const Round& round, const Packet& own,
+                                   std::span<const GradView> out) const {
   own.expect(number_, round.phase, out.size());
   clear(out);
   add(round, own.words(), 1, out);

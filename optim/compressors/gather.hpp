@@ -27,7 +27,8 @@ class GatherCompressor : public Compressor {
                std::span<const float> weights, Packet& down) final;
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) final;
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const final;
 
   // Whether it compresses vectors, so that `topk+NAME` can code values with it.
   virtual bool codes_vectors() const { return true; }

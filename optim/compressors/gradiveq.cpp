@@ -63,7 +63,8 @@ class GradiVeq final : public LinearCompressor {
     }
     return written(round, scratch);
   }
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
     mean(round, own, out);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,

@@ -111,7 +111,8 @@ class OnePhaseLinear : public LinearCompressor {
     mean(round, down, scratch);
     return written(round, scratch);
   }
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const final {
     mean(round, own, out);
   }
 

@@ -113,7 +113,8 @@ void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const Gr
   }
 }
 
-void PowerSgd::said(const Round& round, const Packet& own, std::span<const GradView> out) const {
+void PowerSgd::reconstruct(const Round& round, const Packet& own,
+                           std::span<const GradView> out) const {
   powersgd::Reconstruction reconstruction;
   read_factors(round, own, out, reconstruction);
   reconstruction.write_to(out);

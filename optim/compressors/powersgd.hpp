@@ -80,7 +80,8 @@ class PowerSgd final : public LinearCompressor {
   void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> shape) override;
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override;
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;
   void serialize(Archive& archive) override { q_.serialize(archive, "powersgd.q"); }

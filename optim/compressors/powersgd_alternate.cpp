@@ -57,7 +57,8 @@ class AlternatingPowerSgd final : public LinearCompressor {
   void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override;
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
     sum_phases(round, own, own_, out);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,

@@ -55,8 +55,8 @@ void SparseCompressor::write_chosen(const Round& round, std::span<const GradView
   write_coded(round, shape, entries_, up);
 }
 
-void SparseCompressor::said(const Round& round, const Packet& own,
-                            std::span<const GradView> out) const {
+void SparseCompressor::reconstruct(const Round& round, const Packet& own,
+                                   std::span<const GradView> out) const {
   entries_of(round, out, own).place_in(out);
 }
 

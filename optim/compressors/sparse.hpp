@@ -36,7 +36,8 @@ class SparseCompressor : public Compressor {
                std::span<const float> weights, Packet& down) final;
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) final;
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const final;
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const final;
   // Subtracts only the entries in the packet, without a pass over the whole residual.
   bool encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                             std::span<const GradView> residual, Packet& up) final;

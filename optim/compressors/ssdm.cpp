@@ -69,7 +69,8 @@ class Ssdm final : public Compressor {
     return written(round, scratch);
   }
   // A worker's own packet is read like the sum of one voter.
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
     unpack(round, own, 1, out);
   }
 

@@ -103,7 +103,8 @@ class SharedTernGrad final : public Compressor {
   void advance(const Round& round, const Packet& down, std::span<const GradView> shape) override;
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override;
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override;
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override;
 
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override {
@@ -221,8 +222,8 @@ const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& d
   return written(round, scratch);
 }
 
-void SharedTernGrad::said(const Round& round, const Packet& own,
-                          std::span<const GradView> out) const {
+void SharedTernGrad::reconstruct(const Round& round, const Packet& own,
+                                 std::span<const GradView> out) const {
   own.expect(number_, round.phase, out.size());
   const auto planes = terngrad::checked_planes(own.words(), count(out));
   const auto scales = scales_of(out);

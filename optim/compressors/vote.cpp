@@ -142,7 +142,8 @@ class Vote final : public Compressor {
     return votes_.at(round.first) = UnpackedVotes(result(round, down, shape));
   }
 
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
     unpack(ballot(round, own, up_planes(), out), out);
   }
 

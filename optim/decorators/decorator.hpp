@@ -29,8 +29,9 @@ class Decorator : public Compressor {
                                std::span<const GradView> scratch) override {
     return inner_->decode(round, down, scratch);
   }
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    inner_->said(round, own, out);
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
+    inner_->reconstruct(round, own, out);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override {

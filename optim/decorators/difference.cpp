@@ -49,8 +49,8 @@ class Difference final : public Decorator {
     }
     inner_->encode(round, difference, up);
     if (!last_phase(round)) return;
-    // D_w is added to h_w when the step is decoded, because `said` still needs the old h_w.
-    inner_->said(round, up, own_difference_.views(grads));
+    // D_w is added to h_w when the step is decoded, because `reconstruct` still needs the old h_w.
+    inner_->reconstruct(round, up, own_difference_.views(grads));
   }
 
   const GradientSource& decode(const Round& round, const Packet& down,
@@ -65,8 +65,9 @@ class Difference final : public Decorator {
     return written(round, scratch);
   }
 
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    inner_->said(round, own, out);
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
+    inner_->reconstruct(round, own, out);
     for (const auto& view : out) {
       if (own_.has(view.id))
         kernels::add_to(own_.existing(view.id, std::ssize(view.data)), view.data);

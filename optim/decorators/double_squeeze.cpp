@@ -51,7 +51,7 @@ class DoubleSqueeze final : public Decorator {
     const auto q = server_residual_.views(shape);
     const auto reconstruction = copy_.like(shape);
     for (std::size_t w = 0; w < up.size(); ++w) {
-      inner_->said(round, up[w], reconstruction);
+      inner_->reconstruct(round, up[w], reconstruction);
       for (std::size_t t = 0; t < q.size(); ++t) {
         kernels::add_scaled_to(reconstruction[t].data, weights[w], q[t].data);
       }
@@ -64,7 +64,7 @@ class DoubleSqueeze final : public Decorator {
 
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> scratch) override {
-    server_->said(round, down, scratch);
+    server_->reconstruct(round, down, scratch);
     return written(round, scratch);
   }
 
@@ -81,7 +81,7 @@ class DoubleSqueeze final : public Decorator {
                Packet& packet) {
     compressor.encode(round, x, packet);
     const auto reconstruction = copy_.like(x);
-    compressor.said(round, packet, reconstruction);
+    compressor.reconstruct(round, packet, reconstruction);
     for (std::size_t t = 0; t < x.size(); ++t) {
       kernels::subtract_from(reconstruction[t].data, x[t].data);
     }

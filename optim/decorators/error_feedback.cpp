@@ -61,7 +61,7 @@ class ErrorFeedback final : public Decorator {
     inner_->encode(round, e, up);
     if (target_ == Target::local && last_phase(round)) {
       const auto reconstruction = copy_.like(grads);
-      inner_->said(round, up, reconstruction);
+      inner_->reconstruct(round, up, reconstruction);
       subtract(reconstruction);
     }
   }

@@ -75,11 +75,12 @@ class MinSize final : public Decorator {
     materialize(inner_->decode(sizes.inside(round), parts.inner, sizes.large), sizes.large);
     return written(round, scratch);
   }
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
     const Sizes sizes(out, size_);
     const auto parts = split(round, own, sizes);
     unpack_small(round, own, parts, sizes);
-    inner_->said(sizes.inside(round), parts.inner, sizes.large);
+    inner_->reconstruct(sizes.inside(round), parts.inner, sizes.large);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override;

@@ -83,7 +83,7 @@ class Momentum final : public Decorator {
 
   void mask_sent(const Round& round, std::span<const GradView> grads, const Packet& up) {
     const auto reconstruction = copy_.like(grads);
-    inner_->said(round, up, reconstruction);
+    inner_->reconstruct(round, up, reconstruction);
     const auto v = velocity_.views(grads);
     for (std::size_t t = 0; t < v.size(); ++t) {
       vectorized_for(std::ssize(v[t].data), kernels::kGrain,

@@ -80,8 +80,9 @@ class OnebitAdam final : public Decorator {
     return written(round, scratch);
   }
 
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    at(round.step).said(round, own, out);
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
+    at(round.step).reconstruct(round, own, out);
     if (warming_up(round.step)) return;
     for (const auto& view : out) {
       as_gradient(momentum_.existing(view.id, std::ssize(view.data)), view.data);

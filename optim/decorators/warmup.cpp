@@ -43,8 +43,9 @@ class Warmup final : public Decorator {
                                std::span<const GradView> scratch) override {
     return at(round.step).decode(round, down, scratch);
   }
-  void said(const Round& round, const Packet& own, std::span<const GradView> out) const override {
-    at(round.step).said(round, own, out);
+  void reconstruct(const Round& round, const Packet& own,
+                   std::span<const GradView> out) const override {
+    at(round.step).reconstruct(round, own, out);
   }
   std::vector<Field> fields(const Round& round, const Packet& up,
                             std::span<const GradView> shape) const override {

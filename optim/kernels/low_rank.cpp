@@ -128,16 +128,16 @@ void times_all_columns(std::int64_t n, std::int64_t m, std::int64_t r, std::span
   while (c < r) next(reader<kRows>(matrix, m));
 }
 
-// Values of the n x m product P Q^T: said[k] holds those of row i + k from column j on.
+// Values of the n x m product P Q^T: product[k] holds those of row i + k from column j on.
 template <std::int64_t kRows, class D, class Rank>
 HWY_INLINE void multiply_out(D d, std::int64_t n, std::int64_t m, Rank r, const Factors& factors,
-                             std::int64_t i, std::int64_t j, hn::Vec<D>* said) {
+                             std::int64_t i, std::int64_t j, hn::Vec<D>* product) {
   const float *p = factors.p.data(), *q = factors.q.data();  // may be null if r is 0
-  for (std::int64_t k = 0; k < kRows; ++k) said[k] = hn::Zero(d);
+  for (std::int64_t k = 0; k < kRows; ++k) product[k] = hn::Zero(d);
   for (std::int64_t c = 0; c < r; ++c) {
     const auto column = hn::LoadU(d, q + c * m + j);
     for (std::int64_t k = 0; k < kRows; ++k) {
-      said[k] = hn::MulAdd(hn::Set(d, p[c * n + i + k]), column, said[k]);
+      product[k] = hn::MulAdd(hn::Set(d, p[c * n + i + k]), column, product[k]);
     }
   }
 }
@@ -150,11 +150,11 @@ void update_with_product(std::int64_t n, std::int64_t m, const Factors& factors,
   for_all_rows(n, m, [=](auto rows, std::int64_t i) {
     float* to = out.data() + i * m;
     for_each_vector(m, [=](auto d, std::int64_t j) {
-      hn::Vec<decltype(d)> said[rows];
-      multiply_out<rows>(d, n, m, r, factors, i, j, said);
+      hn::Vec<decltype(d)> product[rows];
+      multiply_out<rows>(d, n, m, r, factors, i, j, product);
       for (std::int64_t k = 0; k < rows; ++k) {
         float* at = to + k * m + j;
-        hn::StoreU(update(d, hn::LoadU(d, at), said[k]), d, at);
+        hn::StoreU(update(d, hn::LoadU(d, at), product[k]), d, at);
       }
     });
   });
@@ -234,7 +234,7 @@ void outer_product_at_level(std::int64_t n, std::int64_t m, std::int64_t r,
                             std::span<const float> p, std::span<const float> q,
                             std::span<float> out) {
   update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
-                      [](auto, auto, auto said) { return said; });
+                      [](auto, auto, auto product) { return product; });
 }
 
 void outer_product_piece_at_level(std::int64_t n, std::int64_t m, const Factors& factors,
@@ -243,9 +243,9 @@ void outer_product_piece_at_level(std::int64_t n, std::int64_t m, const Factors&
     while (!out.empty()) {
       const auto i = first / m, from = first % m, width = std::min(m - from, std::ssize(out));
       for_each_vector(width, [&](auto d, std::int64_t j) {
-        hn::Vec<decltype(d)> said[1];
-        multiply_out<1>(d, n, m, rank, factors, i, from + j, said);
-        hn::StoreU(said[0], d, out.data() + j);
+        hn::Vec<decltype(d)> product[1];
+        multiply_out<1>(d, n, m, rank, factors, i, from + j, product);
+        hn::StoreU(product[0], d, out.data() + j);
       });
       out = out.subspan(static_cast<std::size_t>(width));
       first += width;
@@ -257,15 +257,15 @@ void add_outer_product_at_level(std::int64_t n, std::int64_t m, std::int64_t r,
                                 std::span<const float> p, std::span<const float> q, float scale,
                                 std::span<float> out) {
   update_with_product(n, m, {p.first(r * n), q.first(r * m)}, out,
-                      [scale](auto d, auto before, auto said) {
-                        return hn::MulAdd(hn::Set(d, scale), said, before);
+                      [scale](auto d, auto before, auto product) {
+                        return hn::MulAdd(hn::Set(d, scale), product, before);
                       });
 }
 
 void subtract_outer_product_at_level(std::int64_t n, std::int64_t m, const Factors& factors,
                                      std::span<float> out) {
   update_with_product(n, m, factors, out,
-                      [](auto, auto before, auto said) { return hn::Sub(before, said); });
+                      [](auto, auto before, auto product) { return hn::Sub(before, product); });
 }
 
 }  // namespace terse::kernels::HWY_NAMESPACE

@@ -51,10 +51,10 @@ inline constexpr std::int64_t kBlock = 1 << 13;  // gradient values read at a ti
 template <class Body>
 void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::int64_t end,
                     const Body& body) {
-  std::array<float, kBlock> room;
+  std::array<float, kBlock> scratch;
   for (; begin < end; begin += kBlock) {
     const auto n = std::min(kBlock, end - begin);
-    body(begin, n, gradient.read(begin, std::span(room).first(static_cast<std::size_t>(n))));
+    body(begin, n, gradient.read(begin, std::span(scratch).first(static_cast<std::size_t>(n))));
   }
 }
 

@@ -26,7 +26,7 @@ bool same_bytes(const Packet& a, const Packet& b) {
 
 std::size_t said_bytes(const TestExchange& exchange) {
   std::size_t bytes = 0;
-  for (const auto& said : exchange.said()) bytes += said.up.front().payload().size();
+  for (const auto& phase : exchange.phases()) bytes += phase.up.front().payload().size();
   return bytes;
 }
 
@@ -76,7 +76,7 @@ class LawCheck {
     for (const auto& input : law_inputs()) {
       attempt("input " + input.name, [&] { input_law(input); });
     }
-    attempt("said", [&] { said_is_decoded(); });
+    attempt("reconstruct", [&] { reconstruction_is_decoded(); });
     attempt("in passing", [&] { pieces_change_nothing(); });
     attempt("error feedback", [&] { nothing_is_lost(); });
     attempt("state", [&] { state_is_complete(); });
@@ -110,7 +110,7 @@ class LawCheck {
   void input_law(const LawInput& input);
   void fields_have_no_gaps(Compressor& compressor, const TestExchange& exchange,
                            OwnedGradients gradients);
-  void said_is_decoded();
+  void reconstruction_is_decoded();
   void pieces_change_nothing();
   void nothing_is_lost();
   void nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step);
@@ -157,26 +157,26 @@ void LawCheck::fields_have_no_gaps(Compressor& compressor, const TestExchange& e
                                    OwnedGradients gradients) {
   const auto views = views_of(gradients);
   Round round{.seed = 1, .step = exchange.next_step() - 1, .count = count(views)};
-  for (const auto& said : exchange.said()) {
+  for (const auto& phase : exchange.phases()) {
     std::size_t at = 0;
-    for (const auto& field : compressor.fields(round, said.up.front(), views)) {
+    for (const auto& field : compressor.fields(round, phase.up.front(), views)) {
       expect(field.offset == at,
              fmt::format("field {} at {}, not {}", field.name, field.offset, at));
       at += field.size;
     }
-    expect(at == said.up.front().payload().size(), fmt::format("fields cover {} bytes", at));
+    expect(at == phase.up.front().payload().size(), fmt::format("fields cover {} bytes", at));
     ++round.phase;
   }
 }
 
 // With one worker, the reconstruction of its own packet equals the decoded result.
-void LawCheck::said_is_decoded() {
+void LawCheck::reconstruction_is_decoded() {
   if (claims_.recoded) return;
-  TestExchange exchange(make_, 1, {.record_said = true});
+  TestExchange exchange(make_, 1, {.record_reconstruction = true});
   for (std::uint32_t step = 0; step < 3; ++step) {
     const auto mean = exchange.mean(workers_of(law_shapes(), 1, step));
-    expect(same_bits(exchange.own_said(), mean),
-           fmt::format("step {}: said and decoded differ", step));
+    expect(same_bits(exchange.own_reconstruction(), mean),
+           fmt::format("step {}: the reconstruction and the decoded gradient differ", step));
   }
 }
 
@@ -240,10 +240,10 @@ void LawCheck::state_is_complete() {
   const auto gradients = workers_of(law_shapes(), 2, 3);
   old.mean(gradients);
   fresh.mean(gradients);
-  for (std::size_t phase = 0; phase < old.said().size(); ++phase) {
-    expect(same_bytes(old.said()[phase].up[1], fresh.said()[phase].up[1]),
+  for (std::size_t phase = 0; phase < old.phases().size(); ++phase) {
+    expect(same_bytes(old.phases()[phase].up[1], fresh.phases()[phase].up[1]),
            "the packet after loading differs");
-    expect(same_bytes(old.said()[phase].answer, fresh.said()[phase].answer),
+    expect(same_bytes(old.phases()[phase].down, fresh.phases()[phase].down),
            "the answer after loading differs");
   }
 }
@@ -260,8 +260,9 @@ void LawCheck::deterministic() {
     set_thread_count(std::max(4, threads));
     const auto b = other.mean(gradients);
     expect(same_bits(a, b), "two runs differ");
-    for (std::size_t phase = 0; phase < one.said().size(); ++phase) {
-      expect(same_bytes(one.said()[phase].up[1], other.said()[phase].up[1]), "two packets differ");
+    for (std::size_t phase = 0; phase < one.phases().size(); ++phase) {
+      expect(same_bytes(one.phases()[phase].up[1], other.phases()[phase].up[1]),
+             "two packets differ");
     }
   }
   set_thread_count(threads);
@@ -290,11 +291,11 @@ void LawCheck::slices_change_nothing() {
 
 void LawCheck::linear() {
   expect(make_()->traits(0).linear == claims_.linear, "the trait is not what is claimed");
-  const bool verbatim = make_()->uncompressed();
-  expect(claims_.linear || !verbatim, "verbatim, and yet nothing that may be added");
+  const bool uncompressed = make_()->uncompressed();
+  expect(claims_.linear || !uncompressed, "verbatim, and yet nothing that may be added");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);
-  if (verbatim) {  // workers that share memory add such gradients without calling the compressor
+  if (uncompressed) {  // workers that share memory add such gradients without calling the compressor
     const auto gradient = workers_of(law_shapes(), 1);
     expect(same_bits(single.mean(gradient), gradient.front()), "verbatim, and yet not as it was");
   }
@@ -358,8 +359,8 @@ void LawCheck::contraction() {
     const auto x = normal_gradients(law_shapes(), input);
     const auto [mean, spread] = measured_error(make_, x);
     const double claimed = claims_.error(x);
-    const double room = 5 * spread + 1e-6 * claimed + 1e-12;
-    expect(mean <= claimed + room && (!claims_.error_is_exact || mean >= claimed - room),
+    const double margin = 5 * spread + 1e-6 * claimed + 1e-12;
+    expect(mean <= claimed + margin && (!claims_.error_is_exact || mean >= claimed - margin),
            fmt::format("input {}: {} +- {}; {} is claimed", input, mean, spread, claimed));
   }
 }

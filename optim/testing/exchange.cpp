@@ -56,7 +56,7 @@ std::vector<OwnedGradients> TestExchange::step(std::vector<OwnedGradients> gradi
   internal_check(gradients.size() == compressors_.size(), "TestExchange: {} gradients; {} workers",
                  gradients.size(), compressors_.size());
   auto means = gradients;
-  own_said_.clear();
+  own_reconstruction_.clear();
   Bucket from, to;
   for (auto& worker : gradients) from.push_back(views_of(worker));
   for (auto& worker : means) to.push_back(views_of(worker));
@@ -92,38 +92,38 @@ OwnedGradients TestExchange::mean(const std::vector<OwnedGradients>& gradients) 
 
 void TestExchange::run_bucket(Round round, const Bucket& gradients, const Bucket& out) {
   const auto traits = compressors_.front()->traits(round.step);
-  said_.clear();
+  phases_.clear();
   for (round.phase = 0; round.phase < traits.phases; ++round.phase) {
-    Said said;
-    said.up.resize(compressors_.size());
+    PhasePackets packets;
+    packets.up.resize(compressors_.size());
     for (std::uint32_t w = 0; w < compressors_.size(); ++w) {
       round.worker = w;
-      compressors_[w]->encode(round, gradients[w], said.up[w]);
+      compressors_[w]->encode(round, gradients[w], packets.up[w]);
     }
     round.worker = 0;
-    if (options_.record_said && round.phase == traits.phases - 1) {
+    if (options_.record_reconstruction && round.phase == traits.phases - 1) {
       for (const auto& view : out.front()) {
-        auto& tensor =
-            own_said_.emplace_back(OwnedTensor{view.id, view.rows, view.cols, {}, view.kernel});
+        auto& tensor = own_reconstruction_.emplace_back(
+            OwnedTensor{view.id, view.rows, view.cols, {}, view.kernel});
         tensor.values.resize(view.data.size());
       }
-      const auto own = views_of(own_said_);
-      worker(0).said(round, said.up[0], std::span(own).last(out.front().size()));
+      const auto own = views_of(own_reconstruction_);
+      worker(0).reconstruct(round, packets.up[0], std::span(own).last(out.front().size()));
     }
-    said.answer = answer(round, traits, out.front(), said.up);
+    packets.down = down_of(round, traits, out.front(), packets.up);
     for (std::uint32_t w = 0; w < compressors_.size(); ++w) {
       round.worker = w;
-      decode(*compressors_[w], round, said.answer, out[w]);
+      decode(*compressors_[w], round, packets.down, out[w]);
     }
-    said_.push_back(std::move(said));
+    phases_.push_back(std::move(packets));
   }
 }
 
-void TestExchange::decode(Compressor& compressor, const Round& round, const Packet& answer,
+void TestExchange::decode(Compressor& compressor, const Round& round, const Packet& down,
                           std::span<const GradView> out) const {
   const bool last = round.phase == compressor.traits(round.step).phases - 1;
-  if (!last || options_.read_at_once == 0) return decode_to(out, compressor, round, answer);
-  const auto& source = compressor.decode(round, answer, out);
+  if (!last || options_.read_at_once == 0) return decode_to(out, compressor, round, down);
+  const auto& source = compressor.decode(round, down, out);
   std::vector<float> mean(static_cast<std::size_t>(count(out)));
   for (auto end = std::ssize(mean); end > 0; end -= std::min(end, options_.read_at_once)) {
     const auto first = std::max(std::int64_t{0}, end - options_.read_at_once);
@@ -138,8 +138,8 @@ void TestExchange::decode(Compressor& compressor, const Round& round, const Pack
   }
 }
 
-Packet TestExchange::answer(const Round& round, const Traits& traits,
-                            std::span<const GradView> shape, const std::vector<Packet>& up) {
+Packet TestExchange::down_of(const Round& round, const Traits& traits,
+                             std::span<const GradView> shape, const std::vector<Packet>& up) {
   if (traits.linear) return add_packets(up);
   const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
   if (traits.sliceable && options_.slice > 0 && round.count > options_.slice) {

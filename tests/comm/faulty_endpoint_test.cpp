@@ -160,7 +160,7 @@ Outcome run(const std::string& spec, const std::string& compressor, const Topolo
       const auto rule = make_update_rule("sgd");
       DistributedOptimizer optimizer(me, parameters, *rule, make_compressor(compressor),
                                      plan.join(me), {.seed = 2, .attack = attack});
-      put_on_faults(me, attack, 2);
+      install_faults(me, attack, 2);
       toy::Gradients gradients({400, 30});
       for (std::uint64_t step = 0; step < 6; ++step) {
         gradients.fill(me.rank(), step);

@@ -231,14 +231,14 @@ TEST(LocalSgd, GoesOnFromASavedStateAsIfNeverStopped) {
 
 TEST(LocalSgd, MeetsEarlyWhenAsked) {
   with_local_sgd({.every = 100}, [&](Worker& me, Replica& replica, LocalSgd& local) {
-    local.meet();
+    local.average_models();
     EXPECT_EQ(me.counters().messages_sent, 0) << "nobody has moved";
     take_steps(me, replica, local, 2);
-    local.meet();
+    local.average_models();
     EXPECT_EQ(local.meetings(), 1);
     const auto sent = me.counters().bytes_sent;
     EXPECT_GT(sent, 0);
-    local.meet();
+    local.average_models();
     EXPECT_EQ(me.counters().bytes_sent, sent);
   });
 }

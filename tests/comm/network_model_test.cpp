@@ -76,7 +76,7 @@ TEST(NetworkText, WhatIsWrongIsSaid) {
   refused("link=2-2:1Gbps", "such as link=0-3:1Gbps");
   EXPECT_THROW(parse_seconds("5"), UsageError);
   for (const char* text : {"slow=2:2", "card=2:1Gbps", "link=0-2:5ms"}) {
-    EXPECT_THROW(NetworkCards(parse_network(text), 2, 0), UsageError) << text;
+    EXPECT_THROW(NetworkNics(parse_network(text), 2, 0), UsageError) << text;
   }
 }
 
@@ -234,11 +234,11 @@ TEST(NetworkModel, JitterAndLossRepeatWithTheSeed) {
 }
 
 TEST(NetworkModel, JitterIsUniform) {
-  NetworkCards cards(parse_network("1Gbps,50us,jitter=1ms"), 2, 7);
+  NetworkNics nics(parse_network("1Gbps,50us,jitter=1ms"), 2, 7);
   const int n = 20'000;
   double sum = 0, squares = 0;
   for (int i = 0; i < n; ++i) {
-    const double late = (cards.send(0, 1, 1000, i) - i - kLatency) / 1e-3;
+    const double late = (nics.send(0, 1, 1000, i) - i - kLatency) / 1e-3;
     EXPECT_GE(late, -1e-9);
     EXPECT_LT(late, 1);
     sum += late;
@@ -252,12 +252,12 @@ TEST(NetworkModel, JitterIsUniform) {
 // probability 1 - (1 - p^r)^k.
 TEST(NetworkModel, LossCostsTimeOnTheCardAndRoundsOfRetries) {
   constexpr double p = 0.2, retry = 10, frames = 8, seconds = 1500 / kRate;
-  NetworkCards cards(parse_network("1Gbps,0s,loss=0.2,retry=10s"), 2, 3);
+  NetworkNics nics(parse_network("1Gbps,0s,loss=0.2,retry=10s"), 2, 3);
   const int n = 20'000;
   double again = 0, rounds = 0;
   for (int i = 0; i < n; ++i) {
-    const double now = 1000.0 * i, first = cards.send(0, 1, 12'000, now);
-    const auto arrival = cards.receive(1);
+    const double now = 1000.0 * i, first = nics.send(0, 1, 12'000, now);
+    const auto arrival = nics.receive(1);
     EXPECT_EQ(arrival.from, 0);
     rounds += (first - now) / retry;
     again += (arrival.time - first) / seconds - frames;
@@ -270,10 +270,10 @@ TEST(NetworkModel, LossCostsTimeOnTheCardAndRoundsOfRetries) {
 }
 
 TEST(NetworkModel, MessagesOfAPairNeverOvertake) {
-  NetworkCards cards(parse_network("10Gbps,1us,jitter=1ms"), 2, 1);
+  NetworkNics nics(parse_network("10Gbps,1us,jitter=1ms"), 2, 1);
   double last = 0;
   for (int i = 0; i < 100; ++i) {
-    const double first = cards.send(0, 1, 100, 1e-6 * i);
+    const double first = nics.send(0, 1, 100, 1e-6 * i);
     EXPECT_GE(first, last);
     last = first;
   }

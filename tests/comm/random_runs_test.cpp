@@ -251,7 +251,7 @@ Outcome run(const Draw& draw, const TopologyOptions& topology, Executor executor
                  .on_failure = draw.on_failure,
                  .on_stuck = [&](const std::string&) { outcome.stuck = true; }},
                 [&](Worker& me) {
-                  put_on_faults(me, attack, draw.seed);
+                  install_faults(me, attack, draw.seed);
                   Replica replica(me, draw, *plan, attack);
                   for (std::uint64_t step = 0; step < kSteps; ++step) replica.step(step);
                   outcome.parameters[static_cast<std::size_t>(me.rank())] = replica.parameters();

@@ -25,7 +25,7 @@ class Toy : public Compressor {
                std::span<const float>, Packet&) override {
     throw InternalError("toy: combine is not meant to be called");
   }
-  void said(const Round&, const Packet&, std::span<const GradView>) const override {}
+  void reconstruct(const Round&, const Packet&, std::span<const GradView>) const override {}
   std::vector<Field> fields(const Round&, const Packet&, std::span<const GradView>) const override {
     return {};
   }

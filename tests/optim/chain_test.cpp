@@ -48,7 +48,7 @@ TEST(Chain, PayloadIsCountCoordinatesAndWhatTheCoderSays) {
   TestExchange exchange([] { return make_compressor("topk:k=2+sign"); }, 1);
   const auto out = flat(exchange.mean({{{0, 4, 1, {1, -5, 0, 3}}, {1, 3, 1, {0, 2, -2}}}}));
   EXPECT_EQ(out, (std::vector<float>{0, -4, 0, 4, 0, 2, -2}));
-  const auto& packet = exchange.said()[0].up[0];
+  const auto& packet = exchange.phases()[0].up[0];
   ASSERT_EQ(packet.words().size(), 1U + 4U + 2U + 1U);
   EXPECT_EQ(packet.words()[0], 4U);
   EXPECT_THAT(packet.words().subspan(1, 4), testing::ElementsAre(1, 3, 5, 6));

@@ -44,7 +44,7 @@ CompressorClaims half_claims(int digits, int last) {
           .payload_bytes = [](const Shapes& shapes) { return 4 * words(16 * coordinates(shapes)); },
           .reference =
               [=](const Round&, const auto& workers) {
-                return mean_said(workers, [&](auto, const OwnedTensor& x) {
+                return mean_reconstruction(workers, [&](auto, const OwnedTensor& x) {
                   std::vector<double> said;
                   for (const float v : x.values) said.push_back(rounded_to(v, digits, last));
                   return said;
@@ -57,7 +57,7 @@ CompressorClaims stochastic_bf16_claims() {
   claims.unbiased = true;
   claims.permutable = false;
   claims.reference = [](const Round& round, const auto& workers) {
-    return mean_said(workers, [&](std::uint32_t w, const OwnedTensor& x) {
+    return mean_reconstruction(workers, [&](std::uint32_t w, const OwnedTensor& x) {
       std::vector<double> said;
       for (std::size_t i = 0; i < x.values.size(); ++i) {
         said.push_back(bf16_by_chance(x.values[i], draw(round, w, x.id, i)));
@@ -98,7 +98,7 @@ CompressorClaims int8_claims(std::size_t bucket) {
               },
           .reference =
               [=](const Round&, const auto& workers) {
-                return mean_said(workers, [&](auto, const OwnedTensor& x) {
+                return mean_reconstruction(workers, [&](auto, const OwnedTensor& x) {
                   std::vector<double> said(x.values.size());
                   each_range(x, [&](auto begin, auto end, double low, double high) {
                     const double step = (high - low) / 255;
@@ -156,7 +156,8 @@ CompressorClaims onebit_claims() {
               },
           .reference =
               [](const Round&, const auto& workers) {
-                return mean_said(workers, [](auto, const auto& x) { return two_means(x); });
+                return mean_reconstruction(workers,
+                                           [](auto, const auto& x) { return two_means(x); });
               }};
 }
 

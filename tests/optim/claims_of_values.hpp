@@ -24,7 +24,7 @@ inline double draw(const Round& round, std::uint32_t worker, std::uint32_t tenso
 
 // The mean over the workers w of the vector said(w, tensor of w), for every tensor.
 template <class Said>
-OwnedGradients mean_said(const Workers& workers, Said said) {
+OwnedGradients mean_reconstruction(const Workers& workers, Said said) {
   auto result = zeros_like(workers[0]);
   for (std::size_t t = 0; t < result.size(); ++t) {
     std::vector<double> sum(result[t].values.size());

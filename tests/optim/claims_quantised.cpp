@@ -23,7 +23,8 @@ struct LevelForm {
     return max_norm ? largest : std::sqrt(sum);
   }
 
-  std::vector<double> said(const Round& round, std::uint32_t worker, const OwnedTensor& x) const {
+  std::vector<double> reconstruct(const Round& round, std::uint32_t worker,
+                                  const OwnedTensor& x) const {
     std::vector<double> result(x.values.size());
     for_each_bucket(result.size(), bucket, [&](std::size_t begin, std::size_t end) {
       const double n = norm(x.values, begin, end);
@@ -60,8 +61,8 @@ CompressorClaims qsgd_claims(LevelForm form, std::size_t bits, bool plain = true
                           .unbiased = true,
                           .reference =
                               [=](const Round& round, const auto& workers) {
-                                return mean_said(workers, [&](auto w, const auto& x) {
-                                  return form.said(round, w, x);
+                                return mean_reconstruction(workers, [&](auto w, const auto& x) {
+                                  return form.reconstruct(round, w, x);
                                 });
                               }};
   if (plain) {
@@ -91,7 +92,7 @@ double limited_scale(const std::vector<float>& x, double clip) {
 
 OwnedGradients reference_terngrad(const Round& round, const Workers& workers, double clip,
                                   bool shared) {
-  return mean_said(workers, [&](std::uint32_t w, const OwnedTensor& x) {
+  return mean_reconstruction(workers, [&](std::uint32_t w, const OwnedTensor& x) {
     double scale = limited_scale(x.values, clip);
     const double limit = scale;
     if (shared) {
@@ -169,7 +170,8 @@ CompressorClaims natural_claims() {
               },
           .reference =
               [=](const Round& round, const auto& workers) {
-                return mean_said(workers, [&](auto w, const auto& x) { return said(round, w, x); });
+                return mean_reconstruction(
+                    workers, [&](auto w, const auto& x) { return said(round, w, x); });
               }};
 }
 

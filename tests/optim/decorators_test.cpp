@@ -147,7 +147,8 @@ TEST(Warmup, IsExactlyNoneAndThenExactlyWhatIsInside) {
     const auto gradients = workers_at(step, 2);
     auto& expected = step < 2 ? none : inside;
     EXPECT_TRUE(same_bits(warm.mean(gradients), expected.mean(gradients))) << step;
-    EXPECT_TRUE(std::ranges::equal(warm.said()[0].up[1].bytes(), expected.said()[0].up[1].bytes()));
+    EXPECT_TRUE(
+        std::ranges::equal(warm.phases()[0].up[1].bytes(), expected.phases()[0].up[1].bytes()));
   }
 }
 
@@ -175,7 +176,7 @@ TEST(MinSize, PayloadIsThePlainValuesAndTheOneInside) {
     TestExchange exchange(maker(spec), 1);
     exchange.mean({normal_gradients(shapes, 1)});
     std::size_t sum = 0;
-    for (const auto& said : exchange.said()) sum += said.up[0].payload().size();
+    for (const auto& said : exchange.phases()) sum += said.up[0].payload().size();
     return sum;
   };
   EXPECT_EQ(bytes("randomk:ratio=0.1+min:size=10"), 4U * (9 + 10 + 1));

@@ -108,7 +108,7 @@ TEST(Dgc, VectorsTravelWholeWithOrdinaryMomentum) {
   const OwnedGradients gradient{{0, 3, 1, {1, -2, 4}}};
   EXPECT_EQ(flat(exchange.mean({gradient})), (std::vector<float>{1, -2, 4}));
   EXPECT_EQ(flat(exchange.mean({gradient})), (std::vector<float>{1.5F, -3, 6}));
-  EXPECT_EQ(exchange.said()[0].up[0].payload().size(), 12U);  // without coordinates
+  EXPECT_EQ(exchange.phases()[0].up[0].payload().size(), 12U);  // without coordinates
 }
 
 TEST(Dgc, ASampledThresholdKeepsNearlyTheLargest) {
@@ -161,7 +161,7 @@ TEST(Dgc, WarmUpFallsInFiveStages) {
     std::vector<std::size_t> counts;
     for (std::uint32_t step = 0; step < 12; ++step) {
       exchange.mean({normal_gradients({{"", 64, 64}}, step)});
-      counts.push_back(exchange.said()[0].up[0].payload().size() / 8);
+      counts.push_back(exchange.phases()[0].up[0].payload().size() / 8);
     }
     return counts;
   };

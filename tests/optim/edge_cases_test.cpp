@@ -177,7 +177,7 @@ TEST(EdgeCases, AMissingWorkerIsNoVoteForPlus) {
       auto gradient = normal_gradients(shapes, w);
       round.worker = w;
       worker->encode(round, views_of(gradient), up.emplace_back());
-      worker->said(round, up.back(), views);
+      worker->reconstruct(round, up.back(), views);
       const auto said = flat(out);
       sum.resize(said.size());
       for (std::size_t i = 0; i < said.size(); ++i) sum[i] += said[i];

@@ -44,7 +44,7 @@ TEST(GradiVeq, WhatStaysInTheLearnedPlaneIsExact) {
   for (std::uint32_t step = 0; step < 6; ++step) {
     const auto a = slices_in_a_plane(3, 2 * step), b = slices_in_a_plane(3, 2 * step + 1);
     EXPECT_LT(relative_error(flat(exchange.mean({a, b})), flat(mean_of({a, b}))), 1e-5) << step;
-    const auto floats = exchange.said()[0].up[0].floats().size();
+    const auto floats = exchange.phases()[0].up[0].floats().size();
     EXPECT_EQ(floats, step < 2 ? 303U : 3 * 30U + 3U) << step;
   }
 }

@@ -77,7 +77,7 @@ TEST(Natural, WhatIsNotFinitePassesAndSpoilsNothing) {
 TEST(Natural, NineBitsAValue) {
   TestExchange exchange(natural, 1);
   exchange.mean({normal_gradients({{"", 320, 10}}, 1)});
-  EXPECT_EQ(exchange.said()[0].up[0].payload().size() * 8, 9U * 3200);
+  EXPECT_EQ(exchange.phases()[0].up[0].payload().size() * 8, 9U * 3200);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ TEST(OneBit, AVectorIsOneColumnAndAnEmptyClassIsZero) {
   TestExchange exchange([] { return make_compressor("onebit"); }, 1);
   const OwnedGradients gradient{{0, 2, 1, {4, 2}}};
   exchange.mean({gradient});
-  const auto floats = exchange.said()[0].up[0].floats();
+  const auto floats = exchange.phases()[0].up[0].floats();
   EXPECT_EQ(floats[0], 3);
   EXPECT_EQ(floats[1], 0);
 }

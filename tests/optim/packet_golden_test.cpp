@@ -81,9 +81,9 @@ Hashes hashes_of(const std::string& spec) {
   Hashes hashes;
   for (std::uint32_t step = 0; step < kSteps; ++step) {
     const auto mean = exchange.mean(gradients()[step]);
-    for (const auto& phase : exchange.said()) {
+    for (const auto& phase : exchange.phases()) {
       for (const auto& packet : phase.up) add_to(hashes.packets, packet.payload());
-      add_to(hashes.packets, phase.answer.payload());
+      add_to(hashes.packets, phase.down.payload());
     }
     for (const auto& tensor : mean) {
       add_to(hashes.means, std::as_bytes(std::span(tensor.values)));

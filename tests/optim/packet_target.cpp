@@ -27,10 +27,10 @@ PacketTarget::PacketTarget(const std::string& spec)
   std::vector<OwnedGradients> gradients;
   for (std::uint32_t w = 0; w < kWorkers; ++w) gradients.push_back(normal_gradients(shapes(), w));
   exchange_.mean(gradients);
-  for (int phase = 0; phase < std::ssize(exchange_.said()); ++phase) {
-    const auto& said = exchange_.said()[phase];
+  for (int phase = 0; phase < std::ssize(exchange_.phases()); ++phase) {
+    const auto& said = exchange_.phases()[phase];
     samples_.push_back({phase, PacketKind::up, bytes_of(said.up[1])});
-    samples_.push_back({phase, said.answer.header().kind, bytes_of(said.answer)});
+    samples_.push_back({phase, said.down.header().kind, bytes_of(said.down)});
   }
 }
 
@@ -58,14 +58,14 @@ void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet p
     decode_to(views_, compressor, round, packet);
   } else {
     // One hostile worker among honest ones.
-    auto up = exchange_.said()[sample.phase].up;
+    auto up = exchange_.phases()[sample.phase].up;
     up[1] = packet;
     const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));
     Packet down;
     compressor.combine(round, views_, up, weights, down);
     decode_to(views_, compressor, round, down);
   }
-  if (sample.phase + 1 == traits.phases) compressor.said(round, packet, views_);
+  if (sample.phase + 1 == traits.phases) compressor.reconstruct(round, packet, views_);
   compressor.fields(round, packet, views_);
 }
 

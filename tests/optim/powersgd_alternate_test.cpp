@@ -56,8 +56,8 @@ TEST(AlternatingPowerSgd, FactorsTakeTurns) {
   TestExchange exchange(alternating("rank=2"), 2);
   for (std::uint32_t step = 0; step < 4; ++step) {
     exchange.mean({matrix(step), matrix(step + 10)});
-    ASSERT_EQ(exchange.said().size(), 1U);
-    EXPECT_EQ(exchange.said()[0].up[0].floats().size(), 2U * (step % 2 == 0 ? 9U : 12U));
+    ASSERT_EQ(exchange.phases().size(), 1U);
+    EXPECT_EQ(exchange.phases()[0].up[0].floats().size(), 2U * (step % 2 == 0 ? 9U : 12U));
   }
 }
 

@@ -87,7 +87,7 @@ TEST(PowerSgd, WhatIsLostIsOrthogonalToWhatIsSent) {
   const auto matrix = random_matrix(40, 25, 3);
   TestExchange exchange(powersgd("rank=4"), 1);
   const auto lost = distance(exchange.mean({{matrix}})[0].values, matrix.values);
-  const auto q = exchange.said()[1].up[0].floats();
+  const auto q = exchange.phases()[1].up[0].floats();
   const std::vector<float> sent(q.begin(), q.end());
   const double expected = std::pow(norm(matrix.values), 2) - std::pow(norm(sent), 2);
   EXPECT_NEAR(lost * lost, expected, 1e-4 * expected);
@@ -157,7 +157,7 @@ TEST(PowerSgd, IterationsOfAWarmStartAreStepsOnTheSameMatrix) {
   OwnedGradients stepwise;
   for (int step = 0; step < 3; ++step) stepwise = one.mean({{matrix}, {matrix}});
   EXPECT_TRUE(same_bits(at_once, stepwise));
-  EXPECT_EQ(three.said().size(), 6U);
+  EXPECT_EQ(three.phases().size(), 6U);
 }
 
 TEST(PowerSgd, MinRateIsStrict) {
@@ -166,7 +166,7 @@ TEST(PowerSgd, MinRateIsStrict) {
     TestExchange exchange(powersgd(options), 1);
     exchange.mean({{random_matrix(12, 6, 1)}});
     std::size_t sum = 0;
-    for (const auto& said : exchange.said()) sum += said.up[0].floats().size();
+    for (const auto& said : exchange.phases()) sum += said.up[0].floats().size();
     return sum;
   };
   EXPECT_EQ(floats("rank=2"), 36U);

@@ -98,7 +98,7 @@ TEST(Qsgd, TextsAreAsShortAsThePaperPromises) {
         for (int step = 0; step < kSteps; ++step) {
           exchange.mean({x});
           // The length of the text is ours; its last word is half empty in the mean.
-          bits += 8.0 * static_cast<double>(exchange.said()[0].up[0].payload().size()) - 32 - 16;
+          bits += 8.0 * static_cast<double>(exchange.phases()[0].up[0].payload().size()) - 32 - 16;
         }
         EXPECT_LE(bits / kSteps, promised_bits(levels, static_cast<double>(n)))
             << levels << ", " << n;
@@ -148,7 +148,7 @@ TEST(Qsgd, EveryWorkerAndStepDrawsItsOwn) {
   const auto x = normal_gradients({{"", 300, 1}}, 4);
   TestExchange exchange(maker("qsgd:bits=2"), 2), again(maker("qsgd:bits=2"), 2);
   const auto said = [](const TestExchange& e, int w) {
-    const auto payload = e.said()[0].up[w].payload();
+    const auto payload = e.phases()[0].up[w].payload();
     return std::vector<std::byte>(payload.begin(), payload.end());
   };
   exchange.mean({x, x});
@@ -175,13 +175,13 @@ TEST(Qsgd, ALevelAboveTheLastIsAPacketError) {
   TestExchange exchange(maker("qsgd:levels=5"), 1);
   const auto x = vector_of(std::vector<float>(8, 1));
   exchange.mean({x});
-  auto packet = exchange.said()[0].up[0];
+  auto packet = exchange.phases()[0].up[0];
   auto out = x;
   const Round round{.seed = 1, .count = 8};
   packet.words()[1] = 0x55555555;  // the fields, behind one norm
-  EXPECT_NO_THROW(exchange.worker(0).said(round, packet, views_of(out)));
+  EXPECT_NO_THROW(exchange.worker(0).reconstruct(round, packet, views_of(out)));
   packet.words()[1] = 0x55655555;
-  EXPECT_THROW(exchange.worker(0).said(round, packet, views_of(out)), PacketError);
+  EXPECT_THROW(exchange.worker(0).reconstruct(round, packet, views_of(out)), PacketError);
 }
 
 // Two mistakes of public code: rounding up when the draw is above the part, and losing what is

@@ -46,7 +46,7 @@ TEST(RandomBlock, RankGivesTheBytesOfPowerSgd) {
     TestExchange exchange([&] { return make_compressor(spec); }, 1);
     exchange.mean({normal_gradients(shapes, 1)});
     std::size_t sum = 0;
-    for (const auto& said : exchange.said()) sum += said.up[0].payload().size();
+    for (const auto& said : exchange.phases()) sum += said.up[0].payload().size();
     return sum;
   };
   // min(r (n + m), n m): all of the smallest matrix, where PowerSGD sends its factors.

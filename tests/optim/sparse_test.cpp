@@ -49,7 +49,7 @@ TEST(TopK, EverythingKeptIsExact) {
 TEST(TopK, PayloadIsCoordinatesThenValues) {
   TestExchange exchange([] { return make_compressor("topk:k=1"); }, 1);
   exchange.mean({{{0, 3, 1, {0, 7, 1}}, {1, 2, 1, {-2, -9}}}});
-  const auto& packet = exchange.said()[0].up[0];
+  const auto& packet = exchange.phases()[0].up[0];
   ASSERT_EQ(packet.words().size(), 4U);
   EXPECT_EQ(packet.words()[0], 1U);
   EXPECT_EQ(packet.words()[1], 4U);
@@ -61,7 +61,7 @@ TEST(TopK, TheAnswerIsTheUnionOrDense) {
   const auto answer = [](std::vector<float> a, std::vector<float> b) {
     TestExchange exchange([] { return make_compressor("topk:k=1"); }, 2);
     exchange.mean({vector_of(std::move(a)), vector_of(std::move(b))});
-    return exchange.said()[0].answer;
+    return exchange.phases()[0].down;
   };
   const auto sparse = answer({0, 0, 4, 0, 0}, {2, 0, 0, 0, 0});
   ASSERT_EQ(sparse.words().size(), 4U);  // two entries of 8 bytes are less than 5 of 4
@@ -80,7 +80,7 @@ TEST(TopK, WarmUpFallsFromAQuarterByEqualFactors) {
     std::vector<std::size_t> counts;
     for (std::uint32_t step = 0; step < 6; ++step) {
       exchange.mean({normal_gradients({{"", 64, 64}}, step)});
-      counts.push_back(exchange.said()[0].up[0].payload().size() / 4);
+      counts.push_back(exchange.phases()[0].up[0].payload().size() / 4);
     }
     return counts;
   };
@@ -103,7 +103,7 @@ TEST(Sparse, SubtractingWhatWasSaidIsTheGenericWayBitForBit) {
     const Round round{.seed = 1, .count = count(views_of(gradient))};
     Packet packet;
     compressor->encode(round, views_of(gradient), packet);
-    compressor->said(round, packet, views_of(said));
+    compressor->reconstruct(round, packet, views_of(said));
     for (std::size_t t = 0; t < said.size(); ++t) {
       for (std::size_t i = 0; i < said[t].values.size(); ++i) {
         generic[t].values[i] -= said[t].values[i];

@@ -48,7 +48,7 @@ TEST(Ssdm, DownlinkCountsInAsFewPlanesAsWorkersNeed) {
   const auto planes = [](int workers) {
     TestExchange exchange(maker("ssdm:beta=0"), workers);
     exchange.mean(std::vector<OwnedGradients>(workers, vector_of(std::vector<float>(64, 1.0F))));
-    return exchange.said()[0].answer.payload().size() / 8;
+    return exchange.phases()[0].down.payload().size() / 8;
   };
   EXPECT_EQ(planes(1), 1U);
   EXPECT_EQ(planes(3), 2U);

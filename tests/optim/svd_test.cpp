@@ -109,7 +109,7 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
 
 // Atoms in worker 0's packet about one matrix of 20 x 12 values.
 std::uint32_t atoms_said(const TestExchange& exchange) {
-  const auto& packet = exchange.said()[0].up[0];
+  const auto& packet = exchange.phases()[0].up[0];
   const auto count = packet.words()[0];
   EXPECT_EQ(packet.payload().size(), 4U + 4U * 33U * count);
   return count;
@@ -148,7 +148,7 @@ TEST(Atomo, IndependentDrawsHaveAsManyAtomsAsTheBudgetOnAverage) {
 std::size_t floats_said(const MatrixShape& shape) {
   TestExchange exchange([] { return make_compressor("atomo:rank=2"); }, 1);
   exchange.mean({normal_gradients({shape}, 6)});
-  return exchange.said()[0].up[0].words().size() - 1;
+  return exchange.phases()[0].up[0].words().size() - 1;
 }
 
 TEST(Atomo, FoldsConvolutionsAndVectors) {
@@ -182,7 +182,7 @@ TEST(Atomo, ABudgetForAllAtomsIsExact) {
 TEST(Atomo, ZeroHasNoAtoms) {
   TestExchange exchange([] { return make_compressor("atomo:rank=4"); }, 1);
   exchange.mean({zero_gradients({{"", 7, 4}})});
-  EXPECT_EQ(exchange.said()[0].up[0].payload().size(), 4U);
+  EXPECT_EQ(exchange.phases()[0].up[0].payload().size(), 4U);
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ TEST(TernGrad, SharedSumsAreWholeNumbersInAsFewBitsAsTheyNeed) {
       EXPECT_LE(std::abs(sum), static_cast<float>(workers) + 1e-4);
     }
     const auto planes = std::ceil(std::log2(2 * workers + 1));
-    EXPECT_EQ(static_cast<double>(exchange.said()[1].answer.words().size()), planes * 4) << workers;
-    EXPECT_EQ(exchange.said()[0].answer.floats()[0], scale);
+    EXPECT_EQ(static_cast<double>(exchange.phases()[1].down.words().size()), planes * 4) << workers;
+    EXPECT_EQ(exchange.phases()[0].down.floats()[0], scale);
   }
 }
 
@@ -108,11 +108,11 @@ TEST(TernGrad, AnImpossibleScaleOrSumIsAPacketError) {
   exchange.mean({x, x});
   auto out = x;
   Round round{.seed = 1, .workers = 2, .count = 3};
-  auto scale = exchange.said()[0].answer;
+  auto scale = exchange.phases()[0].down;
   scale.floats()[0] = -1;
   EXPECT_THROW(decode_to(views_of(out), exchange.worker(0), round, scale), PacketError);
   round.phase = 1;
-  auto sums = exchange.said()[1].answer;  // 0 … 4 in three planes
+  auto sums = exchange.phases()[1].down;  // 0 … 4 in three planes
   ASSERT_EQ(sums.words().size(), 3U);
   EXPECT_NO_THROW(decode_to(views_of(out), exchange.worker(0), round, sums));
   sums.words()[0] |= 1;

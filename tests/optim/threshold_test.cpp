@@ -14,7 +14,7 @@ TEST(Threshold, SaysWhatExceedsTau) {
   const float infinity = std::numeric_limits<float>::infinity();
   const auto out = flat(exchange.mean({vector_of({0.5F, -3, 0.6F, 0, nan, -infinity, 0.1F})}));
   EXPECT_EQ(out, (std::vector<float>{0, -0.5F, 0.5F, 0, 0, -0.5F, 0}));
-  const auto words = exchange.said()[0].up[0].words();
+  const auto words = exchange.phases()[0].up[0].words();
   EXPECT_EQ(std::vector(words.begin(), words.end()),
             (std::vector<std::uint32_t>{0x80000001U, 2U, 0x80000005U}));
 }

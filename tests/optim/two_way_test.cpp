@@ -70,7 +70,7 @@ TEST(Diana, EstimateFindsTheGradientAtTheMinimiser) {
   const auto g = std::vector<OwnedGradients>{vector_of({1, -2, 3}), vector_of({-4, 5, 6})};
   TestExchange exchange(maker("stochastic_sign:norm=max+diana:alpha=0.3"), 2);
   for (int step = 0; step < 400; ++step) exchange.mean(g);
-  EXPECT_LT(exchange.said()[0].up[0].floats()[0], 1e-5F);
+  EXPECT_LT(exchange.phases()[0].up[0].floats()[0], 1e-5F);
   const auto mean = flat(exchange.mean(g));
   EXPECT_NEAR(mean[0], -1.5, 1e-4);
   EXPECT_NEAR(mean[2], 4.5, 1e-4);
@@ -126,7 +126,8 @@ TEST(DoubleSqueeze, VirtualIterateFollowsSgd) {
 TEST(DoubleSqueeze, TheAnswerIsAsSmallAsAPacket) {
   TestExchange exchange(maker("sign+doublesqueeze"), 4);
   exchange.mean(std::vector<OwnedGradients>(4, normal_gradients({{"", 100, 10}}, 1)));
-  EXPECT_EQ(exchange.said()[0].answer.payload().size(), exchange.said()[0].up[0].payload().size());
+  EXPECT_EQ(exchange.phases()[0].down.payload().size(),
+            exchange.phases()[0].up[0].payload().size());
 }
 
 // With nothing compressed, momentum through the exchange and a variance that stands still are

@@ -46,7 +46,7 @@ TEST(Wangni, WorkersDrawByThemselves) {
   const auto x = normal_gradients({{"", 200, 1}}, 4);
   TestExchange exchange([] { return make_compressor("wangni:ratio=0.2"); }, 2);
   exchange.mean({x, x});
-  const auto a = exchange.said()[0].up[0].words(), b = exchange.said()[0].up[1].words();
+  const auto a = exchange.phases()[0].up[0].words(), b = exchange.phases()[0].up[1].words();
   EXPECT_FALSE(std::ranges::equal(a, b));
 }
 
