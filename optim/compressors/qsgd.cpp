@@ -50,7 +50,8 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
         const auto v = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? kernels::largest_magnitude(v)
                                      : static_cast<float>(std::sqrt(kernels::sum_of_squares(v)));
-        prefetch_later(x, end, std::ssize(v), 0);
+        const auto later = later_bucket(x, end, std::ssize(v));
+        kernels::prefetch(later[0]);
         parallel_for(std::ssize(v), kPiece, [&](std::int64_t from, std::int64_t to) {
           PieceOfCodes memory;
           const auto codes = std::span(memory).first(to - from);
@@ -58,7 +59,7 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
                                  draws, begin + from, codes);
           send(begin + from, codes);
         });
-        prefetch_later(x, end, std::ssize(v), 1);
+        kernels::prefetch(later[1]);
       });
 }
 

@@ -2,7 +2,7 @@
 // the sum, and prefetches the buckets that are encoded next.
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -68,9 +68,9 @@ class Qsgd final : public GatherCompressor {
   }
   template <class Send>
   void quantise(const Round& round, const GradView& grad, std::span<float> norms, Send send) const;
-  // Prefetches one half (0 or 1) of the bucket after the next: [end + length, end + 2 length) of x.
-  static void prefetch_later(std::span<const float> x, std::int64_t end, std::int64_t length,
-                             int half);
+  // The halves of the bucket after the next one, [end + length, end + 2 length) of x: to prefetch.
+  static std::array<std::span<const float>, 2> later_bucket(std::span<const float> x,
+                                                            std::int64_t end, std::int64_t length);
   std::span<std::uint8_t> scratch_for_codes(std::size_t n) const {
     if (codes_.size() < n) codes_.resize(n);
     return std::span(codes_).first(n);

@@ -1,7 +1,6 @@
-// QSGD: the sum of all packets in one pass over the mean, and prefetching. The results have the same
-// bits as adding one packet after the other.
+// QSGD: the sum of all packets in one pass over the mean, and prefetching. The results have the
+// same bits as adding one packet after the other.
 #include <algorithm>
-#include <array>
 
 #include "tersegrad/optim/compressors/qsgd.hpp"
 #include "tersegrad/optim/kernels/bit_fields.hpp"
@@ -43,13 +42,15 @@ const GradientSource& Qsgd::sum(const Round& round, std::span<const Weighted> pa
   return written(round, scratch);
 }
 
-// Half a bucket at a time: a core cannot wait for all of its cache lines at once.
-void Qsgd::prefetch_later(std::span<const float> x, std::int64_t end, std::int64_t length,
-                          int half) {
+// A core cannot wait for all cache lines of a bucket at once, so the halves are prefetched at
+// different times. A function that prefetched them itself would have no effect that GCC sees, and
+// GCC would remove the calls.
+std::array<std::span<const float>, 2> Qsgd::later_bucket(std::span<const float> x, std::int64_t end,
+                                                         std::int64_t length) {
   const auto later = x.subspan(std::min(end + length, std::ssize(x)));
   const auto bucket = later.first(std::min({kPiece, length, std::ssize(later)}));
   const auto middle = bucket.size() / 2;
-  kernels::prefetch(half == 0 ? bucket.first(middle) : bucket.subspan(middle));
+  return {bucket.first(middle), bucket.subspan(middle)};
 }
 
 }  // namespace terse
