@@ -51,13 +51,15 @@ class LargestSelector {
 
   template <class Key, class Look, class LookAgain>
   void find_candidates(std::int64_t n, std::int64_t k, Key key, Look look, LookAgain look_again);
-  void keep_largest(std::int64_t k);
+  template <class Other>
+  void keep_largest(std::int64_t k, Other other);
   void write(std::uint32_t first, std::span<std::uint32_t> indices, std::span<float> values) const;
   template <class Body>
   void for_each_candidate(Body body) const;
 
   Found<Candidate> found_;
   std::size_t pieces_ = 0;  // of found_: the candidates, ascending
+  std::vector<Candidate> others_;
   std::vector<std::uint64_t> scratch_;
   std::vector<std::uint32_t> sample_;
 };
