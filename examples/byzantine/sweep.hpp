@@ -43,7 +43,7 @@ struct ByzantineCell {
   std::string aggregate;
   double lr = 0;
   double accuracy = 0, test_loss = 0;  // at the end
-  std::string failure = "";            // the error, if there is no result
+  std::string failure = {};            // the error, if there is no result
 };
 
 // The cells are ordered by attack, workers, method and number of Byzantine workers. After an

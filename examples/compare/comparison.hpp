@@ -13,7 +13,7 @@ namespace terse::run {
 struct ComparedRun {
   RunConfig config;
   RunResult result;
-  std::string failure = "";  // "diverged at step 412"
+  std::string failure = {};  // "diverged at step 412"
 };
 
 // The result of the first run that has one.

@@ -68,7 +68,7 @@ struct SweepCell {
   double accuracy = 0, deviation = 0;  // over the seeds, at the best rate
   double mean_staleness = 0;
   std::uint64_t message_bytes = 0;
-  std::string failure = "";  // of a run; the cell is incomplete
+  std::string failure = {};  // of a run; the cell is incomplete
 };
 
 // Continues with the runs in `file`; Error if they are of another sweep. The cells are ordered by
