@@ -1,4 +1,4 @@
-// What a worker has sent, and where its time went.
+// Counters of a worker: bytes and messages, and the seconds of each phase.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace terse {
 
-// Counted by the worker's own endpoint. A message has Packet::size_bytes() bytes: a 32-byte header
-// and the payload. Control messages (PacketKind::control) are counted apart and nowhere else.
+// A message has Packet::size_bytes() bytes: a 32-byte header
+// and the payload. Control messages (PacketKind::control) have counters of their own.
 struct Counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;  // headers included
@@ -24,7 +24,7 @@ struct Counters {
   std::uint64_t control_bytes = 0;     // sent, headers included
 };
 
-// What happened between two snapshots.
+// The difference of two snapshots.
 inline Counters operator-(const Counters& later, const Counters& earlier) {
   return {.messages_sent = later.messages_sent - earlier.messages_sent,
           .bytes_sent = later.bytes_sent - earlier.bytes_sent,
@@ -35,7 +35,7 @@ inline Counters operator-(const Counters& later, const Counters& earlier) {
           .control_bytes = later.control_bytes - earlier.control_bytes};
 }
 
-// Where a worker's time goes in a step. Waiting for others is part of `exchange`.
+// The phases of a step. Waiting for other workers is part of `exchange`.
 enum class Phase : std::uint8_t { compute, encode, exchange, decode, update };
 inline constexpr std::size_t kPhases = 5;
 inline constexpr std::array<std::string_view, kPhases> kPhaseNames = {
@@ -56,9 +56,9 @@ inline PhaseTimes operator-(PhaseTimes later, const PhaseTimes& earlier) {
   return later;
 }
 
-// Charges every moment to at most one phase: a scope inside another takes the time from it. In a
-// modelled network it does so with virtual time as well; local work takes virtual time in phases
-// alone, so that tests and reports cost none.
+// Attributes every moment to at most one phase: while a scope runs inside another, the time counts
+// for the inner one only. In a modelled network this holds for virtual time as well. Local work
+// takes virtual time only within phases, so tests and reports take none.
 class PhaseClock {
  public:
   explicit PhaseClock(VirtualClock* virtual_clock = nullptr) : virtual_clock_(virtual_clock) {}
@@ -77,7 +77,7 @@ class PhaseClock {
   };
 
   Scope time(Phase phase) { return Scope(*this, phase); }
-  // Of the scopes that have ended.
+  // The sums over the scopes that have ended.
   const PhaseTimes& times() const { return times_; }
   const PhaseTimes& virtual_times() const { return virtual_times_; }
   void reset() {
@@ -89,7 +89,8 @@ class PhaseClock {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Charges what has passed to the running phase, starts the next one, returns the former.
+  // Attributes the time since the last call to the running phase, starts `next` and returns the
+  // phase before it.
   std::optional<Phase> change_to(std::optional<Phase> next) {
     const auto now = Clock::now();
     if (running_) times_[*running_] += std::chrono::duration<double>(now - since_).count();

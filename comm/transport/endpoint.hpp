@@ -1,8 +1,8 @@
-// What a transport must offer: one worker's end of the connections to all others.
+// The interface of a transport: one worker's end of the connections to all others.
 //
-// A transport moves packets and waits; it counts nothing, checks nothing and knows no algorithm.
-// Messages of one pair of workers arrive in the order in which they were sent. One thread at a time
-// may use an endpoint: its worker's, or another in its stead.
+// A transport moves packets and waits. It does not count, check, or know algorithms. The messages
+// of one pair of workers arrive in the order in which they were sent. One thread at a time may use
+// an endpoint: its worker's, or another one that acts for the worker.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@ namespace terse {
 
 class SharedMemory;
 
-// What a receiver is ready to take. Anything else means that two workers disagree.
+// The packet that a receiver expects. Any other packet means that two workers disagree.
 struct Expected {
   PacketKind kind = PacketKind::up;
   int phase = 0;
@@ -31,38 +31,38 @@ class Endpoint {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
-  // A packet to fill and post, in memory that earlier messages have left behind.
+  // A packet to fill and post, in the memory of an earlier message.
   virtual Packet lend(int to) = 0;
 
   // Sends a complete packet; never waits.
   virtual void post(int to, Packet packet) = 0;
 
-  // Waits for the next packet of `from`. The old memory of `into` goes back to the transport;
-  // `expected` serves the error of a wait that fails.
+  // Waits for the next packet of `from`. The old memory of `into` returns to the transport.
+  // `expected` is used in the error of a wait that fails.
   virtual void take(int from, const Expected& expected, Packet& into) = 0;
 
-  // The same from whoever has sent one, and who that was; those who have are served in turn.
+  // The same for a packet of any worker; returns the sender. Senders are served in turn.
   virtual int take_any(const Expected& expected, Packet& into) = 0;
 
-  // Waits until what was posted needs this worker no more: an exchange that everybody takes part in
-  // ends with it, or a large message would stand still while its sender computes.
+  // Waits until posted messages no longer need this worker. Exchanges of all workers end with it,
+  // or a large message would make no progress while its sender computes.
   virtual void flush() {}
 
-  // Of this worker's waits from here on. (The threads of run_workers keep theirs.)
+  // Sets the deadline of later waits of this worker. (No effect on the threads of run_workers.)
   virtual void set_deadline(std::chrono::milliseconds /*deadline*/) {}
 
-  // Waits until every worker is here.
+  // Waits until every worker has called barrier().
   virtual void barrier() = 0;
 
-  // What the workers lay open to each other; nullptr unless they all run at once in one memory.
+  // The memory that workers open to each other; nullptr unless all run at once in one process.
   virtual SharedMemory* shared_memory() { return nullptr; }
 
-  // Whether another thread may act in the worker's stead while it computes: all workers run at
-  // once. UsageError, with the reason, if they do and it may not.
+  // Whether another thread may act for the worker while it computes; false if workers take turns.
+  // UsageError, with the reason, if workers run at once and the transport does not allow it.
   virtual bool others_may_act() const { return false; }
   // By a second thread that works for this worker: its processor time is the worker's (stall.hpp).
   virtual void add_thread() {}
-  // From any thread: the wait of the one that acts throws, and so does every call from now on.
+  // By any thread: the present wait of this worker throws, and so does every later call.
   virtual void interrupt() {}
 
   // The worker's virtual time; nullptr where the network is a real one.

@@ -1,12 +1,12 @@
-// A worker fails: what becomes of the others.
+// The policies for a worker that fails.
 //
 //   abort      the first failure ends the run, with its error
-//   continue   who fails by itself, outside of an exchange, leaves alone. At the start of the next
-//              step the others wait for its word in vain, agree on who is left, take new numbers
-//              and go on with the same step; their mean is that of those who are left
+//   continue   a worker that fails outside of an exchange is removed, and the others continue. At
+//              the start of the next step they find that it does not answer, agree on the remaining
+//              workers, take new ranks, and take the same step with the mean of those workers
 //
-// Within an exchange a worker's failure ends the run under either policy: some of the others may
-// have its packets and some not, so that one would take the step and another could not.
+// A failure within an exchange ends the run under both policies: some of the other workers may have
+// received packets that others have not, so they could not all take the step.
 //
 // A worker that is evicted (NonFinite::drop_worker) leaves in the same way.
 #pragma once
@@ -23,12 +23,12 @@ enum class OnFailure : std::uint8_t { abort, go_on };
 std::string_view to_string(OnFailure policy);       // "abort", "continue"
 OnFailure parse_on_failure(std::string_view name);  // UsageError lists the known ones
 
-// Thrown by a wait for a worker that has died and left nothing more to take.
+// Thrown by a wait for a worker that has failed, once all its packets have been received.
 class WorkerLost : public Error {
  public:
   WorkerLost(int worker, const std::string& cause)
       : Error(fmt::format("worker {} has died: {}", worker, cause)), cause_(cause) {}
-  const std::string& cause() const { return cause_; }  // the error that it died of
+  const std::string& cause() const { return cause_; }  // the text of its error
 
  private:
   std::string cause_;
@@ -40,10 +40,10 @@ class WorkerDropped : public Error {
   using Error::Error;
 };
 
-// A worker that the others go on without.
+// A worker that was removed from the run.
 struct DroppedWorker {
-  int worker = 0;          // the rank it began with
-  std::uint64_t step = 0;  // the first that is taken without it
+  int worker = 0;          // its rank at the start of the run
+  std::uint64_t step = 0;  // the first step without it
   std::string error;
 };
 

@@ -5,23 +5,22 @@
 //   MpiSession session;                                   // from MPI_Init to MPI_Finalize
 //   run_mpi_workers(session, {}, [&](Worker& me) { train(me); });
 //
-// Packets travel as bytes by point-to-point messages; no collective of MPI is used, so the order of
-// addition, the bits and the bytes are those of threads. Sending never waits. Receiving looks for
-// the message, then yields, then sleeps: ranks may outnumber cores.
+// Packets travel as bytes in point-to-point messages. No collective of MPI is used, so the order of
+// addition, the bits and the byte counts are those of threads. Sending never waits. Receiving
+// polls, then yields, then sleeps, because there may be more processes than cores.
 //
-// A wait ends at its deadline: when the workers that it depends on have made no progress for so
-// long (stall.hpp). Each process says once a second, in a heartbeat, what it does; heartbeats are
-// not counted as bytes sent. Where MPI serves one thread of a process alone there are none, and
-// the deadline is simply the longest wait.
+// A wait ends at its deadline: when the workers that it depends on have made no progress for that
+// long (stall.hpp). Once a second each process sends a heartbeat that reports its activity;
+// heartbeats do not count as bytes sent. If MPI allows calls by one thread of a process only, there
+// are no heartbeats, and the deadline is the longest wait.
 //
-// Failures. How a worker's body ended, well or not, is the last message that it sends to each
-// other; who waits and learns of a failure stops there. Every process then takes in what was still
-// under way, until it knows how all have ended, and run_mpi_workers throws the same error in all of
-// them: that of the worker whose fault it seems most (a wrong flag before a failure before a
-// deadline that passed), with its number, as an Error or UsageError. Processes that have not come
-// back a whole deadline after that cannot be waited for: the first of the others prints the error
-// and calls MPI_Abort with code 1. A process that is killed from outside is mpirun's business: it
-// says so and ends the others.
+// Failures. The last message of a worker to each other worker reports how its body has ended. A
+// worker that learns of a failure while it waits stops. Every process then receives all pending
+// messages until it knows how all workers have ended, and run_mpi_workers throws the same error in
+// all processes: the most specific one (wrong usage, then a failure, then a deadline), with the
+// rank of its worker, as an Error or UsageError. If a process has not ended a whole deadline later,
+// the first of the others prints the error and calls MPI_Abort with code 1. If a process is killed
+// from outside, mpirun reports it and ends the others.
 #pragma once
 
 #include <chrono>
@@ -31,11 +30,11 @@
 
 namespace terse {
 
-// At most one in a process, and not again after it. A build without MPI refuses it: UsageError.
+// A process may create one session, once. UsageError in a build without MPI.
 class MpiSession {
  public:
   MpiSession();
-  ~MpiSession();  // waits until every process is here
+  ~MpiSession();  // waits for all processes
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
 

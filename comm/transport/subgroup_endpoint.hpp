@@ -1,11 +1,11 @@
-// Some of the workers as a group of their own, with new ranks: a layer over an endpoint.
+// A group of some of the workers, with new ranks: a layer over an endpoint.
 //
 //   rank r of the group   =   rank ranks[r] of the layer below, in ascending order
-//   barrier               =   in hop k = 1, 2, 4, … < W:  tell the k-th after me, hear the k-th
-//                             before me; then each has heard, at first or second hand, of all
+//   barrier               =   for k = 1, 2, 4, … < W:  send to the k-th rank after this one,
+//                             receive from the k-th before it (a dissemination barrier)
 //
-// Below, a barrier would wait for those who are not in the group. So it is made of messages here:
-// ceil(log2 W) control messages a worker, which in a modelled network take their time.
+// The barrier of the layer below would wait for workers that are not in the group. This one sends
+// ceil(log2 W) control messages a worker, which take time in a modelled network.
 #pragma once
 
 #include <vector>
@@ -17,7 +17,7 @@ namespace terse {
 
 class SubgroupEndpoint final : public Endpoint {
  public:
-  // `ranks` ascend, and the worker itself is one of them.
+  // `ranks` are in ascending order and include the worker itself.
   SubgroupEndpoint(Endpoint& below, std::vector<int> ranks);
 
   int rank() const override { return rank_; }
@@ -42,8 +42,8 @@ class SubgroupEndpoint final : public Endpoint {
   Packet in_;
 };
 
-// From now on the worker and the others know only these, by their present ranks. All of them call
-// it with the same ranks.
+// Restricts the run to these workers, given by their present ranks. All of them must call it with
+// the same ranks.
 void keep_only(Worker& me, std::vector<int> ranks);
 
 }  // namespace terse

@@ -1,12 +1,13 @@
-// A worker: one of W equal partners in a training run, and all that an algorithm sees of the
-// others.
+// A worker: one of W equal participants of a training run, and the interface through which an
+// algorithm communicates with the others.
 //
-// It puts packets on the wire and takes them off: it seals, counts, verifies and compares with what
-// is expected. Moving and waiting is its Endpoint's business, so every transport behaves alike.
+// A Worker sends and receives packets: it seals, counts and verifies them, and compares their
+// headers with what is expected. Its Endpoint moves bytes and waits, so the behaviour is the same
+// over every transport.
 //
 // Thread contract: a Worker belongs to one thread, which may share it with a second one
-// (overlap.hpp): only one of them sends, receives or waits at a time, and each times its own
-// phases. Every wait has the run's deadline; when a worker fails, the waits of all others throw.
+// (overlap.hpp). Only one of them sends, receives or waits at a time, and each times its own
+// phases. Every wait has the run's deadline. When a worker fails, the waits of all others throw.
 #pragma once
 
 #include <chrono>
@@ -26,12 +27,12 @@
 
 namespace terse {
 
-// How far a receiver looks into a packet. The checksum is one more pass over the payload on either
-// side: a good part of a ring all-reduce of 45 MB between threads, nothing beside a real network.
+// What a receiver verifies of a packet. A checksum takes a pass over the payload on both sides: a
+// considerable part of a ring all-reduce of 45 MB between threads, negligible on a real network.
 enum class Verify : std::uint8_t {
   checksum,
-  by_transport,  // it verifies the checksum before a packet gets here
-  header,        // between threads, where memory loses no bits: there is no checksum
+  by_transport,  // the transport has verified the checksum
+  header,        // no checksum: between threads no bits are lost
 };
 
 class Worker {
@@ -46,23 +47,24 @@ class Worker {
   int next() const { return (rank() + 1) % size(); }  // the neighbours in the ring
   int previous() const { return (rank() + size() - 1) % size(); }
 
-  // Sends a copy of the packet. Never waits. One's own share does not travel: `to` is another.
+  // Sends a copy of the packet. Never waits. `to` is another worker.
   void send(int to, const Packet& packet);
-  // The same for a payload that lies somewhere else.
+  // The same for a payload in other memory.
   void send(int to, const PacketHeader& header, std::span<const std::byte> payload);
-  // The same for a payload that `fill` writes where it will travel: no copy besides.
+  // The same for a payload that `fill` writes to the packet that is sent, without a copy.
   void send(int to, const PacketHeader& header, std::size_t payload_bytes,
             FunctionRef<void(Packet&)> fill);
 
-  // Waits for the next packet of `from`. Its memory changes places with that of `into`, so a loop
-  // that keeps `into` allocates nothing. PacketError if the packet is broken or not the expected.
+  // Waits for the next packet of `from`. Its memory is exchanged with that of `into`, so a loop
+  // that keeps `into` allocates nothing. PacketError if the packet is damaged or not the expected
+  // one.
   void recv(int from, const Expected& expected, Packet& into);
   Packet recv(int from, const Expected& expected);
-  // The same from whoever has sent a packet, and who that was. What is expected of a step depends
-  // on the sender: `step_of` says it.
+  // The same for the next packet of any worker; returns the sender. step_of(sender) is the expected
+  // step.
   int recv_any(Expected expected, FunctionRef<std::uint64_t(int from)> step_of, Packet& into);
 
-  // From now on messages go through this layer, which lies over endpoint(): faults, for instance.
+  // From now on messages pass through this layer over endpoint(), which may inject faults.
   void wrap_endpoint(std::unique_ptr<Endpoint> layer) {
     layers_.push_back(std::move(layer));
     endpoint_ = layers_.back().get();
@@ -78,23 +80,22 @@ class Worker {
     end_exchange();
   }
 
-  // One-sided access, where all workers run at once in one memory; elsewhere an algorithm sends
-  // messages, and so it asks first.
+  // One-sided access. Only where all workers run at once in one memory; otherwise an algorithm has
+  // to send messages.
   bool shares_memory() { return endpoint_->shared_memory() != nullptr; }
-  // All together: every worker's `values`, and its `results` of the same size, are open to all
-  // while each runs its `body`; nobody is back before all are done. They may be the same memory.
-  // `expected` holds for the memory of every worker, as for a packet.
+  // Collective: while all workers run their `body`, the `values` and `results` of every worker are
+  // open to all. Both have the same size and may be the same memory. Returns after all bodies have
+  // returned. `expected` describes the memory of every worker, like the header of a packet.
   void expose(std::span<const std::byte> values, std::span<std::byte> results,
               const Expected& expected, FunctionRef<void()> body);
-  // Within the body: so many bytes of a peer's memory from `first` on. Each call counts like a
-  // message, of whom it reads or to whom it writes. That nobody reads what another is writing is
-  // the algorithm's business.
+  // Within the body: `bytes` bytes of a peer's memory, from byte `first` on. Each call counts like
+  // a message from or to the peer. The algorithm must not read what another worker is writing.
   std::span<const std::byte> read_values(int peer, std::size_t first, std::size_t bytes);
   std::span<const std::byte> read_results(int peer, std::size_t first, std::size_t bytes);
   std::span<std::byte> write_results(int peer, std::size_t first, std::size_t bytes);
 
-  // Around what all workers do together. Who fails in between, and does not get to the end, leaves
-  // the others in the middle of it: nobody can go on without it then (failure.hpp).
+  // Enclose a collective operation. If a worker fails inside, the others cannot continue without it
+  // (failure.hpp).
   void begin_exchange() { ++exchanges_; }
   void end_exchange() { --exchanges_; }
   bool in_exchange() const { return exchanges_ > 0; }
@@ -106,10 +107,11 @@ class Worker {
   PhaseClock::Scope time(Phase phase) {
     return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(phase);
   }
-  // All from zero again: after the first step, which pays for memory and threads.
+  // Resets counters and times; called after the first step, which allocates memory and starts
+  // threads.
   void reset_accounts();
 
-  // A second thread may act in this worker's stead; see Endpoint.
+  // Whether a second thread may act for this worker; see Endpoint.
   bool others_may_act() const { return endpoint_->others_may_act(); }
   void share_with(std::thread::id second) { second_ = second; }
   void add_thread() { endpoint_->add_thread(); }  // by the second thread itself
@@ -136,8 +138,8 @@ class Worker {
   int exchanges_ = 0;  // that have begun and not ended, one inside the other
 };
 
-// Throws PacketError unless the packet that `receiver` got from `sender` is the expected one; the
-// text names both workers and both values.
+// Throws PacketError unless the packet that `receiver` received from `sender` is the expected one.
+// The text names both workers and both values.
 void check_expected(const Packet& packet, int receiver, int sender, const Expected& expected);
 
 }  // namespace terse
