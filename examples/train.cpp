@@ -32,7 +32,8 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
       "train", "Trains one model with one way of exchanging gradients.",
       "train --model resnet20 --workers 4 --compressor powersgd:rank=2+ef");
   run::add_data_flags(command_line, config);
-  command_line.flag("--compressor", config.compressor, "compressor of the gradients: a spec, see explain");
+  command_line.flag("--compressor", config.compressor,
+                    "compressor of the gradients: a spec, see explain");
   run::add_training_flags(command_line, config);
   run::add_async_flags(command_line, config);
   command_line.flag("--transport", config.transport, "threads; mpi: processes, under mpirun -n N")

@@ -128,7 +128,7 @@ class Outline {
   std::string entry(const std::string& path) {
     while (!open_.empty() && !path.starts_with(open_.back() + ".")) open_.pop_back();
     const std::size_t known = open_.empty() ? 0 : open_.back().size() + 1;
-    const std::string text = std::string(2 * open_.size(), ' ') + path.substr(known);
+    std::string text = std::string(2 * open_.size(), ' ') + path.substr(known);
     open_.push_back(path);
     return text;
   }

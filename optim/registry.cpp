@@ -155,7 +155,7 @@ std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
     auto next = entry.make(entry.number, options, coder ? nullptr : std::move(made));
     options.finish();
     if (coder) {
-      chain(spec, entry.name, *made, std::move(next));
+      chain(spec, entry.name, *made, std::move(next));  // NOLINT(bugprone-use-after-move): if coder
     } else {
       made = std::move(next);
     }

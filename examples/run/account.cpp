@@ -10,7 +10,8 @@
 namespace terse::run {
 
 void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
-  const auto workers = static_cast<double>(accounts.size() / kAccountWords);
+  const std::size_t count = accounts.size() / kAccountWords;
+  const auto workers = static_cast<double>(count);
   std::uint64_t sent = 0, uncompressed = 0;
   HashArchive hash;
   for (; !accounts.empty(); accounts = accounts.subspan(kAccountWords)) {

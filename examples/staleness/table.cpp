@@ -58,7 +58,7 @@ std::string table_text(const std::vector<SweepCell>& cells) {
       heads += fmt::format("{:>15}", fmt::format("W = {}", workers));
       units += fmt::format("{:>7}{:>8}", "acc.%", "rate");
     }
-    text += heads + "\n" + units + "\n" + std::string(units.size(), '-') + "\n";
+    text += fmt::format("{}\n{}\n{:-<{}}\n", heads, units, "", units.size());
     for (const auto& method : keys_of(cells, &SweepCell::method)) {
       text += row(cells, method, columns);
     }

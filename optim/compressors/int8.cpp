@@ -81,7 +81,8 @@ Range range_of(std::span<const float> x) {
 // bytes = (x - low) scale, to the nearest integer
 void write_bytes(std::span<const float> x, double low, double scale, unsigned char* bytes) {
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double steps = (double{x[i]} - low) * scale;
+    const double steps = (double{x[i]} - low) * scale;  // at least 0
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings)
     bytes[i] = static_cast<unsigned char>(static_cast<int>(std::min(steps, 255.0) + 0.5));
   }
 }

@@ -60,13 +60,15 @@ class Turns final : public terse::OnePhaseLinear {
   void mean(const terse::Round& round, const terse::Packet& sum,
             std::span<const terse::GradView> out) const override {
     sum.expect(kNumber, round.phase, out.size());
-    auto from = terse::expect_floats(sum, places_of(out)).begin();
+    terse::PayloadReader payload(sum, places_of(out));
     const float workers = terse::expect_weight(sum);
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);
-      for (std::int64_t place = 0; place < places(std::ssize(view.data)); ++place, ++from) {
-        const auto i = static_cast<std::size_t>(index(round, place));
-        if (i < view.data.size()) view.data[i] = *from / workers;
+      std::int64_t place = 0;
+      for (const float x :
+           payload.next_floats(static_cast<std::size_t>(places(std::ssize(view.data))))) {
+        const auto i = static_cast<std::size_t>(index(round, place++));
+        if (i < view.data.size()) view.data[i] = x / workers;
       }
     }
   }
