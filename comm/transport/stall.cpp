@@ -30,7 +30,7 @@ milliseconds StallTimer::slice() const {
 bool StallTimer::stalled(int rank, std::span<const Activity> activities, Clock::time_point now) {
   const auto passed = now - last_look_;
   last_look_ = now;
-  idle_ += std::min<nanoseconds>(passed, kLongestSlice);
+  idle_ += std::min<nanoseconds>(passed, slice());
   if (progressed(rank, activities)) idle_ = {};
   return deadline_.count() > 0 && idle_ >= deadline_;
 }

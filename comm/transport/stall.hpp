@@ -8,7 +8,7 @@
 //   r's wait has stalled when there was no progress for a whole deadline.
 //
 // In a cycle of waits no worker works, so the waits stall. The time between two looks counts as at
-// most one second, so a job that was suspended as a whole and continued has lost one second of its
+// most one slice, so a job that was suspended as a whole and continued has lost one slice of its
 // deadline. A worker that loops for ever uses processor time: it is not a stall.
 #pragma once
 
@@ -39,8 +39,8 @@ class StallTimer {
   explicit StallTimer(std::chrono::milliseconds deadline, Clock::time_point now = Clock::now())
       : deadline_(deadline), last_look_(now) {}
 
-  // How long the caller may sleep before it looks again: a quarter of the deadline, a second at
-  // most.
+  // A slice, which is how long the caller may sleep before it looks again: a quarter of the
+  // deadline, at most a second.
   std::chrono::milliseconds slice() const;
 
   // Whether the wait of worker `rank` has stalled, from the activities of all workers by rank. With

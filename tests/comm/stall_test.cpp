@@ -92,13 +92,17 @@ TEST(Stall, ATraceOfProcessorTimeIsNoProgress) {
             10);
 }
 
-TEST(Stall, ASuspensionOfTheWholeJobCountsAsOneSecond) {
+TEST(Stall, ASuspensionOfTheWholeJobCountsAsOneSlice) {
   const StallTimer::Clock::time_point start{};
-  StallTimer timer(seconds(10), start);
   const std::vector<Activity> workers = {{.kind = kWaits, .waits_for = 1}, {}};
-  EXPECT_FALSE(timer.stalled(0, workers, start + seconds(1)));
-  EXPECT_FALSE(timer.stalled(0, workers, start + std::chrono::hours(8)));
-  EXPECT_EQ(timer.idle(), seconds(2));
+  for (const auto deadline : {milliseconds(10'000), milliseconds(2'000)}) {
+    StallTimer timer(deadline, start);
+    const auto slice = timer.slice();
+    EXPECT_LE(slice, deadline / 4);
+    EXPECT_FALSE(timer.stalled(0, workers, start + slice));
+    EXPECT_FALSE(timer.stalled(0, workers, start + slice + std::chrono::hours(8)));
+    EXPECT_EQ(timer.idle(), 2 * slice);
+  }
 }
 
 TEST(Stall, ADeadlineOfZeroIsNone) {

@@ -109,8 +109,9 @@ const std::map<std::string, void (*)(Worker&)> kCases = {
        me.barrier();
        if (me.rank() == 0) std::printf("together\n");
        std::fflush(stdout);
-       std::this_thread::sleep_for(milliseconds(1000 * me.rank()));
+       std::this_thread::sleep_for(milliseconds(700 * me.rank()));
        me.barrier();
+       if (me.rank() == 0) std::printf("later\n");
      }},
     {"suspended alone",
      [](Worker& me) {
