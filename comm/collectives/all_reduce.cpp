@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "tersegrad/comm/collectives/partial_sum.hpp"
 #include "tersegrad/comm/collectives/shared_all_reduce.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/name_table.hpp"
@@ -27,25 +28,11 @@ struct Partial {
   int weight = 1;  // number of workers in this worker's sum
 
   void send(int to, std::span<const float> values) {
-    me.send(to,
-            {.compressor = label.compressor,
-             .kind = PacketKind::partial,
-             .phase = static_cast<std::uint8_t>(label.phase),
-             .step = static_cast<std::uint32_t>(label.step),
-             .worker = static_cast<std::uint16_t>(me.rank()),
-             .weight = static_cast<std::uint16_t>(weight),
-             .tensors = label.tensors},
-            std::as_bytes(values));
+    me.send(to, partial_sum_header(me, label, weight), std::as_bytes(values));
   }
 
   std::span<const float> recv(int from, std::size_t floats) {
-    me.recv(from,
-            {.kind = PacketKind::partial,
-             .phase = label.phase,
-             .step = label.step,
-             .payload_bytes = floats * sizeof(float)},
-            in);
-    return std::as_const(in).floats();
+    return recv_partial_sum(me, from, label, floats, in);
   }
 
   void recv_reduce(int from, std::span<float> values) {

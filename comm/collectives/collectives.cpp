@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tersegrad/comm/collectives/partial_sum.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/simd/vectorized.hpp"
 
@@ -71,24 +72,10 @@ struct Collectives::Ring {
     return values.subspan(at.first, at.count);
   }
 
-  PacketHeader header() const {
-    return {.compressor = label.compressor,
-            .kind = PacketKind::partial,
-            .phase = static_cast<std::uint8_t>(label.phase),
-            .step = static_cast<std::uint32_t>(label.step),
-            .worker = static_cast<std::uint16_t>(me.rank()),
-            .weight = static_cast<std::uint16_t>(weight),
-            .tensors = label.tensors};
-  }
+  PacketHeader header() const { return partial_sum_header(me, label, weight); }
 
   std::span<const float> receive(std::size_t floats) {
-    me.recv(me.previous(),
-            {.kind = PacketKind::partial,
-             .phase = label.phase,
-             .step = label.step,
-             .payload_bytes = floats * sizeof(float)},
-            in);
-    return std::as_const(in).floats();
+    return recv_partial_sum(me, me.previous(), label, floats, in);
   }
 
   void send(int number) { me.send(me.next(), header(), std::as_bytes(chunk(number))); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/comm/collectives/partial_sum.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/simd/vectorized.hpp"
 
@@ -16,11 +17,7 @@ constexpr std::int64_t kPiece = 1 << 16;  // floats in a task
 
 void expose(Worker& me, std::span<float> values, const Label& label, FunctionRef<void()> body) {
   me.expose(std::as_bytes(values), std::as_writable_bytes(values),
-            {.kind = PacketKind::partial,
-             .phase = label.phase,
-             .step = label.step,
-             .payload_bytes = values.size_bytes()},
-            body);
+            expected_partial_sum(label, values.size()), body);
 }
 
 std::span<const float> floats(std::span<const std::byte> bytes) {

@@ -53,6 +53,12 @@ struct Keep {
   std::int64_t of(const GradView& view, std::uint64_t step) const {
     return of(view.rows, view.cols, step);
   }
+  // How many coordinates of all tensors.
+  std::int64_t of(std::span<const GradView> views, std::uint64_t step) const {
+    std::int64_t sum = 0;
+    for (const auto& view : views) sum += of(view, step);
+    return sum;
+  }
 
   std::string text() const {
     auto size = fmt::format("ratio={}", ratio);

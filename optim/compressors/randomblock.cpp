@@ -32,7 +32,7 @@ class RandomBlock final : public OnePhaseLinear {
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    auto payload = start_packet(round, number_, grads.size(), kept(round, grads), up);
+    auto payload = start_packet(round, number_, grads.size(), keep_.of(grads, round.step), up);
     for (const auto& grad : grads) {
       for (const auto part : block(round, grad)) {
         kernels::copy_to(part, payload.next_floats(part.size()));
@@ -59,15 +59,9 @@ class RandomBlock final : public OnePhaseLinear {
     return {view.data.subspan(start, to_the_end), view.data.first(b - to_the_end)};
   }
 
-  std::int64_t kept(const Round& round, std::span<const GradView> views) const {
-    std::int64_t b = 0;
-    for (const auto& view : views) b += keep_.of(view, round.step);
-    return b;
-  }
-
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    PayloadReader s(sum, kept(round, out));
+    PayloadReader s(sum, keep_.of(out, round.step));
     const float workers = expect_weight(sum);
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);

@@ -33,7 +33,7 @@ class RandomK final : public OnePhaseLinear {
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    auto payload = start_packet(round, number_, grads.size(), kept(round, grads), up);
+    auto payload = start_packet(round, number_, grads.size(), keep_.of(grads, round.step), up);
     for (const auto& grad : grads) {
       const auto chosen = indices(round, grad);
       const auto values = payload.next_floats(chosen.size());
@@ -58,15 +58,9 @@ class RandomK final : public OnePhaseLinear {
     return kernels::sample(n, keep_.of(view, round.step), shared_stream(round, view.id));
   }
 
-  std::int64_t kept(const Round& round, std::span<const GradView> views) const {
-    std::int64_t k = 0;
-    for (const auto& view : views) k += keep_.of(view, round.step);
-    return k;
-  }
-
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    PayloadReader s(sum, kept(round, out));
+    PayloadReader s(sum, keep_.of(out, round.step));
     const float workers = expect_weight(sum);
     for (const auto& view : out) {
       const auto chosen = indices(round, view);

@@ -33,10 +33,9 @@ void TopK::choose(const Round& round, std::span<const GradView> grads, Entries& 
 
 std::vector<TopK::Slot> TopK::slots(const Round& round, std::span<const GradView> tensors,
                                     Entries& chosen) {
-  std::int64_t entries = 0;
-  for (const auto& x : tensors) entries += keep_.of(x, round.step);
-  chosen.at.resize(static_cast<std::size_t>(entries));
-  chosen.values.resize(static_cast<std::size_t>(entries));
+  const auto entries = static_cast<std::size_t>(keep_.of(tensors, round.step));
+  chosen.at.resize(entries);
+  chosen.values.resize(entries);
   if (selectors_.size() < tensors.size()) selectors_.resize(tensors.size());
 
   std::vector<Slot> slots;
