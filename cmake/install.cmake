@@ -16,9 +16,10 @@ install(TARGETS terse ${targets} EXPORT tersegradTargets
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # Headers *-inl.hpp are parts of kernels: no other header includes them, and they need Highway and its flags.
+# mpi_endpoint.hpp is internal to the MPI transport and needs mpi.h.
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   core/*.hpp optim/*.hpp comm/*.hpp nn/*.hpp data/*.hpp inspect/*.hpp)
-list(FILTER headers EXCLUDE REGEX "-inl[.]hpp$")
+list(FILTER headers EXCLUDE REGEX "-inl[.]hpp$|/mpi_endpoint[.]hpp$")
 foreach(header IN LISTS headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tersegrad/${folder} COMPONENT development)

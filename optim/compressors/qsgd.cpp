@@ -166,7 +166,7 @@ std::vector<Field> Qsgd::fields(const Round&, const Packet& up,
   if (options_.elias) list.indices("lengths", std::ssize(parts.lengths));
   list.floats("norms", options_.buckets.of(shape));
   for (std::size_t t = 0; t < shape.size(); ++t) {
-    const auto name = (options_.elias ? "text of " : "levels of ") + shape_text(shape[t]);
+    const auto name = (options_.elias ? "bitstream of " : "levels of ") + shape_text(shape[t]);
     list.words(name,
                options_.elias ? parts.lengths[t] : options_.field_words(std::ssize(shape[t].data)));
   }
