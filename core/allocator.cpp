@@ -124,8 +124,7 @@ class Cache {
     const std::size_t size = (bytes + kSlab - 1) / kSlab * kSlab;
     void* raw =
         mmap(nullptr, size + kSlab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(raw != MAP_FAILED, "allocate: the system gives no {} bytes: {}", size,
-          std::strerror(errno));
+    check(raw != MAP_FAILED, "allocate: cannot allocate {} bytes: {}", size, std::strerror(errno));
     const auto address = reinterpret_cast<std::uintptr_t>(raw);
     const auto aligned = (address + kSlab - 1) / kSlab * kSlab;
     if (aligned > address) munmap(raw, aligned - address);

@@ -23,7 +23,8 @@ void Archive::item(std::string_view name, std::vector<float>& values) {
   std::uint64_t length = values.size();
   item(std::string(name) + ".length", length);
   if (loading()) {
-    check(length < (1ULL << 40), "archive: {} claims {} values", name, length);
+    check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name,
+          length);
     values.resize(length);
   }
   item(name, std::span<float>(values));
@@ -38,13 +39,14 @@ void SaveArchive::bytes(std::string_view name, std::span<std::byte> data) {
 
 void LoadArchive::bytes(std::string_view name, std::span<std::byte> data) {
   ItemHeader header{};
-  check(rest_.size() >= sizeof header, "archive: ends before {}", name);
+  check(rest_.size() >= sizeof header, "archive: expected item {}; got the end of the data", name);
   std::memcpy(&header, rest_.data(), sizeof header);
   rest_ = rest_.subspan(sizeof header);
   check(header.name_length == name.size() && header.data_length == data.size() &&
             rest_.size() >= name.size() && rest_.size() - name.size() >= data.size() &&
             std::memcmp(rest_.data(), name.data(), name.size()) == 0,
-        "archive: {} of {} bytes is wanted; another item stands there", name, data.size());
+        "archive: expected item {} of {} bytes; got another item or a truncated one, of {} bytes",
+        name, data.size(), header.data_length);
   rest_ = rest_.subspan(name.size());
   std::copy_n(rest_.begin(), data.size(), data.begin());
   rest_ = rest_.subspan(data.size());

@@ -72,7 +72,7 @@ Gradient::Gradient(const Shape& shape, AddTo add_to) : shape_(shape), add_to_(st
 Gradient Gradient::rows(const Shape& shape, std::span<const std::int32_t> ids, Tensor values) {
   internal_check(
       shape.rank() >= 1 && values.shape() == shape.with(0, static_cast<std::int64_t>(ids.size())),
-      "rows: {} rows of a gradient {} cannot be {}", ids.size(), shape.to_string(),
+      "rows: expected values for {} rows of a gradient {}; got {}", ids.size(), shape.to_string(),
       values.shape().to_string());
   const std::int64_t row = shape.without(0).numel();
   Gradient gradient(shape, [ids, row, values = std::move(values)](real beta, std::span<real> dx) {

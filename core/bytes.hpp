@@ -53,7 +53,7 @@ class ByteReader {
       std::memcpy(values.data(), take(values.size_bytes()).data(), values.size_bytes());
   }
   std::span<const std::byte> take(std::size_t size) {
-    check<PacketError>(size <= rest_.size(), "packet: {} more bytes are wanted; {} are left", size,
+    check<PacketError>(size <= rest_.size(), "packet: expected {} more bytes; got {}", size,
                        rest_.size());
     const auto front = rest_.first(size);
     rest_ = rest_.subspan(size);
@@ -85,8 +85,8 @@ class ByteWriter {
       std::memcpy(take(values.size_bytes()).data(), values.data(), values.size_bytes());
   }
   std::span<std::byte> take(std::size_t size) {
-    internal_check(size <= rest_.size(), "ByteWriter: {} bytes into room for {}", size,
-                   rest_.size());
+    internal_check(size <= rest_.size(), "ByteWriter: expected at most {} bytes; got {}",
+                   rest_.size(), size);
     const auto front = rest_.first(size);
     rest_ = rest_.subspan(size);
     return front;

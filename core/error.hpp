@@ -1,6 +1,7 @@
 // Exceptions. `check` is for errors of the caller, `internal_check` for bugs of tersegrad.
 //
-// A message reads "op: rule; got every shape and value[; hint]". It is formatted only on failure.
+// A message reads "where: expected what; got every shape and value[; what would be right]". It is
+// formatted only on failure.
 #pragma once
 
 #include <fmt/core.h>

@@ -20,7 +20,9 @@ namespace terse {
 namespace {
 
 std::int64_t piece_count(std::int64_t n, std::int64_t grain) {
-  internal_check(n >= 0 && grain > 0, "parallel_for: n {} and grain {} are out of range", n, grain);
+  internal_check(n >= 0 && grain > 0,
+                 "parallel_for: expected n at least 0 and grain at least 1; got {} and {}", n,
+                 grain);
   return (n + grain - 1) / grain;
 }
 
@@ -77,7 +79,7 @@ int thread_count() {
 }
 
 void set_thread_count(int threads) {
-  check(threads >= 1, "threads: at least 1; got {}", threads);
+  check(threads >= 1, "threads: expected at least 1; got {}", threads);
   thread_limit() = std::make_unique<tbb::global_control>(
       tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
 }
@@ -129,7 +131,7 @@ int thread_count() {
 }
 
 void set_thread_count(int threads) {
-  check(threads >= 1, "threads: at least 1; got {}", threads);
+  check(threads >= 1, "threads: expected at least 1; got {}", threads);
   thread_limit() = threads;
 }
 

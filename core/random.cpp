@@ -156,7 +156,7 @@ void Philox::seek(std::uint64_t position) {
 
 std::uint32_t Philox::next() {
   if (position_ % 4 == 0) {
-    internal_check(position_ < (1ULL << 34), "Philox: the stream is used up");
+    internal_check(position_ < (1ULL << 34), "Philox: the stream is exhausted after 2^34 words");
     counter_[0] = static_cast<std::uint32_t>(position_ / 4);
     block_ = philox4x32(counter_, key_);
   }

@@ -7,7 +7,8 @@
 namespace terse {
 
 Shape::Shape(std::span<const std::int64_t> dims) : rank_(static_cast<int>(dims.size())) {
-  check(dims.size() <= kMaxRank, "shape: at most {} dimensions; got {}", kMaxRank, dims.size());
+  check(dims.size() <= kMaxRank, "shape: expected at most {} dimensions; got {}", kMaxRank,
+        dims.size());
   std::copy(dims.begin(), dims.end(), dims_.begin());
   for (const auto d : dims)
     check(d >= 0, "shape: no dimension may be negative; got {}", to_string());
@@ -20,14 +21,14 @@ std::int64_t Shape::numel() const {
 }
 
 Shape Shape::with(int dim, std::int64_t size) const {
-  internal_check(dim >= 0 && dim < rank_, "shape: no dimension {} in {}", dim, to_string());
+  internal_check(dim >= 0 && dim < rank_, "shape: {} has no dimension {}", to_string(), dim);
   Shape result = *this;
   result.dims_[static_cast<std::size_t>(dim)] = size;
   return result;
 }
 
 Shape Shape::without(int dim) const {
-  internal_check(dim >= 0 && dim < rank_, "shape: no dimension {} in {}", dim, to_string());
+  internal_check(dim >= 0 && dim < rank_, "shape: {} has no dimension {}", to_string(), dim);
   Shape result;
   for (int i = 0; i < rank_; ++i) {
     if (i != dim) result.dims_[static_cast<std::size_t>(result.rank_++)] = (*this)[i];

@@ -74,14 +74,13 @@ Spec Spec::parse(std::string_view text) {
   for (const auto part : split(text, '+')) {
     const auto colon = part.find(':');
     Stage stage{.name = std::string(part.substr(0, colon)), .options = {}};
-    check<UsageError>(is_name(stage.name), "spec '{}': a name is wanted where '{}' stands", text,
+    check<UsageError>(is_name(stage.name), "spec '{}': expected a name; got '{}'", text,
                       stage.name);
     if (colon != std::string_view::npos) {
       for (const auto item : split(part.substr(colon + 1), ',')) {
         const auto equals = item.find('=');
         const auto key = item.substr(0, equals);
-        check<UsageError>(!key.empty(), "spec '{}': key=value is wanted where '{}' stands", text,
-                          item);
+        check<UsageError>(!key.empty(), "spec '{}': expected key=value; got '{}'", text, item);
         Stage::Option option{.key = std::string(key), .value = std::nullopt};
         if (equals != std::string_view::npos) option.value = std::string(item.substr(equals + 1));
         stage.options.push_back(std::move(option));
@@ -94,8 +93,9 @@ Spec Spec::parse(std::string_view text) {
 
 Stage parse_stage(std::string_view what, std::string_view text) {
   Spec spec = Spec::parse(text);
-  check<UsageError>(spec.stages.size() == 1, "{} '{}': one stage is wanted, without '+'", what,
-                    text);
+  check<UsageError>(spec.stages.size() == 1,
+                    "{} '{}': expected one stage, without '+'; got {} stages", what, text,
+                    spec.stages.size());
   return std::move(spec.stages.front());
 }
 

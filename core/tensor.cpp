@@ -43,7 +43,7 @@ Tensor Tensor::from(const Shape& shape, std::span<const real> values) {
 }
 
 const Shape& Tensor::shape() const {
-  check(defined(), "Tensor: undefined, so it has no shape and no numbers");
+  check(defined(), "Tensor: an undefined tensor has no shape and no elements");
   return impl_->shape;
 }
 
@@ -74,8 +74,8 @@ Tensor Tensor::detach() const {
 
 Tensor Tensor::view(const Shape& shape, std::int64_t offset) const {
   internal_check(offset >= 0 && offset + shape.numel() <= numel(),
-                 "view: {} from {} on is outside {}", shape.to_string(), offset,
-                 this->shape().to_string());
+                 "view: expected elements within {}; got {} at offset {}",
+                 this->shape().to_string(), shape.to_string(), offset);
   Tensor t;
   t.impl_ = std::make_shared<Impl>();
   t.impl_->storage = impl_->storage;
@@ -94,7 +94,8 @@ bool Tensor::requires_grad() const {
 }
 
 Tensor& Tensor::set_requires_grad(bool value) {
-  check(defined() && !impl_->node, "set_requires_grad: only a leaf can be asked for a gradient");
+  check(defined() && !impl_->node, "set_requires_grad: expected a leaf; got {}",
+        defined() ? "the result of an operator" : "an undefined tensor");
   impl_->requires_grad = value;
   return *this;
 }
@@ -110,7 +111,8 @@ void Tensor::zero_grad() {
 void Tensor::rehome(const Tensor& home, const Tensor& grad_home) {
   internal_check(defined() && !impl_->node, "rehome: only a leaf can be moved");
   internal_check(home.shape() == shape() && grad_home.shape() == shape(),
-                 "rehome: {} cannot move to {}", shape().to_string(), home.shape().to_string());
+                 "rehome: expected memory of shape {} for values and gradient; got {} and {}",
+                 shape().to_string(), home.shape().to_string(), grad_home.shape().to_string());
   Tensor target = home;
   kernels::copy(data(), target.data_mut());
   impl_->storage = home.impl_->storage;

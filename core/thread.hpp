@@ -19,8 +19,8 @@ std::thread start_thread(std::string_view purpose, Body body) {
     return std::thread(std::move(body));
   } catch (const std::system_error& e) {
     throw Error(
-        fmt::format("no thread can be started for {}: {}; take fewer workers or threads, or "
-                    "raise the limits of the system (ulimit -u, ulimit -v)",
+        fmt::format("cannot start a thread for {}: {}; use fewer workers or threads, or raise the "
+                    "limits of the system (ulimit -u, ulimit -v)",
                     purpose, e.code().message()));
   }
 }

@@ -66,8 +66,8 @@ void gemm(Transpose transpose_a, std::int64_t m, const real* a, const PackedMatr
   if (blas_computes(transpose_a, m, b.n_, b.k_)) {
     return gemm(transpose_a, b.transpose_, m, b.n_, b.k_, a, b.b_, beta, c, alpha);
   }
-  internal_check(isa() == b.isa_, "gemm: the matrix was packed at level {}, this is {}",
-                 isa_name(b.isa_), isa_name(isa()));
+  internal_check(isa() == b.isa_, "gemm: expected a matrix packed at level {}; got level {}",
+                 isa_name(isa()), isa_name(b.isa_));
   own_gemm({.m = m,
             .n = b.n_,
             .k = b.k_,

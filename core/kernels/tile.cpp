@@ -153,7 +153,7 @@ void even_tiles(std::int64_t rows, int vectors, const float* a, const Rows& wher
                 const Steps& steps, const float* b, const TileStart& start, float* c) {
   static constexpr auto kOne = table<Rows, Steps, 1>(std::make_integer_sequence<int, kRowsOfOne>());
   static constexpr auto kTwo = table<Rows, Steps, 2>(std::make_integer_sequence<int, kRowsOfTwo>());
-  internal_check(vectors == 1 || vectors == 2, "tile: no tile has {} vectors", vectors);
+  internal_check(vectors == 1 || vectors == 2, "tile: expected 1 or 2 vectors; got {}", vectors);
   if (vectors == 1) {
     deal_tiles(kOne, rows, a, where, steps, b, start, c);
   } else {
@@ -271,7 +271,8 @@ void pixels_at_level(std::int64_t rows, const float* a, const EvenRows& where,
                      const PixelSteps& steps, const float* b, const float* values,
                      const PixelTarget& to) {
   static constexpr auto kByRows = pixel_table(std::make_integer_sequence<int, kPixelRows>());
-  internal_check(rows >= 1 && rows <= kPixelRows, "tile: {} rows of pixels do not fit", rows);
+  internal_check(rows >= 1 && rows <= kPixelRows, "tile: expected 1 to {} rows of pixels; got {}",
+                 kPixelRows, rows);
   kByRows[static_cast<std::size_t>(rows - 1)](a, where.row, steps, b, values, to);
 }
 

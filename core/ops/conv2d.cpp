@@ -16,7 +16,7 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
   const std::int64_t groups = options.groups;
   check(groups >= 1, "conv2d: groups must be at least 1; got {}", groups);
   check(x.rank() == 4 && w.rank() == 4 && x.dim(1) == w.dim(1) * groups,
-        "conv2d: x (N, C, H, W) and w (K, C / groups, R, S) are wanted; got {} and {}, groups {}",
+        "conv2d: expected x (N, C, H, W) and w (K, C / groups, R, S); got {} and {}, groups {}",
         x.shape().to_string(), w.shape().to_string(), groups);
   check(w.dim(0) % groups == 0,
         "conv2d: the output channels must be a multiple of the groups; got w {}, groups {}",
@@ -25,7 +25,7 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
         "conv2d: the bias must be ({}) for w {}; got {}", w.dim(0), w.shape().to_string(),
         b.defined() ? b.shape().to_string() : "");
   check(options.stride >= 1 && options.padding >= 0,
-        "conv2d: stride at least 1 and padding at least 0 are wanted; got {} and {}",
+        "conv2d: expected a stride of at least 1 and a padding of at least 0; got {} and {}",
         options.stride, options.padding);
   const kernels::ConvShape shape{.n = x.dim(0),
                                  .c = x.dim(1),

@@ -12,7 +12,7 @@ namespace terse {
 
 // y[i] = weight[ids[i]]; dweight[v] = sum of dy[i] over all i with ids[i] = v, kept as n rows.
 Tensor embedding(const Tensor& weight, std::span<const std::int32_t> ids) {
-  check(weight.rank() == 2, "embedding: the weight (V, D) is wanted; got {}",
+  check(weight.rank() == 2, "embedding: expected weight (V, D); got {}",
         weight.shape().to_string());
   const std::int64_t v = weight.dim(0), d = weight.dim(1);
   const auto n = static_cast<std::int64_t>(ids.size());

@@ -21,9 +21,9 @@ void check_shapes(const Tensor& x, const Tensor& h0, const Tensor& c0, const Lst
   const bool sizes = x.rank() == 3 && w.w_ih.rank() == 2 && w.w_hh.rank() == 2 &&
                      w.w_ih.dim(1) == x.dim(2) && w.w_ih.dim(0) == 4 * w.w_hh.dim(1) &&
                      w.w_hh.dim(0) == 4 * w.w_hh.dim(1);
-  check(sizes, "lstm: x (T, N, D), w_ih (4F, D) and w_hh (4F, F) are wanted; got {}, {} and {}",
+  check(sizes, "lstm: expected x (T, N, D), w_ih (4F, D) and w_hh (4F, F); got {}, {} and {}",
         x.shape().to_string(), w.w_ih.shape().to_string(), w.w_hh.shape().to_string());
-  check(x.dim(0) >= 1, "lstm: at least one time step is wanted; got x {}", x.shape().to_string());
+  check(x.dim(0) >= 1, "lstm: expected at least one time step; got x {}", x.shape().to_string());
   const Shape state{x.dim(1), w.w_hh.dim(1)};
   for (const Tensor* s : {&h0, &c0}) {
     check(!s->defined() || s->shape() == state,
@@ -165,7 +165,7 @@ LstmResult lstm(const Tensor& x, const Tensor& h0, const Tensor& c0, const LstmW
 }
 
 LstmState lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const LstmWeights& w) {
-  check(x.rank() == 2, "lstm_cell: x (N, D) is wanted; got {}", x.shape().to_string());
+  check(x.rank() == 2, "lstm_cell: expected x (N, D); got {}", x.shape().to_string());
   const LstmResult result = lstm(reshape(x, {1, x.dim(0), x.dim(1)}), h, c, w);
   return {.h = result.h, .c = result.c};
 }

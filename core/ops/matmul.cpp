@@ -29,7 +29,7 @@ Transpose flip(Transpose t) {
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose ta, Transpose tb) {
   check(a.rank() == 2 && b.rank() == 2 &&
             a.dim(ta == Transpose::yes ? 0 : 1) == b.dim(tb == Transpose::yes ? 1 : 0),
-        "matmul: (M, K) and (K, N) are wanted; got {}{} and {}{}", a.shape().to_string(),
+        "matmul: expected (M, K) and (K, N); got {}{} and {}{}", a.shape().to_string(),
         ta == Transpose::yes ? " transposed" : "", b.shape().to_string(),
         tb == Transpose::yes ? " transposed" : "");
   return record("matmul", product(a, b, ta, tb), {a, b},
@@ -44,7 +44,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, Transpose ta, Transpose tb) {
 // y (N, K) = x (N, D) wᵀ (D, K) + b (K):  dx = dy w, dw = dyᵀ x, db = column sums of dy
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   check(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1),
-        "linear: x (N, D) and w (K, D) are wanted; got {} and {}", x.shape().to_string(),
+        "linear: expected x (N, D) and w (K, D); got {} and {}", x.shape().to_string(),
         w.shape().to_string());
   check(!b.defined() || b.shape() == Shape{w.dim(0)},
         "linear: the bias must be ({}) for w {}; got {}", w.dim(0), w.shape().to_string(),

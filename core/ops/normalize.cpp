@@ -11,7 +11,7 @@ namespace {
 
 kernels::ChannelShape channel_shape(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                     const BatchNormOptions& options) {
-  check(x.rank() == 4, "batch_norm2d: x (N, C, H, W) is wanted; got {}", x.shape().to_string());
+  check(x.rank() == 4, "batch_norm2d: expected x (N, C, H, W); got {}", x.shape().to_string());
   const Shape channels{x.dim(1)};
   check(gamma.shape() == channels && beta.shape() == channels &&
             options.running_mean.shape() == channels &&
@@ -26,7 +26,7 @@ kernels::ChannelShape channel_shape(const Tensor& x, const Tensor& gamma, const 
         options.residual.defined() ? options.residual.shape().to_string() : "");
   const kernels::ChannelShape shape{.n = x.dim(0), .c = x.dim(1), .pixels = x.dim(2) * x.dim(3)};
   check(!options.training || shape.per_channel() > 1,
-        "batch_norm2d: more than one value a channel is wanted in training; got x {}",
+        "batch_norm2d: expected more than one value per channel in training; got x {}",
         x.shape().to_string());
   return shape;
 }
@@ -105,8 +105,8 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& gamma, const Tensor& beta,
 // Normalises the last dimension. The derivatives are above backward_at_level in
 // core/kernels/layer_norm.cpp.
 Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
-  check(x.rank() >= 1 && x.dim(x.rank() - 1) >= 1, "layer_norm: x (..., D) is wanted; got {}",
-        x.shape().to_string());
+  check(x.rank() >= 1 && x.dim(x.rank() - 1) >= 1,
+        "layer_norm: expected x (..., D) with D at least 1; got {}", x.shape().to_string());
   const std::int64_t d = x.dim(x.rank() - 1), rows = x.numel() / d;
   check(gamma.shape() == Shape{d} && beta.shape() == Shape{d},
         "layer_norm: scale and shift must be ({}) for x {}; got {} and {}", d,

@@ -11,7 +11,7 @@ namespace terse {
 namespace {
 
 kernels::PoolShape pool_shape(const char* op, const Tensor& x, const PoolOptions& options) {
-  check(x.rank() == 4, "{}: x (N, C, H, W) is wanted; got {}", op, x.shape().to_string());
+  check(x.rank() == 4, "{}: expected x (N, C, H, W); got {}", op, x.shape().to_string());
   const kernels::PoolShape shape{.planes = x.dim(0) * x.dim(1),
                                  .h = x.dim(2),
                                  .w = x.dim(3),
@@ -21,10 +21,10 @@ kernels::PoolShape pool_shape(const char* op, const Tensor& x, const PoolOptions
   check(
       shape.kernel >= 1 && shape.kernel <= 15 && shape.stride >= 1 && shape.padding >= 0 &&
           2 * shape.padding <= shape.kernel,
-      "{}: a kernel from 1 to 15, a stride of at least 1 and a padding of at most half the kernel "
-      "are wanted; got {}, {} and {}",
+      "{}: expected a kernel from 1 to 15, a stride of at least 1 and a padding from 0 to half the "
+      "kernel; got {}, {} and {}",
       op, shape.kernel, shape.stride, shape.padding);
-  check(shape.h >= 1 && shape.w >= 1, "{}: images of at least 1x1 pixels are wanted; got x {}", op,
+  check(shape.h >= 1 && shape.w >= 1, "{}: expected images of at least 1x1 pixels; got x {}", op,
         x.shape().to_string());
   check(shape.h + 2 * shape.padding >= shape.kernel && shape.w + 2 * shape.padding >= shape.kernel,
         "{}: the kernel {} must fit the padded image; got x {}, padding {}", op, shape.kernel,
@@ -66,7 +66,8 @@ Tensor avg_pool2d(const Tensor& x, PoolOptions options) {
 // y = mean over H and W; dx = dy / (H W) at every pixel.
 Tensor global_avg_pool2d(const Tensor& x) {
   check(x.rank() == 4 && x.dim(2) * x.dim(3) > 0,
-        "global_avg_pool2d: x (N, C, H, W) with pixels is wanted; got {}", x.shape().to_string());
+        "global_avg_pool2d: expected x (N, C, H, W) with H and W at least 1; got {}",
+        x.shape().to_string());
   return mean(reshape(x, {x.dim(0), x.dim(1), x.dim(2) * x.dim(3)}), 2);
 }
 

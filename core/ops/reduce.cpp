@@ -16,7 +16,7 @@ struct Split {
 };
 
 Split split_at(const char* op, const Tensor& x, int dim) {
-  check(dim >= 0 && dim < x.rank(), "{}: no dimension {} in {}", op, dim, x.shape().to_string());
+  check(dim >= 0 && dim < x.rank(), "{}: x {} has no dimension {}", op, x.shape().to_string(), dim);
   Split split;
   for (int i = 0; i < dim; ++i) split.outer *= x.dim(i);
   split.n = x.dim(dim);
@@ -47,7 +47,7 @@ Tensor sum(const Tensor& x, int dim) {
 }
 
 Tensor mean(const Tensor& x) {
-  check(x.numel() > 0, "mean: at least one element is wanted; got {}", x.shape().to_string());
+  check(x.numel() > 0, "mean: expected at least one element; got {}", x.shape().to_string());
   return scale(sum(x), real{1} / static_cast<real>(x.numel()));
 }
 

@@ -16,7 +16,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   const int lead = shape.rank() - x.rank();
   bool fits = lead >= 0;
   for (int i = 0; fits && i < x.rank(); ++i) fits = x.dim(i) == shape[lead + i] || x.dim(i) == 1;
-  check(fits, "broadcast_to: every size must be 1 or as asked for; got {} to {}",
+  check(fits,
+        "broadcast_to: every size must be 1 or equal to the target's; got {} and the target {}",
         x.shape().to_string(), shape.to_string());
   Tensor y = Tensor::empty(shape);
   kernels::broadcast(x.shape(), shape, x.data(), y.data_mut());
@@ -28,14 +29,15 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 }
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-  check(x.numel() == shape.numel(), "reshape: {} and {} have {} and {} elements",
-        x.shape().to_string(), shape.to_string(), x.numel(), shape.numel());
+  check(x.numel() == shape.numel(),
+        "reshape: expected a shape of {} elements for x {}; got {} of {} elements", x.numel(),
+        x.shape().to_string(), shape.to_string(), shape.numel());
   return record("reshape", x.view(shape), {x},
                 [from = x.shape()](const Tensor& dy) { return Gradients{dy.view(from)}; });
 }
 
 Tensor flatten(const Tensor& x) {
-  check(x.rank() >= 1, "flatten: at least one dimension is wanted; got {}", x.shape().to_string());
+  check(x.rank() >= 1, "flatten: expected at least one dimension; got {}", x.shape().to_string());
   const auto dims = x.shape().dims().subspan(1);
   const std::int64_t d =
       std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
@@ -45,7 +47,8 @@ Tensor flatten(const Tensor& x) {
 // dx = dy inside the slice and 0 outside.
 Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end) {
   check(x.rank() >= 1 && begin >= 0 && begin <= end && end <= x.dim(0),
-        "slice: [{}, {}) is no range of dimension 0 of {}", begin, end, x.shape().to_string());
+        "slice: expected a range within dimension 0 of x {}; got [{}, {})", x.shape().to_string(),
+        begin, end);
   const std::int64_t row = x.shape().without(0).numel();
   return record("slice", x.view(x.shape().with(0, end - begin), begin * row), {x},
                 [from = x.shape(), offset = begin * row](const Tensor& dy) {
@@ -58,13 +61,13 @@ Tensor slice(const Tensor& x, std::int64_t begin, std::int64_t end) {
 
 // Each part is treated as (outer, n_i, inner), the result as (outer, sum of n_i, inner).
 Tensor concat(std::span<const Tensor> parts, int dim) {
-  check(!parts.empty(), "concat: at least one tensor is wanted");
+  check(!parts.empty(), "concat: expected at least one tensor; got none");
   const Shape& first = parts[0].shape();
-  check(dim >= 0 && dim < first.rank(), "concat: no dimension {} in {}", dim, first.to_string());
+  check(dim >= 0 && dim < first.rank(), "concat: {} has no dimension {}", first.to_string(), dim);
   std::int64_t total = 0;
   for (const auto& part : parts) {
     check(part.rank() == first.rank() && part.shape().without(dim) == first.without(dim),
-          "concat: all sizes but that of dimension {} must be equal; got {} and {}", dim,
+          "concat: all sizes except that of dimension {} must be equal; got {} and {}", dim,
           first.to_string(), part.shape().to_string());
     total += part.dim(dim);
   }

@@ -17,7 +17,7 @@ struct Rows {
   std::int64_t rows, d;
 };
 Rows rows_of(const char* op, const Tensor& x) {
-  check(x.rank() >= 1, "{}: at least one dimension is wanted; got {}", op, x.shape().to_string());
+  check(x.rank() >= 1, "{}: expected at least one dimension; got {}", op, x.shape().to_string());
   const std::int64_t d = x.dim(x.rank() - 1);
   return {d == 0 ? 0 : x.numel() / d, d};
 }
@@ -68,8 +68,8 @@ Tensor log_softmax(const Tensor& x) {
 // multiplies it by dloss only if dloss is not 1, which is rare.
 Tensor cross_entropy(const Tensor& x, std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && x.dim(0) == static_cast<std::int64_t>(labels.size()),
-        "cross_entropy: x (N, D) and N labels are wanted; got {} and {}", x.shape().to_string(),
-        labels.size());
+        "cross_entropy: expected x (N, D) and N labels; got {} and {} labels",
+        x.shape().to_string(), labels.size());
   const std::int64_t n = x.dim(0), d = x.dim(1);
   const double factor = check_labels("cross_entropy", labels, d, reduction);
   Tensor dx;
@@ -118,7 +118,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& b,
                             std::span<const std::int32_t> labels, Reduction reduction) {
   check(x.rank() == 2 && w.rank() == 2 && x.dim(1) == w.dim(1) &&
             x.dim(0) == static_cast<std::int64_t>(labels.size()),
-        "linear_cross_entropy: x (N, D), w (V, D) and N labels are wanted; got {}, {} and {}",
+        "linear_cross_entropy: expected x (N, D), w (V, D) and N labels; got {}, {} and {} labels",
         x.shape().to_string(), w.shape().to_string(), labels.size());
   check(!b.defined() || b.shape() == Shape{w.dim(0)},
         "linear_cross_entropy: the bias must be ({}) for w {}; got {}", w.dim(0),

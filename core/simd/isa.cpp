@@ -69,9 +69,10 @@ void choose(std::string_view name, std::string_view who_asks) {
   }
   const auto found =
       std::ranges::find_if(available, [&](Isa isa) { return isa_name(isa) == name; });
-  check<UsageError>(found != available.end(),
-                    "{}: the levels of this binary on this CPU are auto, {}; got '{}'", who_asks,
-                    isa_list(available), name);
+  check<UsageError>(
+      found != available.end(),
+      "{}: expected one of auto, {} (the levels of this binary on this CPU); got '{}'", who_asks,
+      isa_list(available), name);
   forced = true;
   use(*found);
 }

@@ -47,7 +47,7 @@ GradientCheckReport check_gradient(FunctionRef<Tensor(std::span<const Tensor>)> 
   const NoGrad no_grad;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor gradient = inputs[i].grad();
-    check(gradient.defined(), "check_gradient: input {} {} got no gradient", i,
+    check(gradient.defined(), "check_gradient: backward returned no gradient for input {} {}", i,
           inputs[i].shape().to_string());
     double largest = 0;
     for (std::size_t j = 0; j < gradient.data().size(); ++j) {

@@ -57,7 +57,7 @@ TEST(Embedding, NamesTheIdThatIsOutOfRange) {
   };
   EXPECT_EQ(message({3, 2}, {0, 3}), "embedding: an id must be in [0, 3); id 1 is 3");
   EXPECT_EQ(message({3, 2}, {-1}), "embedding: an id must be in [0, 3); id 0 is -1");
-  EXPECT_EQ(message({3}, {}), "embedding: the weight (V, D) is wanted; got (3)");
+  EXPECT_EQ(message({3}, {}), "embedding: expected weight (V, D); got (3)");
 }
 
 }  // namespace

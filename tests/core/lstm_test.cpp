@@ -204,10 +204,10 @@ TEST(Lstm, NamesWhatDoesNotFit) {
   const LstmWeights w = random_weights(3, 5);
   LstmWeights wrong = w;
   EXPECT_EQ(message({4, 2, 2}, {}, {}, w),
-            "lstm: x (T, N, D), w_ih (4F, D) and w_hh (4F, F) are wanted; got (4, 2, 2), (20, 3) "
+            "lstm: expected x (T, N, D), w_ih (4F, D) and w_hh (4F, F); got (4, 2, 2), (20, 3) "
             "and (20, 5)");
   EXPECT_EQ(message({0, 2, 3}, {}, {}, w),
-            "lstm: at least one time step is wanted; got x (0, 2, 3)");
+            "lstm: expected at least one time step; got x (0, 2, 3)");
   EXPECT_EQ(message({4, 2, 3}, Tensor::zeros({2, 4}), {}, w),
             "lstm: the initial h must be (N, F) = (2, 5) for x (4, 2, 3) and w_hh (20, 5); got "
             "(2, 4)");
@@ -218,7 +218,9 @@ TEST(Lstm, NamesWhatDoesNotFit) {
   EXPECT_EQ(message({4, 2, 3}, {}, {}, wrong), "lstm: b_hh must be (20) for w_hh (20, 5); got (5)");
   wrong = w;
   wrong.w_hh = Tensor::zeros({5, 20});
-  EXPECT_NE(message({4, 2, 3}, {}, {}, wrong).find("w_hh (4F, F) are wanted"), std::string::npos);
+  EXPECT_NE(
+      message({4, 2, 3}, {}, {}, wrong).find("expected x (T, N, D), w_ih (4F, D) and w_hh (4F, F)"),
+      std::string::npos);
 }
 
 }  // namespace

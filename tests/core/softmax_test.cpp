@@ -169,11 +169,11 @@ TEST(LinearCrossEntropy, NamesWhatDoesNotFit) {
     return "no error";
   };
   EXPECT_EQ(message({2, 3}, {5, 4}, {}, {0, 0}),
-            "linear_cross_entropy: x (N, D), w (V, D) and N labels are wanted; got (2, 3), (5, 4) "
-            "and 2");
+            "linear_cross_entropy: expected x (N, D), w (V, D) and N labels; got (2, 3), (5, 4) "
+            "and 2 labels");
   EXPECT_EQ(message({2, 3}, {5, 3}, {}, {0}),
-            "linear_cross_entropy: x (N, D), w (V, D) and N labels are wanted; got (2, 3), (5, 3) "
-            "and 1");
+            "linear_cross_entropy: expected x (N, D), w (V, D) and N labels; got (2, 3), (5, 3) "
+            "and 1 labels");
   EXPECT_EQ(message({1, 3}, {5, 3}, Tensor::zeros({3}), {0}),
             "linear_cross_entropy: the bias must be (5) for w (5, 3); got (3)");
   EXPECT_EQ(message({1, 3}, {5, 3}, {}, {5}),

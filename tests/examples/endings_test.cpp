@@ -125,7 +125,7 @@ TEST_F(Endings, WhereMemoryOrThreadsEndOneLineSaysSo) {
       "svd:rank=2" +
       small);
   EXPECT_EQ(memory.code, 1) << memory.error;
-  EXPECT_NE(memory.error.find("OpenBLAS wants a buffer of 128 MiB"), std::string::npos)
+  EXPECT_NE(memory.error.find("OpenBLAS needs a buffer of 128 MiB"), std::string::npos)
       << memory.error;
   EXPECT_EQ(count_of(memory.error, "\n"), 1) << memory.error;
   const auto threads = script(
@@ -133,7 +133,7 @@ TEST_F(Endings, WhereMemoryOrThreadsEndOneLineSaysSo) {
       "1 --steps 2 --data synthetic:size=4,train=1000,test=100 --model "
       "mlp:hidden=2");
   EXPECT_EQ(threads.code, 1) << threads.error;
-  EXPECT_NE(threads.error.find("no thread can be started for"), std::string::npos) << threads.error;
+  EXPECT_NE(threads.error.find("cannot start a thread for"), std::string::npos) << threads.error;
   const auto large = script(
       "ulimit -v 1000000; timeout 30 \"$BIN\"train --model resnet18 --steps 1 "
       "--workers 1 --topology local --batch 512 --data "

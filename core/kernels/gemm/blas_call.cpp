@@ -41,8 +41,8 @@ BlasCall::BlasCall() {
   if (const int reason = ask_for_buffer(); reason != 0) {
     --active;
     throw Error(fmt::format(
-        "OpenBLAS wants a buffer of {} MiB for each of {} calls at once, and the system gives "
-        "none: {}; raise the limit of memory (ulimit -v), or take fewer --threads or --workers",
+        "OpenBLAS needs a buffer of {} MiB for each of {} concurrent calls; the system cannot "
+        "allocate it: {}; raise the memory limit (ulimit -v), or use fewer --threads or --workers",
         kBufferBytes >> 20, wanted, std::generic_category().message(reason)));
   }
   granted = wanted;
