@@ -32,15 +32,15 @@ ImageDataset empty_split() {
 std::int64_t read_records(const fs::path& folder, const std::string& name, ImageDataset& split) {
   auto file = folder / name;
   if (!fs::exists(file)) {
-    check(fs::exists(file.string() + ".gz"), "cifar10: missing file: '{}', or the same with .gz",
+    check(fs::exists(file.string() + ".gz"), "cifar10: missing file: '{0}' or '{0}.gz'",
           file.string());
     file += ".gz";
   }
   const auto bytes = GzReader("cifar10", file).read_rest();
   const std::int64_t size = std::ssize(bytes), count = size / kRecord;
   check(size > 0 && size % kRecord == 0,
-        "cifar10 '{}': truncated, or another format: it must hold whole records of {} bytes; got "
-        "{} records and {} bytes",
+        "cifar10 '{}': truncated or in another format: expected whole records of {} bytes; got {} "
+        "records and {} bytes",
         file.string(), kRecord, count, size % kRecord);
   const auto first = split.labels.size();
   for (std::int64_t n = 0; n < count; ++n) {
@@ -69,9 +69,9 @@ DatasetSplits load_cifar10(Options& options, std::uint64_t /*seed*/) {
   if (path.empty()) path = options.positional().value_or("");
   options.finish();
   check<UsageError>(!path.empty(),
-                    "data 'cifar10': it must be told the folder of its files: cifar10:path=DIR; "
-                    "there must be data_batch_1.bin to data_batch_5.bin and test_batch.bin, each "
-                    "plain or with .gz: the binary version of the data set");
+                    "data 'cifar10': expected cifar10:path=DIR, the folder of the binary version: "
+                    "data_batch_1.bin to data_batch_5.bin and test_batch.bin, each with or "
+                    "without .gz");
 
   const auto folder = find_folder(path);
   DatasetSplits splits{.train = empty_split(), .test = empty_split()};

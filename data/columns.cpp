@@ -60,8 +60,8 @@ ColumnLoader::ColumnLoader(const TextDataset& text, const WorkerShare& share,
   length_ = column_length(text, share);
   steps_per_epoch_ = length_ / seq_;
   check<UsageError>(steps_per_epoch_ > 0,
-                    "text: seq must leave each of workers x batch columns one step and one token; "
-                    "got seq {}, {} workers, batch {} and {} tokens; take a smaller seq or batch",
+                    "text: expected at least workers x batch x seq + 1 tokens; got seq {}, {} "
+                    "workers, batch {} and {} tokens; use a smaller seq or batch",
                     seq_, share.workers, share.batch, text.size());
 }
 

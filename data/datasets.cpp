@@ -19,28 +19,29 @@ namespace terse {
 namespace {
 
 constexpr DatasetEntry kDatasets[] = {
-    {"cifar10", "path=DIR[,train=N,test=N] photographs, 3x32x32, 10 classes; the binary files",
+    {"cifar10", "path=DIR[,train=N,test=N] photographs, 3x32x32, 10 classes; the binary version",
      load_cifar10},
     {"fashion-mnist",
-     "[path=DIR,train=N,test=N,channels=1] clothes, 28x28, 10 classes; found where Debian's "
-     "dataset-fashion-mnist puts it",
+     "[path=DIR,train=N,test=N,channels=1] clothes, 28x28, 10 classes; default: the files of "
+     "Debian's package dataset-fashion-mnist",
      load_fashion_mnist},
     {"images",
      "path=DIR[,size=32,channels=3,test=0.1] PNG and JPEG files, one folder for each class",
      load_image_folder},
     {"mnist", "path=DIR[,train=N,test=N,channels=1] handwritten digits, 28x28, 10 classes",
      load_mnist},
-    {"synthetic", "[classes=10,size=28,channels=1,train=6000,test=1000,noise=1] drawn, no file",
+    {"synthetic",
+     "[classes=10,size=28,channels=1,train=6000,test=1000,noise=1] generated, no files",
      load_synthetic},
 };
 
 constexpr TextEntry kTexts[] = {
     {"kjv",
-     "[level=word|char,seq=30,vocab=N,path=FILE] the King James Bible; scripts/kjv makes its file",
+     "[level=word|char,seq=30,vocab=N,path=FILE] King James Bible; scripts/kjv creates the file",
      load_kjv},
     {"synthetic-text",
-     "[vocab=32,order=1,branching=4,length=40000,seq=30] a Markov chain, no file; the best "
-     "perplexity is `branching`",
+     "[vocab=32,order=1,branching=4,length=40000,seq=30] drawn from a Markov chain, no files; "
+     "the lowest possible perplexity is `branching`",
      load_synthetic_text},
     {"text",
      "path=FILE|DIR or train=FILE,valid=FILE,test=FILE[,level=word|char,prose,seq=30,vocab=N] "
@@ -62,15 +63,16 @@ std::vector<std::string> names(std::span<const Entry> table) {
   return names;
 }
 
-// Throws the error for a `name` that is not in the table of `wanted` ("images"): it is either in
-// the other table or in none.
-template <class Wanted, class Other>
-[[noreturn]] void refuse(std::string_view name, std::string_view wanted,
-                         std::span<const Wanted> table, std::span<const Other> others) {
+// Throws the error for a `name` that is not in the table of the `expected` kind ("images"): it is
+// either in the other table or in none.
+template <class Expected, class Other>
+[[noreturn]] void refuse(std::string_view name, std::string_view expected,
+                         std::span<const Expected> table, std::string_view other,
+                         std::span<const Other> others) {
   auto known = names(table);
   if (find(others, name) != nullptr) {
-    throw UsageError(
-        fmt::format("data '{}': {} are wanted here: {}", name, wanted, fmt::join(known, ", ")));
+    throw UsageError(fmt::format("data '{}': expected {} ({}); got {}", name, expected,
+                                 fmt::join(known, ", "), other));
   }
   const auto more = names(others);
   known.insert(known.end(), more.begin(), more.end());
@@ -92,7 +94,9 @@ std::string dataset_help() {
     for (const auto& entry : table) help += fmt::format("{}  {}\n", entry.name, entry.help);
   };
   add(dataset_table());
-  help += "any images  [crop=0,flip] training alone: moved by up to so many pixels, mirrored\n";
+  help +=
+      "any images  [crop=0,flip] training only: random shifts of at most crop pixels, random "
+      "flips\n";
   add(text_table());
   return help;
 }
@@ -104,7 +108,7 @@ bool is_text(std::string_view spec) {
 DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed) {
   const Stage stage = parse_stage("data", spec);
   const auto* entry = find(dataset_table(), stage.name);
-  if (entry == nullptr) refuse(stage.name, "images", dataset_table(), text_table());
+  if (entry == nullptr) refuse(stage.name, "images", dataset_table(), "text", text_table());
   Options options("data", stage);
   const auto augmentation = read_augmentation(options, seed);
   auto splits = entry->load(options, seed);
@@ -118,7 +122,7 @@ DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed) {
 TextSplits load_text(std::string_view spec, std::uint64_t seed) {
   const Stage stage = parse_stage("data", spec);
   const auto* entry = find(text_table(), stage.name);
-  if (entry == nullptr) refuse(stage.name, "texts", text_table(), dataset_table());
+  if (entry == nullptr) refuse(stage.name, "text", text_table(), "images", dataset_table());
   Options options("data", stage);
   return entry->load(options, seed);
 }

@@ -21,16 +21,17 @@ std::vector<std::int64_t> read_shape(GzReader& reader, std::int64_t dimensions) 
   const auto got = reader.read(magic);
   check(got == 4, "idx '{}': not an IDX file: it ends in the header, after {} bytes", reader.name(),
         reader.place());
-  check(magic[0] == 0 && magic[1] == 0 && magic[3] != 0,
-        "idx '{}': not an IDX file: it must start with 00 00 08 and the number of dimensions; got "
-        "{:02x} {:02x} {:02x} {:02x}",
-        reader.name(), magic[0], magic[1], magic[2], magic[3]);
+  check(
+      magic[0] == 0 && magic[1] == 0 && magic[3] != 0,
+      "idx '{}': not an IDX file: expected bytes 00 00 08 and the number of dimensions; got {:02x} "
+      "{:02x} {:02x} {:02x}",
+      reader.name(), magic[0], magic[1], magic[2], magic[3]);
   check(magic[2] == kUnsignedByte,
-        "idx '{}': byte 2: the values must be unsigned bytes (type 08); got type {:02x}",
-        reader.name(), magic[2]);
+        "idx '{}': byte 2: expected unsigned bytes (type 08); got type {:02x}", reader.name(),
+        magic[2]);
   check(magic[3] == dimensions,
-        "idx '{}': byte 3: {} dimension{} wanted; got {}; images have 3 and labels have 1",
-        reader.name(), dimensions, dimensions == 1 ? " is" : "s are", magic[3]);
+        "idx '{}': byte 3: expected {} dimension{}; got {}; images have 3 and labels have 1",
+        reader.name(), dimensions, dimensions == 1 ? "" : "s", magic[3]);
 
   std::vector<std::int64_t> shape;
   for (std::int64_t d = 0; d < dimensions; ++d) {
@@ -55,9 +56,9 @@ IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
 
   std::int64_t total = 1;
   for (const auto size : array.shape) {
-    check(size > 0, "idx '{}': the header says {}: there is nothing in it", reader.name(), shape);
-    check(size <= kMostBytes / total, "idx '{}': the header says {}: more than can be",
-          reader.name(), shape);
+    check(size > 0, "idx '{}': header: expected sizes of at least 1; got {}", reader.name(), shape);
+    check(size <= kMostBytes / total, "idx '{}': header: expected at most {} bytes; got {}",
+          reader.name(), kMostBytes, shape);
     total *= size;
   }
   // The buffer grows as bytes are read, so that a broken header cannot cause a huge allocation.
@@ -67,15 +68,14 @@ IdxArray read_idx(const std::filesystem::path& file, std::int64_t dimensions) {
         std::min(static_cast<std::size_t>(total), std::max(kFirstBlock, 2 * begin)));
     const auto got = reader.read(std::span(array.values).subspan(begin));
     check(begin + got == array.values.size(),
-          "idx '{}': truncated: the header says {} = {} bytes after the first {}; the file ends "
-          "after {} of them{}",
+          "idx '{}': truncated: expected {} = {} bytes after the header of {} bytes; got {}{}",
           reader.name(), shape, total, header, begin + got,
           reader.cut_off() ? " (the gzip stream breaks off)" : "");
   }
   // Reading beyond the data also makes zlib verify its checksum.
   std::uint8_t more[1];
   check(reader.read(more) == 0,
-        "idx '{}': too long: the header says {} = {} bytes after the first {}; more follow",
+        "idx '{}': too long: expected {} = {} bytes after the header of {} bytes; got more",
         reader.name(), shape, total, header);
   check(!reader.cut_off(), "idx '{}': truncated: the gzip stream breaks off after byte {}",
         reader.name(), reader.place());

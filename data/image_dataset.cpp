@@ -69,7 +69,7 @@ void check_dataset(const ImageDataset& images) {
 void repeat_channel(ImageDataset& images, std::int64_t channels) {
   if (images.channels == channels) return;
   check(images.channels == 1 && channels >= 1,
-        "data set '{}': one channel can be repeated; got {} channels, to become {}", images.name,
+        "data set '{}': expected one channel to repeat; got {} channels, to become {}", images.name,
         images.channels, channels);
   std::vector<std::uint8_t> repeated;
   repeated.reserve(images.pixels.size() * static_cast<std::size_t>(channels));

@@ -27,7 +27,9 @@ namespace terse {
 namespace {
 
 Picture decode_by_stb(std::string_view bytes, int channels) {
-  check(bytes.size() <= std::numeric_limits<int>::max(), "too long: {} bytes", bytes.size());
+  check(bytes.size() <= std::numeric_limits<int>::max(),
+        "too long: expected at most {} bytes; got {}", std::numeric_limits<int>::max(),
+        bytes.size());
   int width = 0, height = 0, in_file = 0;
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
       stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()),
@@ -73,7 +75,7 @@ std::vector<std::uint8_t> resize(const Picture& picture, int channels, int size)
   }
   const int done = stbir_resize_uint8(square, side, side, static_cast<int>(stride), pixels.data(),
                                       size, size, 0, channels);
-  check(done == 1, "images: no memory to resize {}x{} to {}x{}", side, side, size, size);
+  check(done == 1, "images: out of memory while resizing {}x{} to {}x{}", side, side, size, size);
   return pixels;
 }
 

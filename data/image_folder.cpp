@@ -91,9 +91,10 @@ Found find_classes(const fs::path& folder) {
       auto& to = is_picture(file) ? all.files : found.skipped;
       to.push_back(std::move(file));
     }
-    check(!all.files.empty(), "images '{}': a class folder without a picture", path.string());
+    check(!all.files.empty(), "images '{}': expected a picture in each class folder; got none",
+          path.string());
   }
-  check(!found.classes.empty(), "images '{}': there must be a folder for each class; got none",
+  check(!found.classes.empty(), "images '{}': expected a folder for each class; got none",
         folder.string());
   return found;
 }
@@ -148,7 +149,7 @@ SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std
     const auto& [name, files] = classes[label];
     const std::int64_t n = std::ssize(files);
     if (n == 1)
-      notes.push_back(fmt::format("class '{}' has one picture: it is for training", name));
+      notes.push_back(fmt::format("class '{}' has one picture, which is used for training", name));
     const std::int64_t held =
         n == 1 ? 0
                : std::clamp<std::int64_t>(std::llround(share * static_cast<double>(n)), 1, n - 1);
@@ -166,7 +167,8 @@ SplitSamples hold_out(const std::vector<ClassFolder>& classes, double share, std
     }
   }
   check(!samples.test.empty(),
-        "images: every class has one picture, so that none can be held out; got {} classes",
+        "images: expected a class of at least two pictures, to hold one out for testing; got {} "
+        "classes of one picture",
         classes.size());
   return samples;
 }
@@ -180,10 +182,9 @@ Request read_request(Options& options) {
   request.test = options.number("test", 0.1, 0.001, 0.5);
   if (request.folder.empty()) request.folder = options.positional().value_or("");
   options.finish();
-  check<UsageError>(
-      !request.folder.empty(),
-      "data 'images': it must be told the folder: images:path=DIR; there must be a "
-      "folder of pictures for each class, or train and test (or val), which hold those");
+  check<UsageError>(!request.folder.empty(),
+                    "data 'images': expected images:path=DIR; DIR holds a folder of pictures for "
+                    "each class, or the folders train and test (or val), which hold those");
   check(fs::is_directory(request.folder), "images: no such directory: '{}'",
         request.folder.string());
   return request;
@@ -211,7 +212,7 @@ DatasetSplits load_image_folder(Options& options, std::uint64_t seed) {
   }
   if (!skipped.empty()) {
     notes.push_back(
-        fmt::format("{} file{} that are no pictures by their names are skipped, '{}' the first",
+        fmt::format("skipped {} file{} without the file extension of a picture; the first is '{}'",
                     skipped.size(), skipped.size() == 1 ? "" : "s", skipped.front().string()));
   }
   DatasetSplits splits{.train = read_samples(samples.train, classes.size(), request),

@@ -89,8 +89,8 @@ class JpegDecoder {
   bool too_large() {
     const auto height = std::int64_t{info_.image_height}, width = std::int64_t{info_.image_width};
     if (std::max(height, width) <= kLongestSide && height * width <= kMostPixels) return false;
-    reason_ = fmt::format("{}x{} pixels; at most {} a side and {} in all are read", width, height,
-                          kLongestSide, kMostPixels);
+    reason_ = fmt::format("expected at most {} pixels a side and {} in total; got {}x{}",
+                          kLongestSide, kMostPixels, width, height);
     return true;
   }
 

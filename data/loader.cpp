@@ -16,7 +16,7 @@ Loader::Loader(const ImageDataset& images, std::unique_ptr<const Partition> part
       partition_(std::move(partition)),
       prefetch_(options.prefetch),
       first_step_(options.first_step) {
-  check(partition_ != nullptr, "loader: a partition is wanted; got none");
+  check(partition_ != nullptr, "loader: expected a partition; got none");
   check(prefetch_ >= 0 && prefetch_ <= 1024, "loader: prefetch must be from 0 to 1024; got {}",
         prefetch_);
   check(first_step_ >= 0, "loader: first_step must be at least 0; got {}", first_step_);

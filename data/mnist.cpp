@@ -28,8 +28,8 @@ fs::path find_file(const IdxFolder& folder, const std::string& file) {
   auto plain = folder.directory / file;
   auto compressed = folder.directory / (file + ".gz");
   if (fs::exists(plain)) return plain;
-  check(fs::exists(compressed), "{}: missing file: '{}', or the same with .gz", folder.name,
-        plain.string());
+  check(fs::exists(compressed), "{}: missing file: '{}' or '{}'", folder.name, plain.string(),
+        compressed.string());
   return compressed;
 }
 
@@ -99,18 +99,18 @@ DatasetSplits read_idx_folder(const IdxFolder& folder) {
   auto test = read_split(folder, "t10k", train.classes);
   DatasetSplits splits{.train = std::move(train), .test = std::move(test)};
   check(splits.train.height == splits.test.height && splits.train.width == splits.test.width,
-        "{} '{}': training and test images must be of one size; got {}x{} and {}x{}", folder.name,
-        folder.directory.string(), splits.train.height, splits.train.width, splits.test.height,
-        splits.test.width);
+        "{} '{}': training and test images must have the same size; got {}x{} and {}x{}",
+        folder.name, folder.directory.string(), splits.train.height, splits.train.width,
+        splits.test.height, splits.test.width);
   return splits;
 }
 
 DatasetSplits load_mnist(Options& options, std::uint64_t /*seed*/) {
   const auto request = read_options(options);
   check<UsageError>(!request.directory.empty(),
-                    "data 'mnist': it must be told the folder of its files: mnist:path=DIR; there "
-                    "must be train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-                    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each plain or with .gz");
+                    "data 'mnist': expected mnist:path=DIR, the folder of train-images-idx3-ubyte, "
+                    "train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+                    "t10k-labels-idx1-ubyte, each with or without .gz");
   return load({.name = "mnist", .directory = request.directory, .statistics = mnist_statistics()},
               request);
 }
@@ -119,8 +119,8 @@ DatasetSplits load_fashion_mnist(Options& options, std::uint64_t /*seed*/) {
   const auto request = read_options(options);
   const fs::path directory(request.directory.empty() ? kDebianFashionMnist : request.directory);
   check(fs::is_directory(directory),
-        "fashion-mnist: no such directory: '{}'; apt-get install dataset-fashion-mnist puts the "
-        "files into {}; another place is named by fashion-mnist:path=DIR",
+        "fashion-mnist: no such directory: '{}'; install the files in {} with apt-get install "
+        "dataset-fashion-mnist, or name another folder with fashion-mnist:path=DIR",
         directory.string(), kDebianFashionMnist);
   return load(
       {.name = "fashion-mnist", .directory = directory, .statistics = fashion_mnist_statistics()},

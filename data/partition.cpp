@@ -42,10 +42,11 @@ std::vector<std::int32_t> all_samples(std::int64_t count) {
 }
 
 std::int64_t whole_steps(std::string_view name, std::int64_t samples, const WorkerShare& share) {
-  check<UsageError>(samples >= share.workers * share.batch,
-                    "partition '{}': one step takes {} workers x batch {} = {} samples; the data "
-                    "set has {}; take a smaller batch",
-                    name, share.workers, share.batch, share.workers * share.batch, samples);
+  check<UsageError>(
+      samples >= share.workers * share.batch,
+      "partition '{}': expected at least {} workers x batch {} = {} samples; the data "
+      "set has {}; use a smaller batch",
+      name, share.workers, share.batch, share.workers * share.batch, samples);
   return samples / (share.workers * share.batch);
 }
 
@@ -130,10 +131,11 @@ Deal deal_shards(std::span<const std::int32_t> labels, const WorkerShare& share,
                  std::int64_t shards_each, std::uint64_t seed) {
   const std::int64_t count = std::ssize(labels);
   const std::int64_t shards = share.workers * shards_each;
-  check<UsageError>(shards <= count,
-                    "partition 'by-label': {} workers x {} shards = {} shards need a sample each; "
-                    "the data set has {}",
-                    share.workers, shards_each, shards, count);
+  check<UsageError>(
+      shards <= count,
+      "partition 'by-label': expected at least one sample for each of {} workers x {} "
+      "shards = {} shards; the data set has {}",
+      share.workers, shards_each, shards, count);
   auto sorted = all_samples(count);
   std::stable_sort(sorted.begin(), sorted.end(), [&](std::int32_t a, std::int32_t b) {
     return labels[static_cast<std::size_t>(a)] < labels[static_cast<std::size_t>(b)];
@@ -154,10 +156,11 @@ Deal deal_shards(std::span<const std::int32_t> labels, const WorkerShare& share,
     }
     deal.smallest = std::min(deal.smallest, size);
   }
-  check<UsageError>(deal.smallest >= share.batch,
-                    "partition 'by-label': one step takes {} samples of each of {} workers; the "
-                    "smallest has {} of the data set's {}; take a smaller batch",
-                    share.batch, share.workers, deal.smallest, count);
+  check<UsageError>(
+      deal.smallest >= share.batch,
+      "partition 'by-label': expected at least {} samples, one batch, for each of {} workers; "
+      "the smallest share has {} of {}; use a smaller batch",
+      share.batch, share.workers, deal.smallest, count);
   return deal;
 }
 
@@ -200,7 +203,7 @@ Partition::Partition(std::int64_t batch, std::int64_t steps_per_epoch)
 
 std::vector<std::int32_t> Partition::samples(std::int64_t epoch, std::int64_t step) const {
   check(step >= 0 && step < steps_per_epoch(),
-        "partition: step must be from 0 to {}, an epoch's last; got {}", steps_per_epoch() - 1,
+        "partition: step must be from 0 to {}, the last of an epoch; got {}", steps_per_epoch() - 1,
         step);
   std::vector<std::int32_t> all;
   order(epoch, all);
@@ -213,7 +216,7 @@ std::unique_ptr<Partition> make_partition(std::string_view spec,
   constexpr std::int64_t kMostWorkers = 1 << 24;  // a stream has 24 bits for the worker
   constexpr std::int64_t kMostSamples = std::numeric_limits<std::int32_t>::max();
   const std::int64_t count = std::ssize(labels);
-  check(count <= kMostSamples, "partition: at most 2^31 - 1 samples; got {}", count);
+  check(count <= kMostSamples, "partition: expected at most 2^31 - 1 samples; got {}", count);
   check<UsageError>(share.batch >= 1 && share.batch <= kMostSamples,
                     "partition: batch must be from 1 to 2^31 - 1; got {}", share.batch);
   check<UsageError>(share.workers >= 1 && share.workers <= kMostWorkers,

@@ -17,7 +17,7 @@ class Fields {
   Fields(std::string_view file, bool big_endian) : file_(file), big_endian_(big_endian) {}
 
   std::uint32_t number(std::size_t at, std::size_t bytes) const {
-    check(at <= file_.size() && bytes <= file_.size() - at, "it ends in the middle");
+    check(at <= file_.size() && bytes <= file_.size() - at, "the file is truncated");
     std::uint32_t value = 0;
     for (std::size_t i = 0; i < bytes; ++i) {
       const std::size_t place = big_endian_ ? at + i : at + bytes - 1 - i;
@@ -106,10 +106,11 @@ void check_bmp_is_whole(std::string_view file) {
   const std::uint64_t bits = fields.number(old ? 24 : 28, 2);
   const std::uint64_t row = (width * bits + 31) / 32 * 4;  // rows are padded to 4 bytes
   const auto rows = static_cast<std::uint64_t>(std::abs(std::int64_t{height}));
-  check(width <= kLongestSide && rows <= kLongestSide && bits <= 32, "{}x{} pixels of {} bits",
+  check(width <= kLongestSide && rows <= kLongestSide && bits <= 32,
+        "expected at most {0}x{0} pixels of at most 32 bits; got {1}x{2} of {3} bits", kLongestSide,
         width, rows, bits);
   check(pixels + row * rows <= file.size(),
-        "part of the pixels is missing: {} bytes are wanted, and it has {}", pixels + row * rows,
+        "part of the pixels is missing: expected {} bytes; got {}", pixels + row * rows,
         file.size());
 }
 
@@ -119,7 +120,7 @@ namespace {
 // the last byte. Each code adds a table entry that is one pixel longer than the previous code's.
 std::uint64_t gif_pixels(std::string_view data, std::uint32_t pixel_bits) {
   constexpr std::uint32_t kMostCodes = 4096;
-  check(pixel_bits >= 1 && pixel_bits <= 11, "pixels of {} bits", pixel_bits);
+  check(pixel_bits >= 1 && pixel_bits <= 11, "expected pixels of 1 to 11 bits; got {}", pixel_bits);
   const std::uint32_t clear = 1U << pixel_bits, end = clear + 1;
   std::array<std::uint32_t, kMostCodes> length{};
   std::fill_n(length.begin(), clear, 1);
@@ -143,7 +144,7 @@ std::uint64_t gif_pixels(std::string_view data, std::uint32_t pixel_bits) {
           length[codes++] = length[before] + 1;
           if (codes == 1U << code_bits && codes < kMostCodes) ++code_bits;
         }
-        check(code < codes && length[code] > 0, "code {} is not known yet", code);
+        check(code < codes && length[code] > 0, "LZW code {} is not defined", code);
         pixels += length[code];
       }
       before = code;
@@ -163,7 +164,7 @@ void check_gif_is_whole(std::string_view file) {
   // Data blocks follow each other, each preceded by its length in one byte; length 0 ends them.
   const auto read_blocks = [&](std::size_t at, auto&& take) {
     for (std::uint32_t length; (length = fields.number(at, 1)) != 0;) {
-      check(length <= file.size() - at - 1, "it ends in the middle");
+      check(length <= file.size() - at - 1, "the file is truncated");
       take(file.substr(at + 1, length));
       at += 1 + length;
     }
@@ -171,14 +172,13 @@ void check_gif_is_whole(std::string_view file) {
   };
   std::size_t at = 13 + table_bytes(fields.number(10, 1));
   while (fields.number(at, 1) == kExtension) at = read_blocks(at + 2, [](std::string_view) {});
-  check(fields.number(at, 1) == kImage, "it holds no picture");
+  check(fields.number(at, 1) == kImage, "the file holds no picture");
   const std::uint64_t wanted = std::uint64_t{fields.number(at + 5, 2)} * fields.number(at + 7, 2);
   at += 10 + table_bytes(fields.number(at + 9, 1));
   std::string codes;
   read_blocks(at + 1, [&](std::string_view block) { codes += block; });
   const std::uint64_t pixels = gif_pixels(codes, fields.number(at, 1));
-  check(pixels >= wanted, "part of the pixels is missing: {} are wanted, and it has {}", wanted,
-        pixels);
+  check(pixels >= wanted, "part of the pixels is missing: expected {}; got {}", wanted, pixels);
 }
 
 }  // namespace terse

@@ -33,8 +33,7 @@ TextRequest read_request(Options& options, TextLevel plain) {
 }
 
 std::string read_text(const std::string& name, const fs::path& file, TextLevel level) {
-  check(!fs::is_directory(file), "{} '{}': a file is wanted; this is a directory", name,
-        file.string());
+  check(!fs::is_directory(file), "{} '{}': expected a file; got a directory", name, file.string());
   auto text = GzReader(name, file).read_rest();
   try {
     drop_byte_order_mark(text);
@@ -59,11 +58,10 @@ SplitFiles find_splits(const fs::path& folder) {
     };
     if (fs::exists(file("train"))) return {file("train"), file("valid"), file("test")};
   }
-  throw Error(
-      fmt::format("text '{}': the folder must hold wiki.train.tokens (WikiText), "
-                  "ptb.train.txt (PTB) or train.txt, and valid and test beside it; it has "
-                  "none of them",
-                  folder.string()));
+  throw Error(fmt::format(
+      "text '{}': expected wiki.train.tokens (WikiText), ptb.train.txt (PTB) or train.txt "
+      "in the folder, with the files for valid and test; got none of them",
+      folder.string()));
 }
 
 TextSplits read_splits(const SplitFiles& files, const TextRules& rules) {
@@ -86,13 +84,15 @@ TextSplits load_text_files(Options& options, std::uint64_t /*seed*/) {
   if (path.empty()) path = options.positional().value_or("");
   options.finish();
 
-  check<UsageError>(!prose || request.rules.level != TextLevel::character,
-                    "data 'text': prose is a matter of words; level=char takes bytes as they are");
+  check<UsageError>(
+      !prose || request.rules.level != TextLevel::character,
+      "data 'text': prose applies to level=word only; level=char reads the bytes unchanged");
   const int given = !files.train.empty() + !files.valid.empty() + !files.test.empty();
-  check<UsageError>(path.empty() ? given == 3 : given == 0,
-                    "data 'text': it must be told path=FILE, path=DIR, or all of train=FILE, "
-                    "valid=FILE and test=FILE; got {} of these three{}",
-                    given, path.empty() ? "" : " and path");
+  check<UsageError>(
+      path.empty() ? given == 3 : given == 0,
+      "data 'text': expected path=FILE, path=DIR, or all of train=FILE, valid=FILE and "
+      "test=FILE; got {} of these three{}",
+      given, path.empty() ? "" : " and path");
   TextSplits splits;
   if (path.empty()) {
     splits = read_splits(files, request.rules);
@@ -123,8 +123,8 @@ TextSplits load_kjv(Options& options, std::uint64_t /*seed*/) {
 
   if (file.empty()) file = kjv_file();
   check(fs::exists(file),
-        "kjv: no such file: '{}'; scripts/kjv makes it from Debian's package bible-kjv; another "
-        "place is named by kjv:path=FILE",
+        "kjv: no such file: '{}'; create it from Debian's package bible-kjv with scripts/kjv, or "
+        "name another file with kjv:path=FILE",
         file.string());
   auto splits = number_and_split("kjv", read_text("kjv", file, request.rules.level), request.rules);
   splits.seq = request.seq;

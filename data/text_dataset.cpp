@@ -168,8 +168,8 @@ TextSplits number_and_split(const std::string& name, std::string text, const Tex
   const std::int64_t count = std::ssize(all);
   constexpr std::int64_t kFewest = 40;  // 5 % of 40 are the 2 tokens that a split needs
   check(count >= kFewest,
-        "text '{}': one file is split 90/5/5, for which it must hold at least {} tokens; got {}",
-        name, kFewest, count);
+        "text '{}': expected at least {} tokens, because one file is split 90/5/5; got {}", name,
+        kFewest, count);
   const auto valid = all.begin() + count * 90 / 100, test = all.begin() + count * 95 / 100;
   return make_splits(name, interner, {all.begin(), valid}, {valid, test}, {test, all.end()},
                      rules.most);

@@ -36,10 +36,11 @@ void append(std::int32_t c, std::string& text) {
 
 void drop_byte_order_mark(std::string& text) {
   const std::string_view view = text;
-  check(!view.starts_with("\xFF\xFE") && !view.starts_with("\xFE\xFF") &&
-            !view.starts_with(std::string_view("\0\0\xFE\xFF", 4)),
-        "its byte order mark is that of UTF-16 or UTF-32; UTF-8 is wanted: convert it, for "
-        "instance with iconv -f UTF-16 -t UTF-8");
+  check(
+      !view.starts_with("\xFF\xFE") && !view.starts_with("\xFE\xFF") &&
+          !view.starts_with(std::string_view("\0\0\xFE\xFF", 4)),
+      "expected UTF-8; got the byte order mark of UTF-16 or UTF-32; convert the text, for instance "
+      "with iconv -f UTF-16 -t UTF-8");
   if (view.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
 }
 

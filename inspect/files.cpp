@@ -58,8 +58,8 @@ bool is_special(const std::filesystem::path& file) {
 OutputFolder::OutputFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
   std::error_code error;
   made_ = std::filesystem::create_directories(folder_, error);
-  check(!error && std::filesystem::is_directory(folder_), "folder '{}': cannot be made: {}",
-        folder_.string(), error ? error.message() : "a file stands there");
+  check(!error && std::filesystem::is_directory(folder_), "folder '{}': cannot be created: {}",
+        folder_.string(), error ? error.message() : "a file of this name exists");
   descriptor_ = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int reason = descriptor_ < 0 ? errno : 0;
   if (reason == 0 && access(folder_.c_str(), W_OK | X_OK) != 0) reason = errno;
@@ -133,8 +133,8 @@ void LineFile::add(std::string_view line) {
   if (reason == 0) return;
   // Part of the line may have been written.
   if (S_ISREG(before.st_mode) && ftruncate(descriptor_, before.st_size) != 0) {
-    throw Error(fmt::format("'{}': its last line is cut short: {}", file_.string(),
-                            std::generic_category().message(errno)));
+    throw Error(fmt::format("'{}': the last line is incomplete and cannot be removed: {}",
+                            file_.string(), std::generic_category().message(errno)));
   }
   fail(file_, reason);
 }

@@ -49,7 +49,7 @@ GradientStatistics::GradientStatistics(std::vector<Part> tensors, std::uint64_t 
 }
 
 void GradientStatistics::add(std::span<const float> gradient) {
-  check(gradient.size() == mean_.size(), "gradient statistics: {} values are wanted; got {}",
+  check(gradient.size() == mean_.size(), "gradient statistics: expected {} values; got {}",
         mean_.size(), gradient.size());
   const auto n = static_cast<double>(++samples_);
   constexpr std::int64_t kGrain = 1 << 15;
@@ -107,7 +107,7 @@ GradientReport GradientStatistics::report_on(const std::string& name, std::size_
 }
 
 std::vector<GradientReport> GradientStatistics::report() const {
-  check(samples_ >= 2, "gradient statistics: two samples or more are wanted; got {}", samples_);
+  check(samples_ >= 2, "gradient statistics: expected at least two samples; got {}", samples_);
   std::vector<GradientReport> all{report_on("", 0, mean_.size())};
   std::size_t first = 0;
   for (const auto& [name, size] : tensors_) {

@@ -8,9 +8,10 @@ namespace {
 constexpr auto kBound = static_cast<real>(0.1);  // bound of initial values of encoder and decoder
 
 const LanguageModelOptions& checked(const LanguageModelOptions& o) {
-  check<UsageError>(!o.tied || o.embedding == o.hidden,
-                    "model 'lstm': tied weights need embedding equal to hidden; got {} and {}",
-                    o.embedding, o.hidden);
+  check<UsageError>(
+      !o.tied || o.embedding == o.hidden,
+      "model 'lstm': expected embedding equal to hidden for tied weights; got {} and {}",
+      o.embedding, o.hidden);
   return o;
 }
 

@@ -33,7 +33,7 @@ std::unique_ptr<Layer> make_lenet(Options&, const ImageTask& task, Init& init) {
   // reduces it by 4.
   const std::int64_t height = (task.height / 2 - 4) / 2, width = (task.width / 2 - 4) / 2;
   check<UsageError>(height >= 1 && width >= 1,
-                    "model 'lenet': images of at least 12x12 are wanted; got {}x{}", task.height,
+                    "model 'lenet': expected images of at least 12x12; got {}x{}", task.height,
                     task.width);
   auto model = std::make_unique<Sequential>();
   model->add<Conv2d>(Conv2dOptions{.in = task.channels, .out = 6, .kernel = 5, .padding = 2}, init)
@@ -115,7 +115,7 @@ ModelKind model_kind(std::string_view spec) {
 std::unique_ptr<Layer> make_model(std::string_view spec, const ImageTask& task, Init& init) {
   const Stage stage = parse_stage("model", spec);
   const auto& factory = find(stage);
-  check<UsageError>(factory.make != nullptr, "model '{}' reads text, and the data are images",
+  check<UsageError>(factory.make != nullptr, "model '{}': expected text data; got images",
                     stage.name);
   Options options("model", stage);
   auto model = factory.make(options, task, init);
@@ -127,7 +127,7 @@ std::unique_ptr<LanguageModel> make_language_model(std::string_view spec, std::i
                                                    Init& init) {
   const Stage stage = parse_stage("model", spec);
   check<UsageError>(find(stage).entry.kind == ModelKind::text,
-                    "model '{}' looks at images, and the data are text", stage.name);
+                    "model '{}': expected images; got text data", stage.name);
   Options options("model", stage);
   const auto o = language_model_options(options, vocabulary);
   options.finish();

@@ -31,7 +31,7 @@ LstmStates detach(const LstmStates& states) {
 }
 
 Lstm::Lstm(const LstmOptions& o, Init& init) : options_(o) {
-  check(o.layers >= 1, "Lstm: at least one layer is wanted; got {}", o.layers);
+  check(o.layers >= 1, "Lstm: expected at least one layer; got {}", o.layers);
   const real bound = hidden_bound(o.hidden);
   const std::int64_t gates = 4 * o.hidden;
   for (std::int64_t layer = 0; layer < o.layers; ++layer) {
@@ -47,7 +47,7 @@ Lstm::Lstm(const LstmOptions& o, Init& init) : options_(o) {
 
 Tensor Lstm::forward(const Tensor& x, LstmStates& states) {
   check(states.empty() || states.size() == layers_.size(),
-        "Lstm: a state for each of {} layers is wanted, or none; got {}", layers_.size(),
+        "Lstm: expected a state for each of {} layers, or none; got {}", layers_.size(),
         states.size());
   states.resize(layers_.size());
   Tensor y = x;

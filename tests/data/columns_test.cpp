@@ -99,7 +99,8 @@ TEST(ColumnLoader, OneStepIsEnoughAndLessIsAUsageError) {
   expect_has(error_of<UsageError>([&] {
                ColumnLoader(lacks, {0, 2, 3}, {.seq = 10});
              }),
-             {"text: seq must leave", "got seq 10, 2 workers, batch 3 and 60 tokens"});
+             {"text: expected at least workers x batch x seq + 1 tokens",
+              "got seq 10, 2 workers, batch 3 and 60 tokens"});
 }
 
 TEST(ColumnLoader, WrongOptionsAreErrors) {

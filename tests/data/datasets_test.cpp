@@ -84,7 +84,7 @@ TEST(Mnist, GreyMayBeRepeatedOverThreeChannels) {
   expect_has(usage_error("mnist:" + folder.path().string() + ",channels=2"), {"1, 3", "'2'"});
 }
 
-TEST(Mnist, WithoutAPathTheErrorSaysWhatIsWanted) {
+TEST(Mnist, WithoutAPathTheErrorSaysWhatIsExpected) {
   expect_has(usage_error("mnist"),
              {"mnist:path=DIR", kTrainImages, kTrainLabels, kTestImages, kTestLabels, ".gz"});
 }
@@ -120,14 +120,15 @@ TEST(Mnist, ImagesAndLabelsInterchangedAreAnError) {
   const TemporaryFolder folder;
   write_mnist(folder);
   folder.write(kTestLabels, idx_bytes({4, 3, 2}, 24));
-  expect_has(load_error("mnist:" + folder.path().string()), {kTestLabels, "1 dimension is wanted"});
+  expect_has(load_error("mnist:" + folder.path().string()),
+             {kTestLabels, "expected 1 dimension; got 3"});
 }
 
 TEST(Mnist, TrainingAndTestImagesMustBeOfOneSize) {
   const TemporaryFolder folder;
   write_mnist(folder);
   folder.write_gz(std::string(kTestImages) + ".gz", idx_bytes({4, 2, 3}, 24));
-  expect_has(load_error("mnist:" + folder.path().string()), {"one size", "3x2 and 2x3"});
+  expect_has(load_error("mnist:" + folder.path().string()), {"the same size", "3x2 and 2x3"});
 }
 
 TEST(FashionMnist, MissingFolderSaysHowToGetIt) {

@@ -63,7 +63,7 @@ TEST(Idx, AnotherValueTypeIsAnError) {
 TEST(Idx, AnotherDimensionCountIsAnError) {
   const TemporaryFolder folder;
   const auto file = folder.write("labels", idx_bytes({4}, 4));
-  expect_has(read_error(file, 3), {file.string(), "byte 3", "3 dimensions are wanted; got 1"});
+  expect_has(read_error(file, 3), {file.string(), "byte 3", "expected 3 dimensions; got 1"});
 }
 
 TEST(Idx, HeaderThatEndsEarlyIsAnError) {
@@ -79,8 +79,8 @@ TEST(Idx, HeaderThatEndsEarlyIsAnError) {
 TEST(Idx, TruncatedFileTellsWhatIsThere) {
   const TemporaryFolder folder;
   const auto file = folder.write("cut", idx_bytes({60000, 28, 28}, 1234));
-  expect_has(read_error(file, 3), {file.string(), "truncated", "60000x28x28 = 47040000 bytes",
-                                   "the file ends after 1234 of them"});
+  expect_has(read_error(file, 3),
+             {file.string(), "truncated", "60000x28x28 = 47040000 bytes", "got 1234"});
 }
 
 TEST(Idx, GzipStreamThatBreaksOffIsTruncated) {
@@ -119,11 +119,11 @@ TEST(Idx, BytesAfterTheLastValueAreAnError) {
 TEST(Idx, BrokenSizesAreAnErrorAndTakeNoMemory) {
   const TemporaryFolder folder;
   expect_has(read_error(folder.write("huge", idx_bytes({~0U, ~0U, ~0U}, 9)), 3),
-             {"4294967295x4294967295x4294967295", "more than can be"});
+             {"4294967295x4294967295x4294967295", "at most 1099511627776 bytes"});
   // A terabyte is possible, and not there.
   expect_has(read_error(folder.write("large", idx_bytes({1U << 20, 1U << 20}, 9)), 2),
-             {"truncated", "ends after 9 of them"});
-  expect_has(read_error(folder.write("none", idx_bytes({0, 28}, 0)), 2), {"nothing in it"});
+             {"truncated", "got 9"});
+  expect_has(read_error(folder.write("none", idx_bytes({0, 28}, 0)), 2), {"at least 1; got 0x28"});
 }
 
 }  // namespace

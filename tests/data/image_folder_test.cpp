@@ -188,7 +188,8 @@ TEST(ImageFolder, MissingOrEmptyFoldersAreErrors) {
   expect_has(load_error(folder), {folder.path().string(), "a folder for each class", "got none"});
   write_classes(folder.path(), 3, 1);
   fs::create_directories(folder.path() / "bird");
-  expect_has(load_error(folder), {(folder.path() / "bird").string(), "without a picture"});
+  expect_has(load_error(folder),
+             {(folder.path() / "bird").string(), "expected a picture in each class folder"});
 }
 
 TEST(ImageFolder, FileThatIsNoPictureIsNamed) {

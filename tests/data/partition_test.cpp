@@ -194,7 +194,7 @@ TEST(Partition, EpochWithoutAStepIsAUsageError) {
              {"iid", "4 workers x batch 32 = 128 samples", "has 100"});
   expect_has(usage_error("shared", 100, {0, 4, 32}), {"shared", "128"});
   expect_has(usage_error("by-label:2", 100, {0, 4, 32}),
-             {"by-label", "takes 32 samples", "4 workers", "the smallest has 2"});
+             {"by-label", "at least 32 samples", "4 workers", "the smallest share has 2"});
   expect_has(usage_error("by-label:40", 100, {0, 4, 1}), {"160 shards", "has 100"});
 }
 

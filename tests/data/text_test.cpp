@@ -258,9 +258,9 @@ TEST(TextTable, ImagesAndTextsAreToldApart) {
   EXPECT_TRUE(is_text("synthetic-text"));
   EXPECT_FALSE(is_text("fashion-mnist"));
   EXPECT_FALSE(is_text("no-such-thing"));
-  expect_has(usage_error("mnist:path=x"), {"'mnist'", "texts are wanted here", "kjv"});
+  expect_has(usage_error("mnist:path=x"), {"'mnist'", "expected text (kjv", "got images"});
   expect_has(error_of<UsageError>([] { load_dataset("kjv", 1); }),
-             {"'kjv'", "images are wanted here", "fashion-mnist"});
+             {"'kjv'", "expected images (", "fashion-mnist", "got text"});
   expect_has(usage_error("kvj"), {"'kvj' is not known", "did you mean kjv?", "fashion-mnist"});
 }
 

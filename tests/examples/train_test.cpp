@@ -109,7 +109,7 @@ TEST_F(Train, ModelsAndDataMustFit) {
   expect_refused("train --model lstm", 2, "--model lstm: it reads text");
   expect_refused("train --model lenet --data synthetic-text", 2, "try --model lstm");
   expect_refused("train --model lstm --data synthetic-text:length=9000,seq=500", 2,
-                 "seq must leave each of workers x batch columns one step");
+                 "text: expected at least workers x batch x seq + 1 tokens");
   expect_refused("train --model lstm --data synthetic-text --partition shared", 2,
                  "only iid is possible");
   expect_refused("train --model lstm --data text:/nowhere", 1, "/nowhere");

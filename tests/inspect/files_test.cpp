@@ -133,7 +133,7 @@ TEST(OutputFolder, SaysTheSystemsReason) {
   const TemporaryFolder folder;
   write_file(folder.path() / "file", "x");
   expect_has(error_of<Error>([&] { OutputFolder(folder.path() / "file"); }),
-             {(folder.path() / "file").string(), "cannot be made"});
+             {(folder.path() / "file").string(), "cannot be created"});
   expect_has(error_of<Error>([&] { OutputFolder("/proc/none/such"); }),
              {"/proc/none/such", "No such file or directory"});
 }
