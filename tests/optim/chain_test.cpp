@@ -1,4 +1,4 @@
-// Chains: a compressor behind a sparse one codes its values.
+// Tests of chains, in which a compressor encodes the values that a sparse compressor has chosen.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -52,7 +52,7 @@ TEST(Chain, PayloadIsCountCoordinatesAndWhatTheCoderSays) {
   ASSERT_EQ(packet.words().size(), 1U + 4U + 2U + 1U);
   EXPECT_EQ(packet.words()[0], 4U);
   EXPECT_THAT(packet.words().subspan(1, 4), testing::ElementsAre(1, 3, 5, 6));
-  EXPECT_EQ(packet.floats()[5], 4);  // the mean magnitude of what was chosen
+  EXPECT_EQ(packet.floats()[5], 4);  // mean magnitude of the chosen values
   EXPECT_EQ(packet.floats()[6], 2);
   EXPECT_EQ(packet.words()[7], 0b1001U);
 }

@@ -1,5 +1,5 @@
-// Values as they are, as halves, as 8-bit integers or as one of two means: naive code and what is
-// claimed.
+// Naive code and claims for compressors that send every value: uncompressed, as a 16-bit float, as
+// an 8-bit integer, or as one of two means.
 #include "claims_of_values.hpp"
 
 #include <algorithm>
@@ -22,15 +22,15 @@ CompressorClaims none_claims() {
 
 // ---- 16 bits ------------------------------------------------------------------------------------
 
-// x to `digits` binary digits, to the nearest, ties to even; none of them below 2^-last.
+// x rounded to `digits` binary digits, to nearest, ties to even. No digit lies below 2^-last.
 double rounded_to(double x, int digits, int last) {
   if (x == 0) return 0;
   const int exponent = std::max(std::ilogb(x) - digits + 1, -last);
   return std::ldexp(std::nearbyint(std::ldexp(x, -exponent)), exponent);
 }
 
-// What a value of a draw in [0, 1) becomes: a neighbour of bf16, upwards with the part that is
-// lost.
+// Stochastic rounding of x to bfloat16 with a draw `chance` in [0, 1): the magnitude is rounded up
+// with a probability equal to the discarded fraction.
 double bf16_by_chance(float x, double chance) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const bool up = std::floor(chance * 65536) >= 65536 - (bits & 0xffff);
@@ -53,7 +53,7 @@ CompressorClaims half_claims(int digits, int last) {
 }
 
 CompressorClaims stochastic_bf16_claims() {
-  auto claims = half_claims(7, 149);  // off by a step at most, not half of one
+  auto claims = half_claims(7, 149);  // off by up to one step, not by half a step
   claims.unbiased = true;
   claims.permutable = false;
   claims.reference = [](const Round& round, const auto& workers) {
@@ -112,7 +112,7 @@ CompressorClaims int8_claims(std::size_t bucket) {
               }};
 }
 
-// ---- one bit and two means a column -------------------------------------------------------------
+// ---- one bit and two means per column -----------------------------------------------------------
 
 std::vector<double> two_means(const OwnedTensor& x) {
   std::vector<double> said(x.values.size());

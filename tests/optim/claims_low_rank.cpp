@@ -1,4 +1,4 @@
-// The low-rank family: naive code from the formulas, and what is claimed.
+// Naive code from the formulas, and claims, for the low-rank family.
 #include "claims.hpp"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace terse {
 namespace {
 
-// Classical Gram-Schmidt on columns of n doubles.
+// Classical Gram-Schmidt, applied twice, on columns of n doubles.
 void orthonormalise_columns(std::vector<std::vector<double>>& columns) {
   for (std::size_t c = 0; c < columns.size(); ++c) {
     for (int pass = 0; pass < 2; ++pass) {
@@ -93,7 +93,7 @@ CompressorClaims powersgd_claims(std::int64_t rank, int iterations = 1, double m
               }};
 }
 
-// Half-steps on what is left of the mean, from the first on: A = R, R^T, R, …
+// Half-steps on the remainder R of the mean, beginning with the first step: A = R, R^T, R, …
 OwnedGradients reference_alternating(const Round& round, const Workers& workers, std::int64_t rank,
                                      int half_steps) {
   auto result = mean_of(workers);
@@ -133,7 +133,8 @@ OwnedGradients reference_alternating(const Round& round, const Workers& workers,
   return result;
 }
 
-// The size is that of the second step: with an odd number of half-steps it begins with a P.
+// `payload_bytes` is that of the second step, which begins with a P if the number of half-steps is
+// odd.
 CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1) {
   return {.error = [](const auto&) { return 1.0; },
           .linear = true,
@@ -153,7 +154,7 @@ CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1) {
               }};
 }
 
-// The mean of the workers' best approximations.
+// The mean of the workers' best approximations of rank `rank`.
 OwnedGradients reference_svd(const Workers& workers, std::int64_t rank) {
   auto result = zeros_like(workers[0]);
   for (const auto& worker : workers) {
@@ -181,8 +182,9 @@ double svd_error(const OwnedTensor& tensor, double rank) {
   return lost / squares(tensor.values);
 }
 
-// The scale by which the probabilities min(1, scale s) sum up to the budget, by bisection.
-// Vectors are folded to two columns, but for odd ones; there is no convolution among the shapes.
+// The relative variance of ATOMO. Finds by bisection the scale for which the probabilities min(1,
+// scale s) sum to the budget. Vectors of even length are folded to two columns; those of odd length
+// are sent uncompressed. The test shapes contain no convolution.
 double atomo_variance(const OwnedTensor& tensor, double budget) {
   const bool vector = tensor.cols == 1;
   if (vector && tensor.rows % 2 != 0) return 0;
@@ -262,7 +264,7 @@ CompressorClaims unbiased_rank_claims(std::int64_t rank) {
               }};
 }
 
-// The first step is for learning: it is exact. The size is that of the second step.
+// The first step is a learning step and exact. `payload_bytes` is that of the second step.
 CompressorClaims gradiveq_claims(std::int64_t slice, std::int64_t keep) {
   return {.error = [](const auto&) { return 0.0; },
           .error_is_exact = true,

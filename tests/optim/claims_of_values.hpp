@@ -22,7 +22,7 @@ inline double draw(const Round& round, std::uint32_t worker, std::uint32_t tenso
   return (upper * 65536.0 + lower) / 4294967296.0;
 }
 
-// The mean over the workers w of the vector said(w, tensor of w), for every tensor.
+// For every tensor, the mean over the workers w of the vector said(w, tensor of w).
 template <class Said>
 OwnedGradients mean_reconstruction(const Workers& workers, Said said) {
   auto result = zeros_like(workers[0]);
@@ -43,7 +43,8 @@ inline std::size_t words(std::size_t bits) {
   return (bits + 31) / 32;
 }
 
-// The sum over the tensors, with n values each, of words(bits(n)), in bytes.
+// The sum of words(bits(n)) over the tensors, in bytes, where n is the number of values of a
+// tensor.
 template <class Bits>
 std::size_t bytes_by_tensor(const Shapes& shapes, Bits bits) {
   std::size_t sum = 0;

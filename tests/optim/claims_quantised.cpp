@@ -1,4 +1,4 @@
-// Values rounded to levels of a norm or to powers of two: naive code and what is claimed.
+// Naive code and claims for compressors that round values to levels of a norm or to powers of two.
 #include "claims_of_values.hpp"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ struct LevelForm {
     return result;
   }
 
-  // E |C(x) - x|^2 / |x|^2: every value is one of two neighbours.
+  // E |C(x) - x|^2 / |x|^2. Every value is rounded to one of its two neighbouring levels.
   double error(const OwnedGradients& x) const {
     double lost = 0, all = 0;
     for (const auto& tensor : x) {

@@ -1,4 +1,4 @@
-// The sign family: naive code from the formulas, and what is claimed.
+// Naive code from the formulas, and claims, for the sign family.
 #include "claims.hpp"
 
 #include <algorithm>
@@ -52,8 +52,8 @@ double one_minus_density(const OwnedTensor& tensor, double) {
   return 1 - norm1 * norm1 / (static_cast<double>(tensor.values.size()) * squares(tensor.values));
 }
 
-// The draw of coordinate i: minus with the probability 1/2 - x_i / (2 norm). 16 bits of the draw
-// decide, 16 more if those are on the edge (optim/kernels/draws.hpp).
+// The draw of coordinate i: negative with probability 1/2 - x_i / (2 norm). 16 bits of the stream
+// decide; on a tie, 16 more bits do (optim/kernels/draws.hpp).
 bool drawn_minus(const Philox& stream, std::int64_t i, float x, float norm) {
   const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
   const auto word = stream.at(4 * (8 * group + j % 8) + j / 8 % 4);
@@ -68,7 +68,8 @@ Philox draws_of(const Round& round, std::size_t worker, std::uint32_t tensor) {
                              .tensor = tensor});
 }
 
-// norm: of the model or of a tensor; with_norm: the signs are worth it, otherwise 1.
+// The norm is that of the model (`of_model`) or of each tensor. With `with_norm` a sign has the
+// norm as its magnitude, otherwise 1.
 OwnedGradients reference_stochastic(const Round& round, const Workers& workers, bool max_norm,
                                     bool of_model, bool with_norm) {
   const auto norm_of = [&](const std::vector<float>& x) {
@@ -127,7 +128,7 @@ CompressorClaims stochastic_claims(bool max_norm) {
           }};
 }
 
-// scaled: the momentum's first step is the gradient.
+// `scaled`: the packet holds the norm too. In its first step the momentum equals the gradient.
 CompressorClaims ssdm_claims(bool scaled, bool of_model) {
   CompressorClaims claims{
       .whole_model = of_model,

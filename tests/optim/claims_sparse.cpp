@@ -1,4 +1,4 @@
-// The sparse family: naive code from the formulas, and what is claimed.
+// Naive code from the formulas, and claims, for the sparse family.
 #include "claims.hpp"
 
 #include <algorithm>
@@ -85,7 +85,7 @@ double threshold_error(const OwnedGradients& x, double tau) {
   return lost / squares(flat(x));
 }
 
-// The first step: top-k of matrices, vectors as they are.
+// The first step of DGC: top-k of matrices; vectors are sent uncompressed.
 OwnedGradients reference_dgc(const Workers& workers, double ratio) {
   auto result = mean_of(workers);
   for (std::size_t t = 0; t < result.size(); ++t) {
@@ -98,7 +98,7 @@ OwnedGradients reference_dgc(const Workers& workers, double ratio) {
   return result;
 }
 
-// What a sign makes of the values that top-k keeps.
+// Top-k whose kept values are replaced by their sign times their mean magnitude.
 OwnedGradients reference_topk_sign(const Workers& workers, double ratio) {
   auto result = zeros_like(workers[0]);
   for (const auto& worker : workers) {
@@ -117,7 +117,8 @@ OwnedGradients reference_topk_sign(const Workers& workers, double ratio) {
   return result;
 }
 
-// Wangni's probabilities as the paper's algorithm 3 finds them, all of them in a vector.
+// The variance of Wangni's sparsification, with the probabilities of the paper's algorithm 3, which
+// are held in a vector.
 double greedy_variance(const OwnedTensor& tensor, double ratio) {
   const auto& x = tensor.values;
   const double wanted = ratio * static_cast<double>(x.size());
@@ -137,7 +138,7 @@ double greedy_variance(const OwnedTensor& tensor, double ratio) {
   return variance / squares(x);
 }
 
-// sum of max(1, floor(ratio n)) over the tensors
+// The sum of max(1, floor(ratio n)) over the tensors.
 std::size_t kept(const Shapes& shapes, double ratio) {
   std::size_t k = 0;
   for (const auto& shape : shapes) {
@@ -239,7 +240,7 @@ CompressorClaims wangni_claims(double ratio) {
           .unbiased = true};
 }
 
-// Whatever the input, the variance is what was asked for.
+// The variance equals the requested one for every input.
 CompressorClaims exact_wangni_claims(double variance) {
   return {.error = [=](const auto&) { return variance; }, .error_is_exact = true, .unbiased = true};
 }
@@ -267,7 +268,7 @@ std::vector<ClaimedSpec> sparse_claims() {
           {"randomk:ratio=0.3,scaled", randomk_claims(0.3, true)},
           {"threshold:tau=0.01", threshold_claims(0.01F)},
           {"threshold:tau=0.7", threshold_claims(0.7F)},
-          {"dgc:ratio=0.001", {}},  // a sampled threshold: no fixed size
+          {"dgc:ratio=0.001", {}},  // sampled threshold, so no fixed size
           {"dgc:ratio=0.1,sample=1", dgc_claims(0.1)},
           {"dgc:ratio=0.1,nesterov,masking=false,beta=0.5", {}},
           {"dgc:ratio=0.1,clip=0.5", {.whole_model = true}},

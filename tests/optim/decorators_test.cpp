@@ -1,4 +1,4 @@
-// Error feedback, momentum, warm-up, minimum size and clipping, around many compressors.
+// Tests of error feedback, momentum, warm-up, minimum size and clipping around many compressors.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,9 +18,9 @@ std::vector<OwnedGradients> workers_at(std::uint32_t step, std::uint32_t workers
   return gradients;
 }
 
-// y = x - lr (mean e) follows plain SGD whatever is inside, if the answer is the mean of what the
-// workers said (a vote is not): with lr = 1 and x_0 = 0 that is
-// sum of sent + mean residual = sum of mean gradients.
+// y = x - lr (mean e) follows plain SGD for any inner compressor whose result is the mean of the
+// workers' reconstructions (a vote is not). With lr = 1 and x_0 = 0 this means sum of sent + mean
+// residual = sum of mean gradients.
 TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
   for (const auto* inside : {"none", "sign", "topk:ratio=0.1", "topk:ratio=0.05,scope=model",
                              "randomk:ratio=0.1", "powersgd:rank=1", "topk+min:size=20"}) {
@@ -46,8 +46,8 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
   }
 }
 
-// What a compressor fuses with error feedback is, bit for bit, what the stages do one by one: here
-// a clip that clips nothing keeps them apart.
+// A compressor that is fused with error feedback gives the same bits as the separate stages. A clip
+// stage whose limit is never reached prevents the fusion.
 TEST(ErrorFeedback, FusedItIsTheSameToTheBit) {
   for (const auto* inside : {"sign", "topk:ratio=0.3", "topk:ratio=0.3+sign"}) {
     for (const auto* options : {"", ":lr=inside"}) {
@@ -73,7 +73,7 @@ TEST(ErrorFeedback, WithoutCompressionTheResidualIsZero) {
   for (const float value : residual) EXPECT_EQ(value, 0);
 }
 
-// For a linear compressor both residuals have the same mean, hence the same trajectory.
+// For a linear compressor both residuals have the same mean, and therefore the same trajectory.
 TEST(ErrorFeedback, LocalAndAveragedTargetsAgreeForLinearCompressors) {
   TestExchange local(maker("powersgd:rank=2+ef:target=local"), 3);
   TestExchange averaged(maker("powersgd:rank=2+ef:target=averaged"), 3);
@@ -84,8 +84,9 @@ TEST(ErrorFeedback, LocalAndAveragedTargetsAgreeForLinearCompressors) {
   }
 }
 
-// Subtracting the mean leaves each worker a part that sums up to zero over all and is never sent: a
-// random walk, where the local target's residual stays as large as it was.
+// Subtracting the mean leaves in each worker's residual a part that is never sent and that sums to
+// zero over the workers. This part performs a random walk, while the residual of the local target
+// stays bounded.
 TEST(ErrorFeedback, TheAveragedTargetWalksAway) {
   const auto size_after = [](const std::string& target, std::uint32_t steps) {
     TestExchange exchange(maker("powersgd:rank=2+ef:target=" + target), 4);

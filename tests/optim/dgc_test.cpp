@@ -1,4 +1,4 @@
-// Deep gradient compression: momentum, what stays behind, masking, sampling and warm-up.
+// Tests of deep gradient compression: momentum, residuals, masking, sampling and warm-up.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace terse {
 namespace {
 
-// The state of a compressor, by name; of the last tensor with that name.
+// The state of a compressor by name. If several tensors use a name, the last one is kept.
 class StateReader final : public Archive {
  public:
   bool loading() const override { return false; }
@@ -36,7 +36,7 @@ TestExchange exchange_of(const std::string& options, int workers = 1) {
 
 const std::vector<MatrixShape> kMatrix{{"", 20, 30}};
 
-// Parameters after 12 steps of 0.1, from zero.
+// The parameters after 12 steps from zero with learning rate 0.1.
 std::vector<float> descend(const std::string& compressor, const std::string& rule, int workers) {
   const std::vector<MatrixShape> shapes{{"", 6, 5}, {"", 9, 1}};
   TestExchange exchange([&] { return make_compressor(compressor); }, workers);
@@ -58,9 +58,10 @@ TEST(Dgc, KeepingAllIsMomentumSgdToTheBit) {
             descend("none", "sgd:momentum=0.9,nesterov", 1));
 }
 
-// Each worker rounds its own u, so the mean of their momenta is not the momentum of their mean: u
-// is below 8 here and gets two roundings a step, of half a unit each, of which a tenth is forgotten
-// in each step; the step and its sum have as many.
+// Each worker rounds its own u, so the mean of the workers' momenta differs by rounding from the
+// momentum of the mean gradient. Here |u| is below 8. A step rounds u twice, by half a unit in the
+// last place each, and keeps nine tenths of the earlier error. The update and the sum of the
+// updates are rounded as often.
 TEST(Dgc, KeepingAllIsMomentumSgdOfTheMeanButForRounding) {
   constexpr double kRounding = 8.0 / (1 << 24), kSettled = 2 * kRounding / (1 - 0.9);
   for (const int workers : {2, 3, 4}) {
@@ -70,7 +71,7 @@ TEST(Dgc, KeepingAllIsMomentumSgdOfTheMeanButForRounding) {
       EXPECT_NEAR(x[i], y[i], 12 * 0.1 * 2 * (kSettled + 2 * kRounding)) << workers;
     }
     EXPECT_NE(x, y) << "no rounding?";
-    if (workers == 3) continue;  // 1/3 is rounded where it is multiplied by
+    if (workers == 3) continue;  // 1/3 is rounded where it is a factor
     EXPECT_EQ(x, descend("none+momentum:beta=0.9,form=sum", "sgd", workers)) << workers;
   }
 }
@@ -108,7 +109,7 @@ TEST(Dgc, VectorsTravelWholeWithOrdinaryMomentum) {
   const OwnedGradients gradient{{0, 3, 1, {1, -2, 4}}};
   EXPECT_EQ(flat(exchange.mean({gradient})), (std::vector<float>{1, -2, 4}));
   EXPECT_EQ(flat(exchange.mean({gradient})), (std::vector<float>{1.5F, -3, 6}));
-  EXPECT_EQ(exchange.phases()[0].up[0].payload().size(), 12U);  // without coordinates
+  EXPECT_EQ(exchange.phases()[0].up[0].payload().size(), 12U);  // no coordinates
 }
 
 TEST(Dgc, ASampledThresholdKeepsNearlyTheLargest) {
@@ -126,13 +127,13 @@ TEST(Dgc, ASampledThresholdKeepsNearlyTheLargest) {
     }
     for (const float x : v) most_left = std::max(most_left, std::abs(x));
     EXPECT_LE(entries, 1200);
-    EXPECT_GE(entries, 800);                // 0.8 k, or the threshold would have been corrected
-    EXPECT_LE(most_left, 1.0001F * least);  // whatever their number, they are the largest
+    EXPECT_GE(entries, 800);  // 0.8 k; with fewer, the threshold would have been corrected
+    EXPECT_LE(most_left, 1.0001F * least);  // the kept values are the largest
   }
 }
 
 TEST(Dgc, CorrectionsFindAThresholdThatTheSampleMissed) {
-  // One value in a hundred is large, and the sample sees only those or none of them.
+  // One value in a hundred is large. The sample contains either only large values or none.
   auto gradient = make_gradients({{"", 100, 100}}, [](std::int64_t i) {
     return i % 100 == 0 ? 1.0F + 1e-3F * static_cast<float>(i) : 1e-3F;
   });

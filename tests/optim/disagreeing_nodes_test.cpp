@@ -1,5 +1,5 @@
-// Nodes that see different functions: where signs stand still, where SSDM goes elsewhere, and what
-// solves it.
+// Tests with nodes that have different objective functions: where sign descent stalls, where SSDM
+// settles away from the minimum, and which methods reach the minimum.
 #include <gtest/gtest.h>
 
 #include "problem_runs.hpp"
@@ -8,7 +8,7 @@
 namespace terse::problems {
 namespace {
 
-// A step of a power of two adds without rounding.
+// With a step size that is a power of two, the additions are exact.
 TEST(CounterExample, SignsStandStill) {
   const auto problem = make_counter_example(0.1);
   run(sign_descent(shared_data(*problem, {.seed = 1}), constant(1.0 / 128)), {1, 1}, 20'000,
@@ -48,7 +48,7 @@ TEST(CounterExample, ErrorFeedbackSolvesIt) {
   EXPECT_LT(after(0.01, 20'000), 1e-6);
 }
 
-// x + e moves as plain descent does, whatever the signs say.
+// x + e follows plain gradient descent, whatever the signs are.
 TEST(EfSignDescent, WhatItOwesIsTheDistanceToPlainDescent) {
   const auto problem = make_quadratic({1, 3, 0.5}, {{0, 1, -1}});
   Vector y{1, 2, 3}, residual;
@@ -99,7 +99,7 @@ TEST(Ssdm, GradientFallsAboutAsTheFourthRootOfTheSteps) {
   EXPECT_GT(slope, -0.6);
 }
 
-// With one node and no momentum, every step is one of signs with the mean g / |g|.
+// With one node and no momentum, every step is a vector of signs with the mean g / |g|.
 TEST(Ssdm, MeanStepIsTheNormalisedGradient) {
   const auto problem = make_quadratic({1, 1}, {{0, 0}});
   const auto step =
@@ -120,8 +120,9 @@ TEST(Ssdm, MeanStepIsTheNormalisedGradient) {
   EXPECT_EQ(zero, (Vector{0, 0}));
 }
 
-// Three quadratics in ten dimensions: |grad f|, mean of the last quarter of K steps, with the beta
-// and gamma of the theorem. `descend --problem quadratics` prints them beside other methods.
+// Three quadratics in ten dimensions: the mean of |grad f| over the last quarter of K steps, with
+// the theorem's beta and gamma. `descend --problem quadratics` prints these values for several
+// methods.
 double gradient_left(double steps, bool norms) {
   const auto problem = make_disagreeing_quadratics(10, 3, 1);
   const auto step = ssdm(partitioned_data(*problem, {.noise = Vector(10, 0.5), .seed = 3}),

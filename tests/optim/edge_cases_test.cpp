@@ -1,5 +1,5 @@
-// What every method does at the edges, where the laws only ask that workers agree: zeros, one
-// value, denormals, equal singular values, workers that are missing.
+// Tests of every method in edge cases, for which the laws require only that workers agree: zeros,
+// one value, denormals, equal singular values, missing workers.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace terse {
 namespace {
 
-// The examples of the registry but those.
+// The examples of the registry, except for the compressors in `names` and for "momentum".
 std::vector<std::string> examples_but(const std::vector<std::string>& names) {
   std::vector<std::string> specs;
   for (const auto& entry : compressor_registry()) {
@@ -23,7 +23,7 @@ std::vector<std::string> examples_but(const std::vector<std::string>& names) {
   return specs;
 }
 
-// A vote has no third answer: its zeros count as plus.
+// A vote has only two results: zeros count as plus.
 const std::vector<std::string> kVotes{"vote", "noisy_sign"};
 
 TEST(EdgeCases, ZeroGradientsMoveNothing) {
@@ -93,7 +93,7 @@ TEST(EdgeCases, OneValueIsExact) {
   }
 }
 
-// Squares of denormals are zero, and a norm of zero divides.
+// Squares of denormals underflow to zero, so that a norm of zero may be a divisor.
 TEST(EdgeCases, DenormalsStayFiniteAndSmall) {
   constexpr float kTiny = std::numeric_limits<float>::denorm_min();
   const auto gradient = make_gradients(law_shapes(), [](std::int64_t i) {
@@ -102,14 +102,14 @@ TEST(EdgeCases, DenormalsStayFiniteAndSmall) {
   for (const auto& spec : examples_but({"vote", "noisy_sign", "ssdm"})) {
     TestExchange exchange(maker(spec), 2);
     for (const float value : flat(exchange.mean({gradient, gradient}))) {
-      ASSERT_LT(std::abs(value), 1e-30F) << spec;  // and not NaN
+      ASSERT_LT(std::abs(value), 1e-30F) << spec;  // also fails for NaN
     }
   }
   TestExchange ssdm(maker("ssdm:beta=0.9"), 2);
   for (const float value : flat(ssdm.mean({gradient, gradient}))) ASSERT_LE(std::abs(value), 1);
 }
 
-// k >= n, r >= min(n, m): the mean itself.
+// With k >= n or r >= min(n, m) the result is the exact mean.
 TEST(EdgeCases, KeepingEverythingIsExact) {
   const std::vector<OwnedGradients> gradients{normal_gradients(law_shapes(), 1),
                                               normal_gradients(law_shapes(), 2)};
@@ -136,7 +136,7 @@ TEST(EdgeCases, EqualMagnitudesGoToTheLowestCoordinates) {
   }
 }
 
-// Of the identity any r directions are the best: what is said is the projector on some of them.
+// For the identity, any r directions are optimal. The reconstruction is the projector on r of them.
 TEST(EdgeCases, EqualSingularValuesGiveAProjector) {
   constexpr std::int64_t kSize = 6, kRank = 2;
   const auto identity = make_gradients(
@@ -158,7 +158,8 @@ TEST(EdgeCases, EqualSingularValuesGiveAProjector) {
   }
 }
 
-// Worker 1 of four has gone: the packets of the others are combined as those of three.
+// Worker 1 of four has been evicted. The packets of the other three are combined as those of three
+// workers.
 TEST(EdgeCases, AMissingWorkerIsNoVoteForPlus) {
   const auto shapes = law_shapes();
   for (const auto* spec :
@@ -211,7 +212,7 @@ TEST(EdgeCases, AVoteIsBlindToMagnitudesAndToWhoVotes) {
   }
   EXPECT_EQ(result(turned), before);
   EXPECT_EQ(result(std::vector<OwnedGradients>(3, votes[1])), result({votes[1]}));
-  auto raised = votes;  // one says plus everywhere: no result falls
+  auto raised = votes;  // one worker votes plus everywhere: no result may fall
   for (auto& tensor : raised[3]) {
     for (float& value : tensor.values) value = std::abs(value);
   }

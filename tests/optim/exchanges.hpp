@@ -1,4 +1,4 @@
-// Helpers for tests of a compressor.
+// Helpers for tests of compressors.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// GradiVeQ: what is learned, and when.
+// Tests of GradiVeq: which axes it learns, and in which steps.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +16,8 @@ TestExchange exchange_of(const std::string& options, int workers = 1) {
   return {[=] { return make_compressor("gradiveq:slice=10," + options); }, workers};
 }
 
-// Slices that are sums of `rank` fixed vectors, and a tail of three values.
+// A vector whose slices are linear combinations of `rank` fixed vectors, followed by three more
+// values.
 OwnedGradients slices_in_a_plane(int rank, std::uint32_t draw) {
   const auto axes = normal_gradients({{"", rank, kSlice}}, 77).front().values;
   const auto weights = normal_gradients({{"", kSlices, rank}}, draw).front().values;
@@ -50,7 +51,8 @@ TEST(GradiVeq, WhatStaysInTheLearnedPlaneIsExact) {
 }
 
 TEST(GradiVeq, WithoutLearningThePlaneIsMissed) {
-  // Behind a warm-up of one step the axes are a random basis: it keeps about 3 of 10 parts.
+  // The warm-up of one step skips the learning step, so the axes are a random basis, which keeps
+  // about 3 of 10 components.
   TestExchange exchange(
       [] { return make_compressor("gradiveq:slice=10,keep=3,samples=1,period=9+warmup:steps=1"); },
       1);
@@ -106,7 +108,7 @@ TEST(GradiVeq, NanTeachesNothing) {
   auto broken = slices_in_a_plane(3, 1);
   exchange.mean({broken});
   broken[0].values[4] = std::nanf("");
-  exchange.mean({broken});  // learns
+  exchange.mean({broken});  // the learning step
   const auto x = slices_in_a_plane(3, 2);
   EXPECT_LT(relative_error(flat(exchange.mean({x})), flat(x)), 1e-5);
 }

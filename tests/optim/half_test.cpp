@@ -1,4 +1,4 @@
-// Floats of 16 bits.
+// Tests of 16-bit floats.
 #include "tersegrad/optim/kernels/half.hpp"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ namespace {
 
 using Limits = std::numeric_limits<float>;
 
-// The value of a binary16, by IEEE's definition.
+// The value of a binary16 by the definition of IEEE 754.
 double value_of_fp16(unsigned half) {
   const int exponent = static_cast<int>(half >> 10 & 31), mantissa = static_cast<int>(half & 1023);
   const double sign = half >> 15 != 0 ? -1 : 1;
@@ -38,7 +38,8 @@ TEST(Fp16, EveryCodeHasItsValueAndComesBack) {
   }
 }
 
-// Between any two neighbours: the middle goes to the even one, what is beside it to the nearer.
+// Between any two neighbours, the midpoint rounds to the even one and its float neighbours round to
+// the nearer one.
 TEST(Fp16, RoundsToTheNearestAndTiesToEven) {
   for (unsigned half = 0; half < 0x7c00; ++half) {
     const double low = value_of_fp16(half);
@@ -59,7 +60,7 @@ TEST(Fp16, LargeValuesBecomeInfinite) {
   }
 }
 
-// Whole vectors and what is left of them, at all codes and beside all places where rounding turns.
+// Full vectors and a remainder, with all codes and with values next to all rounding boundaries.
 TEST(Fp16, ManyAtATimeAreThoseOneByOne) {
   std::vector<std::uint16_t> halves(65536 + 3);
   std::vector<float> values;
@@ -123,7 +124,7 @@ TEST(Bf16, StochasticRoundingIsRightInTheMean) {
 }
 
 TEST(Halves, AreAddedInThirtyTwoBits) {
-  // 2048 + 1 has no half, but the mean of what four workers say is exact.
+  // 2048 + 1 is not representable in binary16, but the mean over the four workers is exact.
   TestExchange exchange([] { return make_compressor("fp16"); }, 4);
   const auto one = [](float x) { return OwnedGradients{{0, 1, 1, {x}}}; };
   EXPECT_EQ(flat(exchange.mean({one(2048), one(1), one(1), one(1)}))[0], 2051.0F / 4);

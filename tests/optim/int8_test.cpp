@@ -1,4 +1,4 @@
-// 8-bit integers.
+// Tests of 8-bit integers.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ std::vector<float> said_alone(std::vector<float> values, std::int64_t bucket = 0
   return flat(exchange.mean({gradient}));
 }
 
-// Half a step, and the rounding of a float.
+// The error is at most half a step plus the rounding of a float.
 void expect_close(const std::vector<float>& x, std::int64_t bucket, const std::string& name) {
   const auto out = said_alone(x, bucket);
   const auto n = std::ssize(x), width = bucket == 0 ? n : bucket;

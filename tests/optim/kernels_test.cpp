@@ -1,4 +1,4 @@
-// Kernels against what they should do, written naively.
+// Kernels against naive implementations.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +67,8 @@ bool same_value(float a, float b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }
 
-// What is said of x = e + g and what is left of it, `expected` being the coordinates + 5.
+// Checks the chosen values of x = e + g and the remaining residual. `expected` holds the chosen
+// coordinates + 5.
 void expect_fed_selection(const std::vector<float>& x, bool take,
                           const std::vector<std::uint32_t>& expected) {
   std::vector<float> e(x.size()), g(x.size()), values(expected.size());
@@ -85,7 +86,7 @@ void expect_fed_selection(const std::vector<float>& x, bool take,
   }
 }
 
-// Large enough for a sample; each must give what sorting everything gives.
+// The inputs are large enough for sampling. Each result must equal that of sorting all values.
 TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
   constexpr std::int64_t kMany = (1 << 18) + 77;
   const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -96,7 +97,8 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
       {"all equal", [](auto) { return -2.0F; }},
       {"mostly zero", [](auto i) { return i % 1000 == 0 ? 1.0F : 0.0F; }},
       {"large ones together", [&](auto i) { return random.normal() * (i < 2000 ? 1e3F : 1.0F); }},
-      // The first look for one in a hundred finds too few: the sample has two lines of them.
+      // The sample contains two lines of large values, so the first estimate for one in a hundred
+      // finds too few values.
       {"large ones where a sample looks",
        [&](auto i) {
          const auto line = i / 16 % 256;
@@ -134,7 +136,7 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
 
 TEST(Tally, ComparesCountsAsIntegersDo) {
   Philox random(5, {});
-  constexpr int kWords = 13;  // not a whole number of what is counted at once
+  constexpr int kWords = 13;  // not a multiple of the number of words that are counted at once
   for (const std::size_t voters : {0, 1, 2, 3, 8, 15, 16, 100}) {
     std::vector<kernels::TallyBlock> votes_a(voters), votes_b(voters);
     std::vector<int> count_a(32 * kWords), count_b(32 * kWords);
@@ -235,7 +237,7 @@ TEST(Orthonormalise, FullRankGivesTheIdentity) {
   }
 }
 
-// Rows and columns that fill blocks, vectors and pieces, and that do not.
+// Numbers of rows and columns that fill blocks, vectors and pieces, and numbers that do not.
 TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
   const int threads = thread_count();
   const auto normal = [](std::int64_t n, std::uint32_t draw) {
@@ -286,7 +288,7 @@ TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
   set_thread_count(threads);
 }
 
-// The parts of a row end within, at and after its columns.
+// The pieces of a row end before, at and after the end of its columns.
 TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
   for (const std::int64_t m : {1, 511, 512, 513, 1100}) {
     for (const std::int64_t r : {1, 2, 5}) {

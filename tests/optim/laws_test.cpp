@@ -1,4 +1,4 @@
-// Every registered compressor obeys the laws, with the properties that claims.cpp claims of it.
+// Every registered compressor obeys the laws, with the properties that claims.cpp claims for it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// GoogleTest wants letters and digits.
+// GoogleTest allows only letters, digits and underscores.
 std::string test_name(std::string spec) {
   std::ranges::replace_if(
       spec, [](char c) { return std::isalnum(c) == 0; }, '_');
@@ -38,7 +38,7 @@ TEST_P(Law, Holds) {
 INSTANTIATE_TEST_SUITE_P(Compressors, Law, testing::ValuesIn(claimed_specs()),
                          [](const auto& c) { return test_name(c.param.spec); });
 
-// The suite must be able to fail.
+// Checks that the laws detect false claims.
 TEST(Laws, FalseClaimsAreFound) {
   const auto topk = [] { return make_compressor("topk:ratio=0.25"); };
   const auto error = [](const auto&) { return 0.01; };
@@ -54,7 +54,7 @@ TEST(Laws, FalseClaimsAreFound) {
   EXPECT_FALSE(check_laws(topk, {.reference = mean}).empty());
 }
 
-// Decorated, they obey those laws that need no claims.
+// Decorated compressors obey the laws that need no claims.
 class DecoratorLaw : public testing::TestWithParam<std::string> {};
 
 TEST_P(DecoratorLaw, Holds) {

@@ -1,5 +1,5 @@
-// The kernels of optim/kernels, with values that are not ordinary numbers at every place: each
-// level gives the bits of the lowest one.
+// The kernels of optim/kernels, with special values (such as NaN and infinities) at every index:
+// each instruction set level gives the same bits as the lowest one.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -34,9 +34,9 @@ using Limits = std::numeric_limits<float>;
 using Floats = std::vector<float>;
 using Words = std::vector<std::uint32_t>;
 
-constexpr std::int64_t kCount = 3 * 64 + 21;  // whole vectors of every width, and a rest
+constexpr std::int64_t kCount = 3 * 64 + 21;  // full vectors of every width, and a remainder
 
-// What the kernels gave, by name, as bits; one NaN for all.
+// The results of the kernels by name, as bits. All NaNs count as equal.
 class Results {
  public:
   void add(const char* name, std::span<const float> values) {
@@ -53,7 +53,7 @@ class Results {
   void add(const char* name, const std::vector<Integer>& values) {
     begin(name).assign(values.begin(), values.end());
   }
-  // Of each value only whether it is NaN: for sums whose order depends on the level.
+  // Records of each value only whether it is NaN, for sums whose order depends on the level.
   void add_nans(const char* name, std::span<const float> values) {
     auto& words = begin(name);
     for (const float value : values) words.push_back(std::isnan(value) ? 1 : 0);
@@ -214,7 +214,8 @@ void run_vectors(const Floats& x, const Floats& y, float special, Results& resul
   results.add("dot", dot(x, y));
 }
 
-// They fuse products and sums, and add in the order of their level's lanes.
+// These kernels fuse multiplications and additions, and the order of addition depends on the
+// level's lanes.
 void run_low_rank(const Floats& x, const Floats& y, Results& results) {
   constexpr std::int64_t kRows = 3, kColumns = kCount / kRows, kRank = 3;
   const MatrixView matrix{kRows, kColumns, x};

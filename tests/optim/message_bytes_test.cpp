@@ -1,5 +1,5 @@
-// The size of real packets, against the data volumes that the PowerSGD paper prints: MiB per epoch
-// and worker, 24 steps of ResNet-18 and 70 of the LSTM (arXiv 1905.13727; reconstructed from the
+// The size of real packets against the data volumes in the PowerSGD paper, in MiB per epoch and
+// worker: 24 steps of ResNet-18 and 70 of the LSTM (arXiv 1905.13727; reconstructed from the
 // shapes, see optim/testing/shapes.hpp).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@ std::int64_t values_in(const std::vector<MatrixShape>& shapes) {
       [](std::int64_t sum, const auto& shape) { return sum + shape.rows * shape.cols; });
 }
 
-// The mean of two steps: `powersgd:alternate` sends one factor in the first, the other in the next.
+// The mean of two steps, because `powersgd:alternate` sends one factor in the first step and the
+// other one in the second.
 double mib_per_epoch(const std::string& spec, OwnedGradients& gradients, int steps) {
   constexpr int kMeasured = 2;
   auto means = gradients;
@@ -35,7 +36,7 @@ double mib_per_epoch(const std::string& spec, OwnedGradients& gradients, int ste
   return static_cast<double>(bytes) / kMeasured * steps / (1 << 20);
 }
 
-// Values that differ, cheaply: the sizes must not depend on them.
+// Values that differ and are cheap to generate. The sizes must not depend on the values.
 OwnedGradients some_gradients(const std::vector<MatrixShape>& shapes) {
   return make_gradients(shapes, [](std::int64_t i) { return static_cast<float>(i % 1009 - 504); });
 }
@@ -62,7 +63,8 @@ TEST(MessageBytes, ResNet18) {
   EXPECT_EQ(mib("topk:ratio=0.015625", 2), "31.97");             // c = 32
   EXPECT_EQ(mib("topk:ratio=0.003676470588235294", 2), "7.52");  // c = 136
   EXPECT_EQ(mib("atomo:rank=2", 1), "113.1");
-  // What the paper prints as unbiased rank 1 and 2 is one factor a step, and not M U of that rank.
+  // The volumes that the paper lists for unbiased rank 1 and 2 are those of one factor per step,
+  // not of M U of that rank.
   EXPECT_EQ(mib("powersgd:rank=1,alternate", 2), "2.54");
   EXPECT_EQ(mib("powersgd:rank=2,alternate", 2), "4.21");
   EXPECT_EQ(mib("unbiased_rank:rank=1", 2), "1.32");

@@ -1,5 +1,5 @@
-// A singular value decomposition M = U diag(s) Vᵀ in double, by one-sided Jacobi rotations: slow,
-// short and accurate.
+// A singular value decomposition M = U diag(s) Vᵀ in double by one-sided Jacobi rotations. It is
+// slow, short and accurate.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 namespace terse {
 
 struct NaiveSvd {
-  // The columns of M V = U diag(s), whose norms are the singular values in descending order; and
-  // the columns of V.
+  // `us`: the columns of M V = U diag(s), whose norms are the singular values in descending order.
+  // `v`: the columns of V.
   std::vector<std::vector<double>> us, v;
   std::vector<double> s;
 
@@ -69,7 +69,7 @@ struct NaiveSvd {
         const double cosine = 1 / std::hypot(1.0, t);
         turn(us[p], us[q], cosine, t * cosine);
         turn(v[p], v[q], cosine, t * cosine);
-        // Columns that are zero up to rounding would be rotated for ever.
+        // Without this condition, columns that are zero up to rounding would be rotated endlessly.
         turned = turned || std::abs(pq) > 1e-13 * std::max(pp, qq);
       }
     }

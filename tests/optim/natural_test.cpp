@@ -1,4 +1,4 @@
-// Natural compression.
+// Tests of natural compression.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -51,7 +51,7 @@ TEST(Natural, VarianceIsAnEighthAtMost) {
 
 TEST(Natural, SmallestValuesAreRightInTheMean) {
   constexpr int kN = 100000;
-  const float least = Limits::min(), x = -0.3F * least;  // below the least power that a byte has
+  const float least = Limits::min(), x = -0.3F * least;  // below the least power that the code has
   double sum = 0;
   for (const float v : said_alone(std::vector<float>(kN, x))) {
     ASSERT_TRUE(v == 0 || v == -least) << v;

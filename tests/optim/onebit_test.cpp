@@ -1,4 +1,4 @@
-// The quantiser of 1-bit SGD.
+// Tests of the quantiser of 1-bit SGD.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -43,7 +43,7 @@ TEST(OneBit, ColumnMeansAreKept) {
   }
 }
 
-// No other pair of values would be nearer.
+// No other pair of values has a smaller error.
 TEST(OneBit, IsTheBestFitOfItsThreshold) {
   const auto x = normal_gradients({{"", 40, 1}}, 2);
   const auto in = flat(x), out = said_alone(x);
@@ -60,7 +60,7 @@ TEST(OneBit, IsTheBestFitOfItsThreshold) {
   }
 }
 
-// 1-bit SGD: what is left out stays small, for the quantiser keeps the means.
+// 1-bit SGD: the residual stays bounded, because the quantiser preserves the means.
 TEST(OneBit, TheResidualStaysBounded) {
   TestExchange exchange([] { return make_compressor("onebit+ef"); }, 2);
   const std::vector<MatrixShape> shapes{{"", 30, 20}};

@@ -22,8 +22,8 @@ const nlohmann::json& golden() {
   return json;
 }
 
-// Rounding alone: the worst case of all is 3e-7 apart, and 4e-7 where there is no fused
-// multiply-add.
+// The bound allows for rounding only. The largest difference is 3e-7 with a fused multiply-add, and
+// 4e-7 without.
 constexpr double kBound = 1e-6;
 
 // max |a - b| / max |b|
@@ -37,7 +37,7 @@ double difference(const Values& a, const Values& b) {
   return most / scale;
 }
 
-// Names every case in the output, and each is a test of its own.
+// Each case is a test of its own, so that its name appears in the output.
 class Golden : public testing::TestWithParam<nlohmann::json> {
  protected:
   std::unique_ptr<UpdateRule> rule_ = make_update_rule(GetParam().at("spec").get<std::string>());
@@ -80,7 +80,7 @@ INSTANTIATE_TEST_SUITE_P(TorchOptim, Golden,
                          testing::ValuesIn(golden().at("cases").get<std::vector<nlohmann::json>>()),
                          test_name);
 
-// A rule that neither a trajectory nor a reference names would be compared with nothing.
+// A rule that occurs neither in the trajectories nor in the references would not be tested at all.
 TEST(GoldenFile, HasEveryRuleAndStage) {
   std::vector<std::string> compared;
   for (const auto& each : golden().at("cases")) compared.push_back(each.at("spec"));

@@ -1,4 +1,4 @@
-// What holds for every update rule of the table, and clipping.
+// Tests of properties that every registered update rule has, and of clipping.
 #include "tersegrad/optim/optimizer.hpp"
 
 #include <gmock/gmock.h>
@@ -35,7 +35,7 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-// Steps [first, last) on gradients that are the step's.
+// Applies the steps [first, last) with gradients that depend on the step.
 void run(UpdateRule& rule, Values& x, std::uint32_t first, std::uint32_t last) {
   for (std::uint32_t step = first; step < last; ++step) {
     rule.apply(x, normal(x.size(), step), 0.01F);
@@ -56,7 +56,7 @@ std::string usage_error(std::string_view spec) {
   return error_of([&] { make_update_rule(spec); });
 }
 
-// The table's examples, and what they leave out.
+// The examples of the registry, and further options that these do not use.
 std::vector<std::string> every_rule() {
   std::vector<std::string> specs = {"sgd",
                                     "adam",
@@ -151,7 +151,7 @@ TEST(UpdateRules, ContinueFromASavedStateAsIfNeverStopped) {
     whole->serialize(saved);
     const auto loaded = make_update_rule(spec);
     Values elsewhere(7);
-    run(*loaded, elsewhere, 7, 8);  // what it has of its own gives way
+    run(*loaded, elsewhere, 7, 8);  // loading must replace this state
     LoadArchive load(saved.buffer());
     loaded->serialize(load);
     EXPECT_TRUE(load.done()) << spec;
@@ -178,7 +178,7 @@ TEST(UpdateRules, ThreadsChangeNoBit) {
   set_thread_count(threads);
 }
 
-// As an answer that is decoded where a piece of it is wanted.
+// A down packet that is decoded block by block.
 class Decoded final : public GradientSource {
  public:
   explicit Decoded(Values values) : values_(std::move(values)) {}
@@ -207,10 +207,10 @@ TEST(UpdateRules, ReadingInPassingChangesNoBit) {
   }
 }
 
-// What stands at the end of a loop, one by one, is what whole vectors would have made of it.
+// The scalar code at the end of a loop gives the same bits as the vector code.
 TEST(UpdateRules, AValueDependsOnItsOwnGradientsAlone) {
   for (const auto& spec : every_rule()) {
-    // But for a norm, and a draw that belongs to its place.
+    // Except for rules with a norm over all values, or with draws that depend on the index.
     const std::string name = Spec::parse(spec).stages.back().name;
     if (name == "clip" || name == "nsgd" || name == "lars" || name == "ssd" || name == "ssd_bh") {
       continue;
@@ -256,7 +256,7 @@ TEST(UpdateRules, SizesMustAgree) {
   }
 }
 
-// At lr 1 from 0, plain SGD shows the gradient that it was given, negated.
+// The gradient after the stages: plain SGD with lr 1 from 0 gives its negative.
 Values clipped(const std::string& stages, const Values& gradient) {
   Values x(gradient.size());
   make_update_rule("sgd" + stages)->apply(x, gradient, 1);
@@ -270,7 +270,7 @@ TEST(Clip, ScalesALargerNormToTheLimitAndLeavesASmaller) {
     for (const float value : x) squares += double{value} * value;
     return std::sqrt(squares);
   };
-  const Values gradient = normal(100003, 0);  // many pieces, and a rest behind the lanes
+  const Values gradient = normal(100003, 0);  // several pieces, and less than a vector at the end
   ASSERT_GT(norm(gradient), 100);
   const Values shorter = clipped("+clip:norm=2.5", gradient);
   EXPECT_NEAR(norm(shorter), 2.5, 1e-5);
@@ -285,11 +285,11 @@ TEST(Clip, CutsValues) {
 }
 
 TEST(Clip, TheLastStageIsFirst) {
-  // By value (3, 4), of norm 5; then to the norm 1.
+  // Clipping by value gives (3, 4), whose norm is 5; clipping to norm 1 follows.
   const Values cut_first = clipped("+clip:norm=1+clip:value=4", {3, 9});
   EXPECT_NEAR(cut_first[0], 0.6, 1e-6);
   EXPECT_NEAR(cut_first[1], 0.8, 1e-6);
-  // To the norm 1 (0.6, 0.8), then by value.
+  // Clipping to norm 1 gives (0.6, 0.8); clipping by value follows.
   const Values cut_last = clipped("+clip:value=0.7+clip:norm=1", {3, 4});
   EXPECT_NEAR(cut_last[0], 0.6, 1e-6);
   EXPECT_NEAR(cut_last[1], 0.7, 1e-6);
@@ -304,7 +304,7 @@ TEST(Clip, LeavesAGradientOfInfiniteOrUndefinedNorm) {
   EXPECT_TRUE(std::isnan(clipped("+clip:value=1", {NAN})[0])) << "cutting hides no NaN";
 }
 
-// The squares 1e60 are beyond float.
+// The squares of about 1e61 exceed the range of float.
 TEST(Clip, NormOfLargeGradientsDoesNotOverflow) {
   EXPECT_NEAR(clipped("+clip:norm=1", {3e30F, 4e30F})[1], 0.8, 1e-6);
 }
@@ -318,7 +318,7 @@ TEST(Rprop, ReadsTheLearningRateOnceAsTheFirstSize) {
   EXPECT_FLOAT_EQ(x[0], -0.5F - 1.2F * 0.5F);
 }
 
-// Where rounding makes the variance of a constant gradient negative, its root would be NaN.
+// Rounding can make the variance of a constant gradient negative; its square root would be NaN.
 TEST(Rmsprop, CenteredOnAConstantGradientStaysFinite) {
   const auto rule = make_update_rule("rmsprop:centered,alpha=0.5");
   Values x = normal(64, 0);
@@ -327,7 +327,7 @@ TEST(Rmsprop, CenteredOnAConstantGradientStaysFinite) {
   for (const float value : x) EXPECT_TRUE(std::isfinite(value));
 }
 
-// Two matrices with a bias after each: what decays, and that nothing else does.
+// Two matrices, each followed by a bias: only the matrices decay.
 TEST(WeightDecay, MayBeThatOfMatricesAlone) {
   const RuleSetup setup{.tensors = {6, 3, 40, 2}, .matrices = {true, false, true, false}};
   const auto steps = [&](const std::string& spec, std::size_t first, std::size_t count) {

@@ -1,13 +1,13 @@
-// Hostile packets: real ones with bytes flipped, cut off and added, from a fixed seed. Whatever
-// arrives gives values or a PacketError.
+// Fuzz test with hostile packets: real packets with bytes that are flipped, cut off or added, from
+// a fixed seed. Decoding must give values or throw a PacketError.
 //
-// TERSE_FUZZ_MUTATIONS sets how many there are for each compressor (10 000 by default). A million
+// TERSE_FUZZ_MUTATIONS sets the number of mutations per compressor (10 000 by default). A million
 // each under AddressSanitizer:
 //
 //   cmake --preset asan && cmake --build --preset asan --target packet_fuzz_test
 //   TERSE_FUZZ_MUTATIONS=1000000 build/asan/bin/packet_fuzz_test
 //
-// packet_fuzzer.cpp is the same with libFuzzer (preset fuzz).
+// packet_fuzzer.cpp is the same test for libFuzzer (preset fuzz).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::int64_t mutation_count() {
   return wanted == nullptr ? 10000 : std::atoll(wanted);
 }
 
-// One to three changes of any kind, anywhere.
+// Applies one to three random mutations at random positions.
 ByteVector mutate(ByteVector bytes, Philox& random) {
   for (auto changes = 1 + random.below(3); changes > 0; --changes) {
     const auto place = random.below(bytes.size() + 1);

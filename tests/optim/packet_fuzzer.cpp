@@ -1,11 +1,12 @@
-// libFuzzer: the first byte chooses the compressor, the second one of its real packets, and the
-// rest is taken for that packet, with a valid checksum so that it gets through to the compressor.
+// A fuzz target for libFuzzer. The first byte selects the compressor and the second one of its real
+// packets; the remaining bytes replace that packet. The target sets a valid checksum, so that the
+// bytes reach the compressor.
 //
 //   cmake --preset fuzz && cmake --build --preset fuzz --target packet_fuzzer
 //   build/fuzz/bin/packet_fuzzer -max_total_time=60
 //
-// A payload that begins with nothing known is hard to guess, so a short input (less than a header)
-// is laid over the real packet instead of replacing it.
+// libFuzzer is unlikely to guess a whole packet, so an input that is shorter than a header
+// overwrites only the end of the real packet.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

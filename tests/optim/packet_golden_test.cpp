@@ -1,8 +1,8 @@
-// What every compressor sends and decodes, against the hashes in tests/golden/packets.txt: the same
-// bits at every level of instructions, with every compiler and with every variant of libm.
+// Hashes of what every compressor sends and decodes, against tests/golden/packets.txt. The bits are
+// the same at every instruction set level, with every compiler and every implementation of libm.
 //
-// A line of the file is a spec, the hash of ten steps' packets of three workers and the hash of
-// their means. Where a compressor's bits are meant to change:
+// A line of the file consists of a spec, the hash of the packets of three workers in ten steps, and
+// the hash of the means. To change a compressor's bits deliberately:
 //
 //   TERSE_GOLDEN=write optim_test --gtest_filter='PacketGolden.*'     writes the file anew
 #include <fmt/format.h>
@@ -38,7 +38,7 @@ struct Hashes {
   bool operator==(const Hashes&) const = default;
 };
 
-// FNV-1a over words of 32 bits; the last one is filled up with zeros.
+// FNV-1a over 32-bit words. The last word is padded with zeros.
 void add_to(std::uint64_t& hash, std::span<const std::byte> bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint32_t)) {
     std::uint32_t word = 0;
@@ -47,10 +47,11 @@ void add_to(std::uint64_t& hash, std::span<const std::byte> bytes) {
   }
 }
 
-// Magnitudes from 2^-14 to 4, half as many in each octave as in the one above, zeros of both signs
-// among them. No rounding and no function of libm takes part.
+// Magnitudes from 2^-14 to 4, with half as many values in each octave as in the one above, and
+// zeros of both signs. The computation involves no rounding and no libm function.
 OwnedGradients exact_gradients(std::uint32_t step, std::uint32_t worker) {
-  // Two pieces of a parallel loop, convolutions, vectors, and sizes that no vector divides.
+  // The shapes include two pieces of a parallel loop, convolutions, vectors, and sizes that are not
+  // a multiple of any vector width.
   static const std::vector<MatrixShape> shapes = {
       {"", 37, 9, 9}, {"", 1, 1}, {"", 37, 1000}, {"", 101, 1}, {"", 33, 65}};
   const Philox random(17, {.purpose = Purpose::test, .worker = worker, .step = step});
@@ -64,7 +65,7 @@ OwnedGradients exact_gradients(std::uint32_t step, std::uint32_t worker) {
   });
 }
 
-// Of all steps, by worker.
+// gradients()[step][worker], for all steps.
 const std::vector<std::vector<OwnedGradients>>& gradients() {
   static const auto made = [] {
     std::vector<std::vector<OwnedGradients>> steps(kSteps);
@@ -92,7 +93,8 @@ Hashes hashes_of(const std::string& spec) {
   return hashes;
 }
 
-// Products of matrices, LAPACK and libm's logarithm and cosine round as their library pleases.
+// Whether a compressor uses matrix products, LAPACK, or libm's logarithm and cosine, whose rounding
+// depends on the library.
 bool is_exempt(std::string_view spec) {
   constexpr std::array<std::string_view, 6> kExempt{"powersgd", "svd",      "unbiased_rank",
                                                     "atomo",    "gradiveq", "noisy_sign"};

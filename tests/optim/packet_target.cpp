@@ -57,7 +57,7 @@ void PacketTarget::receive_up(const Round& round, const Sample& sample, Packet p
   if (traits.linear) {
     decode_to(views_, compressor, round, packet);
   } else {
-    // One hostile worker among honest ones.
+    // One hostile packet among honest ones.
     auto up = exchange_.phases()[sample.phase].up;
     up[1] = packet;
     const std::vector<float> weights(up.size(), 1.0F / static_cast<float>(up.size()));

@@ -1,5 +1,5 @@
-// The target of the two fuzzers of packets: a compressor in the middle of a round, with real
-// packets of every phase and kind.
+// The target of the two packet fuzzers: a compressor in the middle of a round, with real packets of
+// every phase and kind.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ class PacketTarget {
   };
   const std::vector<Sample>& samples() const { return samples_; }
 
-  // Decodes `bytes` in place of the sample. This gives values or a PacketError; any other exception
-  // is a bug. Returns whether the bytes passed Packet::parse and reached the compressor.
+  // Decodes `bytes` in place of the sample. The result must be values or a PacketError; any other
+  // exception is a bug. Returns whether the bytes passed Packet::parse and reached the compressor.
   bool receive(const Sample& sample, ByteVector bytes);
 
  private:
@@ -35,10 +35,10 @@ class PacketTarget {
   std::vector<Sample> samples_;
 };
 
-// The specs that are fuzzed: every registered compressor, and the decorators with a packet format.
+// The specs to be fuzzed: every registered compressor, and the decorators with a packet format.
 std::vector<std::string> fuzzed_specs();
 
-// The packet with the right length and checksum for its bytes.
+// Returns the packet with its length and checksum fields corrected for its bytes.
 ByteVector with_valid_checksum(const ByteVector& bytes);
 
 }  // namespace terse

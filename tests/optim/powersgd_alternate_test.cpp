@@ -1,4 +1,5 @@
-// PowerSGD in half-steps: nothing is lost, its factors take turns, and it recovers.
+// Tests of PowerSGD in half-steps: nothing is lost, the factors alternate, and it recovers from
+// NaN.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -61,8 +62,8 @@ TEST(AlternatingPowerSgd, FactorsTakeTurns) {
   }
 }
 
-// A half-step on the rest costs no accuracy: what is left falls from phase to phase, and all of a
-// matrix of rank r has gone once one factor was right.
+// Further half-steps on the remainder reduce it with every phase. A matrix of rank r leaves no
+// remainder once one factor spans its range.
 TEST(AlternatingPowerSgd, FurtherHalfStepsLeaveLess) {
   double last = norm(flat(matrix(3)));
   for (int iterations = 1; iterations <= 5; ++iterations) {

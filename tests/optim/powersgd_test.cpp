@@ -1,5 +1,4 @@
-// PowerSGD: what must hold for one matrix, for many steps, and for matrices that break
-// Gram-Schmidt.
+// Tests of PowerSGD: a single matrix, many steps, and matrices for which Gram-Schmidt breaks down.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -83,7 +82,7 @@ TEST(PowerSgd, VectorsAreTheExactMean) {
 }
 
 TEST(PowerSgd, WhatIsLostIsOrthogonalToWhatIsSent) {
-  // |D - P P^T D|^2 = |D|^2 - |P^T D|^2, and the message Q is that P^T D.
+  // D - P P^T D|^2 = |D|^2 - |P^T D|^2, and the packet's Q is P^T D.
   const auto matrix = random_matrix(40, 25, 3);
   TestExchange exchange(powersgd("rank=4"), 1);
   const auto lost = distance(exchange.mean({{matrix}})[0].values, matrix.values);
@@ -125,13 +124,15 @@ TEST(PowerSgd, WarmStartConvergesToTheBestApproximation) {
     }
   }
   EXPECT_NEAR(excess.back(), 0, 1e-6);
-  // The tangent of the angle to the best span falls by (s_3 / s_2)^2 in a step, its square twice.
+  // The tangent of the angle to the best subspace falls by (s_3 / s_2)^2 per step, and its square
+  // by (s_3 / s_2)^4.
   const double per_step = std::sqrt(excess[3] / excess[1]);
   EXPECT_NEAR(per_step, std::pow(kRatio, 4), 0.4 * std::pow(kRatio, 4));
 }
 
 TEST(PowerSgd, IterationsComeCloserToTheBestApproximation) {
-  // Singular values 1, 1/2, 1/4, …: a further iteration cuts the excess over the best by about 16.
+  // The singular values are 1, 1/2, 1/4, …: each further iteration reduces the excess over the best
+  // error by a factor of about 16.
   const auto matrix = matrix_with_singular_values(30, 20, 8, 0.5);
   double best = 0;
   for (int c = 2; c < 8; ++c) best += std::pow(0.25, c);
@@ -161,7 +162,7 @@ TEST(PowerSgd, IterationsOfAWarmStartAreStepsOnTheSameMatrix) {
 }
 
 TEST(PowerSgd, MinRateIsStrict) {
-  // 12 x 6 at rank 2: 2 (12 + 6) = 36 floats instead of 72, a rate of 2 exactly.
+  // 12 x 6 at rank 2: 2 (12 + 6) = 36 floats instead of 72, a compression rate of exactly 2.
   const auto floats = [](const std::string& options) {
     TestExchange exchange(powersgd(options), 1);
     exchange.mean({{random_matrix(12, 6, 1)}});
@@ -198,7 +199,7 @@ TEST(PowerSgd, ZeroGradientsDoNotSilenceItForEver) {
 }
 
 TEST(PowerSgd, DroppedColumnsAreDrawnAnewForTheNextStepOnly) {
-  // Rank 1 with r = 2: exact now; the column drawn anew then serves a matrix of rank 2.
+  // A matrix of rank 1 with r = 2 is exact. The redrawn column then makes a matrix of rank 2 exact.
   const auto one = low_rank_matrix(10, 8, 1), two = low_rank_matrix(10, 8, 2);
   TestExchange exchange(powersgd("rank=2"), 1);
   EXPECT_LT(relative_error(one, exchange.mean({{one}})), 2e-6);
@@ -215,7 +216,7 @@ TEST(PowerSgd, RecoversFromNan) {
   EXPECT_LT(relative_error(matrix, exchange.mean({{matrix}})), 1e-5);
 }
 
-// P is orthonormalised anyway: a basis of Q's span is as good as Q.
+// P is orthonormalised in any case, so a basis of Q's span gives the same result as Q.
 TEST(PowerSgd, AnOrthonormalBasisOfQGivesTheSameProjection) {
   constexpr std::int64_t kN = 30, kM = 20, kRank = 3;
   const auto matrix = random_matrix(kN, kM, 6);

@@ -1,4 +1,4 @@
-// Helpers for tests of methods on problems.
+// Helpers for tests of methods on test problems.
 #pragma once
 
 #include <cmath>
@@ -30,7 +30,7 @@ inline Vector run(Step step, Vector x, std::uint64_t steps,
   return x;
 }
 
-// The distribution function of N(0, 1).
+// The distribution function of the normal distribution N(0, 1).
 inline double phi(double a) {
   return std::erfc(-a / std::sqrt(2.0)) / 2;
 }

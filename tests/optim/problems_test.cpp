@@ -1,5 +1,5 @@
-// Functions to minimise: their gradients, their formulas, their oracles; and methods that take all
-// gradients, or none.
+// Tests of the objective functions (gradients, formulas, oracles) and of methods that use the full
+// gradient or no gradient.
 #include <gtest/gtest.h>
 
 #include "problem_runs.hpp"
@@ -8,7 +8,7 @@
 namespace terse::problems {
 namespace {
 
-// Rows with a direction that the labels follow, for the most part.
+// Logistic regression on random rows, labelled by the sign of a linear function.
 std::unique_ptr<Problem> small_logistic() {
   std::vector<Vector> rows;
   Vector labels;
@@ -90,7 +90,7 @@ TEST(Oracles, MeanIsTheGradientAndDrawsRepeat) {
     for (std::size_t j = 0; j < 5; ++j) mean[j] += g[j] / kDraws;
   }
   problem->gradient(x, exact);
-  // A sample's standard deviation is below 0.9, of three in the mean.
+  // A sample's standard deviation is below 0.9; the mean is over batches of three.
   for (std::size_t j = 0; j < 5; ++j)
     EXPECT_NEAR(mean[j], exact[j], 5 * 0.9 / std::sqrt(3.0 * kDraws));
   oracle(1, 9, x, g);

@@ -1,4 +1,4 @@
-// QSGD: the paper's bounds, its two codes, and whether known mistakes would be noticed.
+// Tests of QSGD: the bounds of the paper, its two codes, and whether known mistakes are detected.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gra
   return flat(exchange.mean({gradient}));
 }
 
-// Vectors between the extremes: all alike, few large, one alone.
+// Normal values, equal magnitudes, and magnitudes that decay slowly and quickly.
 std::vector<OwnedGradients> vectors(std::int64_t n) {
   std::vector<OwnedGradients> all{normal_gradients({{"", n, 1}}, 1)};
   for (const double power : {0.0, 1.0, 4.0}) {
@@ -82,7 +82,7 @@ TEST(Qsgd, BothCodesSayTheSame) {
   }
 }
 
-// Theorem 3.2, without its o(1): bits of a text and of its norm.
+// Theorem 3.2 without its o(1): the expected number of bits of the bitstream and its norm.
 double promised_bits(double s, double d) {
   const double most = s * (s + std::sqrt(d));
   return 32 + (3 + 1.5 * std::log2(2 * (s * s + d) / most)) * most;
@@ -97,7 +97,8 @@ TEST(Qsgd, TextsAreAsShortAsThePaperPromises) {
         double bits = 0;
         for (int step = 0; step < kSteps; ++step) {
           exchange.mean({x});
-          // The length of the text is ours; its last word is half empty in the mean.
+          // The first 32 bits hold the length of our bitstream, which the paper does not count. The
+          // last word is half empty on average.
           bits += 8.0 * static_cast<double>(exchange.phases()[0].up[0].payload().size()) - 32 - 16;
         }
         EXPECT_LE(bits / kSteps, promised_bits(levels, static_cast<double>(n)))
@@ -178,14 +179,14 @@ TEST(Qsgd, ALevelAboveTheLastIsAPacketError) {
   auto packet = exchange.phases()[0].up[0];
   auto out = x;
   const Round round{.seed = 1, .count = 8};
-  packet.words()[1] = 0x55555555;  // the fields, behind one norm
+  packet.words()[1] = 0x55555555;  // the fields after the norm
   EXPECT_NO_THROW(exchange.worker(0).reconstruct(round, packet, views_of(out)));
   packet.words()[1] = 0x55655555;
   EXPECT_THROW(exchange.worker(0).reconstruct(round, packet, views_of(out)), PacketError);
 }
 
-// Two mistakes of public code: rounding up when the draw is above the part, and losing what is
-// exactly at the norm. The values themselves are the payload.
+// Two mistakes found in public code: rounding up if the draw is above the fraction, and losing
+// values that equal the norm. The payload holds the reconstructed values as floats.
 enum class Mistake { none, inverted, lost_norm };
 
 class Mistaken final : public GatherCompressor {

@@ -1,4 +1,4 @@
-// Kernels of the quantisers against what they should do, written naively.
+// Kernels of the quantisers against naive implementations.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -49,7 +49,7 @@ std::string text_of(kernels::BitString string) {
   return text;
 }
 
-// As in Elias' table.
+// The codes from Elias' table.
 TEST(Elias, OmegaCodes) {
   EXPECT_EQ(text_of(kernels::omega(1)), "0");
   EXPECT_EQ(text_of(kernels::omega(2)), "100");
@@ -97,11 +97,11 @@ TEST(Elias, WhatIsNoTextIsAPacketError) {
   std::vector<std::uint32_t> good;
   kernels::elias_encode(codes, 3, good);
   EXPECT_FALSE(refused(good));
-  EXPECT_TRUE(refused({}));                    // no end
-  EXPECT_TRUE(refused({0}));                   // 1, +, 1, 1, +, 1, …: no end either
-  EXPECT_TRUE(refused({~0U, ~0U, ~0U, ~0U}));  // a number of too many digits
+  EXPECT_TRUE(refused({}));                    // no end marker
+  EXPECT_TRUE(refused({0}));                   // 1, +, 1, 1, +, 1, …: no end marker either
+  EXPECT_TRUE(refused({~0U, ~0U, ~0U, ~0U}));  // number with too many digits
   EXPECT_TRUE(refused({good[0] | 1U << 31}));  // bits after the end
-  EXPECT_TRUE(refused({good[0], 0}));          // a word after the end
+  EXPECT_TRUE(refused({good[0], 0}));          // word after the end
   std::vector<std::uint32_t> above;
   codes[39] = 7;  // level 7 of 7
   kernels::elias_encode(codes, 7, above);
@@ -129,7 +129,7 @@ TEST(Draws, HaveThirtyTwoBitsForEveryValue) {
   for (const double count : ones) EXPECT_NEAR(count / n, 0.5, 5 * 0.5 / std::sqrt(n));
 }
 
-// By the definition, in double: 32 bits of the stream decide, where draws.hpp says they are.
+// By the definition, in double. 32 bits of the stream decide; draws.hpp defines which ones.
 std::uint8_t exact_code(float x, const kernels::Levels& levels, const Philox& stream,
                         std::int64_t i) {
   const auto group = static_cast<std::uint64_t>(i / 64), j = static_cast<std::uint64_t>(i % 64);
@@ -141,7 +141,7 @@ std::uint8_t exact_code(float x, const kernels::Levels& levels, const Philox& st
   return static_cast<std::uint8_t>(code | std::signbit(x) << kernels::level_bits(levels.levels));
 }
 
-// Bit for bit: float decides only where it cannot be wrong.
+// Bit for bit: the kernel uses float only where its rounding cannot change the result.
 TEST(Levels, AreThoseOfExactArithmetic) {
   constexpr std::int64_t kFirst = 128, kN = 200'033;
   Philox random(11, {});
@@ -179,7 +179,8 @@ TEST(Levels, AValueOnALevelStaysThere) {
   }
 }
 
-// The 16 bits that all values draw cannot tell 3/4 of their last from 0 or 1 of it; the others can.
+// The upper 16 bits of a draw cannot distinguish 3/4 of their last place from 0 or 1; the lower 16
+// bits can.
 TEST(Levels, ProbabilitiesBetweenTheUpperBitsAreKept) {
   constexpr std::int64_t kN = 1 << 22;
   constexpr std::uint32_t kStreams = 8;

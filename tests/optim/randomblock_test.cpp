@@ -1,4 +1,5 @@
-// Random block: the places are neighbours, on a ring, uniform, and the same for all workers.
+// Tests of random block: the coordinates are consecutive on a ring, uniformly distributed, and the
+// same for all workers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,7 +50,8 @@ TEST(RandomBlock, RankGivesTheBytesOfPowerSgd) {
     for (const auto& said : exchange.phases()) sum += said.up[0].payload().size();
     return sum;
   };
-  // min(r (n + m), n m): all of the smallest matrix, where PowerSGD sends its factors.
+  // min(r (n + m), n m) values per matrix. The smallest matrix is sent whole, where PowerSGD sends
+  // its factors.
   EXPECT_EQ(bytes("randomblock:rank=2"), 4U * (2 * 70 + 17 + 6));
   EXPECT_EQ(bytes("randomk:rank=2"), 4U * (2 * 70 + 17 + 6));
   EXPECT_EQ(bytes("topk:rank=2"), 8U * (70 + 8 + 3));  // a coordinate with each value

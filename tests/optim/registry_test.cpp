@@ -1,4 +1,4 @@
-// Spec strings become compressors, and compressors spec strings.
+// Tests of the conversion of spec strings to compressors and back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

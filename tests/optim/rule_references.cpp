@@ -17,15 +17,15 @@ double norm(std::span<const double> a) {
   return std::sqrt(squares);
 }
 
-// The draw of parameter i, in [-1, 1).
+// The random number of parameter i in [-1, 1).
 double draw(const NaiveState& s, int step, std::size_t i) {
   const Philox words(s.seed,
                      {.purpose = Purpose::update, .step = static_cast<std::uint32_t>(step)});
   return words.at(i) / 2147483648.0 - 1;
 }
 
-// m' and the variance of m', of parameter i, after averaging g in. Weight by weight: step k has the
-// weight w_k = (1 - beta) beta^(t-k) / (1 - beta^t), and r is the sum of their squares.
+// m' of parameter i and the variance of m', after the moving averages have been updated with g.
+// Step k has the weight w_k = (1 - beta) beta^(t-k) / (1 - beta^t), and r is the sum of w_k^2.
 struct Noisy {
   double mean, variance;
 };

@@ -1,4 +1,5 @@
-// Reference implementations of the update rules that PyTorch does not have: plain loops in double.
+// Reference implementations of the update rules that PyTorch does not have, as plain loops in
+// double.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 namespace terse {
 
 struct NaiveState {
-  std::vector<double> x, m, v;       // of equal length; m and v begin as zeros
-  std::vector<std::size_t> tensors;  // their sizes
+  std::vector<double> x, m, v;       // of equal length; m and v are zero at the start
+  std::vector<std::size_t> tensors;  // sizes of the tensors
   std::uint64_t seed = 0;
   int step = 0;  // 0, 1, …
 };

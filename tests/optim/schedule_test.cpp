@@ -1,4 +1,4 @@
-// Schedules against their formulas.
+// Learning rate schedules against their formulas.
 #include "tersegrad/optim/schedule.hpp"
 
 #include <gtest/gtest.h>

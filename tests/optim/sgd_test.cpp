@@ -1,4 +1,4 @@
-// The form of SGD that PyTorch does not have; the others are in optimizer_golden_test.cpp.
+// Tests of the form of SGD that PyTorch does not have. optimizer_golden_test.cpp tests the others.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// How far the last of `steps` steps goes, on a constant gradient of 1 and from 0.
+// The length of the last of `steps` steps from 0 with a constant gradient of 1.
 double last_step(const char* spec, int steps, float lr) {
   const auto rule = make_update_rule(spec);
   std::vector<float> x{0};
@@ -32,7 +32,7 @@ TEST(PowerSgdForm, GoesTwiceAsFarWithoutMomentum) {
   EXPECT_FLOAT_EQ(static_cast<float>(last_step("sgd", 1, 0.25F)), 0.25F);
 }
 
-// Algorithm 2 of arXiv 1905.13727, in double, on the gradient sin(step) x.
+// Algorithm 2 of arXiv 1905.13727, in double, with the gradient sin(step) x.
 TEST(PowerSgdForm, IsThePapersLoop) {
   constexpr double kLr = 0.1, kMomentum = 0.9, kDecay = 0.05;
   const auto rule = make_update_rule("sgd:momentum=0.9,weight_decay=0.05,form=powersgd");

@@ -1,4 +1,5 @@
-// Descent by signs and by votes on known functions, against the papers' theorems and toys.
+// Sign descent and vote descent on known functions, against the theorems and examples of the
+// papers.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -36,8 +37,8 @@ TEST(SignDescent, OptionTwoStaysAtATieAndAtNan) {
   EXPECT_EQ(to(0.5), 0.5);
 }
 
-// Mean of ||g||_rho over the second half of K steps: on a quadratic it settles at gamma d L / 2,
-// which is also the bound of the theorem.
+// The mean of ||g||_rho over the second half of K steps. On a quadratic it settles at gamma d L /
+// 2, which is also the bound of the theorem.
 TEST(SignDescent, PlateauIsProportionalToTheStepSize) {
   constexpr std::size_t kD = 10;
   const auto problem = make_quadratic(Vector(kD, 1), {Vector(kD, 0)});
@@ -74,7 +75,7 @@ TEST(SignDescent, MeanRhoNormFallsWithTheRootOfTheSteps) {
   EXPECT_LT(means[1], worst[1]);
 }
 
-// A large error in one coordinate of a hundred: 10 000 steps, mean of f over the last 2000.
+// Noise in one of a hundred coordinates: 10 000 steps; returns the mean of f over the last 2000.
 double sparse_noise_floor(const std::function<Step(Oracle)>& method) {
   constexpr std::size_t kD = 100;
   const auto problem = make_quadratic(Vector(kD, 1), {Vector(kD, 0)});
@@ -95,14 +96,16 @@ TEST(SignDescent, SparseNoiseHurtsItLessThanPlainDescent) {
   const double plain =
       sparse_noise_floor([](Oracle o) { return gradient_descent(o, constant(0.001)); });
   const double signs = sparse_noise_floor([](Oracle o) { return sign_descent(o, constant(0.01)); });
-  // Their floors are 2.5 and 0.3; mixing is slow.
+  // The expected values are 2.5 and 0.3. The bounds are wide because successive iterates are
+  // correlated.
   EXPECT_GT(plain, 1.2);
   EXPECT_LT(plain, 7);
   EXPECT_GT(signs, 0.05);
   EXPECT_LT(signs, 1);
 }
 
-// 27 voters, some of which say the opposite: f per coordinate after 2000 steps of 0.01.
+// 27 voters, some of which send the opposite sign. Returns f per coordinate after 2000 steps of
+// 0.01.
 TEST(VoteDescent, LiarsMakeItWorseByDegreesUpToTheHalf) {
   constexpr std::size_t kD = 200;
   const auto problem = make_quadratic(Vector(kD, 1), {Vector(kD, 0)});
@@ -120,7 +123,7 @@ TEST(VoteDescent, LiarsMakeItWorseByDegreesUpToTheHalf) {
   EXPECT_GT(floor_with(14), 50) << "more than half: it climbs";
 }
 
-// Taking no step uphill, the mean of the rho-norm has a bound without the logarithm.
+// If no step goes uphill, the mean of the rho-norm has a bound without the logarithm.
 TEST(SignDescent, OptionTwoKeepsTheBoundOfItsTheoremOnTheMean) {
   constexpr std::size_t kD = 10;
   constexpr double kGamma = 0.1, kSteps = 20'000;
@@ -142,7 +145,7 @@ TEST(SignDescent, OptionTwoKeepsTheBoundOfItsTheoremOnTheMean) {
 
 // ---- the theorems of arXiv 1802.04434 and 1810.05291 --------------------------------------------
 
-// A quadratic of ten curvatures with noise of its own in each coordinate.
+// A quadratic with ten different curvatures and a noise level for each coordinate.
 struct TheoremProblem {
   Vector curvature, noise;
   std::unique_ptr<Problem> problem;
@@ -160,7 +163,8 @@ struct TheoremProblem {
     start_value = problem->value(start);
   }
 
-  // ((1/K) sum |g_k|_1)^2 of a vote, each gradient the mean of K samples; some voters lie.
+  // ((1/K) sum |g_k|_1)^2 for a vote in which each gradient is the mean of K samples and some
+  // voters are Byzantine.
   double squared_mean_of_norms(int steps, double eta, std::uint32_t voters,
                                std::uint32_t liars) const {
     auto of_batch = noise;
@@ -179,7 +183,7 @@ struct TheoremProblem {
   }
 };
 
-// Samples N = K^2 a worker: N^(-1/2) = 1 / K.
+// Each worker draws N = K^2 samples in all, so N^(-1/2) = 1 / K.
 TEST(VoteDescent, LargeBatchesKeepTheBoundOfTheTheorem) {
   const TheoremProblem p;
   for (const int steps : {100, 1'000, 10'000}) {
@@ -213,8 +217,8 @@ TEST(VoteDescent, LiarsKeepTheBoundOfTheTheorem) {
   }
 }
 
-// One sample a step: |g| where it is beyond the critical ratio 2/sqrt 3 to the noise, g^2 / sigma
-// elsewhere.
+// One sample per step. The mixed norm sums |g| over the coordinates where |g| / sigma exceeds the
+// critical ratio 2/sqrt 3, and g^2 / sigma over the others.
 TEST(SignDescent, SmallBatchesKeepTheBoundOnTheMixedNorm) {
   const TheoremProblem p;
   for (const int steps : {100, 1'000, 10'000}) {
@@ -245,7 +249,8 @@ TEST(VoteDescent, MoreVotersEndLower) {
   }
 }
 
-// Noise that is seldom large and mostly small to the other side: its mean is zero, its sign is not.
+// Noise that is rarely large and usually small with the opposite sign: its mean is zero, the mean
+// of its sign is not.
 TEST(SignDescent, SkewedNoiseDrivesItAwayFromTheMinimum) {
   const auto problem = make_quadratic({1}, {{0}});
   const Oracle oracle = [&](std::uint32_t node, std::uint64_t step, In x, Out g) {

@@ -1,4 +1,4 @@
-// How often signs of noisy gradients are right: what is proved of one, and of a vote.
+// How often the sign of a noisy gradient is correct: proven bounds for one sign and for a vote.
 #include <gtest/gtest.h>
 
 #include "problem_runs.hpp"
@@ -24,7 +24,7 @@ TEST(SignLaws, BoundsHoldForNormalNoiseInTheirOrder) {
   EXPECT_NEAR(rho_bound(4), 0.8489, 5e-5);
 }
 
-// P(g + U > 0), U uniform with standard deviation 1/S of g, is 1/2 + S / (2 sqrt 3).
+// P(g + U > 0) = 1/2 + S / (2 sqrt 3) if U is uniform and its standard deviation is g / S.
 TEST(SignLaws, UniformNoiseAttainsGausssBound) {
   constexpr int kDraws = 50'000;
   for (const double snr : {0.1, 0.5, 1.0, 1.15}) {
@@ -38,7 +38,7 @@ TEST(SignLaws, UniformNoiseAttainsGausssBound) {
   }
 }
 
-// Two-point noise: mostly a little to the wrong side, seldom far to the right one.
+// Two-point noise: usually slightly to the wrong side, rarely far to the right side.
 TEST(SignLaws, BoundsDoNotHoldForSkewedNoise) {
   constexpr double kRight = 0.1;  // g = 1; g + noise is -1 with probability 0.9, else 19
   const double sigma = std::sqrt(0.9 * 4 + 0.1 * 18 * 18);
@@ -74,8 +74,9 @@ TEST(SignLaws, NoiseFallsExponentiallyWithTheNodes) {
   }
 }
 
-// The sign of a mean of tau samples, each 1 + noise: -1 nine times in ten, else 19, so the mean is
-// right as soon as 20 times the number of the latter exceeds tau. Exact, without draws.
+// The probability that the sign of a mean of tau samples is correct. A sample, 1 + noise, is -1
+// with probability 0.9 and 19 otherwise, so the mean is positive if 20 times the number of large
+// samples exceeds tau. Computed exactly, without random draws.
 double skewed_success(int tau) {
   double wrong = 0, chance = std::pow(0.9, tau);  // of k = 0 large samples
   for (int k = 0; 20 * k <= tau; ++k) {
@@ -100,8 +101,8 @@ TEST(SignLaws, BatchesMakeSignsRightWhateverTheNoise) {
   }
 }
 
-// One term of Rosenbrock's valley touches two of ten coordinates: the sign of the others is zero,
-// neither right nor wrong, and what drives descent is P(right) - P(wrong).
+// One term of Rosenbrock's function depends on two of ten coordinates. The sign of the other
+// coordinates is zero, which is neither correct nor wrong. Progress depends on P(right) - P(wrong).
 TEST(SignLaws, TermsOfRosenbrockTouchTwoCoordinates) {
   const auto problem = make_rosenbrock(10);
   constexpr int kDraws = 20'000;

@@ -1,4 +1,5 @@
-// Rules that PyTorch does not have: against plain loops in double, and what is told of each.
+// Tests of update rules that PyTorch does not have, against plain loops in double and against their
+// documented properties.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -29,7 +30,7 @@ TEST(RuleReferences, EachIsFollowedForFiftySteps) {
     const auto rule = make_update_rule(reference.spec);
     rule->prepare(setup);
     Values x = normal(40, 999);
-    x[3] = 0;  // a tensor of length zero
+    x[3] = 0;  // tensor whose norm is zero
     NaiveState naive{.x = {x.begin(), x.end()},
                      .m = std::vector<double>(40),
                      .v = std::vector<double>(40),
@@ -37,8 +38,8 @@ TEST(RuleReferences, EachIsFollowedForFiftySteps) {
                      .seed = 7};
     for (; naive.step < 50; ++naive.step) {
       Values gradient = normal(40, static_cast<std::uint32_t>(naive.step));
-      for (std::size_t i = 20; i < 40; ++i) gradient[i] += 2;  // some are more signal than noise
-      if (naive.step < 5) gradient[5] = 0;                     // one that nothing reaches at first
+      for (std::size_t i = 20; i < 40; ++i) gradient[i] += 2;  // mean 2, standard deviation 1
+      if (naive.step < 5) gradient[5] = 0;  // no gradient in the first five steps
       rule->apply(x, gradient, static_cast<float>(reference.lr));
       reference.step(naive, std::vector<double>(gradient.begin(), gradient.end()), reference.lr);
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -76,7 +77,8 @@ TEST(SignRules, ASignOfZeroIsZeroBesideOthers) {
   EXPECT_EQ(x, (Values{1.25F, 1, 0.75F}));
 }
 
-// v is above zero for ever, after one huge gradient; the gradients after it say down.
+// The first step in which x falls, or -1. The first gradient, 1e30, keeps v positive, so x falls in
+// the first step that uses the momentum. During the warm-up, the gradients of -1 make x rise.
 int first_step_by_momentum(const std::string& beta) {
   const auto rule = make_update_rule("signum:warmup,beta=" + beta);
   Values x{0};
@@ -191,7 +193,7 @@ TEST(Msvag, TakesAGradientThatDoesNotVaryWhole) {
   const auto rule = make_update_rule("msvag:beta=0.5");
   Values x{0, 0};
   for (int step = 1; step <= 10; ++step) {
-    rule->apply(x, Values{1, 1e-25F}, 0.25F);  // the second one's square is zero in float
+    rule->apply(x, Values{1, 1e-25F}, 0.25F);  // the second square underflows in float
     EXPECT_NEAR(x[0], -0.25 * step, 1e-5);
     EXPECT_NEAR(x[1] / 1e-25, -0.25 * step, 1e-5);
   }
@@ -223,7 +225,7 @@ TEST(Lars, ScalesEachTensorByItsOwnLength) {
 }
 
 TEST(Lars, TensorsMustBeThoseOfTheModel) {
-  const auto rule = make_update_rule("lars+clip:norm=1");  // stages hand the sizes on
+  const auto rule = make_update_rule("lars+clip:norm=1");  // clip passes the sizes to lars
   rule->prepare({.tensors = {2, 2}, .seed = 0});
   Values x(5);
   EXPECT_THROW(rule->apply(x, Values(5), 1), Error);

@@ -1,4 +1,4 @@
-// Top-k and random-k, and the sum of sparse vectors.
+// Tests of top-k, random-k, and the sum of sparse vectors.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -64,13 +64,13 @@ TEST(TopK, TheAnswerIsTheUnionOrDense) {
     return exchange.phases()[0].down;
   };
   const auto sparse = answer({0, 0, 4, 0, 0}, {2, 0, 0, 0, 0});
-  ASSERT_EQ(sparse.words().size(), 4U);  // two entries of 8 bytes are less than 5 of 4
+  ASSERT_EQ(sparse.words().size(), 4U);  // two entries of 8 bytes are smaller than five of 4 bytes
   EXPECT_EQ(sparse.words()[0], 0U);
   EXPECT_EQ(sparse.words()[1], 2U);
   EXPECT_EQ(sparse.floats()[2], 1);
   EXPECT_EQ(sparse.floats()[3], 2);
   EXPECT_EQ(answer({0, 0, 4, 0}, {2, 0, 0, 0}).words().size(),
-            4U);  // dense: no more than 2 entries
+            4U);  // dense: no larger than 2 entries
   EXPECT_EQ(answer({4, 0, 0, 0}, {2, 0, 0, 0}).words().size(), 2U);  // both chose the same
 }
 
@@ -84,7 +84,7 @@ TEST(TopK, WarmUpFallsFromAQuarterByEqualFactors) {
     }
     return counts;
   };
-  // 4096 values: 1024, then a quarter each time down to 4.
+  // 4096 values: 1024 entries, then a quarter as many in each step, down to 4.
   EXPECT_EQ(entries("randomk:k=4,warmup=4"), (std::vector<std::size_t>{1024, 256, 64, 16, 4, 4}));
   EXPECT_EQ(entries("randomblock:k=4,warmup=4"),
             (std::vector<std::size_t>{1024, 256, 64, 16, 4, 4}));
@@ -148,8 +148,8 @@ TEST(RandomK, CoordinatesAreUniform) {
   }
 }
 
-// Blocks and pieces of the kernels end within, at and between the coordinates. The weight is a
-// power of two, so that it does not matter whether product and sum are rounded apart.
+// Blocks and pieces of the kernels end before, at and after coordinates. The weight is a power of
+// two, so that fused and separate rounding of product and sum give the same bits.
 TEST(Merge, IsTheSumOfTheTermsWhereAnyHasAnEntry) {
   Philox random(4, {.purpose = Purpose::test});
   for (const std::int64_t n : {0, 1, 31, 32, 4096, 4097, 100'000}) {

@@ -1,4 +1,4 @@
-// SSDM and the stochastic sign: their means, their integers, and zero vectors.
+// Tests of SSDM and the stochastic sign: means, integer sums, and zero vectors.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -61,7 +61,8 @@ TEST(Ssdm, ZeroVectorsHaveNoSigns) {
   const auto zero = vector_of({0, 0, 0}), one_hot = vector_of({0, -2, 0});
   TestExchange exchange(maker("ssdm:beta=0"), 3);
   EXPECT_EQ(flat(exchange.mean({zero, zero, zero})), (std::vector<float>{0, 0, 0}));
-  // A coordinate that is the whole norm has its sign surely; the workers of zeros do not pull.
+  // A coordinate that holds the whole norm keeps its sign with certainty. Workers with zero vectors
+  // do not contribute.
   EXPECT_FLOAT_EQ(flat(exchange.mean({zero, one_hot, zero}))[1], -1.0F / 3);
   EXPECT_FLOAT_EQ(flat(exchange.mean({one_hot, one_hot, zero}))[1], -2.0F / 3);
 }
@@ -74,7 +75,8 @@ TEST(Ssdm, OneCoordinateHasItsSignSurely) {
   }
 }
 
-// m = g_0 at first, then beta m + (1 - beta) g: a huge first gradient keeps its sign for long.
+// m = g_0 in the first step, then beta m + (1 - beta) g: a huge first gradient determines the sign
+// for many steps.
 TEST(Ssdm, MomentumBeginsWithTheFirstGradient) {
   TestExchange exchange(maker("ssdm:beta=0.9"), 1);
   EXPECT_EQ(flat(exchange.mean({vector_of({1000})}))[0], 1);
@@ -86,7 +88,7 @@ TEST(Ssdm, MomentumBeginsWithTheFirstGradient) {
 TEST(SignumWarmup, ConstantsOfTheTheorem) {
   for (const auto& [beta, steps] :
        std::vector<std::pair<std::string, std::uint64_t>>{{"0.5", 1}, {"0.9", 54}, {"0.99", 894}}) {
-    // Momentum from +1000 keeps voting +; in the warm-up the gradient itself votes.
+    // Momentum from +1000 keeps voting plus. During the warm-up the gradient itself votes.
     TestExchange exchange(maker("vote:warmup,beta=" + beta), 1);
     exchange.mean({vector_of({1000})});
     std::uint64_t raw = 1;
@@ -95,8 +97,9 @@ TEST(SignumWarmup, ConstantsOfTheTheorem) {
   }
 }
 
-// With noise as wide as the gradient is not, the vote of many follows the mean of the workers: two
-// small gradients against one large one.
+// With noise that is large compared to the gradients, the vote of many coordinates follows the mean
+// of the workers. Here two workers have a small gradient and one has a large one of the opposite
+// sign.
 TEST(NoisySign, FollowsTheMeanWhereVotesFollowTheMedian) {
   const std::vector<float> small(20000, 0.2F), large(20000, -1.0F);
   const auto mean = [&](const std::string& spec) {

@@ -1,4 +1,4 @@
-// The decompositions, and the compressors that stand on them: svd and atomo.
+// Tests of the decompositions and of the compressors that use them: svd and atomo.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -107,7 +107,7 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
   EXPECT_TRUE(kernels::principal_axes(kSize, c, kKeep).empty());
 }
 
-// Atoms in worker 0's packet about one matrix of 20 x 12 values.
+// The number of atoms in worker 0's packet for one matrix of 20 x 12 values.
 std::uint32_t atoms_said(const TestExchange& exchange) {
   const auto& packet = exchange.phases()[0].up[0];
   const auto count = packet.words()[0];
@@ -141,10 +141,11 @@ TEST(Atomo, IndependentDrawsHaveAsManyAtomsAsTheBudgetOnAverage) {
     more = more || count > 3;
   }
   EXPECT_NEAR(atoms / kSteps, 3, 5 * std::sqrt(3.0 / kSteps));
-  EXPECT_TRUE(fewer && more);  // never redrawn until the number is right
+  EXPECT_TRUE(fewer && more);  // a packet is not redrawn to have exactly 3 atoms
 }
 
-// Floats of worker 0's packet about one tensor, without the count of atoms before a matrix.
+// The number of floats in worker 0's packet for one tensor, without the count of atoms that
+// precedes a matrix.
 std::size_t floats_said(const MatrixShape& shape) {
   TestExchange exchange([] { return make_compressor("atomo:rank=2"); }, 1);
   exchange.mean({normal_gradients({shape}, 6)});
@@ -156,11 +157,11 @@ TEST(Atomo, FoldsConvolutionsAndVectors) {
   EXPECT_EQ(floats_said({"", 5, 27, 9}), 2U * (5 + 27 + 1));    // 15 pairs: odd
   EXPECT_EQ(floats_said({"", 16, 8}), 2U * (16 + 8 + 1));
   EXPECT_EQ(floats_said({"", 30, 1}), 2U * (15 + 2 + 1));
-  EXPECT_EQ(floats_said({"", 31, 1}), 31U - 1U);  // no count: the values alone
+  EXPECT_EQ(floats_said({"", 31, 1}), 31U - 1U);  // no count: the values only
 }
 
 TEST(Atomo, ConvolutionsThatAreOfLowRankWhenFoldedAreExact) {
-  // 64 pairs of rows of 18 values that are all alike: rank 1 folded, 8 as 16 x 72.
+  // 64 pairs of rows of 18 values, all proportional: rank 1 if folded, rank 8 as a 16 x 72 matrix.
   auto gradient = normal_gradients({{"", 16, 72, 9}}, 6);
   auto& values = gradient[0].values;
   for (std::size_t i = 18; i < values.size(); ++i) {

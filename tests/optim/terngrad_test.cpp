@@ -1,4 +1,4 @@
-// TernGrad, with scales of one's own and with one for all.
+// Tests of TernGrad with a scale per worker and with a shared scale.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ TEST(TernGrad, SharedSumsAreWholeNumbersInAsFewBitsAsTheyNeed) {
   }
 }
 
-// A worker with small gradients among large ones is still right in the mean.
+// A worker with small gradients among workers with large ones still has the correct mean.
 TEST(TernGrad, ASharedScaleKeepsTheMean) {
   constexpr int kSteps = 20000;
   const std::vector<float> large{8, -4, 0, 1}, small{0.5F, 0.25F, -0.125F, 0};
@@ -112,7 +112,7 @@ TEST(TernGrad, AnImpossibleScaleOrSumIsAPacketError) {
   scale.floats()[0] = -1;
   EXPECT_THROW(decode_to(views_of(out), exchange.worker(0), round, scale), PacketError);
   round.phase = 1;
-  auto sums = exchange.phases()[1].down;  // 0 … 4 in three planes
+  auto sums = exchange.phases()[1].down;  // sums of 0 … 4 in three planes
   ASSERT_EQ(sums.words().size(), 3U);
   EXPECT_NO_THROW(decode_to(views_of(out), exchange.worker(0), round, sums));
   sums.words()[0] |= 1;

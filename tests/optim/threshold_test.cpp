@@ -1,4 +1,4 @@
-// Threshold: what is said, and what error feedback makes of it.
+// Tests of the threshold compressor alone and with error feedback.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -26,7 +26,7 @@ TEST(Threshold, WithErrorFeedbackACoordinateSaysItselfInPieces) {
     const auto out = flat(exchange.mean({vector_of({0.25F, step == 0 ? -4.5F : 0.0F, 0})}));
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += out[i];
   }
-  EXPECT_EQ(sum, (std::vector<float>{2, -4, 0}));  // 2.5 and -4.5 but for a residual of at most tau
+  EXPECT_EQ(sum, (std::vector<float>{2, -4, 0}));  // 2.5 and -4.5, up to a residual of at most tau
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// DoubleSqueeze, DIANA, EF21 and 1-bit Adam: what each promises of a whole run.
+// Tests of DoubleSqueeze, DIANA, EF21 and 1-bit Adam over whole runs.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,7 +11,8 @@
 namespace terse {
 namespace {
 
-// Worker w minimises sum_i a_wi/2 (x_i - b_wi)^2; together the minimiser is sum a b / sum a.
+// Worker w minimises sum_i a_wi/2 (x_i - b_wi)^2. The minimiser of the sum over the workers is sum
+// a b / sum a.
 struct Quadratics {
   static constexpr int kWorkers = 3, kSize = 40;
 
@@ -42,7 +43,7 @@ struct Quadratics {
     return std::sqrt(sum);
   }
 
-  // The distance to the minimiser after so many steps at a constant rate.
+  // The distance to the minimiser after `steps` steps with a constant learning rate.
   static double run(const std::string& spec, int steps, double lr) {
     TestExchange exchange(maker(spec), kWorkers);
     std::vector<double> x(kSize);
@@ -54,7 +55,8 @@ struct Quadratics {
   }
 };
 
-// The workers' gradients at the minimiser are not zero: the compressor alone keeps its noise.
+// The workers' gradients at the minimiser are not zero, so the noise of the compressor alone does
+// not vanish.
 TEST(Diana, ConvergesLinearlyWhereItsCompressorStalls) {
   const std::string inside = "stochastic_sign:norm=max";
   const double alone = Quadratics::run(inside, 4000, 0.02);
@@ -62,11 +64,12 @@ TEST(Diana, ConvergesLinearlyWhereItsCompressorStalls) {
   const double after_4000 = Quadratics::run(inside + "+diana:alpha=0.1", 4000, 0.02);
   EXPECT_GT(alone, 0.1);
   EXPECT_LT(after_2000, 1e-3);
-  EXPECT_LT(after_4000, 2e-5);  // as near as the rounding of 40 floats of size 5 lets it
+  EXPECT_LT(after_4000, 2e-5);  // limited by the rounding of 40 floats of about 5
 }
 
 TEST(Diana, EstimateFindsTheGradientAtTheMinimiser) {
-  // All workers say g of a constant problem: h_w -> g_w, and the packets' norm falls to nothing.
+  // Every worker sends the gradient g of a constant problem: h_w -> g_w, and the norm in the
+  // packets converges to zero.
   const auto g = std::vector<OwnedGradients>{vector_of({1, -2, 3}), vector_of({-4, 5, 6})};
   TestExchange exchange(maker("stochastic_sign:norm=max+diana:alpha=0.3"), 2);
   for (int step = 0; step < 400; ++step) exchange.mean(g);
@@ -91,7 +94,8 @@ TEST(Ef21, WithoutCompressionItIsTheGradient) {
   }
 }
 
-// x - lr (E + mean e_w) follows plain SGD: sum of answers + E + mean e_w = sum of mean gradients.
+// x - lr (E + mean e_w) follows plain SGD: sum of decoded means + E + mean e_w = sum of mean
+// gradients.
 TEST(DoubleSqueeze, VirtualIterateFollowsSgd) {
   for (const auto* inside : {"sign", "topk:ratio=0.1", "randomk:ratio=0.2", "none"}) {
     const auto spec = std::string(inside) + "+doublesqueeze";
@@ -130,8 +134,7 @@ TEST(DoubleSqueeze, TheAnswerIsAsSmallAsAPacket) {
             exchange.phases()[0].up[0].payload().size());
 }
 
-// With nothing compressed, momentum through the exchange and a variance that stands still are
-// Adam's.
+// Without compression, momentum through the exchange together with a frozen variance equals Adam.
 TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
   constexpr int kSteps = 30, kWarmup = 10;
   TestExchange exchange(maker("none+onebit_adam:steps=10"), 1), plain(maker("none"), 1);

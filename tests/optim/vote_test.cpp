@@ -1,4 +1,4 @@
-// Majority vote: its rules, its statistics, and where signs fail.
+// Tests of majority vote: its rules, its statistics, and where signs fail.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,7 +40,7 @@ TEST(Vote, TieRules) {
 TEST(Vote, ZeroRules) {
   EXPECT_EQ(vote("vote:zero=zero", {{0, 0, -1}, {0, -1, 0}, {0, 0, 0}}),
             (std::vector<float>{0, -1, -1}));
-  // A tie between votes is not the silence of all.
+  // A tie between votes differs from a coordinate for which all workers have zero.
   EXPECT_EQ(vote("vote:zero=zero,tie=plus", {{0, 1}, {0, -1}, {0, 0}}), (std::vector<float>{0, 1}));
   EXPECT_EQ(vote("vote:zero=zero,tie=zero", {{0, 1, 1}, {0, -1, 0}}),
             (std::vector<float>{0, 0, 1}));
@@ -63,7 +63,7 @@ TEST(Vote, PlanesOnTheWire) {
   EXPECT_EQ(planes("vote:zero=zero", 3), Planes(2, 2));
 }
 
-// The vote of m workers, each for + with probability rho, on many coordinates.
+// The vote of m workers on many coordinates. Each worker votes plus with probability rho.
 std::vector<float> simulated_vote(const std::string& spec, int m, double rho) {
   constexpr std::size_t kCoordinates = 200000;
   std::vector<std::vector<float>> workers;
@@ -100,7 +100,7 @@ TEST(Vote, SucceedsAsTheIncompleteBetaFunctionSays) {
     for (const int l : {1, 2, 4}) {
       const double expected = 2 * success_probability(rho, l) - 1;
       EXPECT_NEAR(drift(simulated_vote("vote", 2 * l - 1, rho)), expected, 5 * kStandardError);
-      // One voter more helps nothing if ties are fair,
+      // One more voter does not help if ties are resolved fairly.
       EXPECT_NEAR(drift(simulated_vote("vote:tie=zero", 2 * l, rho)), expected, 5 * kStandardError);
       EXPECT_NEAR(drift(simulated_vote("vote:tie=random", 2 * l, rho)), expected,
                   5 * kStandardError);
@@ -122,8 +122,8 @@ TEST(Vote, BetaIsSignum) {
   EXPECT_EQ(flat(exchange.mean({vector_of({-0.7F, -0.8F})})), (std::vector<float>{1, -1}));
 }
 
-// Two functions f_n = <a_n, x>^2 whose sum has a valley that signs cannot enter (counter-example of
-// Karimireddy et al., arXiv 1901.09847, in two dimensions).
+// Two functions f_n = <a_n, x>^2 whose sum has a valley that sign descent cannot enter: the
+// counter-example of Karimireddy et al., arXiv 1901.09847, in two dimensions.
 class Valley {
  public:
   static constexpr double kEps = 0.1;

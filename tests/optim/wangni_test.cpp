@@ -1,4 +1,4 @@
-// Wangni's sparsification: how many entries, which magnitudes, and values that are no numbers.
+// Tests of Wangni's sparsification: the number of entries, their magnitudes, and non-finite values.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,8 +19,8 @@ TEST(Wangni, AsManyEntriesAsWereAskedForOnAverage) {
     for (int step = 0; step < kSteps; ++step) {
       for (const float v : flat(exchange.mean({x}))) sum += v != 0 ? 1 : 0;
     }
-    // No coordinate is certain at this ratio, so both rules give 30; a Bernoulli sum varies by
-    // less.
+    // No coordinate has probability 1 at this ratio, so both rules give 30 entries. The variance of
+    // a Bernoulli sum is below 30.
     EXPECT_NEAR(sum / kSteps, 30, 5 * std::sqrt(30.0 / kSteps)) << spec;
   }
 }
