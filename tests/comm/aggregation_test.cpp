@@ -22,7 +22,8 @@ std::vector<std::span<const float>> spans(const Rows& rows) {
   return {rows.begin(), rows.end()};
 }
 
-// Rows with few different values, so that many tie. With `odd`, NaN and infinities are among them.
+// Rows with few different values, so that many values tie. With `odd`, they include NaN and
+// infinities.
 Rows random_rows(std::size_t workers, std::size_t n, bool odd, unsigned seed) {
   std::mt19937 draw(seed);
   Rows rows(workers, std::vector<float>(n));
@@ -130,7 +131,8 @@ TEST(TrimmedMean, OfNoneIsTheMean) {
   }
 }
 
-// Krum as the paper writes it.
+// Krum by the definition in the paper: the index of the row with the lowest sum of squared
+// distances to its W - f - 2 closest rows.
 std::size_t naive_krum(const Rows& rows, std::size_t f) {
   std::vector<double> scores;
   for (const auto& a : rows) {

@@ -1,4 +1,4 @@
-// Attacks by workers of an asynchronous server: each has the documented effect.
+// Attacks by workers of an asynchronous server: each has its documented effect.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -70,7 +70,7 @@ TEST(AsyncAttack, IsWhatTheSameLieOfALearnerWouldBe) {
   }
 }
 
-// Holds for every compressor and rule that is symmetric in the sign.
+// Holds bit for bit for every compressor and rule that is symmetric in the sign.
 TEST(AsyncAttack, FlippedSignsOfAllClimbToTheBit) {
   for (const std::string compressor : {"none", "topk:ratio=0.1+ef", "qsgd"}) {
     for (const std::string rule : {"vanilla", "softsync:n=2", "staleness_aware"}) {
@@ -113,7 +113,7 @@ TEST(AsyncAttack, ColludersGoOneWayAndNoiseGoesAnother) {
 TEST(AsyncAttack, ANanIsFoundOnTheWorkerOrIsZero) {
   for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
     auto attacked = setting("nan:at=4,all");
-    attacked.options.bound = 1;  // otherwise one thread might make all updates
+    attacked.options.bound = 1;  // without a bound, one thread might make all updates
     attacked.options.clock = clock;
     try {
       toy::run(attacked);

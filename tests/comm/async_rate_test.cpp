@@ -5,8 +5,8 @@
 // Staleness and, with error feedback, compression contribute terms of lower order: Candela et al.,
 // arXiv 1910.09466, and Stich and Karimireddy, arXiv 1909.05350, both from memory.
 //
-// The comments state measured values as mean, deviation over the seeds 1 to 12. The test runs one
-// of these seeds.
+// The comments state measured values as a pair: mean, standard deviation over the seeds 1 to 12.
+// The test runs one of these seeds.
 #include <gtest/gtest.h>
 
 #include <cmath>

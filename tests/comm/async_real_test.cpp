@@ -1,4 +1,4 @@
-// Asynchronous runs in real time: threads, messages, and Hogwild.
+// Tests of asynchronous runs in real time: threads, messages, and Hogwild.
 #include <gtest/gtest.h>
 
 #include <algorithm>

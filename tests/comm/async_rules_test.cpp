@@ -22,7 +22,7 @@ using Correct =
 // Replays a run's updates: SGD with the mean of the corrected gradients of each update.
 Vector replay(const toy::AsyncOutcome& run, double lr, const Correct& correct) {
   std::vector<Vector> versions = {Vector(100, 1.0)};
-  std::map<int, std::vector<std::uint64_t>> seen;  // the updates of each worker's pushes
+  std::map<int, std::vector<std::uint64_t>> seen;  // by worker: the updates with its pushes
   std::map<int, std::uint64_t> steps;
   for (std::size_t i = 0; i < run.applied.size();) {
     const auto update = run.applied[i].update;
@@ -183,7 +183,7 @@ TEST(BoundedStaleness, NobodyRunsFurtherAheadThanTheBound) {
 TEST(BoundedStaleness, WhatIsPulledHasAllUpdatesOfOlderClocks) {
   for (const std::uint64_t bound : {1, 3}) {
     const auto run = simulate("vanilla", 5, 500, bound, {1, 0.3, 1, 1, 2});
-    std::vector<std::vector<std::uint64_t>> updates(5);  // by worker, of its pushes
+    std::vector<std::vector<std::uint64_t>> updates(5);  // by worker: the updates with its pushes
     for (const auto& [update, push] : run.applied) {
       const auto clock = updates[static_cast<std::size_t>(push.worker)].size();
       updates[static_cast<std::size_t>(push.worker)].push_back(update);

@@ -1,4 +1,5 @@
-// Staleness of pushes in virtual time: exact values, means, and distributions by law of durations.
+// Staleness of pushes in virtual time: exact values, means, and its distribution for each
+// distribution of compute durations.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -46,7 +47,7 @@ TEST(Staleness, SpeedsChangeWhoIsStaleAndNotTheMean) {
     slow += static_cast<double>(push.staleness);
     ++pushes;
   }
-  EXPECT_NEAR(slow / pushes, 30, 3);  // three others are ten times as fast
+  EXPECT_NEAR(slow / pushes, 30, 3);  // the three other workers are ten times as fast
 }
 
 // The sum over all values of (seen - expected)^2 / expected. Values from `bins` on count as one.

@@ -221,7 +221,8 @@ struct BrokenLearner final : toy::BowlLearner {
 TEST(AsyncRun, AGradientThatIsNotFiniteEndsItOrIsZero) {
   for (const auto clock : {AsyncClock::virtual_time, AsyncClock::real_time}) {
     toy::AsyncSetting setting{
-        // Without the bound one thread might make all updates before the other's third gradient.
+        // Without the bound, one thread might make all updates before the other computes its third
+        // gradient.
         .options = {.workers = 2, .updates = 50, .bound = 1, .clock = clock},
         .make_learner = [](int worker) { return std::make_unique<BrokenLearner>(worker); }};
     try {

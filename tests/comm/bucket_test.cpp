@@ -43,7 +43,7 @@ TEST(Buckets, TakeWholeTensorsFromTheEndUntilTheyAreFull) {
 // ---- training -----------------------------------------------------------------------------------
 
 const std::vector<Shape> kModel = {{9, 5}, {9}, {4, 7, 3, 3}, {33}, {40, 21}, {1}, {6, 50}};
-constexpr double kBytes = 600;  // bytes of a bucket; gives four buckets
+constexpr double kBytes = 600;  // bytes per bucket; gives four buckets
 
 struct Setting {
   TopologyOptions topology;

@@ -1,4 +1,4 @@
-// For every kind of failure of a worker, the run ends with one error that names the cause.
+// For every kind of worker failure, the run ends with one error that names the cause.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -19,8 +19,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A stall that lasts until another worker has failed, independent of the speed of the machine, but
-// at most five seconds: if workers take turns, the others may fail before they have run.
+// A stall that lasts until another worker has failed, so that it does not depend on the speed of
+// the machine. It ends after five seconds at the latest, because workers that take turns may fail
+// before the others have run.
 class Stall {
  public:
   void last() {

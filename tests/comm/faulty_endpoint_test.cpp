@@ -142,7 +142,7 @@ TEST(FaultyEndpoint, DelaysInVirtualTime) {
 struct Outcome {
   std::string error;  // empty: the run ended without error
   bool packet_error = false;
-  std::vector<float> model;  // of worker 0
+  std::vector<float> model;  // the parameters of worker 0
 };
 
 // Six steps with three workers, of which the last is the attacker.

@@ -1,5 +1,5 @@
-// After the death of a worker between two steps, the others continue bit for bit like a run of
-// their own; or the run ends with one clear error.
+// After a worker has died between two steps, the others continue bit for bit like a run that
+// consists of them only, or the run ends with one clear error.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,4 +1,5 @@
-// One-sided access: the data, the counters, and the lifetime of memory that others still read.
+// One-sided access: the data, the counters, and the lifetime of memory that other workers still
+// read.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -114,9 +115,9 @@ class Looking {
   std::atomic<int>& count_;
 };
 
-// If a worker fails while its memory is exposed, the memory stays valid until the others no longer
-// read it, and these then throw the error. The flag detects memory that is freed too early without
-// a sanitizer.
+// If a worker fails while its memory is exposed, the memory stays valid until the other workers no
+// longer read it; these then throw the error. The flag detects memory that is freed too early even
+// without a sanitizer.
 TEST(OneSided, MemoryStaysWhileOthersLookHoweverTheRunFails) {
   Philox random(5, {.purpose = Purpose::test});
   for (int round = 0; round < 50; ++round) {

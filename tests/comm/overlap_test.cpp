@@ -187,8 +187,8 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
   });
 }
 
-// A failure ends the run at once, though waits have a deadline of a minute, and its error is
-// thrown.
+// A failure ends the run at once, although waits have a deadline of a minute. Returns the error's
+// text.
 using Fault = std::function<void(const Bucket&, Worker&)>;
 std::string error_of(const Fault& in_exchange, FunctionRef<void(Worker&)> in_backward) {
   const auto start = std::chrono::steady_clock::now();

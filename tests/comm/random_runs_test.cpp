@@ -362,8 +362,8 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// Seeds of `runs` runs in which every compressor, topology and fault occurs equally often. Each of
-// these has a deck of cards, which is shuffled when it is used up.
+// The seeds of `runs` runs in which every compressor, topology and fault occurs equally often. Each
+// of the three has a deck of cards, which is reshuffled when it is used up.
 std::vector<std::uint64_t> seeds(std::uint64_t first, std::uint64_t runs) {
   if (runs == 1) return {first};
   Philox random(first, {.purpose = Purpose::test});

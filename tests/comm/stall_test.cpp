@@ -74,7 +74,7 @@ TEST(Stall, TheProcessorTimeOfAWaitIsNone) {
 
 TEST(Stall, AWaitThatEndsIsProgress) {
   Watch watch(3);
-  watch.workers[0] = {.kind = kWaits};  // for any worker
+  watch.workers[0] = {.kind = kWaits};  // for a packet of any worker
   watch.workers[1] = {.kind = kWaits, .waits_for = 2};
   EXPECT_EQ(watch.stalls_after([&](int second) {
     if (second == 5) ++watch.workers[1].waits;

@@ -17,7 +17,7 @@
 
 namespace terse::toy {
 
-constexpr std::uint16_t kNumber = 999;  // of the compressor, in packet headers
+constexpr std::uint16_t kNumber = 999;  // the compressor number in packet headers
 
 class Toy : public Compressor {
  public:
