@@ -16,7 +16,8 @@ namespace {
 
 using Samples = std::vector<std::int32_t>;
 
-// Pixels c H W + y W + x + 1: each value is its place, and none is black.
+// Images whose pixel (c, y, x) has the value c H W + y W + x + 1: every value is unique and none is
+// 0.
 ImageDataset places() {
   ImageDataset images{.name = "places",
                       .classes = 1,
@@ -112,7 +113,7 @@ TEST(Augmentation, SampleLooksTheSameWithAnyWorker) {
   for (int step = 0; step < 12; ++step) {
     const auto& all = whole.next();
     const Batch* parts[] = {&first.next(), &second.next()};
-    for (std::size_t i = 0; i < 12; ++i) {  // worker w has every second of them
+    for (std::size_t i = 0; i < 12; ++i) {  // worker w has every second sample
       const auto& part = *parts[i % 2];
       ASSERT_TRUE(std::equal(all.images.begin() + i * each, all.images.begin() + (i + 1) * each,
                              part.images.begin() + i / 2 * each));

@@ -11,7 +11,7 @@
 namespace terse {
 namespace {
 
-// Records of label (first + n) mod 10 and pixels n, n + 1, n + 2, …
+// `count` records: record n has the label (first + n) mod 10 and the pixels n, n + 1, n + 2, …
 Bytes records(int count, int first) {
   Bytes bytes;
   for (int n = 0; n < count; ++n) {
@@ -21,7 +21,7 @@ Bytes records(int count, int first) {
   return bytes;
 }
 
-// A little CIFAR-10: 5 × 4 training and 3 test images; two files are compressed.
+// A small CIFAR-10 with 5 × 4 training images and 3 test images. Two files are compressed.
 void write_cifar(const TemporaryFolder& folder, const std::string& inner = "") {
   for (int i = 1; i <= 5; ++i) {
     const auto name = inner + "data_batch_" + std::to_string(i) + ".bin";

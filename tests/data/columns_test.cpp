@@ -13,7 +13,7 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-// Tokens 0, 1, 2, …: each is its own place.
+// Tokens 0, 1, 2, …: each token equals its index.
 TextDataset counting(std::int64_t count) {
   TextDataset text{.name = "counting",
                    .vocabulary = std::vector<std::string>(static_cast<std::size_t>(count), "w"),

@@ -16,7 +16,8 @@ constexpr const char* kTrainLabels = "train-labels-idx1-ubyte";
 constexpr const char* kTestImages = "t10k-images-idx3-ubyte";
 constexpr const char* kTestLabels = "t10k-labels-idx1-ubyte";
 
-// A little MNIST: 10 training and 4 test images of 3×2, labels 0 1 2 …, two files compressed.
+// A small MNIST with 10 training and 4 test images of 3×2 pixels and labels 0, 1, 2, … Two files
+// are compressed.
 void write_mnist(const TemporaryFolder& folder) {
   folder.write(kTrainImages, idx_bytes({10, 3, 2}, 60));
   folder.write_gz(std::string(kTrainLabels) + ".gz", idx_bytes({10}, 10));

@@ -56,8 +56,8 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// The text of the Exception that `action` throws. Fails the test if it throws no exception or
-// another one.
+// The text of the Exception that `action` throws. The test fails if `action` throws nothing or an
+// exception of another type.
 template <class Exception, class Action>
 std::string error_of(Action&& action) {
   try {

@@ -1,4 +1,4 @@
-// Contents of valid and of broken IDX files.
+// Contents of valid and of invalid IDX files.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace terse {
 
-// A header for this shape, followed by `values` bytes 0, 1, 2, …
+// An IDX header for this shape, followed by `values` bytes 0, 1, 2, …
 inline Bytes idx_bytes(const std::vector<std::uint32_t>& shape, std::size_t values) {
   Bytes bytes = {0, 0, 8, static_cast<std::uint8_t>(shape.size())};
   for (const auto size : shape) {

@@ -91,7 +91,7 @@ TEST(Idx, GzipStreamThatBreaksOffIsTruncated) {
   };
   expect_has(read_error(cut(bytes.size() / 2), 2),
              {"truncated", "300x300 = 90000 bytes", "breaks off"});
-  // All values are there, but not the checksum.
+  // All values are present, but the checksum is missing.
   expect_has(read_error(cut(bytes.size() - 4), 2), {"truncated", "breaks off"});
 }
 
@@ -120,7 +120,7 @@ TEST(Idx, BrokenSizesAreAnErrorAndTakeNoMemory) {
   const TemporaryFolder folder;
   expect_has(read_error(folder.write("huge", idx_bytes({~0U, ~0U, ~0U}, 9)), 3),
              {"4294967295x4294967295x4294967295", "at most 1099511627776 bytes"});
-  // A terabyte is possible, and not there.
+  // A size of one terabyte is allowed, but the file is shorter.
   expect_has(read_error(folder.write("large", idx_bytes({1U << 20, 1U << 20}, 9)), 2),
              {"truncated", "got 9"});
   expect_has(read_error(folder.write("none", idx_bytes({0, 28}, 0)), 2), {"at least 1; got 0x28"});

@@ -24,7 +24,7 @@ struct Colour {
   int red, green, blue;
 };
 
-// A picture of one colour, H×W×3; PNG, or JPEG if its name says so.
+// Writes a picture of one colour, (height, width, 3): JPEG if the name ends in .jpg, otherwise PNG.
 void write_picture(const fs::path& file, const Colour& colour, int height = 8, int width = 8) {
   fs::create_directories(file.parent_path());
   Bytes pixels;
@@ -39,7 +39,8 @@ void write_picture(const fs::path& file, const Colour& colour, int height = 8, i
   ASSERT_NE(done, 0);
 }
 
-// Two classes: `cat` has `cats` PNG files of value n, `dog` has `dogs` JPEG files of value 100 + n.
+// Writes two classes: `cat` with `cats` PNG files of grey value n, and `dog` with `dogs` JPEG files
+// of grey value 100 + n.
 void write_classes(const fs::path& folder, int cats, int dogs) {
   for (int n = 0; n < cats; ++n) {
     write_picture(folder / "cat" / ("c" + std::to_string(100 + n) + ".png"), {n, n, n});
@@ -90,7 +91,8 @@ TEST(ImageFile, JpegIsReadToWithinItsLoss) {
 
 TEST(ImageFile, SquareInTheMiddleIsWhatRemains) {
   const TemporaryFolder folder;
-  // 4×12: black, a white middle of 4×4, black; and the same on its side.
+  // A 4×12 picture with a white square of 4×4 in the middle and black on both sides, and the same
+  // picture turned by 90 degrees.
   Bytes wide(48, 0), high(48, 0);
   for (std::size_t y = 0; y < 4; ++y) {
     for (std::size_t x = 4; x < 8; ++x) wide[y * 12 + x] = high[x * 4 + y] = 255;
@@ -210,7 +212,8 @@ TEST(ImageFolder, FilesThatAreNoPicturesByTheirNamesAreSkipped) {
   expect_has(data.train.notes[0], {"2 files", "skipped", "cat/Thumbs.db"});
 }
 
-// Shares of three pictures and of many, where every k-th would be a third for 0.3, 0.35 and 0.4.
+// Classes of 3 and of 100 pictures. Holding out every k-th picture would hold out a third for 0.3,
+// 0.35 and 0.4 alike.
 TEST(ImageFolder, TheShareOfEveryClassIsHeldOut) {
   const TemporaryFolder folder;
   write_classes(folder.path(), 3, 100);

@@ -21,7 +21,7 @@ std::unique_ptr<Partition> iid(const ImageDataset& images, const WorkerShare& sh
   return make_partition("iid", images.labels, share, 5);
 }
 
-// Order 0, 1, 2, …; fails in one epoch.
+// The order is 0, 1, 2, … One epoch fails.
 class FailingPartition final : public Partition {
  public:
   FailingPartition(std::int64_t steps, std::int64_t bad_epoch)
@@ -51,7 +51,7 @@ TEST(BatchMaker, PixelsAreNormalisedPerChannel) {
   EXPECT_EQ(batch.channels, 2);
   EXPECT_EQ(batch.width, 2);
   ASSERT_EQ(batch.images.size(), 8U);
-  const float wanted[] = {-2, 2, 0, 2};  // of sample 0, which comes second
+  const float wanted[] = {-2, 2, 0, 2};  // of sample 0, the second one in the batch
   for (int i = 0; i < 4; ++i) EXPECT_NEAR(batch.images[4 + i], wanted[i], 1e-6);
   EXPECT_NEAR(batch.images[3], (4.0 / 255 - 0.2) / 0.1, 1e-6);
 }
@@ -115,7 +115,7 @@ TEST(Loader, BatchStaysAsItIsUntilTheNextCall) {
     for (int i = 0; i < 20; ++i) {
       const auto& batch = loader.next();
       const auto copy = batch.images;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the thread fills all it may
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the thread fills free batches
       ASSERT_EQ(batch.images, copy);
     }
   }
@@ -189,7 +189,7 @@ TEST(Loader, FourLoadersRunAtOnce) {
     });
   }
   for (auto& worker : workers) worker.join();
-  // Three epochs of all samples, labels 0 … 9 in equal numbers.
+  // Three epochs of all samples, with the labels 0 … 9 in equal numbers.
   EXPECT_EQ(sums[0] + sums[1] + sums[2] + sums[3], 3 * 200 / 10 * 45);
 }
 

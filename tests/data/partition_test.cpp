@@ -17,7 +17,7 @@ using Samples = std::vector<std::int32_t>;
 constexpr std::uint64_t kSeed = 11;
 constexpr const char* kAll[] = {"shared", "iid", "by-label:2"};
 
-// Labels 0 … 9 in turn.
+// The labels 0 … 9 in rotation.
 Samples turn_labels(int count) {
   Samples labels;
   for (int i = 0; i < count; ++i) labels.push_back(i % 10);
@@ -40,7 +40,7 @@ Samples sorted(Samples samples) {
   return samples;
 }
 
-// What all workers see together in a step.
+// The samples of all workers in a step.
 Samples union_of_step(const std::string& spec, int samples, std::int64_t workers,
                       std::int64_t batch, std::int64_t epoch, std::int64_t step) {
   Samples all;
@@ -74,7 +74,7 @@ TEST(Partition, OrderIsAPureFunctionOfSeedAndEpoch) {
     const auto a = make(spec, 100, {1, 2, 8}), b = make(spec, 100, {1, 2, 8});
     const auto third = order(*a, 3);
     EXPECT_NE(third, order(*a, 4)) << spec;
-    EXPECT_EQ(third, order(*a, 3)) << spec;  // whatever was asked in between
+    EXPECT_EQ(third, order(*a, 3)) << spec;  // does not depend on earlier calls
     EXPECT_EQ(third, order(*b, 3)) << spec;
     EXPECT_NE(third, order(*make(spec, 100, {1, 2, 8}, kSeed + 1), 3)) << spec;
     EXPECT_EQ(a->samples(3, 1), Samples(third.begin() + 8, third.begin() + 16)) << spec;
@@ -129,7 +129,7 @@ TEST(Iid, WhatIsLeftOverDiffersFromEpochToEpoch) {
 }
 
 TEST(Iid, EverySampleIsEquallyLikelyAtEveryPlace) {
-  // Counts of sample 0's place over 2000 epochs: 10 places, 200 each, standard error 13.4.
+  // Counts the position of sample 0 over 2000 epochs: 10 positions, 200 each, standard error 13.4.
   const auto partition = make("iid", 10, {0, 1, 10});
   std::vector<int> counts(10);
   for (int epoch = 0; epoch < 2000; ++epoch) {
@@ -143,7 +143,7 @@ TEST(Shared, EveryWorkerDrawsItsOwnOrderOfAllSamples) {
   const auto a = order(*make("shared", 50, {0, 1, 50}), 0);
   EXPECT_EQ(sorted(a).back(), 49);
   EXPECT_NE(order(*make("shared", 50, {0, 2, 25}), 0), order(*make("shared", 50, {1, 2, 25}), 0));
-  // Two workers are independent, so some sample is nearly surely with both.
+  // The orders of two workers are independent, so almost surely both have some sample in common.
   const auto both = union_of_step("shared", 50, 2, 25, 0, 0);
   EXPECT_NE(std::adjacent_find(both.begin(), both.end()), both.end());
 }
@@ -160,7 +160,7 @@ TEST(ByLabel, WorkersAreDisjointAndTogetherComplete) {
 }
 
 TEST(ByLabel, WorkerHasAtMostAsManyLabelsAsShards) {
-  // 5 workers × 2 shards = 10 shards: each is exactly one label.
+  // 5 workers × 2 shards = 10 shards, each of which holds exactly one label.
   const auto labels = turn_labels(1000);
   for (std::int64_t w = 0; w < 5; ++w) {
     std::map<std::int32_t, int> counts;
@@ -176,7 +176,7 @@ TEST(ByLabel, WorkerKeepsItsSamplesInAllEpochs) {
 }
 
 TEST(ByLabel, SmallestWorkerSetsTheSteps) {
-  // 103 samples in 6 shards of 17 or 18: a worker has 34, 35 or 36.
+  // 103 samples in 6 shards of 17 or 18: a worker has 34, 35 or 36 samples.
   for (std::int64_t w = 0; w < 3; ++w) {
     EXPECT_EQ(make("by-label:2", 103, {w, 3, 17})->steps_per_epoch(), 2);
   }

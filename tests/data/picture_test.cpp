@@ -1,8 +1,9 @@
-// Pictures that are cut off anywhere: an Error, or the same pixels, and never others.
+// Pictures that are cut off at every byte: decoding gives an Error or the original pixels, never
+// other pixels.
 #include "tersegrad/data/picture.hpp"
 
 #include <cstddef>
-#include <cstdio>  // jpeglib.h wants it, and size_t, before itself
+#include <cstdio>  // must precede jpeglib.h, like <cstddef>
 #include <cstdlib>
 //
 #include <gtest/gtest.h>
@@ -27,8 +28,8 @@ namespace {
 
 constexpr int kHeight = 40, kWidth = 24;
 
-// A gradient with a bright corner at the upper left, so that every part and side differs; (40, 24,
-// 3).
+// A gradient with a bright corner at the upper left, so that all parts and sides differ, of shape
+// (40, 24, 3).
 Bytes pixels_of_test() {
   Bytes pixels;
   for (int y = 0; y < kHeight; ++y) {
@@ -44,7 +45,7 @@ Bytes pixels_of_test() {
 
 enum class Scans { one, one_a_component, progressive };
 
-// `segment` goes into APP1, if there is any.
+// A JPEG of the test pixels. `segment`, unless empty, becomes the APP1 segment.
 Bytes jpeg_of_test(Scans scans, const std::string& segment = "", int restart = 0) {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
@@ -86,7 +87,7 @@ Bytes jpeg_of_test(Scans scans, const std::string& segment = "", int restart = 0
   return file;
 }
 
-// Exif with this orientation, in either order of bytes.
+// An Exif segment with this orientation, in either byte order.
 std::string exif(int orientation, bool big_endian) {
   const auto two = [&](int n) {
     const char high = static_cast<char>(n >> 8), low = static_cast<char>(n);
@@ -98,8 +99,8 @@ std::string exif(int orientation, bool big_endian) {
          two(orientation) + two(0) + four(0);
 }
 
-// LZW as GIF has it, of pixels of 7 bits: the longest string that is known, and one more pixel
-// makes a new one.
+// The LZW compression of GIF, for 7-bit pixels: the longest known string extended by one pixel
+// becomes a new string.
 Bytes lzw(const Bytes& pixels) {
   constexpr std::uint32_t kClear = 128, kEnd = 129;
   Bytes packed;
@@ -132,7 +133,7 @@ Bytes lzw(const Bytes& pixels) {
     const auto next = static_cast<std::uint32_t>(codes.size()) + 2;
     codes[longer] = next;
     if (next == 1U << code_bits) ++code_bits;
-    if (next == 700) clear();  // long before it must, so that it happens
+    if (next == 700) clear();  // earlier than necessary, so that a clear code occurs
     known = {pixel};
   }
   put(codes[known]);
@@ -141,7 +142,7 @@ Bytes lzw(const Bytes& pixels) {
   return packed;
 }
 
-// These shades of 128, 40x24, as a GIF; `cut` bytes of the code are left out before the end.
+// A GIF of 40x24 pixels with up to 128 shades. The last `cut` bytes of its code are left out.
 Bytes gif_of_test(const Bytes& shades, std::size_t cut = 0) {
   Bytes file = {'G', 'I', 'F', '8', '9', 'a', kWidth, 0, kHeight, 0, 0xF6, 0, 0};
   for (int shade = 0; shade < 128; ++shade) {
@@ -164,7 +165,7 @@ Bytes gif_of_test(const Bytes& shades, std::size_t cut = 0) {
   return file;
 }
 
-// Shades of which many strings come back, and shades of which few do.
+// Shades with many repeated strings, and shades with few.
 std::vector<Bytes> shades_of_test() {
   Bytes stripes, noise;
   std::uint32_t random = 1;
@@ -189,7 +190,8 @@ Bytes written_by(const std::function<int(stbi_write_func*, void*)>& write) {
 
 class CutPictures : public testing::Test {
  protected:
-  // Cuts the file after every number of bytes. Returns the shortest that is still read.
+  // Cuts the file after every number of bytes. Returns the length of the shortest prefix that can
+  // be read.
   std::size_t shortest_read(const std::string& name, const Bytes& file) {
     folder_.write(name, file);
     const auto whole = read_image(folder_.path() / name, 3, 16);
@@ -216,7 +218,7 @@ TEST_F(CutPictures, Jpeg) {
   for (const auto scans : {Scans::one, Scans::one_a_component, Scans::progressive}) {
     for (const int restart : {0, 2}) {
       const auto file = jpeg_of_test(scans, "", restart);
-      // The end marker may be missing; nothing else may.
+      // Only the end marker may be missing.
       EXPECT_GE(shortest_read("a.jpg", file), file.size() - 3) << static_cast<int>(scans);
     }
   }
@@ -248,12 +250,12 @@ TEST(Gif, IsReadIfEveryPixelIsThere) {
   const TemporaryFolder folder;
   for (const auto& shades : shades_of_test()) {
     folder.write("a.gif", gif_of_test(shades));
-    Bytes square;  // the one in the middle: (1, 24, 24)
+    Bytes square;  // the square in the middle: (1, 24, 24)
     for (int i = 8 * kWidth; i < 32 * kWidth; ++i) {
       square.push_back(static_cast<std::uint8_t>(2 * shades[static_cast<std::size_t>(i)]));
     }
     EXPECT_EQ(read_image(folder.path() / "a.gif", 1, kWidth), square);
-    // All blocks are whole, and the code in them is not: the end code, then a pixel.
+    // All blocks are complete, but the code in them lacks its end code and the last pixels.
     for (const std::size_t cut : {3, 20}) {
       folder.write("cut.gif", gif_of_test(shades, cut));
       expect_has(error_of<Error>([&] { read_image(folder.path() / "cut.gif", 1, kWidth); }),
@@ -275,7 +277,7 @@ TEST(Jpeg, WithoutAScanIsRefused) {
 }
 
 TEST(Jpeg, IsOrientedAsExifSays) {
-  // Where the bright corner is seen: at the top, at the left.
+  // By orientation, whether the bright corner is at the top, and whether it is at the left.
   constexpr std::array<std::pair<bool, bool>, 8> kCorners = {{{true, true},
                                                               {true, false},
                                                               {false, false},
@@ -302,7 +304,7 @@ TEST(Jpeg, IsOrientedAsExifSays) {
   EXPECT_EQ(exif_orientation(exif(9, true)), 1);
   const auto whole = exif(6, true);
   for (std::size_t bytes = 0; bytes < whole.size() - 4; ++bytes) {
-    exif_orientation(std::string_view(whole).substr(0, bytes));  // any answer, no more
+    exif_orientation(std::string_view(whole).substr(0, bytes));  // may return any value
   }
 }
 

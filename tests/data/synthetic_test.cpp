@@ -10,7 +10,8 @@
 namespace terse {
 namespace {
 
-// Share of the test split whose nearest class mean of the training split is its own class's.
+// The share of test samples for which the nearest class mean of the training split is that of their
+// own class.
 double nearest_mean_accuracy(const DatasetSplits& data) {
   const auto& [train, test] = data;
   const auto each = static_cast<std::size_t>(train.sample_size());
@@ -109,7 +110,7 @@ TEST(Synthetic, StatisticsAreThoseOfTheTrainingSplit) {
   EXPECT_EQ(data.test.statistics.mean, data.train.statistics.mean);
   for (std::size_t c = 0; c < 2; ++c) {
     EXPECT_NEAR(data.train.statistics.mean[c], 0.5, 0.02);
-    // Pattern and noise have each a standard deviation of 32 of 255, less what is clipped.
+    // Pattern and noise each have a standard deviation of 32 / 255, slightly reduced by clipping.
     EXPECT_NEAR(data.train.statistics.stddev[c], std::sqrt(2.0) * 32 / 255, 0.01);
   }
 }

@@ -15,7 +15,7 @@ namespace {
 
 using Tokens = std::vector<std::int32_t>;
 
-// What follows each context of `order` tokens, in all splits.
+// For each context of `order` tokens, the counts of the tokens that follow it, over all splits.
 std::map<Tokens, std::map<std::int32_t, int>> followers(const TextSplits& splits, int order) {
   std::map<Tokens, std::map<std::int32_t, int>> all;
   for (const auto* split : {&splits.train, &splits.valid, &splits.test}) {
@@ -34,7 +34,7 @@ TEST(SyntheticText, EachContextHasBranchingSuccessorsEquallyLikely) {
     EXPECT_LE(next.size(), 3U) << context[0];
     double total = 0;
     for (const auto& [token, count] : next) total += count;
-    if (total < 1000) continue;  // the walk comes by here seldom, or once
+    if (total < 1000) continue;  // the walk reaches this context rarely
     ++often;
     ASSERT_EQ(next.size(), 3U) << context[0];
     for (const auto& [token, count] : next) {  // shares of 1/3; five standard errors

@@ -22,7 +22,7 @@ std::string usage_error(const std::string& spec) {
   return error_of<UsageError>([&] { load_text(spec, 1); });
 }
 
-// The tokens as they stand in the text, with `between` after each.
+// The tokens in the order of the text, with `between` after each.
 std::string joined(const TextDataset& text, const std::string& between) {
   std::string all;
   for (const auto token : text.tokens) all += text.vocabulary[token] + between;
@@ -33,7 +33,7 @@ TextSplits words_of(const std::string& train, const TextRules& rules = {}) {
   return number_splits("t", {.train = train, .valid = "a b", .test = "b a"}, rules);
 }
 
-// Sets an environment variable for as long as it lives.
+// Sets an environment variable during the lifetime of the object.
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {
@@ -73,7 +73,8 @@ TEST(Prose, PunctuationIsSplitOffAndLettersAreLowerCase) {
             "\"|god's|well-beloved|\"|-|-|(|amen|)|;|'|tis|äö|,|so|!|?|<eos>|");
 }
 
-// Typeset quotes, dashes and an ellipsis are punctuation, and their apostrophe is that of ASCII.
+// Typographic quotes, dashes and the ellipsis are punctuation; a typographic apostrophe becomes the
+// ASCII one.
 TEST(Prose, IsUnicode) {
   const auto prose =
       words_of("“Hello,” she said — it’s naïve… ‘quoted’ ΣΊΣΥΦΟΣ\u00A0x\u200By well‑beloved\n",
@@ -166,7 +167,7 @@ TEST(TextFile, IsUtf8) {
   folder.write_text("latin1", "one line\ncaf\xE9 au lait");
   expect_has(load_error("text:path=" + (folder.path() / "latin1").string()),
              {"latin1", "byte 12 (line 2) is not UTF-8", "iconv -f ISO-8859-1"});
-  // Overlong forms, surrogates and what is beyond Unicode are none either.
+  // Overlong forms, surrogates, and code points beyond Unicode are invalid, too.
   for (const char* bad : {"\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x80"}) {
     folder.write_text("bad", std::string("ab ") + bad);
     expect_has(load_error("text:path=" + (folder.path() / "bad").string()), {"byte 3 (line 1)"});
