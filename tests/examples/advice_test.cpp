@@ -1,4 +1,4 @@
-// The advisor's formulas against what the messages themselves take in the modelled network.
+// The advisor's formulas against the times of the actual messages in the modelled network.
 #include "examples/advise/advice.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ RunConfig config_of(const std::string& method, std::int64_t workers) {
   return config;
 }
 
-// All sizes are multiples of the workers, and of 32 times the workers where slices are cut.
+// All sizes are multiples of the number of workers, or of 32 times that number for sliced methods.
 TEST(Advice, NetworkTimeIsThatOfTheMessages) {
   for (const char* method : {"none", "vote:beta=0.9", "sign+ef", "topk:k=7+ef",
                              "powersgd:rank=2+ef", "randomk:k=64+ef", "onebit+ef"}) {
@@ -63,7 +63,7 @@ TEST(Advice, AtTheBreakEvenBothTakeTheSameTime) {
 TEST(Advice, SomeMethodsAlwaysWinAndSomeNever) {
   const auto none = known(true, 40e6, 0.01);
   EXPECT_EQ(to_string(break_even(known(true, 1e6, 0.005), none, 4, 0)), "always");
-  // A gather of many packets sends more than the ring: 15 · 10 MB against 2 · 15/16 · 40 MB.
+  // The gather of many packets sends more than the ring: 15 · 10 MB against 2 · 15/16 · 40 MB.
   EXPECT_EQ(to_string(break_even(known(false, 10e6, 0.02), none, 16, 0)), "never");
   EXPECT_EQ(to_string(break_even(known(false, 10e6, 0.005), none, 16, 0)), "> 120 Gbps");
 }

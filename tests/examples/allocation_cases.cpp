@@ -1,7 +1,8 @@
-// allocation_cases N CASE [FOLDER]: a short training run in which the N-th allocation fails, of
-// those by operator new and of those by the allocator of tensors; 0: none does. Prints how many
-// there were. CASE: ring, async, images (of FOLDER), or mpi (with --transport mpi as the last
-// words, under mpirun: the N-th fails in each process). .ci/inject_failures calls it with every N.
+// allocation_cases N CASE [FOLDER]: a short training run in which the N-th allocation fails, by
+// operator new or by the allocator of tensors. With N = 0, none fails. Prints the number of
+// allocations. CASE is ring, async, images (reads FOLDER), or mpi. The case mpi runs under mpirun
+// with --transport mpi as the last arguments; the N-th allocation fails in each process.
+// .ci/inject_failures calls the program with every N.
 #include <fmt/core.h>
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// How runs end: finished, diverged, interrupted, refused or unable to write, and what is left of
-// them.
+// How runs end: finished, diverged, interrupted, refused or unable to write, and which files they
+// leave.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -16,7 +16,7 @@ using nlohmann::json;
 
 class Endings : public ProgramFixture {
  protected:
-  // A script for bash, with $BIN for the folder of the programs and $T for this test's.
+  // Runs a bash script. $BIN is the folder of the programs and $T the folder of this test.
   Outcome script(const std::string& text) const {
     const fs::path file = folder / "script";
     std::ofstream(file) << "BIN=" << bin << "\nT=" << folder.string() << "\n" << text;
@@ -24,7 +24,7 @@ class Endings : public ProgramFixture {
   }
   std::string at(const char* name) const { return (folder / name).string(); }
 
-  // Waits in a script until a file holds this text.
+  // A shell function that waits until a file contains a text.
   const std::string until =
       "until_has() { until grep -q \"$2\" \"$1\" 2>/dev/null; do sleep 0.02; done; }\n";
 };
@@ -102,7 +102,8 @@ TEST_F(Endings, AnInterruptedSweepShowsItsCellsAndGoesOn) {
   for (std::size_t i = 0; i < cells.size(); ++i) EXPECT_EQ(all[i], cells[i]);
 }
 
-// OpenBLAS starts threads when a program is loaded, and each asks for 128 MiB for ever.
+// OpenBLAS starts threads when a program is loaded, and each thread retries the allocation of 128
+// MiB endlessly.
 TEST_F(Endings, AProgramEndsWhereverMemoryIsLimited) {
   for (const char* program : {"explain sign", "train --steps 2 --threads 1"}) {
     for (const int megabytes : {100, 120, 150, 200, 250, 300, 500}) {
@@ -110,7 +111,7 @@ TEST_F(Endings, AProgramEndsWhereverMemoryIsLimited) {
                             "; timeout --signal=KILL 20 \"$BIN\"" + program +
                             (program[0] == 't' ? small : ""));
       const std::string where = program + (" in " + std::to_string(megabytes)) + " MB: " + o.error;
-      // 127: the system could not load it.
+      // 127: the system could not load the program.
       EXPECT_TRUE(o.code == 0 || o.code == 1 || o.code == 127) << o.code << " " << where;
       if (o.code == 0) continue;
       EXPECT_EQ(count_of(o.error, "\n"), 1) << where;
@@ -119,7 +120,7 @@ TEST_F(Endings, AProgramEndsWhereverMemoryIsLimited) {
 }
 
 TEST_F(Endings, WhereMemoryOrThreadsEndOneLineSaysSo) {
-  // OpenBLAS would ask for its buffer for ever.
+  // OpenBLAS would retry the allocation of its buffer endlessly.
   const auto memory = script(
       "ulimit -v 300000; timeout 30 \"$BIN\"train --steps 2 --compressor "
       "svd:rank=2" +
@@ -142,7 +143,7 @@ TEST_F(Endings, WhereMemoryOrThreadsEndOneLineSaysSo) {
   EXPECT_NE(large.error.find("bytes: Cannot allocate memory"), std::string::npos) << large.error;
 }
 
-// ---- results are not lost -----------------------------------------------------------------------
+// ---- results are kept ---------------------------------------------------------------------------
 
 TEST_F(Endings, OutputThatCannotBeWrittenIsAFailure) {
   for (const char* program : {"train --steps 2", "compare --method none --steps 2 --out $T/c"}) {

@@ -1,4 +1,4 @@
-// Whole runs with workers that attack or die.
+// Whole runs in which workers attack or die.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -85,7 +85,7 @@ TEST(Faults, AnAsynchronousServerMeetsTheSameAttacks) {
     auto c = config_for("die:at=7", "async");
     c.steps = 200;
     c.async.clock = clock;
-    c.async.staleness = 1;  // or the others might make all updates
+    c.async.staleness = 1;  // without a bound, the others might make all updates
     EXPECT_EQ(error_of(c), "attack: worker 3 dies at step 7");
     c.attack = "nan:at=7";
     EXPECT_NE(error_of(c).find("got 1 infinite or NaN values on worker 3 at its step 7"),
@@ -111,12 +111,12 @@ TEST(Faults, OneLargeGradientSpoilsTheMeanAndNotTheVote) {
   auto honest = vote;
   honest.attack = "none";
   const double chance = std::log(10.0);
-  EXPECT_FALSE(result_of(mean).evaluations.back().test_loss < chance);  // it may be NaN
+  EXPECT_FALSE(result_of(mean).evaluations.back().test_loss < chance);  // also holds for NaN
   EXPECT_LT(result_of(vote).evaluations.back().test_loss, 0.7 * chance);
   EXPECT_LT(result_of(honest).evaluations.back().test_loss, 0.7 * chance);
 }
 
-// A skipped step changes nothing, so none of its figures counts.
+// A skipped step changes nothing, so it counts in no figure.
 TEST(Faults, SkippedStepsAreCountedAndSendNothing) {
   auto c = config_for("nan:at=7");
   c.non_finite = "skip_step";
@@ -141,7 +141,7 @@ TEST(Faults, ManySkippedStepsInARowEndTheRun) {
   EXPECT_EQ(result_of(c).skipped_steps, c.steps);
 }
 
-// With pictures sorted by class, the test data of a worker that has left would be whole classes.
+// The pictures are sorted by class, so the test data of an evicted worker would be whole classes.
 TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   auto c = config_for("die:at=11");
   c.on_failure = "continue";
@@ -152,7 +152,7 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
       .on_drop = [&](const DroppedWorker&, std::string_view text) { data = text; }};
   const auto without = result_of(c, listener);
   EXPECT_EQ(data, "its test data are dealt anew, its training data at the next epoch");
-  // Every evaluation is of whole images of the whole test set: multiples of 1/100.
+  // Every evaluation covers the whole test set of 100 images, so accuracies are multiples of 1/100.
   for (const auto& e : without.evaluations) {
     EXPECT_NEAR(100 * e.test_accuracy, std::round(100 * e.test_accuracy), 1e-9);
   }
@@ -161,7 +161,7 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   EXPECT_NE(data.find("its training data are lost"), std::string::npos);
 }
 
-// With a step that moves nothing, a sample is known by its loss.
+// With a negligible learning rate, the loss of a sample identifies it.
 TEST(Faults, ThoseWhoAreLeftReadTheDataOfAll) {
   constexpr const char* kForty = "synthetic:size=8,train=40,test=4";
   const Dataset forty = load_dataset(kForty, 3);
@@ -176,7 +176,8 @@ TEST(Faults, ThoseWhoAreLeftReadTheDataOfAll) {
     c.eval_every = 1;
     complete(c);
 
-    // What three workers of one image a step read after one epoch, that of ten steps.
+    // The losses of the samples that three workers with one image per step read after the first
+    // epoch of ten steps.
     std::set<float> seen;
     double sum = 0;
     for (int rank = 0; rank < 3; ++rank) {
@@ -233,7 +234,7 @@ TEST(Faults, TheReplicasThatAreLeftAreTheSameInEveryTopology) {
 TEST(Faults, ReportsAndVirtualTimeGoOn) {
   auto c = config_for("die:at=23,workers=4");
   c.on_failure = "continue";
-  EXPECT_EQ(error_of(c).find("attack: worker "), 0U);  // nobody is left
+  EXPECT_EQ(error_of(c).find("attack: worker "), 0U);  // no worker is left
   c.workers = 2;
   c.steps = 60;
   c.attack = "die:at=30,workers=1";
@@ -265,7 +266,7 @@ TEST(Faults, DropWorkerGoesOnWithoutTheNan) {
 TEST(Faults, PacketsAreSpoiledInTheTrainingLoopAlone) {
   auto c = config_for("bit-flip:rate=0.01,checksum=keep,at=0");
   EXPECT_NE(error_of(c).find("got a broken packet from worker 3"), std::string::npos);
-  c.attack = "bit-flip:rate=0.01,checksum=keep,at=30";  // there is no such step
+  c.attack = "bit-flip:rate=0.01,checksum=keep,at=30";  // the run ends before this step
   const auto r = result_of(c);
   c.attack = "none";
   EXPECT_EQ(r.state_hash, result_of(c).state_hash);

@@ -1,4 +1,4 @@
-// The instruction set of the kernels, as a user asks for it and finds it again.
+// The instruction set of the kernels: how a user selects it and where it is reported.
 #include "tersegrad/core/simd/isa.hpp"
 #include "tests/examples/program_fixture.hpp"
 

@@ -1,5 +1,5 @@
-// The main job's claim: LeNet-5 on Fashion-MNIST, four workers, three epochs, each method with a
-// rate of its own. The bounds leave one and a half points for the seed.
+// LeNet-5 on Fashion-MNIST with four workers for three epochs reaches the claimed accuracy for each
+// method, with a learning rate per method. The bounds allow one and a half points for the seed.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,4 +1,4 @@
-// The table of methods: complete, and found by a spec's stages.
+// The table of methods is complete, and entries are found by the stages of a spec.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 TEST(Methods, EveryCompressorAndSchemeIsAmongAll) {
   const auto all = all_methods();
   for (const auto& entry : compressor_registry()) {
-    if (entry.decorator && entry.bare.empty()) continue;  // no method by itself
+    if (entry.decorator && entry.bare.empty()) continue;  // not a method by itself
     EXPECT_TRUE(std::ranges::any_of(all, [&](const auto& method) {
       const auto stages = Spec::parse(method).stages;
       return std::ranges::find(stages, entry.name, &Stage::name) != stages.end();

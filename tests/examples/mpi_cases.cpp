@@ -1,4 +1,4 @@
-// mpi_cases CASE: what mpi_test lets happen to workers that are processes. Deadline: 2 s.
+// mpi_cases CASE: the cases that mpi_test runs with workers in separate processes. Deadline: 2 s.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -22,13 +22,13 @@ Packet wait_for(Worker& me, int from) {
   return me.recv(from, {.kind = PacketKind::up, .step = 7});
 }
 
-// The byte i of what `from` sends to `to`.
+// Byte i of a message from worker `from` to worker `to`.
 std::byte byte_of(int from, int to, std::size_t i) {
   return static_cast<std::byte>(31 * i + (i >> 12) + 7 * static_cast<std::size_t>(from) +
                                 static_cast<std::size_t>(to));
 }
 
-// Everybody sends large and small messages to everybody before anybody receives.
+// Every worker sends large and small messages to every other one before any worker receives.
 void exchange(Worker& me) {
   constexpr std::size_t kSizes[] = {20'000'000, 0, 1, 70'000, 4'000};
   Packet packet;
@@ -104,7 +104,7 @@ const std::map<std::string, void (*)(Worker&)> kCases = {
        }
        me.barrier();
      }},
-    {"suspended together",  // by mpi_test, which waits for the line
+    {"suspended together",  // by mpi_test, which waits for the line of output
      [](Worker& me) {
        me.barrier();
        if (me.rank() == 0) std::printf("together\n");

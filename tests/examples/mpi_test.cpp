@@ -1,4 +1,5 @@
-// Workers as processes, started by mpirun on this machine: the bits of threads, and the failures.
+// Workers in processes that mpirun starts on this machine: they give the same bits as threads, and
+// failures end the run.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -36,7 +37,8 @@ class Mpi : public ProgramFixture {
     return run_ranks(ranks, "mpi_cases '" + name + "'");
   }
 
-  // What a run must say whatever its transport: all but times, the transport and the threads.
+  // The part of a result that does not depend on the transport: all entries except for times, the
+  // transport and the number of threads.
   static json lasting(const std::string& out) {
     json result = last_line(out);
     for (const char* key : {"seconds", "samples_per_second", "milliseconds_per_step",
@@ -59,7 +61,7 @@ class Mpi : public ProgramFixture {
     EXPECT_EQ(count_of(processes.out, "ms per step"), 1) << "only worker 0 prints";
   }
 
-  // One error, with this text, in time.
+  // Expects exactly one error, with this text, within 20 s.
   static void expect_failed(const Outcome& o, int code, const std::string& line) {
     EXPECT_EQ(o.code, code) << o.error;
     EXPECT_EQ(count_of(o.error, line), 1) << o.error;
@@ -103,8 +105,9 @@ TEST_F(Mpi, SoDoBuckets) {
       2, small + " --bucket-mb 0.001 --compressor powersgd:rank=2+ef --topology server");
 }
 
-// With one worker nothing is stale, and processes give the bits of threads. With three, who comes
-// first is up to the machine: what must be true of every run is.
+// With one worker no push is stale, and processes give the same bits as threads. With three
+// workers, the order of pushes depends on timing, so the test checks only what holds for every
+// order.
 TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
   const std::string async = small + " --topology async --clock real";
   for (const char* spec : {"none", "sign+ef", "topk:ratio=0.1+ef", "qsgd:bits=4"}) {
@@ -223,7 +226,7 @@ TEST_F(Mpi, AWorkerThatComputesIsNoTimeout) {
   EXPECT_GE(o.seconds, 5);
 }
 
-// mpirun passes SIGTSTP and SIGCONT on to all processes of the job. The job is suspended while
+// mpirun forwards SIGTSTP and SIGCONT to all processes of the job. The job is suspended while
 // workers 0 and 1 wait for worker 2, for twice the deadline.
 TEST_F(Mpi, AJobThatIsSuspendedAndContinuedGoesOn) {
   const std::string log = (folder / "suspended").string();
@@ -251,7 +254,7 @@ TEST_F(Mpi, ALateWorkerIsATimeout) {
 TEST_F(Mpi, AStalledWorkerIsAborted) {
   const auto o = run_case(3, "stall");
   EXPECT_EQ(o.code, 1) << o.error;
-  // Workers 0 and 2 wait for it alike: one line names whichever gave up first, or both.
+  // Workers 0 and 2 both wait for worker 1. The error line names the first to give up, or both.
   const int waits = count_of(o.error, " waits for worker 1 (packet up of phase 0, step 7), for ");
   EXPECT_TRUE(waits == 1 || waits == 2) << o.error;
   EXPECT_EQ(count_of(o.error, "timeout: worker "), waits) << o.error;

@@ -1,4 +1,4 @@
-// A fixture for tests that run programs like a user: from a shell, with a folder of their own.
+// A fixture for tests that run programs from a shell, as a user does, in a folder per test.
 #pragma once
 
 #include <gtest/gtest.h>

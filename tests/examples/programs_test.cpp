@@ -1,4 +1,4 @@
-// The other programs as a user runs them.
+// Tests of the programs other than train, run as a user does.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -28,7 +28,8 @@ TEST_F(Programs, StepTimeGrowsWithGatheredPacketsAndFallsWithBandwidth) {
   const auto exchange = [&](int i) { return times[i]["exchange_ms"].get<double>(); };
   EXPECT_EQ(times[0]["network"], "100Mbps,100us");
   EXPECT_EQ(times[2]["method"], "topk:ratio=0.01+ef");
-  // 256 KiB at 12.5 MB/s: 21 ms for 2 workers, 7/4 of it for 8, and less than 1 ms at 10 Gbit/s.
+  // 256 KiB at 12.5 MB/s: 21 ms for 2 workers, 7/4 of that for 8 workers, and less than 1 ms at 10
+  // Gbit/s.
   EXPECT_GT(exchange(0), 20);
   EXPECT_GT(exchange(1), 1.7 * 20);
   EXPECT_GT(exchange(3), 3 * exchange(2));
@@ -71,7 +72,8 @@ TEST_F(Programs, StalenessSweepsAndGoesOnWhereItWasStopped) {
     EXPECT_GT(cell["test_accuracy"], 0.3);
     EXPECT_EQ(cell["mean_staleness"] == 0, cell["workers"] == 1);
   }
-  // Staleness costs rate: each row's first cell is of one worker, its second of 32.
+  // Staleness reduces the largest stable rate. The first cell of each row has one worker, the
+  // second 32.
   EXPECT_GT(result["cells"][0]["largest_stable_rate"], result["cells"][2]["largest_stable_rate"]);
   EXPECT_LT(result["cells"][0]["largest_stable_rate"], 4096);
   std::istringstream lines(first.out.substr(0, first.out.find("\n{")));
@@ -79,7 +81,8 @@ TEST_F(Programs, StalenessSweepsAndGoesOnWhereItWasStopped) {
   EXPECT_NE(read(folder / "sweep" / "staleness.svg").find("</svg>"), std::string::npos);
   EXPECT_EQ(json::parse(read(folder / "sweep" / "staleness.json")), result);
 
-  // Half of its runs, and half of a line: the rest is run again, to the same end.
+  // The file is cut after half of the bytes, within a line. The missing runs are repeated, with the
+  // same result.
   const auto all = read(folder / "sweep" / "runs.jsonl");
   std::ofstream(folder / "sweep" / "runs.jsonl") << all.substr(0, all.size() / 2);
   const auto second = run(sweep);
@@ -113,7 +116,7 @@ TEST_F(Programs, ByzantineTellsWhoBearsHowManyLiars) {
     row.push_back(cell["test_accuracy"]);
   }
   EXPECT_EQ(result["cells"][18]["aggregate"], "trimmed:f=3");
-  EXPECT_EQ(result["cells"][19]["aggregate"], "trimmed:f=3");  // of four: no more can be trimmed
+  EXPECT_EQ(result["cells"][19]["aggregate"], "trimmed:f=3");  // of four, no more can be trimmed
   EXPECT_EQ(result["cells"][22]["aggregate"], "krum:f=2");
   for (const auto& [method, row] : accuracy) EXPECT_GT(row[0], 0.5) << method;
   EXPECT_LT(accuracy["mean"][1], 0.2);
@@ -124,7 +127,7 @@ TEST_F(Programs, ByzantineTellsWhoBearsHowManyLiars) {
   for (const auto* method : {"vote", "median", "trimmed"}) {
     EXPECT_LT(accuracy[method][4], 0.2) << method;
   }
-  EXPECT_EQ(accuracy["trimmed"][3], accuracy["median"][3]);  // of seven without six the middle
+  EXPECT_EQ(accuracy["trimmed"][3], accuracy["median"][3]);  // 7 - 2 · 3 values: the median
 
   std::istringstream lines(first.out.substr(0, first.out.find("\n{")));
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
@@ -132,7 +135,7 @@ TEST_F(Programs, ByzantineTellsWhoBearsHowManyLiars) {
   EXPECT_EQ(json::parse(read(folder / "liars" / "byzantine.json")), result);
   const auto second = run(sweep);
   EXPECT_EQ(second.out, first.out);
-  EXPECT_EQ(second.error, "");  // nothing is run again
+  EXPECT_EQ(second.error, "");  // no run is repeated
 
   const auto more = run(with + " --steps 40 --workers 15 --method krum");
   ASSERT_EQ(more.code, 0) << more.error;
@@ -235,7 +238,8 @@ TEST_F(Programs, DescendTellsWhoConvergesAndWhoStalls) {
   }
 }
 
-// More samples, and more voters, make more signs right; and only what goes downhill is kept.
+// With more samples or more voters, more signs are correct. The second method keeps only steps
+// downhill.
 TEST_F(Programs, RosenbrockMeasuresSignsOnTheWay) {
   const auto measured = [&](const std::string& more) {
     const auto o = run("rosenbrock --steps 400 --repeat 3 --samples 200 --json " + more);

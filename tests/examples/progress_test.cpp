@@ -34,7 +34,7 @@ TEST(BarLine, TakesTheColumnsOfTheTerminal) {
             std::string::npos)
       << wide;
   EXPECT_EQ(wide.rfind(title, 0), 0U) << wide;
-  // A narrow one: the title gives way first, and the figures stand as long as they fit.
+  // On a narrow terminal the title is shortened first; the figures stay as long as they fit.
   const auto narrow = bar_line(title, 0.5, figures, 60);
   EXPECT_NE(narrow.find(figures), std::string::npos) << narrow;
   EXPECT_EQ(narrow.rfind("powers", 0), 0U) << narrow;

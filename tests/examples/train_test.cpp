@@ -1,4 +1,4 @@
-// The program train as a user runs it.
+// The program train, run as a user does.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -198,7 +198,7 @@ TEST_F(Train, WithAnAsynchronousServer) {
     const auto o = run(async + more);
     ASSERT_EQ(o.code, 0) << o.error;
     const json result = last_line(o.out);
-    EXPECT_EQ(result["updates"], 80);  // 400 images, 10 a push, twice
+    EXPECT_EQ(result["updates"], 80);  // 400 images, 10 per push, two epochs
     EXPECT_EQ(result["steps"], 80);
     EXPECT_EQ(result["virtual_seconds"].is_null(), std::string(more) != "--clock virtual");
     double pushes = 0, sum = 0;

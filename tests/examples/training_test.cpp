@@ -1,4 +1,4 @@
-// What must hold for whole runs, for every compressor and topology.
+// Properties of whole runs, for every compressor and topology.
 #include "examples/run/training.hpp"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ RunConfig config_for(const std::string& compressor, const std::string& topology,
   return c;
 }
 
-// Every compressor of the registry, and every decorator, by its example; and some options.
+// The registry's example of every compressor and every decorator, and further options.
 std::vector<std::string> specs() {
   std::vector<std::string> list;
   for (const auto& entry : compressor_registry()) list.emplace_back(entry.example);
@@ -76,7 +76,8 @@ TEST_P(EveryTopology, GivesTheSameBits) {
     for (const auto& [name, hash] : models) {
       EXPECT_EQ(hash, models.begin()->second) << workers << " workers, " << name;
     }
-    // A residual of the server's is kept where packets meet: by other workers in each topology.
+    // doublesqueeze keeps a residual where packets are combined, which is on different workers in
+    // each topology.
     if (GetParam().find("doublesqueeze") != std::string::npos) continue;
     for (const auto& [name, hash] : states) {
       EXPECT_EQ(hash, states.begin()->second) << workers << " workers, " << name;
@@ -84,7 +85,7 @@ TEST_P(EveryTopology, GivesTheSameBits) {
   }
 }
 
-// Packets that can be decoded alone can meet by any rule, whatever compressor wrote them.
+// Packets that can be decoded alone can be aggregated by any rule, whichever compressor wrote them.
 TEST_P(EveryTopology, GivesTheSameBitsForAMedian) {
   const auto traits = make_compressor(GetParam())->traits(0);
   const bool alone = traits.self_contained && traits.phases == 1;
@@ -174,7 +175,7 @@ TEST(Bytes, SentPerWorkerFollowTheFormulas) {
   for (const std::int64_t workers : {2, 3, 4, 7}) {
     const auto w = static_cast<double>(workers);
     const double share = (w - 1) / w;
-    // Ring all-reduce: 2 (W-1)/W · n and as many headers as messages.
+    // Ring all-reduce: 2 (W-1)/W · n bytes, and a header per message.
     for (const char* spec : {"none", "randomk:ratio=0.1+ef"}) {
       const auto r = measure(spec, "ring", workers, 1);
       EXPECT_NEAR(r.bytes_sent_per_worker,
@@ -195,14 +196,14 @@ TEST(Bytes, SentPerWorkerFollowTheFormulas) {
                   steps * (w - 1) * (static_cast<double>(r.message_bytes) + header), 1e-6)
           << spec;
     }
-    // Slices: (W-1)/W · (up + down), one bit each way.
+    // Slices: (W-1)/W · (up + down), with one bit in each direction.
     {
       const auto r = measure("vote", "ring", workers, 1);
       EXPECT_NEAR(r.bytes_sent_per_worker,
                   steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header),
                   1e-6);
     }
-    // A server of one shard: W-1 packets up, W-1 answers down; the mean over workers.
+    // A server with one shard: W-1 packets up and W-1 down packets, averaged over the workers.
     {
       const auto r = measure("none", "server", workers, 1);
       EXPECT_NEAR(r.bytes_sent_per_worker,
@@ -244,7 +245,7 @@ TEST(Runs, RepeatBitForBitWhateverTheThreads) {
   }
 }
 
-// With running statistics, and with dropout and a state that is carried.
+// One model with running statistics, and one with dropout and recurrent state.
 TEST(Measure, DensityChangesNoBitOfTheRun) {
   for (const auto& [model, source] :
        {std::pair{"resnet20", "synthetic:size=8,channels=3,train=60,test=20"},
@@ -282,7 +283,7 @@ TEST(LocalSteps, SendAnExchangeEveryHSteps) {
     const auto r = train(c, small_images(), {});
     EXPECT_NEAR(4 * r.bytes_sent_per_worker, all.bytes_sent_per_worker, 1e-6) << topology;
     EXPECT_EQ(r.bytes_uncompressed, all.bytes_uncompressed);
-    c.local_after = 12;  // 12 exchanges, and two for the 8 steps after
+    c.local_after = 12;  // 12 exchanges, and two for the last 8 steps
     EXPECT_NEAR(train(c, small_images(), {}).bytes_sent_per_worker,
                 all.bytes_sent_per_worker * 14 / 20, 1e-6)
         << topology;
@@ -316,7 +317,7 @@ TEST(LocalSteps, LearnMoreFromTheSameBytes) {
   EXPECT_LT(local.evaluations.back().test_loss, few.evaluations.back().test_loss);
 }
 
-// DiLoCo's outer step goes 0.7 / (1 - 0.9) times as far in the long run.
+// In the long run, DiLoCo's outer step is longer by a factor of 0.7 / (1 - 0.9).
 TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
   auto c = config_for("none", "ring", 4);
   c.steps = 200;
@@ -330,7 +331,8 @@ TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
   EXPECT_LT(outer.test_loss, 0.8 * mean.test_loss);
 }
 
-// Tests after the steps 50, 100 and 120 end a round of seven early: of 19 meetings 16 are in step.
+// Tests after the steps 50, 100 and 120 end a period of seven steps early: of 19 averagings, 16 are
+// at multiples of seven.
 TEST(LocalSteps, ModelsMeetBeforeEveryTest) {
   auto c = config_for("none", "ring", 4);
   c.steps = 120;
@@ -361,7 +363,8 @@ TEST(Buckets, OfTwoWorkersGiveTheSameBitsInRealAndInVirtualTime) {
     const auto again = trained(spec, 0.02, true), unhidden = trained(spec, 0, true);
     EXPECT_EQ(modelled.virtual_seconds, again.virtual_seconds) << spec;
     EXPECT_EQ(modelled.hidden_seconds, again.hidden_seconds) << spec;
-    // The phases are the time of a step and what was hidden; tests and reports come on top.
+    // The phases add up to the time of a step plus the hidden time. Tests and reports are not in
+    // them.
     const auto on_top = [](const RunResult& r) {
       double phases = 0;
       for (const double seconds : r.virtual_step_times.seconds) phases += seconds;
@@ -402,7 +405,7 @@ TEST(Partitions, EachIsATrainingOfItsOwn) {
 
 TEST(NonFinite, TheSameForAllWorkers) {
   auto c = config_for("none", "ring", 3);
-  c.lr = 1e5;  // diverges at once
+  c.lr = 1e5;  // diverges in the first steps
   c.steps = 60;
   try {
     train(c, small_images(), {});
@@ -454,7 +457,7 @@ TEST(LanguageModel, TrainsOverEveryTopologyWithTheSameBits) {
   }
 }
 
-// The text is a Markov chain, so the best perplexity that any model can have is known.
+// The text is a Markov chain, so the lowest perplexity that a model can reach is known.
 TEST(LanguageModel, ComesNearTheEntropyOfItsText) {
   auto c = small_config("lstm:layers=1,hidden=32,dropout=0",
                         "synthetic-text:vocab=20,length=60000,seq=20", 1);
@@ -481,7 +484,7 @@ TEST(BatchNorm, ReplicasAgreeAfterEvaluationOverEveryTopology) {
   }
 }
 
-// The asynchronous server that nobody may run ahead of is the synchronous one.
+// Without allowed staleness, the asynchronous server equals the synchronous one.
 TEST(Asynchronous, WithoutStalenessItTrainsTheModelOfTheServer) {
   for (const char* compressor : {"none", "sign+ef", "topk:ratio=0.05+ef"}) {
     auto c = config_for(compressor, "server", 4);
@@ -500,7 +503,7 @@ TEST(Asynchronous, WithoutStalenessItTrainsTheModelOfTheServer) {
   }
 }
 
-// Dropout draws and running statistics are each worker's own here, too.
+// The same with dropout draws and running statistics, which each worker has of its own.
 TEST(Asynchronous, WithoutStalenessBatchNormAndDropoutAreThoseOfTheServer) {
   auto c = small_config("resnet20", "synthetic:size=8,channels=3,train=200,test=50", 3);
   c.topology = "server";
@@ -558,8 +561,9 @@ TEST(Asynchronous, TakesTimeInAModelledNetwork) {
   EXPECT_THROW(complete(c), UsageError);
 }
 
-// Winograd's method rounds differently, and no more than that. The second step's loss has both
-// passes of the first in it; a few steps later training has magnified any rounding to percents.
+// Winograd's algorithm changes only the rounding. The loss of the second step depends on the
+// forward and backward pass of the first one. A few steps later, training has amplified the
+// rounding to a few percent.
 TEST(ExactConvolution, ChangesRoundingAlone) {
   auto c = small_config("resnet20", "synthetic:size=16,channels=3,train=200,test=50", 1);
   c.topology = "local";
