@@ -58,7 +58,7 @@ TEST(Allocator, ThreadsMayShareIt) {
   EXPECT_EQ(memory_use().live_bytes, before);
 }
 
-// Not where each block is an allocation of its own, for the sanitizers.
+// False in builds for sanitizers, which allocate each block separately.
 bool blocks_are_cached() {
   { const Buffer<char> first(64); }
   const auto calls = memory_use().system_calls;
@@ -66,16 +66,17 @@ bool blocks_are_cached() {
   return memory_use().system_calls == calls;
 }
 
-// However the pieces of a loop overlap, the first loop has taken all that they will ever need.
+// However the pieces of a loop overlap, the first loop has allocated all the memory that later
+// loops need.
 TEST(Allocator, PiecesTakeNothingNewAfterTheFirstLoop) {
   if (!blocks_are_cached()) GTEST_SKIP() << "this build caches no blocks";
-  constexpr std::int64_t kBig = 5'000'000;  // of a size that nothing else here asks for
+  constexpr std::int64_t kBig = 5'000'000;  // a size that no other test allocates
   const auto loop = [](bool wait) {
     std::atomic<int> running{0};
     parallel_for(2, 1, [&](std::int64_t, std::int64_t) {
       const Buffer<float> a(kBig), b(kBig);
       ++running;
-      // Overlap, if there are threads; and if not, one after the other.
+      // The pieces overlap if there are two threads. Otherwise they run one after the other.
       for (int i = 0; wait && running < 2 && i < 1'000'000; ++i) std::this_thread::yield();
     });
   };

@@ -74,7 +74,7 @@ TEST(Autograd, AResultCanBeABranchAndAnOutput) {
   EXPECT_FLOAT_EQ(x.grad().item(), 4 + 40);
 }
 
-// What is complete, in order, and the gradient that it has then.
+// The leaves in the order in which their gradients were complete, with the gradient at that time.
 using Completed = std::vector<std::pair<std::string, float>>;
 Completed completed(const Tensor& root, const std::vector<std::pair<std::string, Tensor>>& leaves) {
   Completed all;
@@ -88,7 +88,7 @@ Completed completed(const Tensor& root, const std::vector<std::pair<std::string,
 
 TEST(Complete, ALeafIsWhenItsFirstUseHasAddedItsGradient) {
   const Tensor a = leaf(2), b = leaf(3), c = leaf(5);
-  // The last layer first.
+  // The last layer completes first.
   EXPECT_EQ(completed((a * b) * c, {{"a", a}, {"b", b}, {"c", c}}),
             (Completed{{"c", 6}, {"a", 15}, {"b", 10}}));
 }
@@ -100,7 +100,7 @@ TEST(Complete, ATiedLeafIsOnceAndAtTheEndOfItsLastUse) {
     h = h * tied + b;  // a recurrent layer: tied^4 + b (tied^2 + tied + 1)
   EXPECT_EQ(completed(h, {{"tied", tied}, {"b", b}}),
             (Completed{{"b", 7}, {"tied", 4 * 8 + 3 * (2 * 2 + 1)}}));
-  // Twice in one operator, and a root that is a leaf.
+  // A leaf that an operator uses twice, and a root that is a leaf.
   const Tensor x = leaf(3);
   EXPECT_EQ(completed(x * x, {{"x", x}}), (Completed{{"x", 6}}));
   EXPECT_EQ(completed(b, {{"b", b}, {"x", x}}), (Completed{{"b", 8}}));
@@ -109,7 +109,7 @@ TEST(Complete, ATiedLeafIsOnceAndAtTheEndOfItsLastUse) {
 TEST(Complete, ABranchThatIsSharedOrLeftOutCountsOnce) {
   const Tensor x = leaf(2), unused = leaf(1), constant = Tensor::scalar(4);
   const Tensor y = square(x);
-  const Tensor other = y * unused;  // not part of the root
+  const Tensor other = y * unused;  // does not contribute to the root
   EXPECT_EQ(completed(y * y + scale(y, 10) + y * constant, {{"x", x}, {"unused", unused}}),
             (Completed{{"x", 4 * 8 + 4 * 14}}));
   EXPECT_FALSE(unused.grad().defined());
@@ -125,8 +125,8 @@ TEST(Autograd, OnlyOneElementCanStartWithoutAGradient) {
   EXPECT_FLOAT_EQ(x.grad().data()[1], 20);
 }
 
-// 200 000 operators one after the other: forward, backward, and dropped without backward. Each of
-// these would overflow the stack if anything recursed over the graph.
+// A chain of 200 000 operators: forward, backward, and destruction without backward. Recursion over
+// the graph would overflow the stack in each case.
 class LongChain : public testing::TestWithParam<int> {
  protected:
   static constexpr int kLength = 200'000;
@@ -212,12 +212,11 @@ TEST(Autograd, AWrongBackwardIsNamed) {
   }
 }
 
-// ---- gradients of a few rows, and such as add themselves
-// ------------------------------------------
+// ---- gradients of a few rows, and gradients that add themselves ---------------------------------
 
 constexpr std::array<std::int32_t, 3> kIds{2, 0, 2};
 
-// An operator of no use, whose gradient is rows 2, 0 and 2 of x.
+// An operator for tests whose gradient consists of the rows 2, 0 and 2 of x.
 Tensor rows_operator(const Tensor& x, std::span<const std::int32_t> ids = kIds) {
   return record("rows_operator", Tensor::scalar(1), {x}, [ids, shape = x.shape()](const Tensor&) {
     return Gradients{Gradient::rows(shape, ids, Tensor::from({3, 2}, {1, 2, 10, 20, 100, 200}))};
@@ -253,14 +252,14 @@ TEST(Gradient, RowsOfAResultPassThroughIt) {
 TEST(Gradient, RowsOfALeafTakeNoMemoryOfItsSize) {
   Tensor x = Tensor::zeros({100'000, 2});
   x.set_requires_grad();
-  rows_operator(x).backward();  // from here on the gradient has its place
+  rows_operator(x).backward();  // allocates the gradient
   const Tensor y = rows_operator(x);
-  const auto use = memory_use();  // with this much more, all that follows is a new peak
+  const auto use = memory_use();  // fills the memory up to the former peak
   const Tensor filler =
       Tensor::empty({static_cast<std::int64_t>((use.peak_bytes - use.live_bytes) / sizeof(real))});
   y.backward();
   EXPECT_LT(memory_use().peak_bytes, use.peak_bytes + 1000);
-  sum(x).backward();  // this one is dense
+  sum(x).backward();  // a dense gradient
   EXPECT_GT(memory_use().peak_bytes, use.peak_bytes + 100'000 * sizeof(real));
 }
 

@@ -1,4 +1,4 @@
-// The direct kernels and Winograd's against the sums that define them, on many shapes.
+// The direct and Winograd convolution kernels against the defining sums, on many shapes.
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
 
 #include <gtest/gtest.h>
@@ -17,8 +17,8 @@ using kernels::ConvShape;
 
 std::vector<ConvShape> shapes() {
   std::vector<ConvShape> list = {
-      {3, 1, 28, 28, 6, 5, 5, 1, 2},   // LeNet's first
-      {3, 6, 14, 14, 16, 5, 5, 1, 0},  // LeNet's second
+      {3, 1, 28, 28, 6, 5, 5, 1, 2},   // LeNet's first layer
+      {3, 6, 14, 14, 16, 5, 5, 1, 0},  // LeNet's second layer
       {2, 16, 9, 9, 16, 3, 3, 1, 1},   {2, 17, 8, 8, 33, 3, 3, 1, 1},
       {2, 8, 9, 7, 24, 3, 3, 2, 1},    {1, 5, 11, 13, 7, 1, 1, 2, 0},
       {2, 3, 32, 32, 64, 3, 3, 1, 1},  {1, 1, 1, 1, 1, 1, 1, 1, 0},
@@ -45,7 +45,8 @@ std::vector<ConvShape> depthwise_shapes() {
           {2, 16, 32, 32, 16, 3, 3, 1, 1, 16}, {0, 4, 5, 5, 4, 3, 3, 1, 1, 4}};
 }
 
-// 3x3, stride 1, padding 1: those of ResNet-20 and ResNet-18, then partial tiles and panels.
+// 3x3 convolutions with stride 1 and padding 1: those of ResNet-20 and ResNet-18, then shapes with
+// partial tiles and panels.
 std::vector<ConvShape> winograd_shapes() {
   std::vector<ConvShape> list;
   const auto add = [&](std::int64_t n, std::int64_t c, std::int64_t k, std::int64_t h,
@@ -73,7 +74,7 @@ std::vector<float> random_values(std::int64_t n, std::uint64_t seed) {
   return {t.data().begin(), t.data().end()};
 }
 
-// The largest error allowed, as a part of the largest value.
+// The largest error allowed, relative to the largest value.
 constexpr float kDirect = 1e-5F, kWinograd = 3e-5F;
 
 void expect_close(const std::vector<float>& fast, const std::vector<float>& exact, float bound) {
@@ -87,7 +88,7 @@ void expect_close(const std::vector<float>& fast, const std::vector<float>& exac
   EXPECT_TRUE(exact.empty() || largest > 0);
 }
 
-// What the fast kernels must equal: the sums in double.
+// The expected results: sums in double.
 struct Exact {
   explicit Exact(const ConvShape& shape)
       : a(shape),
@@ -191,7 +192,7 @@ TEST_P(Conv2dWinograd, WeightGradientEqualsReference) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Conv2dWinograd, testing::ValuesIn(winograd_shapes()));
 
-// What the dispatching kernels answer on so many threads: y, dx and dw.
+// y, dx and dw of the dispatching kernels with this number of threads.
 std::vector<std::vector<float>> results(const Exact& e, int threads) {
   const int before = thread_count();
   set_thread_count(threads);

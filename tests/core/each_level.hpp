@@ -1,4 +1,4 @@
-// Runs the body of a test at every level of this CPU (core/simd/isa.hpp).
+// Runs the body of a test at every SIMD level of this CPU (core/simd/isa.hpp).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 namespace terse {
 
-// Restores the level, and whether it was forced, as they were when this was made.
+// On destruction, restores the level and whether it was forced.
 class LevelRestorer {
  public:
   LevelRestorer() : before_(isa_is_forced() ? isa_name(isa()) : "auto") {}

@@ -1,5 +1,5 @@
-// The matrix product against a sum in double, at every level of this CPU; and that its bits depend
-// neither on how C is cut nor on threads.
+// The matrix product against a sum in double, at every SIMD level of this CPU. Its bits depend
+// neither on how C is cut nor on the number of threads.
 #include "tersegrad/core/kernels/gemm.hpp"
 
 #include <gtest/gtest.h>
@@ -84,7 +84,7 @@ Values multiply(const Case& z, const Operands& x) {
   return c;
 }
 
-// The sum in double; `bound` is what rounding in float may change of it.
+// The sum in double. `bound` bounds the rounding error in float.
 struct Expected {
   double value, bound;
 };
@@ -153,7 +153,7 @@ TEST_P(AtLevel, AlphaAndBeta) {
         });
 }
 
-// Several blocks, chunks of k and pieces; a large Aᵀ is packed.
+// Several blocks, chunks of k and pieces. A large Aᵀ is packed.
 TEST_P(AtLevel, LargeShapes) {
   for (const auto& [m, n, k] : {std::array{350, 70, 401}, std::array{64, 500, 390}})
     for_all_transposes({m, n, k, false, false, 1, 1}, [](const Case& z) {
@@ -186,7 +186,7 @@ TEST_P(AtLevel, BetaZeroDoesNotReadC) {
     });
 }
 
-// One special value in A, B or C, against zeros too: 0 · NaN and 0 · ∞ are NaN.
+// One special value in A, B or C; some factors are zero: 0 · NaN and 0 · ∞ are NaN.
 TEST_P(AtLevel, NanAndInfinityPropagate) {
   for (const float special : {kNan, kInfinity, -kInfinity})
     for (const auto& [m, n, k] : {std::array{13, 37, 11}, std::array{3, 10, 500}})
@@ -200,7 +200,7 @@ TEST_P(AtLevel, NanAndInfinityPropagate) {
       });
 }
 
-// Blocks of C at odd places, each computed alone, have the bits that the whole has.
+// Blocks of C at unaligned places, each computed alone, have the same bits as the whole product.
 TEST_P(AtLevel, BitsDoNotDependOnCuts) {
   for (const auto& [m, n, k] : {std::array{90, 101, 777}, std::array{343, 70, 400}})
     for_all_transposes({m, n, k, false, false, 0.3F, 0.7F}, [](const Case& z) {
@@ -261,7 +261,7 @@ TEST_P(AtLevel, ColumnSums) {
   }
 }
 
-// Sums of fused multiply-adds in one order: the width of vectors does not show.
+// The products are sums of fused multiply-adds in one order, so the width of vectors has no effect.
 TEST(Gemm, LevelsWithFusedMultiplyAddAgree) {
   const Case z{50, 61, 500, true, true, 0.9F, 0.2F};
   const Operands x(z);
@@ -281,7 +281,8 @@ TEST(Gemm, ChoiceIsDescribed) {
   const std::string line = describe_products();
   EXPECT_TRUE(line.find("own (") == 0 || line == blas_name()) << line;
   if (!blas_knows_cpu() && !isa_is_forced()) {
-    // Large products are OpenBLAS's at SSE4 alone, where its oldest kernels are faster, too.
+    // OpenBLAS computes large products only at SSE4, where even its oldest kernels are faster than
+    // ours.
     const bool sse4 = isa() == Isa::sse4;
     EXPECT_EQ(line == "own (" + std::string(isa_name(isa())) + ")", !sse4) << line;
     EXPECT_EQ(blas_computes(Transpose::yes, 10'000, 10'000, 10'000), sse4);

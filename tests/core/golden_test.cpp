@@ -20,10 +20,10 @@ namespace {
 using nlohmann::json;
 using Inputs = std::span<const Tensor>;
 using Results = std::vector<Tensor>;
-// The first result is a start of backward, and the others where the operator says so.
+// Returns the results. Backward starts from every result that requires a gradient.
 using Operator = std::function<Results(Inputs, const json& options)>;
 
-// The numbers of operators.py.
+// The same pseudo-random numbers as in operators.py.
 float number(std::uint32_t stream, std::uint32_t j) {
   std::uint32_t mixed = (j + 1) * 2654435761U + (stream + 1) * 40503U * 65537U;
   mixed = (mixed ^ (mixed >> 15)) * 2246822519U;
@@ -155,7 +155,7 @@ double distance(const Tensor& a, const json& b) {
   return worst / largest;
 }
 
-// The greatest distance of the results and of the gradients of a case.
+// The largest distance over the results and gradients of a case.
 double distance(const Operator& f, const json& golden) {
   std::vector<Tensor> inputs;
   for (const auto& sizes : golden["shapes"]) {
@@ -198,11 +198,11 @@ TEST(GoldenFile, HasEveryOperatorOfTheTable) {
   for (const auto& [name, f] : operators()) EXPECT_GT(seen[name], 0) << name;
 }
 
-// ---- the comparison itself: what is nearly right must not pass --------------------------------
+// ---- the comparison itself: wrong operators must be detected ------------------------------------
 
 struct Mutant {
   const char* name;
-  const char* of;  // the operator that it pretends to be
+  const char* of;  // the operator that it replaces
   Operator f;
 };
 

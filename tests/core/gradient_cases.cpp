@@ -201,7 +201,8 @@ std::vector<Case> normalisation_cases() {
   return cases;
 }
 
-// x, w_ih, w_hh, then b_ih and b_hh if there are five, then h0 and c0 if there are seven.
+// The inputs are x, w_ih, w_hh; then b_ih and b_hh if there are five; then h0 and c0 if there are
+// seven.
 LstmResult lstm_of(Inputs in) {
   const auto optional = [&](std::size_t i) { return in.size() > i ? in[i] : Tensor(); };
   return lstm(in[0], optional(5), optional(6), {in[1], in[2], optional(3), optional(4)});

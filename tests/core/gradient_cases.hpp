@@ -1,4 +1,4 @@
-// The table of operators: what each gradient check, and each spoiled one, runs on.
+// The table of operators that the gradient checks, including those with wrong gradients, run on.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ inline std::ostream& operator<<(std::ostream& out, const Case& c) {
 
 std::vector<Case> all_cases();
 
-// Random inputs of a case, the same every time.
+// Random inputs of a case, the same in every call.
 std::vector<Tensor> inputs_of(const Case& c);
 
 }  // namespace terse

@@ -1,5 +1,5 @@
-// Every operator's gradient against finite differences in double: one table. And spoiled gradients,
-// which must be noticed.
+// Every operator's gradient against finite differences in double, from one table. Gradients that
+// are deliberately wrong must be detected.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,9 +31,9 @@ TEST_P(Gradient, EqualsFiniteDifferences) {
 INSTANTIATE_TEST_SUITE_P(Operators, Gradient, testing::ValuesIn(all_cases()),
                          [](const auto& c) { return "case_" + std::to_string(c.index); });
 
-// ---- spoiled gradients --------------------------------------------------------------------------
+// ---- wrong gradients ----------------------------------------------------------------------------
 
-// Ways in which a backward is wrong.
+// Ways in which a backward pass is wrong.
 struct Mutation {
   const char* name;
   void (*spoil)(std::span<real> dx);
@@ -70,7 +70,8 @@ constexpr Mutation kMutations[] = {
      }},
 };
 
-// x itself, with a gradient that is spoiled. `changed`: by more than the check allows.
+// The identity with a wrong gradient. Sets `changed` if the gradient differs by more than the check
+// allows.
 Tensor spoiled(const Tensor& x, const Mutation& mutation, bool& changed) {
   return record("spoiled", x.clone(), {x}, [&mutation, &changed](const Tensor& dy) {
     Tensor dx = dy.clone();
@@ -84,7 +85,7 @@ Tensor spoiled(const Tensor& x, const Mutation& mutation, bool& changed) {
   });
 }
 
-// Every operator, with the gradient of one of its inputs spoiled in each way: the check throws.
+// The check must throw for every operator and every mutation of the gradient of one of its inputs.
 TEST_P(Gradient, SpoiledIsNoticed) {
   const Case& c = GetParam();
   int noticed = 0;
@@ -114,7 +115,7 @@ TEST_P(Gradient, SpoiledIsNoticed) {
 
 // ---- the checker itself -------------------------------------------------------------------------
 
-// y = x² with a backward that is wrong in one way.
+// y = x² with a wrong backward pass.
 Tensor broken_square(const Tensor& x,
                      std::function<Gradients(const Tensor& dy, const Tensor& x)> backward) {
   Tensor y = Tensor::empty(x.shape());

@@ -1,4 +1,4 @@
-// The level is chosen once, whichever threads ask for it first.
+// The SIMD level is chosen once, whichever thread asks for it first.
 #include "tersegrad/core/simd/isa.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ constexpr int kThreads = 4;
   std::exit(agree ? 0 : 1);
 }
 
-// In a process of its own, in which no kernel has run. The thread sanitizer sees a race here.
+// Runs in a separate process in which no kernel has run. The thread sanitizer would detect a race.
 TEST(Isa, IsChosenOnceByTheFirstOfManyThreads) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(ask_on_every_thread_at_once(), testing::ExitedWithCode(0), "");

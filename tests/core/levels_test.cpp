@@ -1,6 +1,6 @@
-// Every operator at every level of this CPU, with NaN and infinities among its inputs: the same
-// elements of the result and of the gradients are NaN, infinite and finite at each, and the finite
-// ones agree.
+// Every operator at every SIMD level of this CPU, with NaN and infinities among its inputs. At each
+// level the same elements of the result and of the gradients are NaN, infinite and finite, and the
+// finite ones agree.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -78,8 +78,8 @@ std::vector<OperatorCase> operator_cases() {
   };
 }
 
-// The result and the gradients of all inputs, one behind the other, where element `at` of input
-// `input` is `value`.
+// The result and the gradients of all inputs, concatenated, where element `at` of input `input` is
+// `value`.
 std::vector<float> results(const OperatorCase& a, std::size_t input, std::int64_t at, float value) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < a.shapes.size(); ++i) {
@@ -97,7 +97,7 @@ std::vector<float> results(const OperatorCase& a, std::size_t input, std::int64_
   return all;
 }
 
-// 'N', '+', '-' for NaN and the infinities, '.' for the rest.
+// 'N', '+' and '-' for NaN and the two infinities, '.' for finite values.
 std::string kinds(const std::vector<float>& values) {
   std::string text;
   for (const float v : values) {
@@ -138,7 +138,7 @@ TEST_P(OperatorAtEachLevel, KeepsANan) {
 TEST_P(OperatorAtEachLevel, AgreesOnFiniteValues) {
   const OperatorCase a = operator_cases()[GetParam()];
   SCOPED_TRACE(a.name);
-  if (a.name == "sqrt") return;  // of negative numbers: NaN, which the other tests compare
+  if (a.name == "sqrt") return;  // NaN for negative numbers; other tests compare it
   std::vector<float> first;
   at_each_level([&] {
     const auto values = results(a, 0, 0, 0.5F);

@@ -1,4 +1,4 @@
-// The recurrent kernels against the equations, and the operator's own rules.
+// The recurrent kernels against the equations, and the properties of the operator.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,8 +34,8 @@ void expect_close(const std::vector<float>& fast, const std::vector<float>& exac
     worst = std::max(worst, std::abs(fast[i] - exact[i]));
     ASSERT_FALSE(std::isnan(fast[i])) << i;
   }
-  // Sums of up to 4F = 2600 products: rounding alone gives 2600^(1/2) 2^-24 = 3e-6 of a term
-  // without fused multiply-add.
+  // A sum has up to 4F = 2600 products. Without fused multiply-add, rounding alone gives an error
+  // of 2600^(1/2) 2^-24 = 3e-6 relative to a term.
   EXPECT_LE(worst, 5e-6F * std::max(largest, 1.0F));
   EXPECT_TRUE(exact.empty() || largest > 0);
 }
@@ -49,7 +49,7 @@ class LstmKernel : public testing::TestWithParam<Problem> {
  protected:
   const LstmShape a = GetParam().shape;
   const std::int64_t state = a.n * a.f, steps = a.t * state;
-  const float size = 2 / std::sqrt(static_cast<float>(a.f));  // of weights: gates neither 0 nor 1
+  const float size = 2 / std::sqrt(static_cast<float>(a.f));  // of weights: gates are not saturated
   const std::vector<float> w = random_values(4 * a.f * a.f, 1, size);
   const std::vector<float> bias = optional(4 * a.f, 2);
   const std::vector<float> h0 = optional(state, 3), c0 = optional(state, 4);
@@ -121,8 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LstmKernel,
                                          Problem{{2, 100, 48}, false}, Problem{{3, 0, 20}, false},
                                          Problem{{40, 1, 24}, true}, Problem{{2, 6, 300}, false}));
 
-// ---- the operator
-// ---------------------------------------------------------------------------------
+// ---- the operator -------------------------------------------------------------------------------
 
 LstmWeights random_weights(std::int64_t d, std::int64_t f) {
   return {.w_ih = random_tensor({4 * f, d}, 11),
@@ -139,7 +138,7 @@ TEST(Lstm, GatesAreInputForgetCellOutput) {
                         .b_hh = {}};
     return lstm(Tensor::full({1, 1, 1}, 1), {}, Tensor::full({1, 1}, 0.5F), w).c.item();
   };
-  EXPECT_NEAR(gate_inputs(-50, 50, 50, 0), 0.5, 1e-6);   // only the old cell
+  EXPECT_NEAR(gate_inputs(-50, 50, 50, 0), 0.5, 1e-6);   // only the old cell state
   EXPECT_NEAR(gate_inputs(50, -50, 50, 0), 1, 1e-6);     // only the new value
   EXPECT_NEAR(gate_inputs(50, 50, -50, 0), -0.5, 1e-6);  // both
 }

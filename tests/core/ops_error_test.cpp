@@ -1,4 +1,4 @@
-// Shapes that do not fit: the error names the operator, the rule and every shape.
+// Incompatible shapes: the error names the operator, the rule and every shape.
 #include <gtest/gtest.h>
 
 #include <array>

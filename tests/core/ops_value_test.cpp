@@ -1,4 +1,4 @@
-// Operators against values worked out by hand, where a gradient check would not notice.
+// Operators against values computed by hand, for errors that a gradient check would not detect.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -38,7 +38,7 @@ TEST(Pooling, MaxSeesMinusInfinityAndAverageSeesZerosOverTheEdge) {
   EXPECT_EQ(values(avg_pool2d(x, padded)), (std::vector<float>{-0.25, -0.5, -0.75, -1}));
 }
 
-// The same by operators that do one thing each: what the fused one is compared with.
+// Batch normalisation composed of elementary operators, as a reference for the fused operator.
 Tensor plain_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps) {
   const std::int64_t n = x.dim(0), c = x.dim(1), pixels = x.dim(2) * x.dim(3);
   const auto channel_mean = [&](const Tensor& t) {
@@ -88,14 +88,15 @@ TEST(BatchNorm, RunningStatisticsMoveByMomentumAndEvaluationUsesThem) {
   BatchNormOptions options{.running_mean = mean, .running_variance = variance, .momentum = 0.25};
   batch_norm2d(x, one, one, options);
   EXPECT_FLOAT_EQ(mean.item(), 10 + 0.25F * (3 - 10));
-  EXPECT_FLOAT_EQ(variance.item(), 20 + 0.25F * (14.0F / 3 - 20));  // without bias: over N - 1
+  EXPECT_FLOAT_EQ(variance.item(), 20 + 0.25F * (14.0F / 3 - 20));  // unbiased: divided by N - 1
   options.training = false;
   const Tensor y = batch_norm2d(x, one, one, options);
   EXPECT_FLOAT_EQ(mean.item(), 8.25F);
   EXPECT_FLOAT_EQ(y.data()[3], (6 - 8.25F) / std::sqrt(variance.item() + 1e-5F) + 1);
 }
 
-// A mean a thousand deviations away: sums of squares alone would lose all digits.
+// The mean is a thousand standard deviations from zero. A sum of squares without centring would
+// lose all digits.
 TEST(BatchNorm, AFarMeanCostsNoDigits) {
   Tensor x = random_tensor({16, 2, 9, 9}, 1);
   const Tensor one = Tensor::full({2}, 1), zero = Tensor::zeros({2});
@@ -105,7 +106,7 @@ TEST(BatchNorm, AFarMeanCostsNoDigits) {
   expect_near(far, near, 5e-4F);  // x itself is rounded to 6e-5
 }
 
-// Whatever the magnitude; the same of a row that is constant.
+// A constant input gives the bias at any magnitude, in batch_norm2d and in layer_norm.
 TEST(Normalisation, OfAConstantIsTheBias) {
   for (const float value : {0.0F, 1.0F, -3.7F, 1e6F, 1.23456e8F}) {
     const Tensor x = Tensor::full({3, 2, 5, 7}, value);

@@ -13,7 +13,7 @@ namespace {
 
 using Block = std::array<std::uint32_t, 4>;
 
-// The known answers that the authors of Philox publish.
+// The known answers that the authors of Philox published.
 TEST(Philox, KnownAnswers) {
   EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
             (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
@@ -78,7 +78,7 @@ TEST(Philox, MomentsOfUniformAndNormal) {
     normal += z;
     normal_squares += z * z;
   }
-  // Five standard errors.
+  // The tolerances are five standard errors.
   EXPECT_NEAR(sum / n, 0.5, 5 * std::sqrt(1.0 / 12 / n));
   EXPECT_NEAR(squares / n, 1.0 / 3, 5 * std::sqrt(4.0 / 45 / n));
   EXPECT_NEAR(normal / n, 0, 5 / std::sqrt(n));
@@ -92,7 +92,7 @@ TEST(Philox, BelowIsUniform) {
   for (int i = 0; i < n; ++i) ++counts[stream.below(7)];
   double chi_squared = 0;
   for (const int c : counts) chi_squared += (c - n / 7.0) * (c - n / 7.0) / (n / 7.0);
-  EXPECT_LT(chi_squared, 30);  // 6 degrees of freedom: the chance of more is 4e-5
+  EXPECT_LT(chi_squared, 30);  // 6 degrees of freedom: exceeded with probability 4e-5
   EXPECT_EQ(stream.below(1), 0U);
 }
 

@@ -1,4 +1,4 @@
-// Softmax and the losses at sizes and values where vectors, blocks and overflow matter.
+// Softmax and the losses at sizes and values that test vector tails, blocks and overflow.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -49,8 +49,7 @@ TEST(Softmax, DoesNotOverflowAndKeepsNaN) {
   }
 }
 
-// ---- linear_cross_entropy against what it composes
-// ------------------------------------------------
+// ---- linear_cross_entropy against its components ------------------------------------------------
 
 struct Problem {
   std::int64_t n, d, v;
@@ -61,7 +60,7 @@ class LinearCrossEntropy : public testing::TestWithParam<Problem> {
  protected:
   struct Outcome {
     float loss;
-    std::vector<float> gradients;  // of x, w and b, one behind the other
+    std::vector<float> gradients;  // of x, w and b, concatenated
   };
 
   template <class F>
@@ -139,7 +138,7 @@ TEST(LinearCrossEntropy, HoldsOneArrayOfLogits) {
   Tensor w = random_tensor({kV, kD}, 1);
   const Tensor x = random_tensor({kN, kD}, 2);
   const std::vector<std::int32_t> labels(kN, 3);
-  const auto use = memory_use();  // with this much more, all that follows is a new peak
+  const auto use = memory_use();  // fills the memory up to the former peak
   const Tensor filler =
       Tensor::empty({static_cast<std::int64_t>((use.peak_bytes - use.live_bytes) / sizeof(float))});
   {

@@ -1,4 +1,4 @@
-// The exponential functions of vectors, at every level.
+// The vectorised exponential functions at every SIMD level.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tests/core/vector_math_test.cpp"
 #include <hwy/foreach_target.h>
