@@ -1,4 +1,4 @@
-// Results are complete or not there, and errors say why.
+// Results are written completely or not at all, and errors state the reason.
 #include "tersegrad/inspect/files.hpp"
 
 #include <gtest/gtest.h>
@@ -21,8 +21,8 @@ std::string read(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// While it lives no file may be longer than this, and a write beyond fails instead of killing the
-// process.
+// During its lifetime no file can become longer than `bytes`. A write beyond that size fails
+// instead of killing the process.
 class ShortFiles {
  public:
   explicit ShortFiles(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -73,7 +73,7 @@ TEST(WriteFile, SaysTheSystemsReason) {
   expect_has(error_of<Error>([&] { write_file(taken, "x"); }), {taken.string(), "Is a directory"});
   expect_has(error_of<Error>([&] { write_file("/dev/full", "x"); }),
              {"/dev/full", "No space left on device"});
-  write_file("/dev/null", "x");  // no regular file: written to, not replaced
+  write_file("/dev/null", "x");  // not a regular file: written to, not replaced
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 

@@ -29,8 +29,8 @@ TEST(Density, HasItsKnownValues) {
   EXPECT_FALSE(density(zeros).has_value());
 }
 
-// Three tensors: normal noise about a normal mean; exponential noise, which is skewed, about zero;
-// and one that never moves.
+// Three tensors: normal noise around a normal mean; exponential noise, which is skewed, around
+// zero; and a constant tensor.
 TEST(GradientStatistics, FindWhatTheDistributionsHave) {
   constexpr std::size_t kN = 400;
   constexpr int kSamples = 3000;

@@ -1,4 +1,4 @@
-// Whole models against finite differences in double: with respect to their input and parameters.
+// Whole models against finite differences in double, with respect to their inputs and parameters.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -13,7 +13,7 @@
 namespace terse::nn {
 namespace {
 
-// The gradient with respect to some elements of every parameter, by moving the parameter itself.
+// Checks the gradient with respect to some elements of every parameter by finite differences.
 void expect_parameter_gradients(Module& model, const std::function<Tensor()>& loss) {
   loss().backward();
   for (const auto& [name, tensor] : parameters(model)) {
@@ -54,7 +54,7 @@ TEST(ModelGradient, ResidualNetworkInTrainingAndEvaluation) {
   expect_parameter_gradients(model, x);
 }
 
-// Through time, layers, initial states and tied weights.
+// Covers gradients through time, layers, initial states and tied weights.
 TEST(ModelGradient, LanguageModel) {
   for (const bool tied : {true, false}) {
     Init init(8);

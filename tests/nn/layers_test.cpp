@@ -17,7 +17,7 @@
 namespace terse::nn {
 namespace {
 
-// How many parameters a layer constructs: every one takes a stream from Init.
+// The number of parameters that a layer constructs. Each parameter takes one stream from Init.
 std::int64_t constructed(const std::function<std::unique_ptr<Module>(Init&)>& make,
                          std::unique_ptr<Module>& layer) {
   Init init(1), probe(1);

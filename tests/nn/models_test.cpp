@@ -93,8 +93,8 @@ TEST(LanguageModel, InThePapersSizeHas28949319Parameters) {
   expect_shapes(*model, lstm_shapes());
 }
 
-// Steps of `loss` on one batch: the loss falls by half, and no step after the first takes memory
-// from the system.
+// Trains on one batch with `loss`: the loss halves, and no step after the first takes memory from
+// the system.
 void expect_trains(const std::string& name, Module& model, const std::function<Tensor()>& loss) {
   ParameterBuffer flat(parameters(model));
   const auto rule = make_update_rule("sgd:momentum=0.9+clip:norm=1");
@@ -153,7 +153,7 @@ TEST(Memory, IsFlatOverTenThousandSteps) {
     text_rule->apply(text_parameters.values(), text_parameters.gradients(), 1e-3F);
   };
   step();
-  step();  // now there is a state that is carried
+  step();  // creates the recurrent state
   const auto before = memory_use();
   for (int i = 0; i < 10'000; ++i) step();
   EXPECT_EQ(memory_use().live_bytes, before.live_bytes);
@@ -161,7 +161,8 @@ TEST(Memory, IsFlatOverTenThousandSteps) {
   EXPECT_EQ(memory_use().system_calls, before.system_calls);
 }
 
-// A stretch read in two pieces, with the state carried, is the stretch read at once.
+// A text that is read in two pieces with the state carried over gives the same loss as in one
+// piece.
 TEST(LanguageModel, StateCarriesOver) {
   Init init(1);
   const auto model = make_language_model("lstm:layers=2,hidden=8", 9, init);

@@ -1,4 +1,5 @@
-// The project's layers: who may include whom. The link lines say the same; this is about headers.
+// The project's layers: which folder may include headers of which other folders. The CMake targets
+// state the same dependencies for linking.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -14,7 +15,8 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = TERSE_SOURCE_DIR;
 
-using Layers = std::map<std::string, std::set<std::string>>;  // a folder and what it may include
+using Layers =
+    std::map<std::string, std::set<std::string>>;  // the folders that a folder may include
 
 const Layers kFolders = {
     {"core", {"core"}},
@@ -23,12 +25,12 @@ const Layers kFolders = {
     {"data", {"core", "data"}},
     {"comm", {"core", "optim", "comm"}},
     {"inspect", {"core", "optim", "comm", "inspect"}},
-    // The last is tersegrad/version.hpp.
+    // "tersegrad" stands for tersegrad/version.hpp.
     {"examples", {"core", "nn", "optim", "data", "comm", "inspect", "examples", "tersegrad"}},
     {"bench", {"core", "nn", "optim", "data", "comm", "inspect", "examples", "bench"}},
 };
 
-// Inside comm: each layer with those below it.
+// Within comm: each layer may include itself and the layers below.
 const Layers kComm = {
     {"network", {"network"}},
     {"transport", {"network", "transport"}},
@@ -45,12 +47,13 @@ bool is_source(const fs::path& file) {
   return file.extension() == ".cpp" || file.extension() == ".hpp";
 }
 
-// Whether a file is of examples/consumer, a project of its own, whose headers are named like ours on purpose.
+// Whether a file belongs to examples/consumer, an independent project. Its headers deliberately
+// have the same names as ours.
 bool is_a_users(const fs::path& file) {
   return file.string().starts_with((kRoot / "examples" / "consumer").string());
 }
 
-// What follows `prefix` in every #include "…" of a file, up to the next slash.
+// The text between `prefix` and the next slash in every #include "…" of a file.
 std::set<std::string> included_folders(const fs::path& file, const std::string& prefix) {
   const std::regex include(R"re(^\s*#\s*include\s*")re" + prefix + R"re(([^"/]+)/[^"]*")re");
   std::ifstream in(file);
@@ -62,7 +65,8 @@ std::set<std::string> included_folders(const fs::path& file, const std::string& 
   return folders;
 }
 
-// The number of sources; a failure for each include that a folder of `parent` may not have.
+// Returns the number of sources. Reports a test failure for each include that `layers` does not
+// allow.
 int check_layers(const fs::path& parent, const std::string& prefix, const Layers& layers) {
   int files = 0;
   for (const auto& [folder, allowed] : layers) {
@@ -93,7 +97,8 @@ TEST(Layers, InsideCommTheArrowsPointDown) {
   }
 }
 
-// The headers that are installed are found as tersegrad/…, so that none can be taken for a user's.
+// Installed headers are included as tersegrad/…, so that they cannot be confused with a user's
+// headers.
 TEST(Layers, OurOwnHeadersAreIncludedByTheProjectsName) {
   for (const auto& [folder, allowed] : kFolders) {
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {

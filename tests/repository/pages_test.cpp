@@ -1,4 +1,4 @@
-// Pages and comments: widths, links into the code, and pseudo-code that reflowing would break.
+// Checks of Markdown pages and comments: widths, links into the code, and damaged pseudo-code.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -20,7 +20,7 @@ std::vector<std::string> lines_of(const fs::path& file) {
   return lines;
 }
 
-// Files of the project with this extension; build trees and hidden folders are not entered.
+// All files of the project with this extension, except for those in build trees and hidden folders.
 std::vector<fs::path> files(const std::string& extension) {
   std::vector<fs::path> found;
   for (auto entry = fs::recursive_directory_iterator(kRoot);
@@ -35,7 +35,7 @@ std::vector<fs::path> files(const std::string& extension) {
   return found;
 }
 
-// Characters, not bytes.
+// The number of characters, not bytes.
 std::size_t width(const std::string& line) {
   std::size_t n = 0;
   for (const char c : line) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80 ? 1 : 0;
@@ -51,7 +51,7 @@ TEST(Pages, AreAtMost112ColumnsWide) {
     for (const auto& line : lines_of(file)) {
       ++number;
       if (line.starts_with("```")) code = !code;
-      // Code, rows of tables and links cannot be broken.
+      // Code, table rows and links cannot be wrapped.
       if (code || line.starts_with("|") || line.find("](../") != std::string::npos) continue;
       EXPECT_LE(width(line), 112U) << file << ":" << number;
     }
@@ -59,7 +59,8 @@ TEST(Pages, AreAtMost112ColumnsWide) {
   EXPECT_GT(pages, 15U);
 }
 
-// An algorithm is written line by line, each step after who does it: "worker:  send x".
+// Whether a line of pseudo-code has a "worker:" or "exchange:" that does not begin the line, as
+// after a reflow. A phase may stand before it.
 bool breaks_pseudo_code(const std::string& line) {
   static const std::regex step(R"re(//\s*\S.*\s(worker|exchange):\s\s)re");
   static const std::regex in_phase(R"re(//\s*phase \S+\s+(worker|exchange):)re");
@@ -95,7 +96,8 @@ TEST(Contributing, NamesFilesThatExist) {
   EXPECT_GT(named, 20);
 }
 
-// docs/one_step.md: "1. [path/file.cpp:12](../path/file.cpp#L12) `code`", and line 12 has the code.
+// An item of docs/one_step.md: "1. [path/file.cpp:12](../path/file.cpp#L12) `code`". Line 12 must
+// contain the code.
 TEST(OneStep, StopsWhereItsPageSays) {
   const std::regex stop(R"re(^\d+\. \[([^\]:]+):(\d+)\]\(\.\./([^)#]+)#L(\d+)\) `([^`]+)`)re");
   int stops = 0;

@@ -1,4 +1,4 @@
-// docs/tutorial_compressor.md, followed to the letter; see CMakeLists.txt beside.
+// Tests the code of docs/tutorial_compressor.md; see CMakeLists.txt in this folder.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace terse {
 namespace {
 
-// The page's own test.
+// The test that is printed on the page.
 #include "tutorial_compressor/claims.hpp"
 
 TEST(Tutorial, ThreeLevelsIsInTheRegistryWithANumberOfItsOwn) {
