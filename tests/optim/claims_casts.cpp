@@ -45,9 +45,10 @@ CompressorClaims half_claims(int digits, int last) {
           .reference =
               [=](const Round&, const auto& workers) {
                 return mean_reconstruction(workers, [&](auto, const OwnedTensor& x) {
-                  std::vector<double> said;
-                  for (const float v : x.values) said.push_back(rounded_to(v, digits, last));
-                  return said;
+                  std::vector<double> reconstruction;
+                  for (const float v : x.values)
+                    reconstruction.push_back(rounded_to(v, digits, last));
+                  return reconstruction;
                 });
               }};
 }
@@ -58,11 +59,11 @@ CompressorClaims stochastic_bf16_claims() {
   claims.permutable = false;
   claims.reference = [](const Round& round, const auto& workers) {
     return mean_reconstruction(workers, [&](std::uint32_t w, const OwnedTensor& x) {
-      std::vector<double> said;
+      std::vector<double> reconstruction;
       for (std::size_t i = 0; i < x.values.size(); ++i) {
-        said.push_back(bf16_by_chance(x.values[i], draw(round, w, x.id, i)));
+        reconstruction.push_back(bf16_by_chance(x.values[i], draw(round, w, x.id, i)));
       }
-      return said;
+      return reconstruction;
     });
   };
   return claims;
@@ -99,15 +100,15 @@ CompressorClaims int8_claims(std::size_t bucket) {
           .reference =
               [=](const Round&, const auto& workers) {
                 return mean_reconstruction(workers, [&](auto, const OwnedTensor& x) {
-                  std::vector<double> said(x.values.size());
+                  std::vector<double> reconstruction(x.values.size());
                   each_range(x, [&](auto begin, auto end, double low, double high) {
                     const double step = (high - low) / 255;
                     for (auto i = begin; i < end; ++i) {
                       const double steps = step > 0 ? std::round((x.values[i] - low) / step) : 0;
-                      said[i] = low + steps * step;
+                      reconstruction[i] = low + steps * step;
                     }
                   });
-                  return said;
+                  return reconstruction;
                 });
               }};
 }
@@ -115,7 +116,7 @@ CompressorClaims int8_claims(std::size_t bucket) {
 // ---- one bit and two means per column -----------------------------------------------------------
 
 std::vector<double> two_means(const OwnedTensor& x) {
-  std::vector<double> said(x.values.size());
+  std::vector<double> reconstruction(x.values.size());
   for (std::int64_t j = 0; j < x.cols; ++j) {
     for (const bool negative : {false, true}) {
       std::vector<std::size_t> members;
@@ -126,10 +127,10 @@ std::vector<double> two_means(const OwnedTensor& x) {
         members.push_back(at);
         sum += x.values[at];
       }
-      for (const auto at : members) said[at] = sum / static_cast<double>(members.size());
+      for (const auto at : members) reconstruction[at] = sum / static_cast<double>(members.size());
     }
   }
-  return said;
+  return reconstruction;
 }
 
 CompressorClaims onebit_claims() {
@@ -137,9 +138,9 @@ CompressorClaims onebit_claims() {
               [](const auto& x) {
                 double lost = 0, all = 0;
                 for (const auto& tensor : x) {
-                  const auto said = two_means(tensor);
-                  for (std::size_t i = 0; i < said.size(); ++i) {
-                    lost += std::pow(said[i] - tensor.values[i], 2);
+                  const auto reconstruction = two_means(tensor);
+                  for (std::size_t i = 0; i < reconstruction.size(); ++i) {
+                    lost += std::pow(reconstruction[i] - tensor.values[i], 2);
                   }
                   all += squares(tensor.values);
                 }

@@ -22,14 +22,14 @@ inline double draw(const Round& round, std::uint32_t worker, std::uint32_t tenso
   return (upper * 65536.0 + lower) / 4294967296.0;
 }
 
-// For every tensor, the mean over the workers w of the vector said(w, tensor of w).
-template <class Said>
-OwnedGradients mean_reconstruction(const Workers& workers, Said said) {
+// For every tensor, the mean over the workers w of the vector reconstruct(w, tensor of w).
+template <class Reconstruct>
+OwnedGradients mean_reconstruction(const Workers& workers, Reconstruct reconstruct) {
   auto result = zeros_like(workers[0]);
   for (std::size_t t = 0; t < result.size(); ++t) {
     std::vector<double> sum(result[t].values.size());
     for (std::uint32_t w = 0; w < workers.size(); ++w) {
-      const std::vector<double> one = said(w, workers[w][t]);
+      const std::vector<double> one = reconstruct(w, workers[w][t]);
       for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += one[i];
     }
     for (std::size_t i = 0; i < sum.size(); ++i) {

@@ -100,12 +100,13 @@ OwnedGradients reference_terngrad(const Round& round, const Workers& workers, do
         scale = std::max(scale, limited_scale(worker[x.id].values, clip));
       }
     }
-    std::vector<double> said(x.values.size());
-    for (std::size_t i = 0; i < said.size(); ++i) {
+    std::vector<double> reconstruction(x.values.size());
+    for (std::size_t i = 0; i < reconstruction.size(); ++i) {
       const double size = std::min(limit, std::abs(double{x.values[i]}));
-      if (draw(round, w, x.id, i) < size / scale) said[i] = std::copysign(scale, x.values[i]);
+      if (draw(round, w, x.id, i) < size / scale)
+        reconstruction[i] = std::copysign(scale, x.values[i]);
     }
-    return said;
+    return reconstruction;
   });
 }
 
@@ -150,7 +151,7 @@ double natural_variance(const OwnedTensor& tensor, double) {
 }
 
 CompressorClaims natural_claims() {
-  const auto said = [](const Round& round, std::uint32_t worker, const OwnedTensor& x) {
+  const auto reconstruct = [](const Round& round, std::uint32_t worker, const OwnedTensor& x) {
     std::vector<double> result(x.values.size());
     for (std::size_t i = 0; i < result.size(); ++i) {
       const double power = power_below(x.values[i]), part = std::abs(x.values[i]) / power - 1;
@@ -171,7 +172,7 @@ CompressorClaims natural_claims() {
           .reference =
               [=](const Round& round, const auto& workers) {
                 return mean_reconstruction(
-                    workers, [&](auto w, const auto& x) { return said(round, w, x); });
+                    workers, [&](auto w, const auto& x) { return reconstruct(round, w, x); });
               }};
 }
 

@@ -68,8 +68,8 @@ OwnedGradients reference_threshold(const Workers& workers, float tau) {
     for (std::size_t t = 0; t < result.size(); ++t) {
       for (std::size_t i = 0; i < result[t].values.size(); ++i) {
         const float x = worker[t].values[i];
-        const float said = x > tau ? tau : x < -tau ? -tau : 0;
-        result[t].values[i] += said / static_cast<float>(workers.size());
+        const float reconstruction = x > tau ? tau : x < -tau ? -tau : 0;
+        result[t].values[i] += reconstruction / static_cast<float>(workers.size());
       }
     }
   }
@@ -109,8 +109,9 @@ OwnedGradients reference_topk_sign(const Workers& workers, double ratio) {
       scale /= static_cast<double>(kept_of(std::ssize(kept[t].values), ratio));
       for (std::size_t i = 0; i < result[t].values.size(); ++i) {
         const float v = kept[t].values[i];
-        const double said = v > 0 ? scale : v < 0 ? -scale : 0;
-        result[t].values[i] += static_cast<float>(said / static_cast<double>(workers.size()));
+        const double reconstruction = v > 0 ? scale : v < 0 ? -scale : 0;
+        result[t].values[i] +=
+            static_cast<float>(reconstruction / static_cast<double>(workers.size()));
       }
     }
   }

@@ -28,11 +28,11 @@ TEST(ErrorFeedback, VirtualIterateFollowsSgd) {
     std::vector<double> sent, dense;
     for (std::uint32_t step = 0; step < 12; ++step) {
       const auto gradients = workers_at(step, 3);
-      const auto mean = flat(mean_of(gradients)), said = flat(exchange.mean(gradients));
+      const auto mean = flat(mean_of(gradients)), decoded = flat(exchange.mean(gradients));
       sent.resize(mean.size());
       dense.resize(mean.size());
       for (std::size_t i = 0; i < mean.size(); ++i) {
-        sent[i] += said[i];
+        sent[i] += decoded[i];
         dense[i] += mean[i];
       }
     }
@@ -177,7 +177,7 @@ TEST(MinSize, PayloadIsThePlainValuesAndTheOneInside) {
     TestExchange exchange(maker(spec), 1);
     exchange.mean({normal_gradients(shapes, 1)});
     std::size_t sum = 0;
-    for (const auto& said : exchange.phases()) sum += said.up[0].payload().size();
+    for (const auto& phase : exchange.phases()) sum += phase.up[0].payload().size();
     return sum;
   };
   EXPECT_EQ(bytes("randomk:ratio=0.1+min:size=10"), 4U * (9 + 10 + 1));

@@ -60,10 +60,10 @@ TEST(EfSignDescent, WhatItOwesIsTheDistanceToPlainDescent) {
       constant(0.05));
   const Vector x = run(step, y, 200);
   EXPECT_LT(std::abs(problem->value(x) - problem->value(Vector{0, 1, -1})), 0.01);
-  Vector owed(3);
-  for (std::size_t j = 0; j < 3; ++j) owed[j] = x[j] - y[j];
-  EXPECT_LT(norm(owed), 0.1);
-  EXPECT_GT(norm(owed), 0);
+  Vector difference(3);
+  for (std::size_t j = 0; j < 3; ++j) difference[j] = x[j] - y[j];
+  EXPECT_LT(norm(difference), 0.1);
+  EXPECT_GT(norm(difference), 0);
 }
 
 double settles_at(bool norms) {

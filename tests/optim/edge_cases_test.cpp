@@ -179,9 +179,9 @@ TEST(EdgeCases, AMissingWorkerIsNoVoteForPlus) {
       round.worker = w;
       worker->encode(round, views_of(gradient), up.emplace_back());
       worker->reconstruct(round, up.back(), views);
-      const auto said = flat(out);
-      sum.resize(said.size());
-      for (std::size_t i = 0; i < said.size(); ++i) sum[i] += said[i];
+      const auto reconstruction = flat(out);
+      sum.resize(reconstruction.size());
+      for (std::size_t i = 0; i < reconstruction.size(); ++i) sum[i] += reconstruction[i];
     }
     Packet down;
     round.worker = 0;

@@ -14,7 +14,7 @@ namespace {
 
 using Limits = std::numeric_limits<float>;
 
-std::vector<float> said_alone(std::vector<float> values, std::int64_t bucket = 0) {
+std::vector<float> reconstruction_of(std::vector<float> values, std::int64_t bucket = 0) {
   TestExchange exchange([=] { return make_compressor(fmt::format("int8:bucket={}", bucket)); }, 1);
   const auto n = std::ssize(values);
   const OwnedGradients gradient{{0, n, 1, std::move(values)}};
@@ -23,7 +23,7 @@ std::vector<float> said_alone(std::vector<float> values, std::int64_t bucket = 0
 
 // The error is at most half a step plus the rounding of a float.
 void expect_close(const std::vector<float>& x, std::int64_t bucket, const std::string& name) {
-  const auto out = said_alone(x, bucket);
+  const auto out = reconstruction_of(x, bucket);
   const auto n = std::ssize(x), width = bucket == 0 ? n : bucket;
   for (std::int64_t begin = 0; begin < n; begin += width) {
     const auto end = std::min(n, begin + width);
@@ -47,11 +47,11 @@ TEST(Int8, EveryValueIsWithinHalfAStep) {
 }
 
 TEST(Int8, TheEndsAndWhatIsConstantAreExact) {
-  const auto out = said_alone({-0.1F, 0.7F, 123.4F});
+  const auto out = reconstruction_of({-0.1F, 0.7F, 123.4F});
   EXPECT_EQ(out[0], -0.1F);
   EXPECT_EQ(out[2], 123.4F);
-  EXPECT_EQ(said_alone({0.3F, 0.3F}), (std::vector<float>{0.3F, 0.3F}));
-  EXPECT_EQ(said_alone({Limits::max(), Limits::lowest()}),
+  EXPECT_EQ(reconstruction_of({0.3F, 0.3F}), (std::vector<float>{0.3F, 0.3F}));
+  EXPECT_EQ(reconstruction_of({Limits::max(), Limits::lowest()}),
             (std::vector<float>{Limits::max(), Limits::lowest()}));
 }
 
@@ -59,7 +59,7 @@ TEST(Int8, WhatIsNotFiniteSpoilsItsBucketAlone) {
   for (const float bad :
        {Limits::quiet_NaN(), -Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity()}) {
     std::vector<float> x{1, 2, 3, 4, bad, 6, 7};
-    const auto out = said_alone(x, 3);
+    const auto out = reconstruction_of(x, 3);
     for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i / 3 == 1) << i;
   }
 }

@@ -271,14 +271,14 @@ TEST(LowRank, ProductsAreTheNaiveOnesOnAnyThreads) {
       std::vector<double> exact_mq(p.size()), exact_mtp(q.size());
       for (std::int64_t i = 0; i < n; ++i) {
         for (std::int64_t j = 0; j < m; ++j) {
-          double said = 0;
+          double product = 0;
           for (std::int64_t c = 0; c < r; ++c) {
             exact_mq[c * n + i] += double{matrix[i * m + j]} * q[c * m + j];
             exact_mtp[c * m + j] += double{matrix[i * m + j]} * p[c * n + i];
-            said += double{p[c * n + i]} * q[c * m + j];
+            product += double{p[c * n + i]} * q[c * m + j];
           }
-          ASSERT_NEAR(out[i * m + j], said, 1e-5) << n << "x" << m << ", rank " << r;
-          ASSERT_NEAR(added[i * m + j], matrix[i * m + j] - 0.5 * said, 1e-5);
+          ASSERT_NEAR(out[i * m + j], product, 1e-5) << n << "x" << m << ", rank " << r;
+          ASSERT_NEAR(added[i * m + j], matrix[i * m + j] - 0.5 * product, 1e-5);
         }
       }
       for (std::size_t i = 0; i < p.size(); ++i) ASSERT_NEAR(mq[i], exact_mq[i], 1e-4);
@@ -299,12 +299,12 @@ TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
         return values;
       };
       const auto g = normal(kN * m, 0), q = normal(r * m, 1);
-      const auto owed_p = normal(r * kN, 2), owed_q = normal(r * m, 3);
-      const kernels::Factors owed{.p = owed_p, .q = owed_q};
+      const auto pending_p = normal(r * kN, 2), pending_q = normal(r * m, 3);
+      const kernels::Factors pending{.p = pending_p, .q = pending_q};
       auto fused = normal(kN * m, 4), apart = fused;
       std::vector<float> p(static_cast<std::size_t>(r * kN)), p_apart = p;
-      kernels::feed_and_times_q(g, 0.7F, owed, fused, kN, m, r, q, p);
-      kernels::subtract_outer_product(kN, m, owed, apart);
+      kernels::feed_and_times_q(g, 0.7F, pending, fused, kN, m, r, q, p);
+      kernels::subtract_outer_product(kN, m, pending, apart);
       kernels::feed_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
       EXPECT_EQ(fused, apart) << m << ", rank " << r;
       EXPECT_EQ(p, p_apart) << m << ", rank " << r;

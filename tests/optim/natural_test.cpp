@@ -16,7 +16,7 @@ std::unique_ptr<Compressor> natural() {
   return make_compressor("natural");
 }
 
-std::vector<float> said_alone(std::vector<float> values) {
+std::vector<float> reconstruction_of(std::vector<float> values) {
   TestExchange exchange(natural, 1);
   return flat(exchange.mean({vector_of(std::move(values))}));
 }
@@ -24,12 +24,12 @@ std::vector<float> said_alone(std::vector<float> values) {
 TEST(Natural, PowersOfTwoAndZeroAreExact) {
   std::vector<float> x{0};
   for (int a = -126; a <= 127; ++a) x.push_back(std::ldexp(a % 2 == 0 ? 1.0F : -1.0F, a));
-  EXPECT_EQ(said_alone(x), x);
+  EXPECT_EQ(reconstruction_of(x), x);
 }
 
 TEST(Natural, AValueBecomesOneOfItsNeighbours) {
   const auto x = normal_gradients({{"", 1000, 1}}, 1)[0].values;
-  const auto out = said_alone(x);
+  const auto out = reconstruction_of(x);
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float below = std::copysign(std::exp2(std::floor(std::log2(std::abs(x[i])))), x[i]);
     EXPECT_TRUE(out[i] == below || out[i] == 2 * below) << x[i] << " became " << out[i];
@@ -53,7 +53,7 @@ TEST(Natural, SmallestValuesAreRightInTheMean) {
   constexpr int kN = 100000;
   const float least = Limits::min(), x = -0.3F * least;  // below the least power that the code has
   double sum = 0;
-  for (const float v : said_alone(std::vector<float>(kN, x))) {
+  for (const float v : reconstruction_of(std::vector<float>(kN, x))) {
     ASSERT_TRUE(v == 0 || v == -least) << v;
     sum += double{v} / least;
   }
@@ -61,8 +61,9 @@ TEST(Natural, SmallestValuesAreRightInTheMean) {
 }
 
 TEST(Natural, WhatIsNotFinitePassesAndSpoilsNothing) {
-  const auto out = said_alone({1, Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), -2,
-                               -Limits::quiet_NaN(), -0.0F, Limits::max(), Limits::lowest()});
+  const auto out =
+      reconstruction_of({1, Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), -2,
+                         -Limits::quiet_NaN(), -0.0F, Limits::max(), Limits::lowest()});
   EXPECT_EQ(out[0], 1);
   EXPECT_TRUE(std::isnan(out[1]));
   EXPECT_EQ(out[2], Limits::infinity());

@@ -9,18 +9,18 @@
 namespace terse {
 namespace {
 
-std::vector<float> said_alone(const OwnedGradients& gradient) {
+std::vector<float> reconstruction_of(const OwnedGradients& gradient) {
   TestExchange exchange([] { return make_compressor("onebit"); }, 1);
   return flat(exchange.mean({gradient}));
 }
 
 TEST(OneBit, EveryColumnHasTwoMeans) {
-  EXPECT_EQ(said_alone({{0, 3, 2, {1, -4, 3, 0, -5, -2}}}),
+  EXPECT_EQ(reconstruction_of({{0, 3, 2, {1, -4, 3, 0, -5, -2}}}),
             (std::vector<float>{2, -3, 2, 0, -5, -3}));
 }
 
 TEST(OneBit, AVectorIsOneColumnAndAnEmptyClassIsZero) {
-  EXPECT_EQ(said_alone({{0, 4, 1, {1, 2, 6, -1}}}), (std::vector<float>{3, 3, 3, -1}));
+  EXPECT_EQ(reconstruction_of({{0, 4, 1, {1, 2, 6, -1}}}), (std::vector<float>{3, 3, 3, -1}));
   TestExchange exchange([] { return make_compressor("onebit"); }, 1);
   const OwnedGradients gradient{{0, 2, 1, {4, 2}}};
   exchange.mean({gradient});
@@ -32,7 +32,7 @@ TEST(OneBit, AVectorIsOneColumnAndAnEmptyClassIsZero) {
 TEST(OneBit, ColumnMeansAreKept) {
   constexpr std::int64_t kRows = 50, kColumns = 130;
   const auto x = normal_gradients({{"", kRows, kColumns}}, 1);
-  const auto in = flat(x), out = said_alone(x);
+  const auto in = flat(x), out = reconstruction_of(x);
   for (std::int64_t j = 0; j < kColumns; ++j) {
     double before = 0, after = 0;
     for (std::int64_t i = 0; i < kRows; ++i) {
@@ -46,7 +46,7 @@ TEST(OneBit, ColumnMeansAreKept) {
 // No other pair of values has a smaller error.
 TEST(OneBit, IsTheBestFitOfItsThreshold) {
   const auto x = normal_gradients({{"", 40, 1}}, 2);
-  const auto in = flat(x), out = said_alone(x);
+  const auto in = flat(x), out = reconstruction_of(x);
   const auto distance = [&](float shift_plus, float shift_minus) {
     double sum = 0;
     for (std::size_t i = 0; i < in.size(); ++i) {

@@ -182,9 +182,9 @@ TEST(UpdateRules, ThreadsChangeNoBit) {
 class Decoded final : public GradientSource {
  public:
   explicit Decoded(Values values) : values_(std::move(values)) {}
-  std::span<const float> read(std::int64_t first, std::span<float> room) const override {
-    std::copy_n(values_.begin() + first, room.size(), room.begin());
-    return room;
+  std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
+    std::copy_n(values_.begin() + first, scratch.size(), scratch.begin());
+    return scratch;
   }
 
  private:

@@ -28,9 +28,9 @@ PacketTarget::PacketTarget(const std::string& spec)
   for (std::uint32_t w = 0; w < kWorkers; ++w) gradients.push_back(normal_gradients(shapes(), w));
   exchange_.mean(gradients);
   for (int phase = 0; phase < std::ssize(exchange_.phases()); ++phase) {
-    const auto& said = exchange_.phases()[phase];
-    samples_.push_back({phase, PacketKind::up, bytes_of(said.up[1])});
-    samples_.push_back({phase, said.down.header().kind, bytes_of(said.down)});
+    const auto& sent = exchange_.phases()[phase];
+    samples_.push_back({phase, PacketKind::up, bytes_of(sent.up[1])});
+    samples_.push_back({phase, sent.down.header().kind, bytes_of(sent.down)});
   }
 }
 

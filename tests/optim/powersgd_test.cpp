@@ -167,7 +167,7 @@ TEST(PowerSgd, MinRateIsStrict) {
     TestExchange exchange(powersgd(options), 1);
     exchange.mean({{random_matrix(12, 6, 1)}});
     std::size_t sum = 0;
-    for (const auto& said : exchange.phases()) sum += said.up[0].floats().size();
+    for (const auto& phase : exchange.phases()) sum += phase.up[0].floats().size();
     return sum;
   };
   EXPECT_EQ(floats("rank=2"), 36U);

@@ -17,7 +17,7 @@
 namespace terse {
 namespace {
 
-std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gradient) {
+std::vector<float> reconstruction_of(const std::string& spec, const OwnedGradients& gradient) {
   TestExchange exchange(maker(spec), 1);
   return flat(exchange.mean({gradient}));
 }
@@ -71,8 +71,8 @@ TEST(Qsgd, BothCodesSayTheSame) {
        {"bits=2", "bits=4,bucket=64", "levels=9,norm=max", "bits=8,bucket=0"}) {
     const std::string spec = fmt::format("qsgd:{}", options);
     for (const auto& input : law_inputs()) {
-      const auto plain = said_alone(spec, input.gradients);
-      const auto elias = said_alone(spec + ",code=elias", input.gradients);
+      const auto plain = reconstruction_of(spec, input.gradients);
+      const auto elias = reconstruction_of(spec + ",code=elias", input.gradients);
       ASSERT_EQ(plain.size(), elias.size());
       for (std::size_t i = 0; i < plain.size(); ++i) {
         ASSERT_EQ(std::bit_cast<std::uint32_t>(plain[i]), std::bit_cast<std::uint32_t>(elias[i]))
@@ -114,13 +114,13 @@ TEST(Qsgd, AValueAtTheNormSurvives) {
       const auto spec = fmt::format("qsgd:bits={},norm={}", bits, norm);
       std::vector<float> alone(100);
       alone[70] = -0.3F;
-      const auto out = said_alone(spec, vector_of(alone));
+      const auto out = reconstruction_of(spec, vector_of(alone));
       for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_FLOAT_EQ(out[i], alone[i]) << spec;
     }
   }
   auto x = normal_gradients({{"", 500, 1}}, 2)[0].values;
   const auto largest = std::ranges::max_element(x, {}, [](float v) { return std::abs(v); });
-  const auto out = said_alone("qsgd:bits=3,norm=max", vector_of(x));
+  const auto out = reconstruction_of("qsgd:bits=3,norm=max", vector_of(x));
   EXPECT_FLOAT_EQ(out[largest - x.begin()], *largest);
 }
 
@@ -130,7 +130,8 @@ TEST(Qsgd, WhatIsNotFiniteSpoilsItsBucketAlone) {
     for (const auto* more : {"", ",norm=max", ",code=elias"}) {
       std::vector<float> x(192, 1);
       x[100] = bad;
-      const auto out = said_alone(fmt::format("qsgd:bits=4,bucket=64{}", more), vector_of(x));
+      const auto out =
+          reconstruction_of(fmt::format("qsgd:bits=4,bucket=64{}", more), vector_of(x));
       for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(out[i]), i / 64 == 1) << i;
     }
   }
@@ -138,9 +139,10 @@ TEST(Qsgd, WhatIsNotFiniteSpoilsItsBucketAlone) {
 
 TEST(Qsgd, DenormalsAreLevelsOfTheirNorm) {
   const float least = std::numeric_limits<float>::denorm_min();
-  EXPECT_EQ(said_alone("qsgd:bits=2", vector_of({0, -8 * least, 0})),
+  EXPECT_EQ(reconstruction_of("qsgd:bits=2", vector_of({0, -8 * least, 0})),
             (std::vector<float>{0, -8 * least, 0}));
-  for (const float v : said_alone("qsgd:bits=8,bucket=64", vector_of({least, least, -least}))) {
+  for (const float v :
+       reconstruction_of("qsgd:bits=8,bucket=64", vector_of({least, least, -least}))) {
     EXPECT_LE(std::abs(v), 2 * least);
   }
 }
@@ -148,17 +150,17 @@ TEST(Qsgd, DenormalsAreLevelsOfTheirNorm) {
 TEST(Qsgd, EveryWorkerAndStepDrawsItsOwn) {
   const auto x = normal_gradients({{"", 300, 1}}, 4);
   TestExchange exchange(maker("qsgd:bits=2"), 2), again(maker("qsgd:bits=2"), 2);
-  const auto said = [](const TestExchange& e, int w) {
+  const auto payload_of = [](const TestExchange& e, int w) {
     const auto payload = e.phases()[0].up[w].payload();
     return std::vector<std::byte>(payload.begin(), payload.end());
   };
   exchange.mean({x, x});
   again.mean({x, x});
-  const auto first = said(exchange, 0);
-  EXPECT_EQ(first, said(again, 0));
-  EXPECT_NE(first, said(exchange, 1));
+  const auto first = payload_of(exchange, 0);
+  EXPECT_EQ(first, payload_of(again, 0));
+  EXPECT_NE(first, payload_of(exchange, 1));
   exchange.mean({x, x});
-  EXPECT_NE(first, said(exchange, 0));
+  EXPECT_NE(first, payload_of(exchange, 0));
 }
 
 TEST(Qsgd, OptionsAreWrittenOutAndChecked) {

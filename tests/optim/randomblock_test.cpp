@@ -47,7 +47,7 @@ TEST(RandomBlock, RankGivesTheBytesOfPowerSgd) {
     TestExchange exchange([&] { return make_compressor(spec); }, 1);
     exchange.mean({normal_gradients(shapes, 1)});
     std::size_t sum = 0;
-    for (const auto& said : exchange.phases()) sum += said.up[0].payload().size();
+    for (const auto& phase : exchange.phases()) sum += phase.up[0].payload().size();
     return sum;
   };
   // min(r (n + m), n m) values per matrix. The smallest matrix is sent whole, where PowerSGD sends

@@ -110,10 +110,10 @@ TEST(VoteDescent, LiarsMakeItWorseByDegreesUpToTheHalf) {
   constexpr std::size_t kD = 200;
   const auto problem = make_quadratic(Vector(kD, 1), {Vector(kD, 0)});
   const auto honest = shared_data(*problem, {.batch = 0, .noise = Vector(kD, 1), .seed = 6});
-  const auto floor_with = [&](std::uint32_t liars) {
-    const Oracle oracle = [&, liars](std::uint32_t node, std::uint64_t step, In x, Out g) {
+  const auto floor_with = [&](std::uint32_t byzantine) {
+    const Oracle oracle = [&, byzantine](std::uint32_t node, std::uint64_t step, In x, Out g) {
       honest(node, step, x, g);
-      for (double& value : g) value = node < liars ? -value : value;
+      for (double& value : g) value = node < byzantine ? -value : value;
     };
     return problem->value(run(vote_descent(oracle, 27, constant(0.01)), normal(kD, 1), 2000)) / kD;
   };
@@ -166,13 +166,13 @@ struct TheoremProblem {
   // ((1/K) sum |g_k|_1)^2 for a vote in which each gradient is the mean of K samples and some
   // voters are Byzantine.
   double squared_mean_of_norms(int steps, double eta, std::uint32_t voters,
-                               std::uint32_t liars) const {
+                               std::uint32_t byzantine) const {
     auto of_batch = noise;
     for (double& value : of_batch) value /= std::sqrt(steps);
     const auto honest = shared_data(*problem, {.batch = 0, .noise = of_batch, .seed = 5});
     const Oracle oracle = [&](std::uint32_t node, std::uint64_t step, In x, Out g) {
       honest(node, step, x, g);
-      for (double& value : g) value = node < liars ? -value : value;
+      for (double& value : g) value = node < byzantine ? -value : value;
     };
     double sum = 0;
     run(vote_descent(oracle, voters, constant(eta)), start, static_cast<std::uint64_t>(steps),
@@ -203,14 +203,15 @@ TEST(VoteDescent, LiarsKeepTheBoundOfTheTheorem) {
   const TheoremProblem p;
   for (const int steps : {100, 1'000}) {
     const double eta = std::sqrt(p.start_value / (p.curvatures * steps));
-    for (const std::uint32_t liars : {0U, 2U, 4U}) {
-      const double honest = 1 - 2 * liars / 9.0;
+    for (const std::uint32_t byzantine : {0U, 2U, 4U}) {
+      const double honest = 1 - 2 * byzantine / 9.0;
       const double bound = 4 *
                            std::pow(p.deviations / (honest * std::sqrt(9.0)) +
                                         std::sqrt(p.curvatures * p.start_value),
                                     2) /
                            steps;
-      EXPECT_LE(p.squared_mean_of_norms(steps, eta, 9, liars), bound) << steps << " " << liars;
+      EXPECT_LE(p.squared_mean_of_norms(steps, eta, 9, byzantine), bound)
+          << steps << " " << byzantine;
     }
     EXPECT_GT(p.squared_mean_of_norms(steps, eta, 9, 5),
               4 * p.squared_mean_of_norms(steps, eta, 9, 4));

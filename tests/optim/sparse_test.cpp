@@ -13,21 +13,21 @@
 namespace terse {
 namespace {
 
-std::vector<float> said_alone(const std::string& spec, const OwnedGradients& gradient) {
+std::vector<float> reconstruction_of(const std::string& spec, const OwnedGradients& gradient) {
   TestExchange exchange([&] { return make_compressor(spec); }, 1);
   return flat(exchange.mean({gradient}));
 }
 
 TEST(TopK, TiesGoToTheLowestIndex) {
-  EXPECT_EQ(said_alone("topk:k=3", vector_of({1, -2, 2, 2, -2, 1})),
+  EXPECT_EQ(reconstruction_of("topk:k=3", vector_of({1, -2, 2, 2, -2, 1})),
             (std::vector<float>{0, -2, 2, 2, 0, 0}));
-  EXPECT_EQ(said_alone("topk:k=2", vector_of({0, 0, 0})), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(reconstruction_of("topk:k=2", vector_of({0, 0, 0})), (std::vector<float>{0, 0, 0}));
 }
 
 TEST(TopK, NanCountsAsInfinite) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float infinity = std::numeric_limits<float>::infinity();
-  const auto out = said_alone("topk:k=2", vector_of({1e30F, nan, -infinity, infinity}));
+  const auto out = reconstruction_of("topk:k=2", vector_of({1e30F, nan, -infinity, infinity}));
   EXPECT_TRUE(std::isnan(out[1]));
   EXPECT_EQ(out[2], -infinity);
   EXPECT_EQ(out[0], 0);
@@ -36,14 +36,14 @@ TEST(TopK, NanCountsAsInfinite) {
 
 TEST(TopK, ScopeModelComparesTensors) {
   const OwnedGradients two{{0, 2, 1, {5, 4}}, {1, 2, 1, {3, 1}}};
-  EXPECT_EQ(said_alone("topk:ratio=0.5", two), (std::vector<float>{5, 0, 3, 0}));
-  EXPECT_EQ(said_alone("topk:ratio=0.5,scope=model", two), (std::vector<float>{5, 4, 0, 0}));
+  EXPECT_EQ(reconstruction_of("topk:ratio=0.5", two), (std::vector<float>{5, 0, 3, 0}));
+  EXPECT_EQ(reconstruction_of("topk:ratio=0.5,scope=model", two), (std::vector<float>{5, 4, 0, 0}));
 }
 
 TEST(TopK, EverythingKeptIsExact) {
   const auto gradient = vector_of({1, 0, -3});
-  EXPECT_EQ(said_alone("topk:ratio=1", gradient), flat(gradient));
-  EXPECT_EQ(said_alone("topk:k=99", gradient), flat(gradient));
+  EXPECT_EQ(reconstruction_of("topk:ratio=1", gradient), flat(gradient));
+  EXPECT_EQ(reconstruction_of("topk:k=99", gradient), flat(gradient));
 }
 
 TEST(TopK, PayloadIsCoordinatesThenValues) {
@@ -99,14 +99,15 @@ TEST(Sparse, SubtractingWhatWasSaidIsTheGenericWayBitForBit) {
     auto gradient = normal_gradients({{"", 12, 9}, {"", 7, 1}, {"", 4, 30}}, 3);
     gradient[0].values[5] = std::numeric_limits<float>::quiet_NaN();
     gradient[2].values[7] = std::numeric_limits<float>::infinity();
-    auto residual = zero_gradients(shapes_of(gradient)), said = gradient, generic = gradient;
+    auto residual = zero_gradients(shapes_of(gradient)), reconstruction = gradient,
+         generic = gradient;
     const Round round{.seed = 1, .count = count(views_of(gradient))};
     Packet packet;
     compressor->encode(round, views_of(gradient), packet);
-    compressor->reconstruct(round, packet, views_of(said));
-    for (std::size_t t = 0; t < said.size(); ++t) {
-      for (std::size_t i = 0; i < said[t].values.size(); ++i) {
-        generic[t].values[i] -= said[t].values[i];
+    compressor->reconstruct(round, packet, views_of(reconstruction));
+    for (std::size_t t = 0; t < reconstruction.size(); ++t) {
+      for (std::size_t i = 0; i < reconstruction[t].values.size(); ++i) {
+        generic[t].values[i] -= reconstruction[t].values[i];
       }
     }
     ASSERT_TRUE(make_compressor(spec)->encode_with_residual(round, views_of(gradient), 1,

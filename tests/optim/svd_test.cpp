@@ -108,7 +108,7 @@ TEST(PrincipalAxes, AreTheEigenvectorsOfTheLargestEigenvalues) {
 }
 
 // The number of atoms in worker 0's packet for one matrix of 20 x 12 values.
-std::uint32_t atoms_said(const TestExchange& exchange) {
+std::uint32_t atoms_sent(const TestExchange& exchange) {
   const auto& packet = exchange.phases()[0].up[0];
   const auto count = packet.words()[0];
   EXPECT_EQ(packet.payload().size(), 4U + 4U * 33U * count);
@@ -122,7 +122,7 @@ TEST(Atomo, AsManyAtomsAsTheBudgetInEveryPacket) {
     TestExchange exchange([&] { return make_compressor(spec); }, 1);
     for (int step = 0; step < 200; ++step) {
       exchange.mean({{matrix}});
-      EXPECT_EQ(atoms_said(exchange), rank) << step;
+      EXPECT_EQ(atoms_sent(exchange), rank) << step;
     }
   }
 }
@@ -135,7 +135,7 @@ TEST(Atomo, IndependentDrawsHaveAsManyAtomsAsTheBudgetOnAverage) {
   bool fewer = false, more = false;
   for (int step = 0; step < kSteps; ++step) {
     exchange.mean({{matrix}});
-    const auto count = atoms_said(exchange);
+    const auto count = atoms_sent(exchange);
     atoms += count;
     fewer = fewer || count < 3;
     more = more || count > 3;
@@ -146,18 +146,18 @@ TEST(Atomo, IndependentDrawsHaveAsManyAtomsAsTheBudgetOnAverage) {
 
 // The number of floats in worker 0's packet for one tensor, without the count of atoms that
 // precedes a matrix.
-std::size_t floats_said(const MatrixShape& shape) {
+std::size_t floats_sent(const MatrixShape& shape) {
   TestExchange exchange([] { return make_compressor("atomo:rank=2"); }, 1);
   exchange.mean({normal_gradients({shape}, 6)});
   return exchange.phases()[0].up[0].words().size() - 1;
 }
 
 TEST(Atomo, FoldsConvolutionsAndVectors) {
-  EXPECT_EQ(floats_said({"", 16, 72, 9}), 2U * (64 + 18 + 1));  // 16 x 8 channels of 3 x 3
-  EXPECT_EQ(floats_said({"", 5, 27, 9}), 2U * (5 + 27 + 1));    // 15 pairs: odd
-  EXPECT_EQ(floats_said({"", 16, 8}), 2U * (16 + 8 + 1));
-  EXPECT_EQ(floats_said({"", 30, 1}), 2U * (15 + 2 + 1));
-  EXPECT_EQ(floats_said({"", 31, 1}), 31U - 1U);  // no count: the values only
+  EXPECT_EQ(floats_sent({"", 16, 72, 9}), 2U * (64 + 18 + 1));  // 16 x 8 channels of 3 x 3
+  EXPECT_EQ(floats_sent({"", 5, 27, 9}), 2U * (5 + 27 + 1));    // 15 pairs: odd
+  EXPECT_EQ(floats_sent({"", 16, 8}), 2U * (16 + 8 + 1));
+  EXPECT_EQ(floats_sent({"", 30, 1}), 2U * (15 + 2 + 1));
+  EXPECT_EQ(floats_sent({"", 31, 1}), 31U - 1U);  // no count: the values only
 }
 
 TEST(Atomo, ConvolutionsThatAreOfLowRankWhenFoldedAreExact) {

@@ -53,8 +53,8 @@ TEST(Vote, PlanesOnTheWire) {
   const auto planes = [](const std::string& spec, int workers) {
     TestExchange exchange([&] { return make_compressor(spec); }, workers);
     exchange.mean(std::vector<OwnedGradients>(workers, vector_of(std::vector<float>(33, 1.0F))));
-    const auto& said = exchange.phases()[0];
-    return std::pair(said.up[0].payload().size() / 8, said.down.payload().size() / 8);
+    const auto& phase = exchange.phases()[0];
+    return std::pair(phase.up[0].payload().size() / 8, phase.down.payload().size() / 8);
   };
   using Planes = std::pair<std::size_t, std::size_t>;
   EXPECT_EQ(planes("vote", 2), Planes(1, 1));
