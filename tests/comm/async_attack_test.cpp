@@ -22,24 +22,26 @@ toy::AsyncSetting setting(const std::string& attack, int workers = kWorkers,
                       .attack = parse_attack(attack)}};
 }
 
-// A learner whose last two workers return lie(the gradients of all their steps so far).
-using Lie = std::function<std::vector<float>(const std::vector<std::vector<float>>& gradients)>;
-class Liar final : public toy::BowlLearner {
+// A learner whose last two workers return corrupt(the gradients of all their steps so far).
+using Corruption =
+    std::function<std::vector<float>(const std::vector<std::vector<float>>& gradients)>;
+class ByzantineLearner final : public toy::BowlLearner {
  public:
-  Liar(int worker, Lie lie) : BowlLearner(worker), lie_(std::move(lie)) {}
+  ByzantineLearner(int worker, Corruption corrupt)
+      : BowlLearner(worker), corrupt_(std::move(corrupt)) {}
   Result gradient(std::span<const float> x) override {
     const auto result = BowlLearner::gradient(x);
     gradients_.emplace_back(result.gradient.begin(), result.gradient.end());
-    if (worker_ >= kWorkers - 2) gradient_ = lie_(gradients_);
+    if (worker_ >= kWorkers - 2) gradient_ = corrupt_(gradients_);
     return {.loss = result.loss, .gradient = gradient_};
   }
 
  private:
-  Lie lie_;
+  Corruption corrupt_;
   std::vector<std::vector<float>> gradients_;
 };
 
-Lie times(float factor) {
+Corruption times(float factor) {
   return [factor](const auto& gradients) {
     auto g = gradients.back();
     for (auto& value : g) value *= factor;
@@ -48,23 +50,25 @@ Lie times(float factor) {
 }
 
 TEST(AsyncAttack, IsWhatTheSameLieOfALearnerWouldBe) {
-  const Lie three_ago = [](const auto& gradients) {
+  const Corruption three_ago = [](const auto& gradients) {
     return gradients[gradients.size() - 1 - std::min<std::size_t>(3, gradients.size() - 1)];
   };
-  const Lie at_seven = [](const auto& gradients) {
+  const Corruption at_seven = [](const auto& gradients) {
     return times(gradients.size() == 8 ? -1.0F : 1.0F)(gradients);
   };
   const auto honest = toy::run(setting("none")).values;
-  for (const auto& [attack, lie] :
-       std::vector<std::pair<std::string, Lie>>{{"sign-flip:workers=2", times(-1)},
-                                                {"zero:workers=2", times(0)},
-                                                {"scale:workers=2,factor=-3", times(-3)},
-                                                {"stale:workers=2,steps=3", three_ago},
-                                                {"sign-flip:workers=2,at=7", at_seven}}) {
-    auto lying = setting("none");
-    lying.make_learner = [&same = lie](int worker) { return std::make_unique<Liar>(worker, same); };
+  for (const auto& [attack, corrupt] :
+       std::vector<std::pair<std::string, Corruption>>{{"sign-flip:workers=2", times(-1)},
+                                                       {"zero:workers=2", times(0)},
+                                                       {"scale:workers=2,factor=-3", times(-3)},
+                                                       {"stale:workers=2,steps=3", three_ago},
+                                                       {"sign-flip:workers=2,at=7", at_seven}}) {
+    auto byzantine = setting("none");
+    byzantine.make_learner = [&same = corrupt](int worker) {
+      return std::make_unique<ByzantineLearner>(worker, same);
+    };
     const auto attacked = toy::run(setting(attack));
-    EXPECT_EQ(attacked.values, toy::run(lying).values) << attack;
+    EXPECT_EQ(attacked.values, toy::run(byzantine).values) << attack;
     EXPECT_NE(attacked.values, honest) << attack;
     EXPECT_EQ(attacked.result.state_hash, toy::run(setting(attack)).result.state_hash) << attack;
   }

@@ -83,7 +83,7 @@ void work(Worker& me, const Plan& plan, Stall& stall) {
   std::vector<std::uint64_t> words(static_cast<std::size_t>(me.size()));
   me.barrier();  // all workers have begun
   for (std::uint64_t step = 0; step < 4; ++step) {
-    std::uint64_t said = step;
+    std::uint64_t agreed = step;
     if (me.rank() == plan.culprit && step == plan.step) {
       switch (plan.failure) {
         case Failure::throws:
@@ -95,14 +95,14 @@ void work(Worker& me, const Plan& plan, Stall& stall) {
           values.resize(200);
           break;
         case Failure::wrong_step:
-          said = step + 40;
+          agreed = step + 40;
           break;
         case Failure::leaves:
           return;
       }
     }
-    if (plan.failure == Failure::wrong_step) together.agree(0, said, words);
-    together.ring_all_reduce(values, {.step = said});
+    if (plan.failure == Failure::wrong_step) together.agree(0, agreed, words);
+    together.ring_all_reduce(values, {.step = agreed});
     me.barrier();
   }
 }

@@ -25,9 +25,9 @@ struct Outcome {
   std::vector<std::uint64_t> bytes_sent;  // by worker: in all steps
 };
 
-// Runs kSteps steps. Worker `liar` is Byzantine: it sends finite values of great magnitude.
+// Runs kSteps steps. Worker `byzantine` sends finite values of great magnitude instead of gradients.
 Outcome outcome_of(const TopologyOptions& topology, const std::string& compressor,
-                   const std::string& aggregation, int liar = -1) {
+                   const std::string& aggregation, int byzantine = -1) {
   const auto make = [&] {
     return with_aggregation(parse_aggregation(aggregation), topology, make_compressor(compressor));
   };
@@ -43,7 +43,7 @@ Outcome outcome_of(const TopologyOptions& topology, const std::string& compresso
     toy::Gradients gradients(sizes), mean(sizes);
     for (std::uint64_t step = 0; step < kSteps; ++step) {
       gradients.fill(me.rank(), step);
-      if (me.rank() == liar) {
+      if (me.rank() == byzantine) {
         for (auto& value : gradients.values) value *= -1e6F;
       }
       toy::exchange_mean(*exchange, *own, {.seed = 1, .step = step}, gradients.views(),
@@ -102,8 +102,8 @@ TEST(RobustExchange, TrimmingNobodyIsTheMeanButForRounding) {
 
 TEST(RobustExchange, OneLiarMovesTheMeanAlone) {
   const TopologyOptions options{TopologyKind::server, 7};
-  const auto norm = [&](const char* rule, int liar) {
-    const auto mean = outcome_of(options, "none", rule, liar).means.front();
+  const auto norm = [&](const char* rule, int byzantine) {
+    const auto mean = outcome_of(options, "none", rule, byzantine).means.front();
     return std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
   };
   for (const auto* rule : {"median", "trimmed", "krum"}) {

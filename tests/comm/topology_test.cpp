@@ -27,9 +27,9 @@ constexpr int kSteps = 3;
 void read_in_pieces(const GradientSource& source, std::span<float> values) {
   constexpr std::size_t kPiece = 37;
   for (std::size_t at = 0; at < values.size(); at += kPiece) {
-    const auto room = values.subspan(at, std::min(kPiece, values.size() - at));
-    const auto read = source.read(static_cast<std::int64_t>(at), room);
-    if (read.data() != room.data()) std::ranges::copy(read, room.begin());
+    const auto scratch = values.subspan(at, std::min(kPiece, values.size() - at));
+    const auto read = source.read(static_cast<std::int64_t>(at), scratch);
+    if (read.data() != scratch.data()) std::ranges::copy(read, scratch.begin());
   }
 }
 

@@ -170,23 +170,23 @@ class Peaks final : public Toy {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     buckets_.emplace_back(round.first, round.count);
-    std::vector<float> said;  // per tensor: id, number of values, then pairs (index, value)
+    std::vector<float> message;  // per tensor: id, number of values, then pairs (index, value)
     for (const auto& view : grads) {
       auto& rest = rest_[view.id];
       rest.resize(view.data.size());
       float mean = 0;
       for (std::size_t i = 0; i < rest.size(); ++i) mean += std::abs(rest[i] += view.data[i]);
       mean /= static_cast<float>(std::max<std::size_t>(1, rest.size()));
-      said.insert(said.end(), {static_cast<float>(view.id), 0});
-      const std::size_t at = said.size() - 1;
+      message.insert(message.end(), {static_cast<float>(view.id), 0});
+      const std::size_t at = message.size() - 1;
       for (std::size_t i = 0; i < rest.size(); ++i) {
         if (std::abs(rest[i]) < mean) continue;
-        said[at] += 1;
-        said.insert(said.end(), {static_cast<float>(i), std::exchange(rest[i], 0.0F)});
+        message[at] += 1;
+        message.insert(message.end(), {static_cast<float>(i), std::exchange(rest[i], 0.0F)});
       }
     }
-    start(up, round, PacketKind::up, grads.size(), sizeof(float) * said.size());
-    std::ranges::copy(said, up.floats().begin());
+    start(up, round, PacketKind::up, grads.size(), sizeof(float) * message.size());
+    std::ranges::copy(message, up.floats().begin());
   }
 
   // The down packet is the concatenation of all packets, with each value multiplied by its weight.
