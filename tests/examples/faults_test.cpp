@@ -207,9 +207,9 @@ TEST(Faults, TheReplicasThatAreLeftAreTheSameInEveryTopology) {
     c.on_failure = "continue";
     c.compressor = "topk:ratio=0.1+ef";
     complete(c);
-    int heard = 0;
-    auto r = result_of(c, {.on_drop = [&](const DroppedWorker&, std::string_view) { ++heard; }});
-    EXPECT_EQ(heard, 2);
+    int drops = 0;
+    auto r = result_of(c, {.on_drop = [&](const DroppedWorker&, std::string_view) { ++drops; }});
+    EXPECT_EQ(drops, 2);
     EXPECT_EQ(r.samples, 11 * 4 * 5 + 19 * 2 * 5);
     EXPECT_EQ(r.bytes_sent.size(), 2U);
     ASSERT_EQ(r.dropped.size(), 2U);

@@ -140,9 +140,9 @@ TEST_F(Programs, ByzantineTellsWhoBearsHowManyLiars) {
   const auto more = run(with + " --steps 40 --workers 15 --method krum");
   ASSERT_EQ(more.code, 0) << more.error;
   const json krum = last_line(more.out);
-  std::vector<int> liars;
-  for (const auto& cell : krum["cells"]) liars.push_back(cell["liars"]);
-  EXPECT_EQ(liars, (std::vector{0, 1, 3, 5, 7, 8}));
+  std::vector<int> byzantine;
+  for (const auto& cell : krum["cells"]) byzantine.push_back(cell["liars"]);
+  EXPECT_EQ(byzantine, (std::vector{0, 1, 3, 5, 7, 8}));
 
   expect_refused(with + " --steps 30", 1, "runs of another sweep");
   expect_refused("byzantine --workers 2 --out " + out, 2, "no majority is honest");
@@ -285,9 +285,9 @@ TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {
     const auto o = run("explain " + spec + " --step 1 --json");
     ASSERT_EQ(o.code, 0) << o.error;
     EXPECT_NE(o.out.find("checksum"), std::string::npos);
-    const auto said = last_line(o.out);
-    EXPECT_EQ(said["decoded"].size(), 24U);
-    EXPECT_FALSE(said["packets"][0]["fields"].empty()) << spec;
+    const auto explanation = last_line(o.out);
+    EXPECT_EQ(explanation["decoded"].size(), 24U);
+    EXPECT_FALSE(explanation["packets"][0]["fields"].empty()) << spec;
     std::istringstream lines(o.out);
     for (std::string line; std::getline(lines, line) && line.front() != '{';) {
       EXPECT_LE(line.size(), 80U) << line;
