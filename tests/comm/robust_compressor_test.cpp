@@ -25,7 +25,7 @@ struct Outcome {
   std::vector<std::uint64_t> bytes_sent;  // by worker: in all steps
 };
 
-// Runs kSteps steps. Worker `byzantine` sends finite values of great magnitude instead of gradients.
+// Runs kSteps steps. Worker `byzantine` sends finite values of great magnitude.
 Outcome outcome_of(const TopologyOptions& topology, const std::string& compressor,
                    const std::string& aggregation, int byzantine = -1) {
   const auto make = [&] {
