@@ -13,7 +13,7 @@
 function(terse_flags target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-                                           -Wnon-virtual-dtor -Woverloaded-virtual)
+                                           -Wnon-virtual-dtor -Woverloaded-virtual -Wredundant-decls)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 reports these two inside inlined code of its own library and of fmt (false positives).
     target_compile_options(${target} PRIVATE -Wno-restrict -Wno-stringop-overflow)
