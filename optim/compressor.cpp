@@ -5,8 +5,8 @@
 namespace terse {
 
 void Compressor::advance(const Round& round, const Packet&, std::span<const GradView>) {
-  internal_check(false, "{}: phase {} is the last of a compressor of one phase", spec(),
-                 round.phase);
+  internal_check(false, "{}: expected phase 0, because the compressor has one phase; got phase {}",
+                 spec(), round.phase);
 }
 
 const GradientSource& Compressor::written(const Round& round, std::span<const GradView> scratch) {

@@ -63,7 +63,7 @@ const UpdateRuleEntry& find(std::string_view name) {
 
 void UpdateRule::apply(std::span<float> values, std::span<const float> gradient, float lr) {
   check(values.size() == gradient.size(),
-        "optimizer: one gradient a value is wanted; got {} values and {} gradients", values.size(),
+        "optimizer: expected one gradient per value; got {} values and {} gradients", values.size(),
         gradient.size());
   const GradientInMemory source(gradient);
   update(values, {.source = &source, .count = std::ssize(gradient)}, lr);
@@ -78,10 +78,10 @@ std::unique_ptr<UpdateRule> make_update_rule(std::string_view spec) {
   for (const auto& stage : Spec::parse(spec).stages) {
     const auto& entry = find(stage.name);
     check<UsageError>(made != nullptr || !entry.stage,
-                      "optimizer '{}': {} follows a rule; write e.g. {}", spec, entry.name,
+                      "optimizer '{}': expected a rule before {}; write e.g. {}", spec, entry.name,
                       entry.example);
     check<UsageError>(made == nullptr || entry.stage,
-                      "optimizer '{}': the rule comes first, and there is one; got {} after '+'",
+                      "optimizer '{}': expected one rule, before the first '+'; got {} after '+'",
                       spec, entry.name);
     Options options("optimizer", stage);
     made = entry.make(options, std::move(made));

@@ -24,7 +24,8 @@ T load(std::span<const std::byte> bytes, std::size_t offset) {
 template <class T>
 std::span<const T> payload_as(std::span<const std::byte> raw) {
   check<PacketError>(raw.size() % sizeof(T) == 0,
-                     "packet: {} payload bytes are no whole number of 32-bit values", raw.size());
+                     "packet: expected a whole number of 32-bit values; got {} payload bytes",
+                     raw.size());
   return {reinterpret_cast<const T*>(raw.data()), raw.size() / sizeof(T)};
 }
 
@@ -106,7 +107,7 @@ void Packet::seal() {
 }
 
 Packet Packet::parse(ByteVector bytes) {
-  check<PacketError>(bytes.size() >= kHeaderBytes, "packet: a header has {} bytes; got {}",
+  check<PacketError>(bytes.size() >= kHeaderBytes, "packet: expected a header of {} bytes; got {}",
                      kHeaderBytes, bytes.size());
   Packet packet;
   packet.bytes_ = std::move(bytes);
@@ -117,10 +118,10 @@ Packet Packet::parse(ByteVector bytes) {
                      magic);
   const auto length = load<std::uint64_t>(all, 24);
   check<PacketError>(length == all.size() - kHeaderBytes,
-                     "packet: the header says {} payload bytes; {} are there", length,
+                     "packet: expected {} payload bytes by the header; got {}", length,
                      all.size() - kHeaderBytes);
   const auto kind = load<std::uint8_t>(all, 6);
-  check<PacketError>(kind >= 1 && kind <= 4, "packet: kind {} is unknown", kind);
+  check<PacketError>(kind >= 1 && kind <= 4, "packet: expected a kind from 1 to 4; got {}", kind);
   const auto sum = packet.checksum();
   const auto stated = load<std::uint32_t>(all, kChecksumOffset);
   check<PacketError>(sum == stated, "packet: checksum must be {:#010x}; got {:#010x}", sum, stated);
@@ -129,11 +130,11 @@ Packet Packet::parse(ByteVector bytes) {
 
 void Packet::expect(std::uint16_t compressor, int phase, std::size_t tensors) const {
   const auto got = header();
-  check<PacketError>(got.compressor == compressor, "packet: from compressor {}; {} is wanted",
-                     got.compressor, compressor);
-  check<PacketError>(got.phase == phase, "packet: of phase {}; {} is wanted", got.phase, phase);
-  check<PacketError>(got.tensors == tensors, "packet: for {} tensors; {} is wanted", got.tensors,
-                     tensors);
+  check<PacketError>(got.compressor == compressor, "packet: expected compressor {}; got {}",
+                     compressor, got.compressor);
+  check<PacketError>(got.phase == phase, "packet: expected phase {}; got {}", phase, got.phase);
+  check<PacketError>(got.tensors == tensors, "packet: expected {} tensors; got {}", tensors,
+                     got.tensors);
 }
 
 }  // namespace terse

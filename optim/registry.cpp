@@ -92,7 +92,7 @@ static constexpr RegistryEntry kRegistry[] = {
     // Decorators that are methods: bare, each takes what its paper, or its commonest use, has
     // inside.
     {"doublesqueeze", 110, kDecorator,
-     "error feedback in both directions, the answer compressed too", "sign+doublesqueeze",
+     "error feedback in both directions, the down packet compressed too", "sign+doublesqueeze",
      STAGE(make_double_squeeze), "sign"},
     {"diana", 111, kDecorator, "unbiased differences to an estimate that all workers keep",
      "stochastic_sign:norm=max+diana:alpha=0.1", STAGE(make_diana), "stochastic_sign:norm=max"},
@@ -119,18 +119,18 @@ const RegistryEntry& find(std::string_view name) {
 void chain(std::string_view spec, std::string_view name, Compressor& sparse,
            std::unique_ptr<Compressor> coder) {
   auto* values = dynamic_cast<SparseCompressor*>(&sparse);
-  check<UsageError>(values != nullptr,
-                    "compressor '{}': {} after '+' would code the values of a sparse stage right "
-                    "before it; {} is none",
-                    spec, name, sparse.spec());
+  check<UsageError>(
+      values != nullptr,
+      "compressor '{}': expected a sparse stage right before {}, which codes its values; got {}",
+      spec, name, sparse.spec());
   auto* gather = dynamic_cast<GatherCompressor*>(coder.get());
   check<UsageError>(gather != nullptr && gather->traits(0).phases == 1,
                     "compressor '{}': {} cannot code values: its packets are added up or voted on, "
-                    "and each worker has chosen other coordinates",
+                    "but each worker chooses other coordinates",
                     spec, name);
   check<UsageError>(gather->codes_vectors(),
-                    "compressor '{}': {} cannot code values: it factors matrices, and what is "
-                    "chosen of one is a vector",
+                    "compressor '{}': {} cannot code values: it factors matrices, but the chosen "
+                    "values are a vector",
                     spec, name);
   static_cast<void>(coder.release());
   values->code_values(std::unique_ptr<GatherCompressor>(gather));
@@ -148,8 +148,8 @@ std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
     const auto& entry = find(stage.name);
     if (made == nullptr && !entry.bare.empty()) made = make_compressor(entry.bare);
     check<UsageError>(made != nullptr || !entry.decorator,
-                      "compressor '{}': {} wraps a compressor, which comes first; write e.g. {}",
-                      spec, entry.name, entry.example);
+                      "compressor '{}': expected a compressor before {}; write e.g. {}", spec,
+                      entry.name, entry.example);
     Options options("compressor", stage);
     const bool coder = made != nullptr && !entry.decorator;
     auto next = entry.make(entry.number, options, coder ? nullptr : std::move(made));

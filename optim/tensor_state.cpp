@@ -10,7 +10,7 @@ std::span<float> TensorState::at(std::uint32_t id, std::int64_t size) {
   const auto [found, made] = arrays_.try_emplace(id, size);
   const auto array = found->second.span();
   if (made) std::ranges::fill(array, 0.0F);
-  check(std::ssize(array) == size, "compressor state: tensor {} has {} values; got {}", id,
+  check(std::ssize(array) == size, "compressor state: tensor {}: expected {} values; got {}", id,
         array.size(), size);
   return array;
 }
@@ -18,7 +18,8 @@ std::span<float> TensorState::at(std::uint32_t id, std::int64_t size) {
 std::span<const float> TensorState::existing(std::uint32_t id, std::int64_t size) const {
   const auto found = arrays_.find(id);
   check(found != arrays_.end() && std::ssize(found->second.span()) == size,
-        "compressor state: {} values of tensor {} are wanted before any were made", size, id);
+        "compressor state: tensor {}: expected {} values; got {}", id, size,
+        found == arrays_.end() ? 0 : std::ssize(found->second.span()));
   return found->second.span();
 }
 
@@ -49,7 +50,8 @@ void TensorState::serialize(Archive& archive, const std::string& name) {
       std::uint64_t length = 0;
       archive.item(name + ".id", id);
       archive.item(name + ".length", length);
-      check(length < (1ULL << 40), "archive: {} claims {} values", name, length);
+      check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name,
+            length);
       archive.item(name, at(id, static_cast<std::int64_t>(length)));
     }
     return;

@@ -93,8 +93,9 @@ class Atoms {
   Atoms(const GradView& view, PayloadReader& payload)
       : n_(static_cast<std::size_t>(view.rows)), m_(static_cast<std::size_t>(view.cols)) {
     count_ = payload.next_word();
-    check<PacketError>(count_ <= std::min(n_, m_), "packet: {} atoms of {}", count_,
-                       shape_text(view));
+    check<PacketError>(count_ <= std::min(n_, m_),
+                       "packet: expected at most {} atoms of a tensor {}; got {}", std::min(n_, m_),
+                       shape_text(view), count_);
     values_ = payload.next_floats(count_ * (1 + n_ + m_));
   }
 

@@ -81,7 +81,8 @@ class Dgc final : public SparseCompressor {
         o.ratio, o.beta, o.nesterov, o.masking, o.sample, o.clip, o.warmup, o.stages);
   }
   std::string_view refuses_coder() const override {
-    return "what a coder loses would not stay in its sum; topk+CODER+ef keeps it";
+    return "dgc would not keep the error of a coder in its accumulated sum; write topk+CODER+ef, "
+           "which keeps it";
   }
   bool whole(const Round& round, const GradView& view) const override {
     return view.cols == 1 || kept(round, view) == std::ssize(view.data);

@@ -50,7 +50,9 @@ std::span<const float> PlacedEntries::read(std::int64_t first, std::span<float> 
 void expect_ascending(std::span<const std::uint32_t> coordinates, std::int64_t n) {
   std::int64_t before = -1;
   for (const std::int64_t i : coordinates) {
-    check<PacketError>(i > before && i < n, "packet: coordinate {} after {}, of {}", i, before, n);
+    check<PacketError>(i > before && i < n,
+                       "packet: expected ascending coordinates below {}; got {} after {}", n, i,
+                       before);
     before = i;
   }
 }

@@ -27,8 +27,8 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
                                std::span<const Packet> up, std::span<const float> weights,
                                Packet& down) {
   constexpr std::size_t kMost = 65535;  // the largest weight that a header can hold
-  check<PacketError>(!up.empty() && up.size() <= kMost, "{}: 1 to {} packets; got {}", spec(),
-                     kMost, up.size());
+  check<PacketError>(!up.empty() && up.size() <= kMost, "{}: expected 1 to {} packets; got {}",
+                     spec(), kMost, up.size());
   std::size_t words = 0;
   for (const auto& packet : up) {
     packet.expect(number_, round.phase, shape.size());

@@ -33,7 +33,8 @@ struct Keep {
 
   static Keep parse(Options& options, std::int64_t entry_floats) {
     const int given = options.has("ratio") + options.has("k") + options.has("rank");
-    check<UsageError>(given <= 1, "compressor: give one of ratio=, k= and rank=, not both");
+    check<UsageError>(given <= 1,
+                      "compressor: expected one of ratio=, k= and rank=; got {} of them", given);
     Keep keep{.entry_floats = entry_floats};
     keep.ratio = options.number("ratio", keep.ratio, 0, 1);
     keep.k = options.integer("k", 0, 1, std::numeric_limits<std::uint32_t>::max());

@@ -73,7 +73,8 @@ std::unique_ptr<Compressor> make_noisy_sign(std::uint16_t number, Options& optio
                                             std::unique_ptr<Compressor>) {
   constexpr std::array<std::string_view, 2> kScales{"rms", "absolute"};
   check<UsageError>(!options.has("beta"),
-                    "noisy_sign: noise is added after momentum; write noisy_sign+momentum:beta=…");
+                    "noisy_sign: expected no beta=; write noisy_sign+momentum:beta=…, which adds "
+                    "the noise after the momentum");
   const auto sigma = options.number("sigma", 1, 0, 1e6);
   const auto scale = options.choice("scale", "rms", kScales);
   return std::make_unique<NoisySign>(sigma, scale == "rms", make_vote(number, options, nullptr));

@@ -21,18 +21,18 @@ std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n
 
 void expect_size(std::span<const std::uint32_t> payload, std::int64_t n) {
   check<PacketError>(std::ssize(payload) == n,
-                     "packet: a payload of {} 32-bit values; {} are wanted", payload.size(), n);
+                     "packet: expected a payload of {} 32-bit values; got {}", n, payload.size());
 }
 
 void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits) {
   const auto used = bits % 32;
   check<PacketError>(used == 0 || plane.back() >> used == 0,
-                     "packet: bits beyond the {} of the plane are set", bits);
+                     "packet: expected zeros after the {} bits of the plane", bits);
 }
 
 float expect_weight(const Packet& packet) {
   const auto weight = packet.header().weight;
-  check<PacketError>(weight > 0, "packet: the sum of no workers");
+  check<PacketError>(weight > 0, "packet: expected a sum over at least 1 worker; got {}", weight);
   return weight;
 }
 
@@ -45,19 +45,21 @@ std::span<float> as_floats(std::span<std::uint32_t> words) {
 }
 
 std::span<const std::uint32_t> PayloadReader::next_words(std::size_t n) {
-  check<PacketError>(n <= left_.size(), "packet: a payload ends {} words early", n - left_.size());
+  check<PacketError>(n <= left_.size(), "packet: expected {} more words of payload; got {}", n,
+                     left_.size());
   const auto front = left_.first(n);
   left_ = left_.subspan(n);
   return front;
 }
 
 void PayloadReader::expect_end() const {
-  check<PacketError>(left_.empty(), "packet: a payload is {} words too long", left_.size());
+  check<PacketError>(left_.empty(), "packet: expected the end of the payload; got {} more words",
+                     left_.size());
 }
 
 std::span<std::uint32_t> PayloadWriter::next_words(std::size_t n) {
-  internal_check(n <= left_.size(), "payload: {} words are written where {} are left", n,
-                 left_.size());
+  internal_check(n <= left_.size(), "payload: expected at most {} more words to be written; got {}",
+                 left_.size(), n);
   const auto front = left_.first(n);
   left_ = left_.subspan(n);
   return front;
@@ -73,8 +75,8 @@ PayloadWriter start_packet(const Round& round, std::uint16_t compressor, std::si
 template <class T>
 std::vector<T> FieldList::next(std::string name, std::int64_t n) {
   const auto size = static_cast<std::size_t>(n) * sizeof(T);
-  check<PacketError>(at_ + size <= payload_.size(), "packet: it ends before {} ({} bytes)", name,
-                     size);
+  check<PacketError>(at_ + size <= payload_.size(), "packet: expected {} bytes of {}; got {}", size,
+                     name, payload_.size() - at_);
   std::vector<T> front(static_cast<std::size_t>(std::min(n, kShown)));
   ByteReader(payload_.subspan(at_, size)).get(std::span<T>(front));
   fields_.push_back({.name = std::move(name), .offset = at_, .size = size, .text = {}});

@@ -167,9 +167,9 @@ std::unique_ptr<Compressor> make_powersgd(std::uint16_t number, Options& options
   powersgd.min_rate = options.number("min_rate", 0, 0, std::numeric_limits<float>::max());
   const bool alternate = options.flag("alternate", false);
   if (alternate) {
-    check<UsageError>(
-        !options.has("warm"),
-        "compressor powersgd: alternate starts from the last factor; it has no warm=");
+    check<UsageError>(!options.has("warm"),
+                      "compressor powersgd: expected no warm= with alternate=true, which always "
+                      "starts from the last factor");
     return make_alternating_powersgd(number, powersgd);
   }
   powersgd.warm = options.flag("warm", powersgd.warm);

@@ -104,8 +104,8 @@ void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weigh
 void Qsgd::add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const {
   if (!std::has_single_bit(options_.levels + 1U)) {  // some codes are beyond level s
     const auto largest = kernels::largest_level(codes, options_.levels);
-    check<PacketError>(largest <= options_.levels, "packet: level {} of {}", largest,
-                       options_.levels);
+    check<PacketError>(largest <= options_.levels, "packet: expected levels of at most {}; got {}",
+                       options_.levels, largest);
   }
   kernels::add_levels(codes, options_.levels, norm / static_cast<float>(options_.levels), out);
 }
@@ -185,7 +185,7 @@ std::unique_ptr<Compressor> make_qsgd(std::uint16_t number, Options& options,
   constexpr std::array<std::string_view, 2> kNorms{"l2", "max"}, kCodes{"plain", "elias"};
   QsgdOptions qsgd;
   check<UsageError>(!(options.has("bits") && options.has("levels")),
-                    "qsgd: give bits= or levels=, not both");
+                    "qsgd: expected bits= or levels=; got both");
   qsgd.by_bits = !options.has("levels");
   const auto bits = options.integer("bits", 4, 2, 8);
   const auto levels =
@@ -193,9 +193,10 @@ std::unique_ptr<Compressor> make_qsgd(std::uint16_t number, Options& options,
   qsgd.levels = static_cast<int>(levels);
   qsgd.buckets.size =
       options.integer("bucket", qsgd.buckets.size, 0, std::numeric_limits<std::uint32_t>::max());
-  check<UsageError>(qsgd.buckets.size % kernels::Draws::kBlock == 0,
-                    "qsgd: bucket is a multiple of {}, or 0 for whole tensors; got {}",
-                    kernels::Draws::kBlock, qsgd.buckets.size);
+  check<UsageError>(
+      qsgd.buckets.size % kernels::Draws::kBlock == 0,
+      "qsgd: expected a bucket that is a multiple of {}, or 0 for whole tensors; got {}",
+      kernels::Draws::kBlock, qsgd.buckets.size);
   qsgd.max_norm = options.choice("norm", "l2", kNorms) == "max";
   qsgd.elias = options.choice("code", "plain", kCodes) == "elias";
   return std::make_unique<Qsgd>(number, qsgd);

@@ -77,7 +77,7 @@ void SparseCompressor::read_any(const Round& round, std::span<const GradView> sh
 void SparseCompressor::combine(const Round& round, std::span<const GradView> shape,
                                std::span<const Packet> up, std::span<const float> weights,
                                Packet& down) {
-  check<PacketError>(!up.empty(), "{}: packets of no worker", spec());
+  check<PacketError>(!up.empty(), "{}: expected at least 1 packet; got 0", spec());
   const auto n = static_cast<std::size_t>(count(shape));
   received_.resize(up.size());
   std::vector<kernels::SparseTerm> terms;
@@ -171,7 +171,7 @@ void SparseCompressor::read_plain(const Round& round, std::span<const GradView> 
     const auto end = first + static_cast<std::uint32_t>(view.data.size());
     if (whole(round, view)) {
       check<PacketError>(entry == named || plain.at[entry] >= end,
-                         "packet: coordinate {} is of a tensor that is sent whole",
+                         "packet: expected no coordinate of a tensor that is sent whole; got {}",
                          entry == named ? 0 : plain.at[entry]);
       for (const auto x : whole_values.next_floats(view.data.size())) entries.add(first++, x);
     }

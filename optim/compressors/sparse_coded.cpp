@@ -47,8 +47,9 @@ struct Coded {
 }  // namespace
 
 void SparseCompressor::code_values(std::unique_ptr<GatherCompressor> coder) {
-  check<UsageError>(coder_ == nullptr, "compressor '{}': its values are coded already; {} cannot",
-                    spec(), coder->spec());
+  check<UsageError>(coder_ == nullptr,
+                    "compressor '{}': {} cannot code its values: they are already coded", spec(),
+                    coder->spec());
   check<UsageError>(refuses_coder().empty(), "compressor '{}': {} cannot code its values: {}",
                     spec(), coder->spec(), refuses_coder());
   coder_ = std::move(coder);

@@ -113,7 +113,7 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
 
 void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
                    std::span<const float>, Packet& down) {
-  check<PacketError>(!up.empty() && up.size() <= kMostVotes, "ssdm: 1 to {} votes; got {}",
+  check<PacketError>(!up.empty() && up.size() <= kMostVotes, "ssdm: expected 1 to {} votes; got {}",
                      kMostVotes, up.size());
   const auto words = words_for(round.count);
   const auto tensors = up.front().header().tensors;

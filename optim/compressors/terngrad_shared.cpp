@@ -89,7 +89,7 @@ class SharedTernGrad final : public Compressor {
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float>, Packet& down) override {
     check<PacketError>(!up.empty() && up.size() <= kMostWorkers,
-                       "terngrad: 1 to {} packets; got {}", kMostWorkers, up.size());
+                       "terngrad: expected 1 to {} packets; got {}", kMostWorkers, up.size());
     for (const auto& packet : up) packet.expect(number_, round.phase, shape.size());
     auto header = header_for(round, number_, PacketKind::down, shape.size());
     header.weight = static_cast<std::uint16_t>(up.size());
@@ -124,7 +124,9 @@ class SharedTernGrad final : public Compressor {
   // The scales in a packet as the bits of floats: in the order of magnitude, NaN largest.
   static std::span<const std::uint32_t> magnitudes(const Packet& packet, std::size_t tensors) {
     const auto words = expect_words(packet, static_cast<std::int64_t>(tensors));
-    for (const auto word : words) check<PacketError>(word >> 31 == 0, "packet: a scale below 0");
+    for (const auto word : words)
+      check<PacketError>(word >> 31 == 0, "packet: expected a scale of at least 0; got {}",
+                         std::bit_cast<float>(word));
     return words;
   }
   static void combine_scales(const PacketHeader& header, std::span<const Packet> up, Packet& down);
@@ -214,8 +216,8 @@ const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& d
         }
         return most;
       });
-      check<PacketError>(largest <= 2 * workers, "packet: a sum of {}, of {}", largest,
-                         2 * workers);
+      check<PacketError>(largest <= 2 * workers, "packet: expected sums of at most {}; got {}",
+                         2 * workers, largest);
     });
     at += std::ssize(data);
   }

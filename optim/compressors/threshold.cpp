@@ -38,7 +38,9 @@ class Threshold final : public SparseCompressor {
 
  protected:
   std::string stage() const override { return fmt::format("threshold:tau={}", tau_); }
-  std::string_view refuses_coder() const override { return "each is +tau or -tau, one bit"; }
+  std::string_view refuses_coder() const override {
+    return "each value is +tau or -tau and already takes one bit";
+  }
 
   void choose(const Round&, std::span<const GradView> grads, Entries& chosen) override {
     std::uint32_t first = 0;
@@ -57,7 +59,9 @@ class Threshold final : public SparseCompressor {
   void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
              Packet& up) const override {
     check<UsageError>(count(shape) <= std::int64_t{1} << 31,
-                      "threshold: {} values in a bucket; 31 bits name 2^31", count(shape));
+                      "threshold: expected at most 2^31 values in a bucket, because coordinates "
+                      "have 31 bits; got {}",
+                      count(shape));
     const auto words = start(round, shape, chosen.at.size(), up);
     for (std::size_t entry = 0; entry < words.size(); ++entry) {
       words[entry] = with_sign(chosen.at[entry], chosen.values[entry] < 0);

@@ -74,8 +74,10 @@ std::unique_ptr<Compressor> make_topk(std::uint16_t number, Options& options,
   constexpr std::array<std::string_view, 2> kScopes{"tensor", "model"};
   const auto keep = Keep::parse(options, 2);
   const auto scope = options.choice("scope", "tensor", kScopes);
-  check<UsageError>(keep.rank == 0 || scope == "tensor",
-                    "topk: rank= is a size for each tensor; with scope=model give ratio= or k=");
+  check<UsageError>(
+      keep.rank == 0 || scope == "tensor",
+      "topk: expected ratio= or k= with scope=model; got rank={}, which is a size for each tensor",
+      keep.rank);
   return std::make_unique<TopK>(number, keep, scope == "model");
 }
 

@@ -206,8 +206,8 @@ void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
 
 void Vote::combine(const Round& round, std::span<const GradView>, std::span<const Packet> up,
                    std::span<const float>, Packet& down) {
-  check<PacketError>(!up.empty() && up.size() <= kMostVoters, "vote: 1 to {} votes; got {}",
-                     kMostVoters, up.size());
+  check<PacketError>(!up.empty() && up.size() <= kMostVoters,
+                     "vote: expected 1 to {} votes; got {}", kMostVoters, up.size());
   const auto words = words_for(round.count);
   const auto tensors = up.front().header().tensors;
   std::vector<Ballot> ballots;
@@ -262,7 +262,9 @@ Ballot Vote::result(const Round& round, const Packet& down, std::span<const Grad
   const bool two = down.words().size() == static_cast<std::size_t>(2 * words);
   // With tie=zero the number of planes depends on the voters: an odd number of them never ties.
   const bool may = two ? up_planes() == 2 || rules_.tie == "zero" : up_planes() == 1;
-  check<PacketError>(may || words == 0, "packet: a vote has not {} planes", two ? 2 : 1);
+  check<PacketError>(may || words == 0,
+                     "packet: expected a vote of {} bit planes with {} words each; got {} words",
+                     two ? 1 : 2, words, down.words().size());
   return ballot(round, down, two ? 2 : 1, shape);
 }
 
@@ -286,7 +288,9 @@ std::unique_ptr<Compressor> make_vote(std::uint16_t number, Options& options,
   auto vote = std::make_unique<Vote>(number, rules);
   if (beta == 0) return vote;
   // Signum: the momentum stage, written as this paper writes it.
-  check<UsageError>(!warmup || beta < 1, "vote: a warm-up of beta=1 never ends");
+  check<UsageError>(
+      !warmup || beta < 1,
+      "vote: expected beta below 1 with warmup; got {}, with which the warm-up never ends", beta);
   const auto spec = fmt::format("vote:beta={},warmup={},{}", beta, warmup, rules.text());
   return make_momentum(
       {.beta = beta, .warmup_steps = warmup ? signum_warmup_steps(beta) : std::uint64_t{0}},

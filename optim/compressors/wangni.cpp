@@ -112,7 +112,7 @@ class Wangni final : public SparseCompressor {
  protected:
   std::string stage() const override { return "wangni:" + rule_.text(); }
   std::string_view refuses_coder() const override {
-    return "all but the largest share one magnitude";
+    return "all values but the largest have the same magnitude";
   }
 
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override;
@@ -174,8 +174,10 @@ void Wangni::choose(const Round& round, std::span<const GradView> grads, Entries
 
 void Wangni::write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
                    Packet& up) const {
-  check<UsageError>(count(shape) <= std::int64_t{1} << 31,
-                    "wangni: {} values in a bucket; 31 bits name 2^31", count(shape));
+  check<UsageError>(
+      count(shape) <= std::int64_t{1} << 31,
+      "wangni: expected at most 2^31 values in a bucket, because coordinates have 31 bits; got {}",
+      count(shape));
   std::vector<std::uint32_t> certain, uncertain;
   std::vector<float> values;
   std::size_t entry = 0, end = 0;
@@ -220,7 +222,7 @@ void Wangni::read(const Round&, std::span<const GradView> shape,
     }
   }
   check<PacketError>(c == parts.certain.size() && u == parts.uncertain.size(),
-                     "packet: a coordinate is not one of {}", end);
+                     "packet: expected coordinates below {}", end);
   expect_ascending(entries.at, count(shape));
 }
 
@@ -230,7 +232,7 @@ std::unique_ptr<Compressor> make_wangni(std::uint16_t number, Options& options,
                                         std::unique_ptr<Compressor>) {
   check<UsageError>(
       !options.has("variance") || !(options.has("ratio") || options.has("iterations")),
-      "wangni: give variance=, or ratio= and iterations=, not both");
+      "wangni: expected variance=, or ratio= and iterations=; got both");
   Rule rule;
   rule.ratio = options.number("ratio", rule.ratio, 0, 1);
   rule.iterations = options.integer("iterations", rule.iterations, 0, 100);

@@ -98,8 +98,8 @@ std::unique_ptr<Compressor> make_double_squeeze(std::uint16_t, Options&,
                                                 std::unique_ptr<Compressor> inner) {
   const auto traits = inner->traits(0);
   check<UsageError>(traits.phases == 1 && traits.self_contained,
-                    "doublesqueeze: the server compresses what a packet says by itself; {} takes "
-                    "more than one packet to say it",
+                    "doublesqueeze: expected a compressor with one phase, whose packets can be "
+                    "decoded alone; got {}",
                     inner->spec());
   return std::make_unique<DoubleSqueeze>(std::move(inner));
 }

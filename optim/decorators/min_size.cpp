@@ -115,8 +115,8 @@ PayloadWriter MinSize::join(const Round& round, const Sizes& sizes, const Packet
 PacketParts MinSize::split(const Round& round, const Packet& packet, const Sizes& sizes) const {
   auto header = packet.header();
   const auto tensors = sizes.small.size() + sizes.large.size();
-  check<PacketError>(header.tensors == tensors, "packet: for {} tensors; {} is wanted",
-                     header.tensors, tensors);
+  check<PacketError>(header.tensors == tensors, "packet: expected {} tensors; got {}", tensors,
+                     header.tensors);
   header.tensors = static_cast<std::uint32_t>(sizes.large.size());
   PayloadReader in(packet.words());
   const auto plain = in.next_words(static_cast<std::size_t>(plain_values(round, sizes)));
@@ -139,7 +139,7 @@ void MinSize::encode(const Round& round, std::span<const GradView> grads, Packet
 
 void MinSize::combine(const Round& round, std::span<const GradView> shape,
                       std::span<const Packet> up, std::span<const float> weights, Packet& down) {
-  check<PacketError>(!up.empty(), "min: packets of no worker");
+  check<PacketError>(!up.empty(), "min: expected at least 1 packet; got 0");
   const Sizes sizes(shape, size_);
   std::vector<std::span<const float>> plain;
   std::vector<Packet> inner_up;

@@ -108,10 +108,11 @@ void for_each_piece(std::span<Word> words, int bits, std::span<Value> values, Bo
 }
 
 void check_sizes(std::size_t values, int bits, std::size_t words) {
-  internal_check(bits >= 1 && bits <= 8, "fields of {} bits", bits);
+  internal_check(bits >= 1 && bits <= 8, "bit fields: expected 1 to 8 bits; got {}", bits);
   const auto wanted = words_for(static_cast<std::int64_t>(values) * bits);
   internal_check(static_cast<std::int64_t>(words) == wanted,
-                 "{} fields of {} bits are {} words; got {}", values, bits, wanted, words);
+                 "bit fields: expected {} words for {} fields of {} bits; got {}", wanted, values,
+                 bits, words);
 }
 
 }  // namespace

@@ -49,14 +49,16 @@ class BitReader {
 
   std::uint32_t bit() {
     const auto word = static_cast<std::size_t>(at_ / kWordBits);
-    check<PacketError>(word < words_.size(), "packet: a text of {} words has no end",
-                       words_.size());
+    check<PacketError>(word < words_.size(),
+                       "packet: expected the end of the bitstream within {} words", words_.size());
     return words_[word] >> (at_++ % kWordBits) & 1U;
   }
   std::uint64_t number() {
     std::uint64_t k = 1;
     while (bit() == 1) {
-      check<PacketError>(k < kMostDigits, "packet: a number of {} digits", k + 1);
+      check<PacketError>(k < kMostDigits,
+                         "packet: expected a number of at most {} bits in the bitstream; got {}",
+                         kMostDigits, k + 1);
       const auto digits = k;
       k = 1;
       for (std::uint64_t i = 0; i < digits; ++i) k = k << 1 | bit();
@@ -66,9 +68,10 @@ class BitReader {
   // Throws PacketError unless all words are read and the unused bits of the last one are zero.
   void finish() const {
     check<PacketError>(words_for(at_) == std::ssize(words_),
-                       "packet: a text of {} bits in {} words", at_, words_.size());
+                       "packet: expected {} words for a bitstream of {} bits; got {}",
+                       words_for(at_), at_, words_.size());
     check<PacketError>(at_ % kWordBits == 0 || words_.back() >> (at_ % kWordBits) == 0,
-                       "packet: bits after the end of a text are set");
+                       "packet: expected zeros after the {} bits of the bitstream", at_);
   }
 
  private:
@@ -117,12 +120,13 @@ void elias_decode(std::span<const std::uint32_t> words, int levels, std::span<st
   std::uint64_t end = 0;  // one past the index of the last nonzero level
   while (n > 0) {
     end += in.number();
-    check<PacketError>(end <= n + 1, "packet: a level at {} of {}", end - 1, n);
+    check<PacketError>(end <= n + 1, "packet: expected levels at indices below {}; got index {}", n,
+                       end - 1);
     if (end == n + 1) break;
     const auto sign = in.bit();
     const auto level = in.number();
-    check<PacketError>(level <= static_cast<std::uint64_t>(levels), "packet: level {} of {}", level,
-                       levels);
+    check<PacketError>(level <= static_cast<std::uint64_t>(levels),
+                       "packet: expected levels of at most {}; got {}", levels, level);
     codes[end - 1] = static_cast<std::uint8_t>(level | sign << level_bits(levels));
   }
   in.finish();

@@ -62,7 +62,9 @@ double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint
 
 double feed_back_signs(std::span<const float> g, float keep, float pending, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane) {
-  internal_check(g.size() == e.size(), "kernels: {} values beside {}", g.size(), e.size());
+  internal_check(g.size() == e.size(),
+                 "kernels: expected vectors of equal size; got {} and {} values", g.size(),
+                 e.size());
   const float* from = g.data();
   float* to = e.data();
   return pack_and_sum(to, std::ssize(e), at, plane, [=](std::int64_t i) {

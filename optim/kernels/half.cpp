@@ -80,14 +80,17 @@ HWY_EXPORT(to_fp16_at_level);
 HWY_EXPORT(add_fp16_at_level);
 
 void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves) {
-  internal_check(x.size() == halves.size(), "fp16: {} values, {} halves", x.size(), halves.size());
+  internal_check(x.size() == halves.size(),
+                 "fp16: expected one half per value; got {} values and {} halves", x.size(),
+                 halves.size());
   parallel_for(std::ssize(x), kGrain, [&](std::int64_t begin, std::int64_t end) {
     TERSE_DISPATCH(to_fp16_at_level)(x.data() + begin, end - begin, halves.data() + begin);
   });
 }
 
 void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-  internal_check(out.size() == halves.size(), "fp16: {} halves, {} values", halves.size(),
+  internal_check(out.size() == halves.size(),
+                 "fp16: expected one value per half; got {} halves and {} values", halves.size(),
                  out.size());
   parallel_for(std::ssize(out), kGrain, [&](std::int64_t begin, std::int64_t end) {
     TERSE_DISPATCH(add_fp16_at_level)
@@ -96,7 +99,8 @@ void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<flo
 }
 
 void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-  internal_check(out.size() == halves.size(), "bf16: {} halves, {} values", halves.size(),
+  internal_check(out.size() == halves.size(),
+                 "bf16: expected one value per half; got {} halves and {} values", halves.size(),
                  out.size());
   const auto* from = halves.data();
   auto* to = out.data();

@@ -218,7 +218,9 @@ float largest_magnitude(std::span<const float> x) {
 void encode_levels(std::span<const float> x, const Levels& levels, const Draws& draws,
                    std::int64_t first, std::span<std::uint8_t> codes) {
   internal_check(x.size() == codes.size() && first % Draws::kBlock == 0,
-                 "levels: {} values from {} on meet {} codes", x.size(), first, codes.size());
+                 "levels: expected one code per value and a first index that is a multiple of {}; "
+                 "got {} values, {} codes and first index {}",
+                 Draws::kBlock, x.size(), codes.size(), first);
   if (levels.norm == 0 || !std::isfinite(levels.norm)) {
     std::ranges::fill(codes, std::uint8_t{0});
     return;
@@ -249,7 +251,8 @@ void encode_levels(std::span<const float> x, const Levels& levels, const Draws& 
 }
 
 void add_levels(std::span<const std::uint8_t> codes, int levels, float step, std::span<float> out) {
-  internal_check(codes.size() == out.size(), "levels: {} codes for {} values", codes.size(),
+  internal_check(codes.size() == out.size(),
+                 "levels: expected one code per value; got {} codes and {} values", codes.size(),
                  out.size());
   const int sign_bit = level_bits(levels);
   parallel_for(std::ssize(out), kGrain, [&](std::int64_t begin, std::int64_t end) {

@@ -260,7 +260,9 @@ void LargestSelector::feed_and_select(std::span<const float> g, float keep, std:
                                       bool take, std::uint32_t first,
                                       std::span<std::uint32_t> indices, std::span<float> values) {
   const auto k = std::ssize(indices);
-  internal_check(g.size() == x.size(), "select: {} values are fed to {}", g.size(), x.size());
+  internal_check(g.size() == x.size(),
+                 "select: expected one gradient value per residual value; got {} and {}", g.size(),
+                 x.size());
   const float* from = g.data();
   float* to = x.data();
   // With `take`, x_i becomes 0 for the k selected i. Writing that at the end would be k cache

@@ -11,7 +11,9 @@ namespace {
 
 template <class Body>
 void for_each(std::span<const float> x, std::span<float> y, Body body) {
-  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
+  internal_check(x.size() == y.size(),
+                 "kernels: expected vectors of equal size; got {} and {} values", x.size(),
+                 y.size());
   const float* from = x.data();
   float* to = y.data();
   vectorized_for(std::ssize(x), kGrain, [=](std::int64_t begin, std::int64_t end) {
@@ -65,7 +67,9 @@ void blend_to(std::span<const float> x, float keep, float take, std::span<float>
 }
 
 void step_estimate(std::span<float> h, float alpha, std::span<float> d) {
-  internal_check(h.size() == d.size(), "kernels: {} values beside {}", h.size(), d.size());
+  internal_check(h.size() == d.size(),
+                 "kernels: expected vectors of equal size; got {} and {} values", h.size(),
+                 d.size());
   vectorized_for(std::ssize(h), kGrain,
                  [alpha, from = h.data(), to = d.data()](std::int64_t begin, std::int64_t end) {
                    for (auto i = begin; i < end; ++i) {
@@ -86,7 +90,9 @@ double sum_of_squares(std::span<const float> x) {
 }
 
 double dot(std::span<const float> x, std::span<const float> y) {
-  internal_check(x.size() == y.size(), "kernels: {} values beside {}", x.size(), y.size());
+  internal_check(x.size() == y.size(),
+                 "kernels: expected vectors of equal size; got {} and {} values", x.size(),
+                 y.size());
   return sum_of(std::ssize(x), [p = x.data(), q = y.data()](std::int64_t i) {
     return double{p[i]} * double{q[i]};
   });

@@ -21,12 +21,13 @@ class Quadratic final : public Problem {
   Quadratic(std::vector<Vector> curvatures, std::vector<Vector> targets)
       : curvatures_(std::move(curvatures)), targets_(std::move(targets)) {
     check(!targets_.empty() && curvatures_.size() == targets_.size(),
-          "quadratic: a curvature and a target a component; got {} and {}", curvatures_.size(),
-          targets_.size());
+          "quadratic: expected one curvature and one target per component, and at least one; got "
+          "{} curvatures and {} targets",
+          curvatures_.size(), targets_.size());
     for (std::size_t n = 0; n < targets_.size(); ++n) {
       check(targets_[n].size() == dimension() && curvatures_[n].size() == dimension(),
-            "quadratic: components of {} dimensions; got {} and {}", dimension(),
-            curvatures_[n].size(), targets_[n].size());
+            "quadratic: expected components of {} dimensions; got {} curvatures and {} targets",
+            dimension(), curvatures_[n].size(), targets_[n].size());
     }
   }
   std::size_t dimension() const override { return targets_.front().size(); }
@@ -49,7 +50,7 @@ class Quadratic final : public Problem {
 class Rosenbrock final : public Problem {
  public:
   explicit Rosenbrock(std::size_t dimension) : dimension_(dimension) {
-    check(dimension >= 2, "rosenbrock: at least 2 dimensions; got {}", dimension);
+    check(dimension >= 2, "rosenbrock: expected at least 2 dimensions; got {}", dimension);
   }
   std::size_t dimension() const override { return dimension_; }
   std::size_t components() const override { return dimension_ - 1; }
@@ -91,7 +92,8 @@ class Logistic final : public Problem {
   Logistic(std::vector<Vector> rows, Vector labels, double decay)
       : rows_(std::move(rows)), labels_(std::move(labels)), decay_(decay) {
     check(!rows_.empty() && rows_.size() == labels_.size(),
-          "logistic: a label a row; got {} rows and {} labels", rows_.size(), labels_.size());
+          "logistic: expected one label per row, and at least one row; got {} rows and {} labels",
+          rows_.size(), labels_.size());
   }
   std::size_t dimension() const override { return rows_.front().size(); }
   std::size_t components() const override { return rows_.size(); }
@@ -120,9 +122,10 @@ void add_noise(const Vector& noise, Philox& draws, Out gradient) {
 }
 
 void check_noise(const Problem& problem, const Sampling& sampling) {
-  check(sampling.noise.empty() || sampling.noise.size() == problem.dimension(),
-        "oracle: one standard deviation a coordinate, or none; got {} for {} coordinates",
-        sampling.noise.size(), problem.dimension());
+  check(
+      sampling.noise.empty() || sampling.noise.size() == problem.dimension(),
+      "oracle: expected one standard deviation per coordinate, or none; got {} for {} coordinates",
+      sampling.noise.size(), problem.dimension());
 }
 
 Philox draws_of(const Sampling& sampling, std::uint32_t node, std::uint64_t step) {
@@ -177,7 +180,7 @@ std::unique_ptr<Problem> make_rosenbrock(std::size_t dimension) {
 }
 
 std::unique_ptr<Problem> make_counter_example(double eps) {
-  check(eps > 0 && eps < 1, "counter-example: 0 < eps < 1; got {}", eps);
+  check(eps > 0 && eps < 1, "counter-example: expected 0 < eps < 1; got {}", eps);
   return std::make_unique<CounterExample>(eps);
 }
 
@@ -187,7 +190,7 @@ std::unique_ptr<Problem> make_logistic(std::vector<Vector> rows, Vector labels, 
 
 Oracle shared_data(const Problem& problem, Sampling sampling) {
   check_noise(problem, sampling);
-  check(sampling.batch >= 0, "oracle: a batch of 0 or more; got {}", sampling.batch);
+  check(sampling.batch >= 0, "oracle: expected a batch of at least 0; got {}", sampling.batch);
   return [&problem, sampling, one = Vector(problem.dimension())](
              std::uint32_t node, std::uint64_t step, In x, Out gradient) mutable {
     Philox draws = draws_of(sampling, node, step);
@@ -209,8 +212,8 @@ Oracle shared_data(const Problem& problem, Sampling sampling) {
 Oracle partitioned_data(const Problem& problem, Sampling sampling) {
   check_noise(problem, sampling);
   return [&problem, sampling](std::uint32_t node, std::uint64_t step, In x, Out gradient) {
-    check(node < problem.components(), "partitioned data: node {} of {} components", node,
-          problem.components());
+    check(node < problem.components(), "partitioned data: expected a node below {}; got {}",
+          problem.components(), node);
     Philox draws = draws_of(sampling, node, step);
     problem.component_gradient(node, x, gradient);
     add_noise(sampling.noise, draws, gradient);

@@ -66,9 +66,10 @@ std::unique_ptr<UpdateRule> make_clipped_rule(Options& options, std::unique_ptr<
   constexpr double kMost = std::numeric_limits<float>::max();
   const double norm = options.number("norm", 1, 0, kMost);
   const double value = options.number("value", 1, 0, kMost);
-  check<UsageError>(!options.has("norm") || !options.has("value"),
-                    "optimizer 'clip': norm or value, not both in one stage; got {} and {}", norm,
-                    value);
+  check<UsageError>(
+      !options.has("norm") || !options.has("value"),
+      "optimizer 'clip': expected norm= or value= in one stage; got norm={} and value={}", norm,
+      value);
   const bool by_value = options.has("value");
   return std::make_unique<ClippedRule>(by_value ? Bound::value : Bound::norm,
                                        by_value ? value : norm, std::move(inner));

@@ -47,7 +47,7 @@ class Lars final : public UpdateRule {
     const double decay = o_.weight_decay.value();
     if (tensors_.empty()) return update_tensor(values.data(), m_.data(), gradient, lr, decay);
     const auto all = std::accumulate(tensors_.begin(), tensors_.end(), std::int64_t{0});
-    check(all == n, "lars: the tensors have {} values; got {}", all, n);
+    check(all == n, "lars: expected {} values, the size of all tensors; got {}", all, n);
     std::int64_t first = 0;
     for (const auto size : tensors_) {
       o_.weight_decay.for_each_part(first, first + size, [&](std::int64_t, std::int64_t, float on) {

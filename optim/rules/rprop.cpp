@@ -70,7 +70,7 @@ std::unique_ptr<UpdateRule> make_rprop(Options& options, std::unique_ptr<UpdateR
                        .step_min = options.number("step_min", 1e-6, 0, 1e6),
                        .step_max = options.number("step_max", 50, 0, 1e6)};
   check<UsageError>(o.eta_minus > 0 && o.eta_minus < 1 && o.eta_plus > 1,
-                    "optimizer 'rprop': 0 < eta_minus < 1 < eta_plus is wanted; got {} and {}",
+                    "optimizer 'rprop': expected 0 < eta_minus < 1 < eta_plus; got {} and {}",
                     o.eta_minus, o.eta_plus);
   check<UsageError>(o.step_min <= o.step_max,
                     "optimizer 'rprop': step_min may not exceed step_max; got {} and {}",

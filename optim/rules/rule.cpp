@@ -19,7 +19,7 @@ void StateArray::prepare(std::int64_t n) {
     });
   }
   check(std::ssize(values_->span()) == n,
-        "{}: the state has one value a parameter; got {} parameters and {} values", name_, n,
+        "{}: expected one state value per parameter; got {} parameters and {} values", name_, n,
         values_->span().size());
 }
 
@@ -28,7 +28,8 @@ void StateArray::serialize(Archive& archive) {
   std::uint64_t length = empty() ? 0 : values_->span().size();
   archive.item(std::string(name_) + ".length", length);
   if (archive.loading()) {
-    check(length < (1ULL << 40), "archive: {} claims {} values", name_, length);
+    check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name_,
+          length);
     if (length > 0) {
       values_.emplace(static_cast<std::int64_t>(length));
     } else {
@@ -98,8 +99,8 @@ void WeightDecay::prepare(const RuleSetup& setup) {
 void WeightDecay::expect(std::int64_t n) const {
   const std::int64_t known = parts_.empty() ? 0 : parts_.back().end;
   check(!matrices_only_ || known == n,
-        "weight_decay_on=matrices: the rule must be told of the tensors, by prepare; they have {} "
-        "values, and {} are updated",
+        "weight_decay_on=matrices: expected {} values, the size of the tensors that prepare was "
+        "called with; got {}",
         known, n);
 }
 

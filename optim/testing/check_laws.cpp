@@ -147,7 +147,7 @@ void LawCheck::input_law(const LawInput& input) {
     if (claims_.payload_bytes) {
       const auto claimed = claims_.payload_bytes(shapes_of(input.gradients));
       expect(said_bytes(exchange) == claimed,
-             fmt::format("{} payload bytes; {} are claimed", said_bytes(exchange), claimed));
+             fmt::format("expected {} payload bytes; got {}", claimed, said_bytes(exchange)));
     }
     fields_have_no_gaps(exchange.worker(0), exchange, input.gradients);
   }
@@ -161,10 +161,12 @@ void LawCheck::fields_have_no_gaps(Compressor& compressor, const TestExchange& e
     std::size_t at = 0;
     for (const auto& field : compressor.fields(round, phase.up.front(), views)) {
       expect(field.offset == at,
-             fmt::format("field {} at {}, not {}", field.name, field.offset, at));
+             fmt::format("field {}: expected offset {}; got {}", field.name, at, field.offset));
       at += field.size;
     }
-    expect(at == phase.up.front().payload().size(), fmt::format("fields cover {} bytes", at));
+    expect(
+        at == phase.up.front().payload().size(),
+        fmt::format("expected fields of {} bytes; got {}", phase.up.front().payload().size(), at));
     ++round.phase;
   }
 }
@@ -218,7 +220,8 @@ void LawCheck::nothing_is_lost_of(const std::function<OwnedGradients(std::uint32
       const double in = double{before[i]} + gradient[i], out = double{sent[i]} + after[i];
       const double size = std::abs(before[i]) + std::abs(gradient[i]) + std::abs(sent[i]);
       if (std::abs(in - out) <= 1e-6 * size) continue;
-      expect(false, fmt::format("step {}, value {}: {} came in, {} went out", step, i, in, out));
+      expect(false,
+             fmt::format("step {}, value {}: expected the sum {}; got {}", step, i, in, out));
       return;
     }
     before = after;
@@ -234,7 +237,7 @@ void LawCheck::state_is_complete() {
     const auto buffer = saved_state(old.worker(w));
     LoadArchive archive(buffer);
     fresh.worker(w).serialize(archive);
-    expect(archive.done(), "loading leaves something over");
+    expect(archive.done(), "loading does not read the whole archive");
     expect(state_hash(fresh.worker(w)) == state_hash(old.worker(w)), "the loaded state differs");
   }
   const auto gradients = workers_of(law_shapes(), 2, 3);
@@ -244,7 +247,7 @@ void LawCheck::state_is_complete() {
     expect(same_bytes(old.phases()[phase].up[1], fresh.phases()[phase].up[1]),
            "the packet after loading differs");
     expect(same_bytes(old.phases()[phase].down, fresh.phases()[phase].down),
-           "the answer after loading differs");
+           "the down packet after loading differs");
   }
 }
 
@@ -290,14 +293,18 @@ void LawCheck::slices_change_nothing() {
 }
 
 void LawCheck::linear() {
-  expect(make_()->traits(0).linear == claims_.linear, "the trait is not what is claimed");
+  const bool linear = make_()->traits(0).linear;
+  expect(linear == claims_.linear,
+         fmt::format("expected the trait linear={}; got {}", claims_.linear, linear));
   const bool uncompressed = make_()->uncompressed();
-  expect(claims_.linear || !uncompressed, "verbatim, and yet nothing that may be added");
+  expect(claims_.linear || !uncompressed,
+         "the packets are uncompressed, but the compressor is not linear");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);
   if (uncompressed) {  // workers that share memory add such gradients without calling the compressor
     const auto gradient = workers_of(law_shapes(), 1);
-    expect(same_bits(single.mean(gradient), gradient.front()), "verbatim, and yet not as it was");
+    expect(same_bits(single.mean(gradient), gradient.front()),
+           "the packets are uncompressed, but the gradient changes");
   }
   for (std::uint32_t step = 0; step < 2; ++step) {
     const auto gradients = workers_of(law_shapes(), 4, step);
@@ -361,7 +368,8 @@ void LawCheck::contraction() {
     const double claimed = claims_.error(x);
     const double margin = 5 * spread + 1e-6 * claimed + 1e-12;
     expect(mean <= claimed + margin && (!claims_.error_is_exact || mean >= claimed - margin),
-           fmt::format("input {}: {} +- {}; {} is claimed", input, mean, spread, claimed));
+           fmt::format("input {}: expected an error of {}{}; got {} +- {}", input,
+                       claims_.error_is_exact ? "" : "at most ", claimed, mean, spread));
   }
 }
 

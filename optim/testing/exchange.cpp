@@ -53,7 +53,8 @@ TestExchange::TestExchange(const MakeCompressor& make, int workers, Options opti
 }
 
 std::vector<OwnedGradients> TestExchange::step(std::vector<OwnedGradients> gradients) {
-  internal_check(gradients.size() == compressors_.size(), "TestExchange: {} gradients; {} workers",
+  internal_check(gradients.size() == compressors_.size(),
+                 "TestExchange: expected one gradient per worker; got {} gradients and {} workers",
                  gradients.size(), compressors_.size());
   auto means = gradients;
   own_reconstruction_.clear();

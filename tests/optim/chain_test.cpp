@@ -35,13 +35,14 @@ TEST(Chain, WhatCannotBeIsRefusedWithTheReason) {
   EXPECT_THAT(refusal("topk+atomo"), HasSubstr("it factors matrices"));
   EXPECT_THAT(refusal("topk+vote"), HasSubstr("voted on"));
   EXPECT_THAT(refusal("topk+topk"), HasSubstr("topk cannot code values"));
-  EXPECT_THAT(refusal("none+sign"), HasSubstr("none is none"));
-  EXPECT_THAT(refusal("randomk+sign"), HasSubstr("a sparse stage right before it"));
-  EXPECT_THAT(refusal("topk+ef+sign"), HasSubstr("a sparse stage right before it"));
-  EXPECT_THAT(refusal("topk+sign+sign"), HasSubstr("coded already"));
+  EXPECT_THAT(refusal("none+sign"),
+              HasSubstr("a sparse stage right before sign, which codes its values; got none"));
+  EXPECT_THAT(refusal("randomk+sign"), HasSubstr("a sparse stage right before sign"));
+  EXPECT_THAT(refusal("topk+ef+sign"), HasSubstr("a sparse stage right before sign"));
+  EXPECT_THAT(refusal("topk+sign+sign"), HasSubstr("they are already coded"));
   EXPECT_THAT(refusal("threshold+sign"), HasSubstr("one bit"));
-  EXPECT_THAT(refusal("wangni+sign"), HasSubstr("share one magnitude"));
-  EXPECT_THAT(refusal("dgc+sign"), HasSubstr("topk+CODER+ef keeps it"));
+  EXPECT_THAT(refusal("wangni+sign"), HasSubstr("have the same magnitude"));
+  EXPECT_THAT(refusal("dgc+sign"), HasSubstr("write topk+CODER+ef"));
 }
 
 TEST(Chain, PayloadIsCountCoordinatesAndWhatTheCoderSays) {

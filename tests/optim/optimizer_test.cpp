@@ -135,10 +135,11 @@ TEST(UpdateRules, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("msvag:beta=1"), HasSubstr("from 0 to 0.999999; got '1'"));
   EXPECT_THAT(usage_error("yogi:beta1=1"), HasSubstr("'yogi': beta1 and beta2 must be below 1"));
   EXPECT_THAT(usage_error("lars:trust=-1"), HasSubstr("trust must be a number from 0"));
-  EXPECT_THAT(usage_error("clip:norm=1"), HasSubstr("clip follows a rule; write e.g. sgd"));
+  EXPECT_THAT(usage_error("clip:norm=1"), HasSubstr("expected a rule before clip; write e.g. sgd"));
   EXPECT_THAT(usage_error("sgd+adam"),
-              HasSubstr("the rule comes first, and there is one; got adam"));
-  EXPECT_THAT(usage_error("sgd+clip:norm=1,value=2"), HasSubstr("not both in one stage"));
+              HasSubstr("expected one rule, before the first '+'; got adam"));
+  EXPECT_THAT(usage_error("sgd+clip:norm=1,value=2"),
+              HasSubstr("expected norm= or value= in one stage; got norm=1 and value=2"));
   EXPECT_THAT(usage_error("sgd+clip:norm=-1"), HasSubstr("clip': norm must be a number from 0"));
 }
 
@@ -247,11 +248,11 @@ TEST(UpdateRules, SizesMustAgree) {
     const auto rule = make_update_rule(spec);
     Values x(3), fewer(2);
     EXPECT_EQ(error_of<Error>([&] { rule->apply(x, Values(4), 0.1F); }),
-              "optimizer: one gradient a value is wanted; got 3 values and 4 gradients");
+              "optimizer: expected one gradient per value; got 3 values and 4 gradients");
     rule->apply(x, Values(3), 0.1F);
     if (stateless(spec)) continue;
     EXPECT_THAT(error_of<Error>([&] { rule->apply(fewer, Values(2), 0.1F); }),
-                HasSubstr("the state has one value a parameter; got 2 parameters and 3 values"))
+                HasSubstr("expected one state value per parameter; got 2 parameters and 3 values"))
         << spec;
   }
 }
@@ -355,11 +356,12 @@ TEST(WeightDecay, MayBeThatOfMatricesAlone) {
       EXPECT_TRUE(same_bits(steps(matrices, first, count), steps(none, first, count))) << rule;
     }
   }
-  EXPECT_THAT(error_of<Error>([] {
-                Values x(4);
-                make_update_rule("sgd:weight_decay=1,weight_decay_on=matrices")->apply(x, x, 0.1F);
-              }),
-              HasSubstr("must be told of the tensors"));
+  EXPECT_THAT(
+      error_of<Error>([] {
+        Values x(4);
+        make_update_rule("sgd:weight_decay=1,weight_decay_on=matrices")->apply(x, x, 0.1F);
+      }),
+      HasSubstr("expected 0 values, the size of the tensors that prepare was called with; got 4"));
   EXPECT_THAT(usage_error("sgd:weight_decay_on=biases"), HasSubstr("one of all, matrices"));
 }
 

@@ -62,9 +62,10 @@ TEST(Registry, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("powrsgd"), HasSubstr("did you mean powersgd?"));
   EXPECT_THAT(usage_error("topk:rato=0.1"), HasSubstr("did you mean ratio?"));
   EXPECT_THAT(usage_error("topk:ratio=2"), HasSubstr("from 0 to 1"));
-  EXPECT_THAT(usage_error("topk:ratio=0.1,k=3"), HasSubstr("not both"));
+  EXPECT_THAT(usage_error("topk:ratio=0.1,k=3"),
+              HasSubstr("expected one of ratio=, k= and rank=; got 2"));
   EXPECT_THAT(usage_error("vote:tie=maybe"), HasSubstr("zero, plus, random"));
-  EXPECT_THAT(usage_error("ef"), HasSubstr("wraps a compressor"));
+  EXPECT_THAT(usage_error("ef"), HasSubstr("expected a compressor before ef"));
   EXPECT_THAT(usage_error("none:x=1"), HasSubstr("takes no options"));
 }
 
