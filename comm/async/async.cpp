@@ -17,48 +17,49 @@ constexpr NameTable<AsyncClock, 2> kClocks = {
 
 void check_compressor(const Compressor& compressor) {
   const auto traits = compressor.traits(0);
-  check<UsageError>(traits.self_contained && traits.phases == 1,
-                    "{} with an asynchronous server: no packet of it can be applied alone, for it "
-                    "takes those of other workers or of earlier steps; try topk:ratio=0.01+ef",
-                    compressor.spec());
+  check<UsageError>(
+      traits.self_contained && traits.phases == 1,
+      "{} with an asynchronous server: its packets cannot be applied alone, because they depend on "
+      "packets of other workers or of earlier steps; try topk:ratio=0.01+ef",
+      compressor.spec());
 }
 
 void check_bound(const AsyncOptions& options, const ServerRule& rule) {
   if (!options.bound) return;
   check<UsageError>(rule.gathering.pushes == 1 && !rule.gathering.waits && !rule.hogwild,
-                    "staleness {}: a bound is for rules that apply each push by itself; {} does "
-                    "not",
+                    "staleness {}: expected a rule that applies each push by itself; got {}",
                     *options.bound, rule.spec);
   check<UsageError>(*options.bound > 0 || !rule.correction,
-                    "staleness 0: no push is stale, so there is nothing for {} to correct",
+                    "staleness 0: expected no correction, because no push is stale; got {}",
                     rule.spec);
 }
 
 void check_clock(const AsyncOptions& options, const ServerRule& rule) {
   if (options.clock == AsyncClock::virtual_time) {
     const Durations durations(options.durations, options.workers, options.speeds, options.seed);
-    check<UsageError>(!rule.hogwild, "hogwild takes the real clock: a simulation has one thread");
+    check<UsageError>(
+        !rule.hogwild,
+        "hogwild: expected the real clock; got the virtual clock, whose simulation has one thread");
     check<UsageError>(options.compute == 1 || !durations.measured(),
-                      "durations measured: they are seconds as they are; a mean of {} s is for "
-                      "those that are drawn",
+                      "durations measured: expected no mean, because measured seconds are not "
+                      "scaled; got a mean of {} s",
                       options.compute);
     if (options.network) NetworkNics(*options.network, options.workers + 1, options.seed);
     if (options.delays.empty()) return;
     const Delays delays(options.delays, options.seed);
     check<UsageError>(
         !options.bound && rule.gathering.pushes == 1 && !options.sparse_pulls && !options.network,
-        "delays take the place of workers' durations: no bound of staleness, no "
-        "sparse pulls, no modelled network, and a rule that applies each push by "
-        "itself");
+        "delays: expected a rule that applies each push by itself, no bound of staleness, no "
+        "sparse pulls and no modelled network, because delays replace the workers' durations");
     return;
   }
   check<UsageError>(
       options.durations == "exponential" && options.speeds.empty() && options.delays.empty(),
-      "durations, speeds and delays are of the virtual clock; on the real one "
-      "workers take the time that they take");
+      "durations, speeds and delays: expected the virtual clock; got the real clock, which "
+      "measures how long the workers take");
   check<UsageError>(!options.network,
-                    "a modelled network is of the virtual clock; on the real one packets take the "
-                    "time that they take");
+                    "network: expected the virtual clock; got the real clock, which measures how "
+                    "long packets take");
 }
 
 void check_attackers(const AsyncOptions& options, const ServerRule& rule) {
@@ -66,7 +67,7 @@ void check_attackers(const AsyncOptions& options, const ServerRule& rule) {
   check_attack(attack, options.workers);
   if (!attack.on_wire()) return;
   check<UsageError>(options.clock == AsyncClock::real_time && !rule.hogwild,
-                    "attack {}: no packet is sent by {}; take the real clock and a server",
+                    "attack {}: expected the real clock and a server, because {} sends no packets",
                     to_string(attack), rule.hogwild ? "hogwild" : "a simulation");
   check<UsageError>(attack.kind != Attack::Kind::drop,
                     "attack {}: a worker whose push is lost waits for the model, and the server "
@@ -76,10 +77,13 @@ void check_attackers(const AsyncOptions& options, const ServerRule& rule) {
 
 void check_hogwild(const AsyncOptions& options, const ServerRule& rule, const UpdateRule& update) {
   if (!rule.hogwild) return;
-  check<UsageError>(update.spec() == make_update_rule("sgd")->spec(),
-                    "hogwild has no server that could keep state: the optimizer is sgd; got {}",
-                    update.spec());
-  check<UsageError>(!options.sparse_pulls, "hogwild has no pulls that could be sparse");
+  check<UsageError>(
+      update.spec() == make_update_rule("sgd")->spec(),
+      "hogwild: expected the optimizer sgd, because there is no server that keeps state; got {}",
+      update.spec());
+  check<UsageError>(
+      !options.sparse_pulls,
+      "hogwild: expected no sparse pulls, because the workers share one model and pull nothing");
 }
 
 }  // namespace
@@ -95,12 +99,11 @@ AsyncClock parse_clock(std::string_view name) {
 void check_async(const AsyncOptions& options, const UpdateRule& update) {
   constexpr int kMostWorkers = 65534;  // the server takes one more rank
   check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
-                    "workers: 1 to {}; got {}", kMostWorkers, options.workers);
-  check<UsageError>(
-      options.non_finite == NonFinite::abort || options.non_finite == NonFinite::zero,
-      "non-finite policy {}: an asynchronous worker has nobody to agree with on it; take abort or "
-      "zero",
-      to_string(options.non_finite));
+                    "workers: expected 1 to {}; got {}", kMostWorkers, options.workers);
+  check<UsageError>(options.non_finite == NonFinite::abort || options.non_finite == NonFinite::zero,
+                    "non-finite policy {}: expected abort or zero, because an asynchronous worker "
+                    "decides about its gradient alone",
+                    to_string(options.non_finite));
   const auto rule = make_server_rule(options.rule, options.workers);
   check_compressor(*make_compressor(options.compressor));
   check_bound(options, rule);
@@ -119,8 +122,11 @@ AsyncResult run_async(const AsyncOptions& options, const AsyncRun& run, Worker* 
   const bool hogwild = make_server_rule(options.rule, options.workers).hogwild;
   if (me != nullptr) {
     check<UsageError>(options.clock == AsyncClock::real_time,
-                      "the virtual clock is of a simulation in one process; take the real one");
-    check<UsageError>(!hogwild, "hogwild: its workers share memory, and processes do not");
+                      "clock: expected the real clock with one process per worker; got the virtual "
+                      "clock, which simulates all workers in one process");
+    check<UsageError>(!hogwild,
+                      "hogwild: expected workers in one process, because they share memory; got "
+                      "one process per worker");
     return run_as(*me, options, run);
   }
   if (hogwild) return run_hogwild(options, run);

@@ -107,8 +107,9 @@ class MessageServer {
     result_.times.seconds[static_cast<std::size_t>(Phase::compute)] += news.compute_seconds;
     result_.times.seconds[static_cast<std::size_t>(Phase::encode)] += news.encode_seconds;
     me_.recv(from, {.kind = PacketKind::up, .step = steps_[at(worker)]}, push_);
-    check<PacketError>(push_.header().worker == worker, "push: worker {} says that it is worker {}",
-                       worker, push_.header().worker);
+    check<PacketError>(push_.header().worker == worker,
+                       "push: expected worker {} in the header; got worker {}", worker,
+                       push_.header().worker);
     ++steps_[at(worker)];
     busy_[at(worker)] = false;
     auto& traffic = result_.traffic[at(worker)];
@@ -177,7 +178,7 @@ void work(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
 AsyncResult run_as(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
   me.set_deadline(options.deadline);
   check<UsageError>(me.size() == options.workers + 1,
-                    "{} workers and a server: {} ranks are wanted; got {}", options.workers,
+                    "{} workers and a server: expected {} ranks; got {}", options.workers,
                     options.workers + 1, me.size());
   install_faults(me, options.attack, options.seed);
   if (me.rank() == kAsyncServer) return MessageServer(me, options, run).serve();

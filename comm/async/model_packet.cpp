@@ -60,32 +60,34 @@ void write_leave(std::uint64_t step, Packet& packet) {
 
 PulledModel read_model(const Packet& packet, std::span<float> model) {
   auto words = packet.words();
-  check<PacketError>(words.size() >= kLead, "pull: version and form are wanted; got {} words",
+  check<PacketError>(words.size() >= kLead,
+                     "pull: expected the version and the form, {} words; got {}", kLead,
                      words.size());
   const PulledModel pulled{.leave = words[1] == kLeave, .version = words[0]};
   const auto form = words[1];
   words = words.subspan(kLead);
   if (form == kDense) {
-    check<PacketError>(words.size() == model.size(), "pull: a model of {} values; got {}",
+    check<PacketError>(words.size() == model.size(), "pull: expected a model of {} values; got {}",
                        model.size(), words.size());
     if (!model.empty()) std::memcpy(model.data(), words.data(), model.size_bytes());
     return pulled;
   }
   if (form == kLeave) {
-    check<PacketError>(words.empty(), "pull: nothing follows the word to leave; got {} words",
+    check<PacketError>(words.empty(), "pull: expected no words after the form `leave`; got {}",
                        words.size());
     return pulled;
   }
-  check<PacketError>(form == kSparse && !words.empty() &&
-                         words.size() == 1 + 2 * static_cast<std::size_t>(words[0]),
-                     "pull: a dense model, or coordinates and as many values; got form {} and {} "
-                     "words",
-                     form, words.size());
+  check<PacketError>(
+      form == kSparse && !words.empty() &&
+          words.size() == 1 + 2 * static_cast<std::size_t>(words[0]),
+      "pull: expected a dense model, or coordinates and as many values; got form {} and {} words",
+      form, words.size());
   const auto k = static_cast<std::size_t>(words[0]);
   const auto at = words.subspan(1, k), values = words.subspan(1 + k);
   for (std::size_t i = 0; i < k; ++i) {
     check<PacketError>(at[i] < model.size() && (i == 0 || at[i - 1] < at[i]),
-                       "pull: coordinates ascend and lie below {}; got {}", model.size(), at[i]);
+                       "pull: expected ascending coordinates below {}; got {}", model.size(),
+                       at[i]);
     model[at[i]] = std::bit_cast<float>(values[i]);
   }
   return pulled;

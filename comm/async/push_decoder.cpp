@@ -70,7 +70,7 @@ void PushDecoder::add_up(std::span<const Packet> pushes) {
   const auto bytes = pushes.front().payload().size();
   for (const auto& push : pushes) {
     check<PacketError>(push.payload().size() == bytes,
-                       "push: payloads that are added have one size; got {} and {} bytes", bytes,
+                       "push: expected payloads of {} bytes, because they are added; got {}", bytes,
                        push.payload().size());
     parts_.push_back(push.floats());
   }

@@ -60,11 +60,13 @@ ServerRule make_server_rule(std::string_view spec, int workers) {
   for (const auto& stage : Spec::parse(spec).stages) {
     const auto& entry = find_server_rule(stage.name);
     ++(entry.gathers ? gatherings : corrections);
-    check<UsageError>(gatherings <= 1 && corrections <= 1 && (!entry.gathers || corrections == 0),
-                      "server rule '{}': a gathering, then a correction, such as "
-                      "softsync:n=2+staleness_aware; got {} too many or too late",
-                      spec, stage.name);
-    check<UsageError>(!rule.hogwild, "server rule '{}': hogwild has no server that could correct",
+    check<UsageError>(
+        gatherings <= 1 && corrections <= 1 && (!entry.gathers || corrections == 0),
+        "server rule '{}': expected at most one gathering, then at most one correction, such as "
+        "softsync:n=2+staleness_aware; got a misplaced or repeated {}",
+        spec, stage.name);
+    check<UsageError>(!rule.hogwild,
+                      "server rule '{}': expected no correction after hogwild, which has no server",
                       spec);
     if (!rule.spec.empty()) rule.spec += '+';
     Options options("server rule", stage);

@@ -126,7 +126,8 @@ AllReduce parse_all_reduce(std::string_view name) {
 }
 
 double all_reduce_seconds(AllReduce kind, int workers, std::size_t bytes, const LinkSpeed& link) {
-  internal_check(kind != AllReduce::automatic, "all_reduce_seconds: automatic is no algorithm");
+  internal_check(kind != AllReduce::automatic,
+                 "all_reduce_seconds: expected an algorithm; got automatic");
   const double n = static_cast<double>(bytes) / link.bytes_per_second;
   const auto w = static_cast<double>(workers);
   if (kind == AllReduce::ring) return 2 * (w - 1) * link.latency + 2 * (w - 1) / w * n;

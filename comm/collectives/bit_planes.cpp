@@ -10,20 +10,21 @@ namespace {
 constexpr std::size_t kWord = sizeof(std::uint32_t);
 
 void check_ranges(const BitPlanes& whole, std::size_t first, const BitPlanes& slice) {
-  internal_check(slice.planes == whole.planes && first + slice.words <= whole.words,
-                 "bit planes: words {} to {} of {} planes; there are {} words of {} planes", first,
-                 first + slice.words, slice.planes, whole.words, whole.planes);
+  internal_check(
+      slice.planes == whole.planes && first + slice.words <= whole.words,
+      "bit planes: expected a range within {} words of {} planes; got words {} to {} of {} planes",
+      whole.words, whole.planes, first, first + slice.words, slice.planes);
 }
 
 }  // namespace
 
 BitPlanes BitPlanes::of(const Packet& packet, std::size_t words) {
   const std::size_t bytes = packet.payload().size(), plane = words * kWord;
-  internal_check(words > 0, "bit planes: of no words");
-  check<PacketError>(bytes > 0 && bytes % plane == 0,
-                     "bit planes: a plane of {} words has {} bytes; a payload of {} bytes is no "
-                     "whole number of them",
-                     words, plane, bytes);
+  internal_check(words > 0, "bit planes: expected at least 1 word per plane; got 0");
+  check<PacketError>(
+      bytes > 0 && bytes % plane == 0,
+      "bit planes: expected a payload of whole planes of {} words, {} bytes each; got {} bytes",
+      words, plane, bytes);
   return {.planes = bytes / plane, .words = words};
 }
 

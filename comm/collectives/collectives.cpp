@@ -125,7 +125,8 @@ void Collectives::ring_all_reduce(std::span<float> values, const Label& label) {
 void Collectives::ring_all_gather(std::span<Packet> packets) {
   const int workers = me_.size(), rank = me_.rank();
   internal_check(packets.size() == static_cast<std::size_t>(workers),
-                 "ring_all_gather: {} packets for {} workers", packets.size(), workers);
+                 "ring_all_gather: expected one packet per worker; got {} packets and {} workers",
+                 packets.size(), workers);
   const auto own = packets[static_cast<std::size_t>(rank)].header();
   const Expected expected{.kind = own.kind, .phase = own.phase, .step = own.step};
   for (int k = 1; k < workers; ++k) {
@@ -135,11 +136,10 @@ void Collectives::ring_all_gather(std::span<Packet> packets) {
     auto& packet = packets[static_cast<std::size_t>(got)];
     me_.recv(me_.previous(), expected, packet);
     const int said_by = packet.header().worker;
-    check<PacketError>(
-        said_by == got,
-        "all_gather: worker {} got worker {}'s packet from worker {}, that of worker "
-        "{} is wanted",
-        rank, said_by, me_.previous(), got);
+    check<PacketError>(said_by == got,
+                       "all_gather: worker {} got the packet of worker {} from worker {}; expected "
+                       "that of worker {}",
+                       rank, said_by, me_.previous(), got);
   }
 }
 
@@ -157,8 +157,8 @@ void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
 void Collectives::agree(std::span<const std::uint64_t> own, std::uint64_t step,
                         std::span<std::uint64_t> all, OnLoss on_loss) {
   internal_check(all.size() == own.size() * static_cast<std::size_t>(me_.size()),
-                 "agree: {} words of each and room for {} of {} workers", own.size(), all.size(),
-                 me_.size());
+                 "agree: expected space for {} words from each of {} workers; got {} words",
+                 own.size(), me_.size(), all.size());
   const PacketHeader header{.kind = PacketKind::control,
                             .step = static_cast<std::uint32_t>(step),
                             .worker = static_cast<std::uint16_t>(me_.rank())};

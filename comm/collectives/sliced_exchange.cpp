@@ -81,8 +81,8 @@ void SlicedExchange::join_answers(const Packet& up, const BitPlanes& planes, Pac
       down.start(answer.header(), whole.size_bytes());
     }
     check<PacketError>(slice.planes == whole.planes,
-                       "slices: all answers have the same number of bit planes; got {} from worker "
-                       "{} and {} from worker {}",
+                       "slices: expected the same number of bit planes in all down packets; got {} "
+                       "from worker {} and {} from worker {}",
                        whole.planes, first_owner, slice.planes, owner);
     join_planes(answer.payload(), slice, at.first, whole, down.payload());
   }

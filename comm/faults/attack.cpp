@@ -53,7 +53,7 @@ void read_replay(Options& options, Attack& attack) {
   read_checksum(options, attack);
 }
 void read_death(Options&, Attack& attack) {
-  check<UsageError>(attack.at.has_value(), "attack die: when? die:at=100 is step 100");
+  check<UsageError>(attack.at.has_value(), "attack die: expected a step; write e.g. die:at=100");
 }
 
 constexpr AttackEntry kRegistry[] = {
@@ -148,9 +148,10 @@ std::string to_string(const Attack& attack) {
 }
 
 void check_attack(const Attack& attack, int workers) {
-  check<UsageError>(attack.workers <= workers || attack.kind == Kind::none,
-                    "attack {}: at most all of the {} workers attack; got workers={}",
-                    to_string(attack), workers, attack.workers);
+  check<UsageError>(
+      attack.workers <= workers || attack.kind == Kind::none,
+      "attack {}: expected at most {} attackers, the number of workers; got workers={}",
+      to_string(attack), workers, attack.workers);
 }
 
 // ---- value attacks ------------------------------------------------------------------------------

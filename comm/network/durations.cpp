@@ -56,7 +56,8 @@ Durations::Durations(std::string_view spec, int workers, std::span<const double>
   }
   options.finish();
   for (const double speed : speeds) {
-    check<UsageError>(speed > 0 && std::isfinite(speed), "speeds: numbers above 0; got {}", speed);
+    check<UsageError>(speed > 0 && std::isfinite(speed), "speeds: expected numbers above 0; got {}",
+                      speed);
   }
   for (int worker = 0; worker < workers; ++worker) {
     const auto place = static_cast<std::size_t>(worker);
@@ -78,10 +79,10 @@ std::vector<double> parse_speeds(std::string_view text) {
     const auto part = text.substr(0, comma);
     double speed = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), speed);
-    check<UsageError>(error == std::errc{} && end == part.data() + part.size() && speed > 0 &&
-                          std::isfinite(speed) && comma + 1 != text.size(),
-                      "speeds: numbers above 0 with commas between them, such as 1,1,0.5; got '{}'",
-                      text);
+    check<UsageError>(
+        error == std::errc{} && end == part.data() + part.size() && speed > 0 &&
+            std::isfinite(speed) && comma + 1 != text.size(),
+        "speeds: expected numbers above 0 separated by commas, such as 1,1,0.5; got '{}'", text);
     speeds.push_back(speed);
     text.remove_prefix(std::min(comma + 1, text.size()));
   }

@@ -78,8 +78,8 @@ std::optional<double> parse_time(std::string_view text) {
 }
 
 template <class T>
-T wanted(std::optional<T> value, std::string_view what, std::string_view item) {
-  check<UsageError>(value.has_value(), "network: {} is wanted; got '{}'", what, item);
+T expected(std::optional<T> value, std::string_view what, std::string_view item) {
+  check<UsageError>(value.has_value(), "network: expected {}; got '{}'", what, item);
   return *value;
 }
 
@@ -98,12 +98,12 @@ Network::Link parse_link(std::string_view value, std::string_view item) {
   constexpr std::string_view kForm = "a link such as link=0-3:1Gbps or link=0-3:5ms";
   const auto [ends, speed] = cut(value, ':');
   const auto [a, b] = cut(ends, '-');
-  Network::Link link{.a = wanted(parse_worker(a), kForm, item),
-                     .b = wanted(parse_worker(b), kForm, item),
+  Network::Link link{.a = expected(parse_worker(a), kForm, item),
+                     .b = expected(parse_worker(b), kForm, item),
                      .bits_per_second = parse_rate(speed),
                      .latency = parse_time(speed)};
   check<UsageError>((link.bits_per_second || link.latency) && link.a != link.b,
-                    "network: {} is wanted; got '{}'", kForm, item);
+                    "network: expected {}; got '{}'", kForm, item);
   return link;
 }
 
@@ -111,23 +111,23 @@ void read_option(Network& network, std::string_view item) {
   const auto [key, value] = cut(item, '=');
   const auto [worker, amount] = cut(value, ':');
   if (key == "jitter") {
-    network.jitter = wanted(parse_time(value), "a time such as jitter=5us", item);
+    network.jitter = expected(parse_time(value), "a time such as jitter=5us", item);
   } else if (key == "retry") {
-    network.retry = wanted(parse_time(value), "a time such as retry=1ms", item);
+    network.retry = expected(parse_time(value), "a time such as retry=1ms", item);
   } else if (key == "loss") {
     const auto loss = parse_number<double>(value);
     const bool sound = loss && *loss >= 0 && *loss <= 0.5;
-    network.loss = wanted(sound ? loss : std::nullopt, "a share from 0 to 0.5 for loss", item);
+    network.loss = expected(sound ? loss : std::nullopt, "a share from 0 to 0.5 for loss", item);
   } else if (key == "slow") {
     constexpr std::string_view kForm = "a worker and a factor above 0 such as slow=3:2";
     const auto times = parse_number<double>(amount);
     const bool sound = times && *times > 0 && *times <= 1e6;
-    network.slow.push_back({.worker = wanted(parse_worker(worker), kForm, item),
-                            .times = wanted(sound ? times : std::nullopt, kForm, item)});
+    network.slow.push_back({.worker = expected(parse_worker(worker), kForm, item),
+                            .times = expected(sound ? times : std::nullopt, kForm, item)});
   } else if (key == "card") {
     constexpr std::string_view kForm = "a worker and a rate such as card=3:1Gbps";
-    network.nics.push_back({.worker = wanted(parse_worker(worker), kForm, item),
-                            .bits_per_second = wanted(parse_rate(amount), kForm, item)});
+    network.nics.push_back({.worker = expected(parse_worker(worker), kForm, item),
+                            .bits_per_second = expected(parse_rate(amount), kForm, item)});
   } else if (key == "link") {
     network.links.push_back(parse_link(value, item));
   } else {
@@ -152,8 +152,8 @@ void read_item(Network& network, std::string_view item) {
     read_option(network, item);
   } else {
     throw UsageError(
-        fmt::format("network: a rate such as 10Gbps, a latency such as 20us, an option such as "
-                    "jitter=5us or one of 10gbe, 1gbe, 100mbps, wan is wanted; got '{}'",
+        fmt::format("network: expected a rate such as 10Gbps, a latency such as 20us, an option "
+                    "such as jitter=5us or one of 10gbe, 1gbe, 100mbps, wan; got '{}'",
                     item));
   }
 }
@@ -172,7 +172,7 @@ Network parse_network(std::string_view text) {
 
 double parse_seconds(std::string_view text) {
   const auto time = parse_time(text);
-  check<UsageError>(time.has_value(), "a time such as 5ms or 20us is wanted; got '{}'", text);
+  check<UsageError>(time.has_value(), "expected a time such as 5ms or 20us; got '{}'", text);
   return *time;
 }
 
@@ -206,8 +206,8 @@ NetworkNics::NetworkNics(const Network& network, int workers, std::uint64_t seed
       slowness_(static_cast<std::size_t>(workers), 1),
       nics_(static_cast<std::size_t>(workers)) {
   const auto index = [&](int worker) {
-    check<UsageError>(worker < workers, "network: workers are 0 to {}; got worker {}", workers - 1,
-                      worker);
+    check<UsageError>(worker < workers, "network: expected a worker from 0 to {}; got {}",
+                      workers - 1, worker);
     return static_cast<std::size_t>(worker);
   };
   for (auto& nic : nics_) nic.rate = network.bits_per_second / 8;
@@ -265,7 +265,8 @@ double NetworkNics::send(int from, int to, std::size_t bytes, double now) {
 
 NetworkNics::Arrival NetworkNics::receive(int to) {
   Nic& nic = nics_[static_cast<std::size_t>(to)];
-  internal_check(!nic.coming.empty(), "network: nothing is under way to worker {}", to);
+  internal_check(!nic.coming.empty(), "network: expected a packet in flight to worker {}; got none",
+                 to);
   const Transit transit = nic.coming.top();
   nic.coming.pop();
   nic.got_until = std::max(nic.got_until, transit.first_byte) + transit.occupation;

@@ -169,7 +169,8 @@ void aggregate(const Aggregation& aggregation, Vectors vectors, std::span<float>
     case Rule::mean:
       break;
   }
-  throw InternalError("internal error: a mean is the compressor's own");
+  throw InternalError(
+      "internal error: aggregate: expected a robust rule; got mean, which the compressor computes");
 }
 
 // ---- spec strings -------------------------------------------------------------------------------
@@ -201,13 +202,13 @@ std::string to_string(const Aggregation& aggregation) {
 void check_workers(const Aggregation& aggregation, int workers) {
   const int f = aggregation.f;
   check<UsageError>(aggregation.rule != Rule::trimmed || workers > 2 * f,
-                    "aggregation trimmed: f of each side are left out, so f={} takes more than {} "
-                    "workers; got {}",
-                    f, 2 * f, workers);
+                    "aggregation trimmed: expected more than {} workers with f={}, because the f "
+                    "smallest and the f largest values are left out; got {}",
+                    2 * f, f, workers);
   check<UsageError>(aggregation.rule != Rule::krum || workers > f + 2,
-                    "aggregation krum: W - f - 2 others are near, so f={} takes more than {} "
-                    "workers, and {} for its guarantee; got {}",
-                    f, f + 2, 2 * f + 3, workers);
+                    "aggregation krum: expected more than {} workers with f={}, because each "
+                    "worker has W - f - 2 neighbours, or at least {} for the guarantee; got {}",
+                    f + 2, f, 2 * f + 3, workers);
 }
 
 }  // namespace terse

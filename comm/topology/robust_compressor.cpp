@@ -63,8 +63,10 @@ class RobustCompressor final : public Decorator {
     check<PacketError>(
         down.header().kind == PacketKind::down && down.header().phase == round.phase &&
             down.header().tensors == shape.size() && std::ssize(answer) == count(shape),
-        "packet: an answer of {} values for {} tensors; {} for {} are wanted", answer.size(),
-        down.header().tensors, count(shape), shape.size());
+        "packet: expected a down packet of phase {} with {} values in {} tensors; got {} of phase "
+        "{} with {} values in {} tensors",
+        round.phase, count(shape), shape.size(), to_string(down.header().kind), down.header().phase,
+        answer.size(), down.header().tensors);
     return answer;
   }
 
@@ -84,17 +86,18 @@ std::unique_ptr<Compressor> with_aggregation(const Aggregation& aggregation,
   const auto name = to_string(aggregation);
   check_workers(aggregation, topology.workers);
   const auto traits = compressor->traits(0);
-  check<UsageError>(traits.self_contained && traits.phases == 1,
-                    "aggregation {} with {}: no packet of it can be decoded alone, for it takes "
-                    "those of other workers or of earlier steps; try topk:ratio=0.01+ef",
-                    name, compressor->spec());
+  check<UsageError>(
+      traits.self_contained && traits.phases == 1,
+      "aggregation {} with {}: its packets cannot be decoded alone, because they depend on packets "
+      "of other workers or of earlier steps; try topk:ratio=0.01+ef",
+      name, compressor->spec());
   check<UsageError>(topology.kind != TopologyKind::ring || !traits.linear,
-                    "aggregation {} with {} over ring: a ring adds such packets on the way, and "
-                    "no sum is robust; take topology server",
+                    "aggregation {} with {} over ring: the ring adds these packets on the way, and "
+                    "a sum is not robust; take topology server",
                     name, compressor->spec());
   check<UsageError>(topology.all_reduce == AllReduce::ring,
-                    "aggregation {} with all-reduce {}: nothing is added, packets are gathered; "
-                    "leave it out",
+                    "aggregation {} with all-reduce {}: packets are gathered and not added; leave "
+                    "the all-reduce out",
                     name, to_string(topology.all_reduce));
   return std::make_unique<RobustCompressor>(aggregation, std::move(compressor));
 }

@@ -28,13 +28,13 @@ void label_as_sum(Packet& packet, int workers) {
 
 void check_own(const Compressor& compressor, const Round& round, const Packet& up) {
   const auto got = up.header();
-  internal_check(
-      got.kind == PacketKind::up && got.phase == round.phase &&
-          got.step == static_cast<std::uint32_t>(round.step) && got.worker == round.worker,
-      "{}: encode of phase {}, step {}, worker {} made a packet {} of phase {}, step {}, "
-      "worker {}",
-      compressor.spec(), round.phase, round.step, round.worker, to_string(got.kind), got.phase,
-      got.step, got.worker);
+  internal_check(got.kind == PacketKind::up && got.phase == round.phase &&
+                     got.step == static_cast<std::uint32_t>(round.step) &&
+                     got.worker == round.worker,
+                 "{}: encode: expected a packet up of phase {}, step {}, worker {}; got a packet "
+                 "{} of phase {}, step {}, worker {}",
+                 compressor.spec(), round.phase, round.step, round.worker, to_string(got.kind),
+                 got.phase, got.step, got.worker);
 }
 
 // The floats of all views if they are contiguous in memory, otherwise nullopt.
@@ -131,8 +131,9 @@ void Topology::combine(const Job& job, const Round& round, std::span<const GradV
                        std::span<const Packet> up, Packet& down) {
   const auto timed = me_.time(Phase::decode);
   job.compressor.combine(round, shape, up, weights_, down);
-  internal_check(down.header().kind == PacketKind::down, "{}: combine made a packet {}",
-                 job.compressor.spec(), to_string(down.header().kind));
+  internal_check(down.header().kind == PacketKind::down,
+                 "{}: combine: expected a packet down; got a packet {}", job.compressor.spec(),
+                 to_string(down.header().kind));
 }
 
 void Topology::decode(const Job& job, const Round& round, const Packet& down,
@@ -149,21 +150,22 @@ TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& com
   constexpr int kMostWorkers = 65535, kMostPhases = 255;  // limits of a packet's header fields
   const auto name = to_string(options.kind);
   check<UsageError>(options.workers >= 1 && options.workers <= kMostWorkers,
-                    "workers: 1 to {}; got {}", kMostWorkers, options.workers);
+                    "workers: expected 1 to {}; got {}", kMostWorkers, options.workers);
   check<UsageError>(options.servers >= 1 && options.servers <= options.workers,
-                    "servers: 1 to the number of workers, for a server is one of them; got {} "
-                    "servers and {} workers",
+                    "servers: expected 1 to the number of workers, because each server is one of "
+                    "them; got {} servers and {} workers",
                     options.servers, options.workers);
   check<UsageError>(options.kind == TopologyKind::server || options.servers == 1,
-                    "servers: only the topology server has them; got topology {} and {} servers",
+                    "servers: expected 1, or the topology server; got topology {} and {} servers",
                     name, options.servers);
   check<UsageError>(options.kind == TopologyKind::ring || options.all_reduce == AllReduce::ring,
-                    "all-reduce {}: only the topology ring has a choice, {} adds in its own place; "
-                    "got topology {}",
-                    to_string(options.all_reduce), name, name);
+                    "all-reduce {}: expected the topology ring, the only one with a choice of "
+                    "all-reduce; got topology {}",
+                    to_string(options.all_reduce), name);
   const auto phases = compressor.traits(0).phases;
-  check<UsageError>(phases >= 1 && phases <= kMostPhases, "{} over {}: 1 to {} phases; got {}",
-                    compressor.spec(), name, kMostPhases, phases);
+  check<UsageError>(phases >= 1 && phases <= kMostPhases,
+                    "{} over {}: expected 1 to {} phases; got {}", compressor.spec(), name,
+                    kMostPhases, phases);
   if (options.kind == TopologyKind::local) {
     board_ = std::make_shared<LocalBoard>();
     board_->up.resize(static_cast<std::size_t>(options.workers));
@@ -171,14 +173,15 @@ TopologyPlan::TopologyPlan(const TopologyOptions& options, const Compressor& com
 }
 
 std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
-  check(me.size() == options_.workers, "topology {}: planned for {} workers; got {}",
+  check(me.size() == options_.workers, "topology {}: expected {} workers, as planned; got {}",
         to_string(options_.kind), options_.workers, me.size());
   return make(me);
 }
 
 std::unique_ptr<Topology> TopologyPlan::rejoin(Worker& me) const {
-  check(me.size() <= options_.workers, "topology {}: planned for {} workers; got {}",
-        to_string(options_.kind), options_.workers, me.size());
+  check(me.size() <= options_.workers,
+        "topology {}: expected at most {} workers, as planned; got {}", to_string(options_.kind),
+        options_.workers, me.size());
   return make(me);
 }
 

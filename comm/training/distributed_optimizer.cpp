@@ -48,18 +48,19 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       words_(static_cast<std::size_t>(me.size())),
       first_ranks_(static_cast<std::size_t>(me.size())) {
   check<UsageError>(options.non_finite != NonFinite::drop_worker || options.rejoin,
-                    "non-finite policy drop_worker: the option `rejoin` must say how the remaining "
-                    "workers continue");
+                    "non-finite policy drop_worker: expected the option `rejoin`, which makes the "
+                    "topology of the remaining workers");
   std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
   rule_.prepare(rule_setup(parameters, options.seed));
   if (options.bucket_bytes <= 0) return;
   check_buckets(*compressor_, options.non_finite);
-  check<UsageError>(!options.rejoin,
-                    "buckets with workers that may leave: some buckets of the step have met with "
-                    "them then; leave one out");
+  check<UsageError>(
+      !options.rejoin,
+      "buckets with workers that may leave: when a worker leaves, some averaged buckets of the "
+      "step already include its gradient; leave one of the two options out");
   check<UsageError>(options.attack.kind == Attack::Kind::none || options.attack.on_wire(),
-                    "buckets with the attack {}: it changes the whole gradient, and the first "
-                    "buckets have been sent when the last is known",
+                    "buckets with the attack {}: the attack changes the whole gradient, but the "
+                    "first buckets are sent before the last one is known",
                     to_string(options.attack));
   overlap_.emplace(
       me_, gradients_,
@@ -74,8 +75,8 @@ void DistributedOptimizer::backward(const Tensor& objective, float lr) {
     return;
   }
   check(!lr_,
-        "backward: the buckets of this step are under way; add several backward calls up before "
-        "the one of the optimizer");
+        "backward: the buckets of this step are already being exchanged; to accumulate gradients, "
+        "call Tensor::backward first and the optimizer's backward last");
   begin(lr);
   terse::backward(objective, [this](const Tensor& leaf) {
     if (const auto id = parameters_.id_of(leaf)) overlap_->complete(*id);
@@ -90,7 +91,7 @@ void DistributedOptimizer::begin(float lr) {
 bool DistributedOptimizer::step(float lr) {
   parameters_.gradients();  // gives zeros to parameters that no backward call has reached
   if (!lr_) begin(lr);
-  check(*lr_ == lr, "step: the rate must be that of backward, {}; got {}", *lr_, lr);
+  check(*lr_ == lr, "step: expected the learning rate of backward, {}; got {}", *lr_, lr);
   // Skipped steps count for the attack. Otherwise an attack with at=n and policy skip_step would
   // repeat step n for ever.
   attack_.apply(counts_.steps + counts_.skipped_steps, gradients_);
@@ -221,8 +222,9 @@ void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& go
   std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me_.size()));
   collectives_.agree(left.hash(), counts_.steps, hashes);
   check(std::ranges::count(hashes, left.hash()) == me_.size(),
-        "step {}: the workers disagree about who has left, worker {} among them", counts_.steps,
-        reports.front().worker);
+        "step {}: expected all workers to agree on who has left; they disagree, and worker {} is "
+        "among those that left",
+        counts_.steps, reports.front().worker);
 
   topology_ = options_.rejoin(me_);
   if (me_.rank() != 0 || !options_.on_drop) return;

@@ -22,14 +22,15 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
       moved_(parameters.numel()),
       gradients_(grad_views(parameters, parameters.gradients())),
       moved_views_(grad_views(parameters, moved_.span())) {
-  check<UsageError>(options.every >= 1, "local steps: at least 1 from meeting to meeting; got {}",
+  check<UsageError>(options.every >= 1,
+                    "local steps: expected at least 1 from averaging to averaging; got {}",
                     options.every);
   check<UsageError>(options.non_finite != NonFinite::drop_worker,
-                    "local steps: a worker decides about its gradient alone, so no worker can be "
-                    "evicted; take the policy abort, skip_step or zero");
+                    "local steps: expected the non-finite policy abort, skip_step or zero; got "
+                    "drop_worker, which workers cannot agree on between averagings");
   check<UsageError>(!compressor_->traits(0).scale_free,
-                    "local steps with {}: it says which way the models went and not how far; take "
-                    "none or a compressor with magnitudes",
+                    "local steps with {}: its mean is a direction without a magnitude; take none "
+                    "or a compressor with magnitudes",
                     compressor_->spec());
   inner_.prepare(rule_setup(parameters, options.seed));
   outer_->prepare(rule_setup(parameters, options.seed));

@@ -49,8 +49,9 @@ Overlap::~Overlap() {
 void Overlap::complete(std::size_t tensor) {
   auto& left = outstanding_[bucket_of_[tensor]];
   check(left > 0,
-        "buckets: a gradient of tensor {} was added to what may have been sent; add several "
-        "backward calls up before the one of the optimizer",
+        "buckets: a gradient of tensor {} arrived after its bucket was complete and may have been "
+        "sent; to accumulate gradients, call Tensor::backward first and the optimizer's backward "
+        "last",
         tensor);
   --left;
   while (handed_over_ < buckets_.size() && outstanding_[handed_over_] == 0) hand_over();
@@ -137,12 +138,13 @@ void Overlap::work() {
 
 void check_buckets(const Compressor& compressor, NonFinite policy) {
   check<UsageError>(!compressor.traits(0).whole_model,
-                    "buckets with {}: it needs all gradients before it can say anything; take a "
-                    "scope of tensors and no clipping by the norm of all, or leave the buckets out",
+                    "buckets with {}: it needs all gradients before it can encode any; take "
+                    "scope=tensor and no clipping by the global norm, or leave the buckets out",
                     compressor.spec());
-  check<UsageError>(policy != NonFinite::skip_step,
-                    "buckets with the non-finite policy skip_step: when the last gradient is seen, "
-                    "the others have been sent; take abort or zero, or leave the buckets out");
+  check<UsageError>(
+      policy != NonFinite::skip_step,
+      "buckets with the non-finite policy skip_step: the first buckets are sent before the last "
+      "gradient is known; take abort or zero, or leave the buckets out");
 }
 
 }  // namespace terse

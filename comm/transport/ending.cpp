@@ -55,10 +55,10 @@ std::string stuck_text(Endings endings, int rank, std::chrono::milliseconds dead
   for (std::size_t i = 0; i < endings.size(); ++i) {
     if (!endings[i]) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", i);
   }
-  return fmt::format("{}; and {:.3g} s later not every worker has come back: {}",
+  return fmt::format("{}; and {:.3g} s later not every worker has returned: {}",
                      kind == Ending::Kind::done ? fmt::format("worker {} is done", rank) : text,
                      std::chrono::duration<double>(deadline).count(),
-                     missing.empty() ? "messages are still under way" : missing);
+                     missing.empty() ? "messages are still in flight" : missing);
 }
 
 }  // namespace terse

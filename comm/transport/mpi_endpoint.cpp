@@ -32,8 +32,8 @@ MpiEndpoint::MpiEndpoint(const MpiSession& session, std::chrono::milliseconds de
 
 bool MpiEndpoint::others_may_act() const {
   check<UsageError>(serves_threads_,
-                    "buckets: this MPI serves one thread of a process alone "
-                    "(MPI_THREAD_SERIALIZED is wanted); leave the buckets out");
+                    "buckets: expected an MPI with MPI_THREAD_SERIALIZED; this one serves only "
+                    "one thread of a process; leave the buckets out");
   return true;
 }
 
@@ -61,9 +61,9 @@ Packet MpiEndpoint::recycled(int to) {
 
 void MpiEndpoint::send(int to, Tag tag, Packet packet) {
   check(packet.size_bytes() <= INT_MAX,
-        "worker {} has a packet of {} bytes for worker {}, and a message of MPI has at most {}; "
-        "take a compressor that says less, or cut the model over more servers",
-        rank_, packet.size_bytes(), to, INT_MAX);
+        "worker {}: expected at most {} bytes in a message of MPI; got a packet of {} bytes for "
+        "worker {}; take a compressor with smaller packets, or divide the model over more servers",
+        rank_, INT_MAX, packet.size_bytes(), to);
   sending_.push_back({MPI_REQUEST_NULL, to, std::move(packet)});
   Sending& last = sending_.back();
   const auto bytes = last.packet.bytes();
@@ -114,7 +114,7 @@ void MpiEndpoint::receive(MPI_Message& message, const MPI_Status& status, ByteVe
   MPI_Count count = 0;
   check_mpi(MPI_Get_elements_x(&status, MPI_BYTE, &count), "MPI_Get_elements_x");
   check<PacketError>(count >= 0 && count <= INT_MAX,
-                     "worker {} got a message of {} bytes from worker {}; at most {} are possible",
+                     "worker {} got a message of {} bytes from worker {}; expected at most {}",
                      rank_, count, status.MPI_SOURCE, INT_MAX);
   bytes.resize(static_cast<std::size_t>(count));
   check_mpi(MPI_Mrecv(bytes.data(), static_cast<int>(count), MPI_BYTE, &message, MPI_STATUS_IGNORE),

@@ -125,9 +125,10 @@ void MpiEndpoint::read_heartbeats() {
     activity.waits_for = in.get<std::int32_t>();
     activity.waits = in.get<std::uint64_t>();
     activity.processor_time = std::chrono::nanoseconds(in.get<std::int64_t>());
-    check<PacketError>(activity.waits_for >= Activity::kAnyone && activity.waits_for < size_,
-                       "worker {} got a heartbeat from worker {} that waits for worker {}", rank_,
-                       status.MPI_SOURCE, activity.waits_for);
+    check<PacketError>(
+        activity.waits_for >= Activity::kAnyone && activity.waits_for < size_,
+        "worker {} got a heartbeat from worker {} that waits for worker {}; expected {} to {}",
+        rank_, status.MPI_SOURCE, activity.waits_for, Activity::kAnyone, size_ - 1);
   }
 }
 

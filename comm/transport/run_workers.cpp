@@ -50,10 +50,10 @@ void run_body(ThreadGroup& group, Worker& me, int rank, OnFailure policy,
   } catch (const WorkerDropped&) {  // the others know
     group.lose(rank, std::current_exception());
   } catch (const WorkerLost& loss) {
-    throw Error(fmt::format(
-        "{}; worker {} waited for it within an exchange, and only at the start of a step can the "
-        "others agree to go on",
-        loss.what(), rank));
+    throw Error(
+        fmt::format("{}; worker {} waited for it within an exchange, and the others can agree to "
+                    "continue only at the start of a step",
+                    loss.what(), rank));
   } catch (const std::exception& error) {
     if (policy == OnFailure::abort) throw;
     if (me.in_exchange()) {
@@ -89,9 +89,10 @@ void exit_stuck(const std::string& error) {
 
 void run_workers(const WorkerOptions& options, FunctionRef<void(Worker&)> body) {
   constexpr int kMost = 65535;  // a packet's header has 16 bits for the worker
-  check<UsageError>(options.workers >= 1 && options.workers <= kMost, "workers: 1 to {}; got {}",
-                    kMost, options.workers);
-  check<UsageError>(options.deadline.count() >= 0, "deadline: 0 (never) or more; got {} ms",
+  check<UsageError>(options.workers >= 1 && options.workers <= kMost,
+                    "workers: expected 1 to {}; got {}", kMost, options.workers);
+  check<UsageError>(options.deadline.count() >= 0,
+                    "deadline: expected at least 0 ms (0 is never); got {} ms",
                     options.deadline.count());
   ThreadGroup group(options);
   std::vector<std::thread> threads;

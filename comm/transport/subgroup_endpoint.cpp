@@ -12,7 +12,8 @@ SubgroupEndpoint::SubgroupEndpoint(Endpoint& below, std::vector<int> ranks)
     : below_(below), ranks_(std::move(ranks)) {
   const auto own = std::ranges::find(ranks_, below_.rank());
   internal_check(std::ranges::is_sorted(ranks_) && own != ranks_.end(),
-                 "a group of {} workers without worker {}", ranks_.size(), below_.rank());
+                 "subgroup: expected ascending ranks with worker {} among them; got {} ranks",
+                 below_.rank(), ranks_.size());
   rank_ = static_cast<int>(own - ranks_.begin());
 }
 
@@ -20,7 +21,7 @@ int SubgroupEndpoint::take_any(const Expected& expected, Packet& into) {
   const int from = below_.take_any(expected, into);
   const auto place = std::ranges::find(ranks_, from);
   check<PacketError>(place != ranks_.end(),
-                     "recv: worker {} got a packet from worker {}, who has left", below_.rank(),
+                     "recv: worker {} got a packet from worker {}, which has left", below_.rank(),
                      from);
   return static_cast<int>(place - ranks_.begin());
 }

@@ -71,7 +71,7 @@ int ThreadGroup::take_any(int rank, const Expected& expected, Packet& into) {
   Lock lock(state_.mutex);
   throw_if_failed(rank);
   internal_check(executor_->clock(rank) == nullptr,
-                 "recv: in a modelled network a worker names the sender");
+                 "recv: expected a named sender, which a modelled network requires");
   if (state_.sender_to(rank) == WaitFor::kAnyone) {
     wait(lock, rank,
          {.kind = WaitFor::Kind::packet, .from = WaitFor::kAnyone, .expected = expected});
@@ -147,7 +147,7 @@ void ThreadGroup::wait_for_all(const std::function<void(const std::string&)>& on
   if (wait_until_all_left(lock)) return;
   const std::chrono::duration<double> deadline = state_.deadline;
   const std::string error =
-      fmt::format("{}; and {:.3g} s later not every worker has come back: {}", state_.failure_text,
+      fmt::format("{}; and {:.3g} s later not every worker has returned: {}", state_.failure_text,
                   deadline.count(), state_.describe_all());
   lock.unlock();
   on_stuck(error);

@@ -50,7 +50,8 @@ void Worker::send(int to, const PacketHeader& header, std::size_t payload_bytes,
 
 Packet Worker::start(int to, const PacketHeader& header, std::size_t payload_bytes) {
   const Carried carried(virtual_clock());
-  internal_check(to >= 0 && to < size() && to != rank(), "send: worker {} of {} sends to worker {}",
+  internal_check(to >= 0 && to < size() && to != rank(),
+                 "send: worker {} of {}: expected another worker as receiver; got worker {}",
                  rank(), size(), to);
   Packet packet = endpoint_->lend(to);
   packet.start(header, payload_bytes);
@@ -66,7 +67,8 @@ void Worker::post(int to, Packet packet, PacketKind kind) {
 
 void Worker::recv(int from, const Expected& expected, Packet& into) {
   internal_check(from >= 0 && from < size() && from != rank(),
-                 "recv: worker {} of {} receives from worker {}", rank(), size(), from);
+                 "recv: worker {} of {}: expected another worker as sender; got worker {}", rank(),
+                 size(), from);
   const Carried carried(virtual_clock());
   endpoint_->take(from, expected, into);
   admit(from, expected, into);
@@ -99,8 +101,10 @@ Packet Worker::recv(int from, const Expected& expected) {
 
 void Worker::expose(std::span<const std::byte> values, std::span<std::byte> results,
                     const Expected& expected, FunctionRef<void()> body) {
-  internal_check(shares_memory(), "expose: worker {} shares no memory", rank());
-  internal_check(values.size() == results.size(), "expose: {} bytes of values, {} of results",
+  internal_check(shares_memory(), "expose: expected shared memory; worker {} has none", rank());
+  internal_check(values.size() == results.size(),
+                 "expose: expected as many bytes of results as of values; got {} bytes of values "
+                 "and {} of results",
                  values.size(), results.size());
   auto& shared = *endpoint_->shared_memory();
   auto& own = shared.window(rank());
@@ -134,13 +138,13 @@ void Worker::check_windows(const Expected& expected) {
     const auto& got = window.label;
     check<PacketError>(
         got.step == expected.step && got.kind == expected.kind && got.phase == expected.phase,
-        "expose: worker {} opens {} of phase {}, step {} and worker {} opens {} of "
-        "phase {}, step {}; the same is wanted",
+        "expose: worker {} opens {} of phase {}, step {} and worker {} opens {} of phase {}, step "
+        "{}; expected the same",
         rank(), to_string(expected.kind), expected.phase, expected.step, peer, to_string(got.kind),
         got.phase, got.step);
     const auto opened = window.values.size(), wanted = expected.payload_bytes.value_or(opened);
     check<PacketError>(opened == wanted,
-                       "expose: worker {} opens {} bytes to worker {}, {} bytes are wanted", peer,
+                       "expose: worker {} opens {} bytes to worker {}; expected {} bytes", peer,
                        opened, rank(), wanted);
   }
 }
@@ -150,8 +154,9 @@ SharedMemory::Window& Worker::window(int peer, std::size_t first, std::size_t by
   auto& theirs = endpoint_->shared_memory()->window(peer);
   const auto size = theirs.values.size();
   internal_check(peer != rank() && first <= size && bytes <= size - first,
-                 "expose: worker {} wants {} bytes from {} on of the {} of worker {}", rank(),
-                 bytes, first, size, peer);
+                 "expose: worker {} accesses {} bytes at offset {}; expected a range within the {} "
+                 "bytes of another worker; got worker {}",
+                 rank(), bytes, first, size, peer);
   return theirs;
 }
 
@@ -207,19 +212,18 @@ void check_expected(const Packet& packet, int receiver, int sender, const Expect
   const auto got = packet.header();
   const auto wanted_step = static_cast<std::uint32_t>(expected.step);
   check<PacketError>(got.step == wanted_step,
-                     "recv: worker {} got a packet of step {} from worker {}, step {} is wanted",
+                     "recv: worker {} got a packet of step {} from worker {}; expected step {}",
                      receiver, got.step, sender, wanted_step);
   check<PacketError>(got.kind == expected.kind,
-                     "recv: worker {} got a packet of kind {} from worker {}, kind {} is wanted",
+                     "recv: worker {} got a packet of kind {} from worker {}; expected kind {}",
                      receiver, to_string(got.kind), sender, to_string(expected.kind));
   check<PacketError>(got.phase == expected.phase,
-                     "recv: worker {} got a packet of phase {} from worker {}, phase {} is wanted",
+                     "recv: worker {} got a packet of phase {} from worker {}; expected phase {}",
                      receiver, got.phase, sender, expected.phase);
   if (!expected.payload_bytes) return;
-  check<PacketError>(
-      packet.payload().size() == *expected.payload_bytes,
-      "recv: worker {} got a payload of {} bytes from worker {}, {} bytes are wanted", receiver,
-      packet.payload().size(), sender, *expected.payload_bytes);
+  check<PacketError>(packet.payload().size() == *expected.payload_bytes,
+                     "recv: worker {} got a payload of {} bytes from worker {}; expected {} bytes",
+                     receiver, packet.payload().size(), sender, *expected.payload_bytes);
 }
 
 }  // namespace terse

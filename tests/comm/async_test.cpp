@@ -252,33 +252,35 @@ TEST(AsyncOptions, RefusesWhatCannotWork) {
   };
   const auto real = AsyncClock::real_time;
   refused({.workers = 0}, "1 to 65534", *update);
-  refused({.compressor = "powersgd"}, "no packet of it can be applied alone", *update);
-  refused({.compressor = "topk+ef21"}, "no packet of it can be applied alone", *update);
+  refused({.compressor = "powersgd"}, "its packets cannot be applied alone", *update);
+  refused({.compressor = "topk+ef21"}, "its packets cannot be applied alone", *update);
   refused({.compressor = "sign+ef:target=averaged"}, "applied alone", *update);
   refused({.rule = "vanila"}, "did you mean vanilla", *update);
   refused({.workers = 4, .rule = "softsync:n=5"}, "from 1 to 4", *update);
   refused({.workers = 4, .rule = "backup:spare=4"}, "from 0 to 3", *update);
-  refused({.workers = 4, .rule = "dc_asgd+softsync"}, "too late", *update);
+  refused({.workers = 4, .rule = "dc_asgd+softsync"}, "a misplaced or repeated softsync", *update);
   refused({.workers = 4, .rule = "hogwild+dc_asgd", .clock = real}, "no server", *update);
   refused({.workers = 4, .rule = "hogwild"}, "real clock", *update);
-  refused({.workers = 4, .rule = "hogwild", .clock = real}, "the optimizer is sgd", *momentum);
-  refused({.workers = 4, .rule = "k_async:k=2", .bound = 1}, "apply each push by itself", *update);
-  refused({.workers = 4, .rule = "dc_asgd", .bound = 0}, "nothing for dc_asgd", *update);
-  refused({.non_finite = NonFinite::skip_step}, "abort or zero", *update);
-  refused({.workers = 2, .attack = parse_attack("zero:workers=3")}, "all of the 2", *update);
-  refused({.attack = parse_attack("bit-flip")}, "no packet is sent by a simulation", *update);
-  refused({.rule = "hogwild", .attack = parse_attack("delay"), .clock = real}, "by hogwild",
+  refused({.workers = 4, .rule = "hogwild", .clock = real}, "expected the optimizer sgd",
+          *momentum);
+  refused({.workers = 4, .rule = "k_async:k=2", .bound = 1}, "applies each push by itself",
           *update);
+  refused({.workers = 4, .rule = "dc_asgd", .bound = 0}, "no push is stale; got dc_asgd", *update);
+  refused({.non_finite = NonFinite::skip_step}, "abort or zero", *update);
+  refused({.workers = 2, .attack = parse_attack("zero:workers=3")}, "at most 2 attackers", *update);
+  refused({.attack = parse_attack("bit-flip")}, "a simulation sends no packets", *update);
+  refused({.rule = "hogwild", .attack = parse_attack("delay"), .clock = real},
+          "hogwild sends no packets", *update);
   refused({.attack = parse_attack("drop"), .clock = real}, "until the deadline", *update);
   refused({.durations = "gamma"}, "durations 'gamma' is not known", *update);
   refused({.durations = "pareto:alpha=1"}, "alpha", *update);
   refused({.speeds = {1, 0}}, "above 0", *update);
   refused({.delays = "constant:s=-1"}, "s must be", *update);
-  refused({.bound = 1, .delays = "uniform"}, "take the place", *update);
+  refused({.bound = 1, .delays = "uniform"}, "replace the workers' durations", *update);
   refused({.delays = "uniform", .network = Network{}}, "no modelled network", *update);
-  refused({.network = parse_network("card=2:1Gbps")}, "workers are 0 to 1", *update);
-  refused({.durations = "measured", .compute = 0.005}, "0.005 s is for those", *update);
-  refused({.clock = real, .network = Network{}}, "of the virtual clock", *update);
+  refused({.network = parse_network("card=2:1Gbps")}, "a worker from 0 to 1", *update);
+  refused({.durations = "measured", .compute = 0.005}, "a mean of 0.005 s", *update);
+  refused({.clock = real, .network = Network{}}, "expected the virtual clock", *update);
   refused({.clock = real, .durations = "constant"}, "virtual clock", *update);
   EXPECT_THROW(parse_clock("wall"), UsageError);
   check_async({.workers = 4, .rule = "softsync:n=2+dc_asgd"}, *momentum);

@@ -156,7 +156,7 @@ TEST(DistributedOptimizer, WorkersAtDifferentStepsAreAnError) {
     FAIL();
   } catch (const PacketError& error) {
     EXPECT_STREQ(error.what(),
-                 "recv: worker 1 got a packet of step 0 from worker 0, step 7 is wanted");
+                 "recv: worker 1 got a packet of step 0 from worker 0; expected step 7");
   }
 }
 

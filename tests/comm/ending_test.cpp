@@ -61,12 +61,12 @@ TEST(Ending, TheSummaryIsThrownAsWhatItIs) {
 TEST(Ending, WhoIsMissingIsNamed) {
   const Ending done, late{Kind::timeout, "late"};
   EXPECT_EQ(stuck_text(List{late, std::nullopt, done, std::nullopt}, 0, milliseconds(1500)),
-            "late; and 1.5 s later not every worker has come back: 1, 3");
+            "late; and 1.5 s later not every worker has returned: 1, 3");
   EXPECT_EQ(stuck_text(List{std::nullopt, done}, 1, milliseconds(2000)),
-            "worker 1 is done; and 2 s later not every worker has come back: 0");
+            "worker 1 is done; and 2 s later not every worker has returned: 0");
   EXPECT_EQ(stuck_text(List{done, done}, 0, milliseconds(2000)),
-            "worker 0 is done; and 2 s later not every worker has come back: messages are still "
-            "under way");
+            "worker 0 is done; and 2 s later not every worker has returned: messages are still in "
+            "flight");
 }
 
 }  // namespace

@@ -119,10 +119,10 @@ void expect_right_text(const Plan& plan, const std::string& text, bool stalled) 
       EXPECT_TRUE(!stalled || says(text, culprit + " is at work")) << text;
       break;
     case Failure::wrong_size:
-      EXPECT_TRUE(says(text, culprit) && says(text, "bytes are wanted")) << text;
+      EXPECT_TRUE(says(text, culprit) && says(text, "; expected ")) << text;
       break;
     case Failure::wrong_step:
-      EXPECT_TRUE(says(text, culprit) && says(text, "is wanted") && says(text, "step 4")) << text;
+      EXPECT_TRUE(says(text, culprit) && says(text, "; expected ") && says(text, "step 4")) << text;
       break;
     case Failure::leaves:
       EXPECT_TRUE(says(text, "deadlock: ") && says(text, culprit + " has left")) << text;
@@ -286,7 +286,7 @@ TEST(Timeout, AWorkerThatNeverComesBackIsReported) {
     std::unique_lock lock(mutex);
     condition.wait(lock, [&] { return released; });
   });
-  EXPECT_TRUE(says(reported, text + "; and 0.05 s later not every worker has come back"))
+  EXPECT_TRUE(says(reported, text + "; and 0.05 s later not every worker has returned"))
       << reported;
 }
 
@@ -297,7 +297,7 @@ TEST(TimeoutDeathTest, ByDefaultTheProcessEndsWithTheError) {
                             if (me.rank() == 0) me.barrier();
                             std::this_thread::sleep_for(std::chrono::seconds(60));
                           }),
-              testing::ExitedWithCode(1), "not every worker has come back");
+              testing::ExitedWithCode(1), "not every worker has returned");
 }
 
 TEST(Deadlock, InTurnsIsFoundAtOnceAndSaysWhoWaitsForWhom) {
@@ -331,13 +331,13 @@ TEST(Disagreement, NamesBothWorkersAndBothValues) {
     });
   };
   EXPECT_EQ(receive({.step = 7}, 0, {.step = 8}),
-            "recv: worker 0 got a packet of step 7 from worker 1, step 8 is wanted");
+            "recv: worker 0 got a packet of step 7 from worker 1; expected step 8");
   EXPECT_EQ(receive({}, 0, {.kind = PacketKind::down}),
-            "recv: worker 0 got a packet of kind up from worker 1, kind down is wanted");
+            "recv: worker 0 got a packet of kind up from worker 1; expected kind down");
   EXPECT_EQ(receive({}, 0, {.phase = 1}),
-            "recv: worker 0 got a packet of phase 0 from worker 1, phase 1 is wanted");
+            "recv: worker 0 got a packet of phase 0 from worker 1; expected phase 1");
   EXPECT_EQ(receive({}, 12, {.payload_bytes = 16}),
-            "recv: worker 0 got a payload of 12 bytes from worker 1, 16 bytes are wanted");
+            "recv: worker 0 got a payload of 12 bytes from worker 1; expected 16 bytes");
 }
 
 }  // namespace

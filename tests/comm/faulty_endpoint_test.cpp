@@ -226,7 +226,7 @@ TEST(WireAttack, ADroppedPacketEndsTheRunAndSaysWhoWaitsForWhom) {
 TEST(WireAttack, AReplayedPacketUnderItsOwnLabelIsFoundByItsStep) {
   const auto outcome = run("replay:at=4,checksum=keep", "vote", {TopologyKind::ring, 3});
   EXPECT_TRUE(outcome.packet_error);
-  EXPECT_NE(outcome.error.find("got a packet of step 3 from worker 2, step 4 is wanted"),
+  EXPECT_NE(outcome.error.find("got a packet of step 3 from worker 2; expected step 4"),
             std::string::npos)
       << outcome.error;
 }

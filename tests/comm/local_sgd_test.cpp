@@ -249,7 +249,9 @@ TEST(LocalSgd, RefusesWhatSaysNoMagnitude) {
       with_local_sgd({.compressor = compressor}, [](Worker&, Replica&, LocalSgd&) {});
       ADD_FAILURE() << compressor;
     } catch (const UsageError& error) {
-      EXPECT_NE(std::string(error.what()).find("not how far"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("a direction without a magnitude"),
+                std::string::npos)
+          << error.what();
     }
   }
   EXPECT_THROW(with_local_sgd({.every = 0}, [](Worker&, Replica&, LocalSgd&) {}), UsageError);

@@ -88,7 +88,7 @@ TEST(OneSided, ARangeBeyondThePeersMemoryIsRefused) {
         if (me.rank() == 0) me.read_values(1, from, count);
       });
     });
-    EXPECT_TRUE(says(text, "of the 8 of worker 1")) << text;
+    EXPECT_TRUE(says(text, "the 8 bytes of another worker; got worker 1")) << text;
   }
 }
 

@@ -188,11 +188,11 @@ TEST(WithAggregation, SaysWhyItRefuses) {
   expect(refusal(server, "powersgd+ef", "median"), "decoded alone");
   expect(refusal(server, "topk+ef:target=averaged", "median"), "decoded alone");
   expect(refusal(server, "sign+ef21", "krum"), "decoded alone");
-  expect(refusal(server, "none", "trimmed:f=2"), "more than 4 workers; got 4");
-  expect(refusal(server, "none", "krum:f=2"), "more than 4 workers, and 7 for its guarantee");
+  expect(refusal(server, "none", "trimmed:f=2"), "more than 4 workers with f=2");
+  expect(refusal(server, "none", "krum:f=2"), "at least 7 for the guarantee; got 4");
   expect(refusal({.kind = TopologyKind::ring, .workers = 4, .all_reduce = AllReduce::tree}, "sign",
                  "median"),
-         "nothing is added");
+         "packets are gathered and not added");
   expect(refusal({TopologyKind::ring, 4}, "sign", "median"), "nothing refused");
 }
 

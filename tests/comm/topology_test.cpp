@@ -199,10 +199,9 @@ TEST(Topology, AnswersOfUnequalPlanesAreRefused) {
     });
     FAIL();
   } catch (const PacketError& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "slices: all answers have the same number of bit planes; got 1 from worker 0 and 2 "
-        "from worker 2");
+    EXPECT_STREQ(error.what(),
+                 "slices: expected the same number of bit planes in all down packets; got 1 from "
+                 "worker 0 and 2 from worker 2");
   }
 }
 

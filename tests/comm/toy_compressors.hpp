@@ -49,7 +49,7 @@ class Plain final : public Toy {
   }
   const GradientSource& decode(const Round& round, const Packet& down,
                                std::span<const GradView> out) override {
-    check<PacketError>(down.header().kind == PacketKind::partial, "toy: partial is wanted");
+    check<PacketError>(down.header().kind == PacketKind::partial, "toy: expected a partial packet");
     std::size_t i = 0;
     for (const auto& view : out) {
       for (auto& value : view.data) value = down.floats()[i++] / down.header().weight;

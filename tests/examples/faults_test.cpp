@@ -95,7 +95,7 @@ TEST(Faults, AnAsynchronousServerMeetsTheSameAttacks) {
   }
   auto c = config_for("bit-flip:rate=0.01,checksum=keep,at=3", "async");
   c.steps = 200;
-  expect_refused(c, "no packet is sent by a simulation");
+  expect_refused(c, "a simulation sends no packets");
   c.async.clock = "real";
   c.async.staleness = 1;
   EXPECT_NE(error_of(c).find("got a broken packet from worker 4"), std::string::npos);
@@ -274,8 +274,8 @@ TEST(Faults, PacketsAreSpoiledInTheTrainingLoopAlone) {
 
 TEST(Faults, WhatCannotBeIsRefusedWithTheReason) {
   expect_refused(config_for("sign-flop"), "did you mean sign-flip?");
-  expect_refused(config_for("zero:workers=5"), "at most all of the 4 workers");
-  expect_refused(config_for("drop", "async"), "no packet is sent by a simulation");
+  expect_refused(config_for("zero:workers=5"), "at most 4 attackers");
+  expect_refused(config_for("drop", "async"), "a simulation sends no packets");
   expect_refused(config_for("drop", "local"), "no packet is sent there");
   auto local_steps = config_for("zero");
   local_steps.local_steps = 4;

@@ -134,7 +134,7 @@ TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
                 "as many as mpirun starts, 2 and the server");
   expect_failed(
       run_ranks(3, train + " --clock real --server-rule hogwild --optimizer sgd --lr 0.01"), 2,
-      "hogwild: its workers share memory");
+      "hogwild: expected workers in one process");
 }
 
 TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
@@ -217,7 +217,7 @@ TEST_F(Mpi, AWorkerThatFailsEndsAllWithOneError) {
   expect_failed(run_case(2, "leave"), 1,
                 "worker 0 waits for worker 1 (packet up of phase 0, step 7), which has left");
   expect_failed(run_case(2, "another step"), 1,
-                "worker 0 got a packet of step 6 from worker 1, step 7 is wanted");
+                "worker 0 got a packet of step 6 from worker 1; expected step 7");
 }
 
 TEST_F(Mpi, AWorkerThatComputesIsNoTimeout) {
@@ -258,7 +258,7 @@ TEST_F(Mpi, AStalledWorkerIsAborted) {
   const int waits = count_of(o.error, " waits for worker 1 (packet up of phase 0, step 7), for ");
   EXPECT_TRUE(waits == 1 || waits == 2) << o.error;
   EXPECT_EQ(count_of(o.error, "timeout: worker "), waits) << o.error;
-  EXPECT_EQ(count_of(o.error, "2 s later not every worker has come back: 1\n"), 1) << o.error;
+  EXPECT_EQ(count_of(o.error, "2 s later not every worker has returned: 1\n"), 1) << o.error;
   EXPECT_LT(o.seconds, 20);
 }
 
