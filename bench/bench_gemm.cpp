@@ -198,7 +198,7 @@ void print_table(const Options& options) {
     fmt::print("\n");
     std::fflush(stdout);
   }
-  fmt::print("{:36}", "peak of multiply-adds, the best");
+  fmt::print("{:36}", "peak of FMAs, best of all rounds");
   for (const double p : peaks) fmt::print(" {:11.0f}", p);
   fmt::print("\n");
 }
@@ -219,7 +219,9 @@ int run(int argc, char** argv) {
       options.rounds = std::atoi(value.c_str());
     } else if (!take(argv[i], "shape", options.shape) && !take(argv[i], "core", options.cores) &&
                !take(argv[i], "only-blas", options.only_blas)) {
-      fmt::print(stderr, "bench_gemm: unknown argument {}\n", argv[i]);
+      fmt::print(stderr,
+                 "bench_gemm: expected --threads=, --rounds=, --shape= or --core=; got {}\n",
+                 argv[i]);
       return 2;
     }
   }

@@ -16,14 +16,15 @@ install_packages() {
                sed -n 's/^installed //p' | sort -u))
   [ "${#missing[@]}" -eq 0 ] && return
   command -v apt-get >/dev/null ||
-    fail "these Debian packages are wanted, and there is no apt-get here: ${missing[*]}"
+    fail "these Debian packages are missing, and apt-get is not available to install them: ${missing[*]}"
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null ||
-      fail "neither root nor sudo; ask for these Debian packages: apt-get install ${missing[*]}"
+      fail "neither root nor sudo is available to install packages; ask an administrator for: \
+apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
   say "installing: ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq || fail "apt-get update failed; is there a network?"
+  "${as_root[@]}" apt-get update -qq || fail "apt-get update failed; check the network connection"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
     fail "apt-get could not install: ${missing[*]}"
@@ -58,7 +59,7 @@ build() {
   logged() {
     (cd "$root" && "$@") >>"$log" 2>&1 && return
     tail -n 40 "$log" >&2
-    fail "the build failed; all of its output: $log"
+    fail "the build failed; its complete output is in $log"
   }
   if ! is_configured "$folder"; then
     say "configuring ($preset)"

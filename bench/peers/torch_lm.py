@@ -90,7 +90,7 @@ def main():
     torch.set_num_threads(o.threads)
     (train, _, test), vocabulary = numbered(tokens_of(o.text), o.vocab)
     model = Model(vocabulary, o)
-    print(f"{len(train)} tokens to train on, {len(test)} to test on, {vocabulary} different; "
+    print(f"{len(train)} training tokens, {len(test)} test tokens, vocabulary of {vocabulary}; "
           f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     text = columns(train, o.batch)
     steps = (len(text) - 1) // o.seq
