@@ -30,20 +30,22 @@ void advise(int argc, char** argv) {
   std::int64_t steps = 3;
   bool json = false;
   run::CommandLine command_line(
-      "advise", "Says below which bandwidth a method beats none, from a short run of each.",
+      "advise", "Finds below which bandwidth a method is faster than none, by short runs.",
       "advise --shapes resnet18 --method powersgd:rank=2+ef --compute 200ms");
-  command_line.flag("--shapes", shapes, "resnet18, lstm, or your model's: 64x3x3x3,64")
-      .list("--method", methods, "a compressor spec; once for each [the six main ones]")
-      .flag("--workers", config.workers, "of the runs; other numbers are computed")
-      .flag("--latency", latency, "of the network that is asked about")
-      .flag("--compute", compute, "of forward and backward in a step: declared")
-      .flag("--steps", steps, "to take the mean of, after a first one")
-      .flag("--threads", config.threads, "of a worker, one worker at a time; 0: a core each")
+  command_line.flag("--shapes", shapes, "resnet18, lstm, or a list such as 64x3x3x3,64")
+      .list("--method", methods, "compressor spec; repeatable [the six main ones]")
+      .flag("--workers", config.workers, "number of workers in the measured runs")
+      .flag("--latency", latency, "latency of the modelled network")
+      .flag("--compute", compute, "declared time of forward and backward per step")
+      .flag("--steps", steps, "steps to average over, after one warm-up step")
+      .flag("--threads", config.threads, "threads; workers run one at a time; 0: one per core")
       .flag("--out", out, "folder for advice.json and advice.svg")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
-  check<UsageError>(steps >= 1 && steps <= 1000, "--steps: 1 to 1000 are wanted; got {}", steps);
-  check<UsageError>(config.workers >= 2, "--workers: at least 2 exchange something; got {}",
+  check<UsageError>(steps >= 1 && steps <= 1000,
+                    "--steps: expected a number from 1 to 1000; got {}", steps);
+  check<UsageError>(config.workers >= 2,
+                    "--workers: expected at least 2, because one worker exchanges nothing; got {}",
                     config.workers);
   if (methods.empty()) methods = run::main_methods();
   if (methods.front() != "none") methods.insert(methods.begin(), "none");

@@ -29,18 +29,18 @@ Flags parse_flags(int argc, char** argv) {
   auto& config = flags.config;
   config.compressor_flag = "--method";
   run::CommandLine command_line(
-      "bytes", "Counts the bytes of a step and of an epoch for each method, without training.",
+      "bytes", "Counts the bytes per step and per epoch of each method, without training.",
       "bytes --shapes resnet18 --steps-per-epoch 24 --method powersgd:rank=2");
   run::add_data_flags(command_line, config);
   command_line.flag("--shapes", flags.shapes, "instead of a model: resnet18, lstm, or 64x3x3x3,64")
-      .list("--method", flags.methods, "a compressor spec; once for each [the six main ones]")
-      .flag("--workers", config.workers, "how many exchange their gradients")
+      .list("--method", flags.methods, "compressor spec; repeatable [the six main ones]")
+      .flag("--workers", config.workers, "number of workers that exchange gradients")
       .flag("--topology", config.topology, "local, ring or server")
-      .flag("--servers", config.servers, "shards of the parameter server")
-      .flag("--batch", config.batch, "samples per worker and step: sets an epoch's steps")
+      .flag("--servers", config.servers, "number of parameter server shards")
+      .flag("--batch", config.batch, "samples per worker and step: sets steps per epoch")
       .flag("--steps-per-epoch", flags.steps_per_epoch,
-            "[as the data have; with --shapes: of 60 000 samples]")
-      .flag("--steps", flags.steps, "exchanges counted: the figures are their mean")
+            "0: from the data; with --shapes: 60 000 samples")
+      .flag("--steps", flags.steps, "number of exchanges to average over")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   if (flags.methods.empty()) flags.methods = run::main_methods();
@@ -49,9 +49,9 @@ Flags parse_flags(int argc, char** argv) {
     each.compressor = method;
     run::complete(each);
   }
-  check<UsageError>(flags.steps_per_epoch >= 0, "--steps-per-epoch: at least 0 is wanted; got {}",
+  check<UsageError>(flags.steps_per_epoch >= 0, "--steps-per-epoch: expected at least 0; got {}",
                     flags.steps_per_epoch);
-  check<UsageError>(flags.steps >= 1, "--steps: at least 1 is wanted; got {}", flags.steps);
+  check<UsageError>(flags.steps >= 1, "--steps: expected at least 1; got {}", flags.steps);
   return flags;
 }
 

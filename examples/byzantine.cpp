@@ -25,33 +25,33 @@ void byzantine(int argc, char** argv) {
   std::string out = "runs/byzantine";
   bool json = false;
   run::CommandLine command_line(
-      "byzantine", "Trains with liars among the workers: test accuracy by method and their number.",
+      "byzantine", "Trains with Byzantine workers: test accuracy by method and their number.",
       "byzantine --workers 7 --attack sign-flip --method vote --method median");
   run::add_data_flags(command_line, common);
-  command_line.list("--workers", sweep.workers, "how many; once for each [7 and 15]")
-      .list("--attack", sweep.attacks, "what liars do [sign-flip, scale, random, collude]")
-      .list("--method", sweep.methods, "vote, mean, median, trimmed or krum [all]")
+  command_line.list("--workers", sweep.workers, "number of workers; repeatable [7 and 15]")
+      .list("--attack", sweep.attacks, "repeatable [sign-flip, scale, random, collude]")
+      .list("--method", sweep.methods, "repeatable: vote, mean, median, trimmed, krum [all]")
       .flag("--batch", common.batch, "samples per worker and step")
-      .flag("--steps", common.steps, "of each run")
-      .flag("--schedule", common.schedule, "of the rate: constant, step, linear or cosine")
-      .flag("--seed", common.seed, "of everything random")
-      .flag("--threads", common.threads, "of the process; 0: a core each")
-      .flag("--out", out, "folder of the sweep; goes on with what is in it")
+      .flag("--steps", common.steps, "steps of each run")
+      .flag("--schedule", common.schedule, "learning rate: constant, step, linear or cosine")
+      .flag("--seed", common.seed, "seed of all random numbers")
+      .flag("--threads", common.threads, "number of threads; 0: one per core")
+      .flag("--out", out, "folder of the sweep; continues a sweep found there")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
   if (sweep.workers.empty()) sweep.workers = {7, 15};
   if (sweep.attacks.empty())
     sweep.attacks = {"sign-flip", "scale:factor=-100", "random:scale=1", "collude:scale=1"};
-  check<UsageError>(common.steps >= 1, "--steps: at least 1; got {}", common.steps);
-  check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
+  check<UsageError>(common.steps >= 1, "--steps: expected at least 1; got {}", common.steps);
+  check<UsageError>(!is_text(common.data), "--data: expected images; got {}, a text", common.data);
 
   const OutputFolder folder(out);
   run::Series series;
   const auto cells =
       run::run_byzantine(sweep, folder / "runs.jsonl", series, [](const run::ByzantineCell& cell) {
         run::note(
-            "{:<20} W {:<4} {:<8} liars {:<4} {}\n", cell.attack, cell.workers, cell.method,
+            "{:<20} W {:<4} {:<8} Byzantine {:<4} {}\n", cell.attack, cell.workers, cell.method,
             cell.byzantine,
             cell.failure.empty() ? fmt::format("{:.2f} %", 100 * cell.accuracy) : cell.failure);
       });

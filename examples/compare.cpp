@@ -44,18 +44,19 @@ void compare(int argc, char** argv) {
   std::optional<std::string> out;
   bool all = false, force = false, json = false;
   run::CommandLine command_line(
-      "compare", "Trains one model once with each method and compares them in one table.",
+      "compare", "Trains a model once with each method and compares the results in one table.",
       "compare --method none --method powersgd:rank=2+ef --epochs 1");
   run::add_data_flags(command_line, common);
-  command_line.list("--method", methods, "a compressor spec; once for each [the six main ones]");
-  command_line.flag("--all", all, "every method that there is");
+  command_line.list("--method", methods, "compressor spec; repeatable [the six main ones]");
+  command_line.flag("--all", all, "compare all methods");
   run::add_training_flags(command_line, common);
-  command_line.flag("--out", out, "of compare.csv, .json and .svg [runs/compare-N]")
-      .flag("--force", force, "replace the comparison that is in the folder")
+  command_line.flag("--out", out, "folder of compare.csv, .json, .svg [runs/compare-N]")
+      .flag("--force", force, "replace an existing comparison in the folder")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
-  check<UsageError>(!all || methods.empty(), "--all and --method exclude each other");
+  check<UsageError>(!all || methods.empty(),
+                    "--all and --method exclude each other; give one of them");
   if (methods.empty()) methods = all ? run::all_methods() : run::main_methods();
 
   std::vector<run::ComparedRun> runs;
@@ -68,7 +69,8 @@ void compare(int argc, char** argv) {
   run::print_notes(data);
   const auto folder = out ? OutputFolder(*out) : OutputFolder::numbered("runs/compare");
   check(force || !std::filesystem::exists(folder / "compare.json"),
-        "--out {}: holds a comparison already; name another folder, or take --force to replace it",
+        "--out {}: the folder holds a comparison already; name another folder, or "
+        "use --force to replace it",
         folder.path().string());
   const auto& c = runs.front().config;
   run::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
@@ -85,8 +87,8 @@ void compare(int argc, char** argv) {
   write_file(folder / "compare.svg", run::chart_svg(runs));
   double seconds = 0;
   for (const auto& run : runs) seconds += run.result.seconds;
-  run::print("\n{} in all; {}/compare.csv, .json and .svg\n", run::duration_text(seconds),
-             folder.path().string());
+  run::print("\nTotal time: {}. Results: {}/compare.csv, .json and .svg\n",
+             run::duration_text(seconds), folder.path().string());
   if (json) run::print("{}\n", json_text(run::to_json(runs)));
   series.finish();
 }

@@ -27,7 +27,7 @@ Setting make_setting(const std::string& name) {
   if (name == "counterexample") return {make_counter_example(0.1), {1, 1}, {}};
   if (name == "median") return {make_quadratic({1}, {{0}, {0}, {3}}), {2}, {0.5}};
   check<UsageError>(name == "quadratics",
-                    "--problem: counterexample, quadratics or median is wanted; got '{}'", name);
+                    "--problem: expected counterexample, quadratics or median; got '{}'", name);
   return {make_disagreeing_quadratics(10, 3, 1), Vector(10), Vector(10, 0.5)};
 }
 
@@ -132,16 +132,16 @@ void descend_all(int argc, char** argv) {
   std::uint64_t seed = 1;
   bool json = false;
   run::CommandLine command_line(
-      "descend", "Descends where nodes disagree: which methods converge, and which stall.",
+      "descend", "Shows which methods converge if the functions of the nodes differ.",
       "descend --problem quadratics --method vote --method ssdm --method ssdm:scaled");
   command_line.flag("--problem", problem, "counterexample, quadratics or median")
       .list("--method", names, "sgd, sign, vote, sign+ef, ssdm, ssdm:scaled [all]")
-      .flag("--steps", steps, "of the longer run; the shorter has a tenth")
-      .flag("--seed", seed, "of all draws")
+      .flag("--steps", steps, "steps of the long run; the short run has a tenth")
+      .flag("--seed", seed, "seed of all random numbers")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   check<UsageError>(steps >= 100 && steps <= 100'000'000,
-                    "--steps: a whole number from 100 to 100000000 is wanted; got {}", steps);
+                    "--steps: expected a whole number from 100 to 100000000; got {}", steps);
   const auto setting = make_setting(problem);
   if (names.empty()) {
     for (const auto& method : kMethods) names.emplace_back(method.name);
@@ -165,9 +165,9 @@ void descend_all(int argc, char** argv) {
                     {"verdict", verdict(fewer, more)}});
   }
   run::print(
-      "\nmeans of the last quarter of the steps; stalls: ten times as many leave more\n"
-      "than {:g} of the gradient. Step sizes shrink with the number of steps: K^(-1/2),\n"
-      "and of ssdm K^(-3/4) with beta = 1 - K^(-1/2).\n",
+      "\nValues are averaged over the last quarter of the steps. A method stalls if ten\n"
+      "times as many steps reduce |grad f| to no less than {:g} of its value. The step\n"
+      "size for K steps is K^(-1/2); for ssdm K^(-3/4), with beta = 1 - K^(-1/2).\n",
       kStalls);
   if (json) {
     run::print(

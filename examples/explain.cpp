@@ -20,12 +20,13 @@ void explain(int argc, char** argv) {
   std::string spec, shape = "4x6";
   std::uint64_t seed = 1, step = 0;
   bool json = false;
-  run::CommandLine command_line("explain", "Shows what a compressor says of a small random tensor.",
-                                "explain topk:ratio=0.25+ef --shape 4x6");
-  command_line.positional("spec", spec, "the compressor, for instance sign+ef")
-      .flag("--shape", shape, "of the tensor")
-      .flag("--step", step, "which step, after all before it")
-      .flag("--seed", seed, "of the tensor and of the compressor")
+  run::CommandLine command_line(
+      "explain", "Shows the packets that a compressor makes of a small random tensor.",
+      "explain topk:ratio=0.25+ef --shape 4x6");
+  command_line.positional("spec", spec, "compressor spec, such as sign+ef [list all]")
+      .flag("--shape", shape, "shape of the tensor")
+      .flag("--step", step, "step to show; all steps before it run first")
+      .flag("--seed", seed, "seed of the tensor and of the compressor")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   if (spec.empty()) {
@@ -33,12 +34,12 @@ void explain(int argc, char** argv) {
       run::print("{:<16}{}\n{:<16}{}\n", entry.name, entry.summary, "", entry.example);
     }
     std::fflush(stdout);
-    throw UsageError("which compressor? for instance: explain sign+ef");
+    throw UsageError("spec: expected a compressor; for instance: explain sign+ef");
   }
   const auto shapes = run::parse_shapes(shape, "--shape");
   check<UsageError>(shapes.size() == 1 && shapes[0].rows * shapes[0].cols <= 100'000,
-                    "--shape: one shape of at most 100 000 values is wanted; got '{}'", shape);
-  check<UsageError>(step <= 10'000, "--step: at most 10 000; got {}", step);
+                    "--shape: expected one shape of at most 100 000 values; got '{}'", shape);
+  check<UsageError>(step <= 10'000, "--step: expected at most 10 000; got {}", step);
   const auto compressor = make_compressor(spec);
   const auto explanation = run::explain_step(*compressor, shapes[0], seed, step);
   run::print("{}", run::to_text(explanation));

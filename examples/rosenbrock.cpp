@@ -89,7 +89,7 @@ Path descend(const Experiment& e, const std::string& name, std::uint32_t nodes, 
 
 void print(const Path& path) {
   run::print("\n{}\n{:>8} {:>12} {:>12} {:>11} {:>9} {:>22}\n", path.name, "step", "f", "rho-norm",
-             "P(correct)", "P(wrong)", "least P(c)-P(w)");
+             "P(correct)", "P(wrong)", "min P(c)-P(w)");
   for (const auto& p : path.points) {
     run::print("{:>8} {:>12.5g} {:>12.5g} {:>11.3f} {:>9.3f} {:>22.3f}\n", p.step, p.f, p.rho_norm,
                p.correct, p.wrong, p.least);
@@ -98,8 +98,8 @@ void print(const Path& path) {
 
 std::string picture(const Experiment& e, const std::vector<Path>& paths) {
   run::LineChart chart{
-      .title = fmt::format("Rosenbrock, d = {}: {} a sample, noise {:g}", e.dimension, e.batch,
-                           *e.noise),
+      .title =
+          fmt::format("Rosenbrock, d = {}: batch {}, noise {:g}", e.dimension, e.batch, *e.noise),
       .x = {.label = "steps", .text = [](double steps) { return fmt::format("{:.0f}", steps); }},
       .y = {.label = "f",
             .logarithmic = true,
@@ -130,7 +130,7 @@ nlohmann::json to_json(const Path& path) {
 
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
   check<UsageError>(value >= low && value <= high,
-                    "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
+                    "{}: expected a whole number from {} to {}; got {}", flag, low, high, value);
 }
 
 void rosenbrock(int argc, char** argv) {
@@ -139,19 +139,21 @@ void rosenbrock(int argc, char** argv) {
   bool json = false;
   run::CommandLine command_line(
       "rosenbrock",
-      "Descends Rosenbrock's valley by noisy signs; measures how often they are right.",
+      "Minimises Rosenbrock's function by noisy signs; measures how many are "
+      "correct.",
       "rosenbrock --batch 4 --workers 5 --noise 1 --plot rosenbrock.svg");
-  command_line.flag("--dimension", e.dimension, "of the valley: d - 1 terms")
-      .flag("--batch", e.batch, "terms drawn for a gradient; 0: all of them")
-      .flag("--workers", e.workers, "voters of the vote")
-      .flag("--lr", e.lr, "how far each coordinate moves in a step [0.01]")
-      .flag("--decreasing", e.decreasing, "lr over the root of the step's number")
-      .flag("--noise", e.noise, "standard deviation of a sample's error [0]")
-      .flag("--steps", e.steps, "of each run")
-      .flag("--repeat", e.repeat, "runs, each with draws of its own")
-      .flag("--samples", e.samples, "gradients drawn to measure the signs at a point")
-      .flag("--seed", e.seed, "of all draws")
-      .flag("--plot", plot, "an SVG file of f over the steps")
+  command_line
+      .flag("--dimension", e.dimension, "dimension d of the function, which has d - 1 terms")
+      .flag("--batch", e.batch, "terms sampled per gradient; 0: all of them")
+      .flag("--workers", e.workers, "number of workers that vote")
+      .flag("--lr", e.lr, "step size of each coordinate [0.01]")
+      .flag("--decreasing", e.decreasing, "divide lr by the square root of the step number")
+      .flag("--noise", e.noise, "standard deviation of the noise per sample [0]")
+      .flag("--steps", e.steps, "steps of each run")
+      .flag("--repeat", e.repeat, "runs to average, each with its own random numbers")
+      .flag("--samples", e.samples, "gradients sampled at each measured point")
+      .flag("--seed", e.seed, "seed of all random numbers")
+      .flag("--plot", plot, "SVG file to write: f over the steps")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   e.lr = e.lr.value_or(0.01);
@@ -162,16 +164,17 @@ void rosenbrock(int argc, char** argv) {
   check_range("--steps", e.steps, kPoints, 100'000'000);
   check_range("--repeat", e.repeat, 1, 10'000);
   check_range("--samples", e.samples, 1, 1'000'000);
-  check<UsageError>(*e.lr > 0 && *e.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *e.lr);
-  check<UsageError>(*e.noise >= 0 && *e.noise < 1e6, "--noise: a number from 0 is wanted; got {}",
-                    *e.noise);
+  check<UsageError>(*e.lr > 0 && *e.lr < 1e6,
+                    "--lr: expected a number above 0 and below 1e6; got {}", *e.lr);
+  check<UsageError>(*e.noise >= 0 && *e.noise < 1e6,
+                    "--noise: expected a number from 0, below 1e6; got {}", *e.noise);
 
   const auto voters = static_cast<std::uint32_t>(e.workers);
   const std::vector<Path> paths = {descend(e, "signSGD", 1, false),
                                    descend(e, "signSGD, only downhill", 1, true),
                                    descend(e, fmt::format("vote of {}", voters), voters, false)};
-  run::print("Rosenbrock, d = {}, batch {}, noise {:g}, lr {:g}{}, means of {} runs\n", e.dimension,
-             e.batch, *e.noise, *e.lr, e.decreasing ? " / sqrt(step)" : "", e.repeat);
+  run::print("Rosenbrock, d = {}, batch {}, noise {:g}, lr {:g}{}, averages of {} runs\n",
+             e.dimension, e.batch, *e.noise, *e.lr, e.decreasing ? " / sqrt(step)" : "", e.repeat);
   auto methods = nlohmann::json::array();
   for (const auto& path : paths) {
     print(path);

@@ -27,7 +27,7 @@ std::vector<std::int64_t> parse_workers(std::string_view text) {
     const auto [after, error] = std::from_chars(at, end, workers);
     check<UsageError>(
         error == std::errc{} && workers >= 1 && workers <= 1024 && (after == end || *after == ','),
-        "--workers: numbers from 1 to 1024 with commas between them; got '{}'", text);
+        "--workers: expected numbers from 1 to 1024, separated by commas; got '{}'", text);
     all.push_back(workers);
     if (after == end) return all;
     at = after + 1;
@@ -47,27 +47,28 @@ void staleness(int argc, char** argv) {
       "staleness", "Trains with stale gradients: accuracy and the largest stable rate by method.",
       "staleness --workers 1,16 --method asynchronous --method \"top 1 %, memory\"");
   run::add_data_flags(command_line, common);
-  command_line.flag("--workers", workers, "how many, simulated; one sweep for each")
-      .list("--method", methods, "a name of the table; once for each [all]")
-      .flag("--batch", common.batch, "samples of a push")
+  command_line.flag("--workers", workers, "numbers of simulated workers; one sweep for each")
+      .list("--method", methods, "method, as the table names it; repeatable [all]")
+      .flag("--batch", common.batch, "samples per push")
       .flag("--epochs", common.epochs, "passes over the data, all workers together")
-      .flag("--optimizer", common.optimizer, "the server's")
-      .flag("--schedule", common.schedule, "of the rate: constant, step, linear or cosine")
-      .flag("--durations", common.async.durations, "exponential, constant, erlang:k=4, pareto")
-      .flag("--low", sweep.low, "the rates are powers of two, from this one")
-      .flag("--high", sweep.high, "to this one, upwards until one fails")
-      .flag("--seeds", sweep.seeds, "runs at the best rate, whose mean is shown")
-      .flag("--threads", common.threads, "of the process; 0: a core each")
-      .flag("--out", out, "folder of the sweep; goes on with what is in it")
+      .flag("--optimizer", common.optimizer, "optimizer of the server")
+      .flag("--schedule", common.schedule, "learning rate: constant, step, linear or cosine")
+      .flag("--durations", common.async.durations,
+            "compute times: constant, erlang:k=4, pareto, ...")
+      .flag("--low", sweep.low, "exponent of the smallest rate, a power of two")
+      .flag("--high", sweep.high, "exponent of the largest rate; stops when one fails")
+      .flag("--seeds", sweep.seeds, "runs at the best rate to average over")
+      .flag("--threads", common.threads, "number of threads; 0: one per core")
+      .flag("--out", out, "folder of the sweep; continues a sweep found there")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   sweep.workers = parse_workers(workers);
   if (!methods.empty()) sweep.methods = run::sweep_methods(methods);
   check<UsageError>(sweep.low <= sweep.high && sweep.low >= -30 && sweep.high <= 19,
-                    "--low, --high: exponents from -30 to 19, ascending; got {} and {}", sweep.low,
-                    sweep.high);
-  check<UsageError>(sweep.seeds >= 1, "--seeds: at least 1; got {}", sweep.seeds);
-  check<UsageError>(!is_text(common.data), "--data {}: images are wanted", common.data);
+                    "--low, --high: expected ascending exponents from -30 to 19; got {} and {}",
+                    sweep.low, sweep.high);
+  check<UsageError>(sweep.seeds >= 1, "--seeds: expected at least 1; got {}", sweep.seeds);
+  check<UsageError>(!is_text(common.data), "--data: expected images; got {}, a text", common.data);
   run::listen_for_interruption();
   const OutputFolder folder(out);
   run::Series series;

@@ -49,7 +49,7 @@ void step_time(int argc, char** argv) {
   set_thread_count(static_cast<int>(cases.front().threads));
   run::SyntheticGradients gradients(run::parse_shapes(flags.shapes),
                                     std::ranges::max(flags.workers), config.seed);
-  run::print("{}: {} values; compute {} declared, else measured, threads: {}\n", flags.shapes,
+  run::print("{}: {} values; compute {} declared, rest measured, threads: {}\n", flags.shapes,
              run::thousands_text(static_cast<double>(gradients.numel())), flags.compute,
              cases.front().threads);
   run::print("{:<21}{:>8}{:>12}{:>9}{:>9}{:>7}{:>7}{:>7}\n", "ms per step", "workers", "bytes sent",

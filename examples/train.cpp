@@ -29,19 +29,20 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   if (mpi) config.workers = 0;
   std::optional<std::string> resume;
   run::CommandLine command_line(
-      "train", "Trains one model with one way of exchanging gradients.",
+      "train", "Trains a model with one compressor over one topology.",
       "train --model resnet20 --workers 4 --compressor powersgd:rank=2+ef");
   run::add_data_flags(command_line, config);
   command_line.flag("--compressor", config.compressor,
-                    "compressor of the gradients: a spec, see explain");
+                    "compressor spec; the program explain lists them");
   run::add_training_flags(command_line, config);
   run::add_async_flags(command_line, config);
-  command_line.flag("--transport", config.transport, "threads; mpi: processes, under mpirun -n N")
-      .flag("--measure", config.measure, "none; density: how noisy gradients are, each epoch")
+  command_line
+      .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
+      .flag("--measure", config.measure, "none, or density (gradient noise at each epoch)")
       .flag("--out", config.out, "folder for config.json and log.jsonl")
-      .flag("--describe", flags.describe, "print the model's layers and leave")
+      .flag("--describe", flags.describe, "print the layers of the model and exit")
       .flag("--json", flags.json, "print one JSON object as the last line")
-      .flag("--resume", resume, "not available yet: checkpoints");
+      .flag("--resume", resume, "resume from a checkpoint (not available yet)");
   command_line.parse(argc, argv);
   check<UsageError>(!resume, "--resume is not available yet; leave it out");
   return flags;

@@ -140,7 +140,7 @@ std::string chart_svg(const Advice& advice) {
   LineChart chart{
       .title = fmt::format("time of a step, {} workers, latency {:g} us", kShownWorkers,
                            1e6 * advice.latency),
-      .x = {.label = "bits per second of each card", .logarithmic = true, .text = rate_text},
+      .x = {.label = "bits per second of each NIC", .logarithmic = true, .text = rate_text},
       .y = {.label = "ms per step",
             .logarithmic = true,
             .text = [](double ms) { return fmt::format("{:g}", ms); }},

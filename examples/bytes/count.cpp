@@ -34,7 +34,9 @@ constexpr Note kNotes[] = {
      "rank (n + m + 1) floats a folded matrix. Here each matrix has 4 bytes more, the\n"
      "number of its atoms; with `independent` that number varies around the rank, and\n"
      "the size with it."},
-    {"gradiveq", "Its first steps of every period learn from whole gradients: see --steps."},
+    {"gradiveq",
+     "The first steps of each period send whole gradients (by default the first\n"
+     "20 of 500), so the figures depend on --steps."},
 };
 
 double mebibytes_per_epoch(const BytesTable& table, const MethodBytes& row) {
@@ -81,11 +83,11 @@ MethodBytes count_bytes(const RunConfig& config, const std::vector<MatrixShape>&
 std::string to_text(const BytesTable& table) {
   constexpr const char* kHead = "{:<26}{:>12}{:>9}{:>16}{:>15}\n";
   std::string text = fmt::format(
-      "{} values in {} tensors; {} workers, {}; {} steps an epoch, {} counted\n\n",
+      "{} values in {} tensors; {} workers, {}; {} steps/epoch, {} counted\n\n",
       thousands_text(static_cast<double>(table.parameters)), table.tensors, table.config.workers,
       table.config.topology.name(), table.steps_per_epoch, table.steps);
   text += fmt::format(kHead, "", "packet", "times", "packets of an", "sent by worker");
-  text += fmt::format(kHead, "method", "bytes", "smaller", "epoch, MiB", "a step, bytes");
+  text += fmt::format(kHead, "method", "bytes", "smaller", "epoch, MiB", "bytes per step");
   for (const auto& row : table.rows) {
     text += fmt::format("{:<26}{:>12.0f}{:>8.1f}x{:>16.2f}{:>15.1f}\n", row.method,
                         row.message_bytes, times_smaller(table, row),

@@ -52,10 +52,13 @@ std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
   std::vector<ByzantineCell> cells;
   for (const auto& attack : sweep.attacks) {
     check<UsageError>(parse_attack(attack).kind != Attack::Kind::none,
-                      "--attack {}: the column of no liars is there anyway", attack);
+                      "--attack: expected an attack; got {}; runs without attack are always "
+                      "included",
+                      attack);
     for (const auto workers : sweep.workers) {
       check<UsageError>(workers >= 3 && workers <= 1024,
-                        "--workers: 3 to 1024, or no majority is honest; got {}", workers);
+                        "--workers: expected 3 to 1024, so that a majority can be honest; got {}",
+                        workers);
       for (const auto& method : methods) {
         for (const auto byzantine : byzantine_counts(workers)) {
           cells.push_back({.attack = attack,

@@ -47,7 +47,8 @@ double share(const ByzantineCell& cell) {
 LineChart chart_of(Cells cells) {
   LineChart chart{
       .title = fmt::format("{}, {} workers", cells.front().attack, cells.front().workers),
-      .x = {.label = "share of liars, %", .text = [](double x) { return fmt::format("{:g}", x); }},
+      .x = {.label = "share of Byzantine workers, %",
+            .text = [](double x) { return fmt::format("{:g}", x); }},
       .y = {.label = "test accuracy, %", .text = [](double y) { return fmt::format("{:g}", y); }},
       .curves = {}};
   for_each_part(cells, method_of, [&](Cells row) {
@@ -65,7 +66,7 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
   std::string text;
   for_each_part(cells, table_of, [&](Cells table) {
     const auto& first = table.front();
-    text += fmt::format("{}, {} workers\n{:<16}", first.attack, first.workers, "liars");
+    text += fmt::format("{}, {} workers\n{:<16}", first.attack, first.workers, "Byzantine");
     const auto columns = front_of(table, method_of);
     for (const auto& cell : columns) text += fmt::format("{:>8}", cell.byzantine);
     text += fmt::format("\n{:<16}", "in percent");
@@ -82,12 +83,13 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
   });
   for (const auto& cell : cells) {
     if (cell.failure.empty()) continue;
-    text += fmt::format("{}, {} workers, {}, {} liars: {}\n", cell.attack, cell.workers,
+    text += fmt::format("{}, {} workers, {}, {} Byzantine: {}\n", cell.attack, cell.workers,
                         cell.method, cell.byzantine, cell.failure);
   }
   return text +
          "Test accuracy in percent at the end of one short run each, at the rate that is\n"
-         "recommended without liars; trimmed and krum are told how many there are.\n";
+         "recommended without an attack. trimmed and krum are given the number of\n"
+         "Byzantine workers.\n";
 }
 
 nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {

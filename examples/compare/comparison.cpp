@@ -85,22 +85,22 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
                         ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
                         ms(Phase::update), number_text(samples_per_second, 0, 6));
   }
-  text += "sent by worker: bytes a step, headers and forwarding included\n";
+  text += "sent by worker: bytes per step, including headers and forwarding\n";
   for (const auto& [config, r, failure] : runs) {
     if (r.skipped_steps == 0) continue;
     text += fmt::format("{}: skipped {} of {} steps, because a gradient was infinite or NaN\n",
                         config.compressor, r.skipped_steps, r.steps);
   }
   if (bucket_bytes(runs.front().config) > 0) {
-    text += "of each step, part of enc, exch and dec is hidden behind comp:";
+    text += "part of enc, exch and dec that is hidden behind comp, by row:";
     for (const auto& run : runs) {
       if (run.failure.empty()) text += ' ' + short_text(1e3 * run.result.hidden_seconds);
     }
     text += " ms\n";
   }
   if (const auto& c = runs.front().config; c.network) {
-    text += fmt::format("times: those of the modelled network {}, {} work {}\n", *c.network,
-                        c.compute ? "with declared" : "local", c.compute ? *c.compute : "measured");
+    text += fmt::format("times: virtual, in the modelled network {}; local work {}\n", *c.network,
+                        c.compute ? "declared: " + *c.compute : "measured");
   }
   return text;
 }

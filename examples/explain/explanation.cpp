@@ -107,7 +107,7 @@ std::string field_text(std::span<const std::byte> packet, std::size_t offset, st
         bytes, line == 0 ? name.substr(0, 19) : "", line < text.size() ? text[line] : "");
     out += row.substr(0, row.find_last_not_of(' ') + 1) + "\n";
   }
-  if (lines > kMostLines) out += fmt::format("      ... {} bytes in all\n", size);
+  if (lines > kMostLines) out += fmt::format("      ... {} bytes in total\n", size);
   return out;
 }
 
@@ -178,16 +178,16 @@ std::string to_text(const Explanation& e) {
                       e.shape, e.gradient);
   for (const auto& phase : e.phases) text += packet_text(phase);
   text += matrix_text("decoded", e.shape, e.decoded);
-  text += matrix_text("left unsaid (gradient - decoded)", e.shape, e.residual);
+  text += matrix_text("residual (gradient - decoded)", e.shape, e.residual);
   for (const auto& [name, values] : e.state) {
     const bool like_gradient = values.size() == e.gradient.size();
     const auto n = static_cast<std::int64_t>(values.size());
-    text += matrix_text("kept for the next step: " + name,
+    text += matrix_text("state for the next step: " + name,
                         like_gradient ? e.shape : MatrixShape{"", 1, n}, values);
   }
   text += fmt::format("\n|x - C(x)|^2 / |x|^2 = {:.4f}, so delta = {:.4f} on this tensor\n",
                       e.relative_error, 1 - e.relative_error);
-  text += fmt::format("{:.2f} bits a value, {:.1f} times smaller\n", e.bits_per_value,
+  text += fmt::format("{:.2f} bits per value, {:.1f} times smaller\n", e.bits_per_value,
                       e.bits_per_value > 0 ? 32 / e.bits_per_value : 0);
   return text;
 }

@@ -14,12 +14,13 @@ void add_async_flags(CommandLine& command_line, RunConfig& config) {
   auto& c = config.async;
   command_line
       .flag("--server-rule", c.server_rule, "async: dc_asgd, staleness_aware, softsync:n=2, ...")
-      .flag("--staleness", c.staleness, "async: clocks a worker may run ahead; -1: any")
-      .flag("--clock", c.clock, "async: virtual (a simulation) or real (threads)")
-      .flag("--durations", c.durations, "async: constant, erlang:k=4, pareto, measured, ...")
-      .flag("--speeds", c.speeds, "async: of the workers in turn, such as 1,1,0.5")
-      .flag("--delays", c.delays, "async: staleness to impose, such as uniform:most=8")
-      .flag("--sparse-pulls", c.sparse_pulls, "async: pull what has changed, if that is shorter");
+      .flag("--staleness", c.staleness, "async: clocks a worker may be ahead; -1: no bound")
+      .flag("--clock", c.clock, "async: virtual (simulated) or real (threads)")
+      .flag("--durations", c.durations, "async: compute times: erlang:k=4, measured, ...")
+      .flag("--speeds", c.speeds, "async: speed of each worker, such as 1,1,0.5")
+      .flag("--delays", c.delays, "async: imposed staleness, such as uniform:most=8")
+      .flag("--sparse-pulls", c.sparse_pulls,
+            "async: pull only changed values, if that is smaller");
 }
 
 AsyncOptions async_options(const RunConfig& config) {
@@ -50,20 +51,26 @@ void check_async_flags(const RunConfig& config) {
   if (!config.is_async()) {
     check<UsageError>(config.async == AsyncConfig{},
                       "--server-rule, --staleness, --clock, --durations, --speeds, --delays and "
-                      "--sparse-pulls go with --topology async");
+                      "--sparse-pulls require --topology async");
     return;
   }
   check<UsageError>(config.async.staleness >= -1,
-                    "--staleness: a whole number from 0 is wanted, or -1 for no bound; got {}",
+                    "--staleness: expected a whole number from 0, or -1 for no bound; got {}",
                     config.async.staleness);
-  check<UsageError>(config.servers == 1, "--servers: the asynchronous server has one shard");
+  check<UsageError>(config.servers == 1,
+                    "--servers with --topology async: expected 1, because the server has one "
+                    "shard; got {}",
+                    config.servers);
   check<UsageError>(config.local_steps == 0,
-                    "--local-steps: an asynchronous worker has no meeting");
+                    "--local-steps with --topology async: asynchronous workers never average "
+                    "their models; leave out --local-steps");
   check<UsageError>(config.measure == Measurement::none,
-                    "--measure {} is for synchronous topologies", config.measure.name());
+                    "--measure {}: expected a synchronous topology; got async; use local, ring "
+                    "or server",
+                    config.measure.name());
   check<UsageError>(!config.network || config.compute || config.async.durations == "measured",
-                    "--network with --topology async: how many seconds is the mean of --durations "
-                    "{}? --compute 5ms says it; or take --durations measured",
+                    "--network with --topology async: expected the mean of --durations {} in "
+                    "seconds; give it as --compute 5ms, or use --durations measured",
                     config.async.durations);
   check_async(async_options(config), *make_update_rule(config.optimizer));
 }

@@ -101,8 +101,8 @@ AsyncTrainer::AsyncTrainer(const RunConfig& config, const Dataset& data, const L
 // the number of workers, divided by the pushes of an update.
 StepPlan AsyncTrainer::make_plan() {
   check<UsageError>(buffers_.empty() || options_.clock == AsyncClock::virtual_time,
-                    "--clock real with --model {}: its running statistics stay on the workers and "
-                    "nobody could test the server's model; take --clock virtual",
+                    "--clock real with --model {}: the running statistics of the model stay on "
+                    "the workers, so the server cannot evaluate its model; use --clock virtual",
                     config_.model);
   const auto first = make_task(config_, data_, 0, static_cast<int>(config_.workers), 0);
   first->load();

@@ -36,7 +36,7 @@ CommandLine::CommandLine(const std::string& program, const std::string& purpose,
   impl_->app.get_formatter()->column_width(28);
   // What every program takes.
   flag("--isa", impl_->isa, "instruction set of the kernels: " + isa_list(compiled_isas()));
-  flag("--version", impl_->version, "print the version and which kernels run here");
+  flag("--version", impl_->version, "print the version and the kernels for this CPU");
 }
 CommandLine::~CommandLine() = default;
 
@@ -50,7 +50,7 @@ Integer parse_integer(const std::string& flag, const std::string& text) {
   const char *first = text.data() + (plus ? 1 : 0), *end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(first, end, value);
   check<UsageError>(error == std::errc() && stop == end && !(plus && *first == '-'),
-                    "{}: a whole number from {} to {} is wanted; got '{}'", flag,
+                    "{}: expected a whole number from {} to {}; got '{}'", flag,
                     std::numeric_limits<Integer>::min(), std::numeric_limits<Integer>::max(), text);
   return value;
 }

@@ -48,7 +48,7 @@ void check_names(const RunConfig& c) {
 
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
   check<UsageError>(value >= low && value <= high,
-                    "{}: a whole number from {} to {} is wanted; got {}", flag, low, high, value);
+                    "{}: expected a whole number from {} to {}; got {}", flag, low, high, value);
 }
 
 void check_ranges(const RunConfig& c) {
@@ -63,18 +63,18 @@ void check_ranges(const RunConfig& c) {
   check_range("--max-skipped", c.max_skipped, 0, kMany);
   check_range("--local-steps", c.local_steps, 0, kMany);
   check_range("--local-after", c.local_after, 0, kMany);
-  check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: at least 1 is wanted, or --steps");
+  check<UsageError>(c.epochs > 0 || c.steps > 0, "--epochs: expected at least 1, or --steps");
 }
 
 void check_transport(const RunConfig& c) {
   for_flag("--transport", [&] { c.transport.value(); });
   if (c.transport == Transport::threads) return;
   check<UsageError>(c.topology != RunTopology::local,
-                    "--topology local with --transport mpi: its workers share memory; take ring, "
-                    "server or async");
-  check<UsageError>(
-      !c.is_async() || c.async.clock == AsyncClock::real_time,
-      "--transport mpi with --topology async: a simulation is one process; take --clock real");
+                    "--topology local with --transport mpi: workers of topology local share "
+                    "memory; use ring, server or async");
+  check<UsageError>(!c.is_async() || c.async.clock == AsyncClock::real_time,
+                    "--transport mpi with --topology async: --clock virtual simulates all "
+                    "workers in one process; use --clock real");
 }
 
 // Workers that compute at the same time use all cores by themselves: more threads would compete.
@@ -93,11 +93,13 @@ bool reads_text(const RunConfig& c) {
 
 void check_model_fits_data(const RunConfig& c) {
   check<UsageError>(!reads_text(c) || is_text(c.data),
-                    "--model {}: it reads text, and --data {} is no text; try --data kjv", c.model,
-                    c.data);
+                    "--model {}: expected --data with text; got {}, which has images; try --data "
+                    "kjv",
+                    c.model, c.data);
   check<UsageError>(reads_text(c) || !is_text(c.data),
-                    "--data {}: it is text, and --model {} looks at images; try --model lstm",
-                    c.data, c.model);
+                    "--model {}: expected --data with images; got {}, which is text; try --model "
+                    "lstm",
+                    c.model, c.data);
 }
 
 void choose_optimizer(RunConfig& c) {
@@ -115,7 +117,8 @@ void choose_optimizer(RunConfig& c) {
 }
 
 void check_optimizer(const RunConfig& c) {
-  check<UsageError>(*c.lr > 0 && *c.lr < 1e6, "--lr: a number above 0 is wanted; got {}", *c.lr);
+  check<UsageError>(*c.lr > 0 && *c.lr < 1e6,
+                    "--lr: expected a number above 0 and below 1e6; got {}", *c.lr);
   for_flag("--weight-decay-on", [&] { make_update_rule(c.optimizer); });
 }
 
@@ -125,20 +128,20 @@ void check_measurement(const RunConfig& c) {
 
 void check_local_steps(const RunConfig& c) {
   check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
-                    "--local-after, --outer and --outer-lr go with --local-steps; how many steps "
-                    "from meeting to meeting?");
+                    "--local-after, --outer and --outer-lr require --local-steps, the number of "
+                    "steps from one average of the models to the next");
   const double outer_lr = c.outer_lr.value_or(1);
   check<UsageError>(outer_lr > 0 && outer_lr < 1e6,
-                    "--outer-lr: a number above 0 is wanted; got {}", outer_lr);
+                    "--outer-lr: expected a number above 0 and below 1e6; got {}", outer_lr);
   check<UsageError>(c.local_steps == 0 || !make_compressor(c.compressor)->traits(0).scale_free,
-                    "--local-steps with {} {}: it says which way the models went and not how far; "
-                    "take none or a compressor with magnitudes",
+                    "--local-steps with {} {}: the compressor sends directions without "
+                    "magnitudes; use none or a compressor that sends magnitudes",
                     c.compressor_flag, c.compressor);
 }
 
 void check_deadline(const RunConfig& c) {
   check<UsageError>(!c.deadline || (*c.deadline >= 0 && *c.deadline <= 1e9),
-                    "--deadline: 0 to 1e9 seconds; got {}", c.deadline.value_or(0));
+                    "--deadline: expected 0 to 1e9 seconds; got {}", c.deadline.value_or(0));
 }
 
 void check_attack_flag(RunConfig& c) {
@@ -147,12 +150,12 @@ void check_attack_flag(RunConfig& c) {
   c.attack = to_string(attack);
   if (attack.kind == Attack::Kind::none) return;
   check<UsageError>(c.local_steps == 0 || attack.on_wire(),
-                    "--attack {} with --local-steps is not available yet: models travel there, "
-                    "and no gradients; attacks on packets are",
+                    "--attack {} with --local-steps is not available yet: workers exchange "
+                    "models instead of gradients; use an attack on packets",
                     c.attack);
   check<UsageError>(c.topology != RunTopology::local || !attack.on_wire(),
-                    "--attack {} with --topology local: no packet is sent there; take ring or "
-                    "server",
+                    "--attack {} with --topology local: topology local sends no packets; use "
+                    "ring or server",
                     c.attack);
 }
 
@@ -162,44 +165,46 @@ void check_leaving_workers(const RunConfig& c) {
       c.on_failure == OnFailure::go_on ? "--on-failure continue" : "--non-finite drop_worker";
   check<UsageError>(c.transport == Transport::threads,
                     "{} with --transport mpi: mpirun ends the whole job when a process ends with "
-                    "an error, so nobody is left to go on; take threads",
+                    "an error, so no worker could continue; use --transport threads",
                     flag);
   check<UsageError>(!c.is_async(),
-                    "{} with --topology async is not available: its workers have no common step to "
-                    "go on from; take local, ring or server",
+                    "{} with --topology async is not available: its workers have no common step "
+                    "from which they could continue; use local, ring or server",
                     flag);
   check<UsageError>(c.local_steps == 0,
-                    "{} with --local-steps is not available: workers agree at meetings alone, and "
-                    "the models of the others have gone on since the last",
+                    "{} with --local-steps is not available: workers agree only when their "
+                    "models are averaged, and the models have changed since the last average",
                     flag);
 }
 
 void check_bucket_flag(const RunConfig& c) {
   const double mb = c.bucket_mb.value_or(0);
-  check<UsageError>(mb >= 0 && mb <= 1e6, "--bucket-mb: 0 to 1e6 MB; got {}", mb);
+  check<UsageError>(mb >= 0 && mb <= 1e6, "--bucket-mb: expected 0 to 1e6 MB; got {}", mb);
   if (mb == 0) return;
   check<UsageError>(!c.is_async(),
-                    "--bucket-mb with --topology async: its workers push whole gradients and wait "
-                    "for nobody; leave it out");
-  check<UsageError>(
-      c.local_steps == 0,
-      "--bucket-mb with --local-steps: models are averaged after the step, when nothing is "
-      "left to overlap with; leave one out");
+                    "--bucket-mb with --topology async: asynchronous workers push whole "
+                    "gradients; leave out --bucket-mb");
+  check<UsageError>(c.local_steps == 0,
+                    "--bucket-mb with --local-steps: models are averaged after the step, when "
+                    "there is no backward to overlap with; leave one of them out");
   check<UsageError>(!may_shrink(c),
-                    "--bucket-mb with workers that may leave: some buckets of a step have met with "
-                    "them then; leave out --bucket-mb, --on-failure and --non-finite drop_worker");
+                    "--bucket-mb with workers that may leave: some buckets of the step have "
+                    "already been averaged with them; leave out --bucket-mb, or --on-failure "
+                    "continue and --non-finite drop_worker");
   check_buckets(*make_compressor(c.compressor), c.non_finite.value());
 }
 
 void check_network(RunConfig& c) {
   check<UsageError>(c.network || !c.compute,
-                    "--compute goes with --network: without a modelled network there is no virtual "
-                    "time");
+                    "--compute requires --network: without a modelled network there is no "
+                    "virtual time");
   if (!c.network) return;
   check<UsageError>(c.transport == Transport::threads,
-                    "--network with --transport mpi: processes have a real network; leave one out");
+                    "--network with --transport mpi: processes use a real network; leave one of "
+                    "them out");
   check<UsageError>(c.topology != RunTopology::local,
-                    "--network with --topology local: it sends no messages; take ring or server");
+                    "--network with --topology local: topology local sends no messages; use ring "
+                    "or server");
   const auto network = parse_network(*c.network);
   // Throws for a worker that does not exist. An asynchronous server is one more.
   NetworkNics(network, static_cast<int>(c.workers) + (c.is_async() ? 1 : 0), 0);
@@ -212,7 +217,7 @@ void check_aggregation(RunConfig& c) {
   c.aggregate = to_string(aggregation);
   check<UsageError>(!c.is_async() || aggregation.rule == Aggregation::Rule::mean,
                     "--aggregate {} with --topology async: pushes are applied one by one, so "
-                    "there are none to choose from; take --topology server",
+                    "there is no set of gradients to aggregate; use --topology server",
                     c.aggregate);
 }
 

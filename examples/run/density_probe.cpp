@@ -14,7 +14,8 @@ DensityProbe::DensityProbe(const RunConfig& config, const Dataset& data, int ran
       parameters_(nn::parameters(task_->model())),
       buffers_(nn::buffers(task_->model())) {
   check<UsageError>(task_->steps_per_epoch() >= 2,
-                    "--measure density: two batches an epoch or more are wanted; got {}",
+                    "--measure density: expected at least two batches per epoch; got {}; use a "
+                    "smaller --batch",
                     task_->steps_per_epoch());
 }
 

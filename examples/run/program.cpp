@@ -79,7 +79,7 @@ int run_program(const char* name, const std::function<void()>& job, bool prints)
     say(e.what());
     return 2;
   } catch (const std::bad_alloc&) {
-    say("out of memory; take a smaller --batch, fewer --workers or a smaller model");
+    say("out of memory; use a smaller --batch, fewer --workers or a smaller model");
     return 1;
   } catch (const std::exception& e) {
     say(e.what());

@@ -72,7 +72,7 @@ void Progress::evaluation(const Evaluation& e) {
 
 void Progress::drop(const DroppedWorker& d, std::string_view data) {
   finish();
-  write_note(fmt::format("worker {} has left at step {} ({}); the others continue; {}\n", d.worker,
+  write_note(fmt::format("worker {} left at step {} ({}); the others continue; {}\n", d.worker,
                          d.step, d.error, data),
              out_);
 }

@@ -23,7 +23,7 @@ nlohmann::json milliseconds(const PhaseTimes& times) {
 void check_finite(const RunResult& r) {
   if (r.finite) return;
   throw NonFiniteGradient(
-      "the model has diverged: its test loss, or a parameter, is infinite or NaN; take a smaller "
+      "the model has diverged: its test loss, or a parameter, is infinite or NaN; use a smaller "
       "learning rate",
       static_cast<std::uint64_t>(r.steps));
 }

@@ -21,8 +21,10 @@ std::vector<nlohmann::json> read_runs(const std::filesystem::path& file,
   std::string line;
   if (!std::getline(in, line)) return runs;
   const auto other = nlohmann::json::parse(line, nullptr, false);
-  check(other == common, "{}: it holds runs of another sweep, {}; give another --out",
-        file.string(), line);
+  check(other == common,
+        "{}: expected runs of the sweep {}; got runs of another sweep, {}; use another "
+        "--out",
+        file.string(), json_text(common), line);
   while (std::getline(in, line)) {
     auto run = nlohmann::json::parse(line, nullptr, false);
     if (!run.is_discarded()) runs.push_back(std::move(run));  // the last line may be incomplete

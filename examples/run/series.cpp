@@ -37,8 +37,8 @@ std::string Series::run(FunctionRef<void()> job) {
 
 void Series::finish() const {
   if (interruption_) throw *interruption_;
-  check(crashed_ == 0, "{} of the runs failed; the first: {}", crashed_, first_crash_);
-  check(succeeded_ > 0 || first_failure_.empty(), "no run has a result; the first {}",
+  check(crashed_ == 0, "{} of the runs failed; the first error: {}", crashed_, first_crash_);
+  check(succeeded_ > 0 || first_failure_.empty(), "no run has a result; the first run {}",
         first_failure_);
 }
 

@@ -20,7 +20,7 @@ MatrixShape parse_shape(const std::string& text, std::string_view flag) {
     const auto [rest, error] = std::from_chars(at, end, size);
     check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
                           (rest == end || *rest == 'x'),
-                      "{}: resnet18, lstm or shapes such as 64x3x3x3,64 are wanted; got '{}'", flag,
+                      "{}: expected resnet18, lstm or shapes such as 64x3x3x3,64; got '{}'", flag,
                       text);
     (dimension == 0 ? shape.rows : shape.cols) *= size;
     if (dimension >= 2) shape.kernel *= size;

@@ -107,8 +107,8 @@ class TextTask final : public Task {
   TextTask(const RunConfig& config, const TextSplits& data, int rank, int workers)
       : config_(config), data_(data), model_(build_model(config, data)) {
     check<UsageError>(config.partition == "iid",
-                      "--partition {}: text is read in columns that are dealt to the workers; only "
-                      "iid is possible",
+                      "--partition: expected iid, because text is divided into columns, which are "
+                      "distributed over the workers; got {}",
                       config.partition);
     deal_training(rank, workers, 0);
     deal_test(rank, workers);

@@ -188,7 +188,7 @@ void Trainer::count(double loss, bool taken) {
   if (in_a_row < config_.max_skipped || config_.max_skipped == 0) return;
   throw NonFiniteGradient(
       fmt::format("the last {} steps, up to step {}, were skipped, because gradients were infinite "
-                  "or NaN: the model has diverged; take a smaller learning rate than {:.4g}, or "
+                  "or NaN: the model has diverged; use a smaller learning rate than {:.4g}, or "
                   "raise --max-skipped",
                   in_a_row, step_, lr_),
       static_cast<std::uint64_t>(step_));
@@ -217,10 +217,10 @@ void Trainer::drop(const DroppedWorker& dropped) {
   run_.result.dropped.push_back(dropped);
   if (!run_.listener.on_drop) return;
   run_.listener.on_drop(
-      dropped,
-      loses_labels()
-          ? "its training data are lost (--partition by-label); its test data are dealt anew"
-          : "its test data are dealt anew, its training data at the next epoch");
+      dropped, loses_labels()
+                   ? "its training data are lost (--partition by-label); its test data are "
+                     "redistributed"
+                   : "its test data are redistributed now, its training data at the next epoch");
 }
 
 // Every worker measures its own share, so that none waits longer than the deadline for another.

@@ -67,7 +67,7 @@ std::string table_text(const std::vector<SweepCell>& cells) {
     if (!cell.failure.empty())
       text += fmt::format("{}, {} workers: {}\n", cell.method, cell.workers, cell.failure);
   }
-  return text + "acc.: at the best rate; rate: the largest stable one, to a factor of two\n";
+  return text + "acc.: at the best rate; rate: the largest stable rate, to a factor of two\n";
 }
 
 nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) {

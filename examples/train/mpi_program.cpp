@@ -37,7 +37,7 @@ void warn_of_several(const char* name) {
     if (own == nullptr || std::atoi(own) == 0) {
       note(
           "{}: {} processes were started, and each is about to do the same run; with --transport "
-          "mpi they are the workers of one\n",
+          "mpi they are the workers of one run\n",
           name, processes);
     }
     return;

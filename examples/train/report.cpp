@@ -89,7 +89,7 @@ void print_summary(const RunConfig& config, const RunResult& r) {
   const auto& last = r.evaluations.back();
   print("{}, training loss {}, {} steps in {}\n", score_text(last),
         number_text(r.train_loss, 4, 10), r.steps, duration_text(r.seconds));
-  print("packet {}, sent per worker {} ({} for none), {} {}/s\n",
+  print("packet {}, sent per worker {} ({} uncompressed), {} {}/s\n",
         bytes_text(static_cast<double>(r.message_bytes)), bytes_text(r.bytes_sent_per_worker),
         bytes_text(r.bytes_uncompressed), thousands_text(r.samples_per_second),
         sample_name(last.metric));
@@ -101,17 +101,17 @@ void print_summary(const RunConfig& config, const RunResult& r) {
   if (r.virtual_seconds) {
     print("in the modelled network {}: {:.4g} s, {} {}/s\n", *config.network, *r.virtual_seconds,
           thousands_text(r.samples_per_virtual_second), sample_name(last.metric));
-    print_times("ms per step there:", r.virtual_step_times);
+    print_times("virtual ms per step:", r.virtual_step_times);
   }
   if (r.buckets > 1) {
-    print("in {} buckets: {:.2f} ms of a step hidden behind backward\n", r.buckets,
+    print("{} buckets: {:.2f} ms of each step are hidden behind backward\n", r.buckets,
           1e3 * r.hidden_seconds);
   }
   print("lr {}, {}\n", *config.lr, config.optimizer);
   if (r.async) {
     const auto& late = r.async->staleness;
-    print("staleness: mean {:.2f}, deviation {:.2f}, at most {}; {} pushes dropped\n", late.mean(),
-          late.deviation(), late.most(), r.async->dropped);
+    print("staleness: mean {:.2f}, standard deviation {:.2f}, maximum {}; {} pushes dropped\n",
+          late.mean(), late.deviation(), late.most(), r.async->dropped);
   }
 }
 

@@ -38,7 +38,7 @@ std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
     const auto of_a = value(a, key), of_b = value(b, key);
     if (of_a != of_b) return fmt::format("{} is {} and {}", key, json_text(of_a), json_text(of_b));
   }
-  return "the order of their values";
+  return "the order of the values";
 }
 
 // Of a data set: the numbers of training and test samples, and a hash.
@@ -71,12 +71,13 @@ Fingerprint fingerprint(const TextSplits& data) {
 void count_processes(const Worker& me, RunConfig& config) {
   const int workers = me.size() - (config.is_async() ? 1 : 0);
   check<UsageError>(workers > 0,
-                    "--topology async with --transport mpi: one process is the server; mpirun must "
-                    "start 2 or more");
+                    "--topology async with --transport mpi: expected at least 2 processes, "
+                    "because one of them is the server; got {}; start more with mpirun -n N",
+                    me.size());
   check<UsageError>(config.workers == 0 || config.workers == workers,
-                    "--workers {}: with --transport mpi they are as many as mpirun starts, {}{}; "
-                    "leave it out",
-                    config.workers, workers, config.is_async() ? " and the server" : "");
+                    "--workers with --transport mpi: expected {}, the number of processes that "
+                    "mpirun started{}; got {}; leave out --workers",
+                    workers, config.is_async() ? ", without the server" : "", config.workers);
   config.workers = workers;
 }
 
@@ -99,14 +100,19 @@ void check_same_run(Worker& me, const RunConfig& config) {
     const auto payload = packet.payload();
     const auto theirs = nlohmann::json::parse(
         std::string(reinterpret_cast<const char*>(payload.data()), payload.size()), nullptr, false);
-    check<PacketError>(theirs.is_object(), "worker 0 sent a configuration that is none");
+    check<PacketError>(theirs.is_object(),
+                       "configuration of worker 0: expected a JSON object; got {} bytes of other "
+                       "data",
+                       payload.size());
     const std::string their_isa = theirs.value("isa", ""), our_isa = own.value("isa", "");
     check(their_isa == our_isa,
-          "workers 0 and {} run kernels of different instruction sets, {} and {}, which round "
-          "differently; start them all with --isa and the lower one",
+          "workers 0 and {} run kernels of different instruction sets, {} and {}, "
+          "which round differently; start all of them with the lower one by --isa",
           other, their_isa, our_isa);
-    throw Error(fmt::format("workers 0 and {} were told to do different things: {}", other,
-                            first_difference(theirs, own)));
+    throw Error(
+        fmt::format("workers 0 and {} have different configurations: {}; start all of them with "
+                    "the same program and flags",
+                    other, first_difference(theirs, own)));
   }
   me.barrier();
 }
@@ -124,9 +130,9 @@ void check_same_data(Worker& me, const Dataset& data) {
     if (std::ranges::equal(first, theirs)) continue;
     const bool same_sizes = first[0] == theirs[0] && first[1] == theirs[1];
     throw Error(fmt::format(
-        "workers 0 and {} have read different data: {} training and {} test samples, and {} and {}"
-        "{}; give all of them the same files",
-        other, first[0], first[1], theirs[0], theirs[1], same_sizes ? " of other contents" : ""));
+        "workers 0 and {} have read different data: worker 0 has {} training and {} test samples, "
+        "the other {} and {}{}; give all of them the same files",
+        other, first[0], first[1], theirs[0], theirs[1], same_sizes ? " with other contents" : ""));
   }
 }
 

@@ -72,7 +72,7 @@ run::RunConfig config_of(const std::string& name, const std::string& folder) {
 
 int main(int argc, char** argv) {
   return run::run_mpi_program("allocation_cases", argc, argv, [&](Worker* me) {
-    check<UsageError>(argc > 2, "N and a case are wanted");
+    check<UsageError>(argc > 2, "expected N and a case; got {} arguments", argc - 1);
     auto config = config_of(argv[2], argc > 3 ? argv[3] : "");
     if (me != nullptr) config.transport = "mpi";
     failing = std::atoll(argv[1]);

@@ -40,7 +40,7 @@ TEST_F(Endings, SoMayTheWorkOfAWorkerThatOthersWaitFor) {
   const auto o = run("train --deadline 0.01 --steps 20 --json" + small);
   EXPECT_EQ(o.code, 0) << o.error;
   EXPECT_EQ(last_line(o.out)["config"]["deadline_seconds"], 0.01);
-  expect_refused("train --deadline -1" + small, 2, "--deadline: 0 to 1e9 seconds");
+  expect_refused("train --deadline -1" + small, 2, "--deadline: expected 0 to 1e9 seconds");
 }
 
 TEST_F(Endings, ARunThatDivergesIsARowAndTheOthersGoOn) {
@@ -57,7 +57,8 @@ TEST_F(Endings, ARunThatDivergesIsARowAndTheOthersGoOn) {
 
   const auto all = run(compare + " --method none --out " + at("all"));
   EXPECT_EQ(all.code, 1);
-  EXPECT_NE(all.error.find("no run has a result; the first diverged at step"), std::string::npos);
+  EXPECT_NE(all.error.find("no run has a result; the first run diverged at step"),
+            std::string::npos);
   EXPECT_FALSE(fs::exists(folder / "all"));
 }
 
@@ -91,7 +92,7 @@ TEST_F(Endings, AnInterruptedSweepShowsItsCellsAndGoesOn) {
       tiny;
   const auto o = script(until + "\"$BIN\"" + sweep +
                         " --out $T/sweep >$T/table 2>$T/notes & p=$!\n"
-                        "until_has $T/notes 'mean.*liars 1'\nkill -INT $p\nwait $p");
+                        "until_has $T/notes 'mean.*Byzantine 1'\nkill -INT $p\nwait $p");
   EXPECT_EQ(o.code, 130) << read(folder / "notes");
   const auto cells = last_line(read(folder / "table"))["cells"];
   EXPECT_GE(cells.size(), 2U);
@@ -196,7 +197,7 @@ TEST_F(Endings, AComparisonIsReplacedOnlyByForce) {
   const std::string compare = "compare --method none --steps 2 --out " + at("c") + small;
   ASSERT_EQ(run(compare).code, 0);
   const auto before = read(folder / "c" / "compare.json");
-  expect_refused(compare, 1, "holds a comparison already; name another folder, or take --force");
+  expect_refused(compare, 1, "holds a comparison already; name another folder, or use --force");
   EXPECT_EQ(read(folder / "c" / "compare.json"), before);
   ASSERT_EQ(run(compare + " --seed 2 --force").code, 0);
   EXPECT_NE(read(folder / "c" / "compare.json"), before);
@@ -249,7 +250,7 @@ TEST_F(Endings, NumbersAreDecimalAndWithinTheirRange) {
   EXPECT_EQ(last_line(o.out)["config"]["workers"], 10);
   for (const char* seed : {"-1", "18446744073709551616", "0x10", "1e3", "", "3.5"}) {
     expect_refused("train --steps 1 --seed '" + std::string(seed) + "'" + small, 2,
-                   "--seed: a whole number from 0 to 18446744073709551615 is wanted");
+                   "--seed: expected a whole number from 0 to 18446744073709551615; got");
   }
 }
 

@@ -151,7 +151,7 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   const Listener listener{
       .on_drop = [&](const DroppedWorker&, std::string_view text) { data = text; }};
   const auto without = result_of(c, listener);
-  EXPECT_EQ(data, "its test data are dealt anew, its training data at the next epoch");
+  EXPECT_EQ(data, "its test data are redistributed now, its training data at the next epoch");
   // Every evaluation covers the whole test set of 100 images, so accuracies are multiples of 1/100.
   for (const auto& e : without.evaluations) {
     EXPECT_NEAR(100 * e.test_accuracy, std::round(100 * e.test_accuracy), 1e-9);
@@ -276,16 +276,16 @@ TEST(Faults, WhatCannotBeIsRefusedWithTheReason) {
   expect_refused(config_for("sign-flop"), "did you mean sign-flip?");
   expect_refused(config_for("zero:workers=5"), "at most 4 attackers");
   expect_refused(config_for("drop", "async"), "a simulation sends no packets");
-  expect_refused(config_for("drop", "local"), "no packet is sent there");
+  expect_refused(config_for("drop", "local"), "topology local sends no packets");
   auto local_steps = config_for("zero");
   local_steps.local_steps = 4;
-  expect_refused(local_steps, "models travel there");
+  expect_refused(local_steps, "workers exchange models instead of gradients");
   auto mpi = config_for("none"), meeting = config_for("none"), async = config_for("none", "async");
   mpi.transport = "mpi";
   meeting.local_steps = 4;
   for (const auto& [config, flag, reason] :
        {std::tuple{&mpi, "--transport mpi", "ends the whole job"},
-        std::tuple{&meeting, "--local-steps", "agree at meetings alone"},
+        std::tuple{&meeting, "--local-steps", "agree only when their models are averaged"},
         std::tuple{&async, "--topology async", "no common step"}}) {
     config->on_failure = "continue";
     expect_refused(*config, std::string("--on-failure continue with ") + flag);

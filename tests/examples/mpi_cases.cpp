@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   return run::run_program(
       "mpi_cases",
       [&] {
-        check<UsageError>(argc == 2 && kCases.contains(argv[1]), "which case?");
+        check<UsageError>(argc == 2 && kCases.contains(argv[1]), "expected the name of a case");
         run_mpi_workers(session, {.deadline = milliseconds(2000)}, kCases.at(argv[1]));
       },
       session.rank() == 0);

@@ -128,10 +128,10 @@ TEST_F(Mpi, RankZeroIsTheAsynchronousServer) {
     EXPECT_EQ(count_of(many.out, "staleness: mean"), 1) << "only the server prints";
   }
   const std::string train = "train --transport mpi" + small + " --topology async";
-  expect_failed(run_ranks(2, train), 2, "take --clock real");
-  expect_failed(run_ranks(1, train + " --clock real"), 2, "one process is the server");
+  expect_failed(run_ranks(2, train), 2, "use --clock real");
+  expect_failed(run_ranks(1, train + " --clock real"), 2, "one of them is the server");
   expect_failed(run_ranks(3, train + " --clock real --workers 3"), 2,
-                "as many as mpirun starts, 2 and the server");
+                "the number of processes that mpirun started, without the server; got 3");
   expect_failed(
       run_ranks(3, train + " --clock real --server-rule hogwild --optimizer sgd --lr 0.01"), 2,
       "hogwild: expected workers in one process");
@@ -150,10 +150,11 @@ TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
 TEST_F(Mpi, WrongUsageIsOneLine) {
   const std::string train = "train --transport mpi" + small;
   expect_failed(run_ranks(3, train + " --workers 4"), 2,
-                "train: --workers 4: with --transport mpi they are as many as mpirun starts, 3");
+                "train: --workers with --transport mpi: expected 3, the number of processes "
+                "that mpirun started; got 4");
   expect_failed(run_ranks(3, train + " --compresor none"), 2,
                 "train: flag '--compresor' is not known");
-  expect_failed(run_ranks(2, train + " --topology local"), 2, "take ring, server or async");
+  expect_failed(run_ranks(2, train + " --topology local"), 2, "use ring, server or async");
   EXPECT_EQ(run_ranks(2, train + " --workers 2").code, 0);
 }
 
@@ -163,7 +164,7 @@ TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
     return run_shell(mpirun + " -n 2 " + train + first + " : -n 1 " + train + others);
   };
   expect_failed(together("", " --seed 2"), 1,
-                "workers 0 and 2 were told to do different things: seed is 1 and 2");
+                "workers 0 and 2 have different configurations: seed is 1 and 2");
   expect_failed(together("", " --compressor sign+ef"), 1, "compressor is \"none\" and \"sign+ef");
   expect_failed(together("", " --lr 0.25"), 1, "lr is 0.05 and 0.25");
   expect_failed(together("", " --sed 2"), 2, "train: worker 2: flag '--sed' is not known");
@@ -172,7 +173,8 @@ TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
     const std::string low(isa_name(levels.front())), high(isa_name(levels.back()));
     expect_failed(together(" --isa " + high, " --isa " + low), 1,
                   "workers 0 and 2 run kernels of different instruction sets, " + high + " and " +
-                      low + ", which round differently; start them all with --isa and the lower");
+                      low +
+                      ", which round differently; start all of them with the lower one by --isa");
   }
   EXPECT_EQ(together("", " --threads 2").code, 0) << "threads change no bit";
 }

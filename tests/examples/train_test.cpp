@@ -56,7 +56,7 @@ TEST_F(Train, NothingIsOverwritten) {
 
 TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --workers 0", 2,
-                 "--workers: a whole number from 1 to 1024 is wanted; got 0");
+                 "--workers: expected a whole number from 1 to 1024; got 0");
   expect_refused("train --compressor topk:ratio=2", 2, "ratio must be a number");
   expect_refused("train --compressor powrsgd", 2, "did you mean powersgd?");
   expect_refused("train --comprssor none", 2, "did you mean --compressor?");
@@ -71,9 +71,9 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --lr 0", 2, "--lr");
   expect_refused("train --epochs 0", 2, "--epochs");
   expect_refused("train --non-finite hope", 2, "abort");
-  expect_refused("train --local-steps -1", 2, "--local-steps: a whole number from 0");
-  expect_refused("train --local-after 5", 2, "go with --local-steps");
-  expect_refused("train --outer-lr 0.7", 2, "go with --local-steps");
+  expect_refused("train --local-steps -1", 2, "--local-steps: expected a whole number from 0");
+  expect_refused("train --local-after 5", 2, "require --local-steps");
+  expect_refused("train --outer-lr 0.7", 2, "require --local-steps");
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
   expect_refused("train --local-steps 4 --compressor vote", 2, "a direction without a magnitude");
@@ -87,7 +87,7 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --network 10gbe --topology local", 2, "sends no messages");
   expect_refused("train --network 10gbe,slow=4:2 --workers 4", 2, "a worker from 0 to 3");
   expect_refused("train --network 10gbe --compute 5", 2, "a time such as 5ms");
-  expect_refused("train --compute 5ms", 2, "goes with --network");
+  expect_refused("train --compute 5ms", 2, "requires --network");
   expect_refused("train --measure densty", 2, "did you mean density?");
   expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
                  "two batches");
@@ -96,22 +96,23 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
   expect_refused("bytes --shapes 3x-1", 2, "--shapes");
   expect_refused("explain sign --shape 1,2", 2, "--shape");
-  expect_refused("rosenbrock --batch -1", 2, "--batch: a whole number from 0");
-  expect_refused("rosenbrock --steps 3", 2, "--steps: a whole number from 8");
-  expect_refused("rosenbrock --noise -1", 2, "--noise: a number from 0");
-  expect_refused("rosenbrock --lr 0", 2, "--lr: a number above 0");
+  expect_refused("rosenbrock --batch -1", 2, "--batch: expected a whole number from 0");
+  expect_refused("rosenbrock --steps 3", 2, "--steps: expected a whole number from 8");
+  expect_refused("rosenbrock --noise -1", 2, "--noise: expected a number from 0");
+  expect_refused("rosenbrock --lr 0", 2, "--lr: expected a number above 0");
   expect_refused("rosenbrock --voters 3", 2, "--voters");
-  expect_refused("descend --problem valley", 2, "quadratics or median is wanted; got 'valley'");
+  expect_refused("descend --problem valley", 2,
+                 "expected counterexample, quadratics or median; got 'valley'");
   expect_refused("descend --method vot", 2, "did you mean vote?");
 }
 
 TEST_F(Train, ModelsAndDataMustFit) {
-  expect_refused("train --model lstm", 2, "--model lstm: it reads text");
+  expect_refused("train --model lstm", 2, "--model lstm: expected --data with text");
   expect_refused("train --model lenet --data synthetic-text", 2, "try --model lstm");
   expect_refused("train --model lstm --data synthetic-text:length=9000,seq=500", 2,
                  "text: expected at least workers x batch x seq + 1 tokens");
   expect_refused("train --model lstm --data synthetic-text --partition shared", 2,
-                 "only iid is possible");
+                 "--partition: expected iid");
   expect_refused("train --model lstm --data text:/nowhere", 1, "/nowhere");
   expect_refused("train --model lstm:hidden=8,embedding=4,tied --data synthetic-text", 2,
                  "embedding equal to hidden");
@@ -178,10 +179,9 @@ TEST_F(Train, GoesOnWithoutAWorkerThatDies) {
   const auto o = run(dying + "--on-failure continue --json --out " + out.string());
   ASSERT_EQ(o.code, 0) << o.error;
   const json lost = {{"worker", 1}, {"step", 2}, {"error", "attack: worker 1 dies at step 2"}};
-  EXPECT_NE(
-      o.error.find("worker 1 has left at step 2 (attack: worker 1 dies at step 2); the others "
-                   "continue; its test data are dealt anew"),
-      std::string::npos)
+  EXPECT_NE(o.error.find("worker 1 left at step 2 (attack: worker 1 dies at step 2); the others "
+                         "continue; its test data are redistributed"),
+            std::string::npos)
       << o.error;
   const auto result = last_line(o.out);
   EXPECT_EQ(result["dropped_workers"], json::array({lost}));
@@ -223,15 +223,15 @@ TEST_F(Train, WithAnAsynchronousServer) {
 }
 
 TEST_F(Train, AsynchronousFlagsSayWhatIsWrong) {
-  expect_refused("train --staleness 1", 2, "go with --topology async");
-  expect_refused("train --clock real", 2, "go with --topology async");
+  expect_refused("train --staleness 1", 2, "require --topology async");
+  expect_refused("train --clock real", 2, "require --topology async");
   const std::string async = "train" + small + "--topology async ";
   expect_refused(async + "--staleness -2", 2, "or -1 for no bound");
   expect_refused(async + "--server-rule dcasgd", 2, "did you mean dc_asgd");
   expect_refused(async + "--durations erlang:n=3", 2, "did you mean k");
   expect_refused(async + "--speeds 1,,2", 2, "such as 1,1,0.5");
   expect_refused(async + "--compressor powersgd+ef", 2, "applied alone");
-  expect_refused(async + "--local-steps 4", 2, "no meeting");
+  expect_refused(async + "--local-steps 4", 2, "never average their models");
   expect_refused(async + "--servers 2", 2, "one shard");
   expect_refused(async + "--measure density", 2, "synchronous");
   expect_refused(async + "--non-finite skip_step", 2, "abort or zero");
