@@ -232,11 +232,11 @@ TEST_F(Mpi, AWorkerThatComputesIsNoTimeout) {
 // workers 0 and 1 wait for worker 2, for twice the deadline.
 TEST_F(Mpi, AJobThatIsSuspendedAndContinuedGoesOn) {
   const std::string log = (folder / "suspended").string();
-  const auto o = run_shell("bash -c '" + mpirun + " -n 3 " + bin +
-                           "mpi_cases \"suspended together\" >" + log + " & job=$!; " +
-                           "until grep -qs together " + log + "; do sleep 0.05; done; " +
-                           "kill -TSTP $job; sleep 4; grep -q later " + log + " && exit 3; " +
-                           "kill -CONT $job; wait $job'");
+  const auto o =
+      run_shell("bash -c '" + mpirun + " -n 3 " + bin + "mpi_cases \"suspended together\" >" + log +
+                " & job=$!; " + "until grep -qs together " + log + "; do sleep 0.05; done; " +
+                "kill -TSTP $job; sleep 4; grep -q later " + log + " && exit 3; " +
+                "kill -CONT $job; wait $job'");
   EXPECT_EQ(o.code, 0) << o.error << "(3: it was not suspended)";
   EXPECT_EQ(read(log), "together\nlater\n");
 }
