@@ -207,7 +207,8 @@ void check_network(RunConfig& c) {
                     "or server");
   const auto network = parse_network(*c.network);
   // Throws for a worker that does not exist. An asynchronous server is one more.
-  NetworkNics(network, static_cast<int>(c.workers) + (c.is_async() ? 1 : 0), 0);
+  const int ranks = static_cast<int>(c.workers) + (c.is_async() ? 1 : 0);
+  [[maybe_unused]] const NetworkNics checked(network, ranks, 0);
   c.network = to_string(network);
   if (c.compute) parse_seconds(*c.compute);
 }
