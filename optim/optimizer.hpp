@@ -17,10 +17,10 @@
 
 namespace terse {
 
-// A view of gradient values that rules read through: element i is scale · values[i], clamped to
-// [-limit, limit]. Clipping therefore copies nothing and does not modify the gradient. NaN stays
-// NaN.
-struct ClippedValues {
+// A block of gradient values as a rule reads them: element i is scale · values[i], clamped to
+// [-limit, limit]. The defaults change nothing. The stage `clip` sets scale and limit, so clipping
+// copies nothing and does not modify the gradient. NaN stays NaN.
+struct GradientBlock {
   const float* values;
   float scale = 1, limit = std::numeric_limits<float>::infinity();
 
@@ -29,20 +29,20 @@ struct ClippedValues {
   }
 };
 
-// A gradient with the same scaling and clamping: the `count` values of `source` that begin at
-// `first`.
-struct ClippedGradient {
+// A gradient that a rule reads block by block: the `count` values of `source` that begin at
+// `first`, with the scaling and clamping of GradientBlock.
+struct GradientReader {
   const GradientSource* source;
   std::int64_t first = 0, count = 0;
   float scale = 1, limit = std::numeric_limits<float>::infinity();
 
-  // The elements [begin, begin + room.size()). The result points to the source's own memory or to
-  // `scratch`, which the source may write to.
-  ClippedValues read(std::int64_t begin, std::span<float> scratch) const {
+  // The elements [begin, begin + scratch.size()). The result points to the source's own memory or
+  // to `scratch`, which the source may write to.
+  GradientBlock read(std::int64_t begin, std::span<float> scratch) const {
     return {source->read(first + begin, scratch).data(), scale, limit};
   }
   // The gradient of the elements [begin, begin + n).
-  ClippedGradient part(std::int64_t begin, std::int64_t n) const {
+  GradientReader part(std::int64_t begin, std::int64_t n) const {
     return {source, first + begin, n, scale, limit};
   }
 };
@@ -67,7 +67,7 @@ class UpdateRule {
   void apply(std::span<float> values, std::span<const float> gradient, float lr);
   // Like `apply`, but the gradient is read block by block; most rules read each value once. Rules
   // implement this function.
-  virtual void update(std::span<float> values, const ClippedGradient& gradient, float lr) = 0;
+  virtual void update(std::span<float> values, const GradientReader& gradient, float lr) = 0;
   // Saves, loads or hashes the state.
   virtual void serialize(Archive&) = 0;
 };

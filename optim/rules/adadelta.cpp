@@ -32,7 +32,7 @@ class Adadelta final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
     const auto keep = static_cast<float>(o_.rho), take = static_cast<float>(1 - o_.rho);

@@ -33,7 +33,7 @@ class Adagrad final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const double done = static_cast<double>(steps_++);
     const auto rate = static_cast<float>(lr / (1 + done * o_.lr_decay));
     const auto decay = static_cast<float>(o_.weight_decay.value()),

@@ -51,7 +51,7 @@ class Adam final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     ++steps_;
     const auto t = static_cast<double>(steps_);
     const bool frozen = o_.freeze > 0 && steps_ > o_.freeze;

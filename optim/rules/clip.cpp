@@ -34,14 +34,14 @@ class ClippedRule final : public UpdateRule {
   }
 
   void prepare(const RuleSetup& setup) override { inner_->prepare(setup); }
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     inner_->update(values, clipped(gradient), lr);
   }
 
   void serialize(Archive& archive) override { inner_->serialize(archive); }
 
  private:
-  ClippedGradient clipped(ClippedGradient g) const {
+  GradientReader clipped(GradientReader g) const {
     if (bound_ == Bound::value) {
       g.limit = std::min(g.limit, static_cast<float>(limit_));
       return g;

@@ -40,7 +40,7 @@ class Lars final : public UpdateRule {
     o_.weight_decay.prepare(setup);
   }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto n = std::ssize(values);
     m_.prepare(n);
     o_.weight_decay.expect(n);
@@ -61,7 +61,7 @@ class Lars final : public UpdateRule {
   void serialize(Archive& archive) override { m_.serialize(archive); }
 
  private:
-  void update_tensor(float* values, float* momentum, const ClippedGradient& gradient, float lr,
+  void update_tensor(float* values, float* momentum, const GradientReader& gradient, float lr,
                      double weight_decay) {
     const double length = rule::norm2({values, static_cast<std::size_t>(gradient.count)});
     const double slope = rule::norm2(gradient);

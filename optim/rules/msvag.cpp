@@ -33,7 +33,7 @@ class Msvag final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { weight_decay_.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
     const auto decay = static_cast<float>(weight_decay_.value());
     rule::for_each_parameter(values, gradient, std::tie(m_, v_), weight_decay_, [=](float on) {

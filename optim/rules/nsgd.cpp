@@ -26,7 +26,7 @@ class NormalisedSgd final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { weight_decay_.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const bool first = m_.empty();
     const auto keep = static_cast<float>(first ? 0 : beta_);
     const auto take = static_cast<float>(first ? 1 : 1 - beta_);

@@ -37,7 +37,7 @@ class Rmsprop final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
     const auto keep = static_cast<float>(o_.alpha), take = static_cast<float>(1 - o_.alpha);
@@ -70,7 +70,7 @@ class Rmsprop final : public UpdateRule {
  private:
   // make_direction(on) returns a function that updates the state and returns d.
   template <class State, class MakeDirection>
-  void step(std::span<float> values, const ClippedGradient& gradient, float lr, State state,
+  void step(std::span<float> values, const GradientReader& gradient, float lr, State state,
             MakeDirection make_direction) {
     if (o_.momentum == 0) {
       rule::for_each_parameter(values, gradient, state, o_.weight_decay, [=](float on) {

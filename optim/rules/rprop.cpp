@@ -37,7 +37,7 @@ class Rprop final : public UpdateRule {
                        o_.eta_plus, o_.step_min, o_.step_max);
   }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto minus = static_cast<float>(o_.eta_minus), plus = static_cast<float>(o_.eta_plus);
     const auto low = static_cast<float>(o_.step_min), high = static_cast<float>(o_.step_max);
     size_.set_initial(lr);

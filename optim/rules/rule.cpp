@@ -42,14 +42,14 @@ void StateArray::serialize(Archive& archive) {
 namespace rule {
 
 // Eight partial sums: GCC may not reorder the additions of one sum, but it vectorises eight sums.
-double norm2(const ClippedGradient& gradient) {
+double norm2(const GradientReader& gradient) {
   constexpr std::int64_t kLanes = 8;
   static_assert(kBlock % kLanes == 0);
   const double squares =
       vectorized_sum(gradient.count, kGrain, [&](std::int64_t begin, std::int64_t end) {
         std::array<double, kLanes> lanes{};
         double sum = 0;
-        for_each_block(gradient, begin, end, [&](std::int64_t, std::int64_t n, ClippedValues g) {
+        for_each_block(gradient, begin, end, [&](std::int64_t, std::int64_t n, GradientBlock g) {
           const auto square = [g](std::int64_t i) { return double{g[i]} * double{g[i]}; };
           std::int64_t i = 0;
           for (; i + kLanes <= n; i += kLanes) {

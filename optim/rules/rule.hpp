@@ -49,7 +49,7 @@ inline constexpr std::int64_t kBlock = 1 << 13;  // gradient values read at a ti
 // Calls body(first, n, g) for consecutive blocks of [begin, end), n <= kBlock; g[0 … n-1] are the
 // values of the gradient at first … first + n - 1.
 template <class Body>
-void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::int64_t end,
+void for_each_block(const GradientReader& gradient, std::int64_t begin, std::int64_t end,
                     const Body& body) {
   std::array<float, kBlock> scratch;
   for (; begin < end; begin += kBlock) {
@@ -60,7 +60,7 @@ void for_each_block(const ClippedGradient& gradient, std::int64_t begin, std::in
 
 // The Euclidean norm |g|_2. The sum is accumulated in double, so the square of a float cannot
 // overflow. The order of the additions depends only on the length, not on the number of threads.
-double norm2(const ClippedGradient& gradient);
+double norm2(const GradientReader& gradient);
 double norm2(std::span<const float> values);
 
 // The options weight_decay and weight_decay_on of a rule: how much parameters decay, and which.
@@ -128,16 +128,16 @@ inline float sign(float value) {
 // The pointers are __restrict because GCC does not emit run-time overlap checks for five arrays;
 // without it the loop would not be vectorised.
 template <class Element, class... State>
-void run_block(std::int64_t n, ClippedValues gradient, Element element, float* __restrict x,
+void run_block(std::int64_t n, GradientBlock gradient, Element element, float* __restrict x,
                State* __restrict... state) {
   for (std::int64_t i = 0; i < n; ++i) element(x[i], gradient[i], state[i]...);
 }
 
 // Calls element(x_i, g_i, s_i...) for i in [begin, end) in one pass.
 template <class Element, class... State>
-void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& gradient,
+void run_piece(std::int64_t begin, std::int64_t end, const GradientReader& gradient,
                const Element& element, float* x, State*... state) {
-  for_each_block(gradient, begin, end, [&](std::int64_t at, std::int64_t n, ClippedValues g) {
+  for_each_block(gradient, begin, end, [&](std::int64_t at, std::int64_t n, GradientBlock g) {
     run_block(n, g, element, x + at, state + at...);
   });
 }
@@ -148,7 +148,7 @@ void run_piece(std::int64_t begin, std::int64_t end, const ClippedGradient& grad
 // for parameters that decay (on = 1) or do not (on = 0); it must capture its constants by value.
 // Throws Error if state or weight decay were prepared for another number of parameters.
 template <class... State, class MakeElement>
-void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
+void for_each_parameter(std::span<float> values, const GradientReader& gradient,
                         std::tuple<State&...> state, const WeightDecay& decay,
                         const MakeElement& make_element) {
   const auto n = std::ssize(values);
@@ -166,7 +166,7 @@ void for_each_parameter(std::span<float> values, const ClippedGradient& gradient
 }
 // The same, without weight decay.
 template <class... State, class Element>
-void for_each_parameter(std::span<float> values, const ClippedGradient& gradient,
+void for_each_parameter(std::span<float> values, const GradientReader& gradient,
                         std::tuple<State&...> state, const Element& element) {
   for_each_parameter(values, gradient, state, WeightDecay(), [&](float) { return element; });
 }

@@ -42,7 +42,7 @@ class Sgd final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto decay = static_cast<float>(o_.weight_decay.value());
     // The step is lr · (past · m + own · g).
     const bool direct = o_.nesterov || o_.form == "powersgd";

@@ -24,7 +24,7 @@ class SignSgd final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { decay_.weights.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
     rule::for_each_parameter(values, gradient, std::tie(), decay_.weights, [=](float on) {
       return [=, inside = on * inside, outside = on * outside](float& x, float g) {

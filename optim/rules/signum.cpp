@@ -47,7 +47,7 @@ class Signum final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { decay_.weights.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
     const auto keep = static_cast<float>(beta_), take = static_cast<float>(1 - beta_);
     const bool raw = steps_++ < raw_steps_;

@@ -37,7 +37,7 @@ class SignByOdds final : public UpdateRule {
     decay_.weights.prepare(setup);
   }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
     const float inside = decay_.inside();
     rule::for_each_parameter(values, gradient, std::tie(m_, v_), decay_.weights, [=](float on) {

@@ -38,7 +38,7 @@ class Yogi final : public UpdateRule {
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
-  void update(std::span<float> values, const ClippedGradient& gradient, float lr) override {
+  void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto t = static_cast<double>(++steps_);
     const auto decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
