@@ -88,8 +88,8 @@ class Compressor {
 
   // On every worker, in the last phase: the down packet -> the mean gradient. This call makes all
   // changes of the state that depend on the packet. A linear compressor gets the sum of the
-  // payloads, of kind `partial`, and divides by the packet's weight. Throws PacketError if the
-  // packet is malformed.
+  // payloads, of kind `partial`, and divides by the number of contributors in the header. Throws
+  // PacketError if the packet is malformed.
   //
   // The source belongs to the compressor. It may be read until the packet changes, or until this
   // bucket (round.first) is decoded again. `scratch` has the ids and shapes of the gradients. A
@@ -142,7 +142,7 @@ inline PacketHeader header_for(const Round& round, std::uint16_t compressor, Pac
           .phase = static_cast<std::uint8_t>(round.phase),
           .step = static_cast<std::uint32_t>(round.step),
           .worker = static_cast<std::uint16_t>(round.worker),
-          .weight = 1,
+          .contributors = 1,
           .tensors = static_cast<std::uint32_t>(tensors)};
 }
 

@@ -54,7 +54,7 @@ void Packet::start(const PacketHeader& header, std::size_t payload_bytes) {
   out.put(header.phase);
   out.put(header.step);
   out.put(header.worker);
-  out.put(header.weight);
+  out.put(header.contributors);
   out.put(header.tensors);
   out.put(std::uint32_t{0});
   out.put(static_cast<std::uint64_t>(payload_bytes));
@@ -68,7 +68,7 @@ PacketHeader Packet::header() const {
   header.phase = in.get<std::uint8_t>();
   header.step = in.get<std::uint32_t>();
   header.worker = in.get<std::uint16_t>();
-  header.weight = in.get<std::uint16_t>();
+  header.contributors = in.get<std::uint16_t>();
   header.tensors = in.get<std::uint32_t>();
   return header;
 }

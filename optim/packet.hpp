@@ -8,7 +8,7 @@
 //           7  u8   phase
 //           8  u32  step               low 32 bits
 //          12  u16  worker             number of the sender
-//          14  u16  weight             number of workers whose gradients it contains
+//          14  u16  contributors       number of workers whose gradients it contains
 //          16  u32  tensors
 //          20  u32  checksum           XXH3 of the header with this field zero, and of the payload
 //          24  u64  payload bytes
@@ -38,7 +38,7 @@ struct PacketHeader {
   std::uint8_t phase = 0;
   std::uint32_t step = 0;
   std::uint16_t worker = 0;
-  std::uint16_t weight = 1;
+  std::uint16_t contributors = 1;
   std::uint32_t tensors = 0;
 };
 

@@ -76,7 +76,7 @@ void PushDecoder::add_up(std::span<const Packet> pushes) {
   }
   auto header = pushes.front().header();
   header.kind = PacketKind::partial;
-  header.weight = static_cast<std::uint16_t>(pushes.size());
+  header.contributors = static_cast<std::uint16_t>(pushes.size());
   down_.start(header, bytes);
   sum_in_ring_order(parts_, 0, parts_.front().size(), down_.floats());
 }

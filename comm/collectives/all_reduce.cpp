@@ -25,10 +25,10 @@ struct Partial {
   Worker& me;
   Packet& in;
   const Label& label;
-  int weight = 1;  // number of workers in this worker's sum
+  int contributors = 1;  // number of workers in this worker's sum
 
   void send(int to, std::span<const float> values) {
-    me.send(to, partial_sum_header(me, label, weight), std::as_bytes(values));
+    me.send(to, partial_sum_header(me, label, contributors), std::as_bytes(values));
   }
 
   std::span<const float> recv(int from, std::size_t floats) {
@@ -37,7 +37,7 @@ struct Partial {
 
   void recv_reduce(int from, std::span<float> values) {
     add_values(values, recv(from, values.size()));
-    weight += in.header().weight;
+    contributors += in.header().contributors;
   }
 
   void recv_copy(int from, std::span<float> values) {
@@ -57,7 +57,7 @@ void tree_all_reduce(Partial partial, std::span<float> values) {
     partial.send(rank - bit, values);
     partial.recv_copy(rank - bit, values);
   }
-  partial.weight = workers;
+  partial.contributors = workers;
   for (bit /= 2; bit >= 1; bit /= 2) {
     if (rank + bit < workers) partial.send(rank + bit, values);
   }
@@ -93,7 +93,7 @@ void halve_and_double(Partial& partial, const Core& core, std::span<float> value
     partial.recv_reduce(partner(half), run(kept, half));
     first = kept;
   }
-  partial.weight = partial.me.size();
+  partial.contributors = partial.me.size();
   for (int have = 1; have < core.size; have *= 2) {
     partial.send(partner(have), run(first, have));
     partial.recv_copy(partner(have), run(first ^ have, have));

@@ -64,7 +64,7 @@ struct Collectives::Ring {
   Packet& in;
   std::span<float> values;
   const Label& label;
-  int weight = 1;  // number of workers in the sum of the last sent chunk
+  int contributors = 1;  // number of workers in the sum of the last sent chunk
 
   std::span<float> chunk(int number) const {
     const int workers = me.size();
@@ -72,7 +72,7 @@ struct Collectives::Ring {
     return values.subspan(at.first, at.count);
   }
 
-  PacketHeader header() const { return partial_sum_header(me, label, weight); }
+  PacketHeader header() const { return partial_sum_header(me, label, contributors); }
 
   std::span<const float> receive(std::size_t floats) {
     return recv_partial_sum(me, me.previous(), label, floats, in);
@@ -84,7 +84,7 @@ struct Collectives::Ring {
   void recv_reduce_send(int number) {
     const std::span<const float> own = chunk(number);
     const auto sum = receive(own.size());
-    ++weight;
+    ++contributors;
     me.send(me.next(), header(), own.size_bytes(),
             [&](Packet& out) { add_values(sum, own, out.floats()); });
   }
@@ -92,7 +92,7 @@ struct Collectives::Ring {
   // The last addition: the chunk is now complete. Keeps it and sends it on.
   void recv_reduce_copy_send(int number) {
     add_values(chunk(number), receive(chunk(number).size()));
-    ++weight;
+    ++contributors;
     send(number);
   }
 

@@ -4,13 +4,13 @@
 
 namespace terse {
 
-PacketHeader partial_sum_header(const Worker& me, const Label& label, int weight) {
+PacketHeader partial_sum_header(const Worker& me, const Label& label, int contributors) {
   return {.compressor = label.compressor,
           .kind = PacketKind::partial,
           .phase = static_cast<std::uint8_t>(label.phase),
           .step = static_cast<std::uint32_t>(label.step),
           .worker = static_cast<std::uint16_t>(me.rank()),
-          .weight = static_cast<std::uint16_t>(weight),
+          .contributors = static_cast<std::uint16_t>(contributors),
           .tensors = label.tensors};
 }
 

@@ -1,5 +1,5 @@
-// Messages that hold a partial sum: a contiguous range of the values, added up over `weight`
-// workers.
+// Messages that hold a partial sum: a contiguous range of the values, added up over some workers,
+// the contributors.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace terse {
 
-PacketHeader partial_sum_header(const Worker& me, const Label& label, int weight);
+PacketHeader partial_sum_header(const Worker& me, const Label& label, int contributors);
 
 // What a worker expects to receive, or a peer to expose.
 Expected expected_partial_sum(const Label& label, std::size_t floats);

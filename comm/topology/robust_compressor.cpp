@@ -46,7 +46,7 @@ class RobustCompressor final : public Decorator {
       vectors_.emplace_back(vector);
     }
     auto header = header_for(round, up.front().header().compressor, PacketKind::down, shape.size());
-    header.weight = static_cast<std::uint16_t>(up.size());
+    header.contributors = static_cast<std::uint16_t>(up.size());
     down.start(header, n * sizeof(float));
     aggregate(aggregation_, vectors_, down.floats());
   }

@@ -49,7 +49,7 @@ class ServerTopology final : public Topology {
       if (server != me_.rank()) me_.send(server, header, std::as_bytes(shard(server)));
     }
     header.kind = PacketKind::partial;
-    header.weight = static_cast<std::uint16_t>(me_.size());
+    header.contributors = static_cast<std::uint16_t>(me_.size());
     if (serves()) {
       add_pushed(header, shard(me_.rank()), chunk_of(floats.size(), me_.rank(), servers_).first,
                  floats.size());

@@ -22,7 +22,7 @@ constexpr NameTable<TopologyKind, 3> kTopologies = {{{"local", TopologyKind::loc
 void label_as_sum(Packet& packet, int workers) {
   auto header = packet.header();
   header.kind = PacketKind::partial;
-  header.weight = static_cast<std::uint16_t>(workers);
+  header.contributors = static_cast<std::uint16_t>(workers);
   packet.start(header, packet.payload().size());
 }
 

@@ -127,7 +127,7 @@ std::string packet_text(const Explanation::Phase& phase) {
   line(7, 1, "phase", fmt::format("{}", header.phase));
   line(8, 4, "step", fmt::format("{}", header.step));
   line(12, 2, "worker", fmt::format("{}", header.worker));
-  line(14, 2, "weight", fmt::format("{}", header.weight));
+  line(14, 2, "weight", fmt::format("{}", header.contributors));
   line(16, 4, "tensors", fmt::format("{}", header.tensors));
   line(20, 4, "checksum", "");
   line(24, 8, "payload bytes", fmt::format("{}", phase.packet.payload().size()));

@@ -26,7 +26,7 @@ std::span<std::uint32_t> GatherCompressor::start(const Round& round,
 void GatherCompressor::combine(const Round& round, std::span<const GradView> shape,
                                std::span<const Packet> up, std::span<const float> weights,
                                Packet& down) {
-  constexpr std::size_t kMost = 65535;  // the largest weight that a header can hold
+  constexpr std::size_t kMost = 65535;  // the most contributors that a header can hold
   check<PacketError>(!up.empty() && up.size() <= kMost, "{}: expected 1 to {} packets; got {}",
                      spec(), kMost, up.size());
   std::size_t words = 0;
@@ -35,7 +35,7 @@ void GatherCompressor::combine(const Round& round, std::span<const GradView> sha
     words += kLead + packet.words().size();
   }
   auto header = header_for(round, number_, PacketKind::down, shape.size());
-  header.weight = static_cast<std::uint16_t>(up.size());
+  header.contributors = static_cast<std::uint16_t>(up.size());
   const auto d = static_cast<std::size_t>(count(shape));
   const bool dense = words >= d;
   down.start(header, (1 + (dense ? d : words)) * sizeof(std::uint32_t));

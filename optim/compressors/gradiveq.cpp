@@ -144,7 +144,7 @@ void GradiVeq::encode(const Round& round, std::span<const GradView> grads, Packe
 void GradiVeq::mean(const Round& round, const Packet& sum, std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
   PayloadReader s(sum, size(round, out));
-  const float workers = expect_weight(sum);
+  const float workers = expect_contributors(sum);
   std::vector<float> projected;
   for (const auto& view : out) {
     auto values = view.data;

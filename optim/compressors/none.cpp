@@ -37,7 +37,7 @@ class None final : public OnePhaseLinear {
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     PayloadReader s(sum, count(out));
-    const float workers = expect_weight(sum);
+    const float workers = expect_contributors(sum);
     for (const auto& view : out) {
       kernels::divide_to(s.next_floats(view.data.size()), workers, view.data);
     }

@@ -30,10 +30,11 @@ void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits) {
                      "packet: expected zeros after the {} bits of the plane", bits);
 }
 
-float expect_weight(const Packet& packet) {
-  const auto weight = packet.header().weight;
-  check<PacketError>(weight > 0, "packet: expected a sum over at least 1 worker; got {}", weight);
-  return weight;
+float expect_contributors(const Packet& packet) {
+  const auto contributors = packet.header().contributors;
+  check<PacketError>(contributors > 0, "packet: expected a sum over at least 1 worker; got {}",
+                     contributors);
+  return contributors;
 }
 
 std::span<const float> as_floats(std::span<const std::uint32_t> words) {

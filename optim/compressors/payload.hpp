@@ -18,7 +18,7 @@ std::span<const std::uint32_t> expect_words(const Packet& packet, std::int64_t n
 // Throws PacketError unless all bits of the plane after the first `bits` are zero.
 void expect_padding(std::span<const std::uint32_t> plane, std::int64_t bits);
 // The number of workers whose values the packet sums up. Throws PacketError if it is 0.
-float expect_weight(const Packet& packet);
+float expect_contributors(const Packet& packet);
 
 // The same memory as floats: a payload may hold words and floats.
 std::span<const float> as_floats(std::span<const std::uint32_t> words);

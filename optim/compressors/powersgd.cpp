@@ -92,7 +92,7 @@ void PowerSgd::read_factors(const Round& round, const Packet& sum, std::span<con
   std::int64_t all = 0;
   for (const auto& view : shape) all += compressed(view) ? size_of_q(view) : 0;
   PayloadReader sum_of_q(payload.next_words(all)), values(payload.rest());
-  mean.reset(expect_weight(sum));
+  mean.reset(expect_contributors(sum));
   for (const auto& view : shape) {
     if (compressed(view)) {
       mean.add_matrix(view, p_of(view), sum_of_q.next_floats(size_of_q(view)));
@@ -107,7 +107,7 @@ void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const Gr
   for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto q = q_.at(view.id, size_of_q(view));
-    kernels::divide_to(sum_of_q.next_floats(q.size()), expect_weight(down), q);
+    kernels::divide_to(sum_of_q.next_floats(q.size()), expect_contributors(down), q);
     // If a column of P was dropped, the column of Q = M^T P is zero too.
     powersgd::redraw_lost_columns(round, view, view.cols, q);
   }

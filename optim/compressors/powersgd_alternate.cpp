@@ -156,7 +156,7 @@ void AlternatingPowerSgd::advance(const Round& round, const Packet& down,
                                   std::span<const GradView> shape) {
   down.expect(number_, round.phase, shape.size());
   PayloadReader payload(down, payload_size(round, shape));
-  const float workers = expect_weight(down);
+  const float workers = expect_contributors(down);
   for (const auto& view : shape) {
     const auto sum = payload.next_floats(sent_size(round, view));
     if (!compressed(view)) continue;
@@ -180,7 +180,7 @@ void AlternatingPowerSgd::sum_phases(const Round& round, const Packet& sum,
                                      std::span<const GradView> out) const {
   sum.expect(number_, round.phase, out.size());
   PayloadReader payload(sum, payload_size(round, out));
-  const float workers = expect_weight(sum);
+  const float workers = expect_contributors(sum);
   std::vector<float> sent;
   for (const auto& view : out) {
     const auto part = payload.next_floats(sent_size(round, view));

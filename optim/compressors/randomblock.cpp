@@ -62,7 +62,7 @@ class RandomBlock final : public OnePhaseLinear {
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     PayloadReader s(sum, keep_.of(out, round.step));
-    const float workers = expect_weight(sum);
+    const float workers = expect_contributors(sum);
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);
       for (const auto part : block(round, view)) {

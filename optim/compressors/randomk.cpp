@@ -61,7 +61,7 @@ class RandomK final : public OnePhaseLinear {
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     PayloadReader s(sum, keep_.of(out, round.step));
-    const float workers = expect_weight(sum);
+    const float workers = expect_contributors(sum);
     for (const auto& view : out) {
       const auto chosen = indices(round, view);
       const auto sums = s.next_floats(chosen.size());

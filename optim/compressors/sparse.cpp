@@ -92,7 +92,7 @@ void SparseCompressor::combine(const Round& round, std::span<const GradView> sha
   kernels::merge(terms, static_cast<std::int64_t>(n), entries_.at, entries_.values);
 
   auto header = header_for(round, number_, PacketKind::down, shape.size());
-  header.weight = static_cast<std::uint16_t>(up.size());
+  header.contributors = static_cast<std::uint16_t>(up.size());
   if (2 * entries_.at.size() - in_whole_tensors(round, shape) < n) {
     return write_plain(round, shape, entries_, header, down);
   }

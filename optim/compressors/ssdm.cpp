@@ -2,7 +2,7 @@
 //
 //   worker w:  m_w = beta m_w + (1 - beta) g_w                m_w = g_w at first
 //              s_i = + with the probability 1/2 + m_i / (2 |m_w|_2), - otherwise, independently
-//              send s, one bit a coordinate; if m_w = 0, the packet's weight is 0
+//              send s, one bit per coordinate; if m_w = 0, the packet has 0 contributors
 //   exchange:  S = sum over w of s_w                           integers of [-M, M], M voters
 //              send the number of minus signs of every coordinate: S = M - 2 minus
 //   worker:    mean = S / W
@@ -93,7 +93,7 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
   double squares = 0;
   for (const auto& grad : grads) squares += kernels::sum_of_squares(grad.data);
   auto header = header_for(round, number_, PacketKind::up, grads.size());
-  header.weight = squares == 0 ? 0 : 1;
+  header.contributors = squares == 0 ? 0 : 1;
   const auto words = static_cast<std::size_t>(words_for(count(grads)));
   up.start(header, words * sizeof(std::uint32_t));
   std::ranges::fill(up.words(), 0U);
@@ -122,12 +122,12 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
     packet.expect(number_, round.phase, tensors);
     const auto signs = expect_words(packet, words);
     expect_padding(signs, round.count);
-    if (packet.header().weight != 0) votes.push_back(signs);
+    if (packet.header().contributors != 0) votes.push_back(signs);
   }
 
   auto header = header_for(round, number_, PacketKind::down, tensors);
-  header.weight = static_cast<std::uint16_t>(votes.size());
-  const auto planes = planes_for(header.weight);
+  header.contributors = static_cast<std::uint16_t>(votes.size());
+  const auto planes = planes_for(header.contributors);
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto counts = down.words();
   kernels::for_each_tally_block(words, [&](std::int64_t begin, std::int64_t end) {
@@ -145,7 +145,7 @@ void Ssdm::combine(const Round& round, std::span<const GradView>, std::span<cons
 void Ssdm::unpack(const Round& round, const Packet& packet, float workers,
                   std::span<const GradView> out) const {
   packet.expect(number_, round.phase, out.size());
-  const std::uint32_t voters = packet.header().weight;
+  const std::uint32_t voters = packet.header().contributors;
   const auto n = count(out);
   const auto planes = planes_for(voters), words = words_for(n);
   const auto all = expect_words(packet, planes * words);

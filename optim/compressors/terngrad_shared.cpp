@@ -92,7 +92,7 @@ class SharedTernGrad final : public Compressor {
                        "terngrad: expected 1 to {} packets; got {}", kMostWorkers, up.size());
     for (const auto& packet : up) packet.expect(number_, round.phase, shape.size());
     auto header = header_for(round, number_, PacketKind::down, shape.size());
-    header.weight = static_cast<std::uint16_t>(up.size());
+    header.contributors = static_cast<std::uint16_t>(up.size());
     if (round.phase == 0) {
       combine_scales(header, up, down);
     } else {
@@ -197,7 +197,7 @@ void SharedTernGrad::advance(const Round& round, const Packet& down,
 const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& down,
                                              std::span<const GradView> scratch) {
   down.expect(number_, round.phase, scratch.size());
-  const int workers = static_cast<int>(expect_weight(down));
+  const int workers = static_cast<int>(expect_contributors(down));
   const Sums sums(down, workers, count(scratch));
   const auto scales = scales_of(scratch);
   std::int64_t at = 0;

@@ -75,7 +75,7 @@ class UnbiasedRank final : public OnePhaseLinear {
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
     PayloadReader s(sum, size(out));
-    const float workers = expect_weight(sum);
+    const float workers = expect_contributors(sum);
     std::vector<float> p;
     for (const auto& view : out) {
       const auto part = s.next_floats(size(view));

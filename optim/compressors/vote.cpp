@@ -219,7 +219,7 @@ void Vote::combine(const Round& round, std::span<const GradView>, std::span<cons
 
   const auto planes = down_planes(up.size());
   auto header = header_for(round, number_, PacketKind::down, tensors);
-  header.weight = static_cast<std::uint16_t>(up.size());
+  header.contributors = static_cast<std::uint16_t>(up.size());
   down.start(header, static_cast<std::size_t>(planes * words) * sizeof(std::uint32_t));
   const auto nonzero = down.words().first(planes == 2 ? words : 0);
   const auto negative = down.words().last(words);

@@ -159,7 +159,7 @@ void MinSize::unpack_small(const Round& round, const Packet& packet, const Packe
                            const Sizes& sizes) const {
   if (parts.plain.empty()) return;
   // The down packet of a linear stage is a sum; any other is the mean already.
-  const float workers = inner_->traits(round.step).linear ? expect_weight(packet) : 1.0F;
+  const float workers = inner_->traits(round.step).linear ? expect_contributors(packet) : 1.0F;
   PayloadReader plain(parts.plain);
   for (const auto& view : sizes.small) {
     kernels::divide_to(plain.next_floats(view.data.size()), workers, view.data);

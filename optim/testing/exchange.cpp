@@ -40,7 +40,7 @@ Packet join_slices(const std::vector<Packet>& slices, std::int64_t planes) {
 Packet add_packets(const std::vector<Packet>& up) {
   auto header = up.front().header();
   header.kind = PacketKind::partial;
-  header.weight = static_cast<std::uint16_t>(up.size());
+  header.contributors = static_cast<std::uint16_t>(up.size());
   Packet sum(header, up.front().payload().size());
   kernels::copy_to(up.front().floats(), sum.floats());
   for (std::size_t w = 1; w < up.size(); ++w) kernels::add_to(up[w].floats(), sum.floats());

@@ -52,7 +52,7 @@ class Plain final : public Toy {
     check<PacketError>(down.header().kind == PacketKind::partial, "toy: expected a partial packet");
     std::size_t i = 0;
     for (const auto& view : out) {
-      for (auto& value : view.data) value = down.floats()[i++] / down.header().weight;
+      for (auto& value : view.data) value = down.floats()[i++] / down.header().contributors;
     }
     return written(round, out);
   }

@@ -114,7 +114,7 @@ ByteVector with_valid_checksum(const ByteVector& bytes) {
   header.phase = in.get<std::uint8_t>();
   header.step = in.get<std::uint32_t>();
   header.worker = in.get<std::uint16_t>();
-  header.weight = in.get<std::uint16_t>();
+  header.contributors = in.get<std::uint16_t>();
   header.tensors = in.get<std::uint32_t>();
   const auto payload = std::span<const std::byte>(bytes).subspan(Packet::kHeaderBytes);
   Packet packet(header, payload.size());

@@ -61,7 +61,7 @@ class Turns final : public terse::OnePhaseLinear {
             std::span<const terse::GradView> out) const override {
     sum.expect(kNumber, round.phase, out.size());
     terse::PayloadReader payload(sum, places_of(out));
-    const float workers = terse::expect_weight(sum);
+    const float workers = terse::expect_contributors(sum);
     for (const auto& view : out) {
       std::ranges::fill(view.data, 0.0F);
       std::int64_t place = 0;
