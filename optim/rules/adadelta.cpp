@@ -33,18 +33,19 @@ class Adadelta final : public UpdateRule {
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay.value()),
+    const auto weight_decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
-    const auto keep = static_cast<float>(o_.rho), take = static_cast<float>(1 - o_.rho);
-    rule::for_each_parameter(values, gradient, std::tie(v_, u_), o_.weight_decay, [=](float on) {
-      return [=, decay = on * decay](float& x, float g, float& v, float& u) {
-        g += decay * x;
-        v = keep * v + take * (g * g);
-        const float d = std::sqrt(u + eps) / std::sqrt(v + eps) * g;
-        u = keep * u + take * (d * d);
-        x -= lr * d;
-      };
-    });
+    const auto rho = static_cast<float>(o_.rho), one_minus_rho = static_cast<float>(1 - o_.rho);
+    rule::for_each_parameter(
+        values, gradient, std::tie(v_, u_), o_.weight_decay, [=](float decays) {
+          return [=, decay = decays * weight_decay](float& x, float g, float& v, float& u) {
+            g += decay * x;
+            v = rho * v + one_minus_rho * (g * g);
+            const float d = std::sqrt(u + eps) / std::sqrt(v + eps) * g;
+            u = rho * u + one_minus_rho * (d * d);
+            x -= lr * d;
+          };
+        });
   }
 
   void serialize(Archive& archive) override {

@@ -36,10 +36,10 @@ class Adagrad final : public UpdateRule {
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const double done = static_cast<double>(steps_++);
     const auto rate = static_cast<float>(lr / (1 + done * o_.lr_decay));
-    const auto decay = static_cast<float>(o_.weight_decay.value()),
+    const auto weight_decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
-    rule::for_each_parameter(values, gradient, std::tie(s_), o_.weight_decay, [=](float on) {
-      return [=, decay = on * decay](float& x, float g, float& s) {
+    rule::for_each_parameter(values, gradient, std::tie(s_), o_.weight_decay, [=](float decays) {
+      return [=, decay = decays * weight_decay](float& x, float g, float& s) {
         g += decay * x;
         s += g * g;
         x -= rate * g / (std::sqrt(s) + eps);

@@ -58,39 +58,42 @@ class Adam final : public UpdateRule {
     const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // steps accumulated in v
     const bool apart = decay_ == Decay::of_weights;
     const double weight_decay = o_.weight_decay.value();
-    const auto decay = static_cast<float>(apart ? 0 : weight_decay);
+    const auto inside = static_cast<float>(apart ? 0 : weight_decay);
     const auto shrink = static_cast<float>(apart ? 1 - lr * weight_decay : 1);
-    const auto keep1 = static_cast<float>(o_.beta1), take1 = static_cast<float>(1 - o_.beta1);
-    const auto keep2 = static_cast<float>(frozen ? 1 : o_.beta2);
-    const auto take2 = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
+    const auto beta1 = static_cast<float>(o_.beta1),
+               one_minus_beta1 = static_cast<float>(1 - o_.beta1);
+    // Frozen: v keeps its value.
+    const auto beta2 = static_cast<float>(frozen ? 1 : o_.beta2);
+    const auto one_minus_beta2 = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
     const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
     const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t2)));
     const auto eps = static_cast<float>(o_.eps);
 
-    const auto moments = [=](float on, float x, float g, float& m, float& v) {
-      g += on * decay * x;
-      m = keep1 * m + take1 * g;
-      v = keep2 * v + take2 * (g * g);
+    const auto moments = [=](float decays, float x, float g, float& m, float& v) {
+      g += decays * inside * x;
+      m = beta1 * m + one_minus_beta1 * g;
+      v = beta2 * v + one_minus_beta2 * (g * g);
     };
-    const auto moved = [=](float on, float x, float m, float v) {
-      return (on > 0 ? shrink : 1) * x - rate * m / (correction * std::sqrt(v) + eps);
+    const auto moved = [=](float decays, float x, float m, float v) {
+      return (decays > 0 ? shrink : 1) * x - rate * m / (correction * std::sqrt(v) + eps);
     };
     if (o_.amsgrad) {
       rule::for_each_parameter(values, gradient, std::tie(m_, v_, largest_), o_.weight_decay,
-                               [=](float on) {
+                               [=](float decays) {
                                  return [=](float& x, float g, float& m, float& v, float& largest) {
-                                   moments(on, x, g, m, v);
+                                   moments(decays, x, g, m, v);
                                    largest = std::max(v, largest);
-                                   x = moved(on, x, m, largest);
+                                   x = moved(decays, x, m, largest);
                                  };
                                });
     } else {
-      rule::for_each_parameter(values, gradient, std::tie(m_, v_), o_.weight_decay, [=](float on) {
-        return [=](float& x, float g, float& m, float& v) {
-          moments(on, x, g, m, v);
-          x = moved(on, x, m, v);
-        };
-      });
+      rule::for_each_parameter(values, gradient, std::tie(m_, v_), o_.weight_decay,
+                               [=](float decays) {
+                                 return [=](float& x, float g, float& m, float& v) {
+                                   moments(decays, x, g, m, v);
+                                   x = moved(decays, x, m, v);
+                                 };
+                               });
     }
   }
 

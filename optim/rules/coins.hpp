@@ -24,8 +24,8 @@ void step_by_coins(std::span<float> values, const Decay& decay, float lr, std::u
     Philox draws(seed, {.purpose = Purpose::update, .step = static_cast<std::uint32_t>(step)});
     draws.seek(static_cast<std::uint64_t>(begin));  // a multiple of kGrain, so of 4 as required
     float* x = values.data();
-    decay.weights.for_each_part(begin, end, [&](std::int64_t i, std::int64_t last, float on) {
-      const float shrink = 1 - lr * (on * decay.outside());
+    decay.weights.for_each_part(begin, end, [&](std::int64_t i, std::int64_t last, float decays) {
+      const float shrink = 1 - lr * (decays * decay.outside());
       for (; i < last; ++i) {
         const double drawn = (draws.next() + 0.5) * 0x1p-31 - 1;  // uniform in (-1, 1)
         const double by = lean(i);

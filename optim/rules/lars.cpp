@@ -50,10 +50,11 @@ class Lars final : public UpdateRule {
     check(all == n, "lars: expected {} values, the size of all tensors; got {}", all, n);
     std::int64_t first = 0;
     for (const auto size : tensors_) {
-      o_.weight_decay.for_each_part(first, first + size, [&](std::int64_t, std::int64_t, float on) {
-        update_tensor(values.data() + first, m_.data() + first, gradient.part(first, size), lr,
-                      static_cast<double>(on) * decay);
-      });
+      o_.weight_decay.for_each_part(
+          first, first + size, [&](std::int64_t, std::int64_t, float decays) {
+            update_tensor(values.data() + first, m_.data() + first, gradient.part(first, size), lr,
+                          static_cast<double>(decays) * decay);
+          });
       first += size;
     }
   }
@@ -68,9 +69,9 @@ class Lars final : public UpdateRule {
     const double ratio =
         length > 0 && slope > 0 ? o_.trust * length / (slope + weight_decay * length) : 1;
     const auto rate = static_cast<float>(lr * ratio);
-    const auto keep = static_cast<float>(o_.momentum), decay = static_cast<float>(weight_decay);
+    const auto m_factor = static_cast<float>(o_.momentum), decay = static_cast<float>(weight_decay);
     const auto step = [=](float& x, float g, float& m) {
-      m = keep * m + rate * (g + decay * x);
+      m = m_factor * m + rate * (g + decay * x);
       x -= m;
     };
     vectorized_for(gradient.count, rule::kGrain, [&](std::int64_t begin, std::int64_t end) {

@@ -35,9 +35,9 @@ class Msvag final : public UpdateRule {
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
-    const auto decay = static_cast<float>(weight_decay_.value());
-    rule::for_each_parameter(values, gradient, std::tie(m_, v_), weight_decay_, [=](float on) {
-      return [=, decay = on * decay](float& x, float g, float& m, float& v) {
+    const auto weight_decay = static_cast<float>(weight_decay_.value());
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_), weight_decay_, [=](float decays) {
+      return [=, decay = decays * weight_decay](float& x, float g, float& m, float& v) {
         averages.update(g + decay * x, m, v);
         const float mean = averages.correction * m;
         const float square = mean * mean;

@@ -38,23 +38,24 @@ class Rmsprop final : public UpdateRule {
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay.value()),
+    const auto weight_decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
-    const auto keep = static_cast<float>(o_.alpha), take = static_cast<float>(1 - o_.alpha);
+    const auto alpha = static_cast<float>(o_.alpha),
+               one_minus_alpha = static_cast<float>(1 - o_.alpha);
     if (o_.centered) {
-      step(values, gradient, lr, std::tie(v_, u_), [=](float on) {
-        return [=, decay = on * decay](float x, float g, float& v, float& u) {
+      step(values, gradient, lr, std::tie(v_, u_), [=](float decays) {
+        return [=, decay = decays * weight_decay](float x, float g, float& v, float& u) {
           g += decay * x;
-          v = keep * v + take * (g * g);
-          u = keep * u + take * g;
+          v = alpha * v + one_minus_alpha * (g * g);
+          u = alpha * u + one_minus_alpha * g;
           return g / (std::sqrt(std::max(v - u * u, 0.0F)) + eps);
         };
       });
     } else {
-      step(values, gradient, lr, std::tie(v_), [=](float on) {
-        return [=, decay = on * decay](float x, float g, float& v) {
+      step(values, gradient, lr, std::tie(v_), [=](float decays) {
+        return [=, decay = decays * weight_decay](float x, float g, float& v) {
           g += decay * x;
-          v = keep * v + take * (g * g);
+          v = alpha * v + one_minus_alpha * (g * g);
           return g / (std::sqrt(v) + eps);
         };
       });
@@ -68,13 +69,13 @@ class Rmsprop final : public UpdateRule {
   }
 
  private:
-  // make_direction(on) returns a function that updates the state and returns d.
+  // make_direction(decays) returns a function that updates the state and returns d.
   template <class State, class MakeDirection>
   void step(std::span<float> values, const GradientReader& gradient, float lr, State state,
             MakeDirection make_direction) {
     if (o_.momentum == 0) {
-      rule::for_each_parameter(values, gradient, state, o_.weight_decay, [=](float on) {
-        return [=, direction = make_direction(on)](float& x, float g, auto&... s) {
+      rule::for_each_parameter(values, gradient, state, o_.weight_decay, [=](float decays) {
+        return [=, direction = make_direction(decays)](float& x, float g, auto&... s) {
           x -= lr * direction(x, g, s...);
         };
       });
@@ -82,8 +83,8 @@ class Rmsprop final : public UpdateRule {
     }
     const auto momentum = static_cast<float>(o_.momentum);
     rule::for_each_parameter(
-        values, gradient, std::tuple_cat(std::tie(m_), state), o_.weight_decay, [=](float on) {
-          return [=, direction = make_direction(on)](float& x, float g, float& m, auto&... s) {
+        values, gradient, std::tuple_cat(std::tie(m_), state), o_.weight_decay, [=](float decays) {
+          return [=, direction = make_direction(decays)](float& x, float g, float& m, auto&... s) {
             m = momentum * m + direction(x, g, s...);
             x -= lr * m;
           };

@@ -87,11 +87,11 @@ void WeightDecay::prepare(const RuleSetup& setup) {
   std::int64_t end = 0;
   for (std::size_t i = 0; i < setup.tensors.size(); ++i) {
     end += setup.tensors[i];
-    const float on = setup.matrices.at(i) ? 1 : 0;
-    if (!parts_.empty() && parts_.back().on == on) {
+    const float decays = setup.matrices.at(i) ? 1 : 0;
+    if (!parts_.empty() && parts_.back().decays == decays) {
       parts_.back().end = end;
     } else {
-      parts_.push_back({end, on});
+      parts_.push_back({end, decays});
     }
   }
 }

@@ -79,8 +79,8 @@ class WeightDecay {
   // it, the first step throws Error.
   void prepare(const RuleSetup& setup);
 
-  // Calls body(first, last, on) for consecutive ranges that cover the parameters [begin, end).
-  // `on` is 1 where the parameters decay and 0 where they do not.
+  // Calls body(first, last, decays) for consecutive ranges that cover the parameters [begin, end).
+  // `decays` is 1 where the parameters decay and 0 where they do not.
   template <class Body>
   void for_each_part(std::int64_t begin, std::int64_t end, const Body& body) const {
     if (!matrices_only_) return body(begin, end, 1.0F);
@@ -88,7 +88,7 @@ class WeightDecay {
                                  [](std::int64_t at, const Part& p) { return at < p.end; });
     for (; begin < end; ++part) {
       const auto last = std::min(end, part->end);
-      body(begin, last, part->on);
+      body(begin, last, part->decays);
       begin = last;
     }
   }
@@ -99,7 +99,7 @@ class WeightDecay {
  private:
   struct Part {
     std::int64_t end;
-    float on;
+    float decays;  // 1 or 0
   };
 
   double value_ = 0;
@@ -144,9 +144,10 @@ void run_piece(std::int64_t begin, std::int64_t end, const GradientReader& gradi
 
 // Calls element(x, g, s...) for each parameter x with its gradient g and its state s...; x and s
 // are references, g is a value. `state` is a std::tie of StateArrays, which are allocated on first
-// use. One pass, in parallel, compiled for every SIMD level. make_element(on) returns the element
-// for parameters that decay (on = 1) or do not (on = 0); it must capture its constants by value.
-// Throws Error if state or weight decay were prepared for another number of parameters.
+// use. One pass, in parallel, compiled for every SIMD level; the gradient is read in blocks of
+// kBlock values. make_element(decays) returns the element for parameters that decay (decays = 1) or
+// do not (decays = 0); the element must capture its constants by value. Throws Error if state or
+// weight decay were prepared for another number of parameters.
 template <class... State, class MakeElement>
 void for_each_parameter(std::span<float> values, const GradientReader& gradient,
                         std::tuple<State&...> state, const WeightDecay& decay,
@@ -157,8 +158,8 @@ void for_each_parameter(std::span<float> values, const GradientReader& gradient,
       [&](auto&... array) {
         (array.prepare(n), ...);
         vectorized_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-          decay.for_each_part(begin, end, [&](std::int64_t first, std::int64_t last, float on) {
-            run_piece(first, last, gradient, make_element(on), values.data(), array.data()...);
+          decay.for_each_part(begin, end, [&](std::int64_t first, std::int64_t last, float decays) {
+            run_piece(first, last, gradient, make_element(decays), values.data(), array.data()...);
           });
         });
       },

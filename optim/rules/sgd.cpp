@@ -43,26 +43,27 @@ class Sgd final : public UpdateRule {
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
-    const auto decay = static_cast<float>(o_.weight_decay.value());
-    // The step is lr · (past · m + own · g).
-    const bool direct = o_.nesterov || o_.form == "powersgd";
-    const float own = direct ? 1 : 0;
-    const float past = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
-    if (o_.momentum == 0) {
-      const float rate = lr * (own + past);
-      rule::for_each_parameter(values, gradient, std::tie(), o_.weight_decay, [=](float on) {
-        return [=, decay = on * decay](float& x, float g) { x -= rate * (g + decay * x); };
+    const auto weight_decay = static_cast<float>(o_.weight_decay.value());
+    // The step is lr · (m_factor · m + g_factor · g).
+    const float g_factor = (o_.nesterov || o_.form == "powersgd") ? 1 : 0;
+    const float m_factor = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
+    // decays: 1 where weight decay applies, 0 elsewhere
+    if (o_.momentum == 0) {  // m = g
+      const float rate = lr * (g_factor + m_factor);
+      rule::for_each_parameter(values, gradient, std::tie(), o_.weight_decay, [=](float decays) {
+        return
+            [=, decay = decays * weight_decay](float& x, float g) { x -= rate * (g + decay * x); };
       });
       return;
     }
-    const bool first = m_.empty();
-    const float keep = first ? 0 : static_cast<float>(o_.momentum);
-    const float take = first ? 1 : static_cast<float>(1 - o_.dampening);
-    rule::for_each_parameter(values, gradient, std::tie(m_), o_.weight_decay, [=](float on) {
-      return [=, decay = on * decay](float& x, float g, float& m) {
+    const bool first = m_.empty();  // the first step sets m = g
+    const float momentum = first ? 0 : static_cast<float>(o_.momentum);
+    const float one_minus_dampening = first ? 1 : static_cast<float>(1 - o_.dampening);
+    rule::for_each_parameter(values, gradient, std::tie(m_), o_.weight_decay, [=](float decays) {
+      return [=, decay = decays * weight_decay](float& x, float g, float& m) {
         g += decay * x;
-        m = keep * m + take * g;
-        x -= lr * (past * m + own * g);
+        m = momentum * m + one_minus_dampening * g;
+        x -= lr * (m_factor * m + g_factor * g);
       };
     });
   }

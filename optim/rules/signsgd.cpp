@@ -26,8 +26,8 @@ class SignSgd final : public UpdateRule {
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
-    rule::for_each_parameter(values, gradient, std::tie(), decay_.weights, [=](float on) {
-      return [=, inside = on * inside, outside = on * outside](float& x, float g) {
+    rule::for_each_parameter(values, gradient, std::tie(), decay_.weights, [=](float decays) {
+      return [=, inside = decays * inside, outside = decays * outside](float& x, float g) {
         x -= lr * (rule::sign(g + inside * x) + outside * x);
       };
     });

@@ -49,14 +49,15 @@ class Signum final : public UpdateRule {
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const float inside = decay_.inside(), outside = decay_.outside();
-    const auto keep = static_cast<float>(beta_), take = static_cast<float>(1 - beta_);
+    const auto beta = static_cast<float>(beta_), one_minus_beta = static_cast<float>(1 - beta_);
     const bool raw = steps_++ < raw_steps_;
-    rule::for_each_parameter(values, gradient, std::tie(v_), decay_.weights, [=](float on) {
-      return [=, inside = on * inside, outside = on * outside](float& x, float g, float& v) {
-        g += inside * x;
-        v = keep * v + take * g;
-        x -= lr * (rule::sign(raw ? g : v) + outside * x);
-      };
+    rule::for_each_parameter(values, gradient, std::tie(v_), decay_.weights, [=](float decays) {
+      return
+          [=, inside = decays * inside, outside = decays * outside](float& x, float g, float& v) {
+            g += inside * x;
+            v = beta * v + one_minus_beta * g;
+            x -= lr * (rule::sign(raw ? g : v) + outside * x);
+          };
     });
   }
 

@@ -40,8 +40,8 @@ class SignByOdds final : public UpdateRule {
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const rule::Averages averages(beta_, ++steps_);
     const float inside = decay_.inside();
-    rule::for_each_parameter(values, gradient, std::tie(m_, v_), decay_.weights, [=](float on) {
-      return [=, inside = on * inside](float& x, float g, float& m, float& v) {
+    rule::for_each_parameter(values, gradient, std::tie(m_, v_), decay_.weights, [=](float decays) {
+      return [=, inside = decays * inside](float& x, float g, float& m, float& v) {
         averages.update(g + inside * x, m, v);
       };
     });

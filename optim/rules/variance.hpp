@@ -17,21 +17,21 @@ namespace terse::rule {
 // gradient with constant mean. At the first step r = 1 and s cannot be estimated; it is taken as 0.
 // Source: Balles and Hennig, arXiv 1705.07774.
 struct Averages {
-  float keep, take, correction;  // correction = 1 / (1 - beta^t)
-  float spread = 0;              // r / (1 - r)
+  float beta, one_minus_beta, correction;  // correction = 1 / (1 - beta^t)
+  float spread = 0;                        // r / (1 - r)
 
-  Averages(double beta, std::uint64_t steps) {
-    const double left = std::pow(beta, static_cast<double>(steps));
-    const double r = (1 - beta) * (1 + left) / ((1 + beta) * (1 - left));
-    keep = static_cast<float>(beta);
-    take = static_cast<float>(1 - beta);
+  Averages(double exact_beta, std::uint64_t steps) {
+    const double left = std::pow(exact_beta, static_cast<double>(steps));
+    const double r = (1 - exact_beta) * (1 + left) / ((1 + exact_beta) * (1 - left));
+    beta = static_cast<float>(exact_beta);
+    one_minus_beta = static_cast<float>(1 - exact_beta);
     correction = static_cast<float>(1 / (1 - left));
     if (steps > 1 && r < 1) spread = static_cast<float>(r / (1 - r));
   }
 
   void update(float g, float& m, float& v) const {
-    m = keep * m + take * g;
-    v = keep * v + take * (g * g);
+    m = beta * m + one_minus_beta * g;
+    v = beta * v + one_minus_beta * (g * g);
   }
   // r s: the variance of the bias-corrected m, whose value is `mean`. v - m² is clamped at 0,
   // because rounding can make it negative.

@@ -40,21 +40,23 @@ class Yogi final : public UpdateRule {
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto t = static_cast<double>(++steps_);
-    const auto decay = static_cast<float>(o_.weight_decay.value()),
+    const auto weight_decay = static_cast<float>(o_.weight_decay.value()),
                eps = static_cast<float>(o_.eps);
-    const auto keep = static_cast<float>(o_.beta1), take = static_cast<float>(1 - o_.beta1);
+    const auto beta1 = static_cast<float>(o_.beta1),
+               one_minus_beta1 = static_cast<float>(1 - o_.beta1);
     const auto pace = static_cast<float>(1 - o_.beta2);
     const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
     const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t)));
-    rule::for_each_parameter(values, gradient, std::tie(m_, v_), o_.weight_decay, [=](float on) {
-      return [=, decay = on * decay](float& x, float g, float& m, float& v) {
-        g += decay * x;
-        const float square = g * g;
-        m = keep * m + take * g;
-        v -= pace * rule::sign(v - square) * square;
-        x -= rate * m / (correction * std::sqrt(v) + eps);
-      };
-    });
+    rule::for_each_parameter(
+        values, gradient, std::tie(m_, v_), o_.weight_decay, [=](float decays) {
+          return [=, decay = decays * weight_decay](float& x, float g, float& m, float& v) {
+            g += decay * x;
+            const float square = g * g;
+            m = beta1 * m + one_minus_beta1 * g;
+            v -= pace * rule::sign(v - square) * square;
+            x -= rate * m / (correction * std::sqrt(v) + eps);
+          };
+        });
   }
 
   void serialize(Archive& archive) override {
