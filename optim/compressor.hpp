@@ -5,7 +5,7 @@
 //   worker:    encode(gradients)          -> the up packet
 //   exchange:  by `Traits`, one of
 //                linear      the payloads are floats and are added by an all-reduce
-//                sliceable   combine gets 32-aligned slices of all packets, one owner a slice
+//                sliceable   combine gets 32-aligned slices of all packets, one owner per slice
 //                otherwise   combine gets all packets whole
 //   worker:    decode(the down packet)    -> the mean gradient, in the last phase
 //              advance(the down packet)   in every other phase
@@ -30,7 +30,8 @@
 
 namespace terse {
 
-// The step, worker and phase of a call. It is passed with every call and never stored.
+// Describes one call: seed, step, worker, phase, learning rate, and a range of coordinates. A
+// compressor does not keep it.
 struct Round {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
@@ -105,9 +106,9 @@ class Compressor {
 
   // Error feedback in fewer passes: residual = keep · residual + gradient, then encodes the
   // residual, then subtracts the reconstruction of the packet from it. Returns false, and does
-  // nothing, if the compressor has no faster way than these three steps. Of several phases the
-  // first adds the gradient and the last subtracts. The subtraction may stay pending until the next
-  // call; `settle` completes it.
+  // nothing, if the compressor has no faster way than these three steps. If there are several
+  // phases, the gradient is added in the first and the reconstruction is subtracted in the last.
+  // The subtraction may stay pending until the next call; `settle` completes it.
   virtual bool encode_with_residual(const Round&, std::span<const GradView> /*grads*/,
                                     float /*keep*/, std::span<const GradView> /*residual*/,
                                     Packet& /*up*/) {

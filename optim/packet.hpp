@@ -27,7 +27,7 @@ namespace terse {
 enum class PacketKind : std::uint8_t {
   up = 1,       // from a worker
   partial = 2,  // a sum of several workers' payloads
-  down = 3,     // the combined result, sent to all workers
+  down = 3,     // the combined up packets; a server sends it, workers of a ring make it themselves
   control = 4,  // agreement between workers; its bytes are counted separately
 };
 std::string_view to_string(PacketKind kind);

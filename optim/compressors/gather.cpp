@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-constexpr std::size_t kLead = 2;  // words before each packet in a down packet: its size and weight
+constexpr std::size_t kLead = 2;  // words before each packet in a down packet: its size, its weight
 
 void clear(std::span<const GradView> views) {
   for (const auto& view : views) kernels::clear(view.data);

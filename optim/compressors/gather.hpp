@@ -1,8 +1,12 @@
 // The base of compressors whose packets cannot be added up: every packet is decoded by itself.
 //
-//   exchange:  send all packets with their weights to every worker, or their weighted mean if that
-//              has fewer words
+//   exchange:  every worker gets the packets of all workers
+//   combine:   one down packet with all packets and their weights (the factors of the mean), or with
+//              their weighted mean if that has fewer words
 //   worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
+//
+// A server combines the packets and sends the down packet. In a ring every worker combines the
+// packets itself, so no down packet is sent.
 //
 // A subclass writes a packet (`encode`) and adds the reconstruction of a packet to a gradient
 // (`add`).
@@ -37,8 +41,8 @@ class GatherCompressor : public Compressor {
     std::span<const std::uint32_t> payload;
     float weight;
   };
-  // The weighted sum of the packets, in their order. This one writes it to `scratch` by `add`; an
-  // override may decode it block by block.
+  // The weighted sum of the packets, in their order; called by `decode`. The base class writes it to
+  // `scratch` by `add`. An override may return a source that decodes block by block (sign_fused.cpp).
   virtual const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
                                     std::span<const GradView> scratch);
 

@@ -1,18 +1,19 @@
 // Scaled sign: the sign of every coordinate, times the mean magnitude of its tensor.
 //
 //   worker w:  for each tensor x of n values: s = |x|_1 / n
-//              send s of every tensor, then sign(x), one bit a coordinate
+//              send s of every tensor, then sign(x), one bit per coordinate
 //   exchange:  send the packets of all workers to every worker
 //   worker:    mean = sum over w of s_w sign_w / W
 //
-// C(x) = s sign(x) keeps the share phi(x) = |x|_1^2 / (n |x|_2^2) of x's energy exactly. With error
-// feedback it therefore converges: sign+ef is EF-signSGD. The sign bit is set iff x < 0, so a zero
-// counts as +, in the residual as well as in the packet. A NaN or infinity makes its own tensor's s
-// NaN or infinite.
+// C(x) = s sign(x) has |C(x) - x|_2^2 = (1 - phi(x)) |x|_2^2 with phi(x) = |x|_1^2 / (n |x|_2^2),
+// which is at least 1/n. C is thus a contraction, which is what error feedback needs to converge:
+// sign+ef is EF-signSGD. The sign bit is set iff x < 0, so a zero counts as +, in the residual as
+// well as in the packet. A NaN or infinity makes its own tensor's s NaN or infinite.
 //
-// Payload: 4 T + 4 ceil(d/32) bytes for T tensors; down, that for every worker (an all-gather).
+// Payload of a worker's packet: 4 T + 4 ceil(d/32) bytes for T tensors and d values in all. Every
+// worker receives the packets of all others.
 // Time: one pass, with a residual too; decode O(W d).
-// Source: Karimireddy et al., arXiv 1901.09847, algorithm 2; "Sign+Norm" of arXiv 1905.13727.
+// Source: EF-signSGD of Karimireddy et al., arXiv 1901.09847; "Sign+Norm" of arXiv 1905.13727.
 #include "tersegrad/optim/compressors/sign.hpp"
 
 #include "tersegrad/optim/compressors/payload.hpp"
@@ -23,7 +24,7 @@ namespace terse {
 
 void Sign::encode(const Round& round, std::span<const GradView> grads, Packet& up) {
   const auto [s, signs] = start_signs(round, grads, up);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in the plane of signs
   for (std::size_t t = 0; t < grads.size(); ++t) {
     const auto x = grads[t].data;
     const auto n = std::ssize(x);
@@ -36,7 +37,7 @@ void Sign::encode(const Round& round, std::span<const GradView> grads, Packet& u
 void Sign::add(const Round&, std::span<const std::uint32_t> payload, float weight,
                std::span<const GradView> out) const {
   const Parts parts(payload, out);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in the plane of signs
   for (std::size_t t = 0; t < out.size(); ++t) {
     kernels::add_signs(parts.signs, at, weight * parts.scales[t], out[t].data);
     at += std::ssize(out[t].data);

@@ -20,7 +20,7 @@ class SumOfSigns final : public GradientSource {
   std::size_t packets_ = 0;
   std::vector<std::int64_t> begins_;  // of the tensors, and the end
   std::vector<std::span<const std::uint32_t>> signs_;
-  std::vector<float> scales_;  // of every packet, tensor by tensor
+  std::vector<float> scales_;  // weight · scale, at [tensor · packets_ + packet]
 };
 
 class Sign final : public GatherCompressor {
@@ -55,7 +55,8 @@ class Sign final : public GatherCompressor {
                                                                     Packet& up) const;
 
   SourcePerBucket<SumOfSigns> sums_;
-  // By tensor, the scale s whose s sign(e) is still to be subtracted from the residual e; or 0.
+  // For each tensor id, the scale s of the pending subtraction e = e - s sign(e) from the residual e;
+  // 0 if none is pending.
   std::map<std::uint32_t, float> pending_;
 };
 

@@ -1,10 +1,15 @@
 // Scaled sign in fewer passes, with the same bits.
 //
-// Error feedback takes one pass over the residual e. For every value of a tensor,
-//   e = keep (e - s' sign(e)) + g, its sign bit, and its part of |e|_1
-// where s' is the scale of the step before: e = e - s' sign(e) was left pending. `settle` does it.
+// With error feedback (decorators/error_feedback.cpp), a step takes one pass over the residual e. For
+// every value, the pass
+//   - computes e = keep (e - s' sign(e)) + g, where s' is the scale of the previous packet
+//   - writes the sign bit of e
+//   - adds |e| to |e|_1, which gives the scale s of this packet
+// e = e - s sign(e) is left pending: the next step subtracts it in its own pass. `settle` subtracts
+// it without encoding, before the state is saved.
 //
-// The sum over W packets takes one pass over the mean instead of W: every packet has 1 bit a value.
+// The sum of W packets is written in one pass over the mean instead of W. Reading W bits per value
+// costs little; reading and writing the mean W times would cost more.
 #include <utility>
 
 #include "tersegrad/optim/compressors/sign.hpp"
@@ -16,7 +21,7 @@ namespace terse {
 bool Sign::encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                                 std::span<const GradView> residual, Packet& up) {
   const auto [s, signs] = start_signs(round, grads, up);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in the plane of signs
   for (std::size_t t = 0; t < grads.size(); ++t) {
     const auto g = grads[t].data, e = residual[t].data;
     const auto n = std::ssize(g);

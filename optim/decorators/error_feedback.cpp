@@ -1,24 +1,28 @@
 // Error feedback: the error of a packet is added to the next gradient.
 //
 //   state:   residual e of every tensor, e = 0
-//   worker:  e = e + g                               lr=inside: e = (last lr / lr) e + g
+//   worker:  e = keep e + g
 //            encode e in place of g
 //            target=local:     e = e - C(e)          the reconstruction of the worker's own packet
 //            target=averaged:  e = e - mean          the reconstruction of all packets
 //
-// lr=inside first scales e by the ratio of the last step's learning rate to this one's, as if the
-// residual were kept in units of the parameters: the part that was left out at an old rate is
-// applied at the old rate. lr=outside, the default, keeps e in units of the gradient. The two are
-// the same while the rate is constant.
+// keep is 1 for lr=outside, the default: e has the unit of the gradient. For lr=inside keep is the
+// learning rate of the previous step divided by that of this step (1 if either is 0), as if e had
+// the unit of the parameters: what was left out at an old rate is applied at the old rate. The two
+// are the same while the rate is constant.
 //
-// y = x - lr (mean of all e) follows plain SGD exactly for constant lr and any compressor. Both
-// targets give the same mean residual if the compressor is linear. The averaged one adds to each
-// worker's residual a part that sums to zero and grows like a random walk: prefer local. Of several
-// phases the first adds g and the last subtracts.
+// Let x be the parameters and y = x - lr (mean of all e). For a constant lr and any compressor, y
+// moves by exactly -lr (mean gradient) in each step, as under plain SGD, except that the gradient is
+// taken at x. Both targets give the same mean residual if the compressor is linear. target=averaged
+// adds to each worker's residual a part that sums to zero over the workers and grows like a random
+// walk: prefer local.
+//
+// If the compressor has several phases, g is added in the first phase and the reconstruction is
+// subtracted in the last.
 //
 // Cost: 4 d bytes of state, two more passes. The packet does not grow.
-// Source: Karimireddy et al., arXiv 1901.09847, algorithm 2, with the residual in units of the
-// gradient as in Vogels et al., arXiv 1905.13727, algorithm 2.
+// Source: EF-SGD of Karimireddy et al., arXiv 1901.09847, with the residual in units of the gradient
+// as in Vogels et al., arXiv 1905.13727, algorithm 2.
 #include <fmt/format.h>
 
 #include <array>
@@ -52,7 +56,7 @@ class ErrorFeedback final : public Decorator {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto e = residual_.views(grads);
-    const float keep = round.phase == 0 ? kept_of(round) : 1;
+    const float keep = round.phase == 0 ? keep_of(round) : 1;
     if (target_ == Target::local && inner_->encode_with_residual(round, grads, keep, e, up)) return;
     if (round.phase == 0) {
       for (std::size_t t = 0; t < e.size(); ++t)
@@ -86,10 +90,10 @@ class ErrorFeedback final : public Decorator {
   }
 
  private:
-  // The factor of the residual in this step: the same for all buckets.
-  float kept_of(const Round& round) {
+  // keep, the same for all buckets of a step.
+  float keep_of(const Round& round) {
     if (rate_ == Rate::outside) return 1;
-    if (round.step != step_ || rates_[1] == 0) {
+    if (round.step != step_ || rates_[1] == 0) {  // a new step, or the first call
       step_ = round.step;
       rates_ = {rates_[1], round.lr};
     }
@@ -106,7 +110,7 @@ class ErrorFeedback final : public Decorator {
   Target target_;
   Rate rate_;
   std::uint64_t step_ = 0;            // the step of rates_[1]
-  std::array<float, 2> rates_{0, 0};  // of the step before and of step_; 0: none yet
+  std::array<float, 2> rates_{0, 0};  // of the step before step_, and of step_; 0: no such step yet
   TensorState residual_;
   BucketCopy copy_;
 };

@@ -36,8 +36,8 @@ class Momentum final : public Decorator {
   Momentum(const MomentumOptions& options, std::unique_ptr<Compressor> inner, std::string spec)
       : Decorator(std::move(inner)),
         o_(options),
-        keep_(static_cast<float>(o_.beta)),
-        take_(static_cast<float>(o_.form == "sum" ? 1 : 1 - o_.beta)),
+        v_factor_(static_cast<float>(o_.beta)),
+        g_factor_(static_cast<float>(o_.form == "sum" ? 1 : 1 - o_.beta)),
         spec_(std::move(spec)) {}
 
   std::string spec() const override { return spec_; }
@@ -67,7 +67,7 @@ class Momentum final : public Decorator {
     if (first && o_.init == "first") {
       kernels::copy_to(grad.data, v);
     } else {
-      kernels::blend_to(grad.data, keep_, take_, v);
+      kernels::blend_to(grad.data, v_factor_, g_factor_, v);
     }
   }
 
@@ -76,7 +76,7 @@ class Momentum final : public Decorator {
     const auto now = velocity_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
       kernels::copy_to(now[t].data, next[t].data);
-      kernels::blend_to(grads[t].data, keep_, take_, next[t].data);
+      kernels::blend_to(grads[t].data, v_factor_, g_factor_, next[t].data);
     }
     return next;
   }
@@ -95,7 +95,7 @@ class Momentum final : public Decorator {
   }
 
   MomentumOptions o_;
-  float keep_, take_;
+  float v_factor_, g_factor_;
   std::string spec_;
   TensorState velocity_;
   BucketCopy copy_;

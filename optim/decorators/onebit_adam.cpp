@@ -36,8 +36,8 @@ class OnebitAdam final : public Decorator {
       : Decorator(std::move(inner)),
         steps_(steps),
         beta_(beta),
-        keep_(static_cast<float>(beta)),
-        take_(static_cast<float>(1 - beta)),
+        m_factor_(static_cast<float>(beta)),
+        g_factor_(static_cast<float>(1 - beta)),
         none_(make_compressor("none")) {}
 
   std::string spec() const override {
@@ -56,7 +56,7 @@ class OnebitAdam final : public Decorator {
     const auto m = momentum_.views(grads);
     for (std::size_t t = 0; t < grads.size(); ++t) {
       kernels::copy_to(m[t].data, momentum[t].data);
-      kernels::blend_to(grads[t].data, keep_, take_, momentum[t].data);
+      kernels::blend_to(grads[t].data, m_factor_, g_factor_, momentum[t].data);
     }
     inner_->encode(round, momentum, up);
   }
@@ -75,7 +75,7 @@ class OnebitAdam final : public Decorator {
     const auto m = momentum_.views(scratch);
     for (std::size_t t = 0; t < scratch.size(); ++t) {
       if (!warming_up(round.step)) as_gradient(m[t].data, scratch[t].data);
-      kernels::blend_to(scratch[t].data, keep_, take_, m[t].data);
+      kernels::blend_to(scratch[t].data, m_factor_, g_factor_, m[t].data);
     }
     return written(round, scratch);
   }
@@ -105,8 +105,8 @@ class OnebitAdam final : public Decorator {
 
   // next = the gradient that changes the momentum from m to `next`.
   void as_gradient(std::span<const float> m, std::span<float> next) const {
-    kernels::add_scaled_to(m, -keep_, next);
-    kernels::divide_to(next, take_, next);
+    kernels::add_scaled_to(m, -m_factor_, next);
+    kernels::divide_to(next, g_factor_, next);
     for (std::size_t i = 0; i < next.size() && steps_ > 0; ++i) {
       if (m[i] == 0) next[i] = 0;
     }
@@ -114,7 +114,7 @@ class OnebitAdam final : public Decorator {
 
   std::int64_t steps_;
   double beta_;
-  float keep_, take_;
+  float m_factor_, g_factor_;
   std::unique_ptr<Compressor> none_;
   TensorState momentum_;
   BucketCopy copy_;

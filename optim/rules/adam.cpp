@@ -63,8 +63,8 @@ class Adam final : public UpdateRule {
     const auto beta1 = static_cast<float>(o_.beta1),
                one_minus_beta1 = static_cast<float>(1 - o_.beta1);
     // Frozen: v keeps its value.
-    const auto beta2 = static_cast<float>(frozen ? 1 : o_.beta2);
-    const auto one_minus_beta2 = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
+    const auto v_factor = static_cast<float>(frozen ? 1 : o_.beta2);
+    const auto square_factor = static_cast<float>(frozen ? 0 : 1 - o_.beta2);
     const auto rate = static_cast<float>(lr / (1 - std::pow(o_.beta1, t)));
     const auto correction = static_cast<float>(1 / std::sqrt(1 - std::pow(o_.beta2, t2)));
     const auto eps = static_cast<float>(o_.eps);
@@ -72,7 +72,7 @@ class Adam final : public UpdateRule {
     const auto moments = [=](float decays, float x, float g, float& m, float& v) {
       g += decays * inside * x;
       m = beta1 * m + one_minus_beta1 * g;
-      v = beta2 * v + one_minus_beta2 * (g * g);
+      v = v_factor * v + square_factor * (g * g);
     };
     const auto moved = [=](float decays, float x, float m, float v) {
       return (decays > 0 ? shrink : 1) * x - rate * m / (correction * std::sqrt(v) + eps);

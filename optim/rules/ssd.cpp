@@ -31,12 +31,12 @@ class StochasticSignDescent final : public UpdateRule {
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const bool first = m_.empty();  // the first step sets m = g
-    const auto beta = static_cast<float>(first ? 0 : beta_);
-    const auto one_minus_beta = static_cast<float>(first ? 1 : 1 - beta_);
+    const auto m_factor = static_cast<float>(first ? 0 : beta_);
+    const auto g_factor = static_cast<float>(first ? 1 : 1 - beta_);
     const float inside = decay_.inside();
     rule::for_each_parameter(values, gradient, std::tie(m_), decay_.weights, [=](float decays) {
       return [=, inside = decays * inside](float& x, float g, float& m) {
-        m = beta * m + one_minus_beta * (g + inside * x);
+        m = m_factor * m + g_factor * (g + inside * x);
       };
     });
     const std::span<const float> m(m_.data(), values.size());
