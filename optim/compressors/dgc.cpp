@@ -105,7 +105,7 @@ class Dgc final : public SparseCompressor {
   // Scratch: no state.
   kernels::LargestSelector selector_;
   kernels::Found<std::uint32_t> found_;
-  std::vector<std::uint32_t> keys_, above_, above_keys_, picked_;
+  std::vector<std::uint32_t> magnitudes_, above_, above_magnitudes_, picked_;
   std::vector<float> clipped_;
   std::vector<float> step_;  // the increment of v of a tensor that is sent whole
 };
@@ -173,48 +173,48 @@ void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, E
     return selector_.select(sum.data, first, std::span(chosen.at).subspan(begin),
                             std::span(chosen.values).subspan(begin));
   }
-  keys_.resize(sum.data.size());
-  kernels::magnitude_keys(sum.data, keys_);
+  magnitudes_.resize(sum.data.size());
+  kernels::magnitude_bits(sum.data, magnitudes_);
   const auto threshold = sampled_threshold(round, sum.id, k);
   above_.clear();
   kernels::select_if(
-      n, 0, [keys = keys_.data(), threshold](std::int64_t i) { return keys[i] >= threshold; },
+      n, 0, [from = magnitudes_.data(), threshold](std::int64_t i) { return from[i] >= threshold; },
       found_, above_);
-  above_keys_.clear();
-  for (const auto i : above_) above_keys_.push_back(keys_[i]);
+  above_magnitudes_.clear();
+  for (const auto i : above_) above_magnitudes_.push_back(magnitudes_[i]);
   picked_.resize(static_cast<std::size_t>(std::min(k, std::ssize(above_))));
-  selector_.select(above_keys_, picked_);
+  selector_.select(above_magnitudes_, picked_);
   for (const auto i : picked_) chosen.add(first + above_[i], sum.data[above_[i]]);
 }
 
-// A key that about k of the tensor's keys reach.
+// Magnitude bits that about k of the tensor's values reach.
 std::uint32_t Dgc::sampled_threshold(const Round& round, std::uint32_t id, std::int64_t k) const {
   constexpr int kCorrections = 10;
-  const auto n = std::ssize(keys_);
+  const auto n = std::ssize(magnitudes_);
   const auto stride = std::min(n, static_cast<std::int64_t>(1 / options_.sample));
   auto random = worker_stream(round, id);
   std::vector<std::uint32_t> sample;
-  for (auto i = random.below(static_cast<std::uint64_t>(stride)); i < keys_.size();
+  for (auto i = random.below(static_cast<std::uint64_t>(stride)); i < magnitudes_.size();
        i += static_cast<std::uint64_t>(stride)) {
-    sample.push_back(keys_[i]);
+    sample.push_back(magnitudes_[i]);
   }
   const auto place = std::min(std::ssize(sample) - 1, k * std::ssize(sample) / n);
   std::ranges::nth_element(sample, sample.begin() + place, std::greater<>());
   auto threshold = std::bit_cast<float>(sample[static_cast<std::size_t>(place)]);
   float too_low = -1;  // the last threshold that more than 1.3 k values reach; -1: none
   for (int correction = 0; correction < kCorrections; ++correction) {
-    const auto key = std::bit_cast<std::uint32_t>(threshold);
+    const auto bits = std::bit_cast<std::uint32_t>(threshold);
     const double beyond =
         vectorized_sum(n, kernels::kGrain, [=, this](std::int64_t begin, std::int64_t end) {
           std::int64_t reach = 0;
-          for (auto i = begin; i < end; ++i) reach += keys_[i] >= key ? 1 : 0;
+          for (auto i = begin; i < end; ++i) reach += magnitudes_[i] >= bits ? 1 : 0;
           return static_cast<double>(reach);
         });
     if (beyond > 1.3 * static_cast<double>(k)) {
       too_low = threshold;
       threshold *= 1.3F;
     } else if (beyond >= 0.8 * static_cast<double>(k)) {
-      return key;
+      return bits;
     } else if (too_low >= 0) {
       break;
     } else {

@@ -1,8 +1,8 @@
 // The base of compressors whose packets cannot be added up: every packet is decoded by itself.
 //
 //   exchange:  every worker gets the packets of all workers
-//   combine:   one down packet with all packets and their weights (the factors of the mean), or with
-//              their weighted mean if that has fewer words
+//   combine:   one down packet with all packets and their weights (the factors of the mean), or
+//              with their weighted mean if that has fewer words
 //   worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
 //
 // A server combines the packets and sends the down packet. In a ring every worker combines the
@@ -41,8 +41,9 @@ class GatherCompressor : public Compressor {
     std::span<const std::uint32_t> payload;
     float weight;
   };
-  // The weighted sum of the packets, in their order; called by `decode`. The base class writes it to
-  // `scratch` by `add`. An override may return a source that decodes block by block (sign_fused.cpp).
+  // The weighted sum of the packets, in their order; called by `decode`. The base class writes it
+  // to `scratch` by `add`. An override may return a source that decodes block by block
+  // (sign_fused.cpp).
   virtual const GradientSource& sum(const Round& round, std::span<const Weighted> packets,
                                     std::span<const GradView> scratch);
 

@@ -10,8 +10,8 @@
 //                         keep Q for the next step (warm=false: draw a new one)
 //
 // iterations=I repeats both phases: each repetition starts from the Q of the one before. There are
-// 2 I phases, and the last one sends the vectors. The result comes closer to the best matrix of rank
-// r (subspace iteration).
+// 2 I phases, and the last one sends the vectors. The result comes closer to the best matrix of
+// rank r (subspace iteration).
 //
 // min_rate=R leaves a matrix uncompressed unless I r (n + m) R < n m. R = 2 with I = 1 is the rule
 // of PyTorch's hook and of the authors' package. `+warmup:steps=` behind powersgd leaves the first

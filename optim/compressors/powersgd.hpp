@@ -1,7 +1,7 @@
 // PowerSGD: the class, and what it shares with its alternating form.
 //
-// The algorithm is in powersgd.cpp, error feedback in fewer passes in powersgd_fused.cpp, the shared
-// functions in powersgd_parts.cpp.
+// The algorithm is in powersgd.cpp, error feedback in fewer passes in powersgd_fused.cpp, the
+// shared functions in powersgd_parts.cpp.
 #pragma once
 
 #include <algorithm>

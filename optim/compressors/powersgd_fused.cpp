@@ -1,11 +1,11 @@
 // PowerSGD with error feedback in half the passes over the residual e, with the same bits.
 //
-//   as written in error_feedback.cpp    here
-//   e = e + g                           phase 0: row by row, e = keep (e - P' Q'^T) + g and P = e Q,
-//   send P = e Q                                 where P' and Q' are those of the step before
-//   send Q = e^T P                      phase 1: from the last matrix to the first, because phase 0
-//                                                has left the last ones in the cache
-//   e = e - P Q^T                       pending until the next step, or until `settle`
+//   as written in error_feedback.cpp   here
+//   e = keep e + g                     phase 0: row by row, e = keep (e - P' Q'^T) + g and P = e Q,
+//   send P = e Q                                where P' and Q' are those of the previous step
+//   send Q = e^T P                     phase 1: from the last matrix to the first, because phase 0
+//                                               has left the last ones in the cache
+//   e = e - P Q^T                      pending until the next step, or until `settle`
 #include <utility>
 
 #include "tersegrad/optim/compressors/powersgd.hpp"
@@ -46,8 +46,8 @@ void PowerSgd::encode_p_with_residual(const Round& round, std::span<const GradVi
     if (!compressed(e)) continue;
     auto& pending = pending_[e.id];
     const auto p = payload.next_floats(size_of_p(e));
-    kernels::feed_and_times_q(grads[t].data, keep, factors(e.id, pending), e.data, e.rows, e.cols,
-                              rank_of(e), start_of_q(round, e), p);
+    kernels::accumulate_and_times_q(grads[t].data, keep, factors(e.id, pending), e.data, e.rows,
+                                    e.cols, rank_of(e), start_of_q(round, e), p);
     pending.q.clear();
   }
   for (std::size_t t = 0; t < grads.size(); ++t) {

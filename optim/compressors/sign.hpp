@@ -55,8 +55,8 @@ class Sign final : public GatherCompressor {
                                                                     Packet& up) const;
 
   SourcePerBucket<SumOfSigns> sums_;
-  // For each tensor id, the scale s of the pending subtraction e = e - s sign(e) from the residual e;
-  // 0 if none is pending.
+  // For each tensor id, the scale s of the pending subtraction e = e - s sign(e) from the residual
+  // e; 0 if none is pending.
   std::map<std::uint32_t, float> pending_;
 };
 

@@ -1,7 +1,7 @@
 // Scaled sign in fewer passes, with the same bits.
 //
-// With error feedback (decorators/error_feedback.cpp), a step takes one pass over the residual e. For
-// every value, the pass
+// With error feedback (decorators/error_feedback.cpp), a step takes one pass over the residual e.
+// For every value, the pass
 //   - computes e = keep (e - s' sign(e)) + g, where s' is the scale of the previous packet
 //   - writes the sign bit of e
 //   - adds |e| to |e|_1, which gives the scale s of this packet

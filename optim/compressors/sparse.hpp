@@ -9,9 +9,10 @@
 // A subclass chooses I_w. A coordinate is counted through all tensors of the bucket.
 //
 // Payload up: the values of the tensors that are sent whole, if the compressor has any; then u32
-// coordinates, then as many f32 values: 8 bytes an entry.
-//   with a coder (`topk+sign`): u32 k, k coordinates, then the coder's payload. To the coder, tensor
-//   t is a vector of its k_t values. Error feedback subtracts the coder's reconstruction of them.
+// coordinates, then as many f32 values: 8 bytes per entry.
+//   with a coder (`topk+sign`): u32 k, k coordinates, then the coder's payload. To the coder,
+//   tensor t is a vector of its k_t values. Error feedback subtracts the coder's reconstruction of
+//   them.
 // Payload down: as up without a coder; or all s, if that has no more words.
 //
 // sparse_coded.cpp holds the coder, sparse_fused.cpp error feedback in fewer passes.
@@ -55,18 +56,20 @@ class SparseCompressor : public Compressor {
   virtual std::string_view refuses_coder() const { return {}; }
   // Fills `chosen`, which is empty. It contains all values of a tensor that is sent whole.
   virtual void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) = 0;
-  // Sets residual = keep residual + gradient and chooses entries of the residual. take: then
-  // subtracts the chosen entries from the residual.
-  virtual void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
-                               std::span<const GradView> residual, bool take, Entries& chosen);
+  // Sets residual = keep residual + gradient and chooses entries of the residual. remove_chosen:
+  // then subtracts the chosen entries from the residual.
+  virtual void accumulate_and_choose(const Round& round, std::span<const GradView> grads,
+                                     float keep, std::span<const GradView> residual,
+                                     bool remove_chosen, Entries& chosen);
   // Whether all values of this tensor are sent, and its coordinates therefore are not.
   virtual bool whole(const Round&, const GradView&) const { return false; }
 
   // Whether a packet without a coder contains the chosen values unchanged.
   virtual bool exact() const { return true; }
 
-  // Write and read the payload; for subclasses that have a shorter one. `read` appends to `entries`,
-  // which is empty, and throws PacketError unless the coordinates ascend and lie in the bucket.
+  // Write and read the payload; for subclasses that have a shorter one. `read` appends to
+  // `entries`, which is empty, and throws PacketError unless the coordinates ascend and lie in the
+  // bucket.
   virtual void write(const Round& round, std::span<const GradView> shape, const Entries& chosen,
                      Packet& up) const;
   virtual void read(const Round& round, std::span<const GradView> shape,

@@ -10,20 +10,20 @@ bool SparseCompressor::encode_with_residual(const Round& round, std::span<const 
                                             Packet& up) {
   const bool as_chosen = coder_ == nullptr && exact();
   entries_.clear();
-  feed_and_choose(round, grads, keep, residual, as_chosen, entries_);
+  accumulate_and_choose(round, grads, keep, residual, as_chosen, entries_);
   write_chosen(round, residual, up);
   if (!as_chosen) entries_of(round, residual, up).subtract_from(residual);
   return true;
 }
 
-void SparseCompressor::feed_and_choose(const Round& round, std::span<const GradView> grads,
-                                       float keep, std::span<const GradView> residual, bool take,
-                                       Entries& chosen) {
+void SparseCompressor::accumulate_and_choose(const Round& round, std::span<const GradView> grads,
+                                             float keep, std::span<const GradView> residual,
+                                             bool remove_chosen, Entries& chosen) {
   for (std::size_t t = 0; t < grads.size(); ++t) {
     kernels::blend_to(grads[t].data, keep, 1, residual[t].data);
   }
   choose(round, residual, chosen);
-  if (take) chosen.subtract_from(residual);
+  if (remove_chosen) chosen.subtract_from(residual);
 }
 
 }  // namespace terse

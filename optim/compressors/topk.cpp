@@ -53,15 +53,15 @@ std::vector<TopK::Slot> TopK::slots(const Round& round, std::span<const GradView
 }
 
 void TopK::choose_of_all(const Round& round, std::span<const GradView> grads, Entries& chosen) {
-  keys_.resize(static_cast<std::size_t>(count(grads)));
+  magnitudes_.resize(static_cast<std::size_t>(count(grads)));
   std::int64_t n = 0;
   for (const auto& grad : grads) {
-    kernels::magnitude_keys(grad.data, std::span(keys_).subspan(n, grad.data.size()));
+    kernels::magnitude_bits(grad.data, std::span(magnitudes_).subspan(n, grad.data.size()));
     n += std::ssize(grad.data);
   }
   selectors_.resize(1);
   chosen.at.resize(static_cast<std::size_t>(keep_.of(n, 1, round.step)));
-  selectors_[0].select(keys_, chosen.at);
+  selectors_[0].select(magnitudes_, chosen.at);
   chosen.take_values(grads);
 }
 

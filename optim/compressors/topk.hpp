@@ -23,8 +23,9 @@ class TopK final : public SparseCompressor {
   std::string stage() const override;
   void choose(const Round& round, std::span<const GradView> grads, Entries& chosen) override;
   // topk_fused.cpp
-  void feed_and_choose(const Round& round, std::span<const GradView> grads, float keep,
-                       std::span<const GradView> residual, bool take, Entries& chosen) override;
+  void accumulate_and_choose(const Round& round, std::span<const GradView> grads, float keep,
+                             std::span<const GradView> residual, bool remove_chosen,
+                             Entries& chosen) override;
 
  private:
   // A tensor's part of the entries.
@@ -39,7 +40,7 @@ class TopK final : public SparseCompressor {
 
   Keep keep_;
   bool whole_model_;
-  std::vector<std::uint32_t> keys_;                  // scratch
+  std::vector<std::uint32_t> magnitudes_;            // scratch
   std::vector<kernels::LargestSelector> selectors_;  // scratch of each tensor
 };
 

@@ -12,17 +12,17 @@
 // are the same while the rate is constant.
 //
 // Let x be the parameters and y = x - lr (mean of all e). For a constant lr and any compressor, y
-// moves by exactly -lr (mean gradient) in each step, as under plain SGD, except that the gradient is
-// taken at x. Both targets give the same mean residual if the compressor is linear. target=averaged
-// adds to each worker's residual a part that sums to zero over the workers and grows like a random
-// walk: prefer local.
+// moves by exactly -lr (mean gradient) in each step, as under plain SGD, except that the gradient
+// is taken at x. Both targets give the same mean residual if the compressor is linear.
+// target=averaged adds to each worker's residual a part that sums to zero over the workers and
+// grows like a random walk: prefer local.
 //
 // If the compressor has several phases, g is added in the first phase and the reconstruction is
 // subtracted in the last.
 //
 // Cost: 4 d bytes of state, two more passes. The packet does not grow.
-// Source: EF-SGD of Karimireddy et al., arXiv 1901.09847, with the residual in units of the gradient
-// as in Vogels et al., arXiv 1905.13727, algorithm 2.
+// Source: EF-SGD of Karimireddy et al., arXiv 1901.09847; the residual in units of the gradient as
+// in Vogels et al., arXiv 1905.13727, algorithm 2.
 #include <fmt/format.h>
 
 #include <array>

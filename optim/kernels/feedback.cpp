@@ -18,8 +18,8 @@ float without_signs(float pending, float e) {
 // order of norm1. term(i) may change x[i]. Values are packed while they are in the L1 cache. Each
 // piece of the parallel loop writes the words that belong to it alone (own_words). Words that it
 // shares with the neighbouring piece or with another tensor are written bit by bit after the
-// parallel loop (set_bits). For example with at = 5, the values 0 to 26 share a word with the tensor
-// before.
+// parallel loop (set_bits). For example with at = 5, the values 0 to 26 share a word with the
+// tensor before.
 template <class Term>
 double pack_and_sum(const float* x, std::int64_t n, std::int64_t at, std::span<std::uint32_t> plane,
                     Term term) {

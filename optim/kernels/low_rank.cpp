@@ -188,14 +188,14 @@ void times_q_at_level(const MatrixView& matrix, std::int64_t r, std::span<const 
   });
 }
 
-void feed_and_times_q_at_level(std::span<const float> g, float keep, const Factors& pending,
-                               std::span<float> matrix, std::int64_t n, std::int64_t m,
-                               std::int64_t r, std::span<const float> q, std::span<float> p) {
+void accumulate_and_times_q_at_level(std::span<const float> g, float keep, const Factors& pending,
+                                     std::span<float> matrix, std::int64_t n, std::int64_t m,
+                                     std::int64_t r, std::span<const float> q, std::span<float> p) {
   with_rank(std::ssize(pending.q) / m, [=](auto pending_rank) {
     for_all_rows(n, m, [=](auto rows, std::int64_t i) {
       const float* from = g.data() + i * m;
       float* to = matrix.data() + i * m;
-      const auto feed = [=](auto d, std::int64_t j, auto* x) {
+      const auto accumulate = [=](auto d, std::int64_t j, auto* x) {
         multiply_out<rows>(d, n, m, pending_rank, pending, i, j, x);
         for (std::int64_t k = 0; k < rows; ++k) {
           const auto left = hn::Sub(hn::LoadU(d, to + k * m + j), x[k]);
@@ -203,7 +203,7 @@ void feed_and_times_q_at_level(std::span<const float> g, float keep, const Facto
           hn::StoreU(x[k], d, to + k * m + j);
         }
       };
-      times_all_columns<rows>(n, m, r, q, to, feed, p.data() + i);
+      times_all_columns<rows>(n, m, r, q, to, accumulate, p.data() + i);
     });
   });
 }
@@ -275,7 +275,7 @@ HWY_AFTER_NAMESPACE();
 namespace terse::kernels {
 
 HWY_EXPORT(times_q_at_level);
-HWY_EXPORT(feed_and_times_q_at_level);
+HWY_EXPORT(accumulate_and_times_q_at_level);
 HWY_EXPORT(transposed_times_p_at_level);
 HWY_EXPORT(outer_product_at_level);
 HWY_EXPORT(outer_product_piece_at_level);
@@ -287,10 +287,10 @@ void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
   TERSE_DISPATCH(times_q_at_level)(matrix, r, q, p);
 }
 
-void feed_and_times_q(std::span<const float> g, float keep, const Factors& pending,
-                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
-                      std::span<const float> q, std::span<float> p) {
-  TERSE_DISPATCH(feed_and_times_q_at_level)(g, keep, pending, matrix, n, m, r, q, p);
+void accumulate_and_times_q(std::span<const float> g, float keep, const Factors& pending,
+                            std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
+                            std::span<const float> q, std::span<float> p) {
+  TERSE_DISPATCH(accumulate_and_times_q_at_level)(g, keep, pending, matrix, n, m, r, q, p);
 }
 
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,

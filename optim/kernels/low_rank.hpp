@@ -23,12 +23,12 @@ struct Factors {
 
 void times_q(const MatrixView& matrix, std::int64_t r, std::span<const float> q,
              std::span<float> p);  // P = M Q
-// M = keep (M - P' Q'^T) + G;  P = M Q, in one pass over the rows of M. `pending` holds P' and Q', a
-// pending subtraction, and may be empty. The result is bit-identical to that of
+// M = keep (M - P' Q'^T) + G;  P = M Q, in one pass over the rows of M. `pending` holds P' and Q',
+// a pending subtraction, and may be empty. The result is bit-identical to that of
 // subtract_outer_product followed by this function with an empty `pending`.
-void feed_and_times_q(std::span<const float> g, float keep, const Factors& pending,
-                      std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
-                      std::span<const float> q, std::span<float> p);
+void accumulate_and_times_q(std::span<const float> g, float keep, const Factors& pending,
+                            std::span<float> matrix, std::int64_t n, std::int64_t m, std::int64_t r,
+                            std::span<const float> q, std::span<float> p);
 void transposed_times_p(const MatrixView& matrix, std::int64_t r, std::span<const float> p,
                         std::span<float> q);  // Q = M^T P
 void outer_product(std::int64_t n, std::int64_t m, std::int64_t r, std::span<const float> p,

@@ -13,11 +13,11 @@
 
 namespace terse::kernels {
 
-// keys[i] = the bits of |x[i]|, which are ordered as the magnitudes are. NaN counts as infinity.
-void magnitude_keys(std::span<const float> x, std::span<std::uint32_t> keys);
+// bits[i] = the bits of |x[i]|, which are ordered as the magnitudes are. NaN counts as infinity.
+void magnitude_bits(std::span<const float> x, std::span<std::uint32_t> bits);
 
-// The items found by each piece of a parallel loop. The memory is reused between calls, because
-// allocating fresh pages in every step costs more than the loop itself.
+// The items found by each piece of a parallel loop, in lists of their own. The memory is reused
+// between calls, because allocating fresh pages in every step costs more than the loop itself.
 template <class Item>
 using Found = std::vector<std::vector<Item>>;
 
@@ -25,41 +25,38 @@ using Found = std::vector<std::vector<Item>>;
 // each selected i, in ascending order, and x_i to `values`. The object only holds memory that is
 // reused between calls.
 //
-// A threshold that slightly more than k values are expected to reach is estimated from a sample.
-// One pass over x collects the candidates that reach it; k of them are kept. If fewer than k reach
-// it, the pass is repeated with a lower threshold. If n < 8192 or k >= n / 8, all values are
-// candidates.
+// The four steps (sample, threshold, candidates, exact k) are explained in select.cpp.
 class LargestSelector {
  public:
   // Selects the largest |x_i|.
   void select(std::span<const float> x, std::uint32_t first, std::span<std::uint32_t> indices,
               std::span<float> values);
-  // Selects the largest keys, as computed by magnitude_keys, with first = 0.
-  void select(std::span<const std::uint32_t> keys, std::span<std::uint32_t> indices);
-  // Sets x = keep x + g and selects the largest |x_i|, in one pass over x. take: then subtracts the
-  // selected values from x.
-  void feed_and_select(std::span<const float> g, float keep, std::span<float> x, bool take,
-                       std::uint32_t first, std::span<std::uint32_t> indices,
-                       std::span<float> values);
+  // Selects the largest magnitudes, given as computed by magnitude_bits, with first = 0.
+  void select(std::span<const std::uint32_t> magnitudes, std::span<std::uint32_t> indices);
+  // Sets x = keep x + g and selects the largest |x_i|, in one pass over x. With `remove_selected`,
+  // it then subtracts the selected values from x.
+  void accumulate_and_select(std::span<const float> g, float keep, std::span<float> x,
+                             bool remove_selected, std::uint32_t first,
+                             std::span<std::uint32_t> indices, std::span<float> values);
 
  private:
   struct Candidate {
-    std::uint32_t bits, place;  // the bits of x_i or its key; i
-    std::uint32_t key() const;
-    std::uint64_t rank() const;
+    std::uint32_t bits, index;  // the bits of x_i, or of its magnitude; i
+    std::uint64_t sort_key() const;
   };
 
-  template <class Key, class Look, class LookAgain>
-  void find_candidates(std::int64_t n, std::int64_t k, Key key, Look look, LookAgain look_again);
-  template <class Other>
-  void keep_largest(std::int64_t k, Other other);
+  template <class Magnitude, class Search, class SearchAgain>
+  void find_candidates(std::int64_t n, std::int64_t k, Magnitude magnitude, Search search,
+                       SearchAgain search_again);
+  template <class Drop>
+  void keep_largest(std::int64_t k, Drop drop);
   void write(std::uint32_t first, std::span<std::uint32_t> indices, std::span<float> values) const;
   template <class Body>
   void for_each_candidate(Body body) const;
 
-  Found<Candidate> found_;
-  std::size_t pieces_ = 0;  // of found_: the candidates, ascending
-  std::vector<Candidate> others_;
+  Found<Candidate> candidates_;
+  std::size_t pieces_used_ = 0;  // the first entries of candidates_; all in them ascend by index
+  std::vector<Candidate> dropped_;
   std::vector<std::uint64_t> scratch_;
   std::vector<std::uint32_t> sample_;
 };
@@ -88,18 +85,18 @@ void mark_where(std::int64_t begin, std::int64_t end, Predicate predicate, Selec
   }
 }
 
-// Writes each i of the block whose bit is set to `places`, in ascending order, and returns their
+// Writes each i of the block whose bit is set to `indices`, in ascending order, and returns their
 // number. The first entry of each word is written unconditionally: most words have no set bit or
 // one, and a branch on it would be mispredicted often.
 inline std::size_t list_marked(std::int64_t begin, std::int64_t end, const SelectWords& words,
-                               std::array<std::int64_t, kSelectBlock + 1>& places) {
+                               std::array<std::int64_t, kSelectBlock + 1>& indices) {
   std::size_t count = 0;
   for (auto i = begin; i < end; i += kSelectBits) {
     auto bits = words[static_cast<std::size_t>((i - begin) / kSelectBits)];
-    places[count] = i + std::countr_zero(bits | 1U << 31);  // the argument is nonzero: no branch
+    indices[count] = i + std::countr_zero(bits | 1U << 31);  // the argument is nonzero: no branch
     count += bits != 0;
     for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
-      places[count++] = i + std::countr_zero(bits);
+      indices[count++] = i + std::countr_zero(bits);
     }
   }
   return count;
@@ -116,13 +113,13 @@ std::size_t find_marked(std::int64_t n, Mark mark, Make item, Found<Item>& piece
     auto& found = pieces[static_cast<std::size_t>(begin / kGrain)];
     found.clear();
     SelectWords words;
-    std::array<std::int64_t, kSelectBlock + 1> places;
+    std::array<std::int64_t, kSelectBlock + 1> indices;
     std::array<Item, kSelectBlock> items;
     for (; begin < end; begin += kSelectBlock) {
       const auto stop = std::min(begin + kSelectBlock, end);
       mark(begin, stop, words);
-      const auto count = vectorized([&] { return list_marked(begin, stop, words, places); });
-      for (std::size_t p = 0; p < count; ++p) items[p] = item(places[p]);
+      const auto count = vectorized([&] { return list_marked(begin, stop, words, indices); });
+      for (std::size_t p = 0; p < count; ++p) items[p] = item(indices[p]);
       found.insert(found.end(), items.begin(), items.begin() + count);
     }
   });

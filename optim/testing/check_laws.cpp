@@ -301,7 +301,7 @@ void LawCheck::linear() {
          "the packets are uncompressed, but the compressor is not linear");
   if (!claims_.linear) return;
   TestExchange four(make_, 4), single(make_, 1);
-  if (uncompressed) {  // workers that share memory add such gradients without calling the compressor
+  if (uncompressed) {  // workers that share memory add these gradients without the compressor
     const auto gradient = workers_of(law_shapes(), 1);
     expect(same_bits(single.mean(gradient), gradient.front()),
            "the packets are uncompressed, but the gradient changes");

@@ -76,7 +76,7 @@ void expect_fed_selection(const std::vector<float>& x, bool take,
   auto left = x;
   for (const auto i : expected) left[i - 5] -= take ? x[i - 5] : 0;
   std::vector<std::uint32_t> at(expected.size());
-  kernels::LargestSelector().feed_and_select(g, 1, e, take, 5, at, values);
+  kernels::LargestSelector().accumulate_and_select(g, 1, e, take, 5, at, values);
   ASSERT_TRUE(at == expected) << "take = " << take;
   for (std::size_t entry = 0; entry < at.size(); ++entry) {
     ASSERT_TRUE(same_value(values[entry], x[at[entry] - 5])) << "take = " << take;
@@ -111,18 +111,19 @@ TEST(Select, LargestAreThoseOfASortForAllKindsOfValues) {
   for (const auto& [name, value] : kinds) {
     std::vector<float> x;
     for (std::int64_t i = 0; i < kMany; ++i) x.push_back(value(i));
-    std::vector<std::uint32_t> keys(x.size()), order(x.size());
-    kernels::magnitude_keys(x, keys);
+    std::vector<std::uint32_t> magnitudes(x.size()), order(x.size());
+    kernels::magnitude_bits(x, magnitudes);
     std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return keys[a] > keys[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return magnitudes[a] > magnitudes[b]; });
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{30}, kMany / 100,
                                  kMany / 9, kMany / 2, kMany}) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k);
       std::ranges::sort(expected);
-      std::vector<std::uint32_t> of_values(expected.size()), of_keys = of_values;
+      std::vector<std::uint32_t> of_values(expected.size()), of_magnitudes = of_values;
       std::vector<float> values(expected.size());
-      kernels::LargestSelector().select(keys, of_keys);
-      EXPECT_TRUE(of_keys == expected) << name << ", k = " << k;
+      kernels::LargestSelector().select(magnitudes, of_magnitudes);
+      EXPECT_TRUE(of_magnitudes == expected) << name << ", k = " << k;
       for (auto& i : expected) i += 5;
       kernels::LargestSelector().select(x, 5, of_values, values);
       EXPECT_TRUE(of_values == expected) << name << ", k = " << k;
@@ -184,15 +185,15 @@ TEST(Select, AgreesWithAStableSort) {
     const auto size = [&](std::uint32_t i) {
       return std::isnan(x[i]) ? std::numeric_limits<float>::infinity() : std::abs(x[i]);
     };
-    std::vector<std::uint32_t> order(x.size()), keys(x.size());
+    std::vector<std::uint32_t> order(x.size()), magnitudes(x.size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, [&](auto a, auto b) { return size(a) > size(b); });
-    kernels::magnitude_keys(x, keys);
+    kernels::magnitude_bits(x, magnitudes);
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, n / 3, n}) {
       std::vector<std::uint32_t> expected(order.begin(), order.begin() + k),
           chosen(expected.size());
       std::ranges::sort(expected);
-      kernels::LargestSelector().select(keys, chosen);
+      kernels::LargestSelector().select(magnitudes, chosen);
       EXPECT_EQ(chosen, expected) << "k = " << k << " of " << n;
     }
   }
@@ -303,9 +304,9 @@ TEST(LowRank, WhatIsOwedIsSubtractedAsIfItHadBeenBefore) {
       const kernels::Factors pending{.p = pending_p, .q = pending_q};
       auto fused = normal(kN * m, 4), apart = fused;
       std::vector<float> p(static_cast<std::size_t>(r * kN)), p_apart = p;
-      kernels::feed_and_times_q(g, 0.7F, pending, fused, kN, m, r, q, p);
+      kernels::accumulate_and_times_q(g, 0.7F, pending, fused, kN, m, r, q, p);
       kernels::subtract_outer_product(kN, m, pending, apart);
-      kernels::feed_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
+      kernels::accumulate_and_times_q(g, 0.7F, {}, apart, kN, m, r, q, p_apart);
       EXPECT_EQ(fused, apart) << m << ", rank " << r;
       EXPECT_EQ(p, p_apart) << m << ", rank " << r;
     }

@@ -152,9 +152,9 @@ void run_codes(const Floats& x, const Floats& y, float special, Results& results
 }
 
 void run_selection(const Floats& x, const Floats& y, float special, Results& results) {
-  Words keys(x.size());
-  magnitude_keys(x, keys);
-  results.add("magnitude_keys", keys);
+  Words magnitudes(x.size());
+  magnitude_bits(x, magnitudes);
+  results.add("magnitude_bits", magnitudes);
   LargestSelector selector;
   for (const std::size_t k : {1, 20}) {
     Words indices(k);
@@ -162,13 +162,13 @@ void run_selection(const Floats& x, const Floats& y, float special, Results& res
     selector.select(x, 5, indices, values);
     results.add("select", indices);
     results.add("values of select", values);
-    selector.select(keys, indices);
-    results.add("select of keys", indices);
+    selector.select(magnitudes, indices);
+    results.add("select of magnitudes", indices);
     auto residual = y;
-    selector.feed_and_select(x, 0.75F, residual, true, 5, indices, values);
-    results.add("feed_and_select", indices);
-    results.add("values of feed_and_select", values);
-    results.add("residual of feed_and_select", residual);
+    selector.accumulate_and_select(x, 0.75F, residual, true, 5, indices, values);
+    results.add("accumulate_and_select", indices);
+    results.add("values of accumulate_and_select", values);
+    results.add("residual of accumulate_and_select", residual);
   }
   Found<std::uint32_t> found;
   Words indices;
@@ -222,8 +222,8 @@ void run_low_rank(const Floats& x, const Floats& y, Results& results) {
   Floats p(kRows * kRank, 0.5F), q(y.begin(), y.begin() + kColumns * kRank), to(y);
   times_q(matrix, kRank, q, p);
   results.add_nans("times_q", p);
-  feed_and_times_q(y, 0.5F, {p, q}, to, kRows, kColumns, kRank, q, p);
-  results.add_nans("feed_and_times_q", to);
+  accumulate_and_times_q(y, 0.5F, {p, q}, to, kRows, kColumns, kRank, q, p);
+  results.add_nans("accumulate_and_times_q", to);
   transposed_times_p(matrix, kRank, p, q);
   results.add_nans("transposed_times_p", q);
   outer_product(kRows, kColumns, kRank, p, q, to);
