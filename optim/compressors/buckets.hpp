@@ -1,5 +1,6 @@
 // Cuts a tensor's values into contiguous buckets of the same length, the last one shorter. Each
-// bucket has a scale of its own.
+// bucket has a scale of its own. These are QSGD's buckets, not the buckets of whole tensors that
+// are exchanged together (comm/topology/bucket.hpp).
 #pragma once
 
 #include <algorithm>

@@ -14,12 +14,18 @@
 // C is unbiased. With norm=l2, E|C(v) - v|^2 <= min(n/s^2, sqrt(n)/s) |v|^2 for a bucket of n
 // values, of which at most s (s + sqrt(n)) are not 0 on average.
 //
-// Payload, code=plain: f32 N of all buckets; then for every tensor its fields of b bits, the level
-// in the low ones: 4 buckets + 4 ceil(n b / 32) bytes. code=elias, the paper's: u32 length of every
-// tensor's bitstream in words, f32 N, the bitstreams (kernels/elias.hpp). They are short where most
-// levels are 0.
-// Time: two passes and 16 random bits a value. Bitstreams are written and read bit by bit.
-// Source: Alistarh et al., arXiv 1610.02132, sections 3.1 and 3.2; buckets and max: section 4.
+// Payload of T tensors with B buckets in all:
+//   code=plain   f32 N[B];  for each tensor of n values ceil(n b / 32) words of n fields
+//                4 B + 4 sum of ceil(n b / 32) bytes
+//   code=elias   u32 words[T], the lengths of the bitstreams;  f32 N[B];  T bitstreams
+//                the paper's code (kernels/elias.hpp), short where most levels are 0
+// A code is the sign and the level of a value in one byte (kernels/levels.hpp). A field is a code
+// packed into b bits, the level in the low ones. A bitstream is the Elias code of all codes of a
+// tensor.
+//
+// Time: two passes and 16 random bits per value (32 where these do not decide). Bitstreams are
+// written and read bit by bit.
+// Source: Alistarh et al., arXiv 1610.02132.
 #include "tersegrad/optim/compressors/qsgd.hpp"
 
 #include <fmt/format.h>
@@ -38,8 +44,8 @@
 
 namespace terse {
 
-// Writes N of every bucket to `norms` and calls send(first, codes) for pieces of the signs and
-// levels, in parallel.
+// Writes N of every bucket to `norms` and calls send(first, codes) for pieces of the codes, in
+// parallel.
 template <class Send>
 void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> norms,
                     Send send) const {
@@ -50,16 +56,17 @@ void Qsgd::quantise(const Round& round, const GradView& grad, std::span<float> n
         const auto v = x.subspan(begin, end - begin);
         norms[b] = options_.max_norm ? kernels::largest_magnitude(v)
                                      : static_cast<float>(std::sqrt(kernels::sum_of_squares(v)));
-        const auto later = later_bucket(x, end, std::ssize(v));
-        kernels::prefetch(later[0]);
-        parallel_for(std::ssize(v), kPiece, [&](std::int64_t from, std::int64_t to) {
-          PieceOfCodes memory;
-          const auto codes = std::span(memory).first(to - from);
-          kernels::encode_levels(v.subspan(from, to - from), {options_.levels, norms[b], norms[b]},
-                                 draws, begin + from, codes);
-          send(begin + from, codes);
+        with_prefetch(x, end, std::ssize(v), [&] {
+          parallel_for(std::ssize(v), kPiece, [&](std::int64_t from, std::int64_t to) {
+            std::array<std::uint8_t, kPiece> codes_buffer;
+            const auto codes = std::span(codes_buffer).first(to - from);
+            // l_i as above; the draws decide the rounding
+            kernels::encode_levels(v.subspan(from, to - from),
+                                   {.levels = options_.levels, .norm = norms[b], .limit = norms[b]},
+                                   draws, begin + from, codes);
+            send(begin + from, codes);
+          });
         });
-        kernels::prefetch(later[1]);
       });
 }
 
@@ -90,8 +97,8 @@ void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weigh
     const auto fields = parts.codes.next_words(options_.field_words(n));
     expect_padding(fields, n * options_.bits());
     for_each_piece(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-      PieceOfCodes memory;
-      const auto codes = std::span(memory).first(end - begin);
+      std::array<std::uint8_t, kPiece> codes_buffer;
+      const auto codes = std::span(codes_buffer).first(end - begin);
       kernels::unpack_fields(
           fields.subspan(options_.field_words(begin), options_.field_words(end - begin)),
           options_.bits(), codes);
@@ -102,7 +109,8 @@ void Qsgd::add(const Round&, std::span<const std::uint32_t> payload, float weigh
 
 // out_i += N sign_i l_i / s
 void Qsgd::add_codes(std::span<const std::uint8_t> codes, float norm, std::span<float> out) const {
-  if (!std::has_single_bit(options_.levels + 1U)) {  // some codes are beyond level s
+  // Unless s + 1 is a power of two, the bits of a level can also hold levels above s: refuse them.
+  if (!std::has_single_bit(options_.levels + 1U)) {
     const auto largest = kernels::largest_level(codes, options_.levels);
     check<PacketError>(largest <= options_.levels, "packet: expected levels of at most {}; got {}",
                        options_.levels, largest);
@@ -129,12 +137,12 @@ void Qsgd::encode_bitstream(const Round& round, std::span<const GradView> grads,
   PayloadWriter all_norms(norms);
   for (const auto& grad : grads) {
     const auto before = bitstreams.size();
-    const auto levels = scratch_for_codes(grad.data.size());
+    const auto codes = scratch_for_codes(grad.data.size());
     quantise(round, grad, all_norms.next_floats(options_.buckets.of(std::ssize(grad.data))),
-             [&](std::int64_t first, std::span<const std::uint8_t> codes) {
-               std::ranges::copy(codes, levels.begin() + first);
+             [&](std::int64_t first, std::span<const std::uint8_t> piece) {
+               std::ranges::copy(piece, codes.begin() + first);
              });
-    kernels::elias_encode(levels, options_.levels, bitstreams);
+    kernels::elias_encode(codes, options_.levels, bitstreams);
     lengths.push_back(static_cast<std::uint32_t>(bitstreams.size() - before));
   }
   PayloadWriter payload(
@@ -150,10 +158,10 @@ void Qsgd::add_bitstream(std::span<const std::uint32_t> payload, float weight,
   for (std::size_t t = 0; t < out.size(); ++t) {
     const auto n = std::ssize(out[t].data);
     const auto norms = parts.norms.next_floats(options_.buckets.of(n));
-    const auto levels = scratch_for_codes(out[t].data.size());
-    kernels::elias_decode(parts.codes.next_words(parts.lengths[t]), options_.levels, levels);
+    const auto codes = scratch_for_codes(out[t].data.size());
+    kernels::elias_decode(parts.codes.next_words(parts.lengths[t]), options_.levels, codes);
     for_each_piece(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
-      add_codes(levels.subspan(begin, end - begin), weight * norms[b],
+      add_codes(codes.subspan(begin, end - begin), weight * norms[b],
                 out[t].data.subspan(begin, end - begin));
     });
   }

@@ -1,5 +1,5 @@
 // QSGD: the class. The algorithm is in qsgd.cpp; qsgd_fused.cpp adds all packets in one pass over
-// the sum, and prefetches the buckets that are encoded next.
+// the sum, and selects the values to prefetch during encoding.
 #pragma once
 
 #include <array>
@@ -13,6 +13,7 @@
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/draws.hpp"
 #include "tersegrad/optim/kernels/levels.hpp"
+#include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
 
@@ -48,7 +49,6 @@ class Qsgd final : public GatherCompressor {
 
  private:
   static constexpr std::int64_t kPiece = 64 * kernels::Draws::kBlock;
-  using PieceOfCodes = std::array<std::uint8_t, kPiece>;  // on the stack
 
   // The parts of a payload.
   struct Parts {
@@ -68,7 +68,19 @@ class Qsgd final : public GatherCompressor {
   }
   template <class Send>
   void quantise(const Round& round, const GradView& grad, std::span<float> norms, Send send) const;
-  // The halves of the bucket after the next one, [end + length, end + 2 length) of x: to prefetch.
+  // Calls body() for the bucket of x that ends at `end`, and prefetches the bucket after the next
+  // one: its first half before body(), its second half after. A core cannot wait for all cache
+  // lines of a bucket at once.
+  template <class Body>
+  static void with_prefetch(std::span<const float> x, std::int64_t end, std::int64_t length,
+                            Body body) {
+    const auto later = later_bucket(x, end, length);
+    kernels::prefetch(later[0]);
+    body();
+    kernels::prefetch(later[1]);
+  }
+  // qsgd_fused.cpp: the halves of [end + length, end + 2 length) of x, the bucket after the next
+  // one.
   static std::array<std::span<const float>, 2> later_bucket(std::span<const float> x,
                                                             std::int64_t end, std::int64_t length);
   std::span<std::uint8_t> scratch_for_codes(std::size_t n) const {

@@ -1,5 +1,5 @@
-// QSGD: the sum of all packets in one pass over the mean, and prefetching. The results have the
-// same bits as adding one packet after the other.
+// QSGD: the sum of all packets in one pass over the mean, and what to prefetch. The results have
+// the same bits as adding one packet after the other.
 #include <algorithm>
 
 #include "tersegrad/optim/compressors/qsgd.hpp"
@@ -28,8 +28,8 @@ const GradientSource& Qsgd::sum(const Round& round, std::span<const Weighted> pa
     for_each_piece(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
       const auto mean = view.data.subspan(begin, end - begin);
       std::ranges::fill(mean, 0.0F);
-      PieceOfCodes memory;
-      const auto codes = std::span(memory).first(mean.size());
+      std::array<std::uint8_t, kPiece> codes_buffer;
+      const auto codes = std::span(codes_buffer).first(mean.size());
       for (std::size_t w = 0; w < packets.size(); ++w) {
         const auto& [norms, fields] = tensors[w];
         kernels::unpack_fields(
@@ -42,9 +42,8 @@ const GradientSource& Qsgd::sum(const Round& round, std::span<const Weighted> pa
   return written(round, scratch);
 }
 
-// A core cannot wait for all cache lines of a bucket at once, so the halves are prefetched at
-// different times. A function that prefetched them itself would have no effect that GCC sees, and
-// GCC would remove the calls.
+// This function returns what to prefetch instead of prefetching it (with_prefetch does). A function
+// that only prefetches has no effect that GCC sees, and GCC would remove the calls.
 std::array<std::span<const float>, 2> Qsgd::later_bucket(std::span<const float> x, std::int64_t end,
                                                          std::int64_t length) {
   const auto later = x.subspan(std::min(end + length, std::ssize(x)));

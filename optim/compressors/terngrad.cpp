@@ -13,7 +13,7 @@
 // tensor. A NaN or infinity makes the tensor NaN.
 //
 // Payload: 8 ceil(d/32) + 4 T bytes for T tensors.
-// Time: two passes (four if clipped) and 16 random bits a value.
+// Time: two passes (four if clipped) and 16 random bits per value (32 where these do not decide).
 // Source: Wen et al., arXiv 1705.07878.
 #include "tersegrad/optim/compressors/terngrad.hpp"
 

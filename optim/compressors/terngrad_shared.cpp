@@ -11,7 +11,7 @@
 // bits of coordinates. A NaN or infinity makes the tensor NaN.
 //
 // Payload: 8 ceil(d/32) + 4 T bytes for T tensors; the sums are 4 ceil(d/32) bytes a bit.
-// Time: two passes (four if clipped) and 16 random bits a value.
+// Time: two passes (four if clipped) and 16 random bits per value (32 where these do not decide).
 // Source: Wen et al., arXiv 1705.07878, section 3.2.
 #include <fmt/format.h>
 
