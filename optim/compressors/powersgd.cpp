@@ -3,19 +3,23 @@
 //   state:     Q of every matrix M (n x m): m x r, r = min(rank, n, m), N(0, 1) at first
 //   phase 0    worker:    send P = M Q
 //              exchange:  add
-//              worker:    P = orthonormalise(sum of P)                    its scale is lost here
+//              worker:    P = orthonormalise(sum of P)
 //   phase 1    worker:    send Q = M^T P, and the vectors uncompressed
 //              exchange:  add
 //              worker:    Q = sum of Q / workers;  mean = P Q^T
 //                         keep Q for the next step (warm=false: draw a new one)
 //
+// orthonormalise keeps only the span of the columns of P, so the sum of P need not be divided by
+// the number of workers.
+//
 // iterations=I repeats both phases: each repetition starts from the Q of the one before. There are
 // 2 I phases, and the last one sends the vectors. The result comes closer to the best matrix of
 // rank r (subspace iteration).
 //
-// min_rate=R leaves a matrix uncompressed unless I r (n + m) R < n m. R = 2 with I = 1 is the rule
-// of PyTorch's hook and of the authors' package. `+warmup:steps=` behind powersgd leaves the first
-// steps uncompressed. `alternate` is another method: powersgd_alternate.cpp.
+// min_rate=R leaves a matrix uncompressed unless I · rank · (n + m) · R < n m, where rank is the
+// option, which may be larger than r. R = 2 with I = 1 is the rule of PyTorch's hook and of the
+// authors' package. The decorator `+warmup:steps=N` after powersgd leaves the first N steps
+// uncompressed. `alternate` is another method: powersgd_alternate.cpp.
 //
 // All workers compute the same P from the same sum, so the result is that of the mean matrix. A
 // column of P that depends on the columns before it is dropped: it becomes zero. Its column of Q is
@@ -23,7 +27,7 @@
 // would never change a zero column.
 //
 // Payload: 4 I r (n + m) bytes for each matrix and 4 n for each vector.
-// Time: O(I r n m), O(I n r^2).
+// Time: O(I r n m) for the products, O(I n r^2) for orthonormalise.
 // Source: Vogels, Karimireddy, Jaggi, arXiv 1905.13727, algorithm 1. Dropping and redrawing columns
 // is ours: Gram-Schmidt with an epsilon fails on matrices of lower rank.
 #include "tersegrad/optim/compressors/powersgd.hpp"
@@ -44,7 +48,7 @@ void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packe
     const kernels::MatrixView m{grad.rows, grad.cols, grad.data};
     if (sends_p(round.phase)) {
       const auto p = payload.next_floats(size_of_p(grad));
-      kernels::times_q(m, rank_of(grad), start_of_q(round, grad), p);
+      kernels::times_q(m, rank_of(grad), q_for(round, grad), p);
     } else {
       const auto q = payload.next_floats(size_of_q(grad));
       kernels::transposed_times_p(m, rank_of(grad), p_of(grad), q);
@@ -56,7 +60,7 @@ void PowerSgd::encode(const Round& round, std::span<const GradView> grads, Packe
   }
 }
 
-std::span<float> PowerSgd::start_of_q(const Round& round, const GradView& view) {
+std::span<float> PowerSgd::q_for(const Round& round, const GradView& view) {
   const bool first = !q_.has(view.id);
   const auto q = q_.at(view.id, size_of_q(view));
   const bool cold = !options_.warm && round.phase == 0;
@@ -79,35 +83,38 @@ void PowerSgd::advance(const Round& round, const Packet& down, std::span<const G
 const GradientSource& PowerSgd::decode(const Round& round, const Packet& down,
                                        std::span<const GradView> shape) {
   auto& mean = means_.at(round.first);
-  read_factors(round, down, shape, mean);
+  read_reconstruction(round, down, shape, mean);
+  // `mean` has a copy of Q of its own, so the columns that keep_q draws anew do not enter it.
   keep_q(round, down, shape);
   return mean;
 }
 
-// mean = P Q^T with Q = sum of Q / workers.
-void PowerSgd::read_factors(const Round& round, const Packet& sum, std::span<const GradView> shape,
-                            powersgd::Reconstruction& mean) const {
+// Sets `to` to P Q^T with Q = (sum of Q) / contributors: the mean gradient, or of the packet of one
+// worker, its reconstruction.
+void PowerSgd::read_reconstruction(const Round& round, const Packet& sum,
+                                   std::span<const GradView> shape,
+                                   powersgd::Reconstruction& to) const {
   sum.expect(number_, round.phase, shape.size());
   PayloadReader payload(sum, payload_size(round.phase, shape));
   std::int64_t all = 0;
   for (const auto& view : shape) all += compressed(view) ? size_of_q(view) : 0;
   PayloadReader sum_of_q(payload.next_words(all)), values(payload.rest());
-  mean.reset(expect_contributors(sum));
+  to.reset(expect_contributors(sum));
   for (const auto& view : shape) {
     if (compressed(view)) {
-      mean.add_matrix(view, p_of(view), sum_of_q.next_floats(size_of_q(view)));
+      to.add_matrix(view, p_of(view), sum_of_q.next_floats(size_of_q(view)));
     } else {
-      mean.add(values.next_floats(view.data.size()));
+      to.add(values.next_floats(view.data.size()));
     }
   }
 }
 
-void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const GradView> shape) {
-  PayloadReader sum_of_q(down, payload_size(round.phase, shape));
+void PowerSgd::keep_q(const Round& round, const Packet& sum, std::span<const GradView> shape) {
+  PayloadReader sum_of_q(sum, payload_size(round.phase, shape));
   for (const auto& view : shape) {
     if (!compressed(view)) continue;
     const auto q = q_.at(view.id, size_of_q(view));
-    kernels::divide_to(sum_of_q.next_floats(q.size()), expect_contributors(down), q);
+    kernels::divide_to(sum_of_q.next_floats(q.size()), expect_contributors(sum), q);
     // If a column of P was dropped, the column of Q = M^T P is zero too.
     powersgd::redraw_lost_columns(round, view, view.cols, q);
   }
@@ -116,7 +123,7 @@ void PowerSgd::keep_q(const Round& round, const Packet& down, std::span<const Gr
 void PowerSgd::reconstruct(const Round& round, const Packet& own,
                            std::span<const GradView> out) const {
   powersgd::Reconstruction reconstruction;
-  read_factors(round, own, out, reconstruction);
+  read_reconstruction(round, own, out, reconstruction);
   reconstruction.write_to(out);
 }
 

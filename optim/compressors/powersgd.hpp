@@ -30,7 +30,8 @@ std::unique_ptr<Compressor> make_alternating_powersgd(std::uint16_t number,
 
 namespace powersgd {
 
-// Whether a matrix is factored if its factors take `floats` floats a step.
+// Whether the tensor is a matrix whose factors, `floats` floats per step, are small enough for
+// min_rate.
 bool compressed(const GradView& view, double floats, double min_rate);
 // Draws columns from N(0, 1), the same on all workers.
 void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns);
@@ -39,7 +40,8 @@ void draw(const Round& round, std::uint64_t step, const GradView& view, std::spa
 void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
                          std::span<float> columns);
 
-// The mean gradient: P Q^T / workers of every matrix, and the sum / workers of every vector.
+// A gradient as factors: P Q^T / workers of every matrix, and the sum / workers of every vector. It
+// is the mean of all workers or, with workers = 1, the reconstruction of one worker's packet.
 class Reconstruction final : public GradientSource {
  public:
   // Removes all tensors but keeps their memory; `workers` divides the sums that are added next.
@@ -107,17 +109,18 @@ class PowerSgd final : public LinearCompressor {
     return start_packet(round, number_, grads.size(), payload_size(round.phase, grads), up);
   }
 
-  std::span<float> start_of_q(const Round& round, const GradView& view);
+  // The Q with which this phase begins: the kept one, or a new one.
+  std::span<float> q_for(const Round& round, const GradView& view);
   std::span<const float> p_of(const GradView& view) const {
     return p_.existing(view.id, size_of_p(view));
   }
-  void keep_q(const Round& round, const Packet& down, std::span<const GradView> shape);
-  void read_factors(const Round& round, const Packet& sum, std::span<const GradView> shape,
-                    powersgd::Reconstruction& mean) const;
+  void keep_q(const Round& round, const Packet& sum, std::span<const GradView> shape);
+  void read_reconstruction(const Round& round, const Packet& sum, std::span<const GradView> shape,
+                           powersgd::Reconstruction& to) const;
 
   std::uint16_t number_;
   PowerSgdOptions options_;
-  TensorState q_;  // the start of the next iteration or step
+  TensorState q_;  // the Q with which the next iteration or step begins
   TensorState p_;  // orthonormal, from the end of one phase until the next P
   SourcePerBucket<powersgd::Reconstruction> means_;
 

@@ -20,7 +20,7 @@
 //
 // Columns that depend on others are dropped, and drawn anew for the next step (powersgd.hpp).
 //
-// Payload: 2 I r (n + m) bytes a matrix on average (4 r m or 4 r n a phase) and 4 n a vector.
+// Payload: 2 I r (n + m) bytes per matrix on average (4 r m or 4 r n per phase) and 4 n per vector.
 // Time: O(I r n m).
 // Source: the package of Vogels, Karimireddy, Jaggi, arXiv 1905.13727.
 #include <fmt/format.h>

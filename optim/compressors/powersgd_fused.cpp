@@ -47,7 +47,7 @@ void PowerSgd::encode_p_with_residual(const Round& round, std::span<const GradVi
     auto& pending = pending_[e.id];
     const auto p = payload.next_floats(size_of_p(e));
     kernels::accumulate_and_times_q(grads[t].data, keep, factors(e.id, pending), e.data, e.rows,
-                                    e.cols, rank_of(e), start_of_q(round, e), p);
+                                    e.cols, rank_of(e), q_for(round, e), p);
     pending.q.clear();
   }
   for (std::size_t t = 0; t < grads.size(); ++t) {
