@@ -1,8 +1,9 @@
 // A gradient that is read block by block.
 //
-// An update uses every value of the mean gradient once. It reads blocks that stay in the cache, and
-// the source decodes each block when it is read. Writing the whole mean to memory first would cost
-// three more passes over d floats.
+// Most updates use every value of the mean gradient once. They read blocks that stay in the cache,
+// and the source decodes each block when it is read. Writing the whole mean to memory first would
+// move 3 d floats more: each cache line is read before it is written, written, and read again by
+// the update.
 #pragma once
 
 #include <algorithm>

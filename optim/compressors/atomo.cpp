@@ -19,11 +19,9 @@
 // the draw until there are `rank`, as some published code does, is biased.) A matrix with a NaN or
 // infinity is sent as NaN.
 //
-// Payload: 4 bytes and 4 rank (n + m + 1) a matrix, fewer if it has a lower rank; 4 n a vector that
-// cannot be folded.
-// Time: O(n m min(n, m)), LAPACK's.
-// Source: Wang et al., arXiv 1806.04090, and the folding of their code; the systematic draw is
-// ours.
+// Payload: 4 bytes and 4 rank (n + m + 1) per matrix, fewer if it has a lower rank; 4 n per vector
+// that cannot be folded. Time: O(n m min(n, m)), LAPACK's. Source: Wang et al., arXiv 1806.04090,
+// and the folding of their code; the systematic draw is ours.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -24,7 +24,7 @@
 //   warmup=N     more in the first N steps: ratio 1/4, 1/16, 1/64, 1/256, 1/1024 for N/5 steps each
 //                (stages=paper), or ratio^(1/6), ratio^(2/6), … ratio^(5/6) (stages=exponential)
 //
-// Payload: 4 n bytes a tensor that is sent whole, 8 k the others.
+// Payload: 4 n bytes per tensor that is sent whole, 8 k per other tensor.
 // State: 8 d bytes.
 // Time: about three passes.
 // Source: Lin, Han, Mao, Wang, Dally, arXiv 1712.01887; sampling, exponential stages and ceil(ratio

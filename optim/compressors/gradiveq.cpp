@@ -13,14 +13,14 @@
 //     exchange:  add
 //     worker:    mean = U (the sum / workers), slice by slice
 //
-// All workers see the same mean and compute the same U from it. The projection is orthogonal. It
-// keeps the share of energy of the largest eigenvalues as long as the gradients resemble those it
-// has learned from; keep = K is exact. U is a random basis before the first learning, which a
-// warm-up may skip.
+// All workers see the same mean and compute the same U from it. The projection is orthogonal. Of
+// the sum of |x|_2^2 over the slices it keeps the share that the `keep` largest eigenvalues have in
+// the sum of all, as long as the gradients resemble those it has learned from; keep = K is exact. U
+// is a random basis before the first learning, which a warm-up may skip.
 //
-// Payload: 4 d bytes while learning, then 4 keep floor(n / K) + 4 (n mod K) a tensor.
-// State: K (K + keep) floats a tensor.
-// Time: O(keep d); learning O(K d), then O(K^3) a tensor.
+// Payload: 4 d bytes while learning, then 4 keep floor(n / K) + 4 (n mod K) per tensor.
+// State: K (K + keep) floats per tensor.
+// Time: O(keep d); learning O(K d), then O(K^3) per tensor.
 // Source: Yu et al., arXiv 1811.03617; reconstructed: the period and the uncentred moments are
 // ours.
 #include <fmt/format.h>

@@ -10,7 +10,7 @@
 // Scale the loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x|.
 // `stochastic` makes bf16 unbiased: it rounds at random to one of the two neighbours.
 //
-// Payload: 2 bytes a value, tensors without gaps, up to a whole word.
+// Payload: 2 bytes per value, tensors without gaps, up to a whole word.
 // Time: one pass.
 // Source: IEEE 754-2008, binary16; bfloat16: Kalamkar et al., arXiv 1905.12322.
 #include <fmt/format.h>

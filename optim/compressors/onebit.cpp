@@ -1,4 +1,4 @@
-// The quantiser of 1-bit SGD: one bit a value, and two values for every column of a matrix.
+// The quantiser of 1-bit SGD: one bit per value, and two values for every column of a matrix.
 //
 //   worker w:  for each column j:  p_j = mean of its x_ij >= 0, or 0 if there are none
 //                                  m_j = mean of its x_ij < 0, or 0 if there are none
@@ -7,8 +7,8 @@
 //   worker:    mean_ij = sum over w of (m_j where the bit is set, else p_j) / W
 //
 // A tensor of one dimension is one column. C keeps the mean of every column. Of all matrices that
-// have two values a column, one for each sign, C(x) is the nearest to x. C is biased: onebit+ef is
-// 1-bit SGD. NaN counts as >= 0 and makes p_j NaN.
+// have two values per column, one for each sign, C(x) is the nearest to x. C is biased: onebit+ef
+// is 1-bit SGD. NaN counts as >= 0 and makes p_j NaN.
 //
 // Payload: p_0, m_0, p_1, … of all tensors, f32; then the bits of all tensors without gaps: 8 m + 4
 // ceil(d/32) bytes for m columns in all.
@@ -99,7 +99,7 @@ class OneBit final : public GatherCompressor {
     PayloadWriter pairs(payload.next_words(pair_words));
     const auto bits = payload.rest();
     std::ranges::fill(bits, 0U);
-    std::int64_t at = 0;
+    std::int64_t at = 0;  // the tensor's first bit in a plane
     for (const auto& grad : grads) {
       class_means(grad, pairs.next_floats(2 * columns_of(grad)));
       kernels::pack_negative(grad.data, at, bits);
@@ -115,7 +115,7 @@ class OneBit final : public GatherCompressor {
     PayloadReader all_pairs(in.next_words(pair_words));
     const auto bits = in.rest();
     expect_padding(bits, n);
-    std::int64_t at = 0;
+    std::int64_t at = 0;  // the tensor's first bit in a plane
     for (const auto& view : out) {
       const auto pairs = all_pairs.next_floats(2 * columns_of(view));
       vectorized_for(words_for(std::ssize(view.data)), kernels::kGrain / kWordBits,

@@ -99,7 +99,7 @@ void Ssdm::encode(const Round& round, std::span<const GradView> grads, Packet& u
   std::ranges::fill(up.words(), 0U);
   if (squares == 0) return;
 
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& grad : grads) {
     const auto draws = rounding_draws(round, grad);
     if (scope_ == Scope::tensor) squares = kernels::sum_of_squares(grad.data);
@@ -155,7 +155,7 @@ void Ssdm::unpack(const Round& round, const Packet& packet, float workers,
         all.subspan(static_cast<std::size_t>(p * words), static_cast<std::size_t>(words)));
     expect_padding(plane.back(), n);
   }
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& view : out) {
     kernels::unpack_counts(
         plane, at,

@@ -1,4 +1,4 @@
-// Stochastic sign with its norm: one bit a coordinate, without bias.
+// Stochastic sign with its norm: one bit per coordinate, without bias.
 //
 //   worker w:  N = |x|_2, or with norm=max the largest |x_i|
 //              s_i = + with the probability 1/2 + x_i / (2 N), - otherwise, independently
@@ -49,7 +49,7 @@ class StochasticSign final : public GatherCompressor {
     std::ranges::copy(norms, payload.next_floats(norms.size()).begin());
     const auto signs = payload.rest();
     std::ranges::fill(signs, 0U);
-    std::int64_t at = 0;
+    std::int64_t at = 0;  // the tensor's first bit in a plane
     for (std::size_t t = 0; t < grads.size(); ++t) {
       kernels::pack_stochastic(grads[t].data, norms[scope_ == Scope::model ? 0 : t],
                                rounding_draws(round, grads[t]), at, signs);
@@ -64,7 +64,7 @@ class StochasticSign final : public GatherCompressor {
     const auto norm = in.next_floats(norms(out));
     const auto signs = in.rest();
     expect_padding(signs, n);
-    std::int64_t at = 0;
+    std::int64_t at = 0;  // the tensor's first bit in a plane
     for (std::size_t t = 0; t < out.size(); ++t) {
       const float scale = norm[scope_ == Scope::model ? 0 : t];
       kernels::add_signs(signs, at, weight * scale, out[t].data);

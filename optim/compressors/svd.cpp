@@ -10,7 +10,7 @@
 // rank r comes closer. But the mean of W matrices of rank r has rank W r, so packets cannot be
 // added on the way as PowerSGD's can. A matrix with a NaN or infinity is sent as NaN.
 //
-// Payload: 4 r (n + m) bytes a matrix, 4 n a vector.
+// Payload: 4 r (n + m) bytes per matrix, 4 n per vector.
 // Time: O(n m min(n, m)), LAPACK's.
 // Source: the comparison in Vogels et al., arXiv 1905.13727 (there by power iteration); Eckart and
 // Young, 1936.

@@ -76,7 +76,7 @@ class TernGrad final : public GatherCompressor {
     PayloadReader in(payload, std::ssize(out) + 2 * words_for(n));
     const auto s = in.next_floats(out.size());
     const auto planes = terngrad::checked_planes(in.rest(), n);
-    std::int64_t at = 0;
+    std::int64_t at = 0;  // the tensor's first bit in a plane
     for (std::size_t t = 0; t < out.size(); ++t) {
       kernels::add_ternary(planes.nonzero, planes.negative, at, weight * s[t], out[t].data);
       at += std::ssize(out[t].data);
@@ -118,10 +118,10 @@ void Ternary::write(const Round& round, std::span<const GradView> grads,
                     std::span<std::uint32_t> words) {
   std::ranges::fill(words, 0U);
   const Planes planes(words);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (std::size_t t = 0; t < grads.size(); ++t) {
     codes_.resize(grads[t].data.size());
-    kernels::encode_levels(grads[t].data, {1, scales[t], limits[t]},
+    kernels::encode_levels(grads[t].data, {.levels = 1, .norm = scales[t], .limit = limits[t]},
                            rounding_draws(round, grads[t]), 0, codes_);
     kernels::pack_if(codes_, at, planes.nonzero, [](unsigned code) { return (code & 1U) != 0; });
     kernels::pack_if(codes_, at, planes.negative, [](unsigned code) { return code == 3; });

@@ -200,7 +200,7 @@ const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& d
   const int workers = static_cast<int>(expect_contributors(down));
   const Sums sums(down, workers, count(scratch));
   const auto scales = scales_of(scratch);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (std::size_t t = 0; t < scratch.size(); ++t) {
     const auto data = scratch[t].data;
     const float step = scales[t] / static_cast<float>(workers);
@@ -229,7 +229,7 @@ void SharedTernGrad::reconstruct(const Round& round, const Packet& own,
   own.expect(number_, round.phase, out.size());
   const auto planes = terngrad::checked_planes(own.words(), count(out));
   const auto scales = scales_of(out);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (std::size_t t = 0; t < out.size(); ++t) {
     std::ranges::fill(out[t].data, 0.0F);
     kernels::add_ternary(planes.nonzero, planes.negative, at, scales[t], out[t].data);

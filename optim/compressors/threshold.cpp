@@ -8,7 +8,7 @@
 // stay in the residual, so a coordinate changes by at most tau a step. A NaN exceeds nothing. A
 // coordinate that is sent has the error |x_i| - tau, the others |x_i|: never more than x itself.
 //
-// Payload: 4 bytes an entry: the coordinate in 31 bits, bit 31 set for minus.
+// Payload: 4 bytes per entry: the coordinate in 31 bits, bit 31 set for minus.
 // Time: one pass.
 // Source: Strom, "Scalable distributed DNN training using commodity GPU cloud computing",
 // Interspeech 2015.

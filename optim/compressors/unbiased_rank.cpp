@@ -9,7 +9,7 @@
 // gradient itself for m = 200, r = 2. The paper compares it with PowerSGD's biased projection with
 // error feedback.
 //
-// Payload: 4 r n bytes a matrix, 4 n a vector.
+// Payload: 4 r n bytes per matrix, 4 n per vector.
 // Time: O(r n m), and r m draws.
 // Source: "Unbiased Rank r" of Vogels et al., arXiv 1905.13727, appendix; reconstructed, the
 // variance derived.

@@ -1,8 +1,8 @@
 // signSGD with majority vote.
 //
-//   worker w:  send sign(g_w)                                    one bit a coordinate
+//   worker w:  send sign(g_w)                                    one bit per coordinate
 //   exchange:  V_i = number of + votes - number of - votes       in integers
-//              send sign(V_i); a tie is a fair coin, + or 0      one bit a coordinate
+//              send sign(V_i); a tie is a fair coin, + or 0      one bit per coordinate
 //   worker:    mean = sign(V)
 //
 // vote:beta=b is Signum: it sends sign(v_w), v_w = b v_w + (1 - b) g_w, v_w = 0 at first. With
@@ -14,10 +14,9 @@
 // a tie makes the vote of 2l workers no worse than that of 2l - 1; a tie that counts as + drifts
 // upwards. Every coin belongs to a coordinate of the model and is the same for all workers.
 //
-// Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes a plane. Of two
-// planes the first marks the votes (or results) that are not zero.
-// Time: one pass; combine O(W d/32).
-// Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
+// Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes per plane. Of
+// two planes the first marks the votes (or results) that are not zero. Time: one pass; combine O(W
+// d/32). Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
 #include <fmt/format.h>
 
 #include <array>
@@ -180,7 +179,7 @@ void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& u
   const auto ballot = start_packet(round, number_, grads.size(), planes * words, up).rest();
   std::ranges::fill(ballot, 0U);
   const auto negative = ballot.last(words);
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& grad : grads) {
     if (planes == 2) kernels::pack_nonzero(grad.data, at, ballot.first(words));
     kernels::pack_negative(grad.data, at, negative);
@@ -192,7 +191,7 @@ void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& u
 void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
                       std::span<std::uint32_t> negative) const {
   std::vector<std::uint32_t> zero(negative.size());
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& grad : grads) {
     kernels::pack_if(grad.data, at, zero, [](float value) { return value == 0; });
     at += std::ssize(grad.data);
@@ -269,7 +268,7 @@ Ballot Vote::result(const Round& round, const Packet& down, std::span<const Grad
 }
 
 void Vote::unpack(const Ballot& ballot, std::span<const GradView> out) {
-  std::int64_t at = 0;
+  std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& view : out) {
     ballot.unpack(at, view.data);
     at += std::ssize(view.data);

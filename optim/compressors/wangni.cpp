@@ -12,9 +12,9 @@
 //   variance=e  E|C(x)|^2 = (1 + e) |x|^2 exactly, with the fewest entries that allow it
 // A value that is not finite has p_i = 1 and does not count for lambda.
 //
-// Payload: 4 bytes a tensor, 4, 8 an entry with p_i = 1, 4 the others (coordinate, bit 31 for
-// minus).
-// Time: one draw a coordinate; the exact rule sorts.
+// Payload: 4 bytes per tensor, 4 more in all, 8 per entry with p_i = 1, 4 per other entry
+// (coordinate, bit 31 for minus).
+// Time: one draw per coordinate; the exact rule sorts.
 // Source: Wangni, Wang, Liu, Zhang, arXiv 1710.09854, algorithms 2 (exact) and 3 (greedy);
 // reconstructed, and the variance derived.
 #include <fmt/format.h>

@@ -8,7 +8,7 @@
 // It is linear if the inner stage is. The inner stage sees a bucket without the small tensors: the
 // shared coins of a vote belong to coordinates of that bucket.
 //
-// Payload: 4 bytes a value of small + the inner payload.
+// Payload: 4 bytes per value of small + the inner payload.
 // Source: common practice; the PowerSGD and Deep Gradient Compression codes exempt biases and
 // normalisation parameters in this way.
 #include <fmt/format.h>

@@ -9,7 +9,7 @@
 namespace terse {
 namespace {
 
-// Words [first, first + n) of every plane of a packet of `words` words a plane.
+// Words [first, first + n) of every plane of a packet of `words` words per plane.
 Packet slice_of(const Packet& packet, std::int64_t words, std::int64_t first, std::int64_t n) {
   const auto all = packet.words();
   const auto planes = std::ssize(all) / words;
