@@ -14,7 +14,7 @@
 // workers' gradients differ in length.
 //
 // Payload: 4 bytes a norm + 4 ceil(d/32).
-// Time: a pass for the norm, a draw a coordinate.
+// Time: a pass for the norm, a draw per coordinate.
 // Source: Safaryan and Richtárik, arXiv 1905.12938, definition of the stochastic sign.
 #include <fmt/format.h>
 

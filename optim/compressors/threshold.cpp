@@ -5,7 +5,7 @@
 //   exchange and decoding: as of every sparsifier, sparse.hpp
 //
 // `threshold+ef` is the published method: the excess over tau and the values that never reached tau
-// stay in the residual, so a coordinate changes by at most tau a step. A NaN exceeds nothing. A
+// stay in the residual, so a coordinate changes by at most tau per step. A NaN exceeds nothing. A
 // coordinate that is sent has the error |x_i| - tau, the others |x_i|: never more than x itself.
 //
 // Payload: 4 bytes per entry: the coordinate in 31 bits, bit 31 set for minus.

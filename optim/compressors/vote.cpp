@@ -15,8 +15,9 @@
 // upwards. Every coin belongs to a coordinate of the model and is the same for all workers.
 //
 // Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes per plane. Of
-// two planes the first marks the votes (or results) that are not zero. Time: one pass; combine O(W
-// d/32). Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
+// two planes the first marks the votes (or results) that are not zero.
+// Time: one pass; combine O(W d/32).
+// Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
 #include <fmt/format.h>
 
 #include <array>

@@ -7,9 +7,9 @@
 //                  they are fewer than k, the threshold is lowered and the pass is repeated.
 //   4. exact k     `keep_largest` finds the k-th largest candidate and drops the smaller ones.
 //
-// `find_candidates` does the steps 1 to 3. Only step 3 reads all n values. For small tensors (n <
-// 8192) and large k (k >= n / 8) the threshold is 0: all values are candidates, and step 4 does the
-// work.
+// `find_candidates` does the steps 1 to 3. Only step 3 reads all n values. With less than 8192
+// values, or k of at least n / 8, the threshold is 0: all values are candidates, and step 4 does
+// the work.
 //
 // m = k · (sample size) / n of the sampled values are expected to be among the k largest. The
 // threshold is the (m + 3 sqrt(m) + 4)-th largest sampled value, three standard deviations sqrt(m)
