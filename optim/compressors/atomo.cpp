@@ -20,8 +20,10 @@
 // infinity is sent as NaN.
 //
 // Payload: 4 bytes and 4 rank (n + m + 1) per matrix, fewer if it has a lower rank; 4 n per vector
-// that cannot be folded. Time: O(n m min(n, m)), LAPACK's. Source: Wang et al., arXiv 1806.04090,
-// and the folding of their code; the systematic draw is ours.
+// that cannot be folded.
+// Time: O(n m min(n, m)), LAPACK's.
+// Source: Wang et al., arXiv 1806.04090, and the folding of their code; the systematic draw is
+// ours.
 #include <fmt/format.h>
 
 #include <cmath>

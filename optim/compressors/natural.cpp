@@ -10,9 +10,10 @@
 // 255, and NaN byte 0 with the sign set.
 //
 // Payload: for every tensor, 32 values at a time: 32 bytes of exponents, 4 bytes of signs. The last
-// values, fewer than 32, have their bytes up to a whole word, and a word of signs. 9 bits per
-// value. Time: one pass and 16 random bits per value (32 where these do not decide). Source:
-// Horvath et al., arXiv 1905.10988; the codes of values that are not finite are ours.
+// values, fewer than 32, have their bytes up to a whole word, and a word of signs. That makes 9
+// bits per value.
+// Time: one pass and 16 random bits per value (32 where these do not decide).
+// Source: Horvath et al., arXiv 1905.10988; the codes of values that are not finite are ours.
 #include <algorithm>
 #include <array>
 #include <bit>
