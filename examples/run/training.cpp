@@ -27,14 +27,16 @@
 namespace terse::run {
 namespace {
 
-// What the workers of a process share: the plans before they start, the result after they end.
+// All workers of a process share one Run. The plans are made before the workers start and are only
+// read afterwards. Worker 0 writes the result.
 struct Run {
   const RunConfig& config;
   const Dataset& data;
   const Listener& listener;
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
-  TopologyPlan local_plan;        // of local steps: for differences of models
-  RunResult result = {};          // written by worker 0
+  // The topology for local SGD, which exchanges model differences instead of gradients.
+  TopologyPlan local_plan;
+  RunResult result = {};
 };
 
 // One worker of a run.
@@ -81,15 +83,15 @@ class Trainer {
   std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
   DistributedOptimizer optimizer_;
-  std::optional<LocalSgd> local_;  // from the first local step on
+  std::optional<LocalSgd> local_;  // made in the first local step
   StepPlan plan_;
   std::unique_ptr<DensityProbe> probe_;  // --measure density
 
   RunStatistics statistics_;
   std::int64_t step_ = 0;
-  double lr_ = 0;                   // of the last step
+  double lr_ = 0;                   // the rate of the present step
   bool deal_training_ = false;      // at the next epoch, because workers have left
-  std::uint64_t uncompressed_ = 0;  // bytes that `none` would send in a step
+  std::uint64_t uncompressed_ = 0;  // bytes that `none` would send per step
   double virtual_start_ = 0;
 };
 
@@ -143,6 +145,7 @@ void Trainer::train() {
     const double loss = train_step();
     statistics_.stop_clock();
     statistics_.add_samples(task_->samples_per_step() * me_.size());
+    // The first step has just ended (train_step has incremented step_). It also allocates memory.
     if (step_ == 1 && plan_.total() > 1) statistics_.exclude_first_step(costs());
     if (plan_.reports(step_)) report(loss);
     if (plan_.evaluates(step_)) evaluate();
@@ -150,7 +153,7 @@ void Trainer::train() {
   finish();
 }
 
-// The training step: the same text for one worker and for many, and for every topology.
+// The training step. The code is the same for one worker and for many, and for every topology.
 double Trainer::train_step() {
   lr_ = plan_.rate(step_);
   double loss = 0;
@@ -158,6 +161,7 @@ double Trainer::train_step() {
     const auto timed = me_.time(Phase::compute);
     optimizer_.zero_grad();
     const Tensor objective = task_->loss();
+    // With buckets the exchange begins during backward; error feedback needs the rate then.
     optimizer_.backward(objective, static_cast<float>(lr_));
     loss = static_cast<double>(objective.item());
   }
@@ -223,7 +227,8 @@ void Trainer::drop(const DroppedWorker& dropped) {
                    : "its test data are redistributed now, its training data at the next epoch");
 }
 
-// Every worker measures its own share, so that none waits longer than the deadline for another.
+// Every worker measures its own share, so that no worker waits for another one longer than the
+// deadline.
 void Trainer::measure_density() {
   auto report = probe_->measure(parameters_, buffers_);
   if (me_.rank() != 0) return;
@@ -264,7 +269,8 @@ void Trainer::evaluate() {
   if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
 }
 
-// Counts the bytes of one exchange of zero gradients without compression over the same topology.
+// Exchanges zero gradients once without compression over the same topology, and counts the bytes.
+// The result of the run compares the bytes of the compressor with them.
 void Trainer::measure_uncompressed() {
   const auto plain = make_compressor("none");
   const auto topology = run_.plain_plan.join(me_);
@@ -282,7 +288,7 @@ Account Trainer::account() {
   auto per_step = statistics_.without_first_step(costs());
   for (auto& seconds : per_step.times.seconds) seconds /= later_steps;
   for (auto& seconds : per_step.virtual_times.seconds) seconds /= later_steps;
-  // Local steps do not send; `none` would send in each of them.
+  // Most steps of local SGD send nothing, but `none` would exchange gradients in each of them.
   const auto sent = local_ ? static_cast<std::uint64_t>(step_) : optimizer_.counts().steps;
   return {.bytes_sent = me_.counters().bytes_sent,
           .bytes_uncompressed = uncompressed_ * sent,
@@ -315,7 +321,8 @@ void Trainer::finish() {
   r.samples_per_second = statistics_.samples_per_second();
 }
 
-// Between threads only an attacker changes bytes, so checksums are verified with an attack alone.
+// Between threads no bytes are lost. Checksums are therefore written and verified only if the run
+// has an attack on packets.
 WorkerOptions worker_options(const RunConfig& config) {
   WorkerOptions options{
       .workers = static_cast<int>(config.workers),

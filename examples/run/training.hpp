@@ -16,10 +16,10 @@
 
 namespace terse::run {
 
-// The state of a run after some of its steps.
+// The state of a run after `step` steps.
 struct StepReport {
-  std::int64_t step, total_steps, steps_per_epoch;  // `step` steps have been taken
-  double loss;                                      // of the last step, mean over workers
+  std::int64_t step, total_steps, steps_per_epoch;
+  double loss;  // of the latest step, mean over workers (topology async: of that push)
   double lr;
   double samples_per_second;  // since the previous report
   std::uint64_t message_bytes;
@@ -32,21 +32,22 @@ struct StepReport {
   std::int64_t skipped_steps = 0;                        // by worker 0, so far
 };
 
-// Callbacks of a run. Worker 0 calls them: the first of those that remain.
+// Callbacks of a run. Worker 0 calls them. If worker 0 leaves, the first of the remaining workers
+// becomes worker 0.
 struct Listener {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const Evaluation&)> on_evaluation = {};
   std::function<void(const DensityReport&)> on_density = {};
-  // `data` says, for people, what happens to the data of the worker.
+  // `data` is a sentence for the user about what happens to the data of the dropped worker.
   std::function<void(const DroppedWorker&, std::string_view data)> on_drop = {};
 };
 
-// `config` is complete. Throws the error of any worker. Without `me` the workers are threads of
-// this process; with it, this process is worker `me`, and worker 0 alone calls the listener and
-// returns the result.
+// `config` has been completed by complete(). Throws the error of any worker. If `me` is null, the
+// workers are threads of this process. Otherwise this process is worker `me`, and only worker 0
+// calls the listener and returns the result.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
                 Worker* me = nullptr);
-// The part of `train` for topology async.
+// Called by `train` for topology async.
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
                       Worker* me = nullptr);
 
