@@ -27,7 +27,8 @@ class Gradient {
 
   Gradient() = default;                           // undefined: not needed
   Gradient(Tensor all) : all_(std::move(all)) {}  // implicit: the usual form
-  Gradient(const Shape& shape, AddTo add_to);     // evaluated after the closure has returned
+  // `add_to` is called after the operator's Backward has returned, so it must own what it uses.
+  Gradient(const Shape& shape, AddTo add_to);
   // A gradient that is zero except for the rows ids[i] (slices of dimension 0); `values` has shape
   // (n, ...). Repeated ids are allowed: their rows are added, in order. `ids` is not copied: it
   // must be a view of memory that the closure captured.
@@ -52,8 +53,8 @@ class Gradient {
 using Gradients = std::vector<Gradient>;
 
 // The gradients of the inputs as a pure function of the output's gradient dy. The closure lists its
-// captures by name, and captures inputs and the output only as detach(): a captured node would be a
-// reference cycle, or a destructor that recurses.
+// captures by name, and captures inputs and the output only as detach(). If the closure held a
+// tensor with its node, the graph would have a reference cycle, or its destructors would recurse.
 using Backward = std::function<Gradients(const Tensor& dy)>;
 
 // Records the operator as the creator of `result` and returns `result`. Nothing is recorded if grad

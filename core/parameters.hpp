@@ -32,7 +32,7 @@ class ParameterBuffer {
   };
 
   // Moves the parameters into one buffer, in the given order. Every existing handle to a parameter
-  // then refers to the buffer.
+  // then refers to the buffer, and its gradient is accumulated in the second buffer.
   explicit ParameterBuffer(std::span<const Named> parameters);
 
   std::int64_t numel() const { return values_.numel(); }

@@ -44,16 +44,16 @@ kernels::ConvShape conv_shape(const Tensor& x, const Tensor& w, const Tensor& b,
   return shape;
 }
 
-// dw = gradient + beta · dw, beta 0 or 1. If beta is 0 the kernel writes to dw directly.
+// sum = dw + beta · sum, beta 0 or 1. If beta is 0 the kernel writes dw to `sum` directly.
 void add_weight_gradient(const kernels::ConvShape& shape, const Tensor& x, const Tensor& dy,
-                         real beta, std::span<real> dw) {
+                         real beta, std::span<real> sum) {
   if (beta == 0) {
-    kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), dw);
+    kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), sum);
     return;
   }
-  Buffer<real> more(std::ssize(dw));
-  kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), more.span());
-  kernels::add(dw, more.span(), dw);
+  Buffer<real> dw(std::ssize(sum));
+  kernels::conv2d_weight_gradient(shape, x.data(), dy.data(), dw.span());
+  kernels::add(sum, dw.span(), sum);
 }
 
 }  // namespace
