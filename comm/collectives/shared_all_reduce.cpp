@@ -28,7 +28,8 @@ std::span<float> floats(std::span<std::byte> bytes) {
   return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
-// Calls body(first, scratch) for each block of n floats. `scratch` holds the block's result.
+// Calls body(first, scratch) for each block of n floats, in parallel. `scratch` has the block's
+// size; body writes the block's result to it.
 template <class Body>
 void for_each_block(std::size_t n, const Body& body) {
   parallel_for(static_cast<std::int64_t>(n), kPiece, [&](std::int64_t begin, std::int64_t end) {
@@ -51,6 +52,8 @@ std::span<float> shard_of(std::span<float> values, Chunk at) {
   return values.subspan(at.first, at.count);
 }
 
+// The peer's values, or the results that have replaced them: `results` and `values` of `expose` are
+// the same memory.
 std::span<const float> read(Worker& me, int worker, Chunk at) {
   return floats(me.read_results(worker, at.first * sizeof(float), at.count * sizeof(float)));
 }

@@ -1,21 +1,32 @@
-// All-reduce and reduce-scatter between workers that share memory: in place, by the one-sided
-// operations of Worker.
+// All-reduce and reduce-scatter between W workers that share memory: in place, by the one-sided
+// operations of Worker. Worker::expose opens `values` to all workers.
 //
-//   by owners    the first S workers each own a shard of the n floats
+//   direct       the first S workers each own a shard of the n floats
 //                  expose values
 //                  owner: for each block of the shard that fits the L1 cache:
 //                           read it from all W workers, add in the order of collectives.hpp
 //                           all-reduce:      write the sum to all W workers
 //                           reduce-scatter:  write the sum to the owner; the others read it there
-//                Every float is read once and written once. All workers synchronize twice.
-//   by reading   the ring of collectives.hpp; each worker reads the memory of the previous worker
+//                all-reduce:      every float of every worker is read once and written once
+//                reduce-scatter:  every float of every worker is read once; only the owner's shard
+//                                 is written
+//                Barriers, those of expose included: 2 for all-reduce, 3 for reduce-scatter.
+//   pull ring    the ring of collectives.hpp with one-sided reads: worker r reads the memory of the
+//                previous worker. Chunk numbers are mod W.
 //                  expose values
-//                  for k = 1 … W-1:  chunk r-1-k = the previous worker's + one's own;  barrier
-//                  for k = 1 … W-1:  chunk r-k   = the previous worker's;              barrier
-//                Twice the memory traffic and 2 W barriers, but only neighbours exchange data.
+//                  for k = 1 … W-1:  chunk r-1-k = the previous worker's + that of worker r
+//                                    barrier
+//                  for k = 1 … W-1:  chunk r-k   = the previous worker's
+//                                    barrier, except after k = W-1
+//                2 W - 1 barriers, those of expose included. Only neighbours exchange data.
 //
 // The sums, their bits, and the messages and bytes counted are those of the algorithms with
-// messages. Memory traffic: 2 W n floats by owners, about 6 (W-1) n floats by reading.
+// messages.
+//
+// Memory traffic of all workers together, in floats: the direct all-reduce reads W n and writes
+// W n; the direct reduce-scatter reads W n and writes n, without the reads of `use`. The pull ring
+// reads 3 (W-1) n and writes 2 (W-1) n: each of the W-1 additions per chunk reads two floats and
+// writes one, each of the W-1 copies reads one and writes one.
 //
 // Each function computes values = the sum of all workers' values / divisor. The spans of all
 // workers have the same length. Requires me.shares_memory().
@@ -34,9 +45,9 @@ struct Label;
 void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
                           const Label& label);
 
-// After the call only the owners' shards of `values` hold results. `use` is called with a source
-// that reads every shard in its owner's memory; the memory of all workers stays exposed while `use`
-// runs.
+// After the call only the owners' shards of `values` hold results. The function calls `use` with a
+// source that reads every shard in its owner's memory. The memory of all workers stays exposed
+// while `use` runs.
 void reduce_scatter_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
                               const Label& label,
                               FunctionRef<void(const GradientSource& results)> use);

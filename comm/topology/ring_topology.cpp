@@ -2,7 +2,8 @@
 //
 //   linear      all-reduce around the ring, or by the algorithm of the plan (all_reduce.hpp)
 //   sliceable   every worker owns a slice of the coordinates (sliced_exchange.hpp)
-//   gather      ring all-gather; every worker combines all packets, so server state is replicated
+//   gather      ring all-gather; every worker combines all packets, so state that a server would
+//               keep exists on every worker
 //
 // Cost in bytes and messages: the table in topology.hpp. In a gather each of the W workers combines
 // W packets.
@@ -50,6 +51,7 @@ class RingTopology final : public Topology {
       const auto timed = me_.time(Phase::exchange);
       collectives_.ring_all_gather(all_);
     }
+    // Every worker makes the down packet itself; nothing is sent.
     combine(job, job.round, job.gradients, all_, own_down_);
     decode(job, job.round, own_down_, job.scratch);
   }

@@ -77,6 +77,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
   message_bytes_ = 0;
   mean_.clear();
   me_.begin_exchange();
+  // Uncompressed gradients of workers that share memory need no packets.
   if (run_in_memory(job, use)) return me_.end_exchange();
   for (job.round.phase = 0; job.round.phase < job.traits.phases; ++job.round.phase) {
     if (job.traits.linear) {

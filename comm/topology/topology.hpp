@@ -1,7 +1,10 @@
 // Topologies: how the workers exchange their packets.
 //
-// In each phase of a step every worker encodes its gradients into a packet, the packets are
-// exchanged, and every worker decodes the down packet. The compressor's Traits choose the exchange:
+// A step has the phases of its compressor (most have one, PowerSGD has P and Q). In each phase
+// every worker encodes its gradients into an up packet. The up packets of all workers are combined
+// into one down packet, which every worker decodes. A server, or the owner of a slice, sends its
+// down packet to the others; in a ring gather every worker has all up packets and combines them
+// itself. The compressor's Traits choose the exchange:
 //
 //   linear      all-reduce of the payload's floats
 //   sliceable   all-to-all of slices of the coordinates, cut at multiples of 32; the owner of each
@@ -54,9 +57,9 @@ class Topology {
   // compressor reconstructs it. The mean must only be read inside this call, because parts of it
   // may be in the memory of other workers.
   //
-  // `scratch` has the ids and shapes of `gradients`. Values that cannot be read block by block are
-  // written to it. It may be the memory of the gradients. If workers share memory, uncompressed
-  // gradients are added in place, so `gradients` may hold other values after the call.
+  // `scratch` has the ids and shapes of `gradients`. A compressor that cannot decode single blocks
+  // writes the whole mean to it. It may be the memory of the gradients. If workers share memory,
+  // uncompressed gradients are added in place, so `gradients` may hold other values after the call.
   //
   // round.first is the first coordinate of the gradients in the model. The function sets the
   // round's worker, workers, phase and count.
@@ -67,7 +70,7 @@ class Topology {
   std::size_t message_bytes() const { return message_bytes_; }
 
  protected:
-  // The arguments of one phase of a step.
+  // The arguments of `run` and the traits of the step. round.phase is the phase in progress.
   struct Job {
     Compressor& compressor;
     Round round;
@@ -85,10 +88,11 @@ class Topology {
                                 Use use) = 0;
   // `up` is the worker's own packet; `down` becomes the down packet, joined from its slices.
   virtual void combine_in_slices(const Job& job, Packet& up, Packet& down) = 0;
-  // Encodes, exchanges and decodes; a topology may do so in several buckets.
+  // Encodes, exchanges and decodes: the server shard by shard, the other topologies all at once.
   virtual void run_gather(const Job& job) = 0;
 
-  // The next three functions time their phase. `encode` also adds to message_bytes.
+  // The next three functions time themselves (accounting.hpp); the time of `combine` counts
+  // as decode. `encode` also adds to message_bytes.
   void encode(const Job& job, const Round& round, std::span<const GradView> views, Packet& up);
   // Combines packets with the tensors of `shape`, or slices of packets, for which `shape` is empty.
   void combine(const Job& job, const Round& round, std::span<const GradView> shape,

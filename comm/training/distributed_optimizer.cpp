@@ -115,9 +115,10 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   const auto gradients = bucket.of(gradients_);
   if (!agree_on_finite(gradients)) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
+  // The second `gradients`: their memory is also the scratch memory.
   topology_->run(
       *compressor_, bucket.of(round), gradients, gradients, [&](const GradientSource& mean) {
-        if (overlap_) {  // the update waits for the other buckets
+        if (overlap_) {  // the update follows the last bucket
           const auto timed = me_.time(Phase::decode);
           return materialize(mean, gradients);
         }

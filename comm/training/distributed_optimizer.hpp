@@ -2,11 +2,13 @@
 // step() and zero_grad(); step() averages the gradients of all workers.
 //
 // A step:
-//   1. Agree: every worker sends to every other one 8-byte control message with the number of
-//      non-finite values in its gradient. All workers decide alike, before any state changes. This
-//      exchange also detects workers at different steps, and workers that have died. With `rejoin`
-//      the others continue without a dead worker, in a smaller topology, after they have checked
-//      that all of them agree on the remaining workers (failure.hpp).
+//   1. Agree: every worker sends every other worker an 8-byte control message: the number of
+//      infinite or NaN values in its gradient, and the tensor of the first. All workers make the
+//      same decision by the policy, before any state changes; the default policy is that all throw
+//      the same error. This exchange also detects workers at different steps, and workers that have
+//      died. With `rejoin` the others continue without a dead worker, in a smaller topology, after
+//      they have checked that all of them agree on the remaining workers (failure.hpp). Control
+//      messages are counted separately.
 //   2. Encode, exchange: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with the mean, the same on every worker. The update decodes the mean
 //      block by block if the compressor can.

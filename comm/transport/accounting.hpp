@@ -12,8 +12,8 @@
 
 namespace terse {
 
-// A message has Packet::size_bytes() bytes: a 32-byte header
-// and the payload. Control messages (PacketKind::control) have counters of their own.
+// A message has Packet::size_bytes() bytes: a 32-byte header and the payload. Control messages
+// (PacketKind::control) have counters of their own.
 struct Counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;  // headers included

@@ -31,7 +31,8 @@ class Endpoint {
   virtual int rank() const = 0;
   virtual int size() const = 0;
 
-  // A packet to fill and post, in the memory of an earlier message.
+  // Returns a packet for the caller to fill and post. Its memory was used by an earlier message to
+  // `to`, if there is one, so the steady state allocates nothing.
   virtual Packet lend(int to) = 0;
 
   // Sends a complete packet; never waits.
@@ -41,11 +42,11 @@ class Endpoint {
   // `expected` is used in the error of a wait that fails.
   virtual void take(int from, const Expected& expected, Packet& into) = 0;
 
-  // The same for a packet of any worker; returns the sender. Senders are served in turn.
+  // Like `take`, for a packet of any worker; returns the sender. Senders are served in turn.
   virtual int take_any(const Expected& expected, Packet& into) = 0;
 
-  // Waits until posted messages no longer need this worker. Exchanges of all workers end with it,
-  // or a large message would make no progress while its sender computes.
+  // Waits until posted messages no longer need this worker. Topology::run flushes after its last
+  // phase. Otherwise a large message would make no progress while its sender computes.
   virtual void flush() {}
 
   // Sets the deadline of later waits of this worker. (No effect on the threads of run_workers.)
@@ -60,12 +61,13 @@ class Endpoint {
   // Whether another thread may act for the worker while it computes; false if workers take turns.
   // UsageError, with the reason, if workers run at once and the transport does not allow it.
   virtual bool others_may_act() const { return false; }
-  // By a second thread that works for this worker: its processor time is the worker's (stall.hpp).
+  // A second thread that works for this worker calls it: the processor time of that thread is then
+  // the worker's (stall.hpp).
   virtual void add_thread() {}
-  // By any thread: the present wait of this worker throws, and so does every later call.
+  // Any thread may call it: the present wait of this worker throws, and so does every later call.
   virtual void interrupt() {}
 
-  // The worker's virtual time; nullptr where the network is a real one.
+  // The worker's virtual time; nullptr if the network is a real one.
   virtual VirtualClock* clock() { return nullptr; }
 };
 

@@ -29,25 +29,25 @@ class ThreadExecutor {
   // Returns when the wait in the worker's slot is satisfied and the worker may run, or when the run
   // has failed, or when the worker was interrupted. May release the lock meanwhile.
   virtual void wait(Lock& lock, int rank) = 0;
-  // By any thread: worker `rank` looks at the state again.
+  // Any thread may call it: worker `rank` reads the state again.
   virtual void wake(int rank) = 0;
-  // By any thread: what worker `rank` waits for is there now.
+  // Any thread may call it: what worker `rank` waits for has arrived.
   virtual void satisfy(int rank) = 0;
-  // By the last worker that came to the barrier. May release the lock.
+  // The last worker that came to the barrier calls it. May release the lock.
   virtual void open_barrier(Lock& lock, int rank) = 0;
-  // The worker's slot says that it has left.
+  // Called after the worker's slot has been marked as left.
   virtual void leave(int rank) = 0;
 
   // The virtual time at which the first byte of a message reaches the receiver's NIC.
   virtual double send(int /*from*/, int /*to*/, std::size_t /*bytes*/) { return 0; }
   // Whether the worker may take the next message of `from` without a wait.
   virtual bool may_take(int rank, int from) { return !state_.mailbox(from, rank).queue.empty(); }
-  // Before a worker takes the next message of `from`, or finds that `from` has died.
+  // Called before a worker takes the next message of `from`, or finds that `from` has died.
   virtual void receive(int /*rank*/, int /*from*/) {}
   // nullptr without a modelled network.
   virtual VirtualClock* clock(int /*rank*/) { return nullptr; }
 
-  // By any thread: ends the run. Only the first failure counts.
+  // Any thread may call it: ends the run. Only the first failure counts.
   void fail(std::exception_ptr failure);
   void wake_all();
 

@@ -45,6 +45,7 @@ void ThreadGroup::post(int rank, int to, Packet packet) {
   throw_if_failed(rank);
   auto& queue = state_.mailbox(rank, to).queue;
   const WaitFor& wait = state_.slot(to).wait;
+  // Whether the receiver waits for exactly this packet: it has no other one to take.
   const bool awaited = wait.kind == WaitFor::Kind::packet &&
                        (wait.from == rank ? queue.empty()
                                           : wait.from == WaitFor::kAnyone &&

@@ -24,10 +24,10 @@ class ThreadGroup {
   int size() const { return state_.size(); }
   bool concurrent() const { return executor_->concurrent(); }
 
-  // By the thread of worker `rank`, or by another one at a time in its place, in this order: enter,
-  // any of the others, leave.
+  // The thread of worker `rank` calls these functions, or one other thread at a time calls them in
+  // its place. The order is: enter, any of the others, leave.
   void enter(int rank);  // waits for the first turn
-  // The calling thread works for this worker, too: its processor time is the worker's.
+  // The calling thread also works for this worker: its processor time counts as the worker's.
   void add_thread(int rank);
   Packet lend(int rank, int to);
   void post(int rank, int to, Packet packet);
@@ -40,11 +40,11 @@ class ThreadGroup {
   void interrupt(int rank);
   // Ends the run. Only the first failure counts.
   void fail(std::exception_ptr failure);
-  // Before it leaves: this worker has failed, and the run may go on without it.
+  // Called before `leave`: this worker has failed, and the run may continue without it.
   void lose(int rank, std::exception_ptr failure);
   void leave(int rank);
 
-  // By the thread that started the workers.
+  // The thread that started the workers calls these.
   void wait_for_all(const std::function<void(const std::string&)>& on_stuck);
   void rethrow_failure() const;
 
@@ -53,7 +53,8 @@ class ThreadGroup {
 
   void wait(Lock& lock, int rank, const WaitFor& wait);
   void throw_if_failed(int rank) const;
-  // False: after a failure, the workers that have not left make no progress for a deadline.
+  // Returns false if, after a failure, the workers that have not left make no progress for a
+  // deadline.
   bool wait_until_all_left(Lock& lock);
 
   ThreadState state_;

@@ -10,8 +10,9 @@
 namespace terse {
 namespace {
 
-// Throws PacketError unless the checksum is that of the bytes. Sealing again computes the checksum
-// anew: the packet is the receiver's own, and stays as it is if it is sound.
+// Throws PacketError unless the checksum is that of the bytes. seal() overwrites the stated
+// checksum with the computed one. That changes nothing in a sound packet, and this packet belongs
+// to the receiver.
 void verify_checksum(Packet& packet, int receiver, int sender) {
   constexpr std::size_t kOffset = 20;
   const auto checksum = [&] {
@@ -110,17 +111,17 @@ void Worker::expose(std::span<const std::byte> values, std::span<std::byte> resu
   auto& own = shared.window(rank());
   own.open(values, results, expected);
   shared.begin_reading();
-  bool looking = true;
+  bool reading = true;
   try {
     endpoint_->barrier();  // all windows are open
     check_windows(expected);
     body();
-    looking = false;
+    reading = false;
     shared.end_reading();
-    endpoint_->barrier();  // nobody looks any more
+    endpoint_->barrier();  // no worker reads any more
   } catch (...) {
     shared.call_off(std::current_exception());
-    if (looking) shared.end_reading();
+    if (reading) shared.end_reading();
     shared.wait_until_nobody_reads();
     throw;
   }
@@ -149,7 +150,7 @@ void Worker::check_windows(const Expected& expected) {
   }
 }
 
-// Of a peer, if it has so many bytes.
+// Returns the peer's window. InternalError if it has fewer bytes.
 SharedMemory::Window& Worker::window(int peer, std::size_t first, std::size_t bytes) {
   auto& theirs = endpoint_->shared_memory()->window(peer);
   const auto size = theirs.values.size();

@@ -1,9 +1,9 @@
 // A worker: one of W equal participants of a training run, and the interface through which an
 // algorithm communicates with the others.
 //
-// A Worker sends and receives packets: it seals, counts and verifies them, and compares their
-// headers with what is expected. Its Endpoint moves bytes and waits, so the behaviour is the same
-// over every transport.
+// A Worker sends and receives packets: it writes and verifies their checksums (Verify), counts
+// them, and compares their headers with what is expected. Its Endpoint moves bytes and waits, so
+// the behaviour is the same over every transport.
 //
 // Thread contract: a Worker belongs to one thread, which may share it with a second one
 // (overlap.hpp). Only one of them sends, receives or waits at a time, and each times its own
@@ -107,8 +107,7 @@ class Worker {
   PhaseClock::Scope time(Phase phase) {
     return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(phase);
   }
-  // Resets counters and times; called after the first step, which allocates memory and starts
-  // threads.
+  // Resets counters and times. Call it after a warm-up, which allocates memory and starts threads.
   void reset_accounts();
 
   // Whether a second thread may act for this worker; see Endpoint.
