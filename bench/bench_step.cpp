@@ -4,9 +4,10 @@
 //
 //   bench_step --benchmark_filter='sign.*ring.*W=4'
 //
-// The time is measured between two barriers of all workers. Counters give the time of each phase,
-// averaged over the workers, and the bytes that a worker sends. Within one process, communication
-// is a memory copy, so a compressor need not be faster than `none` here; it sends fewer bytes.
+// The time is measured between two barriers of all workers. Counters give the time of each part of a
+// step, averaged over the workers, and the bytes that a worker sends. Within one process,
+// communication is a memory copy, so a compressor need not be faster than `none` here; it sends
+// fewer bytes.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -46,7 +47,7 @@ void step(benchmark::State& state, const std::string& spec, TopologyKind topolog
                            .servers = topology == TopologyKind::server ? workers : 1},
                           *make_compressor(spec));
   std::mutex mutex;
-  PhaseTimes times;
+  PartTimes times;
   std::uint64_t sent = 0;
   // All workers must leave the loop after the same step. Worker 0 sets the number of steps.
   std::int64_t steps = 0;
@@ -80,12 +81,12 @@ void step(benchmark::State& state, const std::string& spec, TopologyKind topolog
       while (taken < steps) take();
     }
     const std::scoped_lock lock(mutex);
-    for (std::size_t i = 0; i < kPhases; ++i) times.seconds[i] += me.times().seconds[i];
+    for (std::size_t i = 0; i < kParts; ++i) times.seconds[i] += me.times().seconds[i];
     sent += me.counters().bytes_sent;
   });
   const auto all = static_cast<double>(workers * steps);
-  for (std::size_t i = 1; i < kPhases; ++i) {
-    state.counters[std::string(kPhaseNames[i]) + "_ms"] = 1e3 * times.seconds[i] / all;
+  for (std::size_t i = 1; i < kParts; ++i) {
+    state.counters[std::string(kPartNames[i]) + "_ms"] = 1e3 * times.seconds[i] / all;
   }
   state.counters["sent_MB"] = static_cast<double>(sent) / all / 1e6;
 }

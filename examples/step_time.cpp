@@ -26,8 +26,8 @@ std::string row_text(const run::RunConfig& config, const run::StepTime& time) {
   return fmt::format("{:<21}{:>8}{:>12}{:>9.2f}{:>9.2f}{:>7.2f}{:>7.2f}{:>7.2f}\n",
                      config.compressor, config.workers,
                      run::bytes_text(bytes_sent_per_worker(config, time)), 1e3 * time.seconds,
-                     1e3 * time.phases[Phase::exchange], 1e3 * time.phases[Phase::encode],
-                     1e3 * time.phases[Phase::decode], 1e3 * time.hidden_seconds);
+                     1e3 * time.parts[Part::exchange], 1e3 * time.parts[Part::encode],
+                     1e3 * time.parts[Part::decode], 1e3 * time.hidden_seconds);
 }
 
 nlohmann::json row_json(const run::RunConfig& config, const run::StepTime& time) {
@@ -36,9 +36,9 @@ nlohmann::json row_json(const run::RunConfig& config, const run::StepTime& time)
           {"network", *config.network},
           {"bytes_sent_per_worker", bytes_sent_per_worker(config, time)},
           {"milliseconds", 1e3 * time.seconds},
-          {"exchange_ms", 1e3 * time.phases[Phase::exchange]},
-          {"encode_ms", 1e3 * time.phases[Phase::encode]},
-          {"decode_ms", 1e3 * time.phases[Phase::decode]},
+          {"exchange_ms", 1e3 * time.parts[Part::exchange]},
+          {"encode_ms", 1e3 * time.parts[Part::encode]},
+          {"decode_ms", 1e3 * time.parts[Part::decode]},
           {"hidden_ms", 1e3 * time.hidden_seconds}};
 }
 

@@ -110,8 +110,8 @@ struct AsyncResult {
   std::uint64_t updates = 0;
   std::uint64_t dropped = 0;  // pushes that the rule dropped
   double seconds = 0;         // on the clock of the run
-  PhaseTimes times;           // real seconds of all workers; of the server: exchange, update
-  PhaseTimes virtual_times;   // virtual seconds of all pushes: compute, and the rest as exchange
+  PartTimes times;            // real seconds of all workers; of the server: exchange, update
+  PartTimes virtual_times;    // virtual seconds of all pushes: compute, and the rest as exchange
   std::vector<AsyncTraffic> traffic;  // by worker
   std::uint64_t state_hash = 0;       // of the server and, in virtual time, of all workers
 };

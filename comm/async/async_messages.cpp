@@ -60,7 +60,7 @@ class MessageServer {
       const auto [worker, loss] = receive();
       const auto message_bytes = push_.payload().size();
       {
-        const auto timed = me_.time(Phase::update);
+        const auto timed = me_.time(Part::update);
         server_.push(worker, push_, run_.rate(server_.version()));
       }
       if (run_.on_push) {
@@ -85,8 +85,8 @@ class MessageServer {
     result_.staleness = server_.staleness();
     result_.updates = server_.version();
     result_.dropped = server_.dropped();
-    for (const Phase phase : {Phase::exchange, Phase::update}) {
-      result_.times.seconds[static_cast<std::size_t>(phase)] += me_.times()[phase];
+    for (const Part part : {Part::exchange, Part::update}) {
+      result_.times.seconds[static_cast<std::size_t>(part)] += me_.times()[part];
     }
     HashArchive hash;
     server_.serialize(hash);
@@ -97,15 +97,15 @@ class MessageServer {
  private:
   // Receives the next push into `push_`. Returns its worker and its loss.
   std::pair<int, double> receive() {
-    const auto timed = me_.time(Phase::exchange);
+    const auto timed = me_.time(Part::exchange);
     const int from = me_.recv_any(
         {.kind = PacketKind::control, .payload_bytes = sizeof(News)},
         [this](int rank) { return steps_[at(rank - 1)]; }, in_);
     const int worker = from - 1;
     News news;
     std::memcpy(&news, in_.payload().data(), sizeof news);
-    result_.times.seconds[static_cast<std::size_t>(Phase::compute)] += news.compute_seconds;
-    result_.times.seconds[static_cast<std::size_t>(Phase::encode)] += news.encode_seconds;
+    result_.times.seconds[static_cast<std::size_t>(Part::compute)] += news.compute_seconds;
+    result_.times.seconds[static_cast<std::size_t>(Part::encode)] += news.encode_seconds;
     me_.recv(from, {.kind = PacketKind::up, .step = steps_[at(worker)]}, push_);
     check<PacketError>(push_.header().worker == worker,
                        "push: expected worker {} in the header; got worker {}", worker,
@@ -156,16 +156,16 @@ void work(Worker& me, const AsyncOptions& options, const AsyncRun& run) {
     const auto step = static_cast<std::uint32_t>(worker.step());
     News news;
     {
-      const auto timed = me.time(Phase::compute);
+      const auto timed = me.time(Part::compute);
       news.loss = worker.compute(model);
     }
     {
-      const auto timed = me.time(Phase::encode);
+      const auto timed = me.time(Part::encode);
       worker.encode(version, up);
     }
     const auto times = me.times() - before;
-    news.compute_seconds = times[Phase::compute];
-    news.encode_seconds = times[Phase::encode];
+    news.compute_seconds = times[Part::compute];
+    news.encode_seconds = times[Part::encode];
     out.start({.kind = PacketKind::control, .step = step}, sizeof news);
     std::memcpy(out.payload().data(), &news, sizeof news);
     me.send(kAsyncServer, out);

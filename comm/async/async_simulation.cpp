@@ -96,7 +96,7 @@ class Simulation {
   void start(int w) {
     std::size_t bytes = 0;
     {
-      const auto timed = clock_.time(Phase::exchange);
+      const auto timed = clock_.time(Part::exchange);
       bytes = count_pull(w);
       server_.pull(w);
       held_[at(w)] = server_.copy();
@@ -118,8 +118,8 @@ class Simulation {
   void arrive(int w) {
     push(w);
     auto& lap = laps_[at(w)];
-    virtual_times_[Phase::compute] += lap.computed - lap.began;
-    virtual_times_[Phase::exchange] += (lap.began - lap.arrived) + (now_ - lap.computed);
+    virtual_times_[Part::compute] += lap.computed - lap.began;
+    virtual_times_[Part::exchange] += (lap.began - lap.arrived) + (now_ - lap.computed);
     lap.arrived = now_;
     for (const int released : server_.released()) start(released);
   }
@@ -143,14 +143,14 @@ class Simulation {
 
   // Computes the gradient of w. Returns the real seconds that it took.
   double compute(int w) {
-    const auto timed = clock_.time(Phase::compute);
+    const auto timed = clock_.time(Part::compute);
     const auto start = std::chrono::steady_clock::now();
     losses_[at(w)] = workers_[at(w)].compute(held_[at(w)]->span());
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   void encode(int w) {
-    const auto timed = clock_.time(Phase::encode);
+    const auto timed = clock_.time(Part::encode);
     workers_[at(w)].encode(server_.read_version(w), up(w));
   }
 
@@ -161,7 +161,7 @@ class Simulation {
     bytes_up_ += up(w).size_bytes();
     const auto message_bytes = up(w).payload().size();
     {
-      const auto timed = clock_.time(Phase::update);
+      const auto timed = clock_.time(Part::update);
       server_.push(w, up(w), run_.rate(server_.version()));
     }
     if (!run_.on_push) return;
@@ -218,8 +218,8 @@ class Simulation {
   Packet down_;
   std::size_t dense_bytes_ = 0;
   std::uint64_t bytes_up_ = 0;
-  PhaseClock clock_;
-  PhaseTimes virtual_times_;
+  PartClock clock_;
+  PartTimes virtual_times_;
 };
 
 }  // namespace

@@ -61,17 +61,17 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
       copy_shared(shared, own);
       double loss = 0;
       {
-        const auto timed = me.time(Phase::compute);
+        const auto timed = me.time(Part::compute);
         loss = worker.compute(own);
       }
       {
-        const auto timed = me.time(Phase::encode);
+        const auto timed = me.time(Part::encode);
         worker.encode(read, up);
       }
       const auto version = begun.fetch_add(1, std::memory_order_relaxed);
       if (version >= options.updates) break;
       {
-        const auto timed = me.time(Phase::update);
+        const auto timed = me.time(Part::update);
         const float rate = run.rate(version);
         add_shared(decoder.alone(up, rate), rate, shared);
       }
@@ -93,7 +93,7 @@ AsyncResult run_hogwild(const AsyncOptions& options, const AsyncRun& run) {
       }
     }
     const std::lock_guard lock(record);
-    for (std::size_t i = 0; i < kPhases; ++i) result.times.seconds[i] += me.times().seconds[i];
+    for (std::size_t i = 0; i < kParts; ++i) result.times.seconds[i] += me.times().seconds[i];
   });
   copy_shared(shared, values);
   result.seconds = seconds();

@@ -44,7 +44,7 @@ class LocalTopology final : public Topology {
   void run_gather(const Job& job) override {
     encode(job, job.round, job.gradients, own_);
     {
-      const auto timed = me_.time(Phase::exchange);
+      const auto timed = me_.time(Part::exchange);
       gather_at_worker_0(own_, std::nullopt,
                          [&] { combine(job, job.round, job.gradients, all_up(), board_->down); });
     }

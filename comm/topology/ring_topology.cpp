@@ -48,7 +48,7 @@ class RingTopology final : public Topology {
   void run_gather(const Job& job) override {
     encode(job, job.round, job.gradients, all_[static_cast<std::size_t>(me_.rank())]);
     {
-      const auto timed = me_.time(Phase::exchange);
+      const auto timed = me_.time(Part::exchange);
       collectives_.ring_all_gather(all_);
     }
     // Every worker makes the down packet itself; nothing is sent.

@@ -139,12 +139,12 @@ class ServerTopology final : public Topology {
       return;
     }
     encode(job, round, bucket.of(job.gradients), up_);
-    const auto timed = me_.time(Phase::exchange);
+    const auto timed = me_.time(Part::exchange);
     me_.send(server, up_);
   }
 
   void serve(const Job& job, const Round& round, std::span<const GradView> shape) {
-    const auto timed = me_.time(Phase::exchange);
+    const auto timed = me_.time(Part::exchange);
     const Expected expected{.phase = round.phase, .step = round.step};
     for (int worker = 0; worker < me_.size(); ++worker) {
       if (worker != me_.rank())
@@ -155,7 +155,7 @@ class ServerTopology final : public Topology {
   }
 
   void pull(const Round& round, std::size_t shard) {
-    const auto timed = me_.time(Phase::exchange);
+    const auto timed = me_.time(Part::exchange);
     me_.recv(static_cast<int>(shard),
              {.kind = PacketKind::down, .phase = round.phase, .step = round.step}, downs_[shard]);
   }

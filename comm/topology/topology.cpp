@@ -83,7 +83,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
     if (job.traits.linear) {
       encode(job, job.round, gradients, up_);
       {
-        const auto timed = me_.time(Phase::exchange);
+        const auto timed = me_.time(Part::exchange);
         all_reduce(up_);
         label_as_sum(up_, me_.size());
       }
@@ -91,7 +91,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
     } else if (job.traits.sliceable) {
       encode(job, job.round, gradients, up_);
       {
-        const auto timed = me_.time(Phase::exchange);
+        const auto timed = me_.time(Part::exchange);
         combine_in_slices(job, up_, down_);
       }
       decode(job, job.round, down_, scratch);
@@ -100,7 +100,7 @@ void Topology::run(Compressor& compressor, const Round& round, std::span<const G
     }
   }
   {
-    const auto timed = me_.time(Phase::exchange);
+    const auto timed = me_.time(Part::exchange);
     me_.flush();
     me_.end_exchange();
   }
@@ -111,7 +111,7 @@ bool Topology::run_in_memory(const Job& job, Use use) {
   if (!job.compressor.uncompressed() || !me_.shares_memory()) return false;
   const auto gradients = joined(job.gradients);
   if (!gradients) return false;
-  const auto timed = me_.time(Phase::exchange);
+  const auto timed = me_.time(Part::exchange);
   if (!reduce_in_memory(*gradients, static_cast<float>(me_.size()), {.step = job.round.step},
                         use)) {
     return false;
@@ -122,7 +122,7 @@ bool Topology::run_in_memory(const Job& job, Use use) {
 
 void Topology::encode(const Job& job, const Round& round, std::span<const GradView> views,
                       Packet& up) {
-  const auto timed = me_.time(Phase::encode);
+  const auto timed = me_.time(Part::encode);
   job.compressor.encode(round, views, up);
   check_own(job.compressor, round, up);
   message_bytes_ += up.payload().size();
@@ -130,7 +130,7 @@ void Topology::encode(const Job& job, const Round& round, std::span<const GradVi
 
 void Topology::combine(const Job& job, const Round& round, std::span<const GradView> shape,
                        std::span<const Packet> up, Packet& down) {
-  const auto timed = me_.time(Phase::decode);
+  const auto timed = me_.time(Part::decode);
   job.compressor.combine(round, shape, up, weights_, down);
   internal_check(down.header().kind == PacketKind::down,
                  "{}: combine: expected a packet down; got a packet {}", job.compressor.spec(),
@@ -139,7 +139,7 @@ void Topology::combine(const Job& job, const Round& round, std::span<const GradV
 
 void Topology::decode(const Job& job, const Round& round, const Packet& down,
                       std::span<const GradView> scratch) {
-  const auto timed = me_.time(Phase::decode);
+  const auto timed = me_.time(Part::decode);
   if (round.phase + 1 < job.traits.phases) return job.compressor.advance(round, down, scratch);
   mean_.add(job.compressor.decode(round, down, scratch), count(scratch));
 }

@@ -12,14 +12,14 @@
 namespace terse {
 namespace {
 
-// A gradient whose reads are timed as Phase::decode. Only reads by this worker's thread are timed:
+// A gradient whose reads are timed as Part::decode. Only reads by this worker's thread are timed:
 // it takes part in the update from beginning to end, so its reads represent those of all threads.
 class TimedGradient final : public GradientSource {
  public:
   TimedGradient(Worker& me, const GradientSource& source) : me_(me), source_(source) {}
   std::span<const float> read(std::int64_t first, std::span<float> scratch) const override {
     if (std::this_thread::get_id() != thread_) return source_.read(first, scratch);
-    const auto timed = me_.time(Phase::decode);
+    const auto timed = me_.time(Part::decode);
     return source_.read(first, scratch);
   }
 
@@ -104,7 +104,7 @@ bool DistributedOptimizer::step(float lr) {
   lr_.reset();
   if (!taken) return false;
   if (overlap_) {
-    const auto timed = me_.time(Phase::update);
+    const auto timed = me_.time(Part::update);
     rule_.apply(parameters_.values(), mean_, lr);
   }
   ++counts_.steps;
@@ -119,10 +119,10 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   topology_->run(
       *compressor_, bucket.of(round), gradients, gradients, [&](const GradientSource& mean) {
         if (overlap_) {  // the update follows the last bucket
-          const auto timed = me_.time(Phase::decode);
+          const auto timed = me_.time(Part::decode);
           return materialize(mean, gradients);
         }
-        const auto timed = me_.time(Phase::update);
+        const auto timed = me_.time(Part::update);
         const TimedGradient source(me_, mean);
         rule_.update(parameters_.values(), {.source = &source, .count = parameters_.numel()}, *lr_);
       });
@@ -135,7 +135,7 @@ void DistributedOptimizer::zero_grad() {
 }
 
 void DistributedOptimizer::agree_on_step(std::uint64_t word) {
-  const auto timed = me_.time(Phase::exchange);
+  const auto timed = me_.time(Part::exchange);
   std::vector<DroppedWorker> gone;
   collectives_.agree(std::span(&word, 1), counts_.steps, words_,
                      [&](int worker, const WorkerLost& loss) {

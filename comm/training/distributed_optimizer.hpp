@@ -19,7 +19,7 @@
 // bucket.
 //
 // After a step the model's flat gradients may hold other values than this worker's gradient, namely
-// sums or reconstructions. Phases are timed on the Worker.
+// sums or reconstructions. The parts of a step are timed on the Worker.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ bool LocalSgd::step(float lr) {
   const auto gradient = parameters_.gradients();  // zeros where no backward call has reached
   const bool usable = gradient_is_usable();
   if (usable) {
-    const auto timed = me_.time(Phase::update);
+    const auto timed = me_.time(Part::update);
     inner_.apply(parameters_.values(), gradient, lr);
   }
   ++steps_;
@@ -55,7 +55,7 @@ void LocalSgd::average_models() {
   const auto x = parameters_.values();
   const auto met = met_.span();
   {
-    const auto timed = me_.time(Phase::encode);
+    const auto timed = me_.time(Part::encode);
     constexpr std::int64_t kGrain = 1 << 16;
     vectorized_for(std::ssize(x), kGrain,
                    [from = met.data(), to = x.data(), moved = moved_.data()](std::int64_t begin,
@@ -65,10 +65,10 @@ void LocalSgd::average_models() {
   }
   const Round round{.seed = options_.seed, .step = averagings_, .lr = options_.outer_lr};
   topology_->run(*compressor_, round, moved_views_, moved_views_, [&](const GradientSource& mean) {
-    const auto timed = me_.time(Phase::update);
+    const auto timed = me_.time(Part::update);
     outer_->update(met, {.source = &mean, .count = std::ssize(met)}, options_.outer_lr);
   });
-  const auto timed = me_.time(Phase::update);
+  const auto timed = me_.time(Part::update);
   std::ranges::copy(met, x.begin());
   ++averagings_;
 }

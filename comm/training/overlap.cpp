@@ -75,7 +75,7 @@ void Overlap::hand_over() {
 
 void Overlap::finish() {
   {
-    const auto timed = me_.time(Phase::compute);
+    const auto timed = me_.time(Part::compute);
     while (handed_over_ < buckets_.size()) hand_over();
   }
   thread_.joinable() ? wait_for_all() : exchange_all();

@@ -20,7 +20,7 @@
 // divided among the buckets in proportion to their coordinates.
 //
 // Cost: the messages of one exchange per bucket. The hidden time is the time of the exchange, with
-// encoding and decoding, before the end of backward: the phases add up to the time of the step plus
+// encoding and decoding, before the end of backward: the parts add up to the time of the step plus
 // the hidden time.
 // Source: Li et al., arXiv 2006.15704 (PyTorch's DistributedDataParallel), section 3.2.
 #pragma once
@@ -64,7 +64,8 @@ class Overlap {
   // Reports that the gradient of a tensor, given by its index in the model, is complete. Called
   // once per tensor and step; throws Error if its bucket may already have been sent.
   void complete(std::size_t tensor);
-  // Hands over the remaining buckets and waits for all exchanges. Called outside of all phases.
+  // Hands over the remaining buckets and waits for all exchanges. Called outside of all timed
+  // parts.
   void finish();
 
   std::span<const Bucket> buckets() const { return buckets_; }

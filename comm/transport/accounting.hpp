@@ -1,4 +1,5 @@
-// Counters of a worker: bytes and messages, and the seconds of each phase.
+// Counters of a worker: bytes and messages, and the seconds of each part of a
+// step.
 #pragma once
 
 #include <array>
@@ -35,51 +36,52 @@ inline Counters operator-(const Counters& later, const Counters& earlier) {
           .control_bytes = later.control_bytes - earlier.control_bytes};
 }
 
-// The phases of a step. Waiting for other workers is part of `exchange`.
-enum class Phase : std::uint8_t { compute, encode, exchange, decode, update };
-inline constexpr std::size_t kPhases = 5;
-inline constexpr std::array<std::string_view, kPhases> kPhaseNames = {
-    "compute", "encode", "exchange", "decode", "update"};
+// The parts of a step's time. Waiting for other workers counts as `exchange`. (The phases of a
+// compressor are something else: in each of them there is an encode, an exchange and a decode.)
+enum class Part : std::uint8_t { compute, encode, exchange, decode, update };
+inline constexpr std::size_t kParts = 5;
+inline constexpr std::array<std::string_view, kParts> kPartNames = {"compute", "encode", "exchange",
+                                                                    "decode", "update"};
 
-struct PhaseTimes {
-  std::array<double, kPhases> seconds{};
-  double operator[](Phase phase) const { return seconds[static_cast<std::size_t>(phase)]; }
-  double& operator[](Phase phase) { return seconds[static_cast<std::size_t>(phase)]; }
+struct PartTimes {
+  std::array<double, kParts> seconds{};
+  double operator[](Part part) const { return seconds[static_cast<std::size_t>(part)]; }
+  double& operator[](Part part) { return seconds[static_cast<std::size_t>(part)]; }
 };
 
-inline PhaseTimes operator+(PhaseTimes a, const PhaseTimes& b) {
-  for (std::size_t i = 0; i < kPhases; ++i) a.seconds[i] += b.seconds[i];
+inline PartTimes operator+(PartTimes a, const PartTimes& b) {
+  for (std::size_t i = 0; i < kParts; ++i) a.seconds[i] += b.seconds[i];
   return a;
 }
-inline PhaseTimes operator-(PhaseTimes later, const PhaseTimes& earlier) {
-  for (std::size_t i = 0; i < kPhases; ++i) later.seconds[i] -= earlier.seconds[i];
+inline PartTimes operator-(PartTimes later, const PartTimes& earlier) {
+  for (std::size_t i = 0; i < kParts; ++i) later.seconds[i] -= earlier.seconds[i];
   return later;
 }
 
-// Attributes every moment to at most one phase: while a scope runs inside another, the time counts
+// Attributes every moment to at most one part: while a scope runs inside another, the time counts
 // for the inner one only. In a modelled network this holds for virtual time as well. Local work
-// takes virtual time only within phases, so tests and reports take none.
-class PhaseClock {
+// takes virtual time only within parts, so tests and reports take none.
+class PartClock {
  public:
-  explicit PhaseClock(VirtualClock* virtual_clock = nullptr) : virtual_clock_(virtual_clock) {}
+  explicit PartClock(VirtualClock* virtual_clock = nullptr) : virtual_clock_(virtual_clock) {}
 
-  // Lives as long as the phase lasts: `const auto timed = clock.time(Phase::encode);`
+  // Lives as long as the part lasts: `const auto timed = clock.time(Part::encode);`
   class [[nodiscard]] Scope {
    public:
-    Scope(PhaseClock& clock, Phase phase) : clock_(clock), outer_(clock.change_to(phase)) {}
+    Scope(PartClock& clock, Part part) : clock_(clock), outer_(clock.change_to(part)) {}
     ~Scope() { clock_.change_to(outer_); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
    private:
-    PhaseClock& clock_;
-    std::optional<Phase> outer_;
+    PartClock& clock_;
+    std::optional<Part> outer_;
   };
 
-  Scope time(Phase phase) { return Scope(*this, phase); }
+  Scope time(Part part) { return Scope(*this, part); }
   // The sums over the scopes that have ended.
-  const PhaseTimes& times() const { return times_; }
-  const PhaseTimes& virtual_times() const { return virtual_times_; }
+  const PartTimes& times() const { return times_; }
+  const PartTimes& virtual_times() const { return virtual_times_; }
   void reset() {
     times_ = virtual_times_ = {};
     since_ = Clock::now();
@@ -89,9 +91,9 @@ class PhaseClock {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // Attributes the time since the last call to the running phase, starts `next` and returns the
-  // phase before it.
-  std::optional<Phase> change_to(std::optional<Phase> next) {
+  // Attributes the time since the last call to the running part, starts `next` and returns the
+  // part before it.
+  std::optional<Part> change_to(std::optional<Part> next) {
     const auto now = Clock::now();
     if (running_) times_[*running_] += std::chrono::duration<double>(now - since_).count();
     if (virtual_clock_) {
@@ -106,8 +108,8 @@ class PhaseClock {
   }
 
   VirtualClock* virtual_clock_;
-  PhaseTimes times_, virtual_times_;
-  std::optional<Phase> running_;
+  PartTimes times_, virtual_times_;
+  std::optional<Part> running_;
   Clock::time_point since_{};
   double virtual_since_ = 0;
 };

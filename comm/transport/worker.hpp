@@ -7,7 +7,7 @@
 //
 // Thread contract: a Worker belongs to one thread, which may share it with a second one
 // (overlap.hpp). Only one of them sends, receives or waits at a time, and each times its own
-// phases. Every wait has the run's deadline. When a worker fails, the waits of all others throw.
+// parts of a step. Every wait has the run's deadline. When a worker fails, the waits of all others throw.
 #pragma once
 
 #include <chrono>
@@ -102,10 +102,10 @@ class Worker {
 
   // Snapshots subtract: `me.counters() - before`.
   const Counters& counters() const { return counters_; }
-  PhaseTimes times() const { return clock_.times() + second_clock_.times(); }  // of both threads
-  const PhaseTimes& virtual_times() const { return clock_.virtual_times(); }
-  PhaseClock::Scope time(Phase phase) {
-    return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(phase);
+  PartTimes times() const { return clock_.times() + second_clock_.times(); }  // of both threads
+  const PartTimes& virtual_times() const { return clock_.virtual_times(); }
+  PartClock::Scope time(Part part) {
+    return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(part);
   }
   // Resets counters and times. Call it after a warm-up, which allocates memory and starts threads.
   void reset_accounts();
@@ -132,7 +132,7 @@ class Worker {
   std::vector<std::unique_ptr<Endpoint>> layers_;
   Verify verify_;
   Counters counters_;
-  PhaseClock clock_, second_clock_;
+  PartClock clock_, second_clock_;
   std::thread::id second_{};
   int exchanges_ = 0;  // that have begun and not ended, one inside the other
 };

@@ -58,8 +58,8 @@ double MeasuredMethod::local_seconds(std::int64_t w) const {
   const auto now = static_cast<double>(w), then = static_cast<double>(workers);
   const bool gathers = !traits.linear && !traits.sliceable;
   const double exchange = gathers ? (now - 1) / (then - 1) : (now - 1) / now / ((then - 1) / then);
-  return local[Phase::encode] + exchange * local[Phase::exchange] +
-         (gathers ? now / then : 1) * local[Phase::decode];
+  return local[Part::encode] + exchange * local[Part::exchange] +
+         (gathers ? now / then : 1) * local[Part::decode];
 }
 
 MeasuredMethod measure_method(const RunConfig& config, SyntheticGradients& gradients,
@@ -75,7 +75,7 @@ MeasuredMethod measure_method(const RunConfig& config, SyntheticGradients& gradi
           .workers = config.workers,
           .up = up,
           .down = static_cast<double>(time.sent.payload_bytes_sent) / (w - 1) - up,
-          .local = time.phases};
+          .local = time.parts};
 }
 
 BreakEven break_even(const MeasuredMethod& method, const MeasuredMethod& none, std::int64_t workers,
@@ -111,8 +111,8 @@ std::string table_text(const Advice& advice) {
       return m.spec == none.spec ? "" : to_string(break_even(m, none, w, advice.latency));
     };
     text += fmt::format("{:<21}{:>10.0f}{:>8.2f}{:>8.2f}{:>8.2f}{:>13}{:>12}\n", m.spec, m.up,
-                        1e3 * m.local[Phase::encode], 1e3 * m.local[Phase::exchange],
-                        1e3 * m.local[Phase::decode], below(none.workers), below(kShownWorkers));
+                        1e3 * m.local[Part::encode], 1e3 * m.local[Part::exchange],
+                        1e3 * m.local[Part::decode], below(none.workers), below(kShownWorkers));
   }
   text += fmt::format("\nms per step, {} workers: compute {} (declared), local work, network\n",
                       kShownWorkers, milliseconds_text(advice.compute));
@@ -176,9 +176,9 @@ nlohmann::json to_json(const Advice& advice) {
     methods.push_back({{"method", m.spec},
                        {"measured",
                         {{"workers", m.workers},
-                         {"encode_ms", 1e3 * m.local[Phase::encode]},
-                         {"exchange_ms", 1e3 * m.local[Phase::exchange]},
-                         {"decode_ms", 1e3 * m.local[Phase::decode]},
+                         {"encode_ms", 1e3 * m.local[Part::encode]},
+                         {"exchange_ms", 1e3 * m.local[Part::exchange]},
+                         {"decode_ms", 1e3 * m.local[Part::decode]},
                          {"message_bytes", m.up}}},
                        {"computed", {{"steps", steps}, {"beats_none", rates}}}});
   }

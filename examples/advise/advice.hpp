@@ -35,7 +35,7 @@ struct MeasuredMethod {
   Traits traits;
   std::int64_t workers = 1;  // of the measurement
   double up = 0, down = 0;   // payload bytes
-  PhaseTimes local = {};     // seconds
+  PartTimes local = {};      // seconds
   double network_seconds(std::int64_t w, double latency, double bytes_per_second) const;
   double local_seconds(std::int64_t w) const;
 };

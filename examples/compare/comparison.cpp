@@ -22,12 +22,12 @@ double times_smaller(const RunResult& r) {
 }
 
 // With a modelled network, virtual times are compared.
-const PhaseTimes& times_of(const RunResult& r) {
+const PartTimes& times_of(const RunResult& r) {
   return r.virtual_seconds ? r.virtual_step_times : r.step_times;
 }
 
-// The time of a step: its phases without the overlap.
-double step_milliseconds(const PhaseTimes& times, double hidden_seconds) {
+// The time of a step: the sum of its parts without the overlap.
+double step_milliseconds(const PartTimes& times, double hidden_seconds) {
   double sum = -1e3 * hidden_seconds;
   for (const double seconds : times.seconds) sum += 1e3 * seconds;
   return sum;
@@ -72,7 +72,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
       text += fmt::format("{:<21} {}\n", config.compressor, failure);
       continue;
     }
-    const auto ms = [&times = times_of(r)](Phase phase) { return short_text(1e3 * times[phase]); };
+    const auto ms = [&times = times_of(r)](Part part) { return short_text(1e3 * times[part]); };
     const double samples_per_second =
         r.virtual_seconds ? r.samples_per_virtual_second : r.samples_per_second;
     // A long name is printed in a line of its own.
@@ -81,9 +81,9 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
     text += fmt::format(kRow, fits ? config.compressor : "",
                         number_text(r.evaluations.back().score(), 2, 6),
                         number_text(r.train_loss, 3, 5), bytes_text(bytes_per_step(r)),
-                        fmt::format("{:.1f}x", times_smaller(r)), ms(Phase::compute),
-                        ms(Phase::encode), ms(Phase::exchange), ms(Phase::decode),
-                        ms(Phase::update), number_text(samples_per_second, 0, 6));
+                        fmt::format("{:.1f}x", times_smaller(r)), ms(Part::compute),
+                        ms(Part::encode), ms(Part::exchange), ms(Part::decode), ms(Part::update),
+                        number_text(samples_per_second, 0, 6));
   }
   text += "sent by worker: bytes per step, including headers and forwarding\n";
   for (const auto& [config, r, failure] : runs) {
@@ -122,9 +122,9 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
         config.lr.value_or(0), cell(r.evaluations.back().test_accuracy, 6),
         cell(r.evaluations.back().test_loss, 6), cell(r.train_loss, 6), r.steps, r.skipped_steps,
         r.message_bytes, cell(bytes_per_step(r), 3), cell(times_smaller(r), 4));
-    for (const Phase phase :
-         {Phase::compute, Phase::encode, Phase::exchange, Phase::decode, Phase::update}) {
-      text += fmt::format(",{:.4f}", 1e3 * r.step_times[phase]);
+    for (const Part part :
+         {Part::compute, Part::encode, Part::exchange, Part::decode, Part::update}) {
+      text += fmt::format(",{:.4f}", 1e3 * r.step_times[part]);
     }
     text += fmt::format(",{:.4f},{:.1f},{:.2f}",
                         step_milliseconds(r.step_times, r.virtual_seconds ? 0 : r.hidden_seconds),

@@ -22,7 +22,7 @@ void add_up(std::span<const std::uint64_t> accounts, RunResult& r) {
     sent += account.bytes_sent;
     uncompressed += account.bytes_uncompressed;
     r.skipped_steps = std::max(r.skipped_steps, static_cast<std::int64_t>(account.skipped_steps));
-    for (std::size_t i = 0; i < kPhases; ++i) {
+    for (std::size_t i = 0; i < kParts; ++i) {
       r.step_times.seconds[i] += account.step_times.seconds[i] / workers;
       r.virtual_step_times.seconds[i] += account.virtual_step_times.seconds[i] / workers;
     }

@@ -17,8 +17,8 @@ struct Account {
   static constexpr double kNoTime = -1;  // without a modelled network
 
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0, skipped_steps = 0;
-  PhaseTimes step_times, virtual_step_times;  // seconds per step, without the first
-  double hidden_seconds = 0;                  // per step, without the first
+  PartTimes step_times, virtual_step_times;  // seconds per step, without the first
+  double hidden_seconds = 0;                 // per step, without the first
   double virtual_seconds = kNoTime;
 };
 inline constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);

@@ -220,14 +220,14 @@ void AsyncTrainer::add_traffic(const AsyncResult& done) {
 }
 
 void AsyncTrainer::add_times(const AsyncResult& done) {
-  for (std::size_t i = 0; i < kPhases; ++i) {
+  for (std::size_t i = 0; i < kParts; ++i) {
     result_.step_times.seconds[i] = done.times.seconds[i] / static_cast<double>(done.updates);
   }
   if (!config_.network) return;
   result_.virtual_seconds = done.seconds;
   result_.samples_per_virtual_second =
       static_cast<double>(statistics_.all_samples()) / done.seconds;
-  for (std::size_t i = 0; i < kPhases; ++i) {
+  for (std::size_t i = 0; i < kParts; ++i) {
     result_.virtual_step_times.seconds[i] =
         done.virtual_times.seconds[i] / static_cast<double>(pushes_);
   }

@@ -10,12 +10,12 @@
 namespace terse::run {
 namespace {
 
-nlohmann::json milliseconds(const PhaseTimes& times) {
-  nlohmann::json phases;
-  for (std::size_t i = 0; i < kPhases; ++i) {
-    phases[std::string(kPhaseNames[i])] = times.seconds[i] * 1e3;
+nlohmann::json milliseconds(const PartTimes& times) {
+  nlohmann::json parts;
+  for (std::size_t i = 0; i < kParts; ++i) {
+    parts[std::string(kPartNames[i])] = times.seconds[i] * 1e3;
   }
-  return phases;
+  return parts;
 }
 
 }  // namespace

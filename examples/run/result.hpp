@@ -55,7 +55,7 @@ struct RunResult {
                                           // the steps that were sent
   double seconds = 0;                     // wall clock, loading and evaluation included
   double samples_per_second = 0;  // without loading, evaluation and the first of several steps
-  PhaseTimes step_times;          // seconds per step, mean over workers, without the first step
+  PartTimes step_times;           // seconds per step, mean over workers, without the first step
   std::int64_t buckets = 1;       // in which the gradients are exchanged
   double hidden_seconds = 0;      // per step, of the exchange that overlaps with backward; virtual
                                   // if time is. Phases minus this are the time of a step
@@ -63,7 +63,7 @@ struct RunResult {
   // and the two values above in virtual time.
   std::optional<double> virtual_seconds;
   double samples_per_virtual_second = 0;
-  PhaseTimes virtual_step_times;
+  PartTimes virtual_step_times;
   std::uint64_t model_hash = 0;      // of the parameters
   std::uint64_t state_hash = 0;      // of parameters, optimizer and compressor, all workers
   std::optional<AsyncResult> async;  // topology async

@@ -12,7 +12,7 @@ namespace terse::run {
 
 // Running totals of one worker; the difference of two totals belongs to the steps between them.
 struct StepCosts {
-  PhaseTimes times = {}, virtual_times = {};
+  PartTimes times = {}, virtual_times = {};
   double hidden_seconds = 0;  // see RunResult
 };
 inline StepCosts operator-(const StepCosts& later, const StepCosts& earlier) {

@@ -77,8 +77,8 @@ class StepWorker {
   }
   // Adds the times divided by `divisor`, and the counters undivided.
   void add_to(StepTime& sum, double divisor) const {
-    for (std::size_t i = 0; i < kPhases; ++i) {
-      sum.phases.seconds[i] += me_.virtual_times().seconds[i] / divisor;
+    for (std::size_t i = 0; i < kParts; ++i) {
+      sum.parts.seconds[i] += me_.virtual_times().seconds[i] / divisor;
     }
     sum.sent.bytes_sent += me_.counters().bytes_sent;
     sum.sent.payload_bytes_sent += me_.counters().payload_bytes_sent;

@@ -36,7 +36,7 @@ std::vector<GradView> views_of(std::span<float> values, const std::vector<Matrix
 
 struct StepTime {
   double seconds = 0;         // virtual, until the last worker has its mean gradient
-  PhaseTimes phases;          // virtual, mean over workers; waiting is part of `exchange`
+  PartTimes parts;            // virtual, mean over workers; waiting is part of `exchange`
   Counters sent;              // per step, by all workers
   double hidden_seconds = 0;  // of them, overlapped with backward; mean over workers
   std::uint64_t message_bytes = 0;

@@ -158,7 +158,7 @@ double Trainer::train_step() {
   lr_ = plan_.rate(step_);
   double loss = 0;
   {
-    const auto timed = me_.time(Phase::compute);
+    const auto timed = me_.time(Part::compute);
     optimizer_.zero_grad();
     const Tensor objective = task_->loss();
     // With buckets the exchange begins during backward; error feedback needs the rate then.

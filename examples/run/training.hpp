@@ -24,9 +24,9 @@ struct StepReport {
   double samples_per_second;  // since the previous report
   std::uint64_t message_bytes;
   std::uint64_t bytes_sent;                              // by worker 0, so far
-  PhaseTimes times;                                      // of worker 0, since the previous report
+  PartTimes times;                                       // of worker 0, since the previous report
   std::optional<double> virtual_seconds = std::nullopt;  // of worker 0, so far
-  PhaseTimes virtual_times = {};                         // of worker 0, since the previous report
+  PartTimes virtual_times = {};                          // of worker 0, since the previous report
   double hidden_seconds = 0;                             // see RunResult; since the previous report
   std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
   std::int64_t skipped_steps = 0;                        // by worker 0, so far

@@ -15,11 +15,11 @@ namespace {
 
 nlohmann::json log_line(const StepReport& r) {
   nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
-  for (std::size_t i = 0; i < kPhases; ++i) time[std::string(kPhaseNames[i])] = r.times.seconds[i];
+  for (std::size_t i = 0; i < kParts; ++i) time[std::string(kPartNames[i])] = r.times.seconds[i];
   if (r.virtual_seconds) {
     time["virtual_seconds"] = *r.virtual_seconds;
-    for (std::size_t i = 0; i < kPhases; ++i) {
-      time["virtual"][std::string(kPhaseNames[i])] = r.virtual_times.seconds[i];
+    for (std::size_t i = 0; i < kParts; ++i) {
+      time["virtual"][std::string(kPartNames[i])] = r.virtual_times.seconds[i];
     }
   }
   if (r.hidden_seconds > 0) time["hidden"] = r.hidden_seconds;
@@ -34,10 +34,10 @@ nlohmann::json log_line(const StepReport& r) {
   return line;
 }
 
-void print_times(const char* title, const PhaseTimes& times) {
+void print_times(const char* title, const PartTimes& times) {
   print("{}", title);
-  for (std::size_t i = 0; i < kPhases; ++i) {
-    print(" {} {:.2f}", kPhaseNames[i], 1e3 * times.seconds[i]);
+  for (std::size_t i = 0; i < kParts; ++i) {
+    print(" {} {:.2f}", kPartNames[i], 1e3 * times.seconds[i]);
   }
   print("\n");
 }

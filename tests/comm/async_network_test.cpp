@@ -32,9 +32,9 @@ TEST(AsyncNetwork, OneWorkerWaitsForBothWays) {
   const double way = 2 * kLatency + kPull + kPush;
   const auto result = toy::run({.options = options(1, 50)}).result;
   EXPECT_NEAR(result.seconds, 50 * (kCompute + way), kTolerance);
-  EXPECT_NEAR(result.virtual_times[Phase::compute], 50 * kCompute, kTolerance);
-  EXPECT_NEAR(result.virtual_times[Phase::exchange], 50 * way, kTolerance);
-  EXPECT_EQ(result.virtual_times[Phase::encode], 0);
+  EXPECT_NEAR(result.virtual_times[Part::compute], 50 * kCompute, kTolerance);
+  EXPECT_NEAR(result.virtual_times[Part::exchange], 50 * way, kTolerance);
+  EXPECT_EQ(result.virtual_times[Part::encode], 0);
 }
 
 // The server's NIC sends the first model of worker 1 after that of worker 0. This offset persists:
@@ -128,7 +128,7 @@ TEST(AsyncNetwork, RepeatsBitForBitWithJitterAndLoss) {
   }
 }
 
-// The phase times of all workers add up to the times at which their last pushes arrived.
+// The times of the parts, of all workers, add up to the times at which their last pushes arrived.
 TEST(AsyncNetwork, ComputingAndTheRestAreAllTheTimeThereIs) {
   const auto run = toy::run({.options = options(5, 203)});
   std::vector<double> last(5);
@@ -138,8 +138,8 @@ TEST(AsyncNetwork, ComputingAndTheRestAreAllTheTimeThereIs) {
   double sum = 0;
   for (const double time : last) sum += time;
   const auto& times = run.result.virtual_times;
-  EXPECT_NEAR(times[Phase::compute] + times[Phase::exchange], sum, 1e-10);
-  EXPECT_NEAR(times[Phase::compute], 203 * kCompute, 1e-10);
+  EXPECT_NEAR(times[Part::compute] + times[Part::exchange], sum, 1e-10);
+  EXPECT_NEAR(times[Part::compute], 203 * kCompute, 1e-10);
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ TEST(DistributedOptimizer, AppliesTheMeanOnEveryWorker) {
     EXPECT_EQ(replica.values(), std::vector<float>(7, 1.0F - 0.5F * 1.5F));
     EXPECT_EQ(replica.optimizer.counts().steps, 1);
     EXPECT_EQ(replica.optimizer.message_bytes(), 28);
-    EXPECT_GT(me.times()[Phase::update], 0);
+    EXPECT_GT(me.times()[Part::update], 0);
     replica.optimizer.zero_grad();
     EXPECT_TRUE(replica.optimizer.step(0.5F));  // without backward, so the gradients are zero
     EXPECT_EQ(replica.values(), std::vector<float>(7, 1.0F - 0.5F * 1.5F));

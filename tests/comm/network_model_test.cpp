@@ -368,18 +368,19 @@ TEST_P(CollectiveTime, OfAServer) {
 TEST(VirtualTime, MeasuredWorkCountsInPhasesAlone) {
   using std::chrono::milliseconds;
   const auto work = [](Worker& me) {
-    std::this_thread::sleep_for(milliseconds(40));  // work outside of phases takes no virtual time
+    std::this_thread::sleep_for(
+        milliseconds(40));  // work outside of all parts takes no virtual time
     if (me.rank() == 1) {
-      const auto timed = me.time(Phase::compute);
+      const auto timed = me.time(Part::compute);
       std::this_thread::sleep_for(milliseconds(20));
-      const auto inner = me.time(Phase::exchange);
+      const auto inner = me.time(Part::exchange);
       send(me, 0, 68);
     } else {
-      const auto timed = me.time(Phase::exchange);
+      const auto timed = me.time(Part::exchange);
       me.recv(1, {});  // waits for worker 1's 20 ms, not 60 ms
     }
     const auto& split = me.virtual_times();
-    EXPECT_NEAR(split[Phase::compute] + split[Phase::exchange], me.virtual_clock()->now(), 1e-9);
+    EXPECT_NEAR(split[Part::compute] + split[Part::exchange], me.virtual_clock()->now(), 1e-9);
   };
   const auto measured = times("1Gbps,50us,slow=1:3", 2, work, 0, LocalWork::measured);
   EXPECT_GE(measured[0], 3 * 0.020 + kLatency);

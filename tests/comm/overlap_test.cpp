@@ -161,7 +161,7 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
     std::atomic<int> exchanged = 0;
     std::vector<std::int64_t> order;
     Overlap overlap(me, gradients.views(), {.bucket_bytes = 1}, [&](const Bucket& bucket) {
-      const auto timed = me.time(Phase::encode);
+      const auto timed = me.time(Part::encode);
       EXPECT_NE(std::this_thread::get_id(), own);
       me.send(me.next(), {.worker = static_cast<std::uint16_t>(me.rank())}, {});
       me.recv(me.next(), {});
@@ -172,7 +172,7 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
       order.clear();
       exchanged = 0;
       {
-        const auto timed = me.time(Phase::compute);
+        const auto timed = me.time(Part::compute);
         overlap.complete(1);  // must wait for the bucket of tensor 2
         overlap.complete(2);
         while (exchanged < 2) std::this_thread::yield();  // both are sent before backward ends
@@ -180,8 +180,8 @@ TEST(Overlap, ABucketIsExchangedWhileBackwardGoesOn) {
       overlap.finish();
       EXPECT_EQ(order, (std::vector<std::int64_t>{30, 10, 0}));
       EXPECT_GT(overlap.hidden_seconds(), 0);
-      EXPECT_GT(me.times()[Phase::encode], 0);
-      EXPECT_LT(overlap.hidden_seconds(), me.times()[Phase::compute]);
+      EXPECT_GT(me.times()[Part::encode], 0);
+      EXPECT_LT(overlap.hidden_seconds(), me.times()[Part::compute]);
     }
     EXPECT_EQ(me.counters().messages_sent, 9);
   });

@@ -141,21 +141,21 @@ TEST(Worker, ABrokenPayloadIsFoundByItsChecksum) {
   }
 }
 
-TEST(PhaseClock, AnInnerScopeTakesItsTimeFromTheOuter) {
-  PhaseClock clock;
+TEST(PartClock, AnInnerScopeTakesItsTimeFromTheOuter) {
+  PartClock clock;
   {
-    const auto outer = clock.time(Phase::exchange);
+    const auto outer = clock.time(Part::exchange);
     std::this_thread::sleep_for(milliseconds(5));
     {
-      const auto inner = clock.time(Phase::decode);
+      const auto inner = clock.time(Part::decode);
       std::this_thread::sleep_for(milliseconds(40));
     }
   }
-  EXPECT_GE(clock.times()[Phase::decode], 0.040);
-  EXPECT_GE(clock.times()[Phase::exchange], 0.005);
-  EXPECT_LT(clock.times()[Phase::exchange], clock.times()[Phase::decode]);
+  EXPECT_GE(clock.times()[Part::decode], 0.040);
+  EXPECT_GE(clock.times()[Part::exchange], 0.005);
+  EXPECT_LT(clock.times()[Part::exchange], clock.times()[Part::decode]);
   clock.reset();
-  EXPECT_EQ(clock.times()[Phase::decode], 0);
+  EXPECT_EQ(clock.times()[Part::decode], 0);
 }
 
 TEST(Turns, OneWorkerRunsAtATime) {

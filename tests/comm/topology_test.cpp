@@ -182,10 +182,10 @@ TEST(Topology, TimesItsPhasesOnTheWorker) {
     toy::Gradients gradients({100000}), mean({100000});
     toy::Vote vote;
     toy::exchange_mean(*plan.join(me), vote, {}, gradients.views(), mean.views());
-    for (const auto phase : {Phase::encode, Phase::exchange, Phase::decode}) {
-      EXPECT_GT(me.times()[phase], 0);
+    for (const auto part : {Part::encode, Part::exchange, Part::decode}) {
+      EXPECT_GT(me.times()[part], 0);
     }
-    EXPECT_EQ(me.times()[Phase::compute], 0);
+    EXPECT_EQ(me.times()[Part::compute], 0);
   });
 }
 

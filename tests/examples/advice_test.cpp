@@ -36,7 +36,7 @@ TEST(Advice, NetworkTimeIsThatOfTheMessages) {
 
 MeasuredMethod known(bool linear, double up, double encode) {
   MeasuredMethod m{.spec = "m", .traits = {.linear = linear}, .workers = 4, .up = up};
-  m.local[Phase::encode] = encode;
+  m.local[Part::encode] = encode;
   return m;
 }
 
@@ -71,8 +71,8 @@ TEST(Advice, SomeMethodsAlwaysWinAndSomeNever) {
 TEST(Advice, AGathersLocalWorkGrowsWithTheWorkers) {
   MeasuredMethod gather = known(false, 1, 1), linear = known(true, 1, 1);
   for (auto* m : {&gather, &linear}) {
-    m->local[Phase::exchange] = 3;
-    m->local[Phase::decode] = 4;
+    m->local[Part::exchange] = 3;
+    m->local[Part::decode] = 4;
   }
   EXPECT_NEAR(gather.local_seconds(4), 8, 1e-12);
   EXPECT_NEAR(linear.local_seconds(4), 8, 1e-12);

@@ -363,12 +363,12 @@ TEST(Buckets, OfTwoWorkersGiveTheSameBitsInRealAndInVirtualTime) {
     const auto again = trained(spec, 0.02, true), unhidden = trained(spec, 0, true);
     EXPECT_EQ(modelled.virtual_seconds, again.virtual_seconds) << spec;
     EXPECT_EQ(modelled.hidden_seconds, again.hidden_seconds) << spec;
-    // The phases add up to the time of a step plus the hidden time. Tests and reports are not in
+    // The parts add up to the time of a step plus the hidden time. Tests and reports are not in
     // them.
     const auto on_top = [](const RunResult& r) {
-      double phases = 0;
-      for (const double seconds : r.virtual_step_times.seconds) phases += seconds;
-      return *r.virtual_seconds / 20 - (phases - r.hidden_seconds);
+      double parts = 0;
+      for (const double seconds : r.virtual_step_times.seconds) parts += seconds;
+      return *r.virtual_seconds / 20 - (parts - r.hidden_seconds);
     };
     EXPECT_NEAR(on_top(modelled), on_top(unhidden), 1e-9) << spec;
     EXPECT_GT(modelled.hidden_seconds, 0) << spec;
