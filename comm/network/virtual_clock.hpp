@@ -57,18 +57,18 @@ class VirtualClock {
   Clock::time_point since_{};
 };
 
-// During its lifetime measured work does not advance the clock; only the model of the network does.
-// `clock` may be null.
-class [[nodiscard]] Carried {
+// During the lifetime of this object measured local work does not advance the clock; only the model
+// of the network does. `clock` may be null.
+class [[nodiscard]] PauseLocalWork {
  public:
-  explicit Carried(VirtualClock* clock) : clock_(clock) {
+  explicit PauseLocalWork(VirtualClock* clock) : clock_(clock) {
     if (clock_) clock_->stop();
   }
-  ~Carried() {
+  ~PauseLocalWork() {
     if (clock_) clock_->start();
   }
-  Carried(const Carried&) = delete;
-  Carried& operator=(const Carried&) = delete;
+  PauseLocalWork(const PauseLocalWork&) = delete;
+  PauseLocalWork& operator=(const PauseLocalWork&) = delete;
 
  private:
   VirtualClock* clock_;

@@ -61,7 +61,7 @@ void Overlap::hand_over() {
   if (auto* clock = me_.virtual_clock()) {
     const auto share = static_cast<double>(buckets_[handed_over_].count) / coordinates_;
     const auto forward = handed_over_ == 0 ? options_.compute / 3 : 0;
-    const Carried settled(clock);  // adds the work measured so far to the clock
+    const PauseLocalWork pause(clock);  // first adds the work measured so far to the clock
     clock->spend(forward + options_.compute * 2 / 3 * share);
     ready_[handed_over_] = clock->now();
   }

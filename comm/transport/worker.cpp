@@ -36,7 +36,7 @@ void Worker::send(int to, const Packet& packet) {
 }
 
 void Worker::send(int to, const PacketHeader& header, std::span<const std::byte> payload) {
-  const Carried carried(virtual_clock());
+  const PauseLocalWork pause(virtual_clock());
   Packet packet = start(to, header, payload.size());
   std::copy(payload.begin(), payload.end(), packet.payload().begin());
   post(to, std::move(packet), header.kind);
@@ -50,7 +50,7 @@ void Worker::send(int to, const PacketHeader& header, std::size_t payload_bytes,
 }
 
 Packet Worker::start(int to, const PacketHeader& header, std::size_t payload_bytes) {
-  const Carried carried(virtual_clock());
+  const PauseLocalWork pause(virtual_clock());
   internal_check(to >= 0 && to < size() && to != rank(),
                  "send: worker {} of {}: expected another worker as receiver; got worker {}",
                  rank(), size(), to);
@@ -60,7 +60,7 @@ Packet Worker::start(int to, const PacketHeader& header, std::size_t payload_byt
 }
 
 void Worker::post(int to, Packet packet, PacketKind kind) {
-  const Carried carried(virtual_clock());
+  const PauseLocalWork pause(virtual_clock());
   if (verify_ != Verify::header) packet.seal();
   count_sent(packet, kind);
   endpoint_->post(to, std::move(packet));
@@ -70,7 +70,7 @@ void Worker::recv(int from, const Expected& expected, Packet& into) {
   internal_check(from >= 0 && from < size() && from != rank(),
                  "recv: worker {} of {}: expected another worker as sender; got worker {}", rank(),
                  size(), from);
-  const Carried carried(virtual_clock());
+  const PauseLocalWork pause(virtual_clock());
   endpoint_->take(from, expected, into);
   admit(from, expected, into);
 }

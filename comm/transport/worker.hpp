@@ -6,8 +6,8 @@
 // the behaviour is the same over every transport.
 //
 // Thread contract: a Worker belongs to one thread, which may share it with a second one
-// (overlap.hpp). Only one of them sends, receives or waits at a time, and each times its own
-// parts of a step. Every wait has the run's deadline. When a worker fails, the waits of all others throw.
+// (overlap.hpp). Only one of them sends, receives or waits at a time, and each times its own parts
+// of a step. Every wait has the run's deadline. When a worker fails, the waits of all others throw.
 #pragma once
 
 #include <chrono>
@@ -74,7 +74,7 @@ class Worker {
   void flush() { endpoint_->flush(); }
   void set_deadline(std::chrono::milliseconds deadline) { endpoint_->set_deadline(deadline); }
   void barrier() {
-    const Carried carried(virtual_clock());
+    const PauseLocalWork pause(virtual_clock());
     begin_exchange();
     endpoint_->barrier();
     end_exchange();
