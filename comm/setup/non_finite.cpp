@@ -49,7 +49,7 @@ NonFinite parse_non_finite(std::string_view name) {
   return value_in(kNonFinitePolicies, "non-finite policy", name);
 }
 
-Finding find_non_finite(std::span<const GradView> gradients) {
+NonFiniteCount find_non_finite(std::span<const GradView> gradients) {
   std::int64_t bad = 0;
   std::uint32_t tensor = 0;
   for (const auto& view : gradients) {

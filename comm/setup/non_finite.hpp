@@ -31,19 +31,19 @@ class NonFiniteGradient : public Error {
   std::uint64_t step_;
 };
 
-// The non-finite values in a worker's gradient.
-struct Finding {
-  std::uint32_t count = 0;   // of non-finite values, at most 2^32 - 1
+// The number of non-finite values in a worker's gradient, and the place of the first.
+struct NonFiniteCount {
+  std::uint32_t count = 0;   // at most 2^32 - 1; larger numbers become that
   std::uint32_t tensor = 0;  // id of the first tensor with a non-finite value
 
-  // The finding as a word of 8 bytes; zero if all values are finite.
-  std::uint64_t word() const { return std::uint64_t{tensor} << 32 | count; }
-  static Finding of(std::uint64_t word) {
-    return {.count = static_cast<std::uint32_t>(word),
-            .tensor = static_cast<std::uint32_t>(word >> 32)};
+  // Both in one 8-byte word, which control messages carry; zero if all values are finite.
+  std::uint64_t packed() const { return std::uint64_t{tensor} << 32 | count; }
+  static NonFiniteCount of(std::uint64_t packed) {
+    return {.count = static_cast<std::uint32_t>(packed),
+            .tensor = static_cast<std::uint32_t>(packed >> 32)};
   }
 };
-Finding find_non_finite(std::span<const GradView> gradients);
+NonFiniteCount find_non_finite(std::span<const GradView> gradients);
 void zero_non_finite(std::span<const GradView> gradients);
 
 }  // namespace terse

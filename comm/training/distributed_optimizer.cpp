@@ -45,12 +45,12 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       options_(options),
       attack_(options.attack, options.seed, me.rank(), me.size()),
       collectives_(me),
-      words_(static_cast<std::size_t>(me.size())),
-      first_ranks_(static_cast<std::size_t>(me.size())) {
+      packed_counts_(static_cast<std::size_t>(me.size())),
+      original_ranks_(static_cast<std::size_t>(me.size())) {
   check<UsageError>(options.non_finite != NonFinite::drop_worker || options.rejoin,
                     "non-finite policy drop_worker: expected the option `rejoin`, which makes the "
                     "topology of the remaining workers");
-  std::iota(first_ranks_.begin(), first_ranks_.end(), 0);
+  std::iota(original_ranks_.begin(), original_ranks_.end(), 0);
   rule_.prepare(rule_setup(parameters, options.seed));
   if (options.bucket_bytes <= 0) return;
   check_buckets(*compressor_, options.non_finite);
@@ -134,10 +134,10 @@ void DistributedOptimizer::zero_grad() {
   parameters_.zero_grad();
 }
 
-void DistributedOptimizer::agree_on_step(std::uint64_t word) {
+void DistributedOptimizer::agree_on_step(std::uint64_t packed) {
   const auto timed = me_.time(Part::exchange);
   std::vector<DroppedWorker> gone;
-  collectives_.agree(std::span(&word, 1), counts_.steps, words_,
+  collectives_.agree(std::span(&packed, 1), counts_.steps, packed_counts_,
                      [&](int worker, const WorkerLost& loss) {
                        if (!options_.rejoin) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
@@ -147,11 +147,11 @@ void DistributedOptimizer::agree_on_step(std::uint64_t word) {
 
 bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) {
   const auto own = find_non_finite(gradients);
-  agree_on_step(own.word());
+  agree_on_step(own.packed());
   std::uint64_t bad = 0;
   int first = -1, bad_workers = 0;
   for (int worker = 0; worker < me_.size(); ++worker) {
-    const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
+    const auto theirs = NonFiniteCount::of(packed_counts_[static_cast<std::size_t>(worker)]);
     if (theirs.count == 0) continue;
     if (first < 0) first = worker;
     ++bad_workers;
@@ -161,12 +161,12 @@ bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) 
   const auto policy = options_.non_finite;
   if (policy == NonFinite::abort ||
       (policy == NonFinite::drop_worker && bad_workers == me_.size())) {
-    const auto theirs = Finding::of(words_[static_cast<std::size_t>(first)]);
+    const auto theirs = NonFiniteCount::of(packed_counts_[static_cast<std::size_t>(first)]);
     throw NonFiniteGradient(
         fmt::format("gradient: all values must be finite; got {} infinite or NaN values on worker "
                     "{} at step {}, the first in {}; a smaller learning rate may help, or the "
                     "policy {}",
-                    theirs.count, first_ranks_[static_cast<std::size_t>(first)], counts_.steps,
+                    theirs.count, original_ranks_[static_cast<std::size_t>(first)], counts_.steps,
                     name_of(theirs), overlap_ ? "zero" : "skip_step or zero"),
         counts_.steps);
   }
@@ -183,31 +183,31 @@ bool DistributedOptimizer::agree_on_finite(std::span<const GradView> gradients) 
   return true;
 }
 
-std::string DistributedOptimizer::name_of(const Finding& finding) const {
+std::string DistributedOptimizer::name_of(const NonFiniteCount& bad) const {
   const auto& infos = parameters_.infos();
-  return finding.tensor < infos.size() ? infos[finding.tensor].name : "no tensor of this model";
+  return bad.tensor < infos.size() ? infos[bad.tensor].name : "no tensor of this model";
 }
 
-void DistributedOptimizer::drop_non_finite(const Finding& own) {
+void DistributedOptimizer::drop_non_finite(const NonFiniteCount& own) {
   std::vector<DroppedWorker> gone;
   for (int worker = 0; worker < me_.size(); ++worker) {
-    const auto theirs = Finding::of(words_[static_cast<std::size_t>(worker)]);
+    const auto theirs = NonFiniteCount::of(packed_counts_[static_cast<std::size_t>(worker)]);
     if (theirs.count == 0) continue;
     gone.push_back({worker, counts_.steps,
                     fmt::format("gradient: {} infinite or NaN values, the first in {}",
                                 theirs.count, name_of(theirs))});
   }
   check<WorkerDropped>(own.count == 0, "gradient: worker {} is evicted",
-                       first_ranks_[static_cast<std::size_t>(me_.rank())]);
+                       original_ranks_[static_cast<std::size_t>(me_.rank())]);
   continue_without(gone);
 }
 
 void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& gone) {
   std::vector<DroppedWorker> reports = gone;
-  for (auto& each : reports) each.worker = first_ranks_[static_cast<std::size_t>(each.worker)];
+  for (auto& each : reports) each.worker = original_ranks_[static_cast<std::size_t>(each.worker)];
   for (std::size_t i = gone.size(); i-- > 0;) {
-    words_.erase(words_.begin() + gone[i].worker);
-    first_ranks_.erase(first_ranks_.begin() + gone[i].worker);
+    packed_counts_.erase(packed_counts_.begin() + gone[i].worker);
+    original_ranks_.erase(original_ranks_.begin() + gone[i].worker);
   }
   std::vector<int> ranks;
   for (int rank = 0; rank < me_.size(); ++rank) {
@@ -216,7 +216,7 @@ void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& go
   keep_only(me_, std::move(ranks));
 
   HashArchive left;
-  for (const int rank : first_ranks_) {
+  for (const int rank : original_ranks_) {
     auto number = static_cast<std::uint64_t>(rank);
     left.item("worker", number);
   }

@@ -101,17 +101,18 @@ class DistributedOptimizer {
   // Exchanges the gradients of these tensors. Without buckets, also updates the parameters. Returns
   // false if the step is to be skipped.
   bool exchange(const Bucket& bucket);
-  // words_[w] = the word of worker w. Continues without the workers that have died.
-  void agree_on_step(std::uint64_t word);
-  // Exchanges findings and applies the policy for non-finite values. Returns false if the step is
+  // Sends `packed` to all workers: packed_counts_[w] = that of worker w. Continues without the
+  // workers that have died.
+  void agree_on_step(std::uint64_t packed);
+  // Exchanges the counts of non-finite values and applies the policy. Returns false if the step is
   // to be skipped.
   bool agree_on_finite(std::span<const GradView> gradients);
   // Evicts all workers with non-finite values. Throws WorkerDropped if this worker is one of them.
-  void drop_non_finite(const Finding& own);
+  void drop_non_finite(const NonFiniteCount& own);
   // Removes the workers `gone`, given by their present ranks in ascending order.
   void continue_without(const std::vector<DroppedWorker>& gone);
-  // The name of the finding's tensor. The id may come from a peer, so it is checked.
-  std::string name_of(const Finding& finding) const;
+  // The name of the count's tensor. The id may come from a peer, so it is checked.
+  std::string name_of(const NonFiniteCount& bad) const;
 
   Worker& me_;
   ParameterBuffer& parameters_;
@@ -124,9 +125,9 @@ class DistributedOptimizer {
   ValueAttack attack_;
   Counts counts_;
   Collectives collectives_;
-  std::vector<std::uint64_t> words_;  // by worker: the word of its finding
-  std::vector<int> first_ranks_;      // by worker that remains: its rank at the start of the run
-  std::optional<float> lr_;           // the rate of the step that has begun
+  std::vector<std::uint64_t> packed_counts_;  // by worker: its NonFiniteCount, packed
+  std::vector<int> original_ranks_;  // by remaining worker: its rank at the start of the run
+  std::optional<float> lr_;          // the rate of the step that has begun
   std::size_t message_bytes_ = 0;
   std::optional<Overlap> overlap_;  // the last member, because its thread uses the others
 };
