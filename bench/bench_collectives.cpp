@@ -39,8 +39,8 @@ constexpr std::size_t kResNet18 = 11'173'962, kSmall = 1024;
 using Operation = std::function<void(Worker&, std::span<float>)>;
 
 const std::vector<std::pair<std::string_view, Operation>> kOperations = {
-    {"owners", [](Worker& me, auto values) { all_reduce_by_owners(me, me.size(), values, 1, {}); }},
-    {"reading", [](Worker& me, auto values) { all_reduce_by_reading(me, values, 1, {}); }},
+    {"owners", [](Worker& me, auto values) { direct_all_reduce(me, me.size(), values, 1, {}); }},
+    {"reading", [](Worker& me, auto values) { pull_ring_all_reduce(me, values, 1, {}); }},
     {"messages", [](Worker& me, auto values) { Collectives(me).ring_all_reduce(values, {}); }},
     {"barrier", [](Worker& me, auto) { me.barrier(); }}};
 

@@ -4,8 +4,8 @@
 //
 //   bench_step --benchmark_filter='sign.*ring.*W=4'
 //
-// The time is measured between two barriers of all workers. Counters give the time of each part of a
-// step, averaged over the workers, and the bytes that a worker sends. Within one process,
+// The time is measured between two barriers of all workers. Counters give the time of each part of
+// a step, averaged over the workers, and the bytes that a worker sends. Within one process,
 // communication is a memory copy, so a compressor need not be faster than `none` here; it sends
 // fewer bytes.
 #include <benchmark/benchmark.h>

@@ -164,7 +164,7 @@ void AllReducer::run(std::span<float> values, const Label& label) {
 
 bool AllReducer::run_in_memory(std::span<float> values, float divisor, const Label& label) {
   if (!me_.shares_memory() || kind_for(values.size_bytes()) != AllReduce::ring) return false;
-  all_reduce_by_reading(me_, values, divisor, label);
+  pull_ring_all_reduce(me_, values, divisor, label);
   return true;
 }
 

@@ -79,8 +79,8 @@ void add_shard(Worker& me, std::span<float> own, float divisor, Chunk shard,
 
 }  // namespace
 
-void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
-                          const Label& label) {
+void direct_all_reduce(Worker& me, int owners, std::span<float> values, float divisor,
+                       const Label& label) {
   if (me.size() == 1) return divide(values, divisor);
   expose(me, values, label, [&] {
     if (me.rank() >= owners) return;
@@ -96,9 +96,9 @@ void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, float
   });
 }
 
-void reduce_scatter_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
-                              const Label& label,
-                              FunctionRef<void(const GradientSource& results)> use) {
+void direct_reduce_scatter(Worker& me, int owners, std::span<float> values, float divisor,
+                           const Label& label,
+                           FunctionRef<void(const GradientSource& results)> use) {
   if (me.size() == 1) {
     divide(values, divisor);
     return use(GradientInMemory(values));
@@ -118,7 +118,7 @@ void reduce_scatter_by_owners(Worker& me, int owners, std::span<float> values, f
   });
 }
 
-void all_reduce_by_reading(Worker& me, std::span<float> values, float divisor, const Label& label) {
+void pull_ring_all_reduce(Worker& me, std::span<float> values, float divisor, const Label& label) {
   if (me.size() == 1) return divide(values, divisor);
   const int workers = me.size(), rank = me.rank();
   const auto chunk = [&](int number) {

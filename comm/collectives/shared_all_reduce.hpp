@@ -42,16 +42,16 @@ namespace terse {
 
 struct Label;
 
-void all_reduce_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
-                          const Label& label);
+void direct_all_reduce(Worker& me, int owners, std::span<float> values, float divisor,
+                       const Label& label);
 
 // After the call only the owners' shards of `values` hold results. The function calls `use` with a
 // source that reads every shard in its owner's memory. The memory of all workers stays exposed
 // while `use` runs.
-void reduce_scatter_by_owners(Worker& me, int owners, std::span<float> values, float divisor,
-                              const Label& label,
-                              FunctionRef<void(const GradientSource& results)> use);
+void direct_reduce_scatter(Worker& me, int owners, std::span<float> values, float divisor,
+                           const Label& label,
+                           FunctionRef<void(const GradientSource& results)> use);
 
-void all_reduce_by_reading(Worker& me, std::span<float> values, float divisor, const Label& label);
+void pull_ring_all_reduce(Worker& me, std::span<float> values, float divisor, const Label& label);
 
 }  // namespace terse

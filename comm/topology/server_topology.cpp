@@ -36,8 +36,7 @@ class ServerTopology final : public Topology {
 
   void all_reduce(Packet& values) override {
     const auto floats = values.floats();
-    if (me_.shares_memory())
-      return all_reduce_by_owners(me_, servers_, floats, 1, label_of(values));
+    if (me_.shares_memory()) return direct_all_reduce(me_, servers_, floats, 1, label_of(values));
     const auto shard = [&](int server) {
       const auto at = chunk_of(floats.size(), server, servers_);
       return floats.subspan(at.first, at.count);
@@ -70,7 +69,7 @@ class ServerTopology final : public Topology {
   bool reduce_in_memory(std::span<float> values, float divisor, const Label& label,
                         Use use) override {
     if (!me_.shares_memory()) return false;
-    reduce_scatter_by_owners(me_, servers_, values, divisor, label, use);
+    direct_reduce_scatter(me_, servers_, values, divisor, label, use);
     return true;
   }
 

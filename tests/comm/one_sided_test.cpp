@@ -205,7 +205,7 @@ TEST_P(SharedAllReduce, GivesTheBitsAndTheCountsOfMessages) {
       Collectives(me).ring_all_reduce(values, {.step = 1});
       const auto ring = std::exchange(values, gradient);
       const auto sent = me.counters();
-      all_reduce_by_reading(me, values, 1, {.step = 1});
+      pull_ring_all_reduce(me, values, 1, {.step = 1});
       EXPECT_EQ(values, ring);
       const auto since = me.counters() - sent;
       EXPECT_EQ(since.bytes_sent, sent.bytes_sent);
@@ -213,22 +213,22 @@ TEST_P(SharedAllReduce, GivesTheBitsAndTheCountsOfMessages) {
       EXPECT_EQ(since.bytes_received, sent.bytes_received);
       for (int owners = 1; owners <= me.size(); ++owners) {
         values = gradient;
-        all_reduce_by_owners(me, owners, values, 1, {.step = 1});
+        direct_all_reduce(me, owners, values, 1, {.step = 1});
         EXPECT_EQ(values, ring);
         values = gradient;
         std::vector<float> results(n);
-        reduce_scatter_by_owners(me, owners, values, 1, {.step = 1},
-                                 [&](const GradientSource& sums) { materialize(sums, results); });
+        direct_reduce_scatter(me, owners, values, 1, {.step = 1},
+                              [&](const GradientSource& sums) { materialize(sums, results); });
         EXPECT_EQ(results, ring);
       }
 
       auto third = ring;
       for (auto& value : third) value /= 3;
       values = gradient;
-      all_reduce_by_reading(me, values, 3, {.step = 1});
+      pull_ring_all_reduce(me, values, 3, {.step = 1});
       EXPECT_EQ(values, third);
       values = gradient;
-      all_reduce_by_owners(me, me.size(), values, 3, {.step = 1});
+      direct_all_reduce(me, me.size(), values, 3, {.step = 1});
       EXPECT_EQ(values, third);
     });
   }
