@@ -179,7 +179,7 @@ std::unique_ptr<Topology> TopologyPlan::join(Worker& me) const {
   return make(me);
 }
 
-std::unique_ptr<Topology> TopologyPlan::rejoin(Worker& me) const {
+std::unique_ptr<Topology> TopologyPlan::join_smaller(Worker& me) const {
   check(me.size() <= options_.workers,
         "topology {}: expected at most {} workers, as planned; got {}", to_string(options_.kind),
         options_.workers, me.size());

@@ -143,7 +143,7 @@ class TopologyPlan {
   std::unique_ptr<Topology> join(Worker& me) const;
   // Called by the remaining workers, with their new ranks, after a worker has left. Throws Error if
   // me.size() is above the planned number of workers.
-  std::unique_ptr<Topology> rejoin(Worker& me) const;
+  std::unique_ptr<Topology> join_smaller(Worker& me) const;
 
  private:
   std::unique_ptr<Topology> make(Worker& me) const;

@@ -47,15 +47,16 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       collectives_(me),
       packed_counts_(static_cast<std::size_t>(me.size())),
       original_ranks_(static_cast<std::size_t>(me.size())) {
-  check<UsageError>(options.non_finite != NonFinite::drop_worker || options.rejoin,
-                    "non-finite policy drop_worker: expected the option `rejoin`, which makes the "
-                    "topology of the remaining workers");
+  check<UsageError>(
+      options.non_finite != NonFinite::drop_worker || options.make_smaller_topology,
+      "non-finite policy drop_worker: expected the option `make_smaller_topology`, which makes the "
+      "topology of the remaining workers");
   std::iota(original_ranks_.begin(), original_ranks_.end(), 0);
   rule_.prepare(rule_setup(parameters, options.seed));
   if (options.bucket_bytes <= 0) return;
   check_buckets(*compressor_, options.non_finite);
   check<UsageError>(
-      !options.rejoin,
+      !options.make_smaller_topology,
       "buckets with workers that may leave: when a worker leaves, some averaged buckets of the "
       "step already include its gradient; leave one of the two options out");
   check<UsageError>(options.attack.kind == Attack::Kind::none || options.attack.on_wire(),
@@ -139,7 +140,7 @@ void DistributedOptimizer::agree_on_step(std::uint64_t packed) {
   std::vector<DroppedWorker> gone;
   collectives_.agree(std::span(&packed, 1), counts_.steps, packed_counts_,
                      [&](int worker, const WorkerLost& loss) {
-                       if (!options_.rejoin) throw;
+                       if (!options_.make_smaller_topology) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
                      });
   if (!gone.empty()) continue_without(gone);
@@ -227,7 +228,7 @@ void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& go
         "among those that left",
         counts_.steps, reports.front().worker);
 
-  topology_ = options_.rejoin(me_);
+  topology_ = options_.make_smaller_topology(me_);
   if (me_.rank() != 0 || !options_.on_drop) return;
   for (const auto& each : reports) options_.on_drop(each);
 }

@@ -6,9 +6,9 @@
 //      infinite or NaN values in its gradient, and the tensor of the first. All workers make the
 //      same decision by the policy, before any state changes; the default policy is that all throw
 //      the same error. This exchange also detects workers at different steps, and workers that have
-//      died. With `rejoin` the others continue without a dead worker, in a smaller topology, after
-//      they have checked that all of them agree on the remaining workers (failure.hpp). Control
-//      messages are counted separately.
+//      died. With `make_smaller_topology` the others continue without a dead worker, in a smaller
+//      topology, after they have checked that all of them agree on the remaining workers
+//      (failure.hpp). Control messages are counted separately.
 //   2. Encode, exchange: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with the mean, the same on every worker. The update decodes the mean
 //      block by block if the compressor can.
@@ -53,7 +53,7 @@ class DistributedOptimizer {
     Attack attack = {};
     // Makes the topology of the remaining workers after one has left. If it is empty, the loss of a
     // worker ends the run. The policy drop_worker requires it.
-    std::function<std::unique_ptr<Topology>(Worker&)> rejoin = {};
+    std::function<std::unique_ptr<Topology>(Worker&)> make_smaller_topology = {};
     // Called once per worker that has left, by the remaining worker with rank 0.
     std::function<void(const DroppedWorker&)> on_drop = {};
     double bucket_bytes = 0;  // bytes of a bucket; 0: one exchange, after backward

@@ -121,10 +121,10 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
                                         .bucket_bytes = bucket_bytes(config_)};
   if (config_.compute) options.compute = parse_seconds(*config_.compute);
   if (!may_shrink(config_)) return options;
-  options.rejoin = [this](Worker& left) {
-    task_->deal_test(left.rank(), left.size());
+  options.make_smaller_topology = [this](Worker& me) {
+    task_->deal_test(me.rank(), me.size());
     deal_training_ = !loses_labels();
-    return run_.plan.rejoin(left);
+    return run_.plan.join_smaller(me);
   };
   options.on_drop = [this](const DroppedWorker& dropped) { drop(dropped); };
   return options;

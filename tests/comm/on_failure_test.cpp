@@ -87,12 +87,13 @@ Outcome train(const Scene& s) {
   try {
     run_workers(s.workers, [&](Worker& me) {
       const int rank = me.rank();
-      Replica replica(me, plan, make_compressor(s.compressor),
-                      {.seed = 2,
-                       .non_finite = s.non_finite,
-                       .attack = parse_attack(s.attack),
-                       .rejoin = [&](Worker& left) { return plan.rejoin(left); },
-                       .on_drop = [&](const DroppedWorker& d) { outcome.dropped.push_back(d); }});
+      Replica replica(
+          me, plan, make_compressor(s.compressor),
+          {.seed = 2,
+           .non_finite = s.non_finite,
+           .attack = parse_attack(s.attack),
+           .make_smaller_topology = [&](Worker& self) { return plan.join_smaller(self); },
+           .on_drop = [&](const DroppedWorker& d) { outcome.dropped.push_back(d); }});
       for (std::uint64_t step = 0; step < kSteps; ++step) {
         if (step == 3) {
           const std::lock_guard lock(mutex);
@@ -255,9 +256,10 @@ TEST(OnFailure, WithinAnExchangeEndsTheRunAndSaysSo) {
           run_workers({.workers = kWorkers, .executor = executor, .on_failure = OnFailure::go_on},
                       [&](Worker& me) {
                         const int rank = me.rank();
-                        Replica replica(
-                            me, plan, std::make_unique<Fragile>(where, rank == 2),
-                            {.rejoin = [&](Worker& left) { return plan.rejoin(left); }});
+                        Replica replica(me, plan, std::make_unique<Fragile>(where, rank == 2),
+                                        {.make_smaller_topology = [&](Worker& self) {
+                                          return plan.join_smaller(self);
+                                        }});
                         for (std::uint64_t step = 0; step < 5; ++step) replica.step(rank, step);
                       });
         } catch (const Error& error) {

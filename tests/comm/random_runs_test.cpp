@@ -178,7 +178,7 @@ class Replica {
                    {.seed = draw.seed,
                     .non_finite = draw.policy,
                     .attack = attack,
-                    .rejoin = rejoin_of(draw, plan)}) {}
+                    .make_smaller_topology = smaller_topology_of(draw, plan)}) {}
 
   void step(std::uint64_t step) {
     Philox noise(seed_ + 1, {.purpose = Purpose::test,
@@ -197,10 +197,10 @@ class Replica {
   }
 
  private:
-  static std::function<std::unique_ptr<Topology>(Worker&)> rejoin_of(const Draw& draw,
-                                                                     const TopologyPlan& plan) {
+  static std::function<std::unique_ptr<Topology>(Worker&)> smaller_topology_of(
+      const Draw& draw, const TopologyPlan& plan) {
     if (draw.on_failure == OnFailure::abort && draw.policy != NonFinite::drop_worker) return {};
-    return [&plan](Worker& me) { return plan.rejoin(me); };
+    return [&plan](Worker& me) { return plan.join_smaller(me); };
   }
   static Tensor ones(const Shape& shape) {
     Tensor t = Tensor::full(shape, 1);
