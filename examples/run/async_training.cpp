@@ -3,9 +3,9 @@
 #include <memory>
 #include <vector>
 
-#include "examples/run/account.hpp"
 #include "examples/run/evaluator.hpp"
 #include "examples/run/interruption.hpp"
+#include "examples/run/measurements.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
 #include "examples/run/training.hpp"

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "examples/run/agreement.hpp"
+#include "examples/run/all_workers.hpp"
 #include "examples/run/result.hpp"
 #include "examples/run/task.hpp"
 #include "tersegrad/core/autograd.hpp"
@@ -13,7 +13,7 @@ namespace terse::run {
 class Evaluator {
  public:
   // `workers`: those among which the test set is divided; nullptr if a task has all of it.
-  explicit Evaluator(const Dataset& data, Agreement* workers = nullptr)
+  explicit Evaluator(const Dataset& data, AllWorkers* workers = nullptr)
       : metric_(std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy),
         workers_(workers) {}
 
@@ -34,7 +34,7 @@ class Evaluator {
 
  private:
   Metric metric_;
-  Agreement* workers_;
+  AllWorkers* workers_;
 };
 
 }  // namespace terse::run

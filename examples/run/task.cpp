@@ -35,8 +35,8 @@ class ImageTask final : public Task {
   ImageTask(const RunConfig& config, const DatasetSplits& data, int rank, int workers,
             std::int64_t prefetch)
       : config_(config), data_(data), prefetch_(prefetch), model_(build_model(config, data.train)) {
-    deal_training(rank, workers, 0);
-    deal_test(rank, workers);
+    partition_training(rank, workers, 0);
+    partition_test(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
   }
 
@@ -44,10 +44,10 @@ class ImageTask final : public Task {
   std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void deal_test(int rank, int workers) override {
+  void partition_test(int rank, int workers) override {
     test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
   }
-  void deal_training(int rank, int workers, std::int64_t epoch) override {
+  void partition_training(int rank, int workers, std::int64_t epoch) override {
     auto partition = for_flag("--partition", [&] {
       return make_partition(config_.partition, data_.train.labels,
                             {.worker = rank, .workers = workers, .batch = config_.batch},
@@ -110,8 +110,8 @@ class TextTask final : public Task {
                       "--partition: expected iid, because text is divided into columns, which are "
                       "distributed over the workers; got {}",
                       config.partition);
-    deal_training(rank, workers, 0);
-    deal_test(rank, workers);
+    partition_training(rank, workers, 0);
+    partition_test(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
   }
 
@@ -119,12 +119,12 @@ class TextTask final : public Task {
   std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void deal_test(int rank, int workers) override {
+  void partition_test(int rank, int workers) override {
     test_.emplace(data_.test,
                   WorkerShare{.worker = rank, .workers = workers, .batch = kTestColumns},
                   data_.seq);
   }
-  void deal_training(int rank, int workers, std::int64_t epoch) override {
+  void partition_training(int rank, int workers, std::int64_t epoch) override {
     const WorkerShare share{.worker = rank, .workers = workers, .batch = config_.batch};
     loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq});
     const auto first_step = epoch * loader_->steps_per_epoch();

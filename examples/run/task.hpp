@@ -26,14 +26,14 @@ class Task {
   virtual std::int64_t steps_per_epoch() const = 0;
   virtual std::int64_t samples_per_step() const = 0;  // images, or tokens
 
-  // Called after other workers have left: this worker is now `rank` among `workers`. The length of
-  // an epoch does not change.
-  virtual void deal_test(int rank, int workers) = 0;
-  // `epoch` epochs have ended.
-  virtual void deal_training(int rank, int workers, std::int64_t epoch) = 0;
+  // Take the share of worker `rank` among `workers`. They are called again after other workers have
+  // left, with the new rank; the length of an epoch does not change.
+  virtual void partition_test(int rank, int workers) = 0;
+  // The batches begin after `epoch` epochs.
+  virtual void partition_training(int rank, int workers, std::int64_t epoch) = 0;
 
-  virtual void load() = 0;    // the next batch
-  virtual Tensor loss() = 0;  // of that batch, mean over its samples: shape ()
+  virtual void load() = 0;    // loads the next batch
+  virtual Tensor loss() = 0;  // the loss of that batch, mean over its samples: shape ()
 
   // Sums over this worker's share of the test set. The model is in evaluation mode.
   struct Test {

@@ -7,10 +7,10 @@
 #include <optional>
 #include <vector>
 
-#include "examples/run/account.hpp"
-#include "examples/run/agreement.hpp"
+#include "examples/run/all_workers.hpp"
 #include "examples/run/evaluator.hpp"
 #include "examples/run/interruption.hpp"
+#include "examples/run/measurements.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
@@ -48,7 +48,7 @@ class Trainer {
  private:
   double train_step();
   bool update(float lr);
-  void count(double loss, bool taken);
+  void record_step(double loss, bool taken);
   void report(double loss);
   void drop(const DroppedWorker& dropped);
   void measure_density();
@@ -56,7 +56,7 @@ class Trainer {
   void average_buffers();
   void measure_uncompressed();
   void finish();
-  Account account();
+  Measurements measurements();
   DistributedOptimizer::Options optimizer_options();
 
   bool loses_labels() const { return config_.partition.starts_with("by-label"); }
@@ -76,7 +76,7 @@ class Trainer {
   Run& run_;
   const RunConfig& config_;
   Worker& me_;
-  Agreement agreement_;
+  AllWorkers all_workers_;
   Evaluator evaluator_;
   std::unique_ptr<Task> task_;
   ParameterBuffer parameters_;
@@ -89,9 +89,9 @@ class Trainer {
 
   RunStatistics statistics_;
   std::int64_t step_ = 0;
-  double lr_ = 0;                   // the rate of the present step
-  bool deal_training_ = false;      // at the next epoch, because workers have left
-  std::uint64_t uncompressed_ = 0;  // bytes that `none` would send per step
+  double lr_ = 0;                      // the rate of the present step
+  bool repartition_training_ = false;  // at the next epoch, because workers have left
+  std::uint64_t uncompressed_ = 0;     // bytes that `none` would send per step
   double virtual_start_ = 0;
 };
 
@@ -99,8 +99,8 @@ Trainer::Trainer(Run& run, Worker& me)
     : run_(run),
       config_(run.config),
       me_(me),
-      agreement_(me),
-      evaluator_(run.data, &agreement_),
+      all_workers_(me),
+      evaluator_(run.data, &all_workers_),
       task_(make_task(config_, run.data, me.rank(), me.size())),
       parameters_(nn::parameters(task_->model())),
       buffers_(nn::buffers(task_->model())),
@@ -122,8 +122,8 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
   if (config_.compute) options.compute = parse_seconds(*config_.compute);
   if (!may_shrink(config_)) return options;
   options.make_smaller_topology = [this](Worker& me) {
-    task_->deal_test(me.rank(), me.size());
-    deal_training_ = !loses_labels();
+    task_->partition_test(me.rank(), me.size());
+    repartition_training_ = !loses_labels();
     return run_.plan.join_smaller(me);
   };
   options.on_drop = [this](const DroppedWorker& dropped) { drop(dropped); };
@@ -135,9 +135,9 @@ void Trainer::train() {
   install_faults(me_, parse_attack(config_.attack), config_.seed);
   while (step_ < plan_.total()) {
     throw_if_interrupted();
-    if (deal_training_ && plan_.at_epoch(step_)) {
-      task_->deal_training(me_.rank(), me_.size(), step_ / plan_.per_epoch());
-      deal_training_ = false;
+    if (repartition_training_ && plan_.at_epoch(step_)) {
+      task_->partition_training(me_.rank(), me_.size(), step_ / plan_.per_epoch());
+      repartition_training_ = false;
     }
     if (probe_ && plan_.at_epoch(step_)) measure_density();
     task_->load();
@@ -167,7 +167,7 @@ double Trainer::train_step() {
   }
   const bool taken = update(static_cast<float>(lr_));
   ++step_;
-  count(loss, taken);
+  record_step(loss, taken);
   return loss;
 }
 
@@ -185,8 +185,11 @@ bool Trainer::update(float lr) {
   return local_->step(lr);
 }
 
-void Trainer::count(double loss, bool taken) {
-  if (taken) return statistics_.add_loss(loss, plan_.in_last_epoch(step_));
+void Trainer::record_step(double loss, bool taken) {
+  if (taken) {
+    statistics_.add_loss(loss, plan_.in_last_epoch(step_));
+    return;
+  }
   statistics_.add_skipped_step();
   const auto in_a_row = statistics_.skipped_in_a_row();
   if (in_a_row < config_.max_skipped || config_.max_skipped == 0) return;
@@ -199,7 +202,7 @@ void Trainer::count(double loss, bool taken) {
 }
 
 void Trainer::report(double loss) {
-  const double mean_loss = agreement_.mean(loss);
+  const double mean_loss = all_workers_.mean(loss);
   const auto interval = statistics_.take_interval(costs());
   if (me_.rank() != 0 || !run_.listener.on_step) return;
   run_.listener.on_step({.step = step_,
@@ -246,7 +249,7 @@ void Trainer::average_buffers() {
     all.insert(all.end(), buffer.data().begin(), buffer.data().end());
   }
   if (all.empty()) return;
-  agreement_.sum(all);
+  all_workers_.sum(all);
   auto mean = all.begin();
   for (auto& [name, buffer] : buffers_) {
     for (auto& value : buffer.data_mut()) value = static_cast<float>(*mean++ / me_.size());
@@ -260,9 +263,9 @@ void Trainer::evaluate() {
   auto e = evaluator_.evaluate(*task_);
   e.step = step_;
   e.epoch = plan_.epochs(step_);
-  e.train_loss = agreement_.mean(statistics_.take_loss());
+  e.train_loss = all_workers_.mean(statistics_.take_loss());
   e.bytes_sent_per_worker =
-      static_cast<std::uint64_t>(agreement_.mean(static_cast<double>(me_.counters().bytes_sent)));
+      static_cast<std::uint64_t>(all_workers_.mean(static_cast<double>(me_.counters().bytes_sent)));
   e.virtual_seconds = virtual_seconds();
   if (me_.rank() != 0) return;
   run_.result.evaluations.push_back(e);
@@ -283,7 +286,7 @@ void Trainer::measure_uncompressed() {
   if (me_.virtual_clock()) virtual_start_ = me_.virtual_clock()->now();
 }
 
-Account Trainer::account() {
+Measurements Trainer::measurements() {
   const auto later_steps = static_cast<double>(std::max<std::int64_t>(1, step_ - 1));
   auto per_step = statistics_.without_first_step(costs());
   for (auto& seconds : per_step.times.seconds) seconds /= later_steps;
@@ -297,17 +300,17 @@ Account Trainer::account() {
           .step_times = per_step.times,
           .virtual_step_times = per_step.virtual_times,
           .hidden_seconds = per_step.hidden_seconds / later_steps,
-          .virtual_seconds = virtual_seconds().value_or(Account::kNoTime)};
+          .virtual_seconds = virtual_seconds().value_or(Measurements::kNoTime)};
 }
 
 void Trainer::finish() {
-  const auto own = account();
-  const double train_loss = agreement_.mean(statistics_.last_epoch_loss());
-  const auto accounts = agreement_.gather(std::bit_cast<AccountWords>(own));
+  const auto own = measurements();
+  const double train_loss = all_workers_.mean(statistics_.last_epoch_loss());
+  const auto words = all_workers_.gather(std::bit_cast<MeasurementWords>(own));
   if (me_.rank() != 0) return;
 
   RunResult& r = run_.result;
-  add_up(accounts, r);
+  add_up(words, r);
   add_final_model(parameters_, r);
   r.samples = statistics_.all_samples();
   if (r.virtual_seconds) {

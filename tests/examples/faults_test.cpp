@@ -182,7 +182,7 @@ TEST(Faults, ThoseWhoAreLeftReadTheDataOfAll) {
     double sum = 0;
     for (int rank = 0; rank < 3; ++rank) {
       const auto task = make_task(c, forty, rank, 4);
-      task->deal_training(rank, 3, 1);
+      task->partition_training(rank, 3, 1);
       for (int step = 0; step < 13; ++step) {
         task->load();
         const float loss = task->loss().item();

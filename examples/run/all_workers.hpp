@@ -1,5 +1,5 @@
-// Sums and exchanges of numbers among all workers, by control messages, which are counted
-// separately from gradients.
+// Sums and exchanges of numbers over all workers, by control messages, which are counted separately
+// from gradients.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 namespace terse::run {
 
 // All workers must call the same functions in the same order.
-class Agreement {
+class AllWorkers {
  public:
-  explicit Agreement(Worker& me) : me_(me), collectives_(me) {}
+  explicit AllWorkers(Worker& me) : me_(me), collectives_(me) {}
 
   // Replaces the values by their sums over the workers, added in the order of the workers.
   void sum(std::span<double> values) {
@@ -33,7 +33,7 @@ class Agreement {
   }
   double mean(double value) { return sum(value) / me_.size(); }
 
-  // The words of worker 0, of worker 1, and so on; valid until the next call.
+  // Returns the words of worker 0, of worker 1, and so on; valid until the next call.
   std::span<const std::uint64_t> gather(std::span<const std::uint64_t> own) {
     all_.resize(own.size() * static_cast<std::size_t>(me_.size()));
     collectives_.agree(own, number_++, all_);

@@ -1,4 +1,4 @@
-// What the workers of a run measured, combined into its result.
+// The measurements of the workers of a run, and their combination in its result.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace terse::run {
 
-// One worker's measurements: 64-bit words throughout, so that they can be sent.
-struct Account {
+// One worker's measurements. All members are 64-bit words, so that they can be sent.
+struct Measurements {
   static constexpr double kNoTime = -1;  // without a modelled network
 
   std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0, skipped_steps = 0;
@@ -21,11 +21,12 @@ struct Account {
   double hidden_seconds = 0;                 // per step, without the first
   double virtual_seconds = kNoTime;
 };
-inline constexpr std::size_t kAccountWords = sizeof(Account) / sizeof(std::uint64_t);
-using AccountWords = std::array<std::uint64_t, kAccountWords>;
+inline constexpr std::size_t kMeasurementWords = sizeof(Measurements) / sizeof(std::uint64_t);
+using MeasurementWords = std::array<std::uint64_t, kMeasurementWords>;
 
-// Adds the workers' accounts, in the order of the workers: their means, and one hash.
-void add_up(std::span<const std::uint64_t> accounts, RunResult& result);
+// Adds the measurements of all workers, given as words in the order of the workers, to the result:
+// their means, and one hash.
+void add_up(std::span<const std::uint64_t> words_of_all, RunResult& result);
 
 // Adds the number, the hash and the finiteness of the model's parameters. The result has its last
 // evaluation.
