@@ -4,6 +4,7 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parameters.hpp"
+#include "tersegrad/nn/models.hpp"
 
 namespace terse::run {
 namespace {
@@ -20,8 +21,8 @@ MatrixShape parse_shape(const std::string& text, std::string_view flag) {
     const auto [rest, error] = std::from_chars(at, end, size);
     check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
                           (rest == end || *rest == 'x'),
-                      "{}: expected resnet18, lstm or shapes such as 64x3x3x3,64; got '{}'", flag,
-                      text);
+                      "{}: expected lenet, resnet18, lstm or shapes such as 64x3x3x3,64; got '{}'",
+                      flag, text);
     (dimension == 0 ? shape.rows : shape.cols) *= size;
     if (dimension >= 2) shape.kernel *= size;
     if (rest == end) return shape;
@@ -29,9 +30,18 @@ MatrixShape parse_shape(const std::string& text, std::string_view flag) {
   }
 }
 
+// LeNet-5 for 28 x 28 grey images and 10 classes: 10 tensors, 61 706 values.
+std::vector<MatrixShape> lenet_shapes() {
+  nn::Init init(1);
+  const auto model =
+      nn::make_model("lenet", {.channels = 1, .height = 28, .width = 28, .classes = 10}, init);
+  return shapes_of(*model);
+}
+
 }  // namespace
 
 std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag) {
+  if (text == "lenet") return lenet_shapes();
   if (text == "resnet18") return resnet18_shapes();
   if (text == "lstm") return lstm_shapes();
   std::vector<MatrixShape> shapes;

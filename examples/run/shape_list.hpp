@@ -1,4 +1,4 @@
-// Lists of tensor shapes: of a model, of the papers' models by name, or given as text.
+// Lists of tensor shapes: of a model, of known models by name, or given as text.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace terse::run {
 
-// "resnet18", "lstm", or "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
+// "lenet" (28 x 28 grey images, 10 classes), "resnet18", "lstm" (optim/testing/shapes.hpp), or a
+// list such as "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
 std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag = "--shapes");
 
 // The shapes of a model's parameters.

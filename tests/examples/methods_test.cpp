@@ -1,9 +1,10 @@
-// The table of methods is complete, and entries are found by the stages of a spec.
+// The table of methods is complete, and entries are found by the stages of a spec. Lists of shapes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "examples/run/methods.hpp"
+#include "examples/run/shape_list.hpp"
 #include "tersegrad/core/spec.hpp"
 #include "tersegrad/optim/compressor.hpp"
 
@@ -20,6 +21,22 @@ TEST(Methods, EveryCompressorAndSchemeIsAmongAll) {
     })) << entry.name;
   }
   for (const auto& method : all) EXPECT_NE(make_compressor(method), nullptr);
+}
+
+TEST(ShapeList, LeNetHasTheShapesOfItsModel) {
+  const auto shapes = parse_shapes("lenet");
+  // Rows, columns, and values per pair of channels of each weight; a bias follows each of them.
+  const std::int64_t weights[][3] = {
+      {6, 25, 25}, {16, 150, 25}, {120, 400, 1}, {84, 120, 1}, {10, 84, 1}};
+  ASSERT_EQ(shapes.size(), 2 * std::size(weights));
+  for (std::size_t i = 0; i < std::size(weights); ++i) {
+    const auto &weight = shapes[2 * i], &bias = shapes[2 * i + 1];
+    EXPECT_EQ(weight.rows, weights[i][0]) << weight.name;
+    EXPECT_EQ(weight.cols, weights[i][1]) << weight.name;
+    EXPECT_EQ(weight.kernel, weights[i][2]) << weight.name;
+    EXPECT_EQ(bias.rows, weights[i][0]) << bias.name;
+    EXPECT_EQ(bias.cols, 1) << bias.name;
+  }
 }
 
 TEST(Methods, TheRowWithMostOfTheStagesHolds) {

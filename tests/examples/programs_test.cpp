@@ -211,6 +211,14 @@ TEST_F(Programs, BytesCountsRealPackets) {
   EXPECT_NEAR(methods[5]["mebibytes_per_epoch"], 1.76, 0.005);
 }
 
+TEST_F(Programs, BytesKnowsLeNet) {
+  const auto o = run("bytes --shapes lenet --workers 1 --method none --json");
+  ASSERT_EQ(o.code, 0) << o.error;
+  const json result = last_line(o.out);
+  EXPECT_EQ(result["parameters"], 61'706);
+  EXPECT_EQ(result["methods"][0]["message_bytes"], 4 * 61'706);
+}
+
 TEST_F(Programs, DescendTellsWhoConvergesAndWhoStalls) {
   const auto verdicts = [&](const std::string& problem) {
     const auto o = run("descend --json --problem " + problem);
