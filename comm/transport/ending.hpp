@@ -1,6 +1,6 @@
-// How workers that are processes have ended, and what all of them say of it: the worst kind, with
-// its first worker. Waits past the deadline belong together, and an error that all have is
-// nobody's.
+// How workers that are processes have ended, and the one error that all of them report: the worst
+// kind of ending, with the first worker that ended so. Waits past the deadline are reported
+// together, and an error that all workers have names no worker.
 #pragma once
 
 #include <chrono>
@@ -31,11 +31,11 @@ struct Ending {
   Kind kind = Kind::done;
   std::string text = {};
 
-  // Of a body that throws what is being caught.
+  // The ending of a body whose exception is being caught.
   static Ending of_exception();
 };
 
-// By rank; those that have not come back have none.
+// By rank; workers that have not returned have none.
 using Endings = std::span<const std::optional<Ending>>;
 
 // The one ending of all that are known.
@@ -44,7 +44,8 @@ Ending summary(Endings endings);
 // Throws the summary as Error or UsageError, unless all are done.
 void throw_summary(Endings endings);
 
-// What `rank` says when it gives up those that have not come back so long after the others.
+// The error that `rank` reports when it gives up workers that have not returned a `deadline` after
+// the others.
 std::string stuck_text(Endings endings, int rank, std::chrono::milliseconds deadline);
 
 }  // namespace terse

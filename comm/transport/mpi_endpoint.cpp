@@ -154,7 +154,7 @@ int MpiEndpoint::take_from(Lock& lock, int source, std::optional<int> from, cons
   return status.MPI_SOURCE;
 }
 
-// Dissemination: after hop k a worker has heard, at first or second hand, of the 2^k before it.
+// Dissemination: after hop k a worker has heard, directly or indirectly, of the 2^k before it.
 void MpiEndpoint::barrier() {
   Lock lock(mutex_);
   for (int hop = 1; hop < size_; hop *= 2) {

@@ -43,7 +43,7 @@ bool MpiEndpoint::all_over() {
 }
 
 bool MpiEndpoint::leave(Ending own) {
-  stop_heart();  // the end says how many messages were sent before it
+  stop_heart();  // the end has the number of messages sent before it
   Lock lock(mutex_);
   own.text.resize(std::min(own.text.size(), kLongestText));
   std::vector<ByteVector> messages(peers_.size());

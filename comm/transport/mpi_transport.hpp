@@ -52,8 +52,8 @@ struct MpiOptions {
   std::chrono::milliseconds deadline = std::chrono::seconds(30);  // of every wait; 0: never
 };
 
-// Once in every process: calls the body with the worker of this process, in an Arena. Every packet
-// is parsed as bytes from outside, its checksum included.
+// Every process calls it once. It calls the body with the worker of this process, in an Arena.
+// Every packet is parsed as bytes from outside, its checksum included.
 void run_mpi_workers(const MpiSession& session, const MpiOptions& options,
                      FunctionRef<void(Worker&)> body);
 

@@ -3,8 +3,8 @@
 // Every worker has a window. It is open from the time when all workers have called `expose` until
 // all have finished it, and peers access it only in between. A worker that fails meanwhile must not
 // leave and free its memory while another worker still reads it. It reports its failure, so that
-// nobody waits for it, and waits until the last reader has finished. A reader that never finishes
-// is handled like any worker that stalls after a failure (run_workers.hpp).
+// no worker waits for it, and waits until the last reader has finished. A reader that never
+// finishes is handled like any worker that stalls after a failure (run_workers.hpp).
 //
 // Thread contract: a worker changes its own window while it is closed, and all workers read all
 // windows while they are open. Barriers separate the two.
