@@ -76,7 +76,7 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --outer-lr 0.7", 2, "require --local-steps");
   expect_refused("train --local-steps 4 --outer-lr 0", 2, "--outer-lr");
   expect_refused("train --local-steps 4 --outer sdg", 2, "did you mean sgd?");
-  expect_refused("train --local-steps 4 --compressor vote", 2, "a direction without a magnitude");
+  expect_refused("train --local-steps 4 --compressor vote", 2, "directions without magnitudes");
   expect_refused("train --all-reduce rign", 2, "did you mean ring?");
   expect_refused("train --topology server --all-reduce tree", 2, "expected the topology ring");
   expect_refused("train --aggregate medain", 2, "did you mean median?");
