@@ -14,9 +14,8 @@ double pack_signs(std::span<const float> x, std::int64_t at, std::span<std::uint
 //
 // `keep` is the factor of the residual e, `pending` the scale of a pending subtraction: the last
 // packet reconstructs e as pending · sign(e), and subtracting that immediately would take another
-// pass over e. sign(e) here is -1 for e < 0 and
-// +1 otherwise. The caller must zero the plane before it packs the first tensor.
-// The sum is added in the order of norm1.
+// pass over e. sign(e) here is -1 for e < 0 and +1 otherwise. The caller must zero the plane before
+// it packs the first tensor. The sum is added in the order of norm1.
 double feed_back_signs(std::span<const float> g, float keep, float pending, std::span<float> e,
                        std::int64_t at, std::span<std::uint32_t> plane);
 

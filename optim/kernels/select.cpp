@@ -7,7 +7,7 @@
 //                  they are fewer than k, the threshold is lowered and the pass is repeated.
 //   4. exact k     `keep_largest` finds the k-th largest candidate and drops the smaller ones.
 //
-// `find_candidates` does the steps 1 to 3. Only step 3 reads all n values. With less than 8192
+// `find_candidates` does the steps 1 to 3. Only step 3 reads all n values. With fewer than 8192
 // values, or k of at least n / 8, the threshold is 0: all values are candidates, and step 4 does
 // the work.
 //
