@@ -112,7 +112,7 @@ class Topology {
   std::size_t message_bytes_ = 0;
   std::vector<float> weights_;  // 1/W for each worker
   Packet up_, down_;
-  JoinedGradient mean_;  // of the last step, one part per decoded bucket
+  JoinedGradient mean_;  // of the last `run`, one part per decoded packet
 };
 
 enum class TopologyKind : std::uint8_t { local, ring, server };

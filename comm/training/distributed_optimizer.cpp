@@ -116,7 +116,7 @@ bool DistributedOptimizer::exchange(const Bucket& bucket) {
   const auto gradients = bucket.of(gradients_);
   if (!agree_on_finite(gradients)) return false;
   const Round round{.seed = options_.seed, .step = counts_.steps, .lr = *lr_};
-  // The second `gradients`: their memory is also the scratch memory.
+  // The second `gradients` are scratch memory, for compressors that cannot decode block by block.
   topology_->run(
       *compressor_, bucket.of(round), gradients, gradients, [&](const GradientSource& mean) {
         if (overlap_) {  // the update follows the last bucket
@@ -140,6 +140,7 @@ void DistributedOptimizer::agree_on_step(std::uint64_t packed) {
   std::vector<DroppedWorker> gone;
   collectives_.agree(std::span(&packed, 1), counts_.steps, packed_counts_,
                      [&](int worker, const WorkerLost& loss) {
+                       // `agree` calls this where it has caught `loss`.
                        if (!options_.make_smaller_topology) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
                      });
