@@ -5,7 +5,7 @@
 //                             receive from the k-th before it (a dissemination barrier)
 //
 // The barrier of the layer below would wait for workers that are not in the group. This one sends
-// ceil(log2 W) control messages a worker, which take time in a modelled network.
+// ceil(log2 W) control messages per worker, which take time in a modelled network.
 #pragma once
 
 #include <vector>

@@ -77,7 +77,7 @@ class LawCheck {
       attempt("input " + input.name, [&] { input_law(input); });
     }
     attempt("reconstruct", [&] { reconstruction_is_decoded(); });
-    attempt("in passing", [&] { pieces_change_nothing(); });
+    attempt("read in pieces", [&] { pieces_change_nothing(); });
     attempt("error feedback", [&] { nothing_is_lost(); });
     attempt("state", [&] { state_is_complete(); });
     attempt("determinism", [&] { deterministic(); });
