@@ -53,7 +53,7 @@ class Topology {
   Topology& operator=(const Topology&) = delete;
 
   using Use = FunctionRef<void(const GradientSource& mean)>;
-  // Runs all phases of a step. Calls `use` once with the mean gradient of all workers, as the
+  // Runs all phases for one bucket; without buckets, for the whole gradient. Calls `use` once with the mean gradient of all workers, as the
   // compressor reconstructs it. The mean must only be read inside this call, because parts of it
   // may be in the memory of other workers.
   //
@@ -66,7 +66,7 @@ class Topology {
   void run(Compressor& compressor, const Round& round, std::span<const GradView> gradients,
            std::span<const GradView> scratch, Use use);
 
-  // Payload bytes of the packets that this worker encoded in the last step.
+  // Payload bytes of the packets that this worker encoded in the last `run`.
   std::size_t message_bytes() const { return message_bytes_; }
 
  protected:

@@ -2,7 +2,7 @@
 //
 //   exchange:  every worker gets the packets of all workers
 //   combine:   one down packet with all packets and their weights (the factors of the mean), or
-//              with their weighted mean if that has fewer words
+//              with their weighted mean if that has no more words
 //   worker:    mean = sum over w of weight_w C(x_w), in the order of the workers
 //
 // A server combines the packets and sends the down packet. In a ring every worker combines the

@@ -47,9 +47,9 @@ class Sgd final : public UpdateRule {
     // The step is lr · (m_factor · m + g_factor · g).
     const float g_factor = (o_.nesterov || o_.form == "powersgd") ? 1 : 0;
     const float m_factor = o_.nesterov ? static_cast<float>(o_.momentum) : 1;
-    // decays: 1 where weight decay applies, 0 elsewhere
     if (o_.momentum == 0) {  // m = g
       const float rate = lr * (g_factor + m_factor);
+      // decays: 1 where weight decay applies, 0 elsewhere
       rule::for_each_parameter(values, gradient, std::tie(), o_.weight_decay, [=](float decays) {
         return
             [=, decay = decays * weight_decay](float& x, float g) { x -= rate * (g + decay * x); };
