@@ -1,58 +1,39 @@
 #include "tersegrad/core/archive.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include <fmt/format.h>
+
+#include <array>
 
 #include "tersegrad/core/error.hpp"
 
 namespace terse {
-namespace {
 
-void append(std::vector<std::byte>& buffer, std::span<const std::byte> data) {
-  buffer.insert(buffer.end(), data.begin(), data.end());
+std::string_view to_string(ItemType type) {
+  constexpr std::array<std::string_view, 5> kNames = {"F32", "F64", "I64", "U32", "U64"};
+  return kNames.at(static_cast<std::size_t>(type));
 }
 
-// The header of an item. The name and the data follow it.
-struct ItemHeader {
-  std::uint64_t name_length, data_length;
-};
-
-}  // namespace
-
-void Archive::item(std::string_view name, std::vector<float>& values) {
-  std::uint64_t length = values.size();
-  item(std::string(name) + ".length", length);
-  if (loading()) {
-    check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name,
-          length);
-    values.resize(length);
-  }
-  item(name, std::span<float>(values));
+std::size_t size_of(ItemType type) {
+  return type == ItemType::f32 || type == ItemType::u32 ? 4 : 8;
 }
 
-void SaveArchive::bytes(std::string_view name, std::span<std::byte> data) {
-  const ItemHeader header{name.size(), data.size()};
-  append(buffer_, std::as_bytes(std::span(&header, 1)));
-  append(buffer_, std::as_bytes(std::span(name)));
-  append(buffer_, data);
+Archive::Scope::Scope(Archive& archive, std::string_view name)
+    : archive_(archive), outer_(archive.prefix_.size()) {
+  archive.prefix_ = archive.unique(name) + '/';
 }
 
-void LoadArchive::bytes(std::string_view name, std::span<std::byte> data) {
-  ItemHeader header{};
-  check(rest_.size() >= sizeof header, "archive: expected item {}; got the end of the data", name);
-  std::memcpy(&header, rest_.data(), sizeof header);
-  rest_ = rest_.subspan(sizeof header);
-  check(header.name_length == name.size() && header.data_length == data.size() &&
-            rest_.size() >= name.size() && rest_.size() - name.size() >= data.size() &&
-            std::memcmp(rest_.data(), name.data(), name.size()) == 0,
-        "archive: expected item {} of {} bytes; got another item or a truncated one, of {} bytes",
-        name, data.size(), header.data_length);
-  rest_ = rest_.subspan(name.size());
-  std::copy_n(rest_.begin(), data.size(), data.begin());
-  rest_ = rest_.subspan(data.size());
+std::string Archive::unique(std::string_view name) {
+  const auto first = prefix_ + std::string(name);
+  auto full = first;
+  for (int use = 2; !used_.insert(full).second; ++use) full = fmt::format("{}#{}", first, use);
+  return full;
 }
 
-void HashArchive::add(std::string_view name, std::span<const std::byte> data) {
+std::string Archive::tensor_name(std::uint32_t id) const {
+  return id < tensor_names_.size() ? tensor_names_[id] : fmt::format("tensor.{}", id);
+}
+
+void Fnv1a::add(std::string_view name, std::span<const std::byte> data) {
   const auto mix = [&](std::span<const std::byte> part) {
     for (const auto b : part) {
       hash_ = (hash_ ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3ULL;

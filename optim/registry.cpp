@@ -24,7 +24,8 @@ constexpr bool kCompressor = false, kDecorator = true;
 // A number is never given to another method, because files hold packets with these numbers.
 static constexpr RegistryEntry kRegistry[] = {
     // Whole gradients, and quantised.
-    {"none", 1, kCompressor, "the gradient itself, 32 bits per coordinate", "none", STAGE(make_none)},
+    {"none", 1, kCompressor, "the gradient itself, 32 bits per coordinate", "none",
+     STAGE(make_none)},
     {"qsgd", 40, kCompressor, "values rounded at random to levels of their bucket's norm",
      "qsgd:bits=4", STAGE(make_qsgd)},
     {"terngrad", 41, kCompressor, "-s, 0 or +s at random, s the largest magnitude", "terngrad",

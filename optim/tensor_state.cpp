@@ -41,27 +41,16 @@ std::vector<GradView> TensorState::all() {
 }
 
 void TensorState::serialize(Archive& archive, const std::string& name) {
-  auto tensors = static_cast<std::uint64_t>(arrays_.size());
-  archive.item(name + ".tensors", tensors);
-  if (archive.loading()) {
-    arrays_.clear();
-    for (std::uint64_t i = 0; i < tensors; ++i) {
-      std::uint32_t id = 0;
-      std::uint64_t length = 0;
-      archive.item(name + ".id", id);
-      archive.item(name + ".length", length);
-      check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name,
-            length);
-      archive.item(name, at(id, static_cast<std::int64_t>(length)));
-    }
-    return;
-  }
-  for (auto& [id, array] : arrays_) {
-    auto key = id;
-    std::uint64_t length = array.span().size();
-    archive.item(name + ".id", key);
-    archive.item(name + ".length", length);
-    archive.item(name, array.span());
+  const auto scope = archive.scope(name);
+  std::vector<std::uint32_t> ids;
+  for (const auto& [id, array] : arrays_) ids.push_back(id);
+  archive.item("ids", ids);
+  if (archive.loading()) arrays_.clear();
+  for (const auto id : ids) {
+    const auto found = arrays_.find(id);
+    archive.allocated_item(archive.tensor_name(id),
+                           found == arrays_.end() ? std::span<float>() : found->second.span(),
+                           [&](std::size_t n) { return at(id, static_cast<std::int64_t>(n)); });
   }
 }
 

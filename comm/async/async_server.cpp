@@ -1,5 +1,7 @@
 #include "tersegrad/comm/async/async_server.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -148,9 +150,10 @@ void AsyncServer::release_idle(bool all) {
 void AsyncServer::serialize(Archive& archive) {
   archive.item("async.version", version_);
   archive.item("async.dropped", dropped_);
-  for (auto& each : slots_) {
-    archive.item("async.read", each.read);
-    archive.item("async.clock", each.clock);
+  for (std::size_t w = 0; w < slots_.size(); ++w) {
+    const auto scope = archive.scope(fmt::format("async.worker.{}", w));
+    archive.item("read", slots_[w].read);
+    archive.item("clock", slots_[w].clock);
   }
   decoder_.serialize(archive);
   if (rule_.correction) rule_.correction->serialize(archive);

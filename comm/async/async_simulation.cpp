@@ -18,6 +18,8 @@
 //
 // Cost: an update costs a gradient, its packet and O(d + log W). Memory: a model for each version
 // that some worker holds, at most W d floats; the memory of the learners; the pushes under way.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <deque>
@@ -62,7 +64,10 @@ class Simulation {
                        .traffic = traffic_};
     HashArchive hash;
     server_.serialize(hash);
-    for (auto& worker : workers_) worker.serialize(hash);
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      const auto scope = hash.scope(fmt::format("worker.{}", w));
+      workers_[w].serialize(hash);
+    }
     result.state_hash = hash.hash();
     return result;
   }

@@ -217,10 +217,10 @@ void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& go
   }
   keep_only(me_, std::move(ranks));
 
-  HashArchive left;
+  Fnv1a left;
   for (const int rank : original_ranks_) {
-    auto number = static_cast<std::uint64_t>(rank);
-    left.item("worker", number);
+    const auto number = static_cast<std::uint64_t>(rank);
+    left.add("worker", std::as_bytes(std::span(&number, 1)));
   }
   std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me_.size()));
   collectives_.agree(left.hash(), counts_.steps, hashes);

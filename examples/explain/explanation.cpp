@@ -10,17 +10,20 @@
 namespace terse::run {
 namespace {
 
-// Collects the float arrays of a compressor's state.
-class StateArrays final : public Archive {
+// Collects the float arrays of a compressor's state. There is one tensor, so the name of an array of
+// a tensor is that of its scope.
+class StateArrays final : public ReadingArchive {
  public:
   using Arrays = std::vector<std::pair<std::string, std::vector<float>>>;
-
-  bool loading() const override { return false; }
-  void bytes(std::string_view, std::span<std::byte>) override {}
-  void floats(std::string_view name, std::span<float> values) override {
-    arrays.emplace_back(name, std::vector<float>(values.begin(), values.end()));
-  }
   Arrays arrays;
+
+ private:
+  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
+    if (type != ItemType::f32) return;
+    std::vector<float> values(data.size() / sizeof(float));
+    std::ranges::copy(data, std::as_writable_bytes(std::span(values)).begin());
+    arrays.emplace_back(name.substr(0, name.rfind('/')), std::move(values));
+  }
 };
 
 // Runs all phases of a step; `phases` receives the packets.

@@ -81,7 +81,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--bucket-mb", c.bucket_mb, "MB per bucket, sent during backward [no buckets]")
       .flag("--attack", c.attack, "by the last workers: sign-flip:workers=1, die:at=9")
       .flag("--on-failure", c.on_failure, "when a worker dies: abort, or continue without it")
-      .flag("--deadline", c.deadline, "timeout of a stalled wait in seconds; 0: none [30; async: 300]");
+      .flag("--deadline", c.deadline, "stalled wait, seconds; 0: no limit [30; async: 300]");
 }
 
 std::chrono::milliseconds deadline(const RunConfig& c) {

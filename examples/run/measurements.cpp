@@ -13,7 +13,7 @@ void add_up(std::span<const std::uint64_t> words_of_all, RunResult& r) {
   const std::size_t count = words_of_all.size() / kMeasurementWords;
   const auto workers = static_cast<double>(count);
   std::uint64_t sent = 0, uncompressed = 0;
-  HashArchive hash;
+  Fnv1a hash;
   for (; !words_of_all.empty(); words_of_all = words_of_all.subspan(kMeasurementWords)) {
     MeasurementWords words;
     std::ranges::copy(words_of_all.first(kMeasurementWords), words.begin());
@@ -30,7 +30,7 @@ void add_up(std::span<const std::uint64_t> words_of_all, RunResult& r) {
     if (own.virtual_seconds != Measurements::kNoTime) {
       r.virtual_seconds = std::max(r.virtual_seconds.value_or(0), own.virtual_seconds);
     }
-    hash.item("worker", own.state_hash);
+    hash.add("worker", std::as_bytes(std::span(&own.state_hash, 1)));
   }
   r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
   r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;

@@ -45,7 +45,7 @@ std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
 using Fingerprint = std::array<std::uint64_t, 3>;
 
 Fingerprint fingerprint(const DatasetSplits& data) {
-  HashArchive hash;
+  Fnv1a hash;
   for (const auto* split : {&data.train, &data.test}) {
     hash.add("pixels", std::as_bytes(std::span(split->pixels)));
     hash.add("labels", std::as_bytes(std::span(split->labels)));
@@ -55,7 +55,7 @@ Fingerprint fingerprint(const DatasetSplits& data) {
 }
 
 Fingerprint fingerprint(const TextSplits& data) {
-  HashArchive hash;
+  Fnv1a hash;
   for (const auto* split : {&data.train, &data.valid, &data.test}) {
     hash.add("tokens", std::as_bytes(std::span(split->tokens)));
   }
@@ -83,9 +83,9 @@ void count_processes(const Worker& me, RunConfig& config) {
 
 void check_same_run(Worker& me, const RunConfig& config) {
   const auto own = description(config);
-  std::string text = json_text(own);
-  HashArchive hash;
-  hash.bytes("run", std::as_writable_bytes(std::span(text)));
+  const std::string text = json_text(own);
+  Fnv1a hash;
+  hash.add("run", std::as_bytes(std::span(text)));
   std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me.size()));
   Collectives(me).agree(hash.hash(), 0, hashes);
   int other = 0;

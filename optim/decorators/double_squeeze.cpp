@@ -69,9 +69,10 @@ class DoubleSqueeze final : public Decorator {
   }
 
   void serialize(Archive& archive) override {
-    worker_residual_.serialize(archive, "doublesqueeze.worker");
-    server_residual_.serialize(archive, "doublesqueeze.server");
+    worker_residual_.serialize(archive, "doublesqueeze.worker_residual");
+    server_residual_.serialize(archive, "doublesqueeze.server_residual");
     inner_->serialize(archive);
+    const auto scope = archive.scope("doublesqueeze.server");
     server_->serialize(archive);
   }
 

@@ -23,22 +23,6 @@ void StateArray::prepare(std::int64_t n) {
         values_->span().size());
 }
 
-// The same format as Archive::item for a vector: the length, then the values.
-void StateArray::serialize(Archive& archive) {
-  std::uint64_t length = empty() ? 0 : values_->span().size();
-  archive.item(std::string(name_) + ".length", length);
-  if (archive.loading()) {
-    check(length < (1ULL << 40), "archive: {}: expected fewer than 2^40 values; got {}", name_,
-          length);
-    if (length > 0) {
-      values_.emplace(static_cast<std::int64_t>(length));
-    } else {
-      values_.reset();
-    }
-  }
-  archive.item(name_, empty() ? std::span<float>() : values_->span());
-}
-
 namespace rule {
 
 // Eight partial sums: GCC may not reorder the additions of one sum, but it vectorises eight sums.

@@ -1,28 +1,33 @@
 #include "tersegrad/optim/testing/state.hpp"
 
+#include <algorithm>
+
+#include "tersegrad/core/safetensors.hpp"
+
 namespace terse {
 namespace {
 
-class ArrayArchive final : public Archive {
+// Collects the floats of one item, or of all items of one scope.
+class ArrayArchive final : public ReadingArchive {
  public:
   explicit ArrayArchive(std::string_view name) : name_(name) {}
-  bool loading() const override { return false; }
-  void bytes(std::string_view, std::span<std::byte>) override {}
-  void floats(std::string_view name, std::span<float> array) override {
-    if (name == name_) values.insert(values.end(), array.begin(), array.end());
-  }
   std::vector<float> values;
 
  private:
+  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
+    if (type != ItemType::f32) return;
+    if (name != name_ && !name.starts_with(std::string(name_) + '/')) return;
+    const auto old = values.size();
+    values.resize(old + data.size() / sizeof(float));
+    std::ranges::copy(data, std::as_writable_bytes(std::span(values).subspan(old)).begin());
+  }
   std::string_view name_;
 };
 
 }  // namespace
 
 std::vector<std::byte> saved_state(Compressor& compressor) {
-  SaveArchive archive;
-  compressor.serialize(archive);
-  return archive.buffer();
+  return safetensors_of([&](Archive& archive) { compressor.serialize(archive); });
 }
 
 std::uint64_t state_hash(Compressor& compressor) {

@@ -1,4 +1,5 @@
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -109,8 +110,6 @@ TEST(NonFinite, SkipStepChangesNothingOnAnyWorker) {
     EXPECT_TRUE(replica.step(0.1F));
     const auto before = replica.values();
     const auto sent = me.counters().bytes_sent;
-    SaveArchive compressor_before, compressor_after;
-    replica.optimizer.serialize(compressor_before);
     if (me.rank() == 2) replica.gradients.values[0] = kInfinity;
     EXPECT_FALSE(replica.step(0.1F));
     EXPECT_EQ(replica.values(), before);
@@ -140,16 +139,17 @@ TEST(DistributedOptimizer, WorkersAtDifferentStepsAreAnError) {
     run_workers({.workers = 2, .executor = Executor::turns}, [&](Worker& me) {
       Replica replica(me, plan, NonFinite::abort);
       if (me.rank() == 1) {  // loads a checkpoint of another run
-        SaveArchive saved;
-        std::uint64_t seven = 7, none = 0;
-        saved.item("steps", seven);
-        saved.item("skipped_steps", none);
-        saved.item("zeroed_values", none);
-        std::vector<float> momentum, ones(7, 1.0F);
-        saved.item("sgd.momentum", momentum);
-        saved.item("parameters", std::span<float>(ones));
-        LoadArchive load(saved.buffer());
-        replica.optimizer.serialize(load);
+        const auto saved = safetensors_of([](Archive& archive) {
+          std::uint64_t seven = 7, none = 0;
+          archive.item("steps", seven);
+          archive.item("skipped_steps", none);
+          archive.item("zeroed_values", none);
+          std::vector<float> momentum, ones(7, 1.0F);
+          archive.item("sgd.momentum", momentum);
+          archive.item("parameters", ones);
+        });
+        load_safetensors("of another run", saved,
+                         [&](Archive& archive) { replica.optimizer.serialize(archive); });
       }
       replica.step(1.0F);
     });

@@ -1,4 +1,5 @@
 #include "tersegrad/comm/training/local_sgd.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -210,18 +211,14 @@ TEST(LocalSgd, GoesOnFromASavedStateAsIfNeverStopped) {
   with_local_sgd(setting, [&](Worker& me, Replica& replica, LocalSgd& local) {
     const auto rank = static_cast<std::size_t>(me.rank());
     take_steps(me, replica, local, 10);
-    SaveArchive archive;
-    local.serialize(archive);
-    saved[rank] = archive.buffer();
+    saved[rank] = safetensors_of([&](Archive& archive) { local.serialize(archive); });
     take_steps(me, replica, local, 7);
     whole[rank] = local.state_hash();
   });
   with_local_sgd(setting, [&](Worker& me, Replica& replica, LocalSgd& local) {
     const auto rank = static_cast<std::size_t>(me.rank());
     take_steps(me, replica, local, 1);  // loading must replace this state
-    LoadArchive archive(saved[rank]);
-    local.serialize(archive);
-    EXPECT_TRUE(archive.done());
+    load_safetensors("saved", saved[rank], [&](Archive& archive) { local.serialize(archive); });
     take_steps(me, replica, local, 7);
     again[rank] = local.state_hash();
   });

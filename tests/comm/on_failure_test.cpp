@@ -12,6 +12,7 @@
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/random.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {
@@ -36,9 +37,7 @@ class Replica {
     optimizer.step(0.01F);
   }
   std::vector<std::byte> state() {
-    SaveArchive archive;
-    optimizer.serialize(archive);
-    return archive.buffer();
+    return safetensors_of([&](Archive& archive) { optimizer.serialize(archive); });
   }
 
  private:
@@ -126,9 +125,8 @@ States train_alone(const Scene& s, const States& states) {
   run_workers(workers, [&](Worker& me) {
     const int rank = whose[static_cast<std::size_t>(me.rank())];
     Replica replica(me, plan, make_compressor(s.compressor), {.seed = 2});
-    LoadArchive archive(states.at(rank));
-    replica.optimizer.serialize(archive);
-    EXPECT_TRUE(archive.done());
+    load_safetensors("saved", states.at(rank),
+                     [&](Archive& archive) { replica.optimizer.serialize(archive); });
     for (std::uint64_t step = 3; step < kSteps; ++step) replica.step(rank, step);
     const std::lock_guard lock(mutex);
     ends[rank] = replica.state();

@@ -8,27 +8,10 @@
 
 #include "tersegrad/optim/optimizer.hpp"
 #include "tersegrad/optim/testing/exchange.hpp"
+#include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {
-
-// The state of a compressor by name. If several tensors use a name, the last one is kept.
-class StateReader final : public Archive {
- public:
-  bool loading() const override { return false; }
-  void bytes(std::string_view name, std::span<std::byte> data) override {
-    auto& values = arrays[std::string(name)];
-    values.resize(data.size() / sizeof(float));
-    std::memcpy(values.data(), data.data(), values.size() * sizeof(float));
-  }
-  std::map<std::string, std::vector<float>> arrays;
-};
-
-std::vector<float> state(Compressor& compressor, const std::string& name) {
-  StateReader reader;
-  compressor.serialize(reader);
-  return reader.arrays.at(name);
-}
 
 TestExchange exchange_of(const std::string& options, int workers = 1) {
   return {[=] { return make_compressor("dgc:" + options); }, workers};
@@ -85,8 +68,8 @@ TEST(Dgc, WhatIsNotSentStays) {
     for (std::uint32_t step = 0; step < 6; ++step) {
       const auto gradient = normal_gradients(kMatrix, step);
       const auto g = flat(gradient), sent = flat(exchange.mean({gradient}));
-      const auto u_after = state(exchange.worker(0), "dgc.u");
-      const auto v_after = state(exchange.worker(0), "dgc.v");
+      const auto u_after = state_of(exchange.worker(0), "dgc.u");
+      const auto v_after = state_of(exchange.worker(0), "dgc.v");
       const bool nesterov = text.find("nesterov") != std::string::npos;
       const bool masking = text.find("masking") == std::string::npos;
       for (std::size_t i = 0; i < g.size(); ++i) {
@@ -117,7 +100,7 @@ TEST(Dgc, ASampledThresholdKeepsNearlyTheLargest) {
   auto sampled = exchange_of("ratio=0.01");
   for (std::uint32_t step = 0; step < 5; ++step) {
     const auto sent = flat(sampled.mean({normal_gradients(shapes, step)}));
-    const auto v = state(sampled.worker(0), "dgc.v");
+    const auto v = state_of(sampled.worker(0), "dgc.v");
     float least = 1e30F, most_left = 0;
     int entries = 0;
     for (const float x : sent) {

@@ -1,5 +1,6 @@
 // Tests of properties that every registered update rule has, and of clipping.
 #include "tersegrad/optim/optimizer.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -148,14 +149,11 @@ TEST(UpdateRules, ContinueFromASavedStateAsIfNeverStopped) {
     const auto whole = make_update_rule(spec), fresh = make_update_rule(spec);
     Values x = normal(1003, 99);
     run(*whole, x, 0, 3);
-    SaveArchive saved;
-    whole->serialize(saved);
+    const auto saved = safetensors_of([&](Archive& archive) { whole->serialize(archive); });
     const auto loaded = make_update_rule(spec);
     Values elsewhere(7);
     run(*loaded, elsewhere, 7, 8);  // loading must replace this state
-    LoadArchive load(saved.buffer());
-    loaded->serialize(load);
-    EXPECT_TRUE(load.done()) << spec;
+    load_safetensors(spec, saved, [&](Archive& archive) { loaded->serialize(archive); });
     Values y = x, z = x;
     run(*whole, x, 3, 6);
     run(*loaded, y, 3, 6);

@@ -119,8 +119,8 @@ TEST(DoubleSqueeze, VirtualIterateFollowsSgd) {
       ASSERT_EQ(e.size(), answered.size());
       for (std::size_t i = 0; i < e.size(); ++i) answered[i] += share * e[i];
     };
-    for (int w = 0; w < 3; ++w) add(w, "doublesqueeze.worker", 1.0 / 3);
-    add(0, "doublesqueeze.server", 1);
+    for (int w = 0; w < 3; ++w) add(w, "doublesqueeze.worker_residual", 1.0 / 3);
+    add(0, "doublesqueeze.server_residual", 1);
     for (std::size_t i = 0; i < dense.size(); ++i) {
       ASSERT_NEAR(answered[i], dense[i], 2e-4) << spec << ", value " << i;
     }
