@@ -134,24 +134,10 @@ Safetensors::Safetensors(std::string name, std::span<const std::byte> bytes)
 
 namespace {
 
-// First pass: the header.
-class MeasureArchive final : public ReadingArchive {
- public:
-  struct Item {
-    std::string name;
-    ItemType type;
-    std::size_t bytes;
-  };
-  std::vector<Item> items;
-
- private:
-  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
-    items.push_back({name, type, data.size()});
-  }
-};
-
-std::string header_of(const MeasureArchive& measured,
-                      const std::map<std::string, std::string>& metadata) {
+// The length and the text of the header. `arrays` may lack their data; `bytes` has the sizes.
+void write_header(std::ostream& out, std::span<const ArrayToWrite> arrays,
+                  std::span<const std::size_t> bytes,
+                  const std::map<std::string, std::string>& metadata) {
   std::string text;
   const auto add = [&](std::string_view name, const nlohmann::json& value) {
     text +=
@@ -159,16 +145,36 @@ std::string header_of(const MeasureArchive& measured,
   };
   if (!metadata.empty()) add(kMetadata, metadata);
   std::size_t begin = 0;
-  for (const auto& [name, type, bytes] : measured.items) {
-    add(name, {{"dtype", to_string(type)},
-               {"shape", {bytes / size_of(type)}},
-               {"data_offsets", {begin, begin + bytes}}});
-    begin += bytes;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    add(arrays[i].name, {{"dtype", arrays[i].type},
+                         {"shape", arrays[i].shape},
+                         {"data_offsets", {begin, begin + bytes[i]}}});
+    begin += bytes[i];
   }
   text += text.empty() ? "{}" : "}";
   text.append((8 - text.size() % 8) % 8, ' ');  // the data begin at a multiple of 8
-  return text;
+  const std::uint64_t length = text.size();
+  out.write(reinterpret_cast<const char*>(&length), sizeof length);
+  out << text;
 }
+
+void write_bytes(std::ostream& out, std::span<const std::byte> data) {
+  out.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+}
+
+// First pass: the header.
+class MeasureArchive final : public ReadingArchive {
+ public:
+  std::vector<ArrayToWrite> items;  // without data
+  std::vector<std::size_t> bytes;
+
+ private:
+  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
+    const auto count = static_cast<std::int64_t>(data.size() / size_of(type));
+    items.push_back({name, std::string(to_string(type)), {count}, {}});
+    bytes.push_back(data.size());
+  }
+};
 
 // Second pass: the data.
 class WriteArchive final : public ReadingArchive {
@@ -183,11 +189,10 @@ class WriteArchive final : public ReadingArchive {
  private:
   void transfer(const std::string& name, ItemType, std::span<std::byte> data) override {
     check(next_ < measured_.items.size() && measured_.items[next_].name == name &&
-              measured_.items[next_].bytes == data.size(),
+              measured_.bytes[next_] == data.size(),
           "archive: item {} of {} bytes was not measured before", name, data.size());
     ++next_;
-    out_.write(reinterpret_cast<const char*>(data.data()),
-               static_cast<std::streamsize>(data.size()));
+    write_bytes(out_, data);
   }
 
   std::ostream& out_;
@@ -197,14 +202,20 @@ class WriteArchive final : public ReadingArchive {
 
 }  // namespace
 
+void write_safetensors(std::ostream& out, std::span<const ArrayToWrite> arrays,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<std::size_t> bytes;
+  for (const auto& array : arrays) bytes.push_back(array.data.size());
+  write_header(out, arrays, bytes, metadata);
+  for (const auto& array : arrays) write_bytes(out, array.data);
+  check(out.good(), "safetensors: writing failed");
+}
+
 void write_safetensors(std::ostream& out, Serialize serialize,
                        const std::map<std::string, std::string>& metadata) {
   MeasureArchive measured;
   serialize(measured);
-  const auto header = header_of(measured, metadata);
-  const std::uint64_t length = header.size();
-  out.write(reinterpret_cast<const char*>(&length), sizeof length);
-  out << header;
+  write_header(out, measured.items, measured.bytes, metadata);
   WriteArchive data(out, measured);
   serialize(data);
   data.expect_all_written();

@@ -48,6 +48,15 @@ class Safetensors {
   std::map<std::string, std::string> metadata_;
 };
 
+struct ArrayToWrite {
+  std::string name, type;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> data;  // as many bytes as shape and type need
+};
+// Writes the arrays in their order. Throws Error if the stream fails.
+void write_safetensors(std::ostream& out, std::span<const ArrayToWrite> arrays,
+                       const std::map<std::string, std::string>& metadata = {});
+
 using Serialize = FunctionRef<void(Archive&)>;
 
 // Writes the items of `serialize` as arrays of one dimension. Calls it twice, to measure and to

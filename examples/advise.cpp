@@ -13,8 +13,8 @@
 #include "examples/run/shape_list.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/files.hpp"
 #include "tersegrad/core/parallel.hpp"
-#include "tersegrad/inspect/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {

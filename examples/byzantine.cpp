@@ -8,8 +8,8 @@
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/files.hpp"
 #include "tersegrad/data/datasets.hpp"
-#include "tersegrad/inspect/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {

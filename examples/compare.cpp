@@ -14,7 +14,7 @@
 #include "examples/run/series.hpp"
 #include "examples/run/training.hpp"
 #include "tersegrad/core/error.hpp"
-#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/core/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {

@@ -10,8 +10,8 @@
 #include "examples/run/program.hpp"
 #include "examples/staleness/sweep.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/files.hpp"
 #include "tersegrad/data/datasets.hpp"
-#include "tersegrad/inspect/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 
 namespace {

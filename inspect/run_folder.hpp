@@ -9,7 +9,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 
-#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/core/files.hpp"
 
 namespace terse {
 

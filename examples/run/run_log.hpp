@@ -6,7 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
-#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/core/files.hpp"
 
 namespace terse::run {
 

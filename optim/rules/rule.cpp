@@ -23,6 +23,10 @@ void StateArray::prepare(std::int64_t n) {
         values_->span().size());
 }
 
+void StateArray::serialize(Archive& archive) {
+  archive.item(name_, values_);
+}
+
 namespace rule {
 
 // Eight partial sums: GCC may not reorder the additions of one sum, but it vectorises eight sums.

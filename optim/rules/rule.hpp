@@ -33,7 +33,7 @@ class StateArray {
   // Allocates n values and fills them with the initial value if the array is empty. Throws Error if
   // the array already holds a number of values other than n.
   void prepare(std::int64_t n);
-  void serialize(Archive& archive) { archive.item(name_, values_); }
+  void serialize(Archive& archive);
 
  private:
   std::string_view name_;

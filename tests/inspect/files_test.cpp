@@ -1,5 +1,5 @@
 // Results are written completely or not at all, and errors state the reason.
-#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/core/files.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

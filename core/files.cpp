@@ -1,12 +1,16 @@
-#include "tersegrad/inspect/files.hpp"
+#include "tersegrad/core/files.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
+#include <ostream>
+#include <streambuf>
 #include <system_error>
 #include <utility>
 
@@ -38,10 +42,55 @@ int open_file(const std::filesystem::path& file, int flags) {
   return descriptor;
 }
 
+// Writes what is put into it to a descriptor. A failure sets the stream's badbit.
+class DescriptorBuffer final : public std::streambuf {
+ public:
+  explicit DescriptorBuffer(int descriptor) : descriptor_(descriptor) { empty(); }
+  // Writes what is still in memory. Returns 0, or the errno value of the first failure.
+  int finish() {
+    flush();
+    return reason_;
+  }
+
+ private:
+  int_type overflow(int_type c) override {
+    if (!flush()) return traits_type::eof();
+    if (!traits_type::eq_int_type(c, traits_type::eof())) sputc(traits_type::to_char_type(c));
+    return traits_type::not_eof(c);
+  }
+  std::streamsize xsputn(const char* text, std::streamsize n) override {
+    if (n < epptr() - pptr()) return std::streambuf::xsputn(text, n);
+    if (!flush()) return 0;
+    reason_ = write_all(descriptor_, {text, static_cast<std::size_t>(n)});
+    return reason_ == 0 ? n : 0;
+  }
+  bool flush() {
+    if (reason_ == 0) reason_ = write_all(descriptor_, {pbase(), pptr()});
+    empty();
+    return reason_ == 0;
+  }
+  void empty() { setp(memory_.data(), memory_.data() + memory_.size()); }
+
+  int descriptor_;
+  int reason_ = 0;
+  std::array<char, 1 << 14> memory_;
+};
+
 // Writes, syncs if `sync`, and closes the file in any case. Returns 0, or the errno value of the
-// first failure.
-int write_and_close(int descriptor, std::string_view text, bool sync) {
-  int reason = write_all(descriptor, text);
+// first failure. If `write` throws, closes the file and throws the same.
+int write_and_close(int descriptor, FunctionRef<void(std::ostream&)> write, bool sync) {
+  DescriptorBuffer buffer(descriptor);
+  std::ostream out(&buffer);
+  try {
+    write(out);
+  } catch (...) {
+    // Callers may report a failed stream; the system's reason says more.
+    const int reason = buffer.finish();
+    close(descriptor);
+    if (reason != 0) return reason;
+    throw;
+  }
+  int reason = buffer.finish();
   if (reason == 0 && sync && fsync(descriptor) != 0) reason = errno;
   if (close(descriptor) != 0 && reason == 0) reason = errno;
   return reason;
@@ -94,17 +143,48 @@ OutputFolder::~OutputFolder() {
 }
 
 void write_file(const std::filesystem::path& file, std::string_view text) {
+  write_file(file, [&](std::ostream& out) { out << text; });
+}
+
+void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream&)> write) {
   if (is_special(file)) {
-    const int reason = write_and_close(open_file(file, 0), text, false);
+    const int reason = write_and_close(open_file(file, 0), write, false);
     if (reason != 0) fail(file, reason);
     return;
   }
   const std::filesystem::path temporary = file.string() + ".tmp";
-  int reason = write_and_close(open_file(temporary, O_CREAT | O_TRUNC), text, true);
+  const int descriptor = open_file(temporary, O_CREAT | O_TRUNC);
+  int reason = 0;
+  try {
+    reason = write_and_close(descriptor, write, true);
+  } catch (...) {
+    unlink(temporary.c_str());
+    throw;
+  }
   if (reason == 0 && std::rename(temporary.c_str(), file.c_str()) != 0) reason = errno;
   if (reason == 0) return;
   unlink(temporary.c_str());
   fail(file, reason);
+}
+
+std::vector<std::byte> read_file(const std::filesystem::path& file) {
+  const auto require = [&](bool holds) {
+    if (!holds) {
+      throw Error(fmt::format("'{}': cannot be read: {}", file.string(),
+                              std::generic_category().message(errno)));
+    }
+  };
+  errno = 0;
+  std::error_code error;
+  check(!std::filesystem::is_directory(file, error), "'{}': expected a file; got a folder",
+        file.string());
+  std::ifstream in(file, std::ios::binary | std::ios::ate);
+  require(in.is_open());
+  std::vector<std::byte> bytes(static_cast<std::size_t>(in.tellg()));
+  in.seekg(0).read(reinterpret_cast<char*>(bytes.data()),
+                   static_cast<std::streamsize>(bytes.size()));
+  require(in.good());
+  return bytes;
 }
 
 LineFile::LineFile(std::filesystem::path file, Existing existing)

@@ -2,9 +2,14 @@
 // Error with the file and the system's reason.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "tersegrad/core/parallel.hpp"
 
 namespace terse {
 
@@ -36,6 +41,11 @@ class OutputFolder {
 // regular file (a pipe, a terminal), the text is written to it directly. Throws Error with the file
 // and the system's reason.
 void write_file(const std::filesystem::path& file, std::string_view text);
+// The same for what `write` writes to a stream, which is not held in memory.
+void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream&)> write);
+
+// The bytes of a regular file. Throws Error with the file and the system's reason.
+std::vector<std::byte> read_file(const std::filesystem::path& file);
 
 // A file to which whole lines are appended, each with its own write. After a crash of the process,
 // or on a full disk, it contains only complete lines.
