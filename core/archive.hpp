@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -90,11 +89,11 @@ class Archive {
       return std::span(values);
     });
   }
-  template <ArchiveValue T>  // no buffer is stored as an array without values
-  void item(std::string_view name, std::optional<Buffer<T>>& values) {
-    allocated_item<T>(name, values ? values->span() : std::span<T>(), [&](std::size_t n) {
-      values.reset();
-      return n == 0 ? std::span<T>() : values.emplace(static_cast<std::int64_t>(n)).span();
+  template <ArchiveValue T>
+  void item(std::string_view name, Buffer<T>& values) {
+    allocated_item<T>(name, values.span(), [&](std::size_t n) {
+      values = n == 0 ? Buffer<T>() : Buffer<T>(static_cast<std::int64_t>(n));
+      return values.span();
     });
   }
   // `allocate(n)` makes room for n values and returns it; called when loading.

@@ -16,6 +16,7 @@ template <class T>
 requires std::is_trivially_copyable_v<T>
 class Buffer {
  public:
+  Buffer() = default;  // no values, no memory
   explicit Buffer(std::int64_t count)
       : count_(static_cast<std::size_t>(count)),
         pool_(current_pool()),
@@ -27,7 +28,12 @@ class Buffer {
       : count_(std::exchange(other.count_, 0)),
         pool_(other.pool_),
         data_(std::exchange(other.data_, nullptr)) {}
-  Buffer& operator=(Buffer&&) = delete;
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(count_, other.count_);
+    std::swap(pool_, other.pool_);
+    std::swap(data_, other.data_);
+    return *this;
+  }
 
   T* data() { return data_; }
   const T* data() const { return data_; }
@@ -36,9 +42,9 @@ class Buffer {
   T& operator[](std::int64_t i) { return data_[i]; }
 
  private:
-  std::size_t count_;
-  Pool pool_;
-  T* data_;
+  std::size_t count_ = 0;
+  Pool pool_{};
+  T* data_ = nullptr;
 };
 
 }  // namespace terse

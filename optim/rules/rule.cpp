@@ -13,14 +13,15 @@ namespace terse {
 
 void StateArray::prepare(std::int64_t n) {
   if (empty()) {
-    float* values = values_.emplace(n).data();
+    values_ = Buffer<float>(n);
+    float* values = values_.data();
     parallel_for(n, rule::kGrain, [&](std::int64_t begin, std::int64_t end) {
       std::fill(values + begin, values + end, initial_);
     });
   }
-  check(std::ssize(values_->span()) == n,
+  check(std::ssize(values_.span()) == n,
         "{}: expected one state value per parameter; got {} parameters and {} values", name_, n,
-        values_->span().size());
+        values_.span().size());
 }
 
 void StateArray::serialize(Archive& archive) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,8 +26,8 @@ class StateArray {
   // outlive the array.
   explicit StateArray(std::string_view name, float initial = 0) : name_(name), initial_(initial) {}
 
-  bool empty() const { return !values_.has_value(); }
-  float* data() { return values_ ? values_->data() : nullptr; }
+  bool empty() const { return values_.span().empty(); }
+  float* data() { return values_.data(); }
   void set_initial(float initial) { initial_ = initial; }
   // Allocates n values and fills them with the initial value if the array is empty. Throws Error if
   // the array already holds a number of values other than n.
@@ -38,7 +37,7 @@ class StateArray {
  private:
   std::string_view name_;
   float initial_;
-  std::optional<Buffer<float>> values_;
+  Buffer<float> values_;
 };
 
 namespace rule {
