@@ -104,7 +104,7 @@ class Archive {
     transfer(full, ItemTypeOf<T>::value, std::as_writable_bytes(values));
   }
 
-  // The names that items of single tensors get, by the tensor's id.
+  // The names that items of single tensors get from now on, by the tensor's id.
   void set_tensor_names(std::vector<std::string> names) { tensor_names_ = std::move(names); }
   std::string tensor_name(std::uint32_t id) const;  // "tensor.3" if no name is known
 

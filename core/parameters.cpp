@@ -32,6 +32,12 @@ ParameterBuffer::ParameterBuffer(std::span<const Named> parameters) {
   }
 }
 
+std::vector<std::string> ParameterBuffer::names() const {
+  std::vector<std::string> names;
+  for (const auto& info : infos_) names.push_back(info.name);
+  return names;
+}
+
 std::span<real> ParameterBuffer::gradients() {
   const auto all = gradients_.data_mut();
   for (std::size_t i = 0; i < infos_.size(); ++i) {

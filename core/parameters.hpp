@@ -37,6 +37,7 @@ class ParameterBuffer {
 
   std::int64_t numel() const { return values_.numel(); }
   std::span<const ParameterInfo> infos() const { return infos_; }
+  std::vector<std::string> names() const;  // by id
   std::span<real> values() { return values_.data_mut(); }
   std::span<const real> values() const { return values_.data(); }
   // The gradients accumulated since zero_grad, zero for parameters that no backward pass has

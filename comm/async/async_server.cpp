@@ -148,6 +148,7 @@ void AsyncServer::release_idle(bool all) {
 }
 
 void AsyncServer::serialize(Archive& archive) {
+  archive.set_tensor_names(parameters_.names());
   archive.item("async.version", version_);
   archive.item("async.dropped", dropped_);
   for (std::size_t w = 0; w < slots_.size(); ++w) {

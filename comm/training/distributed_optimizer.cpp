@@ -235,6 +235,7 @@ void DistributedOptimizer::continue_without(const std::vector<DroppedWorker>& go
 }
 
 void DistributedOptimizer::serialize(Archive& archive) {
+  archive.set_tensor_names(parameters_.names());
   archive.item("steps", counts_.steps);
   archive.item("skipped_steps", counts_.skipped_steps);
   archive.item("zeroed_values", counts_.zeroed_values);

@@ -90,6 +90,7 @@ bool LocalSgd::gradient_is_usable() {
 }
 
 void LocalSgd::serialize(Archive& archive) {
+  archive.set_tensor_names(parameters_.names());
   archive.item("local.steps", steps_);
   archive.item("local.since", since_);
   archive.item("local.meetings", averagings_);

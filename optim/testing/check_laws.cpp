@@ -1,5 +1,4 @@
 #include "tersegrad/optim/testing/check_laws.hpp"
-#include "tersegrad/core/safetensors.hpp"
 
 #include <fmt/format.h>
 
@@ -9,6 +8,7 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/testing/law_inputs.hpp"
 #include "tersegrad/optim/testing/law_statistics.hpp"
 #include "tersegrad/optim/testing/state.hpp"

@@ -1,12 +1,14 @@
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
-#include "tersegrad/core/safetensors.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/safetensors.hpp"
+#include "tersegrad/optim/compressor.hpp"
 #include "toy_compressors.hpp"
 
 namespace terse {
@@ -130,6 +132,23 @@ TEST(NonFinite, ZeroReplacesTheBadValuesOnly) {
     EXPECT_TRUE(replica.step(1.0F));
     EXPECT_EQ(replica.values(), (std::vector<float>{0, 0, 0.5F, 0, 0, 0, 0}));
     EXPECT_EQ(replica.optimizer.counts().zeroed_values, 1);
+  });
+}
+
+TEST(DistributedOptimizer, SavesTheStateOfATensorUnderItsName) {
+  const TopologyPlan plan({TopologyKind::ring, 2}, *make_compressor("sign+ef"));
+  run_workers({.workers = 2}, [&](Worker& me) {
+    Replica replica(me, plan, NonFinite::abort, make_compressor("sign+ef"));
+    replica.gradients.fill(me.rank(), 0);
+    replica.step(0.1F);
+    const auto bytes = safetensors_of([&](Archive& archive) {
+      const auto scope = archive.scope(fmt::format("worker.{}", me.rank()));
+      replica.optimizer.serialize(archive);
+    });
+    const Safetensors file("state", bytes);
+    const auto found = file.arrays().find(fmt::format("worker.{}/ef.residual/b", me.rank()));
+    ASSERT_NE(found, file.arrays().end());
+    EXPECT_EQ(found->second.data.size(), 4 * sizeof(float));
   });
 }
 

@@ -1,5 +1,4 @@
 #include "tersegrad/comm/training/local_sgd.hpp"
-#include "tersegrad/core/safetensors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +9,7 @@
 
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 namespace terse {
 namespace {

@@ -1,6 +1,5 @@
 // Tests of properties that every registered update rule has, and of clipping.
 #include "tersegrad/optim/optimizer.hpp"
-#include "tersegrad/core/safetensors.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,6 +17,7 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/random.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 namespace terse {
 namespace {
