@@ -21,9 +21,9 @@ template <class Result, class... Args>
 class FunctionRef<Result(Args...)> {
  public:
   // Not for another FunctionRef: that one is copied.
-  template <class F>
-  requires(!std::is_same_v<std::decay_t<F>, FunctionRef> &&
-           std::is_invocable_r_v<Result, F&, Args...>) FunctionRef(F&& f)
+  template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, FunctionRef> &&
+                                              std::is_invocable_r_v<Result, F&, Args...>>>
+  FunctionRef(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(&f))),
         call_([](void* object, Args... args) -> Result {
           return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);
