@@ -178,6 +178,8 @@ std::vector<std::byte> read_file(const std::filesystem::path& file) {
   std::error_code error;
   check(!std::filesystem::is_directory(file, error), "'{}': expected a file; got a folder",
         file.string());
+  // A pipe has no size, and opening one could wait for ever.
+  check(!is_special(file), "'{}': expected a regular file; got a pipe or a device", file.string());
   std::ifstream in(file, std::ios::binary | std::ios::ate);
   require(in.is_open());
   std::vector<std::byte> bytes(static_cast<std::size_t>(in.tellg()));

@@ -76,9 +76,9 @@ class Compressor {
   virtual bool uncompressed() const { return false; }
 
   // On the server, on the owner of a slice, or in a ring on every worker: all up packets -> one
-  // packet of kind `down`. `up` is in the order of the workers, and so is every sum; `weights` are the factors of the mean
-  // (1/workers each). Only ids and sizes of `shape` are read; it is empty for a slice. Not called
-  // if the compressor is linear.
+  // packet of kind `down`. `up` is in the order of the workers, and so is every sum; `weights` are
+  // the factors of the mean (1/workers each). Only ids and sizes of `shape` are read; it is empty
+  // for a slice. Not called if the compressor is linear.
   virtual void combine(const Round&, std::span<const GradView> shape, std::span<const Packet> up,
                        std::span<const float> weights, Packet& down) = 0;
 

@@ -30,7 +30,8 @@ class TensorState {
   // Views over all arrays in the order of their ids, each as a matrix with one column.
   std::vector<GradView> all();
 
-  // Saves, loads or hashes all arrays, as items of the scope `name`: the ids, and an array per tensor.
+  // Saves, loads or hashes all arrays, as items of the scope `name`: the ids, and an array per
+  // tensor.
   void serialize(Archive& archive, const std::string& name);
 
  private:

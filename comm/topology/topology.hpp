@@ -53,9 +53,9 @@ class Topology {
   Topology& operator=(const Topology&) = delete;
 
   using Use = FunctionRef<void(const GradientSource& mean)>;
-  // Runs all phases for one bucket; without buckets, for the whole gradient. Calls `use` once with the mean gradient of all workers, as the
-  // compressor reconstructs it. The mean must only be read inside this call, because parts of it
-  // may be in the memory of other workers.
+  // Runs all phases for one bucket; without buckets, for the whole gradient. Calls `use` once with
+  // the mean gradient of all workers, as the compressor reconstructs it. The mean must only be read
+  // inside this call, because parts of it may be in the memory of other workers.
   //
   // `scratch` has the ids and shapes of `gradients`. A compressor that cannot decode single blocks
   // writes the whole mean to it. It may be the memory of the gradients. If workers share memory,

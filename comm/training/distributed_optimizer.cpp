@@ -140,7 +140,7 @@ void DistributedOptimizer::agree_on_step(std::uint64_t packed) {
   std::vector<DroppedWorker> gone;
   collectives_.agree(std::span(&packed, 1), counts_.steps, packed_counts_,
                      [&](int worker, const WorkerLost& loss) {
-                       // `agree` calls this where it has caught `loss`.
+                       // `agree` calls this in its catch block, so `throw` throws `loss` again.
                        if (!options_.make_smaller_topology) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
                      });

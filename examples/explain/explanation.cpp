@@ -10,8 +10,8 @@
 namespace terse::run {
 namespace {
 
-// Collects the float arrays of a compressor's state. There is one tensor, so the name of an array of
-// a tensor is that of its scope.
+// Collects the float arrays of a compressor's state. There is one tensor, so the name of an array
+// of a tensor is that of its scope.
 class StateArrays final : public ReadingArchive {
  public:
   using Arrays = std::vector<std::pair<std::string, std::vector<float>>>;

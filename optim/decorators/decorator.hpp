@@ -1,6 +1,7 @@
 // The base of all decorators: every function calls that of the inner stage unless it is overridden,
-// except `uncompressed` and `encode_with_residual`. They keep the defaults of `Compressor`, so with a
-// decorator in between gradients travel in packets, and encoding is not fused with error feedback.
+// except `uncompressed` and `encode_with_residual`. They keep the defaults of `Compressor`, so with
+// a decorator in between gradients travel in packets, and encoding is not fused with error
+// feedback.
 #pragma once
 
 #include <memory>

@@ -20,9 +20,9 @@
 // If the compressor has several phases, g is added in the first phase and the reconstruction is
 // subtracted in the last.
 //
-// Cost: 4 d bytes of state. A compressor with a fused version (`encode_with_residual`) needs no more
-// passes; the others need one to add g, one to subtract C(e), those of `reconstruct`, and 4 d bytes
-// of scratch. The packet does not grow.
+// Cost: 4 d bytes of state. A compressor with a fused version (`encode_with_residual`) needs no
+// more passes; the others need one to add g, one to subtract C(e), those of `reconstruct`, and 4 d
+// bytes of scratch. The packet does not grow.
 // Source: EF-SGD of Karimireddy et al., arXiv 1901.09847; the residual in units of the gradient as
 // in Vogels et al., arXiv 1905.13727, algorithm 2.
 #include <fmt/format.h>

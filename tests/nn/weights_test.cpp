@@ -135,6 +135,7 @@ TEST(Weights, AFileThatCannotBeReadOrIsDamagedIsAnError) {
   EXPECT_THAT(error_of(*model, folder.path() / "none"),
               HasSubstr("none': cannot be read: No such"));
   EXPECT_THAT(error_of(*model, folder.path()), HasSubstr("expected a file; got a folder"));
+  EXPECT_THAT(error_of(*model, "/dev/zero"), HasSubstr("expected a regular file; got a pipe or a"));
   const auto file = folder.path() / "weights.safetensors";
   save(*model, file);
   std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
