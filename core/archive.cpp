@@ -9,11 +9,12 @@
 namespace terse {
 
 std::string_view to_string(ItemType type) {
-  constexpr std::array<std::string_view, 5> kNames = {"F32", "F64", "I64", "U32", "U64"};
+  constexpr std::array<std::string_view, 6> kNames = {"F32", "F64", "I64", "U32", "U64", "U8"};
   return kNames.at(static_cast<std::size_t>(type));
 }
 
 std::size_t size_of(ItemType type) {
+  if (type == ItemType::u8) return 1;
   return type == ItemType::f32 || type == ItemType::u32 ? 4 : 8;
 }
 

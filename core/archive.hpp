@@ -21,7 +21,7 @@
 
 namespace terse {
 
-enum class ItemType : std::uint8_t { f32, f64, i64, u32, u64 };
+enum class ItemType : std::uint8_t { f32, f64, i64, u32, u64, u8 };
 
 std::string_view to_string(ItemType type);  // the name in safetensors files: "F32", …
 std::size_t size_of(ItemType type);         // bytes
@@ -38,6 +38,8 @@ template <>
 struct ItemTypeOf<std::uint32_t> : std::integral_constant<ItemType, ItemType::u32> {};
 template <>
 struct ItemTypeOf<std::uint64_t> : std::integral_constant<ItemType, ItemType::u64> {};
+template <>
+struct ItemTypeOf<std::byte> : std::integral_constant<ItemType, ItemType::u8> {};
 
 template <class T>
 concept ArchiveValue = requires {
@@ -74,10 +76,12 @@ class Archive {
     array(name, std::span(&value, 1));
   }
 
-  // An array of fixed length. Loading throws Error if the stored length differs.
+  // An array of fixed length. Loading throws Error if the stored length differs. Files record the
+  // shape, whose product is the length; without one the array has one dimension.
   template <ArchiveValue T, std::size_t N>
-  void item(std::string_view name, std::span<T, N> values) {
-    array<T>(name, values);
+  void item(std::string_view name, std::span<T, N> values,
+            std::span<const std::int64_t> shape = {}) {
+    array<T>(name, values, shape);
   }
 
   // An array of any length, for which loading allocates memory. The length of a stored item is
@@ -101,7 +105,7 @@ class Archive {
   void allocated_item(std::string_view name, std::span<T> values, const Allocate& allocate) {
     const auto full = unique(name);
     if (loading()) values = allocate(stored_count(full, ItemTypeOf<T>::value));
-    transfer(full, ItemTypeOf<T>::value, std::as_writable_bytes(values));
+    transfer_array(full, values, {});
   }
 
   // The names that items of single tensors get from now on, by the tensor's id.
@@ -109,16 +113,32 @@ class Archive {
   std::string tensor_name(std::uint32_t id) const;  // "tensor.3" if no name is known
 
  protected:
-  // Saves, hashes or overwrites the item's bytes, which are a whole number of values.
-  virtual void transfer(const std::string& name, ItemType type, std::span<std::byte> data) = 0;
+  struct Item {
+    const std::string& name;
+    ItemType type;
+    std::span<const std::int64_t> shape;
+    std::span<std::byte> data;  // the product of the shape is its number of values
+  };
+  // Saves, hashes or overwrites the item's data.
+  virtual void transfer(const Item& item) = 0;
   // The number of stored values. Throws Error if there is no such item or it has another type. Only
   // called when loading.
   virtual std::size_t stored_count(const std::string& name, ItemType type) const = 0;
 
  private:
   template <ArchiveValue T>
-  void array(std::string_view name, std::span<T> values) {
-    transfer(unique(name), ItemTypeOf<T>::value, std::as_writable_bytes(values));
+  void array(std::string_view name, std::span<T> values, std::span<const std::int64_t> shape = {}) {
+    transfer_array(unique(name), values, shape);
+  }
+  template <ArchiveValue T>
+  void transfer_array(const std::string& name, std::span<T> values,
+                      std::span<const std::int64_t> shape) {
+    const auto count = static_cast<std::int64_t>(values.size());
+    if (shape.data() == nullptr) shape = std::span(&count, 1);
+    transfer({.name = name,
+              .type = ItemTypeOf<T>::value,
+              .shape = shape,
+              .data = std::as_writable_bytes(values)});
   }
   std::string unique(std::string_view name);  // with the scope's prefix, and a number if need be
 
@@ -152,9 +172,7 @@ class HashArchive final : public ReadingArchive {
   std::uint64_t hash() const { return hash_.hash(); }
 
  private:
-  void transfer(const std::string& name, ItemType, std::span<std::byte> data) override {
-    hash_.add(name, data);
-  }
+  void transfer(const Item& item) override { hash_.add(item.name, item.data); }
   Fnv1a hash_;
 };
 

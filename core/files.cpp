@@ -167,6 +167,33 @@ void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream
   fail(file, reason);
 }
 
+void write_file_keeping(const std::filesystem::path& file, const std::filesystem::path& previous,
+                        FunctionRef<void(std::ostream&)> write) {
+  std::filesystem::path next = file.string() + ".next";
+  write_file(next, write);
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) {
+    // A second name for the old file, so that `file` never vanishes; a copy where there are no
+    // hard links.
+    const std::filesystem::path kept = previous.string() + ".tmp";
+    std::filesystem::remove(kept, error);
+    std::filesystem::create_hard_link(file, kept, error);
+    if (error) {
+      const auto bytes = read_file(file);
+      write_file(kept, [&](std::ostream& out) {
+        out.write(reinterpret_cast<const char*>(bytes.data()),
+                  static_cast<std::streamsize>(bytes.size()));
+      });
+    }
+    if (std::rename(kept.c_str(), previous.c_str()) != 0) fail(previous, errno);
+  }
+  if (std::rename(next.c_str(), file.c_str()) != 0) fail(file, errno);
+  const int folder = open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  fsync(folder);  // the names; some file systems do not support it
+  close(folder);
+}
+
 std::vector<std::byte> read_file(const std::filesystem::path& file) {
   const auto require = [&](bool holds) {
     if (!holds) {
@@ -201,11 +228,27 @@ LineFile::~LineFile() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-void LineFile::finish() {
+std::uint64_t LineFile::size() const {
+  struct stat status {};
+  if (fstat(descriptor_, &status) != 0) fail(file_, errno);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+void LineFile::cut(std::uint64_t bytes) {
+  const auto present = size();
+  check(bytes <= present, "'{}': expected at least {} bytes; got {}", file_.string(), bytes,
+        present);
+  if (ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) fail(file_, errno);
+}
+
+void LineFile::sync() {
   // Files that are not regular may not support fsync (EINVAL, EROFS); that is not an error.
-  int reason = fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS ? errno : 0;
-  if (close(std::exchange(descriptor_, -1)) != 0 && reason == 0) reason = errno;
-  if (reason != 0) fail(file_, reason);
+  if (fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail(file_, errno);
+}
+
+void LineFile::finish() {
+  sync();
+  if (close(std::exchange(descriptor_, -1)) != 0) fail(file_, errno);
 }
 
 void LineFile::add(std::string_view line) {

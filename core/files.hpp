@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <iosfwd>
 #include <string>
@@ -44,6 +45,11 @@ void write_file(const std::filesystem::path& file, std::string_view text);
 // The same for what `write` writes to a stream, which is not held in memory.
 void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream&)> write);
 
+// The same, and the file that was there before becomes `previous`. At every instant there is a
+// complete file under the name `file`, if there was one before.
+void write_file_keeping(const std::filesystem::path& file, const std::filesystem::path& previous,
+                        FunctionRef<void(std::ostream&)> write);
+
 // The bytes of a regular file. Throws Error with the file and the system's reason.
 std::vector<std::byte> read_file(const std::filesystem::path& file);
 
@@ -60,8 +66,12 @@ class LineFile {
   // Appends the text and a line feed. If writing fails, restores the previous length of the file
   // and throws Error.
   void add(std::string_view line);
-  // Waits until all lines are on disk and closes the file. Throws Error if that fails.
-  void finish();
+  std::uint64_t size() const;  // bytes; throws Error if the system does not tell
+  // Shortens the file to its first `bytes` bytes. Throws Error if it has fewer.
+  void cut(std::uint64_t bytes);
+  // Waits until all lines are on disk. Throws Error if that fails.
+  void sync();
+  void finish();  // the same, and closes the file
 
  private:
   std::filesystem::path file_;

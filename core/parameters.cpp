@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "tersegrad/core/archive.hpp"
+
 namespace terse {
 
 ParameterBuffer::ParameterBuffer(std::span<const Named> parameters) {
@@ -51,6 +53,15 @@ std::span<real> ParameterBuffer::gradients() {
 
 void ParameterBuffer::zero_grad() {
   for (auto& parameter : parameters_) parameter.zero_grad();
+}
+
+void ParameterBuffer::serialize(Archive& archive) {
+  const auto scope = archive.scope("model");
+  for (const auto& info : infos_) {
+    const auto part = values().subspan(static_cast<std::size_t>(info.offset),
+                                       static_cast<std::size_t>(info.numel));
+    archive.item(info.name, part, info.shape.dims());
+  }
 }
 
 std::optional<std::uint32_t> ParameterBuffer::id_of(const Tensor& tensor) const {

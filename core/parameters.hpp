@@ -15,6 +15,8 @@
 
 namespace terse {
 
+class Archive;
+
 struct ParameterInfo {
   std::uint32_t id;
   std::string name;
@@ -44,6 +46,9 @@ class ParameterBuffer {
   // reached.
   std::span<real> gradients();
   void zero_grad();
+
+  // The values, one array for each parameter, by its name in the scope "model".
+  void serialize(Archive& archive);
 
   // The id of the parameter whose values hold the first element of `tensor`; empty if `tensor` has
   // no elements or lies outside the buffer. O(log n) for n parameters.

@@ -150,8 +150,8 @@ void Philox::blocks(std::uint64_t first, std::span<EightBlocks> eights) const {
 }
 
 void Philox::seek(std::uint64_t position) {
-  internal_check(position % 4 == 0, "Philox::seek: position {} is not a multiple of 4", position);
-  position_ = position;
+  position_ = position - position % 4;
+  while (position_ < position) next();
 }
 
 std::uint32_t Philox::next() {

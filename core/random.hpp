@@ -56,7 +56,8 @@ class Philox {
   using EightBlocks = std::array<std::uint32_t, 32>;
   void blocks(std::uint64_t first, std::span<EightBlocks> eights) const;
 
-  // Sets the position of the next word; it must be a multiple of 4.
+  // The position of the next word. An archive saves a stream by it.
+  std::uint64_t position() const { return position_; }
   void seek(std::uint64_t position);
   std::uint32_t next();
   float uniform();                           // [0, 1), 24 bits

@@ -132,6 +132,17 @@ Safetensors::Safetensors(std::string name, std::span<const std::byte> bytes)
         data.size());
 }
 
+Safetensors Safetensors::in_scope(std::string_view scope) const {
+  const auto prefix = scope.empty() ? std::string() : std::string(scope) + '/';
+  Safetensors part;
+  part.name_ = fmt::format("{}, {}", name_, scope);
+  for (auto i = arrays_.lower_bound(prefix); i != arrays_.end() && i->first.starts_with(prefix);
+       ++i) {
+    part.arrays_.emplace(i->first.substr(prefix.size()), i->second);
+  }
+  return part;
+}
+
 namespace {
 
 // The length and the text of the header. `arrays` may lack their data; `bytes` has the sizes.
@@ -169,10 +180,10 @@ class MeasureArchive final : public ReadingArchive {
   std::vector<std::size_t> bytes;
 
  private:
-  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
-    const auto count = static_cast<std::int64_t>(data.size() / size_of(type));
-    items.push_back({name, std::string(to_string(type)), {count}, {}});
-    bytes.push_back(data.size());
+  void transfer(const Item& item) override {
+    items.push_back(
+        {item.name, std::string(to_string(item.type)), {item.shape.begin(), item.shape.end()}, {}});
+    bytes.push_back(item.data.size());
   }
 };
 
@@ -187,12 +198,12 @@ class WriteArchive final : public ReadingArchive {
   }
 
  private:
-  void transfer(const std::string& name, ItemType, std::span<std::byte> data) override {
-    check(next_ < measured_.items.size() && measured_.items[next_].name == name &&
-              measured_.bytes[next_] == data.size(),
-          "archive: item {} of {} bytes was not measured before", name, data.size());
+  void transfer(const Item& item) override {
+    check(next_ < measured_.items.size() && measured_.items[next_].name == item.name &&
+              measured_.bytes[next_] == item.data.size(),
+          "archive: item {} of {} bytes was not measured before", item.name, item.data.size());
     ++next_;
-    write_bytes(out_, data);
+    write_bytes(out_, item.data);
   }
 
   std::ostream& out_;
@@ -242,12 +253,13 @@ std::size_t LoadArchive::stored_count(const std::string& name, ItemType type) co
   return find(name, type).data.size() / size_of(type);
 }
 
-void LoadArchive::transfer(const std::string& name, ItemType type, std::span<std::byte> data) {
-  const auto& stored = find(name, type).data;
-  check(stored.size() == data.size(), "{}: item {}: expected {} values; got {}", file_.name(), name,
-        data.size() / size_of(type), stored.size() / size_of(type));
-  std::ranges::copy(stored, data.begin());
-  loaded_.insert(name);
+void LoadArchive::transfer(const Item& item) {
+  const auto& stored = find(item.name, item.type).data;
+  const auto unit = size_of(item.type);
+  check(stored.size() == item.data.size(), "{}: item {}: expected {} values; got {}", file_.name(),
+        item.name, item.data.size() / unit, stored.size() / unit);
+  std::ranges::copy(stored, item.data.begin());
+  loaded_.insert(item.name);
 }
 
 void LoadArchive::expect_all_loaded() const {

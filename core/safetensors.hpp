@@ -42,7 +42,13 @@ class Safetensors {
   const std::map<std::string, StoredArray>& arrays() const { return arrays_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
+  // The arrays whose names begin with the scope and a slash, named without them; all arrays if the
+  // scope is empty. Refers to the same bytes.
+  Safetensors in_scope(std::string_view scope) const;
+
  private:
+  Safetensors() = default;
+
   std::string name_;
   std::map<std::string, StoredArray> arrays_;
   std::map<std::string, std::string> metadata_;
@@ -59,7 +65,7 @@ void write_safetensors(std::ostream& out, std::span<const ArrayToWrite> arrays,
 
 using Serialize = FunctionRef<void(Archive&)>;
 
-// Writes the items of `serialize` as arrays of one dimension. Calls it twice, to measure and to
+// Writes the items of `serialize` as arrays. Calls it twice, to measure and to
 // write, so that no second copy of the state is in memory. Both calls must pass the same items.
 // Throws Error if the stream fails.
 void write_safetensors(std::ostream& out, Serialize serialize,
@@ -78,7 +84,7 @@ class LoadArchive final : public Archive {
   void expect_all_loaded() const;
 
  private:
-  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override;
+  void transfer(const Item& item) override;
   std::size_t stored_count(const std::string& name, ItemType type) const override;
   const StoredArray& find(const std::string& name, ItemType type) const;
 

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "tersegrad/core/archive.hpp"
+
 namespace terse {
 namespace {
 
@@ -106,12 +108,10 @@ void Packet::seal() {
   std::memcpy(bytes_.data() + kChecksumOffset, &sum, sizeof sum);
 }
 
-Packet Packet::parse(ByteVector bytes) {
-  check<PacketError>(bytes.size() >= kHeaderBytes, "packet: expected a header of {} bytes; got {}",
-                     kHeaderBytes, bytes.size());
-  Packet packet;
-  packet.bytes_ = std::move(bytes);
-  const std::span<const std::byte> all(packet.bytes_);
+void Packet::check_form() const {
+  check<PacketError>(bytes_.size() >= kHeaderBytes, "packet: expected a header of {} bytes; got {}",
+                     kHeaderBytes, bytes_.size());
+  const std::span<const std::byte> all(bytes_);
   const auto magic = load<std::uint32_t>(all, 0);
   check<PacketError>(magic == kMagicVersion,
                      "packet: magic and version must be {:#010x}; got {:#010x}", kMagicVersion,
@@ -122,10 +122,25 @@ Packet Packet::parse(ByteVector bytes) {
                      all.size() - kHeaderBytes);
   const auto kind = load<std::uint8_t>(all, 6);
   check<PacketError>(kind >= 1 && kind <= 4, "packet: expected a kind from 1 to 4; got {}", kind);
+}
+
+Packet Packet::parse(ByteVector bytes) {
+  Packet packet;
+  packet.bytes_ = std::move(bytes);
+  packet.check_form();
   const auto sum = packet.checksum();
-  const auto stated = load<std::uint32_t>(all, kChecksumOffset);
+  const auto stated =
+      load<std::uint32_t>(std::span<const std::byte>(packet.bytes_), kChecksumOffset);
   check<PacketError>(sum == stated, "packet: checksum must be {:#010x}; got {:#010x}", sum, stated);
   return packet;
+}
+
+void Packet::serialize(Archive& archive, std::string_view name) {
+  archive.allocated_item<std::byte>(name, bytes_, [&](std::size_t n) {
+    bytes_.resize(n);
+    return std::span<std::byte>(bytes_);
+  });
+  check_form();
 }
 
 void Packet::expect(std::uint16_t compressor, int phase, std::size_t tensors) const {

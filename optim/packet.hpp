@@ -24,6 +24,8 @@
 
 namespace terse {
 
+class Archive;
+
 enum class PacketKind : std::uint8_t {
   up = 1,       // from a worker
   partial = 2,  // a sum of several workers' payloads
@@ -77,10 +79,15 @@ class Packet {
   // checksum are correct.
   static Packet parse(ByteVector bytes);
 
+  // The whole packet as one item. A loaded packet may have a wrong checksum, as one that was never
+  // sealed has. Throws PacketError for bytes that are no packet.
+  void serialize(Archive& archive, std::string_view name);
+
   // Throws PacketError unless the header has this compressor, phase and number of tensors.
   void expect(std::uint16_t compressor, int phase, std::size_t tensors) const;
 
  private:
+  void check_form() const;  // length, magic, version and kind
   std::uint32_t checksum() const;
   ByteVector bytes_;
 };

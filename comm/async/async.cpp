@@ -146,6 +146,7 @@ AsyncWorker::AsyncWorker(const AsyncOptions& options, const AsyncRun& run, int w
 
 double AsyncWorker::compute(std::span<const float> model) {
   const auto [loss, gradient] = learner_->gradient(model);
+  pending_ = true;
   gradient_ = grad_views(run_.parameters, gradient);
   attack_.apply(step_, gradient_);
   const auto found = find_non_finite(gradient_);
@@ -170,12 +171,32 @@ void AsyncWorker::encode(std::uint64_t version, Packet& up) {
                        .lr = run_.rate(version),
                        .count = run_.parameters.numel()},
                       gradient_, up);
+  pending_ = false;
 }
 
 void AsyncWorker::serialize(Archive& archive) {
-  archive.item("async.step", step_);
+  archive.set_tensor_names(run_.parameters.names());
+  archive.item("step", step_);
   compressor_->serialize(archive);
   attack_.serialize(archive);
+  {
+    const auto scope = archive.scope("learner");
+    learner_->serialize(archive);
+  }
+  std::vector<float> gradient;
+  if (pending_) {
+    for (const auto& view : gradient_) {
+      gradient.insert(gradient.end(), view.data.begin(), view.data.end());
+    }
+  }
+  archive.item("gradient", gradient);
+  if (!archive.loading()) return;
+  pending_ = !gradient.empty();
+  if (!pending_) return;
+  check(std::ssize(gradient) == run_.parameters.numel(), "gradient: expected {} values; got {}",
+        run_.parameters.numel(), gradient.size());
+  loaded_ = std::move(gradient);
+  gradient_ = grad_views(run_.parameters, loaded_);
 }
 
 AsyncServer make_server(const AsyncOptions& options, const AsyncRun& run) {

@@ -34,6 +34,7 @@
 #include "tersegrad/comm/transport/worker.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 
 namespace terse {
@@ -78,6 +79,8 @@ class Learner {
   };
   // The loss and the gradient of the next batch at this model.
   virtual Result gradient(std::span<const float> model) = 0;
+  // The place in the data, and all else that the next gradient depends on.
+  virtual void serialize(Archive& /*archive*/) {}
 };
 
 // A push that the server has processed.
@@ -97,6 +100,13 @@ struct AsyncRun {
   std::function<std::unique_ptr<Learner>(int worker)> make_learner;
   std::function<float(std::uint64_t version)> rate;    // learning rate; must be thread-safe
   std::function<void(const AsyncPush&)> on_push = {};  // called by one thread at a time
+
+  // Virtual time only. Called after every update, before its on_push: `state` saves or hashes the
+  // state of the whole run. The run ends there if it returns false.
+  std::function<bool(std::uint64_t version, Serialize state)> after_update = {};
+  // If set, called first: it must load `state`. The run then continues with the on_push before
+  // which that state was saved.
+  std::function<void(Serialize state)> resume = {};
 };
 
 // The traffic of one worker.
@@ -113,7 +123,7 @@ struct AsyncResult {
   PartTimes times;            // real seconds of all workers; of the server: exchange, update
   PartTimes virtual_times;    // virtual seconds of all pushes: compute, and the rest as exchange
   std::vector<AsyncTraffic> traffic;  // by worker
-  std::uint64_t state_hash = 0;       // of the server and, in virtual time, of all workers
+  std::uint64_t state_hash = 0;       // of the whole run in virtual time; otherwise of the server
 };
 
 // Runs asynchronous training. Without `me`, in this process. With `me`, as one process of several,

@@ -89,7 +89,9 @@ class MessageServer {
       result_.times.seconds[static_cast<std::size_t>(part)] += me_.times()[part];
     }
     HashArchive hash;
-    server_.serialize(hash);
+    ModelTable models(hash, run_.parameters.numel());
+    server_.serialize(hash, models);
+    models.finish();
     result_.state_hash = hash.hash();
     return result_;
   }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "tersegrad/comm/setup/model_setup.hpp"
@@ -147,19 +149,100 @@ void AsyncServer::release_idle(bool all) {
   std::ranges::sort(released_);
 }
 
-void AsyncServer::serialize(Archive& archive) {
+// ---- state --------------------------------------------------------------------------------------
+
+void AsyncServer::serialize(Archive& archive, ModelTable& models) {
   archive.set_tensor_names(parameters_.names());
-  archive.item("async.version", version_);
-  archive.item("async.dropped", dropped_);
+  archive.item("version", version_);
+  archive.item("dropped", dropped_);
   for (std::size_t w = 0; w < slots_.size(); ++w) {
-    const auto scope = archive.scope(fmt::format("async.worker.{}", w));
+    const auto scope = archive.scope(fmt::format("slot.{}", w));
     archive.item("read", slots_[w].read);
     archive.item("clock", slots_[w].clock);
+    std::uint64_t waits = slots_[w].waits ? 1 : 0;
+    archive.item("waits", waits);
+    slots_[w].waits = waits != 0;
+    models.item("model", slots_[w].model);
   }
+  std::vector<std::int64_t> idle(idle_.begin(), idle_.end());
+  archive.item("idle", idle);
+  for (const auto worker : idle) {
+    check(worker >= 0 && worker < options_.workers, "idle: expected workers below {}; got {}",
+          options_.workers, worker);
+  }
+  idle_.assign(idle.begin(), idle.end());
+  serialize_pushes(archive, models);
   decoder_.serialize(archive);
   if (rule_.correction) rule_.correction->serialize(archive);
   update_.serialize(archive);
-  archive.item("parameters", parameters_.values());
+  parameters_.serialize(archive);
+  staleness_.serialize(archive, "staleness");
+  if (!archive.loading()) return;
+  copy_ = nullptr;
+  least_clock_ = std::ranges::min_element(slots_, {}, &AsyncSlot::clock)->clock;
+  at_least_clock_ = static_cast<int>(std::ranges::count(slots_, least_clock_, &AsyncSlot::clock));
+}
+
+// Pushes of an update: those that are held, with their packets, and those of the last update.
+void AsyncServer::serialize_pushes(Archive& archive, ModelTable& models) {
+  const auto serialize = [&](std::string_view name, std::vector<AppliedPush>& pushes,
+                             std::size_t most) {
+    const auto scope = archive.scope(name);
+    std::uint64_t count = pushes.size();
+    archive.item("count", count);
+    check(count <= most, "{}: expected at most {} pushes; got {}", name, most, count);
+    pushes.resize(count);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto of_push = archive.scope(std::to_string(i));
+      auto worker = static_cast<std::int64_t>(pushes[i].worker);
+      archive.item("worker", worker);
+      check(worker >= 0 && worker < options_.workers, "{}: expected a worker below {}; got {}",
+            name, options_.workers, worker);
+      pushes[i].worker = static_cast<int>(worker);
+      archive.item("read", pushes[i].read);
+      archive.item("staleness", pushes[i].staleness);
+      models.item("model", pushes[i].model);
+      if (&pushes == &gathered_) held_[i].serialize(archive, "packet");
+    }
+  };
+  serialize("held", gathered_, held_.size() - 1);  // with one more there would be an update
+  serialize("applied", applied_, held_.size());
+}
+
+ModelTable::ModelTable(Archive& archive, std::int64_t numel) : archive_(archive), numel_(numel) {
+  if (archive.loading()) serialize_copies();
+}
+
+void ModelTable::item(std::string_view name, ModelCopy& copy) {
+  const auto find = [&] { return std::ranges::find(copies_, copy); };
+  std::int64_t number = -1;
+  if (!archive_.loading() && copy) {
+    if (find() == copies_.end()) copies_.push_back(copy);
+    number = find() - copies_.begin();
+  }
+  archive_.item(name, number);
+  if (!archive_.loading()) return;
+  check(number >= -1 && number < std::ssize(copies_),
+        "{}: expected the number of one of {} models, or -1; got {}", name, copies_.size(), number);
+  copy = number < 0 ? nullptr : copies_[static_cast<std::size_t>(number)];
+}
+
+void ModelTable::finish() {
+  if (!archive_.loading()) serialize_copies();
+}
+
+void ModelTable::serialize_copies() {
+  const auto scope = archive_.scope("models");
+  std::uint64_t count = copies_.size();
+  archive_.item("count", count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Buffer<float> values(numel_);
+    if (!archive_.loading()) std::ranges::copy(copies_[i]->span(), values.span().begin());
+    archive_.item(std::to_string(i), values.span());
+    if (archive_.loading()) {
+      copies_.push_back(std::make_shared<const Buffer<float>>(std::move(values)));
+    }
+  }
 }
 
 }  // namespace terse

@@ -30,6 +30,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "tersegrad/comm/async/push_decoder.hpp"
@@ -42,6 +43,25 @@ namespace terse {
 
 // A copy of the model, shared by all who use it.
 using ModelCopy = std::shared_ptr<const Buffer<float>>;
+
+// Saves and loads copies of models that are shared, each once.
+//
+//   ModelTable table(archive, numel);
+//   table.item("held", copy);  …              a number, or -1 for no copy
+//   table.finish();
+class ModelTable {
+ public:
+  ModelTable(Archive& archive, std::int64_t numel);  // loads the copies
+  void item(std::string_view name, ModelCopy& copy);
+  void finish();  // saves the copies
+
+ private:
+  void serialize_copies();
+
+  Archive& archive_;
+  std::int64_t numel_;
+  std::vector<ModelCopy> copies_;
+};
 
 // One push in an update.
 struct AppliedPush {
@@ -85,9 +105,8 @@ class AsyncServer {
   const StalenessRecord& staleness() const { return staleness_; }
   std::uint64_t dropped() const { return dropped_; }
 
-  // The version, the clocks, the states of the rules and of the compressor, and the model, but not
-  // the pushes that are held.
-  void serialize(Archive& archive);
+  // The whole state between two pushes. `models` belongs to the same archive.
+  void serialize(Archive& archive, ModelTable& models);
 
  private:
   struct AsyncSlot {
@@ -98,6 +117,7 @@ class AsyncServer {
   AsyncSlot& slot(int worker) { return slots_[static_cast<std::size_t>(worker)]; }
   const AsyncSlot& slot(int worker) const { return slots_[static_cast<std::size_t>(worker)]; }
 
+  void serialize_pushes(Archive& archive, ModelTable& models);
   void hold(int worker, Packet& packet);
   void apply(float lr);
   std::span<const float> corrected_mean(float lr, float& rate);

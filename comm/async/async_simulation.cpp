@@ -25,12 +25,15 @@
 #include <deque>
 #include <optional>
 #include <queue>
+#include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tersegrad/comm/async/async_worker.hpp"
 #include "tersegrad/comm/async/model_packet.hpp"
 #include "tersegrad/comm/network/durations.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse {
 namespace {
@@ -47,6 +50,7 @@ class Simulation {
         losses_(static_cast<std::size_t>(options.workers)),
         laps_(static_cast<std::size_t>(options.workers)),
         ups_(options.network ? static_cast<std::size_t>(options.workers) : 1) {
+    if (!options.delays.empty()) delays_.emplace(options.delays, options.seed);
     if (options.network) cards_.emplace(*options.network, options.workers + 1, options.seed);
     for (int w = 0; w < options.workers; ++w) workers_.emplace_back(options, run, w);
     write_model(0, 0, server_.model(), {}, down_);
@@ -54,7 +58,16 @@ class Simulation {
   }
 
   AsyncResult play() {
-    options_.delays.empty() ? play_events() : play_delays();
+    if (run_.resume) {
+      run_.resume([this](Archive& archive) { serialize(archive); });
+      report();
+    } else if (options_.delays.empty()) {
+      for (int w = 0; w < options_.workers; ++w) start(w);
+    }
+    while (!ended_ && server_.version() < options_.updates) {
+      options_.delays.empty() ? play_event() : play_delayed();
+      if (pushed_) end_push();
+    }
     AsyncResult result{.staleness = server_.staleness(),
                        .updates = server_.version(),
                        .dropped = server_.dropped(),
@@ -63,38 +76,33 @@ class Simulation {
                        .virtual_times = virtual_times_,
                        .traffic = traffic_};
     HashArchive hash;
-    server_.serialize(hash);
-    for (std::size_t w = 0; w < workers_.size(); ++w) {
-      const auto scope = hash.scope(fmt::format("worker.{}", w));
-      workers_[w].serialize(hash);
-    }
+    serialize_repeatable(hash);
     result.state_hash = hash.hash();
     return result;
   }
 
  private:
-  void play_events() {
-    for (int w = 0; w < options_.workers; ++w) start(w);
-    while (server_.version() < options_.updates) {
-      const auto [time, number, worker, what] = queue_.top();
-      queue_.pop();
-      now_ = time;
-      switch (what) {
-        case What::computed:
-          if (!durations_.measured()) compute(worker);
-          encode(worker);
-          laps_[at(worker)].computed = now_;
-          cards_ ? send(worker) : arrive(worker);
-          break;
-        case What::first_byte: {
-          const auto [from, arrival] = cards_->receive(server_seat());
-          put(arrival, from, What::arrived);
-          break;
-        }
-        case What::arrived:
-          arrive(worker);
-          break;
+  // Takes the first event of the queue.
+  void play_event() {
+    check(!queue_.empty(), "simulation: expected an event; there is none");
+    const auto [time, number, worker, what] = queue_.top();
+    queue_.pop();
+    now_ = time;
+    switch (what) {
+      case What::computed:
+        if (!durations_.measured()) compute(worker);
+        encode(worker);
+        laps_[at(worker)].computed = now_;
+        cards_ ? send(worker) : arrive(worker);
+        break;
+      case What::first_byte: {
+        const auto [from, arrival] = cards_->receive(server_seat());
+        put(arrival, from, What::arrived);
+        break;
       }
+      case What::arrived:
+        arrive(worker);
+        break;
     }
   }
 
@@ -117,7 +125,7 @@ class Simulation {
   }
 
   void send(int w) {
-    put(cards_->send(w, server_seat(), up(w).size_bytes(), now_), w, What::first_byte);
+    put(cards_->send(w, server_seat(), up(w).size_bytes(), now_).first_byte, w, What::first_byte);
   }
 
   void arrive(int w) {
@@ -129,21 +137,20 @@ class Simulation {
     for (const int released : server_.released()) start(released);
   }
 
-  void play_delays() {
-    Delays delays(options_.delays, options_.seed);
-    std::deque<ModelCopy> versions;  // the last versions, the newest at the end
-    for (std::uint64_t t = 0; t < options_.updates; ++t, ++now_) {
-      versions.push_back(server_.copy());
-      if (versions.size() > delays.most() + 1) versions.pop_front();
-      const auto late = delays.next(t);
-      const int w = static_cast<int>(t % static_cast<std::uint64_t>(options_.workers));
-      held_[at(w)] = versions[versions.size() - 1 - late];
-      traffic_[at(w)].bytes_down += dense_bytes_;
-      server_.pull(w, t - late, held_[at(w)]);
-      compute(w);
-      encode(w);
-      push(w);
-    }
+  // One update with a synthetic delay.
+  void play_delayed() {
+    const auto t = server_.version();
+    versions_.push_back(server_.copy());
+    if (versions_.size() > delays_->most() + 1) versions_.pop_front();
+    const auto late = delays_->next(t);
+    const int w = static_cast<int>(t % static_cast<std::uint64_t>(options_.workers));
+    held_[at(w)] = versions_[versions_.size() - 1 - late];
+    traffic_[at(w)].bytes_down += dense_bytes_;
+    server_.pull(w, t - late, held_[at(w)]);
+    compute(w);
+    encode(w);
+    push(w);
+    now_ = static_cast<double>(t + 1);
   }
 
   // Computes the gradient of w. Returns the real seconds that it took.
@@ -169,14 +176,28 @@ class Simulation {
       const auto timed = clock_.time(Part::update);
       server_.push(w, up(w), run_.rate(server_.version()));
     }
-    if (!run_.on_push) return;
-    run_.on_push({.worker = w,
-                  .loss = losses_[at(w)],
-                  .seconds = now_,
-                  .version = server_.version(),
-                  .message_bytes = message_bytes,
-                  .bytes_up = bytes_up_,
-                  .applied = server_.applied()});
+    pushed_ = {.worker = w,
+               .loss = losses_[at(w)],
+               .seconds = now_,
+               .version = server_.version(),
+               .message_bytes = message_bytes,
+               .bytes_up = bytes_up_};
+  }
+
+  // After the event of a push, so that nothing of it is missing in the state.
+  void end_push() {
+    if (!server_.applied().empty() && run_.after_update) {
+      ended_ =
+          !run_.after_update(server_.version(), [this](Archive& archive) { serialize(archive); });
+    }
+    if (!ended_) report();
+  }
+
+  void report() {
+    auto push = std::exchange(pushed_, std::nullopt);
+    if (!push || !run_.on_push) return;
+    push->applied = server_.applied();
+    run_.on_push(*push);
   }
 
   // Counts and returns the bytes of a pull. A sparse pull is written to find its size.
@@ -189,6 +210,111 @@ class Simulation {
     }
     traffic_[at(w)].bytes_down += bytes;
     return bytes;
+  }
+
+  // ---- state ----
+
+  void serialize(Archive& archive) {
+    serialize_repeatable(archive);
+    const auto scope = archive.scope("time");
+    clock_.serialize(archive);
+  }
+
+  void serialize_repeatable(Archive& archive) {
+    ModelTable models(archive, run_.parameters.numel());
+    {
+      const auto scope = archive.scope("server");
+      server_.serialize(archive, models);
+    }
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      const auto scope = archive.scope(fmt::format("worker.{}", w));
+      workers_[w].serialize(archive);
+      auto& traffic = traffic_[w];
+      archive.item("pushes", traffic.pushes);
+      archive.item("bytes_up", traffic.bytes_up);
+      archive.item("bytes_down", traffic.bytes_down);
+      models.item("held", held_[w]);
+      archive.item("loss", losses_[w]);
+      archive.item("arrived", laps_[w].arrived);
+      archive.item("began", laps_[w].began);
+      archive.item("computed", laps_[w].computed);
+      if (cards_) ups_[w].serialize(archive, "push");
+    }
+    {
+      const auto scope = archive.scope("simulation");
+      archive.item("now", now_);
+      archive.item("bytes_up", bytes_up_);
+      virtual_times_.serialize(archive, "virtual_times");
+      durations_.serialize(archive);
+      if (cards_) cards_->serialize(archive);
+      serialize_queue(archive);
+      serialize_versions(archive, models);
+      serialize_push(archive);
+    }
+    models.finish();
+  }
+
+  void serialize_queue(Archive& archive) {
+    const auto scope = archive.scope("queue");
+    std::vector<double> times;
+    std::vector<std::uint64_t> numbers, workers, whats;
+    for (auto left = queue_; !left.empty(); left.pop()) {
+      const auto& [time, number, worker, what] = left.top();
+      times.push_back(time);
+      numbers.push_back(number);
+      workers.push_back(static_cast<std::uint64_t>(worker));
+      whats.push_back(static_cast<std::uint64_t>(what));
+    }
+    archive.item("queued", queued_);
+    archive.item("times", times);
+    archive.item("numbers", numbers);
+    archive.item("workers", workers);
+    archive.item("events", whats);
+    if (!archive.loading()) return;
+    check(numbers.size() == times.size() && workers.size() == times.size() &&
+              whats.size() == times.size(),
+          "queue: expected as many numbers, workers and events as times");
+    queue_ = {};
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      check(workers[i] < workers_.size() && whats[i] <= static_cast<std::uint64_t>(What::arrived),
+            "queue: expected an event of a worker below {}; got event {} of worker {}",
+            workers_.size(), whats[i], workers[i]);
+      queue_.emplace(times[i], numbers[i], static_cast<int>(workers[i]),
+                     static_cast<What>(whats[i]));
+    }
+  }
+
+  void serialize_versions(Archive& archive, ModelTable& models) {
+    if (!delays_) return;
+    const auto scope = archive.scope("versions");
+    delays_->serialize(archive);
+    std::uint64_t count = versions_.size();
+    archive.item("count", count);
+    check(count <= delays_->most() + 1, "versions: expected at most {}; got {}",
+          delays_->most() + 1, count);
+    versions_.resize(count);
+    for (std::uint64_t i = 0; i < count; ++i) models.item(std::to_string(i), versions_[i]);
+  }
+
+  // The push whose report is still to be made.
+  void serialize_push(Archive& archive) {
+    std::uint64_t present = pushed_ ? 1 : 0;
+    archive.item("pushed", present);
+    if (present == 0) return pushed_.reset();
+    const auto scope = archive.scope("push");
+    if (!pushed_) pushed_.emplace();
+    auto worker = static_cast<std::uint64_t>(pushed_->worker);
+    archive.item("worker", worker);
+    check(worker < workers_.size(), "push: expected a worker below {}; got {}", workers_.size(),
+          worker);
+    pushed_->worker = static_cast<int>(worker);
+    archive.item("loss", pushed_->loss);
+    archive.item("seconds", pushed_->seconds);
+    archive.item("version", pushed_->version);
+    std::uint64_t message_bytes = pushed_->message_bytes;
+    archive.item("message_bytes", message_bytes);
+    pushed_->message_bytes = message_bytes;
+    archive.item("bytes_up", pushed_->bytes_up);
   }
 
   static std::size_t at(int worker) { return static_cast<std::size_t>(worker); }
@@ -219,6 +345,10 @@ class Simulation {
   std::optional<NetworkNics> cards_;  // the NICs of the workers and, last, of the server
   std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
   std::uint64_t queued_ = 0;
+  std::optional<Delays> delays_;
+  std::deque<ModelCopy> versions_;   // with delays: the last versions, the newest at the end
+  std::optional<AsyncPush> pushed_;  // by the event that is being played
+  bool ended_ = false;
   double now_ = 0;
   Packet down_;
   std::size_t dense_bytes_ = 0;

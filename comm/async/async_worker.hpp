@@ -33,6 +33,8 @@ class AsyncWorker {
   std::unique_ptr<Compressor> compressor_;
   ValueAttack attack_;
   std::vector<GradView> gradient_;
+  bool pending_ = false;       // gradient_ is computed and not yet encoded
+  std::vector<float> loaded_;  // the memory of gradient_ if it was loaded
   std::uint64_t step_ = 0;
 };
 

@@ -11,6 +11,13 @@ void StalenessRecord::add(std::uint64_t staleness) {
   sum_ += staleness;
 }
 
+void StalenessRecord::serialize(Archive& archive, std::string_view name) {
+  const auto scope = archive.scope(name);
+  archive.item("histogram", histogram_);
+  archive.item("pushes", pushes_);
+  archive.item("sum", sum_);
+}
+
 double StalenessRecord::mean() const {
   return pushes_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(pushes_);
 }

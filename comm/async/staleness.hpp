@@ -13,7 +13,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
+
+#include "tersegrad/core/archive.hpp"
 
 namespace terse {
 
@@ -28,6 +31,8 @@ class StalenessRecord {
   double deviation() const;  // standard deviation
   // histogram()[s] is the number of pushes with staleness s. The last element is not zero.
   std::span<const std::uint64_t> histogram() const { return histogram_; }
+
+  void serialize(Archive& archive, std::string_view name);
 
  private:
   std::vector<std::uint64_t> histogram_;

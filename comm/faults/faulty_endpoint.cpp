@@ -1,12 +1,29 @@
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 namespace terse {
+namespace {
+
+void serialize_packets(Archive& archive, std::string_view name, std::vector<Packet>& packets) {
+  const auto scope = archive.scope(name);
+  std::uint64_t count = packets.size();
+  archive.item("count", count);
+  if (archive.loading()) packets.clear();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (archive.loading()) packets.emplace_back();
+    packets[i].serialize(archive, "packet");
+  }
+}
+
+}  // namespace
 
 FaultyEndpoint::FaultyEndpoint(Endpoint& below, const Attack& attack, std::uint64_t seed)
     : below_(below),
@@ -83,6 +100,21 @@ void FaultyEndpoint::replay(int to, Packet& packet, bool hit) {
   if (attack_.keep_checksum) return;
   packet.start(header, packet.payload().size());  // keeps the payload
   packet.seal();
+}
+
+void FaultyEndpoint::serialize(Archive& archive) {
+  auto draws = random_.position();
+  archive.item("faults.draws", draws);
+  random_.seek(draws);
+  if (attack_.kind == Attack::Kind::replay) {
+    for (std::size_t to = 0; to < sent_.size(); ++to) {
+      const auto scope = archive.scope(fmt::format("faults.sent.{}", to));
+      archive.item("step", sent_[to].step);
+      serialize_packets(archive, "now", sent_[to].now);
+      serialize_packets(archive, "before", sent_[to].before);
+    }
+  }
+  below_.serialize(archive);
 }
 
 void install_faults(Worker& me, const Attack& attack, std::uint64_t seed) {

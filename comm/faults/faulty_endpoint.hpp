@@ -46,6 +46,7 @@ class FaultyEndpoint final : public Endpoint {
   void add_thread() override { below_.add_thread(); }
   void interrupt() override { below_.interrupt(); }
   VirtualClock* clock() override { return below_.clock(); }
+  void serialize(Archive& archive) override;
 
  private:
   // The packets that were sent to one worker at this step and at the previous one.

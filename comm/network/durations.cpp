@@ -72,6 +72,13 @@ double Durations::next(int worker, double measured_seconds) {
   return (draw_ ? draw_(streams_[place]) : measured_seconds) / speeds_[place];
 }
 
+void Durations::serialize(Archive& archive) {
+  std::vector<std::uint64_t> positions;
+  for (const auto& stream : streams_) positions.push_back(stream.position());
+  archive.item("durations", std::span(positions));
+  for (std::size_t w = 0; w < streams_.size(); ++w) streams_[w].seek(positions[w]);
+}
+
 std::vector<double> parse_speeds(std::string_view text) {
   std::vector<double> speeds;
   while (!text.empty()) {
@@ -138,6 +145,12 @@ Delays::Delays(std::string_view spec, std::uint64_t seed)
 
 std::uint64_t Delays::next(std::uint64_t version) {
   return std::min({draw_(stream_), most_, version});
+}
+
+void Delays::serialize(Archive& archive) {
+  auto position = stream_.position();
+  archive.item("delays", position);
+  stream_.seek(position);
 }
 
 }  // namespace terse

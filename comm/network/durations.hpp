@@ -29,6 +29,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/random.hpp"
 
 namespace terse {
@@ -44,6 +45,7 @@ class Durations {
   // The duration of the worker's next gradient: a draw, or `measured_seconds` if the law is
   // `measured`, divided by the worker's speed.
   double next(int worker, double measured_seconds);
+  void serialize(Archive& archive);  // the positions in the random streams
 
  private:
   std::string spec_;
@@ -64,6 +66,7 @@ class Delays {
   std::uint64_t most() const { return most_; }
   // The next delay, at most min(most(), version), because no version is older than 0.
   std::uint64_t next(std::uint64_t version);
+  void serialize(Archive& archive);  // the position in the random stream
 
  private:
   std::string spec_;

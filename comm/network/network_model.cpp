@@ -7,10 +7,10 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <span>
 #include <tuple>
 #include <utility>
 
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/random.hpp"
 #include "tersegrad/core/spec.hpp"
@@ -226,7 +226,7 @@ double NetworkNics::least_latency() const {
   return least;
 }
 
-double NetworkNics::send(int from, int to, std::size_t bytes, double now) {
+NetworkNics::Sent NetworkNics::send(int from, int to, std::size_t bytes, double now) {
   Nic& sender = nics_[static_cast<std::size_t>(from)];
   Nic& receiver = nics_[static_cast<std::size_t>(to)];
   double rate = std::min(sender.rate, receiver.rate);
@@ -259,8 +259,14 @@ double NetworkNics::send(int from, int to, std::size_t bytes, double now) {
                                     static_cast<std::size_t>(to)];
     transit.first_byte = last = std::max(last, transit.first_byte);
   }
+  const auto early = std::ranges::find(receiver.early, from, &Arrival::from);
+  if (early != receiver.early.end()) {
+    const double arrival = early->time;
+    receiver.early.erase(early);
+    return {.first_byte = transit.first_byte, .arrival = arrival};
+  }
   receiver.coming.push(transit);
-  return transit.first_byte;
+  return {.first_byte = transit.first_byte};
 }
 
 NetworkNics::Arrival NetworkNics::receive(int to) {
@@ -271,6 +277,70 @@ NetworkNics::Arrival NetworkNics::receive(int to) {
   nic.coming.pop();
   nic.got_until = std::max(nic.got_until, transit.first_byte) + transit.occupation;
   return {.from = transit.from, .time = nic.got_until};
+}
+
+void NetworkNics::serialize_nic(int worker, Archive& archive) {
+  Nic& nic = nics_[static_cast<std::size_t>(worker)];
+  archive.item("sent_until", nic.sent_until);
+  archive.item("got_until", nic.got_until);
+  archive.item("sent", nic.sent);
+  if (last_first_byte_.empty()) return;
+  const auto row = nics_.size() * static_cast<std::size_t>(worker);
+  archive.item("last_first_byte", std::span(last_first_byte_).subspan(row, nics_.size()));
+}
+
+void NetworkNics::serialize(Archive& archive) {
+  for (int worker = 0; worker < std::ssize(nics_); ++worker) {
+    const auto scope = archive.scope(fmt::format("nic.{}", worker));
+    serialize_nic(worker, archive);
+    auto& coming = nics_[static_cast<std::size_t>(worker)].coming;
+    std::vector<double> first_bytes, occupations;
+    std::vector<std::uint64_t> senders, numbers;
+    for (auto left = coming; !left.empty(); left.pop()) {
+      first_bytes.push_back(left.top().first_byte);
+      occupations.push_back(left.top().occupation);
+      senders.push_back(static_cast<std::uint64_t>(left.top().from));
+      numbers.push_back(left.top().number);
+    }
+    archive.item("coming.first_bytes", first_bytes);
+    archive.item("coming.occupations", occupations);
+    archive.item("coming.senders", senders);
+    archive.item("coming.numbers", numbers);
+    if (!archive.loading()) continue;
+    check(occupations.size() == first_bytes.size() && senders.size() == first_bytes.size() &&
+              numbers.size() == first_bytes.size(),
+          "network: expected as many occupations, senders and numbers as first bytes");
+    coming = {};
+    for (std::size_t i = 0; i < first_bytes.size(); ++i) {
+      check(senders[i] < nics_.size(), "network: expected a sender below {}; got {}", nics_.size(),
+            senders[i]);
+      coming.push({.first_byte = first_bytes[i],
+                   .occupation = occupations[i],
+                   .from = static_cast<int>(senders[i]),
+                   .number = numbers[i]});
+    }
+  }
+}
+
+void NetworkNics::serialize(int worker, Archive& archive, std::span<const Arrival> early) {
+  Nic& nic = nics_[static_cast<std::size_t>(worker)];
+  serialize_nic(worker, archive);
+  std::vector<std::uint64_t> senders;
+  std::vector<double> times;
+  for (const auto& [from, time] : early) {
+    senders.push_back(static_cast<std::uint64_t>(from));
+    times.push_back(time);
+  }
+  archive.item("early.senders", senders);
+  archive.item("early.times", times);
+  if (!archive.loading()) return;
+  check(senders.size() == times.size(), "network: expected as many senders as times; got {} and {}",
+        senders.size(), times.size());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    check(senders[i] < nics_.size(), "network: expected a sender below {}; got {}", nics_.size(),
+          senders[i]);
+    nic.early.push_back({.from = static_cast<int>(senders[i]), .time = times[i]});
+  }
 }
 
 // The number of frames that are lost. Draws the gaps between lost frames, which are geometric.

@@ -26,14 +26,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <queue>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace terse {
+
+class Archive;
 
 class Philox;
 
@@ -99,8 +103,12 @@ class NetworkNics {
   // A lower bound of the seconds from a send to its first byte at the receiver.
   double least_latency() const;
 
-  // Sends a message of `bytes` bytes and returns the time of its first byte at the receiver.
-  double send(int from, int to, std::size_t bytes, double now);
+  // Sends a message of `bytes` bytes.
+  struct Sent {
+    double first_byte = 0;                         // its time at the receiver
+    std::optional<double> arrival = std::nullopt;  // set if receive() shall not be called for it
+  };
+  Sent send(int from, int to, std::size_t bytes, double now);
 
   // Receives the next message to `to`. Messages are ordered by their first bytes, then by the ranks
   // of their senders. The caller must make sure that no message with an earlier first byte can
@@ -110,6 +118,13 @@ class NetworkNics {
     double time = 0;
   };
   Arrival receive(int to);
+
+  // The state of the worker's NIC, without the messages under way to it: they must be sent again.
+  // `early` are those that it has received, in the order of each sender. The first messages that
+  // the senders then send are those, and `send` returns their arrivals.
+  void serialize(int worker, Archive& archive, std::span<const Arrival> early);
+  // The state of all NICs and the messages under way.
+  void serialize(Archive& archive);
 
  private:
   struct Transit {
@@ -123,8 +138,10 @@ class NetworkNics {
     double sent_until = 0, got_until = 0;  // when sending and receiving end
     std::uint64_t sent = 0;                // messages
     std::priority_queue<Transit, std::vector<Transit>, std::greater<>> coming;
+    std::deque<Arrival> early;  // see serialize
   };
 
+  void serialize_nic(int worker, Archive& archive);
   std::uint64_t draw_lost(std::uint64_t frames, Philox& random) const;
 
   Network network_;

@@ -12,6 +12,10 @@
 namespace terse {
 namespace {
 
+// In the word by which the workers agree: this worker requests the end. It is above every id of a
+// tensor.
+constexpr std::uint64_t kEnd = std::uint64_t{1} << 63;
+
 // A gradient whose reads are timed as Part::decode. Only reads by this worker's thread are timed:
 // it takes part in the update from beginning to end, so its reads represent those of all threads.
 class TimedGradient final : public GradientSource {
@@ -138,12 +142,17 @@ void DistributedOptimizer::zero_grad() {
 void DistributedOptimizer::agree_on_step(std::uint64_t packed) {
   const auto timed = me_.time(Part::exchange);
   std::vector<DroppedWorker> gone;
+  if (requests_end_) packed |= kEnd;
   collectives_.agree(std::span(&packed, 1), counts_.steps, packed_counts_,
                      [&](int worker, const WorkerLost& loss) {
                        // `agree` calls this in its catch block, so `throw` throws `loss` again.
                        if (!options_.make_smaller_topology) throw;
                        gone.push_back({worker, counts_.steps, loss.cause()});
                      });
+  for (auto& word : packed_counts_) {
+    end_requested_ |= (word & kEnd) != 0;
+    word &= ~kEnd;
+  }
   if (!gone.empty()) continue_without(gone);
 }
 
@@ -242,7 +251,26 @@ void DistributedOptimizer::serialize(Archive& archive) {
   attack_.serialize(archive);
   compressor_->serialize(archive);
   rule_.serialize(archive);
-  archive.item("parameters", parameters_.values());
+  parameters_.serialize(archive);
+}
+
+void DistributedOptimizer::serialize_workers(Archive& archive) {
+  std::vector<std::uint64_t> remaining(original_ranks_.begin(), original_ranks_.end());
+  archive.item("workers", remaining);
+  if (!archive.loading() || std::ranges::equal(remaining, original_ranks_)) return;
+  std::vector<int> ranks(remaining.begin(), remaining.end());
+  const auto own = original_ranks_[static_cast<std::size_t>(me_.rank())];
+  check(std::ranges::adjacent_find(ranks, std::ranges::greater_equal()) == ranks.end() &&
+            std::ranges::includes(original_ranks_, ranks) && std::ranges::binary_search(ranks, own),
+        "workers: expected ascending ranks with worker {} among {} workers", own,
+        original_ranks_.size());
+  check(options_.make_smaller_topology != nullptr,
+        "workers: expected {} workers, of which none has left; got {}", original_ranks_.size(),
+        ranks.size());
+  keep_only(me_, ranks);
+  original_ranks_ = std::move(ranks);
+  packed_counts_.resize(original_ranks_.size());
+  topology_ = options_.make_smaller_topology(me_);
 }
 
 std::uint64_t DistributedOptimizer::state_hash() {

@@ -3,9 +3,9 @@
 //
 // A step:
 //   1. Agree: every worker sends every other worker an 8-byte control message: the number of
-//      infinite or NaN values in its gradient, and the tensor of the first. All workers make the
-//      same decision by the policy, before any state changes; the default policy is that all throw
-//      the same error. This exchange also detects workers at different steps, and workers that have
+//      infinite or NaN values in its gradient, the tensor of the first, and whether it asks for an
+//      end. All workers make the same decision by the policy, before any state changes; the default
+//      policy is that all throw the same error. This exchange also detects workers at different steps, and workers that have
 //      died. With `make_smaller_topology` the others continue without a dead worker, in a smaller
 //      topology, after they have checked that all of them agree on the remaining workers
 //      (failure.hpp). Control messages are counted separately.
@@ -82,6 +82,11 @@ class DistributedOptimizer {
   bool step(float lr);
   void zero_grad();
 
+  // Asks all workers to end the run together: after the next step that they take or skip,
+  // end_requested() is true on all of them. Not to be called between backward() and step().
+  void request_end() { requests_end_ = true; }
+  bool end_requested() const { return end_requested_; }
+
   const Counts& counts() const { return counts_; }
   const Compressor& compressor() const { return *compressor_; }
   // Payload bytes of the packets that this worker encoded in the last step.
@@ -93,6 +98,9 @@ class DistributedOptimizer {
   // The whole state of this worker: the counts, the state of the attack, of the compressor and of
   // the update rule, and the parameters.
   void serialize(Archive& archive);
+  // Which workers remain. Loading restricts the run to them, so all of them, and no others, must
+  // load before they exchange messages.
+  void serialize_workers(Archive& archive);
   // The hash of that state.
   std::uint64_t state_hash();
 
@@ -101,8 +109,9 @@ class DistributedOptimizer {
   // Exchanges the gradients of these tensors. Without buckets, also updates the parameters. Returns
   // false if the step is to be skipped.
   bool exchange(const Bucket& bucket);
-  // Sends `packed` to all workers: packed_counts_[w] = that of worker w. Continues without the
-  // workers that have died.
+  // Sends `packed` and requests_end_ to all workers: packed_counts_[w] = that of worker w, and
+  // end_requested_ tells whether any worker requests the end. Continues without the workers that
+  // have died.
   void agree_on_step(std::uint64_t packed);
   // Exchanges the counts of non-finite values and applies the policy. Returns false if the step is
   // to be skipped.
@@ -126,6 +135,7 @@ class DistributedOptimizer {
   Counts counts_;
   Collectives collectives_;
   std::vector<std::uint64_t> packed_counts_;  // by worker: its NonFiniteCount, packed
+  bool requests_end_ = false, end_requested_ = false;
   std::vector<int> original_ranks_;  // by remaining worker: its rank at the start of the run
   std::optional<float> lr_;          // the rate of the step that has begun
   std::size_t message_bytes_ = 0;

@@ -21,7 +21,8 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
       met_(parameters.numel()),
       moved_(parameters.numel()),
       gradients_(grad_views(parameters, parameters.gradients())),
-      moved_views_(grad_views(parameters, moved_.span())) {
+      moved_views_(grad_views(parameters, moved_.span())),
+      collectives_(me) {
   check<UsageError>(options.every >= 1,
                     "local steps: expected at least 1 from averaging to averaging; got {}",
                     options.every);
@@ -52,6 +53,7 @@ bool LocalSgd::step(float lr) {
 void LocalSgd::average_models() {
   if (since_ == 0) return;
   since_ = 0;
+  agree_on_end();
   const auto x = parameters_.values();
   const auto met = met_.span();
   {
@@ -71,6 +73,14 @@ void LocalSgd::average_models() {
   const auto timed = me_.time(Part::update);
   std::ranges::copy(met, x.begin());
   ++averagings_;
+}
+
+// A control message to every other worker.
+void LocalSgd::agree_on_end() {
+  const auto timed = me_.time(Part::exchange);
+  std::vector<std::uint64_t> requests(static_cast<std::size_t>(me_.size()));
+  collectives_.agree(requests_end_ ? 1 : 0, averagings_, requests);
+  end_requested_ |= std::ranges::find(requests, std::uint64_t{1}) != requests.end();
 }
 
 // Applies the policy to this worker's gradient alone: an agreement would cost messages every step.
@@ -98,7 +108,7 @@ void LocalSgd::serialize(Archive& archive) {
   compressor_->serialize(archive);
   outer_->serialize(archive);
   inner_.serialize(archive);
-  archive.item("parameters", parameters_.values());
+  parameters_.serialize(archive);
 }
 
 std::uint64_t LocalSgd::state_hash() {

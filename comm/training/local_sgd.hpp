@@ -14,7 +14,8 @@
 // synchronous SGD up to rounding: the differences are those of rounded models, so each step may add
 // an error of one unit in the last place of each parameter.
 //
-// Cost: the bytes of one exchange every `every` steps; two floats per parameter (a and d) and the
+// Cost: the bytes of one exchange, and a control message to every other worker, every `every` steps;
+// two floats per parameter (a and d) and the
 // states of the two rules and of the compressor. Source: Stich, arXiv 1805.09767; Lin et al.,
 // arXiv 1808.07217 (first synchronous, then local: use DistributedOptimizer for the first steps);
 // Douillard et al., arXiv 2311.08105 (DiLoCo); compressed differences: Basu et al.,
@@ -25,6 +26,7 @@
 #include <memory>
 #include <vector>
 
+#include "tersegrad/comm/collectives/collectives.hpp"
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
 #include "tersegrad/core/buffer.hpp"
 
@@ -52,6 +54,10 @@ class LocalSgd {
   // Averages the models now, unless there was no step since the last averaging. Called by all
   // workers.
   void average_models();
+  // Asks all workers to end the run together: after the next averaging, end_requested() is true on
+  // all of them. Without other workers it is true at once.
+  void request_end() { requests_end_ = true; }
+  bool end_requested() const { return end_requested_ || (requests_end_ && me_.size() == 1); }
 
   std::uint64_t meetings() const { return averagings_; }  // number of averagings
   // Payload bytes of the packets that this worker encoded in the last averaging.
@@ -63,6 +69,7 @@ class LocalSgd {
 
  private:
   bool gradient_is_usable();
+  void agree_on_end();
 
   Worker& me_;
   ParameterBuffer& parameters_;
@@ -74,6 +81,8 @@ class LocalSgd {
   std::uint64_t steps_ = 0, since_ = 0, averagings_ = 0;  // since_: steps since the last averaging
   Buffer<float> met_, moved_;                             // a, and a - x, which becomes d
   std::vector<GradView> gradients_, moved_views_;
+  Collectives collectives_;
+  bool requests_end_ = false, end_requested_ = false;
 };
 
 }  // namespace terse

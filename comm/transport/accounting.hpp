@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "tersegrad/comm/network/virtual_clock.hpp"
+#include "tersegrad/core/archive.hpp"
 
 namespace terse {
 
@@ -23,6 +25,17 @@ struct Counters {
   std::uint64_t bytes_received = 0;    // headers included
   std::uint64_t control_messages = 0;  // sent
   std::uint64_t control_bytes = 0;     // sent, headers included
+
+  void serialize(Archive& archive) {
+    const auto scope = archive.scope("counters");
+    archive.item("messages_sent", messages_sent);
+    archive.item("bytes_sent", bytes_sent);
+    archive.item("payload_bytes_sent", payload_bytes_sent);
+    archive.item("messages_received", messages_received);
+    archive.item("bytes_received", bytes_received);
+    archive.item("control_messages", control_messages);
+    archive.item("control_bytes", control_bytes);
+  }
 };
 
 // The difference of two snapshots.
@@ -47,6 +60,10 @@ struct PartTimes {
   std::array<double, kParts> seconds{};
   double operator[](Part part) const { return seconds[static_cast<std::size_t>(part)]; }
   double& operator[](Part part) { return seconds[static_cast<std::size_t>(part)]; }
+
+  void serialize(Archive& archive, std::string_view name) {
+    archive.item(name, std::span(seconds));
+  }
 };
 
 inline PartTimes operator+(PartTimes a, const PartTimes& b) {
@@ -82,6 +99,12 @@ class PartClock {
   // The sums over the scopes that have ended.
   const PartTimes& times() const { return times_; }
   const PartTimes& virtual_times() const { return virtual_times_; }
+  // Between two parts. Measured times are in the scope "time".
+  void serialize(Archive& archive) {
+    virtual_times_.serialize(archive, "virtual_times");
+    const auto scope = archive.scope("time");
+    times_.serialize(archive, "parts");
+  }
   void reset() {
     times_ = virtual_times_ = {};
     since_ = Clock::now();

@@ -15,6 +15,7 @@
 
 namespace terse {
 
+class Archive;
 class SharedMemory;
 
 // The packet that a receiver expects. Any other packet means that two workers disagree.
@@ -69,6 +70,11 @@ class Endpoint {
 
   // The worker's virtual time; nullptr if the network is a real one.
   virtual VirtualClock* clock() { return nullptr; }
+
+  // What later messages depend on: the worker's virtual time and NIC, and the state of injected
+  // faults. Called between two steps, when the worker has taken all messages of the earlier one.
+  // Messages of the later one may have come already; it is assumed that they will be sent again.
+  virtual void serialize(Archive& /*archive*/) {}
 };
 
 }  // namespace terse

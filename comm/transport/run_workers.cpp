@@ -35,6 +35,7 @@ class ThreadEndpoint final : public Endpoint {
   void add_thread() override { group_.add_thread(rank_); }
   void interrupt() override { group_.interrupt(rank_); }
   VirtualClock* clock() override { return group_.clock(rank_); }
+  void serialize(Archive& archive) override { group_.serialize(rank_, archive); }
 
  private:
   ThreadGroup& group_;

@@ -32,6 +32,7 @@ class SubgroupEndpoint final : public Endpoint {
   void set_deadline(std::chrono::milliseconds deadline) override { below_.set_deadline(deadline); }
   void barrier() override;
   VirtualClock* clock() override { return below_.clock(); }
+  void serialize(Archive& archive) override { below_.serialize(archive); }
 
  private:
   int below(int rank) const { return ranks_[static_cast<std::size_t>(rank)]; }

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 
+#include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/comm/network/virtual_clock.hpp"
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/comm/transport/thread_state.hpp"
@@ -38,14 +39,15 @@ class ThreadExecutor {
   // Called after the worker's slot has been marked as left.
   virtual void leave(int rank) = 0;
 
-  // The virtual time at which the first byte of a message reaches the receiver's NIC.
-  virtual double send(int /*from*/, int /*to*/, std::size_t /*bytes*/) { return 0; }
+  // The virtual times of a message at the receiver's NIC.
+  virtual NetworkNics::Sent send(int /*from*/, int /*to*/, std::size_t /*bytes*/) { return {}; }
   // Whether the worker may take the next message of `from` without a wait.
   virtual bool may_take(int rank, int from) { return !state_.mailbox(from, rank).queue.empty(); }
   // Called before a worker takes the next message of `from`, or finds that `from` has died.
   virtual void receive(int /*rank*/, int /*from*/) {}
   // nullptr without a modelled network.
   virtual VirtualClock* clock(int /*rank*/) { return nullptr; }
+  virtual void serialize(int /*rank*/, Archive& /*archive*/) {}  // see Endpoint
 
   // Any thread may call it: ends the run. Only the first failure counts.
   void fail(std::exception_ptr failure);

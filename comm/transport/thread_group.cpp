@@ -50,8 +50,11 @@ void ThreadGroup::post(int rank, int to, Packet packet) {
                        (wait.from == rank ? queue.empty()
                                           : wait.from == WaitFor::kAnyone &&
                                                 state_.sender_to(to) == WaitFor::kAnyone);
-  const double first_byte = executor_->send(rank, to, packet.size_bytes());
-  queue.push({.packet = std::move(packet), .first_byte = first_byte});
+  const auto sent = executor_->send(rank, to, packet.size_bytes());
+  queue.push({.packet = std::move(packet),
+              .first_byte = sent.first_byte,
+              .arrival = sent.arrival.value_or(0)});
+  if (sent.arrival) ++state_.mailbox(rank, to).arrived;
   if (awaited) executor_->satisfy(to);
 }
 
@@ -93,6 +96,11 @@ void ThreadGroup::barrier(int rank) {
   state_.at_barrier = 0;
   ++state_.generation;
   executor_->open_barrier(lock, rank);
+}
+
+void ThreadGroup::serialize(int rank, Archive& archive) {
+  const Lock lock(state_.mutex);
+  executor_->serialize(rank, archive);
 }
 
 void ThreadGroup::wait(Lock& lock, int rank, const WaitFor& wait) {

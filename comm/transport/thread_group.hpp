@@ -36,6 +36,7 @@ class ThreadGroup {
   void barrier(int rank);
   SharedMemory* shared_memory() { return concurrent() ? &shared_memory_ : nullptr; }
   VirtualClock* clock(int rank) { return executor_->clock(rank); }
+  void serialize(int rank, Archive& archive);  // see Endpoint
   // The worker's present wait throws, and so do all its later calls.
   void interrupt(int rank);
   // Ends the run. Only the first failure counts.

@@ -22,6 +22,7 @@
 
 #include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/comm/transport/thread_executor.hpp"
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace terse {
@@ -86,8 +87,9 @@ class TurnsExecutor final : public ThreadExecutor {
 
   // ---- the modelled network ----
 
-  double send(int from, int to, std::size_t bytes) override {
-    return network_ ? network_->send(from, to, bytes, player(from).clock.now()) : 0;
+  NetworkNics::Sent send(int from, int to, std::size_t bytes) override {
+    if (!network_) return {};
+    return network_->send(from, to, bytes, player(from).clock.now());
   }
 
   bool may_take(int rank, int from) override {
@@ -115,6 +117,24 @@ class TurnsExecutor final : public ThreadExecutor {
   }
 
   VirtualClock* clock(int rank) override { return network_ ? &player(rank).clock : nullptr; }
+
+  // Messages that the worker's NIC has received, but the worker has not taken, are of the next step
+  // and will be sent again. The NIC must then know that it has received them already.
+  void serialize(int rank, Archive& archive) override {
+    if (!network_) return;
+    const auto scope = archive.scope("network");
+    double now = player(rank).clock.now();
+    archive.item("now", now);
+    player(rank).clock.set(now);
+    std::vector<NetworkNics::Arrival> early;
+    for (int from = 0; from < state_.size(); ++from) {
+      auto& box = state_.mailbox(from, rank);
+      for (std::size_t i = 0; i < box.arrived; ++i) {
+        early.push_back({.from = from, .time = box.queue.at(i).arrival});
+      }
+    }
+    network_->serialize(rank, archive, early);
+  }
 
  private:
   static constexpr int kNobody = -1;

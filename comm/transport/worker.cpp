@@ -6,6 +6,7 @@
 
 #include "tersegrad/comm/transport/shared_memory.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/safetensors.hpp"
 
 namespace terse {
 namespace {
@@ -207,6 +208,26 @@ void Worker::reset_accounts() {
   counters_ = {};
   clock_.reset();
   second_clock_.reset();
+}
+
+void Worker::without_time(FunctionRef<void()> body) {
+  if (virtual_clock() == nullptr) return body();
+  const auto serialize = [this](Archive& archive) { endpoint_->serialize(archive); };
+  const auto before = safetensors_of(serialize);
+  barrier();  // no message of the last step is under way
+  body();
+  barrier();  // and none of the body
+  load_safetensors("virtual time", before, serialize);
+}
+
+void Worker::serialize(Archive& archive) {
+  counters_.serialize(archive);
+  clock_.serialize(archive);
+  {
+    const auto scope = archive.scope("second");
+    second_clock_.serialize(archive);
+  }
+  endpoint_->serialize(archive);
 }
 
 void check_expected(const Packet& packet, int receiver, int sender, const Expected& expected) {

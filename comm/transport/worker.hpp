@@ -110,12 +110,17 @@ class Worker {
   // Resets counters and times. Call it after a warm-up, which allocates memory and starts threads.
   void reset_accounts();
 
+  // Counters, times and what later messages depend on; see Endpoint.
+  void serialize(Archive& archive);
+
   // Whether a second thread may act for this worker; see Endpoint.
   bool others_may_act() const { return endpoint_->others_may_act(); }
   void share_with(std::thread::id second) { second_ = second; }
   void add_thread() { endpoint_->add_thread(); }  // by the second thread itself
   void interrupt() { endpoint_->interrupt(); }
 
+  // Runs `body` on all workers together. It may send control messages, but takes no virtual time.
+  void without_time(FunctionRef<void()> body);
   // This worker's time in a modelled network (virtual_clock.hpp); nullptr without one.
   VirtualClock* virtual_clock() { return endpoint_->clock(); }
 

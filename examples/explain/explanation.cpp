@@ -18,11 +18,11 @@ class StateArrays final : public ReadingArchive {
   Arrays arrays;
 
  private:
-  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
-    if (type != ItemType::f32) return;
-    std::vector<float> values(data.size() / sizeof(float));
-    std::ranges::copy(data, std::as_writable_bytes(std::span(values)).begin());
-    arrays.emplace_back(name.substr(0, name.rfind('/')), std::move(values));
+  void transfer(const Item& item) override {
+    if (item.type != ItemType::f32) return;
+    std::vector<float> values(item.data.size() / sizeof(float));
+    std::ranges::copy(item.data, std::as_writable_bytes(std::span(values)).begin());
+    arrays.emplace_back(item.name.substr(0, item.name.rfind('/')), std::move(values));
   }
 };
 

@@ -14,12 +14,12 @@ class ArrayArchive final : public ReadingArchive {
   std::vector<float> values;
 
  private:
-  void transfer(const std::string& name, ItemType type, std::span<std::byte> data) override {
-    if (type != ItemType::f32) return;
-    if (name != name_ && !name.starts_with(std::string(name_) + '/')) return;
+  void transfer(const Item& item) override {
+    if (item.type != ItemType::f32) return;
+    if (item.name != name_ && !item.name.starts_with(std::string(name_) + '/')) return;
     const auto old = values.size();
-    values.resize(old + data.size() / sizeof(float));
-    std::ranges::copy(data, std::as_writable_bytes(std::span(values).subspan(old)).begin());
+    values.resize(old + item.data.size() / sizeof(float));
+    std::ranges::copy(item.data, std::as_writable_bytes(std::span(values).subspan(old)).begin());
   }
   std::string_view name_;
 };

@@ -163,9 +163,11 @@ TEST(DistributedOptimizer, WorkersAtDifferentStepsAreAnError) {
           archive.item("steps", seven);
           archive.item("skipped_steps", none);
           archive.item("zeroed_values", none);
-          std::vector<float> momentum, ones(7, 1.0F);
+          std::vector<float> momentum, a(3, 1.0F), b(4, 1.0F);
           archive.item("sgd.momentum", momentum);
-          archive.item("parameters", ones);
+          const auto model = archive.scope("model");
+          archive.item("a", std::span(a));
+          archive.item("b", std::span(b));
         });
         load_safetensors("of another run", saved,
                          [&](Archive& archive) { replica.optimizer.serialize(archive); });

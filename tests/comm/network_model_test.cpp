@@ -238,7 +238,7 @@ TEST(NetworkModel, JitterIsUniform) {
   const int n = 20'000;
   double sum = 0, squares = 0;
   for (int i = 0; i < n; ++i) {
-    const double late = (nics.send(0, 1, 1000, i) - i - kLatency) / 1e-3;
+    const double late = (nics.send(0, 1, 1000, i).first_byte - i - kLatency) / 1e-3;
     EXPECT_GE(late, -1e-9);
     EXPECT_LT(late, 1);
     sum += late;
@@ -256,7 +256,7 @@ TEST(NetworkModel, LossCostsTimeOnTheCardAndRoundsOfRetries) {
   const int n = 20'000;
   double again = 0, rounds = 0;
   for (int i = 0; i < n; ++i) {
-    const double now = 1000.0 * i, first = nics.send(0, 1, 12'000, now);
+    const double now = 1000.0 * i, first = nics.send(0, 1, 12'000, now).first_byte;
     const auto arrival = nics.receive(1);
     EXPECT_EQ(arrival.from, 0);
     rounds += (first - now) / retry;
@@ -273,7 +273,7 @@ TEST(NetworkModel, MessagesOfAPairNeverOvertake) {
   NetworkNics nics(parse_network("10Gbps,1us,jitter=1ms"), 2, 1);
   double last = 0;
   for (int i = 0; i < 100; ++i) {
-    const double first = nics.send(0, 1, 100, 1e-6 * i);
+    const double first = nics.send(0, 1, 100, 1e-6 * i).first_byte;
     EXPECT_GE(first, last);
     last = first;
   }
