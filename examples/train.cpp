@@ -1,6 +1,7 @@
 // Trains one model with one method.
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
@@ -9,6 +10,7 @@
 #include "examples/run/training.hpp"
 #include "examples/train/mpi_program.hpp"
 #include "examples/train/report.hpp"
+#include "examples/train/resume.hpp"
 #include "examples/train/same_run.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
@@ -20,6 +22,7 @@ using namespace terse;
 struct Flags {
   run::RunConfig config;
   bool describe = false, json = false;
+  std::optional<std::string> resume;  // a folder
 };
 
 // `mpi`: mpirun decides the number of workers.
@@ -27,7 +30,9 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   Flags flags;
   auto& config = flags.config;
   if (mpi) config.workers = 0;
-  std::optional<std::string> resume;
+  if (const auto folder = run::resumed_folder(argc, argv)) {
+    config = run::config_from_json(run::read_config(*folder));
+  }
   run::CommandLine command_line(
       "train", "Trains a model with one compressor over one topology.",
       "train --model resnet20 --workers 4 --compressor powersgd:rank=2+ef");
@@ -39,23 +44,39 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   command_line
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
       .flag("--measure", config.measure, "none, or density (gradient noise at each epoch)")
-      .flag("--out", config.out, "folder for config.json and log.jsonl")
+      .flag("--out", config.out, "folder for configuration, log and checkpoints")
+      .flag("--checkpoint-every", config.checkpoint_every,
+            "save the run every N steps; 0: only at its end")
+      .flag("--resume", flags.resume, "continue the run of this folder, to the bit")
       .flag("--describe", flags.describe, "print the layers of the model and exit")
-      .flag("--json", flags.json, "print one JSON object as the last line")
-      .flag("--resume", resume, "resume from a checkpoint (not available yet)");
+      .flag("--json", flags.json, "print one JSON object as the last line");
+  const auto steps_before = config.steps, epochs_before = config.epochs;
   command_line.parse(argc, argv);
-  check<UsageError>(!resume, "--resume is not available yet; leave it out");
+  if (!flags.resume) return flags;
+  if (config.epochs != epochs_before && config.steps == steps_before) config.steps = 0;
+  if (!config.out) config.out = flags.resume;
   return flags;
 }
 
 // `me`: this process among those of --transport mpi; nullptr if the workers are threads.
 void train(int argc, char** argv, Worker* me) {
-  auto [config, describe, json] = parse_flags(argc, argv, me != nullptr);
+  auto [config, describe, json, resume] = parse_flags(argc, argv, me != nullptr);
   run::listen_for_interruption();
-  if (me != nullptr) run::count_processes(*me, config);
+  if (me != nullptr) {
+    const int processes = me->size() - (config.is_async() ? 1 : 0);
+    check<UsageError>(!resume || processes == config.workers,
+                      "--resume: expected {} workers, as the run began; mpirun started {}",
+                      config.workers, processes);
+    run::count_processes(*me, config);
+  }
   run::complete(config);
+  check<UsageError>(config.out || config.checkpoint_every == 0,
+                    "--checkpoint-every: expected --out, the folder for the checkpoints");
+  std::optional<run::Continuation> past;
+  if (resume) past = run::continue_run(*resume, config);
   if (me != nullptr) me->set_deadline(run::deadline(config));
   if (me != nullptr) run::check_same_run(*me, config);
+  if (me != nullptr && past) run::check_same_checkpoint(*me, past->checkpoint);
   const bool reports = me == nullptr || me->rank() == 0;
 
   const auto data = run::load_data(config);
@@ -65,12 +86,17 @@ void train(int argc, char** argv, Worker* me) {
     if (reports) run::print("{}", run::describe_model(config, data));
     return;
   }
-  run::RunReporter reporter(config, reports);
+  const auto fingerprint = config.out ? run::fingerprint(data) : run::Fingerprint{};
+  if (past) past->checkpoint.check_data(fingerprint);
+  run::RunReporter reporter(config, reports, fingerprint, past ? &*past : nullptr);
   run::RunResult result;
   try {
-    result = run::train(config, data, reporter.listener(), me);
+    result = run::train(config, data, reporter.listener(), me, past ? &past->checkpoint : nullptr);
   } catch (const run::Interrupted& e) {
     reporter.log({{"interrupted", e.what()}});
+    if (config.out && reports) {
+      run::note("train: the run is saved; train --resume {} continues it\n", *config.out);
+    }
     throw;
   }
   if (!reports) return;

@@ -1,7 +1,9 @@
 #include "tersegrad/inspect/run_folder.hpp"
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
@@ -10,22 +12,58 @@ namespace terse {
 
 RunFolder::RunFolder(const std::filesystem::path& folder, const nlohmann::json& config)
     : folder_(folder) {
-  check(!std::filesystem::exists(folder_ / "config.json"),
-        "run folder '{}': holds a run already; name another one or remove it", folder.string());
-  write_file(folder_ / "config.json", json_text(config, 2) + "\n");
-  log_.emplace(folder_ / "log.jsonl", LineFile::Existing::replace);
+  check(!std::filesystem::exists(folder_ / kConfigFile),
+        "run folder '{}': holds a run already; name another one, remove it, or continue the run by "
+        "--resume",
+        folder.string());
+  write_file(folder_ / kConfigFile, json_text(config, 2) + "\n");
+  log_.emplace(folder_ / kLogFile, LineFile::Existing::replace);
 }
 
+RunFolder RunFolder::resume(const std::filesystem::path& folder, std::uint64_t log_bytes,
+                            const nlohmann::json& config) {
+  RunFolder resumed{OutputFolder(folder)};
+  resumed.keeps_ = true;
+  resumed.log_.emplace(resumed.folder_ / kLogFile, LineFile::Existing::keep);
+  resumed.log_->cut(log_bytes);
+  write_file(resumed.folder_ / kConfigFile, json_text(config, 2) + "\n");
+  return resumed;
+}
+
+RunFolder RunFolder::resume_in(const std::filesystem::path& folder,
+                               const std::filesystem::path& from, std::uint64_t log_bytes,
+                               const nlohmann::json& config) {
+  const auto log = read_file(from / kLogFile);
+  check(log_bytes <= log.size(), "'{}': expected at least {} bytes; got {}",
+        (from / kLogFile).string(), log_bytes, log.size());
+  RunFolder resumed(folder, config);
+  const std::string_view text(reinterpret_cast<const char*>(log.data()),
+                              static_cast<std::size_t>(log_bytes));
+  if (!text.empty()) resumed.log_->add(text.substr(0, text.size() - 1));  // ends with a line feed
+  return resumed;
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : folder_(std::move(other.folder_)),
+      log_(std::move(other.log_)),
+      keeps_(std::exchange(other.keeps_, true)) {}
+
 RunFolder::~RunFolder() {
-  if (lines_ > 0) return;
+  if (keeps_) return;
   std::error_code ignored;
-  std::filesystem::remove(folder_ / "log.jsonl", ignored);
-  std::filesystem::remove(folder_ / "config.json", ignored);
+  std::filesystem::remove(folder_ / kLogFile, ignored);
+  std::filesystem::remove(folder_ / kConfigFile, ignored);
 }
 
 void RunFolder::log(const nlohmann::json& line) {
   log_->add(json_text(line));
-  ++lines_;
+  keeps_ = true;
+}
+
+void RunFolder::write_checkpoint(FunctionRef<void(std::ostream&)> write) {
+  log_->sync();
+  write_file_keeping(folder_ / kCheckpointFile, folder_ / kPreviousCheckpointFile, write);
+  keeps_ = true;
 }
 
 }  // namespace terse

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
 
@@ -149,6 +150,10 @@ void Dropout::seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t numbe
   worker_ = worker;
   number_ = number;
   calls_ = 0;
+}
+
+void Dropout::serialize_own(Archive& archive) {
+  archive.item("passes", calls_);
 }
 
 Tensor Sequential::forward(const Tensor& x) {

@@ -168,6 +168,7 @@ class Dropout final : public Layer {
   // Selects the random numbers of (seed, worker, number) and restarts them at the first
   // forward pass.
   void seed(std::uint64_t seed, std::uint32_t worker, std::uint32_t number);
+  void serialize_own(Archive& archive) override;  // the number of forward passes
 
  private:
   double p_;

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/autograd.hpp"
 #include "tersegrad/nn/layers.hpp"
 
@@ -111,6 +112,20 @@ void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker) {
   std::uint32_t number = 0;
   for_each_part(module, [&](const std::string&, Module& part) {
     if (auto* dropout = dynamic_cast<Dropout*>(&part)) dropout->seed(seed, worker, number++);
+  });
+}
+
+void serialize_extra(Module& module, Archive& archive) {
+  {
+    const auto scope = archive.scope("buffers");
+    for (auto& [name, buffer] : buffers(module)) {
+      archive.item(name, buffer.data_mut(), buffer.shape().dims());
+    }
+  }
+  const auto scope = archive.scope("modules");
+  for_each_part(module, [&](const std::string& name, Module& part) {
+    const auto of_part = archive.scope(name);
+    part.serialize_own(archive);
   });
 }
 

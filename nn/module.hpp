@@ -15,6 +15,10 @@
 #include "tersegrad/core/random.hpp"
 #include "tersegrad/core/tensor.hpp"
 
+namespace terse {
+class Archive;
+}
+
 namespace terse::nn {
 
 // The source of initial values: one stream of random numbers under `seed` for every parameter.
@@ -83,6 +87,10 @@ class Module {
   // A short description, such as "Linear(400, 120)".
   virtual std::string describe() const = 0;
 
+  // State of this module alone, besides parameters and buffers, that a later forward pass in
+  // training depends on.
+  virtual void serialize_own(Archive& /*archive*/) {}
+
   bool training() const { return training_; }
   // Switches this module and all its parts to training or to evaluation.
   void train(bool on = true);
@@ -115,6 +123,9 @@ std::vector<ParameterBuffer::Named> buffers(Module& module);
 // Seeds every Dropout of the model. The masks of each are then a function of seed, worker, the
 // position of the Dropout in the model and its number of forward passes since.
 void seed_dropout(Module& module, std::uint64_t seed, std::uint32_t worker);
+
+// All state of the model besides its parameters: the buffers, and that of serialize_own.
+void serialize_extra(Module& module, Archive& archive);
 
 // A table with one line for each module: name, description, shape of its result and number of
 // parameters; the last line has the totals. `run` must run the model once on an input; `input`

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace terse::nn {
@@ -28,6 +30,25 @@ LstmStates detach(const LstmStates& states) {
   LstmStates detached;
   for (const auto& [h, c] : states) detached.push_back({h.detach(), c.detach()});
   return detached;
+}
+
+void serialize(LstmStates& states, std::int64_t batch, Archive& archive) {
+  std::uint64_t layers = states.size();
+  archive.item("layers", layers);
+  if (archive.loading()) states.clear();
+  for (std::uint64_t i = 0; i < layers; ++i) {
+    if (archive.loading()) states.emplace_back();
+    for (auto& [name, tensor] : {std::pair<const char*, Tensor*>("h", &states[i].h),
+                                 std::pair<const char*, Tensor*>("c", &states[i].c)}) {
+      std::vector<real> values;
+      if (!archive.loading()) values.assign(tensor->data().begin(), tensor->data().end());
+      archive.item(name, values);
+      if (!archive.loading()) continue;
+      check(batch > 0 && std::ssize(values) % batch == 0,
+            "LSTM state {}: expected a multiple of {} values; got {}", name, batch, values.size());
+      *tensor = Tensor::from({batch, std::ssize(values) / batch}, values);
+    }
+  }
 }
 
 Lstm::Lstm(const LstmOptions& o, Init& init) : options_(o) {

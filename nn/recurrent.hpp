@@ -40,6 +40,8 @@ struct LstmOptions {
 using LstmStates = std::vector<LstmState>;
 // The same states outside the graph, for truncated back-propagation.
 LstmStates detach(const LstmStates& states);
+// Saves and loads detached states of `batch` rows.
+void serialize(LstmStates& states, std::int64_t batch, Archive& archive);
 
 // `layers` stacked LSTM layers (Hochreiter & Schmidhuber 1997, with the forget gate of Gers
 // et al. 2000).

@@ -17,15 +17,12 @@ class AllWorkers {
  public:
   explicit AllWorkers(Worker& me) : me_(me), collectives_(me) {}
 
-  // Replaces the values by their sums over the workers, added in the order of the workers.
+  // Replaces the values by their sums over the workers, added in the order of the workers. Sends
+  // them in pieces, because each worker holds a piece of every other one.
   void sum(std::span<double> values) {
-    own_.resize(values.size());
-    std::ranges::transform(values, own_.begin(), std::bit_cast<std::uint64_t, double>);
-    const auto all = gather(own_);
-    std::ranges::fill(values, 0.0);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      values[i % values.size()] += std::bit_cast<double>(all[i]);
-    }
+    constexpr std::size_t kPiece = 1 << 16;
+    for (; values.size() > kPiece; values = values.subspan(kPiece)) sum_piece(values.first(kPiece));
+    sum_piece(values);
   }
   double sum(double value) {
     sum(std::span(&value, 1));
@@ -41,6 +38,16 @@ class AllWorkers {
   }
 
  private:
+  void sum_piece(std::span<double> values) {
+    own_.resize(values.size());
+    std::ranges::transform(values, own_.begin(), std::bit_cast<std::uint64_t, double>);
+    const auto all = gather(own_);
+    std::ranges::fill(values, 0.0);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      values[i % values.size()] += std::bit_cast<double>(all[i]);
+    }
+  }
+
   Worker& me_;
   Collectives collectives_;
   std::uint64_t number_ = 0;

@@ -13,6 +13,7 @@
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/compressor.hpp"
 
 namespace terse::run {
@@ -29,6 +30,8 @@ class NetworkLearner final : public Learner {
         buffers_(nn::buffers(task_->model())) {
     nn::seed_dropout(task_->model(), config.seed, static_cast<std::uint32_t>(worker));
   }
+
+  void serialize(Archive& archive) override { task_->serialize(archive); }
 
   Result gradient(std::span<const float> model) override {
     task_->load();
@@ -52,10 +55,13 @@ class AsyncTrainer {
   AsyncTrainer(const RunConfig& config, const Dataset& data, const Listener& listener);
   // Without `me` all workers are in this process; with it, this process is one of them or the
   // server, and only the server has the result.
-  RunResult train(Worker* me);
+  RunResult train(Worker* me, const Checkpoint* resume);
 
  private:
   StepPlan make_plan();
+  bool after_update(std::int64_t step, Serialize state);
+  void save(std::int64_t step, Serialize state);
+  void serialize_record(Archive& archive);
   void take(const AsyncPush& push);
   void report(const AsyncPush& push);
   void evaluate(const AsyncPush& push);
@@ -81,6 +87,7 @@ class AsyncTrainer {
   RunStatistics statistics_;
   StalenessRecord staleness_;
   std::int64_t pushes_ = 0;
+  bool ended_ = false;  // by a signal, before its last update
 };
 
 AsyncTrainer::AsyncTrainer(const RunConfig& config, const Dataset& data, const Listener& listener)
@@ -111,7 +118,7 @@ StepPlan AsyncTrainer::make_plan() {
                                                          pushes_per_update(options_)));
 }
 
-RunResult AsyncTrainer::train(Worker* me) {
+RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
   AsyncRun run{.parameters = parameters_,
                .update = *rule_,
                .make_learner =
@@ -125,23 +132,72 @@ RunResult AsyncTrainer::train(Worker* me) {
                    [this](std::uint64_t version) {
                      return static_cast<float>(plan_.rate(static_cast<std::int64_t>(version)));
                    },
-               .on_push = [this](const AsyncPush& push) { take(push); }};
+               .on_push = [this](const AsyncPush& push) { take(push); },
+               .after_update =
+                   [this](std::uint64_t version, Serialize state) {
+                     return after_update(static_cast<std::int64_t>(version), state);
+                   }};
+  if (resume != nullptr) {
+    check<UsageError>(plan_.total() >= resume->step(),
+                      "--steps: expected at least {}, which the run has taken; got {}",
+                      resume->step(), plan_.total());
+    run.resume = [&](Serialize state) {
+      resume->load("", [&](Archive& archive) {
+        state(archive);
+        serialize_record(archive);
+      });
+    };
+  }
   statistics_.start_clock();
   auto done = run_async(options_, run, me);
+  if (ended_) throw_interrupted();
   if (me == nullptr || me->rank() == kAsyncServer) finish(std::move(done));
   return std::move(result_);
+}
+
+// Saves the run if it is time. Returns false if the run ends here by a signal.
+bool AsyncTrainer::after_update(std::int64_t step, Serialize state) {
+  ended_ = interrupted() && step < plan_.total();
+  const bool due = config_.checkpoint_every > 0 && step % config_.checkpoint_every == 0;
+  if (listener_.on_checkpoint && (due || ended_ || step == plan_.total())) save(step, state);
+  return !ended_;
+}
+
+void AsyncTrainer::save(std::int64_t step, Serialize state) {
+  RunState all{.step = step, .log_bytes = 0, .parts = {}};
+  if (listener_.log_bytes) all.log_bytes = listener_.log_bytes();
+  all.parts.push_back({"", safetensors_of([&](Archive& archive) {
+                         state(archive);
+                         serialize_record(archive);
+                       })});
+  listener_.on_checkpoint(all);
+}
+
+void AsyncTrainer::serialize_record(Archive& archive) {
+  {
+    const auto scope = archive.scope("run");
+    result_.serialize_past(archive, evaluator_.metric());
+  }
+  const auto scope = archive.scope("record");
+  const bool runs = statistics_.clock_runs();
+  if (runs) statistics_.stop_clock();
+  statistics_.serialize(archive);
+  if (runs) statistics_.start_clock();
+  archive.item("message_bytes", result_.message_bytes);
+  staleness_.serialize(archive, "staleness");
+  archive.item("pushes", pushes_);
 }
 
 void AsyncTrainer::take(const AsyncPush& push) {
   const auto step = static_cast<std::int64_t>(push.version);
   ++pushes_;
-  statistics_.add_loss(push.loss, plan_.in_last_epoch(step));
+  statistics_.add_loss(push.loss, step, plan_.per_epoch());
   statistics_.add_samples(samples_per_push_);
   if (push.applied.empty()) return;
   for (const auto& applied : push.applied) staleness_.add(applied.staleness);
   result_.message_bytes = push.message_bytes;
   if (step == 1 && plan_.total() > 1) statistics_.exclude_first_step();
-  throw_if_interrupted();
+  if (options_.clock == AsyncClock::real_time) throw_if_interrupted();
   if (plan_.reports(step)) report(push);
   if (!plan_.evaluates(step)) return;
   statistics_.stop_clock();
@@ -236,8 +292,10 @@ void AsyncTrainer::add_times(const AsyncResult& done) {
 }  // namespace
 
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
-                      Worker* me) {
-  return AsyncTrainer(config, data, listener).train(me);
+                      Worker* me, const Checkpoint* resume) {
+  check<UsageError>(resume == nullptr || config.async.clock == AsyncClock::virtual_time,
+                    "--resume with --clock real is not available yet; use --clock virtual");
+  return AsyncTrainer(config, data, listener).train(me, resume);
 }
 
 }  // namespace terse::run

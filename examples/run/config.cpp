@@ -149,9 +149,99 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
                          {"bucket_mb", c.bucket_mb.value_or(0)},
                          {"deadline_seconds", 1e-3 * static_cast<double>(deadline(c).count())},
-                         {"eval_every", c.eval_every}};
+                         {"eval_every", c.eval_every},
+                         {"checkpoint_every", c.checkpoint_every}};
   if (c.is_async()) json["async"] = to_json(c.async);
   return json;
+}
+
+namespace {
+
+// Reads the values of an object by key.
+class Reader {
+ public:
+  explicit Reader(const nlohmann::json& json) : json_(json) {}
+
+  template <class T>
+  T get(const char* key) const {
+    const auto found = json_.find(key);
+    check(found != json_.end(), "configuration: expected a value {}", key);
+    try {
+      return found->get<T>();
+    } catch (const nlohmann::json::exception& error) {
+      throw Error(fmt::format("configuration: {}: {}", key, error.what()));
+    }
+  }
+  template <class T>
+  void read(const char* key, T& value) const {
+    value = get<T>(key);
+  }
+  template <auto kParse>
+  void read(const char* key, Choice<kParse>& value) const {
+    value = get<std::string>(key);
+  }
+  template <class T>
+  void read(const char* key, std::optional<T>& value) const {  // null: none
+    if (json_.contains(key) && json_[key].is_null()) return;
+    value = get<T>(key);
+  }
+
+ private:
+  const nlohmann::json& json_;
+};
+
+}  // namespace
+
+RunConfig config_from_json(const nlohmann::json& json) {
+  RunConfig c;
+  const Reader in(json);
+  in.read("model", c.model);
+  in.read("data", c.data);
+  in.read("workers", c.workers);
+  in.read("transport", c.transport);
+  in.read("topology", c.topology);
+  in.read("servers", c.servers);
+  in.read("all_reduce", c.all_reduce);
+  in.read("compressor", c.compressor);
+  in.read("aggregate", c.aggregate);
+  in.read("optimizer", c.optimizer);
+  in.read("lr", c.lr);
+  in.read("schedule", c.schedule);
+  in.read("batch", c.batch);
+  in.read("epochs", c.epochs);
+  in.read("steps", c.steps);
+  in.read("seed", c.seed);
+  in.read("partition", c.partition);
+  in.read("exact_convolution", c.exact_convolution);
+  in.read("non_finite", c.non_finite);
+  in.read("max_skipped", c.max_skipped);
+  in.read("attack", c.attack);
+  in.read("on_failure", c.on_failure);
+  in.read("local_steps", c.local_steps);
+  in.read("local_after", c.local_after);
+  if (c.local_steps > 0) {
+    in.read("outer", c.outer);
+    in.read("outer_lr", c.outer_lr);
+  }
+  in.read("measure", c.measure);
+  in.read("network", c.network);
+  in.read("compute", c.compute);
+  in.read("bucket_mb", c.bucket_mb);
+  in.read("deadline_seconds", c.deadline);
+  in.read("eval_every", c.eval_every);
+  in.read("checkpoint_every", c.checkpoint_every);
+  if (!c.is_async()) return c;
+  const auto async = in.get<nlohmann::json>("async");
+  check(async.is_object(), "configuration: async: expected an object");
+  const Reader in_async(async);
+  in_async.read("server_rule", c.async.server_rule);
+  in_async.read("staleness", c.async.staleness);
+  in_async.read("clock", c.async.clock);
+  in_async.read("durations", c.async.durations);
+  in_async.read("speeds", c.async.speeds);
+  in_async.read("delays", c.async.delays);
+  in_async.read("sparse_pulls", c.async.sparse_pulls);
+  return c;
 }
 
 }  // namespace terse::run

@@ -65,6 +65,7 @@ struct RunConfig {
   std::optional<double> outer_lr;  // of that rule; none: 1
   Choice<parse_measurement> measure = Measurement::none;  // at the start of each epoch
   std::int64_t eval_every = 1;                            // epochs; 0: only at the end
+  std::int64_t checkpoint_every = 0;                      // steps; 0: only at the end
   bool exact_convolution = false;                         // never Winograd's method
   std::optional<std::string> network;  // a modelled network: virtual time; see parse_network
   std::optional<std::string> compute;  // time of a step, declared; none: measured. With network
@@ -99,5 +100,8 @@ double bucket_bytes(const RunConfig& config);
 
 // Every value in effect; the compressor and the optimizer with all their options.
 nlohmann::json to_json(const RunConfig& config);
+// The configuration that to_json has written. The number of threads is left to complete(). Throws
+// Error with the key for a value that is missing or of another type.
+RunConfig config_from_json(const nlohmann::json& json);
 
 }  // namespace terse::run

@@ -31,6 +31,8 @@ class DensityProbe {
   DensityReport measure(const ParameterBuffer& parameters,
                         std::span<const ParameterBuffer::Named> buffers);
 
+  void serialize(Archive& archive) { task_->serialize(archive); }
+
  private:
   std::uint64_t seed_;
   std::unique_ptr<Task> task_;

@@ -32,6 +32,8 @@ class Evaluator {
             .test_accuracy = sums.correct / sums.samples};
   }
 
+  Metric metric() const { return metric_; }
+
  private:
   Metric metric_;
   AllWorkers* workers_;

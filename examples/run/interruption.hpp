@@ -14,10 +14,15 @@ class Interrupted : public Error {
   int signal_;
 };
 
-// The first of these signals is remembered; a second one ends the process at once.
+// The first of these signals is remembered; a second one, at least 0.3 s later, ends the process at
+// once.
 void listen_for_interruption();
 
+// Whether a signal has arrived. Any thread may call it.
+bool interrupted();
 // Throws Interrupted if a signal has arrived. Any thread may call it.
 void throw_if_interrupted();
+// Throws Interrupted; the signal may have arrived in another process of the run.
+[[noreturn]] void throw_interrupted();
 
 }  // namespace terse::run

@@ -3,12 +3,85 @@
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "tersegrad/comm/setup/non_finite.hpp"
+#include "tersegrad/core/archive.hpp"
 
 namespace terse::run {
 namespace {
+
+void serialize(Archive& archive, Evaluation& e) {
+  archive.item("step", e.step);
+  archive.item("epoch", e.epoch);
+  archive.item("train_loss", e.train_loss);
+  archive.item("test_loss", e.test_loss);
+  archive.item("test_accuracy", e.test_accuracy);
+  archive.item("bytes_sent_per_worker", e.bytes_sent_per_worker);
+  std::vector<double> seconds;
+  if (e.virtual_seconds) seconds.push_back(*e.virtual_seconds);
+  archive.item("virtual_seconds", seconds);
+  if (!seconds.empty()) e.virtual_seconds = seconds.front();
+}
+
+void serialize_text(Archive& archive, std::string_view name, std::string& text) {
+  const auto present = std::as_bytes(std::span(text));
+  std::vector<std::byte> bytes(present.begin(), present.end());
+  archive.item(name, bytes);
+  text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void serialize(Archive& archive, DroppedWorker& dropped) {
+  auto worker = static_cast<std::int64_t>(dropped.worker);
+  archive.item("worker", worker);
+  dropped.worker = static_cast<int>(worker);
+  archive.item("step", dropped.step);
+  serialize_text(archive, "error", dropped.error);
+}
+
+template <class T>
+void serialize(Archive& archive, std::string_view name, std::vector<T>& items);
+
+void serialize(Archive& archive, GradientReport& report) {
+  serialize_text(archive, "name", report.name);
+  archive.item("size", report.size);
+  const auto optional = [&](std::string_view name, std::optional<double>& value) {
+    std::vector<double> values;
+    if (value) values.push_back(*value);
+    archive.item(name, values);
+    if (!values.empty()) value = values.front();
+  };
+  optional("density_mean", report.density_mean);
+  optional("density_noise", report.density_noise);
+  archive.item("variance", report.variance);
+  archive.item("snr_mean", report.snr_mean);
+  archive.item("snr_max", report.snr_max);
+  archive.item("snr_below", report.snr_below);
+  archive.item("below_mean", report.below_mean);
+  archive.item("skewness", report.skewness);
+}
+
+void serialize(Archive& archive, DensityReport& report) {
+  archive.item("step", report.step);
+  archive.item("batches", report.batches);
+  archive.item("epoch", report.epoch);
+  serialize(archive, "parts", report.parts);
+}
+
+template <class T>
+void serialize(Archive& archive, std::string_view name, std::vector<T>& items) {
+  std::uint64_t count = items.size();
+  const auto scope = archive.scope(name);
+  archive.item("count", count);
+  if (archive.loading()) items.clear();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (archive.loading()) items.emplace_back();
+    const auto of_item = archive.scope(std::to_string(i));
+    serialize(archive, items[i]);
+  }
+}
 
 nlohmann::json milliseconds(const PartTimes& times) {
   nlohmann::json parts;
@@ -19,6 +92,13 @@ nlohmann::json milliseconds(const PartTimes& times) {
 }
 
 }  // namespace
+
+void RunResult::serialize_past(Archive& archive, Metric metric) {
+  serialize(archive, "evaluations", evaluations);
+  for (auto& each : evaluations) each.metric = metric;
+  serialize(archive, "dropped", dropped);
+  serialize(archive, "densities", densities);
+}
 
 void check_finite(const RunResult& r) {
   if (r.finite) return;

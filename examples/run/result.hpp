@@ -67,6 +67,10 @@ struct RunResult {
   std::uint64_t model_hash = 0;      // of the parameters
   std::uint64_t state_hash = 0;      // of parameters, optimizer and compressor, all workers
   std::optional<AsyncResult> async;  // topology async
+
+  // What a run that resumes must know of its past: the evaluations, the workers that left, and the
+  // densities.
+  void serialize_past(Archive& archive, Metric metric);
 };
 
 // NonFiniteGradient if the model has diverged at the end of the run.

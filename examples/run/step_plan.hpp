@@ -25,7 +25,6 @@ class StepPlan {
     return static_cast<double>(step) / static_cast<double>(per_epoch_);
   }
   bool at_epoch(std::int64_t step) const { return step % per_epoch_ == 0; }
-  bool in_last_epoch(std::int64_t step) const { return step > total_ - per_epoch_; }
   bool reports(std::int64_t step) const { return step % kReportEvery == 0 || step == total_; }
   bool evaluates(std::int64_t step) const {
     const bool due = eval_every_ > 0 && at_epoch(step) && step / per_epoch_ % eval_every_ == 0;

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "examples/run/command_line.hpp"
 #include "examples/run/output.hpp"
+#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/ops.hpp"
 #include "tersegrad/data/columns.hpp"
@@ -18,6 +20,21 @@
 
 namespace terse::run {
 namespace {
+
+// A worker's share of the data, and the step at which its batches begin.
+struct Place {
+  std::int64_t rank = 0, workers = 1, first_step = 0;
+
+  void serialize(Archive& archive, std::string_view name) {
+    const auto scope = archive.scope(name);
+    archive.item("rank", rank);
+    archive.item("workers", workers);
+    archive.item("step", first_step);
+    check(workers >= 1 && workers <= 65535 && rank >= 0 && rank < workers && first_step >= 0,
+          "{}: expected a worker below the number of workers; got worker {} of {} at step {}", name,
+          rank, workers, first_step);
+  }
+};
 
 std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDataset& images) {
   nn::Init init(config.seed);
@@ -45,17 +62,23 @@ class ImageTask final : public Task {
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
   void partition_test(int rank, int workers) override {
+    tested_ = {.rank = rank, .workers = workers};
     test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
   }
   void partition_training(int rank, int workers, std::int64_t epoch) override {
-    auto partition = for_flag("--partition", [&] {
-      return make_partition(config_.partition, data_.train.labels,
-                            {.worker = rank, .workers = workers, .batch = config_.batch},
-                            config_.seed);
-    });
+    auto partition = make_share(rank, workers);
     const auto first_step = epoch * partition->steps_per_epoch();
-    loader_.emplace(data_.train, std::move(partition),
-                    LoaderOptions{.prefetch = prefetch_, .first_step = first_step});
+    start({.rank = rank, .workers = workers, .first_step = first_step}, std::move(partition));
+  }
+
+  void serialize(Archive& archive) override {
+    trained_.first_step = loader_->step();
+    trained_.serialize(archive, "training");
+    tested_.serialize(archive, "test");
+    nn::serialize_extra(*model_, archive);
+    if (!archive.loading()) return;
+    start(trained_, make_share(trained_.rank, trained_.workers));
+    partition_test(static_cast<int>(tested_.rank), static_cast<int>(tested_.workers));
   }
 
   void load() override { batch_ = &loader_->next(); }
@@ -83,8 +106,24 @@ class ImageTask final : public Task {
         Tensor::from({batch.size(), batch.channels, batch.height, batch.width}, batch.images));
   }
 
+  std::unique_ptr<const Partition> make_share(std::int64_t rank, std::int64_t workers) const {
+    return for_flag("--partition", [&] {
+      return make_partition(config_.partition, data_.train.labels,
+                            {.worker = static_cast<int>(rank),
+                             .workers = static_cast<int>(workers),
+                             .batch = config_.batch},
+                            config_.seed);
+    });
+  }
+  void start(const Place& place, std::unique_ptr<const Partition> share) {
+    trained_ = place;
+    loader_.emplace(data_.train, std::move(share),
+                    LoaderOptions{.prefetch = prefetch_, .first_step = place.first_step});
+  }
+
   const RunConfig& config_;
   const DatasetSplits& data_;
+  Place trained_, tested_;
   std::int64_t prefetch_, steps_per_epoch_ = 0;
   std::unique_ptr<nn::Layer> model_;
   std::optional<Loader> loader_;
@@ -120,15 +159,29 @@ class TextTask final : public Task {
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
   void partition_test(int rank, int workers) override {
+    tested_ = {.rank = rank, .workers = workers};
     test_.emplace(data_.test,
                   WorkerShare{.worker = rank, .workers = workers, .batch = kTestColumns},
                   data_.seq);
   }
   void partition_training(int rank, int workers, std::int64_t epoch) override {
-    const WorkerShare share{.worker = rank, .workers = workers, .batch = config_.batch};
-    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq});
+    start({.rank = rank, .workers = workers});
     const auto first_step = epoch * loader_->steps_per_epoch();
-    loader_.emplace(data_.train, share, ColumnOptions{.seq = data_.seq, .first_step = first_step});
+    start({.rank = rank, .workers = workers, .first_step = first_step});
+  }
+
+  void serialize(Archive& archive) override {
+    trained_.first_step = loader_->step();
+    trained_.serialize(archive, "training");
+    tested_.serialize(archive, "test");
+    nn::serialize_extra(*model_, archive);
+    {
+      const auto scope = archive.scope("carried");
+      nn::serialize(states_, config_.batch, archive);
+    }
+    if (!archive.loading()) return;
+    start(trained_);
+    partition_test(static_cast<int>(tested_.rank), static_cast<int>(tested_.workers));
   }
 
   void load() override { batch_ = &loader_->next(); }
@@ -153,8 +206,18 @@ class TextTask final : public Task {
  private:
   static constexpr std::int64_t kTestColumns = 10;
 
+  void start(const Place& place) {
+    trained_ = place;
+    loader_.emplace(data_.train,
+                    WorkerShare{.worker = static_cast<int>(place.rank),
+                                .workers = static_cast<int>(place.workers),
+                                .batch = config_.batch},
+                    ColumnOptions{.seq = data_.seq, .first_step = place.first_step});
+  }
+
   const RunConfig& config_;
   const TextSplits& data_;
+  Place trained_, tested_;
   std::int64_t steps_per_epoch_ = 0;
   std::unique_ptr<nn::LanguageModel> model_;
   std::optional<ColumnLoader> loader_;

@@ -32,6 +32,10 @@ class Task {
   // The batches begin after `epoch` epochs.
   virtual void partition_training(int rank, int workers, std::int64_t epoch) = 0;
 
+  // The shares, the place in the data, the model's state besides its parameters, and the state that
+  // it carries from batch to batch. Called between two steps.
+  virtual void serialize(Archive& archive) = 0;
+
   virtual void load() = 0;    // loads the next batch
   virtual Tensor loss() = 0;  // the loss of that batch, mean over its samples: shape ()
 

@@ -1,16 +1,22 @@
 #include "examples/run/training.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "examples/run/all_workers.hpp"
+#include "examples/run/averaged_model.hpp"
 #include "examples/run/evaluator.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/measurements.hpp"
+#include "examples/run/state_collector.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
@@ -21,6 +27,7 @@
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/parameters.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/compressor.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 
@@ -36,6 +43,9 @@ struct Run {
   TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
   // The topology for local SGD, which exchanges model differences instead of gradients.
   TopologyPlan local_plan;
+  const Checkpoint* resume;  // may be null
+  StateCollector collector;
+  std::atomic<bool> ended = false;  // by a signal, before its last step
   RunResult result = {};
 };
 
@@ -46,17 +56,24 @@ class Trainer {
   void train();
 
  private:
-  double train_step();
+  void train_step();
   bool update(float lr);
+  void make_local();
+  void report_step();
   void record_step(double loss, bool taken);
-  void report(double loss);
+  void report();
   void drop(const DroppedWorker& dropped);
   void measure_density();
   void evaluate();
-  void average_buffers();
+  std::vector<std::span<float>> differing_tensors();
   void measure_uncompressed();
   void finish();
   Measurements measurements();
+  void request_end();
+  bool end_requested() const;
+  void save(bool last);
+  void resume();
+  void serialize(Archive& archive);
   DistributedOptimizer::Options optimizer_options();
 
   bool loses_labels() const { return config_.partition.starts_with("by-label"); }
@@ -64,18 +81,17 @@ class Trainer {
     const auto* clock = me_.virtual_clock();
     return clock ? std::optional(clock->now() - virtual_start_) : std::nullopt;
   }
-  std::size_t message_bytes() const {
-    return local_ ? local_->message_bytes() : optimizer_.message_bytes();
-  }
   StepCosts costs() const {
     return {.times = me_.times(),
             .virtual_times = me_.virtual_times(),
-            .hidden_seconds = optimizer_.hidden_seconds()};
+            .hidden_seconds = hidden_before_ + optimizer_.hidden_seconds()};
   }
+  std::string scope() const { return fmt::format("worker.{}", rank_at_start_); }
 
   Run& run_;
   const RunConfig& config_;
   Worker& me_;
+  int rank_at_start_;
   AllWorkers all_workers_;
   Evaluator evaluator_;
   std::unique_ptr<Task> task_;
@@ -89,16 +105,19 @@ class Trainer {
 
   RunStatistics statistics_;
   std::int64_t step_ = 0;
-  double lr_ = 0;                      // the rate of the present step
+  double loss_ = 0, lr_ = 0;           // of the latest step
+  std::uint64_t message_bytes_ = 0;    // of the latest exchange
   bool repartition_training_ = false;  // at the next epoch, because workers have left
   std::uint64_t uncompressed_ = 0;     // bytes that `none` would send per step
   double virtual_start_ = 0;
+  double hidden_before_ = 0;  // hidden seconds before the run was resumed
 };
 
 Trainer::Trainer(Run& run, Worker& me)
     : run_(run),
       config_(run.config),
       me_(me),
+      rank_at_start_(me.rank()),
       all_workers_(me),
       evaluator_(run.data, &all_workers_),
       task_(make_task(config_, run.data, me.rank(), me.size())),
@@ -131,10 +150,15 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
 }
 
 void Trainer::train() {
-  measure_uncompressed();
+  if (run_.resume == nullptr) measure_uncompressed();
   install_faults(me_, parse_attack(config_.attack), config_.seed);
+  if (run_.resume != nullptr) {
+    if (!run_.resume->has(scope())) return;  // this worker had left
+    resume();
+    report_step();
+  }
   while (step_ < plan_.total()) {
-    throw_if_interrupted();
+    if (interrupted()) request_end();
     if (repartition_training_ && plan_.at_epoch(step_)) {
       task_->partition_training(me_.rank(), me_.size(), step_ / plan_.per_epoch());
       repartition_training_ = false;
@@ -142,19 +166,30 @@ void Trainer::train() {
     if (probe_ && plan_.at_epoch(step_)) measure_density();
     task_->load();
     statistics_.start_clock();
-    const double loss = train_step();
+    train_step();
     statistics_.stop_clock();
     statistics_.add_samples(task_->samples_per_step() * me_.size());
     // The first step has just ended (train_step has incremented step_). It also allocates memory.
     if (step_ == 1 && plan_.total() > 1) statistics_.exclude_first_step(costs());
-    if (plan_.reports(step_)) report(loss);
-    if (plan_.evaluates(step_)) evaluate();
+    const bool ends = end_requested() && step_ < plan_.total();
+    const bool due = config_.checkpoint_every > 0 && step_ % config_.checkpoint_every == 0;
+    if (run_.listener.on_checkpoint && (due || ends || step_ == plan_.total())) save(ends);
+    if (ends) {
+      run_.ended = true;
+      return;
+    }
+    report_step();
   }
   finish();
 }
 
+void Trainer::report_step() {
+  if (plan_.reports(step_)) report();
+  if (plan_.evaluates(step_)) evaluate();
+}
+
 // The training step. The code is the same for one worker and for many, and for every topology.
-double Trainer::train_step() {
+void Trainer::train_step() {
   lr_ = plan_.rate(step_);
   double loss = 0;
   {
@@ -167,27 +202,31 @@ double Trainer::train_step() {
   }
   const bool taken = update(static_cast<float>(lr_));
   ++step_;
+  loss_ = loss;
+  message_bytes_ = local_ ? local_->message_bytes() : optimizer_.message_bytes();
   record_step(loss, taken);
-  return loss;
 }
 
 // Returns false if the step was skipped.
 bool Trainer::update(float lr) {
   if (config_.local_steps == 0 || step_ < config_.local_after) return optimizer_.step(lr);
-  if (!local_) {
-    local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
-                   make_run_compressor(config_), run_.local_plan.join(me_),
-                   LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
-                                     .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
-                                     .seed = config_.seed,
-                                     .non_finite = config_.non_finite.value()});
-  }
+  if (!local_) make_local();
   return local_->step(lr);
+}
+
+void Trainer::make_local() {
+  local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
+                 make_run_compressor(config_), run_.local_plan.join(me_),
+                 LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
+                                   .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
+                                   .seed = config_.seed,
+                                   .non_finite = config_.non_finite.value()});
+  if (optimizer_.end_requested()) local_->request_end();
 }
 
 void Trainer::record_step(double loss, bool taken) {
   if (taken) {
-    statistics_.add_loss(loss, plan_.in_last_epoch(step_));
+    statistics_.add_loss(loss, step_, plan_.per_epoch());
     return;
   }
   statistics_.add_skipped_step();
@@ -201,8 +240,8 @@ void Trainer::record_step(double loss, bool taken) {
       static_cast<std::uint64_t>(step_));
 }
 
-void Trainer::report(double loss) {
-  const double mean_loss = all_workers_.mean(loss);
+void Trainer::report() {
+  const double mean_loss = all_workers_.mean(loss_);
   const auto interval = statistics_.take_interval(costs());
   if (me_.rank() != 0 || !run_.listener.on_step) return;
   run_.listener.on_step({.step = step_,
@@ -211,7 +250,7 @@ void Trainer::report(double loss) {
                          .loss = mean_loss,
                          .lr = lr_,
                          .samples_per_second = interval.samples_per_second,
-                         .message_bytes = message_bytes(),
+                         .message_bytes = message_bytes_,
                          .bytes_sent = me_.counters().bytes_sent,
                          .times = interval.costs.times,
                          .virtual_seconds = virtual_seconds(),
@@ -241,35 +280,33 @@ void Trainer::measure_density() {
   run_.result.densities.push_back(std::move(report));
 }
 
-// The running statistics of workers differ, because each worker sees other samples. All workers
-// take their mean, so that the replicas are equal again.
-void Trainer::average_buffers() {
-  std::vector<double> all;
-  for (const auto& [name, buffer] : buffers_) {
-    all.insert(all.end(), buffer.data().begin(), buffer.data().end());
-  }
-  if (all.empty()) return;
-  all_workers_.sum(all);
-  auto mean = all.begin();
-  for (auto& [name, buffer] : buffers_) {
-    for (auto& value : buffer.data_mut()) value = static_cast<float>(*mean++ / me_.size());
-  }
+// The tensors in which the replicas differ. The running statistics do, because each worker sees
+// other samples.
+std::vector<std::span<float>> Trainer::differing_tensors() {
+  std::vector<std::span<float>> tensors;
+  if (local_) tensors.push_back(parameters_.values());
+  for (auto& [name, buffer] : buffers_) tensors.push_back(buffer.data_mut());
+  return tensors;
 }
 
-// Every worker evaluates its share of the test set, after the replicas have been made equal.
+// Every worker evaluates the mean model on its share of the test set. The training goes on as if
+// there had been no evaluation.
 void Trainer::evaluate() {
-  if (local_) local_->average_models();
-  average_buffers();
-  auto e = evaluator_.evaluate(*task_);
-  e.step = step_;
-  e.epoch = plan_.epochs(step_);
-  e.train_loss = all_workers_.mean(statistics_.take_loss());
-  e.bytes_sent_per_worker =
-      static_cast<std::uint64_t>(all_workers_.mean(static_cast<double>(me_.counters().bytes_sent)));
-  e.virtual_seconds = virtual_seconds();
-  if (me_.rank() != 0) return;
-  run_.result.evaluations.push_back(e);
-  if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
+  const auto virtual_time = virtual_seconds();
+  me_.without_time([&] {
+    const AveragedModel averaged(all_workers_, me_.size(), differing_tensors());
+    auto e = evaluator_.evaluate(*task_);
+    e.step = step_;
+    e.epoch = plan_.epochs(step_);
+    e.train_loss = all_workers_.mean(statistics_.take_loss());
+    e.bytes_sent_per_worker = static_cast<std::uint64_t>(
+        all_workers_.mean(static_cast<double>(me_.counters().bytes_sent)));
+    e.virtual_seconds = virtual_time;
+    if (me_.rank() != 0) return;
+    run_.result.evaluations.push_back(e);
+    if (step_ == plan_.total()) add_final_model(parameters_, run_.result);
+    if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
+  });
 }
 
 // Exchanges zero gradients once without compression over the same topology, and counts the bytes.
@@ -311,7 +348,6 @@ void Trainer::finish() {
 
   RunResult& r = run_.result;
   add_up(words, r);
-  add_final_model(parameters_, r);
   r.samples = statistics_.all_samples();
   if (r.virtual_seconds) {
     r.samples_per_virtual_second = static_cast<double>(r.samples) / *r.virtual_seconds;
@@ -319,9 +355,83 @@ void Trainer::finish() {
   r.train_loss = train_loss;
   r.steps = step_;
   r.steps_per_epoch = plan_.per_epoch();
-  r.message_bytes = message_bytes();
+  r.message_bytes = message_bytes_;
   r.buckets = static_cast<std::int64_t>(optimizer_.buckets());
   r.samples_per_second = statistics_.samples_per_second();
+}
+
+// ---- checkpoints --------------------------------------------------------------------------------
+
+void Trainer::request_end() {
+  local_ ? local_->request_end() : optimizer_.request_end();
+}
+
+bool Trainer::end_requested() const {
+  return local_ ? local_->end_requested() : optimizer_.end_requested();
+}
+
+// `last`: the run ends here.
+void Trainer::save(bool last) {
+  RunState own{.step = step_, .log_bytes = 0, .parts = {}};
+  own.parts.push_back({scope(), safetensors_of([&](Archive& archive) { serialize(archive); })});
+  if (me_.rank() == 0) {
+    if (run_.listener.log_bytes) own.log_bytes = run_.listener.log_bytes();
+    own.parts.push_back({"run", safetensors_of([&](Archive& archive) {
+                           run_.result.serialize_past(archive, evaluator_.metric());
+                         })});
+  }
+  run_.collector.add(me_, std::move(own), last);
+}
+
+void Trainer::resume() {
+  check<UsageError>(plan_.total() >= run_.resume->step(),
+                    "--steps: expected at least {}, which the run has taken; got {}",
+                    run_.resume->step(), plan_.total());
+  run_.resume->load(scope(), [&](Archive& archive) { serialize(archive); });
+  check(step_ == run_.resume->step(), "'{}': expected the state of step {}; got {}",
+        run_.resume->file().string(), run_.resume->step(), step_);
+  if (me_.rank() != 0) return;
+  run_.resume->load(
+      "run", [&](Archive& archive) { run_.result.serialize_past(archive, evaluator_.metric()); });
+}
+
+// Everything that a later step, report or result depends on. docs/checkpoints.md lists it.
+void Trainer::serialize(Archive& archive) {
+  archive.item("step", step_);
+  std::uint64_t is_local = local_ ? 1 : 0;
+  archive.item("local", is_local);
+  if (is_local != 0 && !local_) make_local();
+  {
+    const auto scope = archive.scope("method");
+    optimizer_.serialize_workers(archive);
+    local_ ? local_->serialize(archive) : optimizer_.serialize(archive);
+  }
+  {
+    const auto scope = archive.scope("task");
+    task_->serialize(archive);
+  }
+  if (probe_) {
+    const auto scope = archive.scope("density");
+    probe_->serialize(archive);
+  }
+  {
+    const auto scope = archive.scope("messages");
+    me_.serialize(archive);
+  }
+  const auto scope = archive.scope("record");
+  statistics_.serialize(archive);
+  archive.item("loss", loss_);
+  archive.item("lr", lr_);
+  archive.item("message_bytes", message_bytes_);
+  archive.item("uncompressed", uncompressed_);
+  archive.item("virtual_start", virtual_start_);
+  std::uint64_t repartitions = repartition_training_ ? 1 : 0;
+  archive.item("repartitions", repartitions);
+  repartition_training_ = repartitions != 0;
+  const auto hidden_scope = archive.scope("hidden"), measured = archive.scope("time");
+  double hidden = costs().hidden_seconds;
+  archive.item("seconds", hidden);
+  if (archive.loading()) hidden_before_ = hidden;
 }
 
 // Between threads no bytes are lost. Checksums are therefore written and verified only if the run
@@ -343,31 +453,34 @@ WorkerOptions worker_options(const RunConfig& config) {
 }
 
 RunResult train_synchronously(const RunConfig& config, const Dataset& data,
-                              const Listener& listener, Worker* me) {
+                              const Listener& listener, Worker* me, const Checkpoint* resume) {
   const auto compressor = make_run_compressor(config), plain = make_compressor("none");
   Run run{.config = config,
           .data = data,
           .listener = listener,
           .plan = TopologyPlan(topology_options(config), *compressor),
           .plain_plan = TopologyPlan(topology_options(config), *plain),
-          .local_plan = TopologyPlan(topology_options(config), *compressor)};
+          .local_plan = TopologyPlan(topology_options(config), *compressor),
+          .resume = resume,
+          .collector = StateCollector(me != nullptr, listener.on_checkpoint)};
   if (me != nullptr) {
     Trainer(run, *me).train();
   } else {
     run_workers(worker_options(config), [&](Worker& worker) { Trainer(run, worker).train(); });
   }
+  if (run.ended) throw_interrupted();
   return std::move(run.result);
 }
 
 }  // namespace
 
-RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
-                Worker* me) {
+RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener, Worker* me,
+                const Checkpoint* resume) {
   const auto start = std::chrono::steady_clock::now();
   set_thread_count(static_cast<int>(config.threads));
   kernels::set_exact_convolution(config.exact_convolution);
-  auto result = config.is_async() ? train_async(config, data, listener, me)
-                                  : train_synchronously(config, data, listener, me);
+  auto result = config.is_async() ? train_async(config, data, listener, me, resume)
+                                  : train_synchronously(config, data, listener, me, resume);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

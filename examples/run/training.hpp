@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "examples/run/checkpoint.hpp"
 #include "examples/run/config.hpp"
 #include "examples/run/density_probe.hpp"
 #include "examples/run/result.hpp"
@@ -40,15 +41,20 @@ struct Listener {
   std::function<void(const DensityReport&)> on_density = {};
   // `data` is a sentence for the user about what happens to the data of the dropped worker.
   std::function<void(const DroppedWorker&, std::string_view data)> on_drop = {};
+  // Saves the state of the run: every --checkpoint-every steps, at the end, and when the run is
+  // interrupted. If empty, the run is not saved. Called by one worker at a time, not always 0.
+  std::function<void(const RunState&)> on_checkpoint = {};
+  std::function<std::uint64_t()> log_bytes = {};  // the length of the log, before a checkpoint
 };
 
-// `config` has been completed by complete(). Throws the error of any worker. If `me` is null, the
-// workers are threads of this process. Otherwise this process is worker `me`, and only worker 0
-// calls the listener and returns the result.
+// `config` has been completed by complete(). Throws the error of any worker, and Interrupted after a
+// signal, at a step on which all workers agree. If `me` is null, the workers are threads of this
+// process. Otherwise this process is worker `me`, and only worker 0 calls the listener and returns
+// the result. With `resume` the run continues from that checkpoint.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
-                Worker* me = nullptr);
+                Worker* me = nullptr, const Checkpoint* resume = nullptr);
 // Called by `train` for topology async.
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
-                      Worker* me = nullptr);
+                      Worker* me, const Checkpoint* resume);
 
 }  // namespace terse::run

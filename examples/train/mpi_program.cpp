@@ -1,6 +1,8 @@
 #include "examples/train/mpi_program.hpp"
 
 #include <cstdlib>
+#include <exception>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -9,11 +11,23 @@
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
+#include "examples/train/resume.hpp"
 #include "tersegrad/comm/transport/mpi_transport.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace terse::run {
 namespace {
+
+// Whether --resume names the folder of a run under mpirun. The job reports a folder that cannot be
+// read.
+bool resumes_mpi(int argc, char** argv) {
+  try {
+    const auto folder = resumed_folder(argc, argv);
+    return folder && read_config(*folder).value("transport", "") == to_string(Transport::mpi);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
 
 bool asks_for_mpi(int argc, char** argv) {
   bool asks = false;
@@ -23,7 +37,7 @@ bool asks_for_mpi(int argc, char** argv) {
     asks |= word == "--transport=mpi" || (before == "--transport" && word == "mpi");
     before = word;
   }
-  return asks;
+  return asks || resumes_mpi(argc, argv);
 }
 
 // Warns, in the first of several processes that a launcher has started, that each does the same

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <string_view>
 
@@ -44,9 +46,24 @@ void print_times(const char* title, const PartTimes& times) {
 
 }  // namespace
 
-RunReporter::RunReporter(const RunConfig& config, bool records)
-    : progress_(config.compressor, stderr) {
-  if (config.out && records) folder_.emplace(*config.out, to_json(config));
+RunReporter::RunReporter(const RunConfig& config, bool records, const Fingerprint& data,
+                         const Continuation* past)
+    : config_(config), data_(data), progress_(config.compressor, stderr) {
+  if (!config.out || !records) return;
+  if (past == nullptr) {
+    folder_.emplace(*config.out, to_json(config));
+  } else if (*config.out == past->folder) {
+    folder_.emplace(RunFolder::resume(past->folder, past->checkpoint.log_bytes(), past->config));
+  } else {
+    folder_.emplace(RunFolder::resume_in(*config.out, past->folder, past->checkpoint.log_bytes(),
+                                         past->config));
+  }
+}
+
+void RunReporter::save(const RunState& state) {
+  if (!folder_) return;
+  folder_->write_checkpoint(
+      [&](std::ostream& out) { write_checkpoint(out, state, config_, data_); });
 }
 
 Listener RunReporter::listener() {
@@ -65,7 +82,10 @@ Listener RunReporter::listener() {
               [this](const DroppedWorker& d, std::string_view data) {
                 log({{"dropped", to_json(d)}});
                 progress_.drop(d, data);
-              }};
+              },
+          .on_checkpoint = config_.out ? [this](const RunState& state) { save(state); }
+                                       : std::function<void(const RunState&)>(),
+          .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
 }
 
 void RunReporter::finish() {

@@ -1,22 +1,25 @@
-// The output of train: progress, log.jsonl and the summary.
+// The output of train: progress, log.jsonl, checkpoints and the summary.
 #pragma once
 
 #include <optional>
 #include <vector>
 
 #include "examples/run/config.hpp"
+#include "examples/run/fingerprint.hpp"
 #include "examples/run/progress.hpp"
 #include "examples/run/result.hpp"
 #include "examples/run/training.hpp"
+#include "examples/train/resume.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
 
 namespace terse::run {
 
-// Shows the progress of a run on standard error and, with --out, records it in log.jsonl.
+// Shows the progress of a run on standard error and, with --out, records it in its folder.
 class RunReporter {
  public:
-  // `records`: false if another process records the run.
-  RunReporter(const RunConfig& config, bool records);
+  // `records`: false if another process records the run. `past`: what the run continues, or null.
+  RunReporter(const RunConfig& config, bool records, const Fingerprint& data,
+              const Continuation* past);
 
   Listener listener();  // the reporter must outlive the run
   void log(const nlohmann::json& line) {
@@ -25,6 +28,10 @@ class RunReporter {
   void finish();  // after a run that succeeded
 
  private:
+  void save(const RunState& state);
+
+  const RunConfig& config_;
+  Fingerprint data_;
   std::optional<RunFolder> folder_;
   Progress progress_;
 };

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "examples/run/fingerprint.hpp"
 #include "examples/run/version.hpp"
 #include "tersegrad/comm/collectives/collectives.hpp"
 #include "tersegrad/core/archive.hpp"
@@ -39,31 +40,6 @@ std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
     if (of_a != of_b) return fmt::format("{} is {} and {}", key, json_text(of_a), json_text(of_b));
   }
   return "the order of the values";
-}
-
-// Of a data set: the numbers of training and test samples, and a hash.
-using Fingerprint = std::array<std::uint64_t, 3>;
-
-Fingerprint fingerprint(const DatasetSplits& data) {
-  Fnv1a hash;
-  for (const auto* split : {&data.train, &data.test}) {
-    hash.add("pixels", std::as_bytes(std::span(split->pixels)));
-    hash.add("labels", std::as_bytes(std::span(split->labels)));
-  }
-  return {static_cast<std::uint64_t>(data.train.size()),
-          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
-}
-
-Fingerprint fingerprint(const TextSplits& data) {
-  Fnv1a hash;
-  for (const auto* split : {&data.train, &data.valid, &data.test}) {
-    hash.add("tokens", std::as_bytes(std::span(split->tokens)));
-  }
-  for (const auto& word : data.train.vocabulary) {
-    hash.add("word", std::as_bytes(std::span(word)));
-  }
-  return {static_cast<std::uint64_t>(data.train.size()),
-          static_cast<std::uint64_t>(data.test.size()), hash.hash()};
 }
 
 }  // namespace
@@ -117,8 +93,17 @@ void check_same_run(Worker& me, const RunConfig& config) {
   me.barrier();
 }
 
+void check_same_checkpoint(Worker& me, const Checkpoint& checkpoint) {
+  std::vector<std::uint64_t> hashes(static_cast<std::size_t>(me.size()));
+  Collectives(me).agree(checkpoint.hash(), 0, hashes);
+  const auto other = std::ranges::find_if(hashes, [&](auto hash) { return hash != hashes[0]; });
+  check(other == hashes.end(),
+        "workers 0 and {} have read different checkpoints; give all of them the same folder",
+        other - hashes.begin());
+}
+
 void check_same_data(Worker& me, const Dataset& data) {
-  const auto own = std::visit([](const auto& splits) { return fingerprint(splits); }, data);
+  const auto own = fingerprint(data);
   constexpr std::size_t kWords = std::tuple_size_v<Fingerprint>;
   std::vector<std::uint64_t> words(kWords * static_cast<std::size_t>(me.size()));
   Collectives(me).agree(own, 0, words);

@@ -168,10 +168,6 @@ TEST_F(Train, ReportsTheTimeInAModelledNetwork) {
             result["model_hash"]);
 }
 
-TEST_F(Train, WhatComesLaterIsRefused) {
-  expect_refused("train --resume x", 2, "not available yet");
-}
-
 TEST_F(Train, GoesOnWithoutAWorkerThatDies) {
   const std::string dying = "train" + small + "--steps 4 --attack die:at=2 ";
   expect_refused(dying, 1, "attack: worker 1 dies at step 2");

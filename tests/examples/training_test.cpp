@@ -331,9 +331,9 @@ TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
   EXPECT_LT(outer.test_loss, 0.8 * mean.test_loss);
 }
 
-// Tests after the steps 50, 100 and 120 end a period of seven steps early: of 19 averagings, 16 are
-// at multiples of seven.
-TEST(LocalSteps, ModelsMeetBeforeEveryTest) {
+// The tests after the steps 50, 100 and 120 are between two averagings. They look at the mean of the
+// models and leave the models as they are: the run is the same without the first two.
+TEST(LocalSteps, ATestLooksAtTheMeanModelAndChangesNothing) {
   auto c = config_for("none", "ring", 4);
   c.steps = 120;
   c.eval_every = 1;
@@ -341,7 +341,45 @@ TEST(LocalSteps, ModelsMeetBeforeEveryTest) {
   c.local_steps = 7;
   const auto r = train(c, small_images(), {});
   ASSERT_EQ(r.evaluations.size(), 3U);
-  EXPECT_NEAR(r.bytes_sent_per_worker, all.bytes_sent_per_worker * 19 / 120, 1e-6);
+  EXPECT_NEAR(r.bytes_sent_per_worker, all.bytes_sent_per_worker * (120 / 7) / 120, 1e-6);
+  c.eval_every = 0;
+  const auto rarely = train(c, small_images(), {});
+  EXPECT_EQ(rarely.evaluations.size(), 1U);
+  EXPECT_EQ(rarely.state_hash, r.state_hash);
+  EXPECT_EQ(rarely.model_hash, r.model_hash);
+}
+
+// The running statistics that a test uses are means over the workers; each worker keeps its own.
+TEST(Evaluations, ChangeNoBitOfARunWithRunningStatistics) {
+  RunConfig c;
+  c.model = "resnet20";
+  c.workers = 2;
+  c.batch = 5;
+  c.steps = 4;
+  c.data = "synthetic:size=8,train=20,test=10";  // two steps an epoch
+  const Dataset data = load_dataset(c.data, 3);
+  complete(c);
+  const auto often = train(c, data, {});
+  EXPECT_EQ(often.evaluations.size(), 2U);
+  c.eval_every = 0;
+  const auto once = train(c, data, {});
+  EXPECT_EQ(once.state_hash, often.state_hash);
+  EXPECT_EQ(once.evaluations.back().test_loss, often.evaluations.back().test_loss);
+}
+
+// Tests take no virtual time.
+TEST(Evaluations, TakeNoTimeInAModelledNetwork) {
+  auto c = config_for("none", "ring", 4);
+  c.network = "1gbe";
+  c.compute = "1ms";
+  c.steps = 20;
+  c.eval_every = 1;
+  c.batch = 25;  // ten steps an epoch
+  const auto often = train(c, small_images(), {});
+  EXPECT_EQ(often.evaluations.size(), 2U);
+  c.eval_every = 0;
+  const auto once = train(c, small_images(), {});
+  EXPECT_EQ(once.virtual_seconds, often.virtual_seconds);
 }
 
 TEST(Buckets, OfTwoWorkersGiveTheSameBitsInRealAndInVirtualTime) {

@@ -1,0 +1,179 @@
+// train --resume as a user runs it: a run that pauses is the same run, in its result and its log.
+#include "tests/examples/program_fixture.hpp"
+
+namespace {
+
+using json = nlohmann::json;
+
+class ResumePrograms : public ProgramFixture {
+ protected:
+  static json lasting(json result) {
+    for (const char* time : {"seconds", "samples_per_second", "milliseconds_per_step",
+                             "hidden_milliseconds_per_step", "samples_per_virtual_second"}) {
+      result.erase(time);
+    }
+    result["config"].erase("checkpoint_every");
+    return result;
+  }
+
+  std::string in(const std::string& name) const { return (folder / name).string(); }
+
+  // A run of `total` steps equals one of `half` steps that is saved after every step and continued.
+  void expect_resumes(const std::string& flags, int half, int total) const {
+    SCOPED_TRACE(flags);
+    fs::remove_all(in("whole"));
+    fs::remove_all(in("paused"));
+    const auto start = "train " + flags + " --schedule constant --json";
+    const auto whole = run(start + " --steps " + std::to_string(total) + " --out " + in("whole"));
+    ASSERT_EQ(whole.code, 0) << whole.error;
+    const auto first = run(start + " --checkpoint-every 1 --steps " + std::to_string(half) +
+                           " --out " + in("paused"));
+    ASSERT_EQ(first.code, 0) << first.error;
+    const auto rest =
+        run("train --json --resume " + in("paused") + " --steps " + std::to_string(total));
+    ASSERT_EQ(rest.code, 0) << rest.error;
+    EXPECT_EQ(lasting(last_line(whole.out)), lasting(last_line(rest.out)));
+    EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("paused")));
+    const auto config = json::parse(read(in("paused") + "/config.json"));
+    ASSERT_EQ(config["resumes"].size(), 1);
+    EXPECT_EQ(config["resumes"][0]["step"], half);
+  }
+
+  const std::string lenet =
+      "--model lenet --data synthetic:train=640,test=100 --batch 16 --workers 3 ";
+  const std::string resnet =
+      "--model resnet20 --data synthetic:train=120,test=40 --batch 4 --workers 2 ";
+  const std::string lstm =
+      "--model lstm:hidden=32,embedding=32,dropout=0.3 --data synthetic-text:vocab=50 ";
+};
+
+TEST_F(ResumePrograms, Networks) {
+  expect_resumes(resnet + "--compressor powersgd:rank=2+ef", 3, 7);
+  expect_resumes(lstm + "--compressor topk:ratio=0.01+ef --workers 3", 7, 20);
+}
+
+TEST_F(ResumePrograms, WhatWorkersExchange) {
+  expect_resumes(lenet + "--local-steps 4 --compressor topk:ratio=0.05+ef", 14, 30);
+  const auto diloco = lenet +
+                      "--local-steps 4 --local-after 10 --outer sgd:momentum=0.9,nesterov "
+                      "--outer-lr 0.7 --optimizer adam --lr 0.001";
+  expect_resumes(diloco, 5, 30);
+  expect_resumes(diloco, 15, 30);
+  expect_resumes(lenet + "--bucket-mb 0.1 --compressor sign+ef", 14, 30);
+  expect_resumes(lenet + "--partition by-label:2", 14, 30);
+  expect_resumes(lenet + "--compressor dgc:ratio=0.01,warmup=2 --topology server", 14, 30);
+  expect_resumes(lenet + "--measure density", 14, 30);
+}
+
+// The checkpoint is written in the middle of the warm-up.
+TEST_F(ResumePrograms, AWarmUp) {
+  fs::remove_all(in("whole"));
+  const auto start = "train " + lenet + "--schedule constant:warmup=2 --json --out ";
+  const auto whole = run(start + in("whole") + " --steps 40");
+  ASSERT_EQ(whole.code, 0) << whole.error;
+  ASSERT_EQ(run(start + in("paused") + " --steps 17").code, 0);
+  const auto rest = run("train --json --steps 40 --resume " + in("paused"));
+  EXPECT_EQ(lasting(last_line(whole.out)), lasting(last_line(rest.out))) << rest.error;
+  EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("paused")));
+}
+
+TEST_F(ResumePrograms, ModelledNetworks) {
+  expect_resumes(lenet + "--network 1gbe --compute 5ms --compressor qsgd:bits=4", 14, 30);
+  expect_resumes(lenet + "--network 1gbe,jitter=50us,loss=0.01,slow=2:3 --compute 1ms", 14, 30);
+  expect_resumes(lenet + "--network wan,jitter=5ms --compute 1ms --local-steps 3", 14, 30);
+  expect_resumes(lenet + "--network wan,jitter=5ms --compute 1ms --bucket-mb 0.05", 14, 30);
+}
+
+TEST_F(ResumePrograms, Faults) {
+  expect_resumes(lenet + "--attack stale:steps=3", 14, 30);
+  expect_resumes(lenet + "--attack replay:rate=0.5 --compressor sign --topology server", 14, 30);
+  expect_resumes(lenet + "--attack die:at=5 --on-failure continue --compressor topk:ratio=0.1+ef",
+                 14, 30);
+  expect_resumes(lenet + "--attack nan:at=5 --non-finite skip_step", 6, 30);
+}
+
+TEST_F(ResumePrograms, AsynchronousServers) {
+  const auto async = lenet + "--topology async ";
+  expect_resumes(async + "--server-rule softsync:n=2", 14, 30);
+  expect_resumes(async + "--server-rule dc_asgd --compressor topk:ratio=0.05+ef", 14, 30);
+  expect_resumes(async + "--delays uniform:most=8", 14, 30);
+  expect_resumes(async + "--network 1gbe,jitter=100us --compute 1ms --sparse-pulls", 14, 30);
+  expect_resumes(resnet + "--topology async --compressor sign", 7, 12);
+}
+
+// A signal ends the run at a step on which all workers agree.
+TEST_F(ResumePrograms, AnInterruptedRunContinues) {
+  for (const char* topology : {"ring", "async", "ring --local-steps 5"}) {
+    SCOPED_TRACE(topology);
+    fs::remove_all(in("whole"));
+    fs::remove_all(in("paused"));
+    const auto start = "train " + lenet + "--steps 600 --eval-every 0 --json --topology " +
+                       std::string(topology) + " --out ";
+    const auto whole = run(start + in("whole"));
+    ASSERT_EQ(whole.code, 0) << whole.error;
+    const auto paused =
+        run_shell("timeout --preserve-status -s TERM 0.4 " + bin + start + in("paused"));
+    if (paused.code == 0) continue;  // a fast machine has finished
+    EXPECT_EQ(paused.code, 143) << paused.error;
+    EXPECT_NE(paused.error.find("--resume"), std::string::npos) << paused.error;
+    const auto rest = run("train --json --resume " + in("paused"));
+    ASSERT_EQ(rest.code, 0) << rest.error;
+    EXPECT_EQ(lasting(last_line(whole.out)), lasting(last_line(rest.out)));
+    EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("paused")));
+  }
+}
+
+TEST_F(ResumePrograms, AnotherFolderAndOtherReports) {
+  const auto start = "train " + lenet + "--schedule constant --json --out ";
+  const auto whole = run(start + in("whole") + " --steps 30");
+  ASSERT_EQ(run(start + in("paused") + " --steps 14").code, 0);
+  const auto before = read(in("paused") + "/log.jsonl");
+  const auto rest = run("train --json --steps 30 --threads 1 --deadline 60 --checkpoint-every 7 " +
+                        std::string("--resume ") + in("paused") + " --out " + in("other"));
+  ASSERT_EQ(rest.code, 0) << rest.error;
+  EXPECT_EQ(last_line(whole.out)["state_hash"], last_line(rest.out)["state_hash"]);
+  EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("other")));
+  EXPECT_EQ(read(in("paused") + "/log.jsonl"), before);
+}
+
+TEST_F(ResumePrograms, ADamagedCheckpointFallsBackToTheOneBefore) {
+  const auto start = "train " + lenet + "--schedule constant --json --checkpoint-every 5 --out ";
+  const auto whole = run(start + in("whole") + " --steps 14");
+  ASSERT_EQ(run(start + in("run") + " --steps 14").code, 0);
+  const auto newest = in("run") + "/checkpoint.safetensors";
+  fs::resize_file(newest, fs::file_size(newest) / 2);
+  const auto rest = run("train --json --resume " + in("run"));
+  ASSERT_EQ(rest.code, 0) << rest.error;
+  EXPECT_NE(rest.error.find("reading the checkpoint before it, of step 10"), std::string::npos)
+      << rest.error;
+  EXPECT_EQ(last_line(whole.out)["state_hash"], last_line(rest.out)["state_hash"]);
+  EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("run")));
+  fs::resize_file(newest, 100);
+  fs::resize_file(in("run") + "/checkpoint.previous.safetensors", 100);
+  expect_refused("train --resume " + in("run"), 1, "no checkpoint of the run can be read");
+}
+
+TEST_F(ResumePrograms, WhatCannotBeContinuedIsRefused) {
+  ASSERT_EQ(run("train " + lenet + "--steps 4 --out " + in("run")).code, 0);
+  expect_refused("train --batch 8 --resume " + in("run"), 2, "expected --batch 16");
+  expect_refused("train --compressor sign --resume " + in("run"), 2, "--compressor");
+  expect_refused("train --data synthetic:train=320,test=100 --resume " + in("run"), 1,
+                 "expected the data of the run");
+  expect_refused("train --steps 3 --resume " + in("run"), 2, "expected at least 4");
+  expect_refused("train --resume " + in("nothing"), 2, "expected the folder of a run");
+  expect_refused("train --checkpoint-every 3 " + lenet, 2, "--out");
+  expect_refused("train " + lenet + "--out " + in("run"), 1, "--resume");
+  fs::remove(in("run") + "/checkpoint.safetensors");
+  expect_refused("train --resume " + in("run"), 1, "checkpoint.safetensors; there is none");
+}
+
+TEST_F(ResumePrograms, AScheduleThatKnewAnotherTotalIsNoted) {
+  ASSERT_EQ(run("train " + lenet + "--steps 4 --out " + in("run")).code, 0);
+  const auto rest = run("train --steps 8 --resume " + in("run"));
+  EXPECT_EQ(rest.code, 0);
+  EXPECT_NE(rest.error.find("the schedule linear depends on the number of steps"),
+            std::string::npos)
+      << rest.error;
+}
+
+}  // namespace
