@@ -40,6 +40,7 @@ class LanguageModel final : public Module {
 
   void visit(Visitor& visitor) override;
   std::string describe() const override { return "LanguageModel"; }
+  const LanguageModelOptions& options() const { return options_; }
 
  private:
   const Parameter& decoder_weight() const {

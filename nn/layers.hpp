@@ -43,6 +43,7 @@ class Conv2d final : public Layer {
   }
   void visit(Visitor& visitor) override;
   std::string describe() const override;
+  const Conv2dOptions& options() const { return options_; }
 
   Parameter weight;  // (out, in / groups, kernel, kernel)
   Parameter bias;    // (out)
@@ -57,6 +58,7 @@ class MaxPool2d final : public Layer {
   explicit MaxPool2d(const PoolOptions& options) : options_(options) {}
   Tensor forward(const Tensor& x) override { return max_pool2d(x, options_); }
   std::string describe() const override;
+  const PoolOptions& options() const { return options_; }
 
  private:
   PoolOptions options_;
@@ -68,6 +70,7 @@ class AvgPool2d final : public Layer {
   explicit AvgPool2d(const PoolOptions& options) : options_(options) {}
   Tensor forward(const Tensor& x) override { return avg_pool2d(x, options_); }
   std::string describe() const override;
+  const PoolOptions& options() const { return options_; }
 
  private:
   PoolOptions options_;
@@ -98,6 +101,7 @@ class BatchNorm2d final : public Layer {
   }
   void visit(Visitor& visitor) override;
   std::string describe() const override;
+  const BatchNorm2dOptions& options() const { return options_; }
 
   Parameter weight, bias;                 // (C): initially 1 and 0
   Tensor running_mean, running_variance;  // (C): initially 0 and 1
