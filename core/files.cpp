@@ -252,13 +252,17 @@ void LineFile::finish() {
 }
 
 void LineFile::add(std::string_view line) {
+  add_record(std::string(line) + '\n');
+}
+
+void LineFile::add_record(std::string_view bytes) {
   struct stat before {};
   if (fstat(descriptor_, &before) != 0) fail(file_, errno);
-  const int reason = write_all(descriptor_, std::string(line) + '\n');
+  const int reason = write_all(descriptor_, bytes);
   if (reason == 0) return;
-  // Part of the line may have been written.
+  // A part may have been written.
   if (S_ISREG(before.st_mode) && ftruncate(descriptor_, before.st_size) != 0) {
-    throw Error(fmt::format("'{}': the last line is incomplete and cannot be removed: {}",
+    throw Error(fmt::format("'{}': the last line or record is incomplete and cannot be removed: {}",
                             file_.string(), std::generic_category().message(errno)));
   }
   fail(file_, reason);

@@ -53,8 +53,8 @@ void write_file_keeping(const std::filesystem::path& file, const std::filesystem
 // The bytes of a regular file. Throws Error with the file and the system's reason.
 std::vector<std::byte> read_file(const std::filesystem::path& file);
 
-// A file to which whole lines are appended, each with its own write. After a crash of the process,
-// or on a full disk, it contains only complete lines.
+// A file to which whole lines or records are appended, each with its own write. After a crash of
+// the process, or on a full disk, it contains only complete ones.
 class LineFile {
  public:
   enum class Existing { keep, replace };
@@ -66,6 +66,8 @@ class LineFile {
   // Appends the text and a line feed. If writing fails, restores the previous length of the file
   // and throws Error.
   void add(std::string_view line);
+  // The same for a record of a binary format, to which no line feed is added.
+  void add_record(std::string_view bytes);
   std::uint64_t size() const;  // bytes; throws Error if the system does not tell
   // Shortens the file to its first `bytes` bytes. Throws Error if it has fewer.
   void cut(std::uint64_t bytes);

@@ -25,21 +25,21 @@ static_assert(std::endian::native == std::endian::little, "the format is little 
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max() - 1;
 constexpr std::size_t kMostMembers = std::numeric_limits<std::uint16_t>::max() - 1;
 
-struct Type {
+struct NumpyType {
   std::string_view name, numpy;
   std::uint64_t bytes;
 };
-constexpr std::array<Type, 11> kTypes = {{{"F64", "<f8", 8},
-                                          {"I64", "<i8", 8},
-                                          {"U64", "<u8", 8},
-                                          {"F32", "<f4", 4},
-                                          {"I32", "<i4", 4},
-                                          {"U32", "<u4", 4},
-                                          {"F16", "<f2", 2},
-                                          {"I16", "<i2", 2},
-                                          {"I8", "|i1", 1},
-                                          {"U8", "|u1", 1},
-                                          {"BOOL", "|b1", 1}}};
+constexpr std::array<NumpyType, 11> kNumpyTypes = {{{"F64", "<f8", 8},
+                                                    {"I64", "<i8", 8},
+                                                    {"U64", "<u8", 8},
+                                                    {"F32", "<f4", 4},
+                                                    {"I32", "<i4", 4},
+                                                    {"U32", "<u4", 4},
+                                                    {"F16", "<f2", 2},
+                                                    {"I16", "<i2", 2},
+                                                    {"I8", "|i1", 1},
+                                                    {"U8", "|u1", 1},
+                                                    {"BOOL", "|b1", 1}}};
 
 template <class Unsigned>
 void put(std::string& out, Unsigned value) {
@@ -48,8 +48,8 @@ void put(std::string& out, Unsigned value) {
 
 // What precedes the values in a .npy file. Its length is a multiple of 64.
 std::string npy_header(const ArrayToWrite& array, const std::string& file) {
-  const auto* type = std::ranges::find(kTypes, array.type, &Type::name);
-  check(type != kTypes.end(), "'{}': array {}: expected a type that NumPy has; got {}", file,
+  const auto* type = std::ranges::find(kNumpyTypes, array.type, &NumpyType::name);
+  check(type != kNumpyTypes.end(), "'{}': array {}: expected a type that NumPy has; got {}", file,
         array.name, array.type);
   std::uint64_t bytes = type->bytes;
   std::string shape;
