@@ -7,6 +7,7 @@
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/task.hpp"
+#include "examples/run/trained_model.hpp"
 #include "examples/run/training.hpp"
 #include "examples/train/mpi_program.hpp"
 #include "examples/train/report.hpp"
@@ -21,7 +22,7 @@ using namespace terse;
 
 struct Flags {
   run::RunConfig config;
-  bool describe = false, json = false;
+  bool describe = false, json = false, tensorboard = false;
   std::optional<std::string> resume;  // a folder
 };
 
@@ -44,10 +45,12 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   command_line
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
       .flag("--measure", config.measure, "none, or density (gradient noise at each epoch)")
+      .flag("--init", config.init, "safetensors file with the initial weights")
       .flag("--out", config.out, "folder for configuration, log and checkpoints")
       .flag("--checkpoint-every", config.checkpoint_every,
             "save the run every N steps; 0: only at its end")
       .flag("--resume", flags.resume, "continue the run of this folder, to the bit")
+      .flag("--tensorboard", flags.tensorboard, "also write an event file for TensorBoard")
       .flag("--describe", flags.describe, "print the layers of the model and exit")
       .flag("--json", flags.json, "print one JSON object as the last line");
   const auto steps_before = config.steps, epochs_before = config.epochs;
@@ -60,7 +63,7 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
 
 // `me`: this process among those of --transport mpi; nullptr if the workers are threads.
 void train(int argc, char** argv, Worker* me) {
-  auto [config, describe, json, resume] = parse_flags(argc, argv, me != nullptr);
+  auto [config, describe, json, tensorboard, resume] = parse_flags(argc, argv, me != nullptr);
   run::listen_for_interruption();
   if (me != nullptr) {
     const int processes = me->size() - (config.is_async() ? 1 : 0);
@@ -72,12 +75,18 @@ void train(int argc, char** argv, Worker* me) {
   run::complete(config);
   check<UsageError>(config.out || config.checkpoint_every == 0,
                     "--checkpoint-every: expected --out, the folder for the checkpoints");
+  check<UsageError>(config.out || !tensorboard,
+                    "--tensorboard: expected --out, the folder for the event file");
+  const bool is_hogwild = config.is_async() && config.async.server_rule == "hogwild";
+  check<UsageError>(!is_hogwild || (config.checkpoint_every == 0 && !resume),
+                    "--checkpoint-every and --resume with --server-rule hogwild: its workers write "
+                    "to one model without a server that could save it; use another rule");
+  const bool reports = me == nullptr || me->rank() == 0;
   std::optional<run::Continuation> past;
-  if (resume) past = run::continue_run(*resume, config);
+  if (resume) past = run::continue_run(*resume, config, reports);
   if (me != nullptr) me->set_deadline(run::deadline(config));
   if (me != nullptr) run::check_same_run(*me, config);
   if (me != nullptr && past) run::check_same_checkpoint(*me, past->checkpoint);
-  const bool reports = me == nullptr || me->rank() == 0;
 
   const auto data = run::load_data(config);
   if (reports) run::print_notes(data);
@@ -86,15 +95,16 @@ void train(int argc, char** argv, Worker* me) {
     if (reports) run::print("{}", run::describe_model(config, data));
     return;
   }
-  const auto fingerprint = config.out ? run::fingerprint(data) : run::Fingerprint{};
-  if (past) past->checkpoint.check_data(fingerprint);
-  run::RunReporter reporter(config, reports, fingerprint, past ? &*past : nullptr);
+  run::RunLabel label{.config = config, .task = run::task_text(data)};
+  if (config.out) label.data = run::fingerprint(data);
+  if (past) past->checkpoint.check_data(label.data);
+  run::RunReporter reporter(label, reports, tensorboard, past ? &*past : nullptr);
   run::RunResult result;
   try {
     result = run::train(config, data, reporter.listener(), me, past ? &past->checkpoint : nullptr);
   } catch (const run::Interrupted& e) {
     reporter.log({{"interrupted", e.what()}});
-    if (config.out && reports) {
+    if (config.out && reports && !is_hogwild) {
       run::note("train: the run is saved; train --resume {} continues it\n", *config.out);
     }
     throw;

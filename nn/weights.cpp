@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <ostream>
 #include <set>
@@ -12,6 +13,7 @@
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
+#include "tersegrad/core/npz.hpp"
 #include "tersegrad/core/safetensors.hpp"
 
 namespace terse::nn {
@@ -41,11 +43,10 @@ void copy_as(std::span<const std::byte> stored, std::span<real> values) {
   }
 }
 
-}  // namespace
-
-void save(Module& model, const std::filesystem::path& file) {
+// Calls `use` with the arrays of a file: all weights, and the counters of batches.
+void with_arrays(Module& model, FunctionRef<void(std::span<const ArrayToWrite>)> use) {
   const auto weights = weights_of(model);
-  std::vector<std::vector<float>> values;  // a copy, in float whatever `real` is
+  std::deque<std::vector<float>> values;  // a copy, in float whatever `real` is
   std::vector<ArrayToWrite> arrays;
   const std::int64_t no_batches = 0;
   for (const auto& [name, tensor] : weights) {
@@ -58,7 +59,21 @@ void save(Module& model, const std::filesystem::path& file) {
       arrays.push_back({counter, "I64", {}, std::as_bytes(std::span(&no_batches, 1))});
     }
   }
-  write_file(file, [&](std::ostream& out) { write_safetensors(out, arrays, {{"format", "pt"}}); });
+  use(arrays);
+}
+
+}  // namespace
+
+void save(Module& model, const std::filesystem::path& file) {
+  with_arrays(model, [&](std::span<const ArrayToWrite> arrays) {
+    write_file(file, [&](std::ostream& out) {
+      write_safetensors(out, arrays, {{"format", "pt"}});
+    });
+  });
+}
+
+void save_npz(Module& model, const std::filesystem::path& file) {
+  with_arrays(model, [&](std::span<const ArrayToWrite> arrays) { write_npz(file, arrays); });
 }
 
 NameDifference load(Module& model, const std::filesystem::path& file, NameCheck names) {

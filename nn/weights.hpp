@@ -19,6 +19,9 @@ namespace terse::nn {
 // Writes the file atomically. Throws Error with the file's name if it cannot be written.
 void save(Module& model, const std::filesystem::path& file);
 
+// The same arrays in NumPy's format.
+void save_npz(Module& model, const std::filesystem::path& file);
+
 // The names in which a file and a model differ.
 struct NameDifference {
   std::vector<std::string> missing;     // of the model, not in the file

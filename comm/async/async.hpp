@@ -16,6 +16,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -104,9 +105,18 @@ struct AsyncRun {
   // Virtual time only. Called after every update, before its on_push: `state` saves or hashes the
   // state of the whole run. The run ends there if it returns false.
   std::function<bool(std::uint64_t version, Serialize state)> after_update = {};
-  // If set, called first: it must load `state`. The run then continues with the on_push before
-  // which that state was saved.
+  // Virtual time only. If set, called first: it must load `state`. The run then continues with the
+  // on_push before which that state was saved.
   std::function<void(Serialize state)> resume = {};
+
+  // Real time with a server only. Called by the server after every update: if it returns true, the
+  // server takes the pushes that are under way, and the run pauses.
+  std::function<bool(std::uint64_t version)> pauses = {};
+  // Whether the result has the states of the server and the workers.
+  bool keeps_states = false;
+  // If set, it must load one of these states: that of the server, or of a worker.
+  std::function<void(Serialize state)> resume_server = {};
+  std::function<void(int worker, Serialize state)> resume_worker = {};
 };
 
 // The traffic of one worker.
@@ -123,7 +133,10 @@ struct AsyncResult {
   PartTimes times;            // real seconds of all workers; of the server: exchange, update
   PartTimes virtual_times;    // virtual seconds of all pushes: compute, and the rest as exchange
   std::vector<AsyncTraffic> traffic;  // by worker
-  std::uint64_t state_hash = 0;       // of the whole run in virtual time; otherwise of the server
+  // With keeps_states, as safetensors files in memory. On a rank of a worker: its own state alone.
+  std::vector<std::byte> server_state = {};
+  std::vector<std::vector<std::byte>> worker_states = {};
+  std::uint64_t state_hash = 0;  // of the whole run in virtual time; otherwise of the server
 };
 
 // Runs asynchronous training. Without `me`, in this process. With `me`, as one process of several,

@@ -149,6 +149,10 @@ void AsyncServer::release_idle(bool all) {
   std::ranges::sort(released_);
 }
 
+bool AsyncServer::waits(int worker) const {
+  return std::ranges::find(idle_, worker) != idle_.end();
+}
+
 // ---- state --------------------------------------------------------------------------------------
 
 void AsyncServer::serialize(Archive& archive, ModelTable& models) {

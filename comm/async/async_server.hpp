@@ -97,6 +97,9 @@ class AsyncServer {
   // After a push: the workers that may continue, in ascending order.
   std::span<const int> released() const { return released_; }
 
+  // Whether the worker has pushed and must not pull yet.
+  bool waits(int worker) const;
+
   std::uint64_t version() const { return version_; }
   std::uint64_t read_version(int worker) const { return slot(worker).read; }
   std::span<const float> model() const { return parameters_.values(); }

@@ -69,6 +69,7 @@ class Worker {
     layers_.push_back(std::move(layer));
     endpoint_ = layers_.back().get();
   }
+  bool endpoint_is_wrapped() const { return !layers_.empty(); }
   Endpoint& endpoint() { return *endpoint_; }
 
   void flush() { endpoint_->flush(); }

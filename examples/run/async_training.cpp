@@ -1,6 +1,11 @@
 // A training run with an asynchronous server: the server's model is trained and evaluated.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "examples/run/evaluator.hpp"
@@ -10,6 +15,8 @@
 #include "examples/run/step_plan.hpp"
 #include "examples/run/training.hpp"
 #include "tersegrad/comm/async/async.hpp"
+#include "tersegrad/comm/async/server_rule.hpp"
+#include "tersegrad/comm/collectives/collectives.hpp"
 #include "tersegrad/comm/training/distributed_optimizer.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parameters.hpp"
@@ -23,12 +30,14 @@ namespace {
 // there would be one for each worker.
 class NetworkLearner final : public Learner {
  public:
-  NetworkLearner(const RunConfig& config, const Dataset& data, int worker)
+  // `is_new`: its state is not loaded afterwards.
+  NetworkLearner(const RunConfig& config, const Dataset& data, int worker, bool is_new)
       : task_(make_task(config, data, worker, static_cast<int>(config.workers),
                         config.async.clock == AsyncClock::virtual_time ? 0 : 4)),
         parameters_(nn::parameters(task_->model())),
         buffers_(nn::buffers(task_->model())) {
     nn::seed_dropout(task_->model(), config.seed, static_cast<std::uint32_t>(worker));
+    if (is_new) load_initial_weights(config, *task_);
   }
 
   void serialize(Archive& archive) override { task_->serialize(archive); }
@@ -59,8 +68,12 @@ class AsyncTrainer {
 
  private:
   StepPlan make_plan();
+  AsyncResult train_virtually(AsyncRun& run, const Checkpoint* resume);
+  AsyncResult train_really(AsyncRun& run, Worker* me, const Checkpoint* resume);
   bool after_update(std::int64_t step, Serialize state);
   void save(std::int64_t step, Serialize state);
+  void save(std::int64_t step, std::vector<StatePart> parts);
+  std::vector<StatePart> parts_of(const AsyncResult& done);
   void serialize_record(Archive& archive);
   void take(const AsyncPush& push);
   void report(const AsyncPush& push);
@@ -87,6 +100,7 @@ class AsyncTrainer {
   RunStatistics statistics_;
   StalenessRecord staleness_;
   std::int64_t pushes_ = 0;
+  bool is_hogwild_;
   bool ended_ = false;  // by a signal, before its last update
 };
 
@@ -100,7 +114,8 @@ AsyncTrainer::AsyncTrainer(const RunConfig& config, const Dataset& data, const L
       parameters_(nn::parameters(server_task_->model())),
       buffers_(nn::buffers(server_task_->model())),
       rule_(make_update_rule(config.optimizer)),
-      plan_(make_plan()) {
+      plan_(make_plan()),
+      is_hogwild_(make_server_rule(options_.rule, options_.workers).hogwild) {
   options_.updates = static_cast<std::uint64_t>(plan_.total());
 }
 
@@ -119,11 +134,13 @@ StepPlan AsyncTrainer::make_plan() {
 }
 
 RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
+  if (resume == nullptr) load_initial_weights(config_, *server_task_);
   AsyncRun run{.parameters = parameters_,
                .update = *rule_,
                .make_learner =
-                   [this](int worker) {
-                     auto learner = std::make_unique<NetworkLearner>(config_, data_, worker);
+                   [this, is_new = resume == nullptr](int worker) {
+                     auto learner =
+                         std::make_unique<NetworkLearner>(config_, data_, worker, is_new);
                      if (options_.clock == AsyncClock::virtual_time)
                        learners_.push_back(learner.get());
                      return learner;
@@ -132,15 +149,27 @@ RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
                    [this](std::uint64_t version) {
                      return static_cast<float>(plan_.rate(static_cast<std::int64_t>(version)));
                    },
-               .on_push = [this](const AsyncPush& push) { take(push); },
-               .after_update =
-                   [this](std::uint64_t version, Serialize state) {
-                     return after_update(static_cast<std::int64_t>(version), state);
-                   }};
+               .on_push = [this](const AsyncPush& push) { take(push); }};
   if (resume != nullptr) {
     check<UsageError>(plan_.total() >= resume->step(),
                       "--steps: expected at least {}, which the run has taken; got {}",
                       resume->step(), plan_.total());
+  }
+  statistics_.start_clock();
+  auto done = options_.clock == AsyncClock::virtual_time ? train_virtually(run, resume)
+                                                         : train_really(run, me, resume);
+  if (ended_) throw_interrupted();
+  if (me == nullptr || me->rank() == kAsyncServer) finish(std::move(done));
+  return std::move(result_);
+}
+
+// ---- virtual time: checkpoints between two events -----------------------------------------------
+
+AsyncResult AsyncTrainer::train_virtually(AsyncRun& run, const Checkpoint* resume) {
+  run.after_update = [this](std::uint64_t version, Serialize state) {
+    return after_update(static_cast<std::int64_t>(version), state);
+  };
+  if (resume != nullptr) {
     run.resume = [&](Serialize state) {
       resume->load("", [&](Archive& archive) {
         state(archive);
@@ -148,11 +177,7 @@ RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
       });
     };
   }
-  statistics_.start_clock();
-  auto done = run_async(options_, run, me);
-  if (ended_) throw_interrupted();
-  if (me == nullptr || me->rank() == kAsyncServer) finish(std::move(done));
-  return std::move(result_);
+  return run_async(options_, run);
 }
 
 // Saves the run if it is time. Returns false if the run ends here by a signal.
@@ -164,14 +189,83 @@ bool AsyncTrainer::after_update(std::int64_t step, Serialize state) {
 }
 
 void AsyncTrainer::save(std::int64_t step, Serialize state) {
-  RunState all{.step = step, .log_bytes = 0, .parts = {}};
+  save(step, std::vector<StatePart>{{"", safetensors_of([&](Archive& archive) {
+                                       state(archive);
+                                       serialize_record(archive);
+                                     })}});
+}
+
+void AsyncTrainer::save(std::int64_t step, std::vector<StatePart> parts) {
+  RunState all{.step = step, .log_bytes = 0, .parts = std::move(parts)};
   if (listener_.log_bytes) all.log_bytes = listener_.log_bytes();
-  all.parts.push_back({"", safetensors_of([&](Archive& archive) {
-                         state(archive);
-                         serialize_record(archive);
-                       })});
   listener_.on_checkpoint(all);
 }
+
+// ---- real time: the run pauses for a checkpoint -------------------------------------------------
+
+namespace {
+
+std::string worker_scope(int worker) {
+  return fmt::format("worker.{}", worker);
+}
+
+}  // namespace
+
+// Between two pieces the server and the workers exist only as their states.
+AsyncResult AsyncTrainer::train_really(AsyncRun& run, Worker* me, const Checkpoint* resume) {
+  const bool is_server = me == nullptr || me->rank() == kAsyncServer;
+  run.keeps_states = listener_.on_checkpoint && !is_hogwild_;
+  if (resume != nullptr) {
+    run.resume_server = [resume](Serialize state) { resume->load("server", state); };
+    run.resume_worker = [resume](int worker, Serialize state) {
+      resume->load(worker_scope(worker), state);
+    };
+    resume->load("past", [this](Archive& archive) { serialize_record(archive); });
+  }
+  std::int64_t step = resume == nullptr ? 0 : resume->step();
+  for (;;) {
+    const auto every = run.keeps_states ? config_.checkpoint_every : 0;
+    const auto next = every > 0 ? (step / every + 1) * every : plan_.total();
+    run.pauses = [next](std::uint64_t version) {
+      return interrupted() || static_cast<std::int64_t>(version) >= next;
+    };
+    auto done = run_async(options_, run, me);
+    std::uint64_t ends = 0;
+    if (is_server) {
+      step = static_cast<std::int64_t>(done.updates);
+      ended_ = interrupted() && step < plan_.total();
+      ends = ended_ || step >= plan_.total() ? 1 : 0;
+      if (run.keeps_states) save(step, parts_of(done));
+    }
+    if (me != nullptr) {  // the workers do what the server does
+      std::vector<std::uint64_t> all(static_cast<std::size_t>(me->size()));
+      Collectives(*me).agree(ends, 0, all);
+      ends = all[kAsyncServer];
+    }
+    if (ends != 0) return done;
+    const auto states = std::make_shared<AsyncResult>(std::move(done));
+    run.resume_server = [states](Serialize state) {
+      load_safetensors("the server's state", states->server_state, state);
+    };
+    run.resume_worker = [states, me](int worker, Serialize state) {
+      const auto& all = states->worker_states;
+      load_safetensors("a worker's state",
+                       me != nullptr ? all.front() : all[static_cast<std::size_t>(worker)], state);
+    };
+  }
+}
+
+std::vector<StatePart> AsyncTrainer::parts_of(const AsyncResult& done) {
+  std::vector<StatePart> parts = {{"server", done.server_state}};
+  for (std::size_t w = 0; w < done.worker_states.size(); ++w) {
+    parts.push_back({worker_scope(static_cast<int>(w)), done.worker_states[w]});
+  }
+  parts.push_back(
+      {"past", safetensors_of([this](Archive& archive) { serialize_record(archive); })});
+  return parts;
+}
+
+// -------------------------------------------------------------------------------------------------
 
 void AsyncTrainer::serialize_record(Archive& archive) {
   {
@@ -197,7 +291,7 @@ void AsyncTrainer::take(const AsyncPush& push) {
   for (const auto& applied : push.applied) staleness_.add(applied.staleness);
   result_.message_bytes = push.message_bytes;
   if (step == 1 && plan_.total() > 1) statistics_.exclude_first_step();
-  if (options_.clock == AsyncClock::real_time) throw_if_interrupted();
+  if (is_hogwild_) throw_if_interrupted();
   if (plan_.reports(step)) report(push);
   if (!plan_.evaluates(step)) return;
   statistics_.stop_clock();
@@ -245,6 +339,7 @@ void AsyncTrainer::evaluate(const AsyncPush& push) {
   if (config_.network) e.virtual_seconds = push.seconds;
   result_.evaluations.push_back(e);
   if (listener_.on_evaluation) listener_.on_evaluation(e);
+  show_weights(parameters_, e.step, listener_);
 }
 
 void AsyncTrainer::finish(AsyncResult done) {
@@ -293,8 +388,6 @@ void AsyncTrainer::add_times(const AsyncResult& done) {
 
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
                       Worker* me, const Checkpoint* resume) {
-  check<UsageError>(resume == nullptr || config.async.clock == AsyncClock::virtual_time,
-                    "--resume with --clock real is not available yet; use --clock virtual");
   return AsyncTrainer(config, data, listener).train(me, resume);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -56,8 +57,7 @@ class NewerFormat : public Error {
 
 }  // namespace
 
-void write_checkpoint(std::ostream& out, const RunState& state, const RunConfig& config,
-                      const Fingerprint& data) {
+void write_checkpoint(std::ostream& out, const RunState& state, const RunLabel& label) {
   std::vector<ArrayToWrite> arrays;
   for (const auto& part : state.parts) {
     const Safetensors file(part.scope, part.bytes);
@@ -72,8 +72,9 @@ void write_checkpoint(std::ostream& out, const RunState& state, const RunConfig&
                                                  {"program", std::string(program_version())},
                                                  {"step", std::to_string(state.step)},
                                                  {"log_bytes", std::to_string(state.log_bytes)},
-                                                 {"config", json_text(to_json(config))},
-                                                 {"data", to_string(data)},
+                                                 {"config", json_text(to_json(label.config))},
+                                                 {"data", to_string(label.data)},
+                                                 {"task", label.task},
                                                  {"isa", std::string(isa_name(isa()))}};
   metadata["hash"] = fmt::format("{:016x}", hash_of(metadata, by_name));
   write_safetensors(out, arrays, metadata);
@@ -152,6 +153,23 @@ bool Checkpoint::has(std::string_view scope) const {
   const auto prefix = in_scope(scope, "");
   const auto found = arrays_->arrays().lower_bound(prefix);
   return found != arrays_->arrays().end() && found->first.starts_with(prefix);
+}
+
+std::vector<std::string> Checkpoint::worker_scopes() const {
+  constexpr std::string_view kWorker = "worker.";
+  std::vector<std::pair<int, std::string>> found;
+  for (const auto& [name, array] : arrays_->arrays()) {
+    if (!name.starts_with(kWorker)) continue;
+    const auto scope = name.substr(0, name.find('/'));
+    if (!found.empty() && found.back().second == scope) continue;
+    int worker = 0;
+    std::from_chars(scope.data() + kWorker.size(), scope.data() + scope.size(), worker);
+    found.emplace_back(worker, scope);
+  }
+  std::ranges::sort(found);
+  std::vector<std::string> scopes;
+  for (auto& [worker, scope] : found) scopes.push_back(std::move(scope));
+  return scopes;
 }
 
 void Checkpoint::load(std::string_view scope, Serialize serialize) const {

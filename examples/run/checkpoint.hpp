@@ -36,8 +36,14 @@ struct RunState {
   std::vector<StatePart> parts;
 };
 
-void write_checkpoint(std::ostream& out, const RunState& state, const RunConfig& config,
-                      const Fingerprint& data);
+// What a checkpoint says of its run.
+struct RunLabel {
+  RunConfig config;
+  Fingerprint data = {};
+  std::string task;  // shape of the data, by which a model can be made: see trained_model.hpp
+};
+
+void write_checkpoint(std::ostream& out, const RunState& state, const RunLabel& label);
 
 class Checkpoint {
  public:
@@ -56,6 +62,7 @@ class Checkpoint {
   const Safetensors& arrays() const { return *arrays_; }
 
   bool has(std::string_view scope) const;
+  std::vector<std::string> worker_scopes() const;  // "worker.0", … in ascending order
   // Loads one part. Throws Error, with the file and the item, if an item is missing, left over or
   // of another type or length.
   void load(std::string_view scope, Serialize serialize) const;

@@ -17,6 +17,7 @@
 #include "tersegrad/data/loader.hpp"
 #include "tersegrad/data/partition.hpp"
 #include "tersegrad/nn/models.hpp"
+#include "tersegrad/nn/weights.hpp"
 
 namespace terse::run {
 namespace {
@@ -247,6 +248,10 @@ std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, in
     return std::make_unique<ImageTask>(config, *images, rank, workers, prefetch);
   }
   return std::make_unique<TextTask>(config, std::get<TextSplits>(data), rank, workers);
+}
+
+void load_initial_weights(const RunConfig& config, Task& task) {
+  if (config.init) nn::load(task.model(), *config.init);
 }
 
 std::string describe_model(const RunConfig& config, const Dataset& data) {

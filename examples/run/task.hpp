@@ -52,6 +52,10 @@ class Task {
 std::unique_ptr<Task> make_task(const RunConfig& config, const Dataset& data, int rank, int workers,
                                 std::int64_t prefetch = 4);
 
+// Loads the weights of --init, if it is given, into the task's model. Throws Error if the file does
+// not fit the model.
+void load_initial_weights(const RunConfig& config, Task& task);
+
 // A table of the model's layers, for a batch of this data.
 std::string describe_model(const RunConfig& config, const Dataset& data);
 

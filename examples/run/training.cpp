@@ -128,6 +128,7 @@ Trainer::Trainer(Run& run, Worker& me)
                  optimizer_options()),
       plan_(config_, task_->steps_per_epoch()) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
+  if (run.resume == nullptr) load_initial_weights(config_, *task_);
   if (config_.measure == Measurement::density) {
     probe_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
   }
@@ -306,6 +307,7 @@ void Trainer::evaluate() {
     run_.result.evaluations.push_back(e);
     if (step_ == plan_.total()) add_final_model(parameters_, run_.result);
     if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
+    show_weights(parameters_, step_, run_.listener);
   });
 }
 
@@ -473,6 +475,15 @@ RunResult train_synchronously(const RunConfig& config, const Dataset& data,
 }
 
 }  // namespace
+
+void show_weights(const ParameterBuffer& parameters, std::int64_t step, const Listener& listener) {
+  if (!listener.on_weights) return;
+  for (const auto& info : parameters.infos()) {
+    listener.on_weights(step, info.name,
+                        parameters.values().subspan(static_cast<std::size_t>(info.offset),
+                                                    static_cast<std::size_t>(info.numel)));
+  }
+}
 
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener, Worker* me,
                 const Checkpoint* resume) {

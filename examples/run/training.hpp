@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "examples/run/checkpoint.hpp"
@@ -14,6 +16,7 @@
 #include "tersegrad/comm/transport/accounting.hpp"
 #include "tersegrad/comm/transport/failure.hpp"
 #include "tersegrad/comm/transport/worker.hpp"
+#include "tersegrad/core/parameters.hpp"
 
 namespace terse::run {
 
@@ -38,6 +41,9 @@ struct StepReport {
 struct Listener {
   std::function<void(const StepReport&)> on_step = {};
   std::function<void(const Evaluation&)> on_evaluation = {};
+  // The parameters that were evaluated, one by one, after on_evaluation.
+  std::function<void(std::int64_t step, const std::string& name, std::span<const float> values)>
+      on_weights = {};
   std::function<void(const DensityReport&)> on_density = {};
   // `data` is a sentence for the user about what happens to the data of the dropped worker.
   std::function<void(const DroppedWorker&, std::string_view data)> on_drop = {};
@@ -53,6 +59,9 @@ struct Listener {
 // the result. With `resume` the run continues from that checkpoint.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,
                 Worker* me = nullptr, const Checkpoint* resume = nullptr);
+// Calls listener.on_weights, if there is one, for each parameter.
+void show_weights(const ParameterBuffer& parameters, std::int64_t step, const Listener& listener);
+
 // Called by `train` for topology async.
 RunResult train_async(const RunConfig& config, const Dataset& data, const Listener& listener,
                       Worker* me, const Checkpoint* resume);

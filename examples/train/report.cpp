@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -46,50 +47,98 @@ void print_times(const char* title, const PartTimes& times) {
 
 }  // namespace
 
-RunReporter::RunReporter(const RunConfig& config, bool records, const Fingerprint& data,
+namespace {
+
+double wall_time() {  // seconds since 1970
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void write_events(EventFile& events, const StepReport& r) {
+  const auto scalar = [&](const char* tag, double value) {
+    events.scalar(tag, r.step, wall_time(), static_cast<float>(value));
+  };
+  scalar("train/loss", r.loss);
+  scalar("train/lr", r.lr);
+  scalar("train/bytes_sent", static_cast<double>(r.bytes_sent));
+  scalar("train/samples_per_second", r.samples_per_second);
+  if (r.mean_staleness) scalar("train/mean_staleness", *r.mean_staleness);
+}
+
+void write_events(EventFile& events, const Evaluation& e) {
+  const auto scalar = [&](const char* tag, double value) {
+    events.scalar(tag, e.step, wall_time(), static_cast<float>(value));
+  };
+  scalar("test/loss", e.test_loss);
+  if (e.metric == Metric::accuracy) {
+    scalar("test/accuracy", e.test_accuracy);
+  } else {
+    scalar("test/perplexity", e.score());
+  }
+}
+
+}  // namespace
+
+RunReporter::RunReporter(const RunLabel& label, bool records, bool tensorboard,
                          const Continuation* past)
-    : config_(config), data_(data), progress_(config.compressor, stderr) {
-  if (!config.out || !records) return;
+    : label_(label),
+      tensorboard_(tensorboard && records),
+      progress_(label.config.compressor, stderr) {
+  const auto& out = label.config.out;
+  if (!out || !records) return;
   if (past == nullptr) {
-    folder_.emplace(*config.out, to_json(config));
-  } else if (*config.out == past->folder) {
+    folder_.emplace(*out, to_json(label.config));
+  } else if (*out == past->folder) {
     folder_.emplace(RunFolder::resume(past->folder, past->checkpoint.log_bytes(), past->config));
   } else {
-    folder_.emplace(RunFolder::resume_in(*config.out, past->folder, past->checkpoint.log_bytes(),
-                                         past->config));
+    folder_.emplace(
+        RunFolder::resume_in(*out, past->folder, past->checkpoint.log_bytes(), past->config));
   }
+}
+
+EventFile* RunReporter::events() {
+  if (!tensorboard_) return nullptr;
+  if (!events_) events_.emplace(*label_.config.out, wall_time());
+  return &*events_;
 }
 
 void RunReporter::save(const RunState& state) {
   if (!folder_) return;
-  folder_->write_checkpoint(
-      [&](std::ostream& out) { write_checkpoint(out, state, config_, data_); });
+  folder_->write_checkpoint([&](std::ostream& out) { write_checkpoint(out, state, label_); });
 }
 
 Listener RunReporter::listener() {
-  return {.on_step =
-              [this](const StepReport& r) {
-                log(log_line(r));
-                progress_.step(r);
-              },
-          .on_evaluation =
-              [this](const Evaluation& e) {
-                log(to_json(e));
-                progress_.evaluation(e);
-              },
-          .on_density = [this](const DensityReport& d) { log(to_json(d)); },
-          .on_drop =
-              [this](const DroppedWorker& d, std::string_view data) {
-                log({{"dropped", to_json(d)}});
-                progress_.drop(d, data);
-              },
-          .on_checkpoint = config_.out ? [this](const RunState& state) { save(state); }
-                                       : std::function<void(const RunState&)>(),
-          .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
+  Listener listener{.on_step =
+                        [this](const StepReport& r) {
+                          log(log_line(r));
+                          if (auto* file = events()) write_events(*file, r);
+                          progress_.step(r);
+                        },
+                    .on_evaluation =
+                        [this](const Evaluation& e) {
+                          log(to_json(e));
+                          if (auto* file = events()) write_events(*file, e);
+                          progress_.evaluation(e);
+                        },
+                    .on_density = [this](const DensityReport& d) { log(to_json(d)); },
+                    .on_drop =
+                        [this](const DroppedWorker& d, std::string_view data) {
+                          log({{"dropped", to_json(d)}});
+                          progress_.drop(d, data);
+                        },
+                    .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
+  if (label_.config.out) listener.on_checkpoint = [this](const RunState& state) { save(state); };
+  if (tensorboard_) {
+    listener.on_weights = [this](std::int64_t step, const std::string& name,
+                                 std::span<const float> values) {
+      events()->histogram("weights/" + name, step, wall_time(), values);
+    };
+  }
+  return listener;
 }
 
 void RunReporter::finish() {
   if (folder_) folder_->finish();
+  if (events_) events_->finish();
   progress_.finish();
 }
 

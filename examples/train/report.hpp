@@ -5,21 +5,21 @@
 #include <vector>
 
 #include "examples/run/config.hpp"
-#include "examples/run/fingerprint.hpp"
 #include "examples/run/progress.hpp"
 #include "examples/run/result.hpp"
 #include "examples/run/training.hpp"
 #include "examples/train/resume.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
+#include "tersegrad/inspect/tensorboard.hpp"
 
 namespace terse::run {
 
 // Shows the progress of a run on standard error and, with --out, records it in its folder.
 class RunReporter {
  public:
-  // `records`: false if another process records the run. `past`: what the run continues, or null.
-  RunReporter(const RunConfig& config, bool records, const Fingerprint& data,
-              const Continuation* past);
+  // `records`: false if another process records the run. `tensorboard`: also writes an event file.
+  // `past`: what the run continues, or null.
+  RunReporter(const RunLabel& label, bool records, bool tensorboard, const Continuation* past);
 
   Listener listener();  // the reporter must outlive the run
   void log(const nlohmann::json& line) {
@@ -29,10 +29,12 @@ class RunReporter {
 
  private:
   void save(const RunState& state);
+  EventFile* events();  // nullptr without --tensorboard
 
-  const RunConfig& config_;
-  Fingerprint data_;
+  const RunLabel& label_;
   std::optional<RunFolder> folder_;
+  bool tensorboard_;
+  std::optional<EventFile> events_;  // made with the first event
   Progress progress_;
 };
 

@@ -111,7 +111,7 @@ nlohmann::json read_config(const std::filesystem::path& folder) {
   return json;
 }
 
-Continuation continue_run(const std::filesystem::path& folder, const RunConfig& now) {
+Continuation continue_run(const std::filesystem::path& folder, const RunConfig& now, bool speaks) {
   const auto written = read_config(folder);
   auto before = config_from_json(written);
   complete(before);
@@ -122,7 +122,7 @@ Continuation continue_run(const std::filesystem::path& folder, const RunConfig& 
   check<UsageError>(now.steps == 0 || now.steps >= taken,
                     "--steps: expected at least {}, which the run has taken; got {}", taken,
                     now.steps);
-  note_deviations(before, now, run.checkpoint);
+  if (speaks) note_deviations(before, now, run.checkpoint);
   nlohmann::json changed = nlohmann::json::object();
   for (const auto& [key, value] : run.config.items()) {
     const auto was = written.find(key);

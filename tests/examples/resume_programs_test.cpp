@@ -101,6 +101,24 @@ TEST_F(ResumePrograms, AsynchronousServers) {
   expect_resumes(resnet + "--topology async --compressor sign", 7, 12);
 }
 
+// On the real clock runs do not repeat, but they go on.
+TEST_F(ResumePrograms, TheRealClock) {
+  const auto start = "train " + lenet +
+                     "--topology async --clock real --json --checkpoint-every 7 "
+                     "--compressor topk:ratio=0.1+ef --steps 30 --out ";
+  ASSERT_EQ(run(start + in("run")).code, 0);
+  const auto rest = run("train --json --steps 60 --resume " + in("run"));
+  ASSERT_EQ(rest.code, 0) << rest.error;
+  EXPECT_NE(rest.error.find("no two such runs are equal"), std::string::npos) << rest.error;
+  EXPECT_EQ(last_line(rest.out)["steps"], 60);
+  EXPECT_EQ(count_of(lasting_log(in("run")), "\"lr\""), 4);  // steps 25, 30, 50 and 60
+  expect_refused("train " + lenet +
+                     "--topology async --clock real --server-rule hogwild --checkpoint-every 2 "
+                     "--out " +
+                     in("hogwild"),
+                 2, "hogwild");
+}
+
 // A signal ends the run at a step on which all workers agree.
 TEST_F(ResumePrograms, AnInterruptedRunContinues) {
   for (const char* topology : {"ring", "async", "ring --local-steps 5"}) {

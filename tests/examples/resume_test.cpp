@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "examples/run/checkpoint.hpp"
+#include "examples/run/trained_model.hpp"
 #include "examples/run/training.hpp"
 #include "tersegrad/comm/async/server_rule.hpp"
 #include "tersegrad/core/error.hpp"
@@ -61,7 +62,7 @@ class Resume : public testing::Test {
     Outcome outcome{.result = {}, .checkpoint = folder() / name};
     const Listener listener{.on_checkpoint = [&](const RunState& state) {
       write_file(outcome.checkpoint, [&](std::ostream& out) {
-        write_checkpoint(out, state, config, fingerprint(data()));
+        write_checkpoint(out, state, {config, fingerprint(data()), task_text(data())});
       });
     }};
     outcome.result = train(config, data(), listener, nullptr, from);
