@@ -4,7 +4,9 @@
 // reads it by safetensors.torch.save_file and load_file. The names agree for models of the same
 // structure: "0.weight" in a Sequential, "rnn.weight_ih_l0" in an LSTM. PyTorch's BatchNorm also
 // has a number `num_batches_tracked`, which it uses only for momentum=None: `save` writes it as 0,
-// and `load` ignores it.
+// and `load` ignores it. The decoder of a tied language model has no weight of its own here; a tied
+// module of PyTorch lists it as "decoder.weight" too. bench/peers/torch_weights.py shows how to
+// load such a file in PyTorch and how to write one.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -19,9 +18,9 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/npz.hpp"
 #include "tersegrad/core/ops.hpp"
-#include "tersegrad/core/random.hpp"
 #include "tersegrad/nn/layers.hpp"
 #include "tersegrad/nn/onnx.hpp"
+#include "tests/nn/random_models.hpp"
 
 namespace terse::nn {
 namespace {
@@ -55,37 +54,6 @@ class Arrays {
   }
   std::vector<Array> arrays_;
 };
-
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : random_(seed, {}) {}
-  Tensor normal(const Shape& shape, double mean = 0, double deviation = 1) {
-    Tensor values = Tensor::empty(shape);
-    for (auto& v : values.data_mut()) v = static_cast<real>(mean + deviation * random_.normal());
-    return values;
-  }
-  std::vector<std::int32_t> ids(std::int64_t count, std::int64_t vocabulary) {
-    std::vector<std::int32_t> list;
-    for (std::int64_t i = 0; i < count; ++i) {
-      list.push_back(
-          static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(vocabulary))));
-    }
-    return list;
-  }
-
- private:
-  Philox random_;
-};
-
-// Moves vectors, which are initially constant in BatchNorm2d and in the decoder, away from 0 and 1.
-void move_vectors(Module& model, Random& random) {
-  for (const auto& [name, tensor] : parameters(model)) {
-    if (tensor.rank() != 1) continue;
-    const Tensor noise = random.normal(tensor.shape(), 0, 0.2);
-    Tensor values = tensor;
-    for (std::size_t i = 0; i < noise.data().size(); ++i) values.data_mut()[i] += noise.data()[i];
-  }
-}
 
 void write_weights(Module& model, const std::filesystem::path& file) {
   Arrays arrays;
@@ -128,14 +96,6 @@ Tensor stacked(const LstmStates& states, Tensor LstmState::*which) {
 }
 
 void write_language_model(const LanguageModelOptions& o, const std::filesystem::path& stem) {
-  struct Parts final : Visitor {
-    void parameter(const std::string& name, Parameter& p) override { tensors[name] = p.tensor(); }
-    void module(const std::string& name, Module& part) override {
-      if (name == "output_dropout") decoder_input = &part;
-    }
-    std::map<std::string, Tensor> tensors;
-    Module* decoder_input = nullptr;
-  } parts;
   Init init(1);
   Random random(2);
   LanguageModel model(o, init);
@@ -143,10 +103,7 @@ void write_language_model(const LanguageModelOptions& o, const std::filesystem::
   export_onnx(model, stem.string() + ".onnx");
   write_weights(model, stem.string() + ".weights.npz");
 
-  // The model offers its loss only, so the logits are computed from the input of its decoder.
-  model.visit(parts);
-  Tensor y;
-  parts.decoder_input->on_output = [&](const Tensor& output) { y = output; };
+  LanguageModelLogits logits(model);
   model.eval();
   const NoGrad no_grad;
   constexpr std::int64_t kBatch = 10;
@@ -160,11 +117,8 @@ void write_language_model(const LanguageModelOptions& o, const std::filesystem::
   arrays.add("0.c0", stacked(states, &LstmState::c));
   for (const auto& [call, time] : {std::pair{0, 7}, {1, 3}}) {
     const auto ids = random.ids(time * kBatch, o.vocabulary);
-    model.loss({.time = time, .batch = kBatch, .ids = ids, .labels = ids}, states);
-    const auto& decoder = parts.tensors.at(o.tied ? "encoder.weight" : "decoder.weight");
-    const Tensor logits = linear(y, decoder, parts.tensors.at("decoder.bias"));
     arrays.add(fmt::format("{}.ids", call), {time, kBatch}, ids);
-    arrays.add(fmt::format("{}.logits", call), reshape(logits, {time, kBatch, o.vocabulary}));
+    arrays.add(fmt::format("{}.logits", call), logits(time, kBatch, ids, states));
     arrays.add(fmt::format("{}.hn", call), stacked(states, &LstmState::h));
     arrays.add(fmt::format("{}.cn", call), stacked(states, &LstmState::c));
   }
