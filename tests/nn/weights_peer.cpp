@@ -9,15 +9,17 @@
 //   NAME.logits.safetensors     "logits" of the inputs: (10, classes) or (time, 10, vocabulary)
 //   NAME.saved.safetensors      written by `run`: the weights as `save` writes them after `load`
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
-#include <memory>
+#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "tersegrad/core/autograd.hpp"
