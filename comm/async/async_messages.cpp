@@ -57,6 +57,8 @@ class MessageServer {
     const auto start = std::chrono::steady_clock::now();
     if (run_.resume_server) {
       run_.resume_server([this](Archive& archive) { serialize(archive); });
+      check(server_.version() <= options_.updates, "version: expected at most {}; got {}",
+            options_.updates, server_.version());
     }
     const auto seconds = [&] {
       return seconds_before_ +
@@ -173,7 +175,7 @@ class MessageServer {
   void send_model(int worker, bool again) {
     const auto held = server_.held_by(worker);
     server_.pull(worker);
-    const bool sparse = options_.sparse_pulls && again;
+    const bool sparse = options_.sparse_pulls && again && held;
     write_model(steps_[at(worker)], server_.version(), server_.model(),
                 sparse ? held->span() : std::span<const float>(), model_);
     me_.send(rank_of(worker), model_);

@@ -73,6 +73,8 @@ void AsyncServer::push(int worker, Packet& packet, float lr) {
 
 // Inserts the push after those of the same worker and of lower ranks.
 void AsyncServer::hold(int worker, Packet& packet) {
+  check(!options_.keep_models || slot(worker).model,
+        "push of worker {}: expected that it has pulled a model", worker);
   const auto place = std::ranges::upper_bound(gathered_, worker, {}, &AppliedPush::worker);
   const auto at = place - gathered_.begin(), end = std::ssize(gathered_);
   std::swap(held_[static_cast<std::size_t>(end)], packet);
@@ -167,6 +169,8 @@ void AsyncServer::serialize(Archive& archive, ModelTable& models) {
     archive.item("waits", waits);
     slots_[w].waits = waits != 0;
     models.item("model", slots_[w].model);
+    check(slots_[w].read <= version_, "version: expected at most {}; got {}", version_,
+          slots_[w].read);
   }
   std::vector<std::int64_t> idle(idle_.begin(), idle_.end());
   archive.item("idle", idle);
@@ -206,6 +210,11 @@ void AsyncServer::serialize_pushes(Archive& archive, ModelTable& models) {
       archive.item("read", pushes[i].read);
       archive.item("staleness", pushes[i].staleness);
       models.item("model", pushes[i].model);
+      check(pushes[i].read <= version_ && pushes[i].staleness <= version_,
+            "{}: expected a version and a staleness of at most {}; got {} and {}", name, version_,
+            pushes[i].read, pushes[i].staleness);
+      check(!options_.keep_models || pushes[i].model, "{}: expected the model of version {}", name,
+            pushes[i].read);
       if (&pushes == &gathered_) held_[i].serialize(archive, "packet");
     }
   };

@@ -60,6 +60,7 @@ class Simulation {
   AsyncResult play() {
     if (run_.resume) {
       run_.resume([this](Archive& archive) { serialize(archive); });
+      check_loaded();
       report();
     } else if (options_.delays.empty()) {
       for (int w = 0; w < options_.workers; ++w) start(w);
@@ -143,6 +144,8 @@ class Simulation {
     versions_.push_back(server_.copy());
     if (versions_.size() > delays_->most() + 1) versions_.pop_front();
     const auto late = delays_->next(t);
+    check(late < versions_.size(), "versions: expected more than {}; got {}", late,
+          versions_.size());
     const int w = static_cast<int>(t % static_cast<std::uint64_t>(options_.workers));
     held_[at(w)] = versions_[versions_.size() - 1 - late];
     traffic_[at(w)].bytes_down += dense_bytes_;
@@ -254,6 +257,16 @@ class Simulation {
     models.finish();
   }
 
+  // What the loaded parts must be together.
+  void check_loaded() const {
+    check(server_.version() <= options_.updates, "version: expected at most {}; got {}",
+          options_.updates, server_.version());
+    for (const auto& held : held_) {
+      check(held || !options_.delays.empty(), "workers: expected that each of them holds a model");
+    }
+    for (const auto& version : versions_) check(version != nullptr, "versions: expected models");
+  }
+
   void serialize_queue(Archive& archive) {
     const auto scope = archive.scope("queue");
     std::vector<double> times;
@@ -275,8 +288,9 @@ class Simulation {
               whats.size() == times.size(),
           "queue: expected as many numbers, workers and events as times");
     queue_ = {};
+    const auto last = static_cast<std::uint64_t>(cards_ ? What::arrived : What::computed);
     for (std::size_t i = 0; i < times.size(); ++i) {
-      check(workers[i] < workers_.size() && whats[i] <= static_cast<std::uint64_t>(What::arrived),
+      check(workers[i] < workers_.size() && whats[i] <= last,
             "queue: expected an event of a worker below {}; got event {} of worker {}",
             workers_.size(), whats[i], workers[i]);
       queue_.emplace(times[i], numbers[i], static_cast<int>(workers[i]),
