@@ -147,6 +147,25 @@ TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
                 "holds a run already");
 }
 
+// Worker 0 collects the states of all processes, and every process resumes from its own.
+TEST_F(Mpi, ARunThatPausesIsTheSameRun) {
+  const auto flags = small + "--schedule constant --json --compressor topk:ratio=0.1+ef --out ";
+  const auto at = [&](const char* name) { return (folder / name).string(); };
+  const auto whole = run_ranks(3, "train --transport mpi --steps 24" + flags + at("whole"));
+  ASSERT_EQ(whole.code, 0) << whole.error;
+  const auto first =
+      run_ranks(3, "train --transport mpi --steps 11 --checkpoint-every 1" + flags + at("paused"));
+  ASSERT_EQ(first.code, 0) << first.error;
+  expect_failed(run_ranks(2, "train --resume " + at("paused")), 2,
+                "--resume: expected 3 workers, as the run began; mpirun started 2");
+  const auto rest = run_ranks(3, "train --json --steps 24 --resume " + at("paused"));
+  ASSERT_EQ(rest.code, 0) << rest.error;
+  auto one = lasting(whole.out), other = lasting(rest.out);
+  for (auto* result : {&one, &other}) (*result)["config"].erase("checkpoint_every");
+  EXPECT_EQ(one, other);
+  EXPECT_EQ(lasting_log(at("whole")), lasting_log(at("paused")));
+}
+
 TEST_F(Mpi, WrongUsageIsOneLine) {
   const std::string train = "train --transport mpi" + small;
   expect_failed(run_ranks(3, train + " --workers 4"), 2,
