@@ -44,6 +44,7 @@ void LanguageModel::visit(Visitor& visitor) {
   visitor("rnn", rnn_);
   visitor("output_dropout", output_dropout_);
   visitor("decoder.weight", decoder_weight_);
+  if (options_.tied) visitor.tied("decoder.weight", "encoder.weight");
   visitor("decoder.bias", decoder_bias_);
 }
 

@@ -70,6 +70,10 @@ void Visitor::operator()(std::string_view name, Module& part) {
   prefix_ = outer;
 }
 
+void Visitor::tied(std::string_view name, std::string_view of) {
+  second_name(path(name), path(of));
+}
+
 void Module::visit(Visitor& /*visitor*/) {}
 
 Tensor Module::output(Tensor y) const {

@@ -63,11 +63,15 @@ class Visitor {
   // State that belongs to the model but is not trained, such as running statistics.
   virtual void buffer(const std::string& /*name*/, Tensor& /*buffer*/) {}
   virtual void module(const std::string& /*name*/, Module& /*module*/) {}
+  // `name` is a second name of the parameter `of`, as PyTorch has it.
+  virtual void second_name(const std::string& /*name*/, const std::string& /*of*/) {}
 
-  // Called by Module::visit to list a parameter (undefined ones are skipped), a buffer or a part.
+  // Called by Module::visit to list a parameter (undefined ones are skipped), a buffer, a part, or a
+  // second name of a listed parameter.
   void operator()(std::string_view name, Parameter& parameter);
   void operator()(std::string_view name, Tensor& buffer);
   void operator()(std::string_view name, Module& part);
+  void tied(std::string_view name, std::string_view of);
 
  private:
   std::string path(std::string_view name) const;

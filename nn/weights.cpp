@@ -28,6 +28,16 @@ std::vector<ParameterBuffer::Named> weights_of(Module& model) {
   return all;
 }
 
+// Second name of a parameter -> its first name.
+std::map<std::string, std::string> second_names(Module& model) {
+  struct Collect final : Visitor {
+    void second_name(const std::string& name, const std::string& of) override { found[name] = of; }
+    std::map<std::string, std::string> found;
+  } collect;
+  model.visit(collect);
+  return std::move(collect.found);
+}
+
 // The name of the batch counter beside a running mean, or "" for other tensors.
 std::string batch_counter(const std::string& name) {
   if (!name.ends_with(kRunningMean)) return "";
@@ -59,6 +69,11 @@ void with_arrays(Module& model, FunctionRef<void(std::span<const ArrayToWrite>)>
       arrays.push_back({counter, "I64", {}, std::as_bytes(std::span(&no_batches, 1))});
     }
   }
+  for (const auto& [name, first_name] : second_names(model)) {
+    auto array = *std::ranges::find(arrays, first_name, &ArrayToWrite::name);
+    array.name = name;
+    arrays.push_back(std::move(array));
+  }
   use(arrays);
 }
 
@@ -83,11 +98,21 @@ NameDifference load(Module& model, const std::filesystem::path& file, NameCheck 
 
   NameDifference difference;
   std::set<std::string> known;
+  auto arrays = stored.arrays();
+  for (const auto& [name, first_name] : second_names(model)) {
+    known.insert(name);
+    const auto second = arrays.find(name);
+    if (second == arrays.end()) continue;
+    const auto [first, added] = arrays.emplace(first_name, second->second);
+    check(added || std::ranges::equal(first->second.data, second->second.data),
+          "{}: arrays {} and {}: expected equal values, because they are one tensor of the model",
+          stored.name(), first_name, name);
+  }
   for (const auto& [name, tensor] : weights) {
     known.insert(name);
     if (const auto counter = batch_counter(name); !counter.empty()) known.insert(counter);
-    const auto found = stored.arrays().find(name);
-    if (found == stored.arrays().end()) {
+    const auto found = arrays.find(name);
+    if (found == arrays.end()) {
       difference.missing.push_back(name);
       continue;
     }
@@ -109,8 +134,8 @@ NameDifference load(Module& model, const std::filesystem::path& file, NameCheck 
                                     : fmt::format("{}", fmt::join(difference.unexpected, ", ")));
 
   for (auto& [name, tensor] : weights) {
-    const auto found = stored.arrays().find(name);
-    if (found == stored.arrays().end()) continue;
+    const auto found = arrays.find(name);
+    if (found == arrays.end()) continue;
     const auto& [type, shape, data] = found->second;
     type == "F64" ? copy_as<double>(data, tensor.data_mut())
                   : copy_as<float>(data, tensor.data_mut());

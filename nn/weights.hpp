@@ -4,9 +4,8 @@
 // reads it by safetensors.torch.save_file and load_file. The names agree for models of the same
 // structure: "0.weight" in a Sequential, "rnn.weight_ih_l0" in an LSTM. PyTorch's BatchNorm also
 // has a number `num_batches_tracked`, which it uses only for momentum=None: `save` writes it as 0,
-// and `load` ignores it. The decoder of a tied language model has no weight of its own here; a tied
-// module of PyTorch lists it as "decoder.weight" too. bench/peers/torch_weights.py shows how to
-// load such a file in PyTorch and how to write one.
+// and `load` ignores it. A tensor with two names, such as the tied weight of a language model, has
+// both in the file; `load` needs one of them.
 #pragma once
 
 #include <cstdint>

@@ -122,15 +122,6 @@ MODELS = {
 }
 
 
-# A tied decoder has two names in a state_dict, and only that of the encoder in tersegrad.
-def to_file(name, state):
-    return {key: value for key, value in state.items() if (name, key) != ("lstm_tied", "decoder.weight")}
-
-
-def from_file(name, tensors):
-    return {**tensors, "decoder.weight": tensors["encoder.weight"]} if name == "lstm_tied" else tensors
-
-
 def logits_of(model, x):
     model.eval()
     with torch.no_grad():
@@ -150,7 +141,7 @@ def write(folder):
             F.cross_entropy(logits, torch.randint(0, logits.shape[1], (len(logits),))).backward()
             optimizer.step()
         x = inputs(INPUTS)
-        write_tensors(folder / f"{name}.safetensors", to_file(name, model.state_dict()))
+        write_tensors(folder / f"{name}.safetensors", model.state_dict())
         write_tensors(folder / f"{name}.input.safetensors", {"input": x})
         write_tensors(folder / f"{name}.torch.safetensors", {"logits": logits_of(model, x)})
 
@@ -172,7 +163,7 @@ def compare(ours, theirs):
     for name, (make, _) in MODELS.items():
         weights = read_tensors(ours / f"{name}.safetensors")
         model = make()
-        model.load_state_dict(from_file(name, weights), strict=True)
+        model.load_state_dict(weights, strict=True)
         logits = logits_of(model, read_tensors(ours / f"{name}.input.safetensors")["input"])
         stored = read_tensors(ours / f"{name}.logits.safetensors")["logits"]
         rows.append((name, "ours -> PyTorch", len(weights), difference(name, stored, logits)))

@@ -140,7 +140,7 @@ TEST(StateFuzz, OfEveryCompressor) {
   for (const char* more : {"topk:ratio=0.1+ef", "sign+ef", "powersgd:rank=2+ef", "vote"}) {
     specs.emplace_back(more);
   }
-  const auto each = std::max<std::int64_t>(1, mutation_count() * 3 / 4 / std::ssize(specs));
+  const auto each = std::max<std::int64_t>(1, mutation_count() * 15 / 16 / std::ssize(specs));
   Philox random(31, {});
   Counts counts;
   for (const auto& spec : specs) {
@@ -160,7 +160,7 @@ TEST(StateFuzz, OfAsynchronousRuns) {
   runs[1].sparse_pulls = true;
   runs[2].delays = "uniform:most=4";
   runs[3].bound = 2;
-  const auto each = std::max<std::int64_t>(1, mutation_count() / 4 / std::ssize(runs));
+  const auto each = std::max<std::int64_t>(1, mutation_count() / 16 / std::ssize(runs));
   Philox random(37, {});
   Counts counts;
   for (auto& options : runs) {

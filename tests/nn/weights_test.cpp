@@ -90,6 +90,41 @@ TEST(Weights, HaveTheNamesAndShapesOfPyTorch) {
   EXPECT_THAT(stored.arrays().at("1.num_batches_tracked").shape, IsEmpty());
 }
 
+// The tied weight of a language model has two names in PyTorch's state_dict. A file may have both, if
+// they agree, or either of them.
+TEST(Weights, ATiedWeightHasTwoNames) {
+  const auto make = [](std::uint64_t seed) {
+    Init init(seed);
+    return make_language_model("lstm:layers=1,hidden=4,embedding=4", 6, init);
+  };
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "tied.safetensors";
+  auto model = make(1);
+  save(*model, file);
+  const auto bytes = read_file(file);
+  const Safetensors stored("tied", bytes);
+  ASSERT_TRUE(stored.arrays().contains("encoder.weight"));
+  ASSERT_TRUE(stored.arrays().contains("decoder.weight"));
+  for (const char* left_out : {"", "encoder.weight", "decoder.weight"}) {
+    std::vector<ArrayToWrite> arrays;
+    for (const auto& [name, array] : stored.arrays()) {
+      if (name != left_out) arrays.push_back({name, array.type, array.shape, array.data});
+    }
+    write_file(file, [&](std::ostream& out) { write_safetensors(out, arrays); });
+    auto other = make(2);
+    load(*other, file);
+    EXPECT_EQ(values(*other), values(*model)) << left_out;
+  }
+  std::vector<ArrayToWrite> arrays;
+  const std::vector<float> zeros(24);
+  for (const auto& [name, array] : stored.arrays()) {
+    const auto data = name == "decoder.weight" ? std::as_bytes(std::span(zeros)) : array.data;
+    arrays.push_back({name, array.type, array.shape, data});
+  }
+  write_file(file, [&](std::ostream& out) { write_safetensors(out, arrays); });
+  EXPECT_THROW(load(*model, file), Error);
+}
+
 TEST(Weights, NamesThatDifferAreListed) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "weights.safetensors";
