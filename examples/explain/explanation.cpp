@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "examples/run/packet_text.hpp"
+#include "examples/run/text.hpp"
 #include "tersegrad/core/random.hpp"
 
 namespace terse::run {
@@ -71,75 +73,6 @@ std::string matrix_text(const std::string& title, const MatrixShape& shape,
   return shape.rows > kMostRows ? text + "      ...\n" : text;
 }
 
-std::string hex(std::span<const std::byte> bytes) {
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    text += fmt::format("{}{:02x}", i > 0 && i % 4 == 0 ? " " : "", std::to_integer<int>(bytes[i]));
-  }
-  return text;
-}
-
-// Breaks the text at spaces into lines of at most `width` characters.
-std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
-  std::vector<std::string> lines;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    auto end = std::min(text.size(), at + width);
-    if (end < text.size()) {
-      const auto space = text.rfind(' ', end);
-      if (space != std::string::npos && space > at) end = space;
-    }
-    lines.push_back(text.substr(at, end - at));
-    at = text.find_first_not_of(' ', end);
-  }
-  return lines;
-}
-
-// The bytes of a field on the left and its values on the right.
-std::string field_text(std::span<const std::byte> packet, std::size_t offset, std::size_t size,
-                       const std::string& name, const std::string& values) {
-  constexpr std::size_t kBytes = 8, kMostLines = 12, kTextWidth = 35;
-  const auto text = wrapped(values, kTextWidth);
-  const auto lines = std::max({std::size_t{1}, (size + kBytes - 1) / kBytes, text.size()});
-  std::string out;
-  for (std::size_t line = 0; line < std::min(lines, kMostLines); ++line) {
-    const auto at = std::min(size, line * kBytes);
-    const auto bytes = hex(packet.subspan(offset + at, std::min(kBytes, size - at)));
-    const auto row = fmt::format(
-        "{:>5} {:<18}{:<20} {}", at < size || line == 0 ? fmt::format("{}", offset + at) : "",
-        bytes, line == 0 ? name.substr(0, 19) : "", line < text.size() ? text[line] : "");
-    out += row.substr(0, row.find_last_not_of(' ') + 1) + "\n";
-  }
-  if (lines > kMostLines) out += fmt::format("      ... {} bytes in total\n", size);
-  return out;
-}
-
-std::string packet_text(const Explanation::Phase& phase) {
-  const auto header = phase.packet.header();
-  const auto bytes = phase.packet.bytes();
-  std::string text =
-      fmt::format("\npacket of phase {}: {} bytes, a header of {} and a payload of {}\n",
-                  header.phase, bytes.size(), Packet::kHeaderBytes, phase.packet.payload().size());
-  const auto line = [&](std::size_t offset, std::size_t size, const std::string& name,
-                        const std::string& value) {
-    text += field_text(bytes, offset, size, name, value);
-  };
-  line(0, 4, "magic and version", "TSG 1");
-  line(4, 2, "compressor", fmt::format("{}", header.compressor));
-  line(6, 1, "kind", std::string(to_string(header.kind)));
-  line(7, 1, "phase", fmt::format("{}", header.phase));
-  line(8, 4, "step", fmt::format("{}", header.step));
-  line(12, 2, "worker", fmt::format("{}", header.worker));
-  line(14, 2, "weight", fmt::format("{}", header.contributors));
-  line(16, 4, "tensors", fmt::format("{}", header.tensors));
-  line(20, 4, "checksum", "");
-  line(24, 8, "payload bytes", fmt::format("{}", phase.packet.payload().size()));
-  for (const auto& field : phase.fields) {
-    line(Packet::kHeaderBytes + field.offset, field.size, field.name, field.text);
-  }
-  return text;
-}
-
 }  // namespace
 
 Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::uint64_t seed,
@@ -179,7 +112,7 @@ std::string to_text(const Explanation& e) {
   for (const auto& line : wrapped(e.spec, 80)) text += line + "\n";
   text += matrix_text(e.step == 0 ? "gradient" : fmt::format("gradient of step {}", e.step),
                       e.shape, e.gradient);
-  for (const auto& phase : e.phases) text += packet_text(phase);
+  for (const auto& phase : e.phases) text += "\n" + packet_text(phase.packet, phase.fields);
   text += matrix_text("decoded", e.shape, e.decoded);
   text += matrix_text("residual (gradient - decoded)", e.shape, e.residual);
   for (const auto& [name, values] : e.state) {
@@ -202,13 +135,14 @@ nlohmann::json to_json(const Explanation& e) {
     payload += phase.packet.payload().size();
     auto fields = nlohmann::json::array();
     for (const auto& field : phase.fields) {
+      const auto bytes = phase.packet.payload().subspan(field.offset, field.size);
       fields.push_back({{"name", field.name},
                         {"offset", Packet::kHeaderBytes + field.offset},
-                        {"bytes", hex(phase.packet.payload().subspan(field.offset, field.size))},
+                        {"bytes", hex_text(bytes)},
                         {"text", field.text}});
     }
     packets.push_back({{"phase", phase.packet.header().phase},
-                       {"bytes", hex(phase.packet.bytes())},
+                       {"bytes", hex_text(phase.packet.bytes())},
                        {"fields", std::move(fields)}});
   }
   auto state = nlohmann::json::object();

@@ -87,24 +87,32 @@ std::string Checkpoint::text(const std::string& key) const {
   return found->second;
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& file)
-    : file_(file), bytes_(std::make_unique<const std::vector<std::byte>>(read_file(file))) {
-  arrays_ = std::make_unique<const Safetensors>(fmt::format("'{}'", file.string()), *bytes_);
+bool Checkpoint::is_checkpoint(const Safetensors& file) {
+  const auto format = file.metadata().find("format");
+  return format != file.metadata().end() && format->second == kFormat;
+}
+
+Checkpoint::Checkpoint(const std::filesystem::path& file) : Checkpoint(file, read_file(file)) {}
+
+Checkpoint::Checkpoint(std::filesystem::path file, std::vector<std::byte> bytes)
+    : file_(std::move(file)),
+      bytes_(std::make_unique<const std::vector<std::byte>>(std::move(bytes))) {
+  arrays_ = std::make_unique<const Safetensors>(fmt::format("'{}'", file_.string()), *bytes_);
   metadata_ = arrays_->metadata();
-  check(metadata_.contains("format") && metadata_["format"] == kFormat,
-        "'{}': expected a checkpoint of a run; got another safetensors file", file.string());
+  check(is_checkpoint(*arrays_),
+        "'{}': expected a checkpoint of a run; got another safetensors file", file_.string());
   const auto number = [&]<class T>(const std::string& key, T& value) {
     const auto digits = text(key);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     check(error == std::errc() && end == digits.data() + digits.size() && value >= 0,
-          "'{}': metadata {}: expected a whole number; got '{}'", file.string(), key, digits);
+          "'{}': metadata {}: expected a whole number; got '{}'", file_.string(), key, digits);
   };
   std::int64_t format = 0;
   number("format_number", format);
   if (format > kFormatNumber) {
     throw NewerFormat(
         fmt::format("'{}': expected format {} or older; got {}: a newer program, {}, has made it",
-                    file.string(), kFormatNumber, format, text("program")));
+                    file_.string(), kFormatNumber, format, text("program")));
   }
   number("step", step_);
   number("log_bytes", log_bytes_);
@@ -113,8 +121,8 @@ Checkpoint::Checkpoint(const std::filesystem::path& file)
   hash_ = hash_of(metadata_, by_name);
   const auto stated = text("hash");
   check(stated == fmt::format("{:016x}", hash_),
-        "'{}': expected contents with the hash {}; got {:016x}: the file is damaged", file.string(),
-        stated, hash_);
+        "'{}': expected contents with the hash {}; got {:016x}: the file is damaged",
+        file_.string(), stated, hash_);
 }
 
 Checkpoint Checkpoint::of_folder(const std::filesystem::path& folder) {

@@ -53,6 +53,9 @@ class Checkpoint {
   static Checkpoint of_folder(const std::filesystem::path& folder);
   // Throws Error for a file that is damaged or not a checkpoint.
   explicit Checkpoint(const std::filesystem::path& file);
+  Checkpoint(std::filesystem::path file, std::vector<std::byte> bytes);  // the file's contents
+  // Whether the metadata state that the file is a checkpoint. It may be damaged.
+  static bool is_checkpoint(const Safetensors& file);
 
   const std::filesystem::path& file() const { return file_; }
   std::int64_t step() const { return step_; }

@@ -6,9 +6,11 @@
 #include "examples/run/command_line.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/comm/topology/robust_compressor.hpp"
+#include "tersegrad/core/files.hpp"
 #include "tersegrad/core/kernels/gemm/choice.hpp"
 #include "tersegrad/core/name_table.hpp"
 #include "tersegrad/core/simd/isa.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 
 namespace terse::run {
@@ -244,6 +246,14 @@ RunConfig config_from_json(const nlohmann::json& json) {
   in_async.read("delays", c.async.delays);
   in_async.read("sparse_pulls", c.async.sparse_pulls);
   return c;
+}
+
+nlohmann::json read_config_file(const std::filesystem::path& folder) {
+  const auto bytes = read_file(folder / kConfigFile);
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  check(json.is_object(), "'{}': expected a JSON object", (folder / kConfigFile).string());
+  return json;
 }
 
 }  // namespace terse::run

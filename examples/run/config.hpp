@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -104,5 +105,7 @@ nlohmann::json to_json(const RunConfig& config);
 // The configuration that to_json has written. The number of threads is left to complete(). Throws
 // Error with the key for a value that is missing or of another type.
 RunConfig config_from_json(const nlohmann::json& json);
+// The object in the config.json of a run folder. Throws Error with the file if there is none.
+nlohmann::json read_config_file(const std::filesystem::path& folder);
 
 }  // namespace terse::run

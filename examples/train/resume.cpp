@@ -11,7 +11,6 @@
 
 #include "examples/run/output.hpp"
 #include "tersegrad/core/error.hpp"
-#include "tersegrad/core/files.hpp"
 #include "tersegrad/inspect/json.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
 #include "tersegrad/optim/schedule.hpp"
@@ -104,11 +103,7 @@ nlohmann::json read_config(const std::filesystem::path& folder) {
   check<UsageError>(std::filesystem::exists(folder / kConfigFile, ignored),
                     "--resume '{}': expected the folder of a run, with a file {}", folder.string(),
                     kConfigFile);
-  const auto bytes = read_file(folder / kConfigFile);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
-  check(json.is_object(), "'{}': expected a JSON object", (folder / kConfigFile).string());
-  return json;
+  return read_config_file(folder);
 }
 
 Continuation continue_run(const std::filesystem::path& folder, const RunConfig& now, bool speaks) {

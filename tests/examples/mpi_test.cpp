@@ -149,7 +149,8 @@ TEST_F(Mpi, WorkerZeroWritesTheRunFolder) {
 
 // Worker 0 collects the states of all processes, and every process resumes from its own.
 TEST_F(Mpi, ARunThatPausesIsTheSameRun) {
-  const auto flags = small + "--schedule constant --json --compressor topk:ratio=0.1+ef --out ";
+  const auto flags =
+      tiny + " --batch 10 --schedule constant --json --compressor topk:ratio=0.1+ef --out ";
   const auto at = [&](const char* name) { return (folder / name).string(); };
   const auto whole = run_ranks(3, "train --transport mpi --steps 24" + flags + at("whole"));
   ASSERT_EQ(whole.code, 0) << whole.error;
