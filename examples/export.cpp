@@ -46,8 +46,7 @@ void export_model(int argc, char** argv) {
   std::optional<std::string> out;
   bool json = false;
   run::CommandLine command_line(
-      "export",
-      "Writes the trained model of a run: weights by PyTorch's names, or a model for inference.",
+      "export", "Writes the trained model of a run for PyTorch, NumPy or an inference engine.",
       "export runs/a --format onnx");
   command_line.positional("run", path, "folder of a run, or a checkpoint")
       .flag("--format", format, "safetensors, npz (NumPy) or onnx (opset 13)")

@@ -204,7 +204,12 @@ void Trainer::train_step() {
   const bool taken = update(static_cast<float>(lr_));
   ++step_;
   loss_ = loss;
-  message_bytes_ = local_ ? local_->message_bytes() : optimizer_.message_bytes();
+  if (!local_) {
+    message_bytes_ = optimizer_.message_bytes();
+  } else if (local_->message_bytes() >
+             0) {  // it has exchanged something since it was made or loaded
+    message_bytes_ = local_->message_bytes();
+  }
   record_step(loss, taken);
 }
 

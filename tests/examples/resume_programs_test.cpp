@@ -54,6 +54,8 @@ TEST_F(ResumePrograms, Networks) {
 
 TEST_F(ResumePrograms, WhatWorkersExchange) {
   expect_resumes(lenet + "--local-steps 4 --compressor topk:ratio=0.05+ef", 14, 30);
+  // The report of step 25 shows the packets of step 24.
+  expect_resumes(lenet + "--local-steps 4 --compressor sign+ef", 24, 30);
   const auto diloco = lenet +
                       "--local-steps 4 --local-after 10 --outer sgd:momentum=0.9,nesterov "
                       "--outer-lr 0.7 --optimizer adam --lr 0.001";
