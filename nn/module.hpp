@@ -66,8 +66,8 @@ class Visitor {
   // `name` is a second name of the parameter `of`, as PyTorch has it.
   virtual void second_name(const std::string& /*name*/, const std::string& /*of*/) {}
 
-  // Called by Module::visit to list a parameter (undefined ones are skipped), a buffer, a part, or a
-  // second name of a listed parameter.
+  // Called by Module::visit to list a parameter (undefined ones are skipped), a buffer, a part, or
+  // a second name of a listed parameter.
   void operator()(std::string_view name, Parameter& parameter);
   void operator()(std::string_view name, Tensor& buffer);
   void operator()(std::string_view name, Module& part);

@@ -5,10 +5,10 @@
 //   1. Agree: every worker sends every other worker an 8-byte control message: the number of
 //      infinite or NaN values in its gradient, the tensor of the first, and whether it asks for an
 //      end. All workers make the same decision by the policy, before any state changes; the default
-//      policy is that all throw the same error. This exchange also detects workers at different steps, and workers that have
-//      died. With `make_smaller_topology` the others continue without a dead worker, in a smaller
-//      topology, after they have checked that all of them agree on the remaining workers
-//      (failure.hpp). Control messages are counted separately.
+//      policy is that all throw the same error. This exchange also detects workers at different
+//      steps, and workers that have died. With `make_smaller_topology` the others continue without
+//      a dead worker, in a smaller topology, after they have checked that all of them agree on the
+//      remaining workers (failure.hpp). Control messages are counted separately.
 //   2. Encode, exchange: the Topology makes the mean gradient of all workers.
 //   3. Update the parameters with the mean, the same on every worker. The update decodes the mean
 //      block by block if the compressor can.

@@ -14,12 +14,11 @@
 // synchronous SGD up to rounding: the differences are those of rounded models, so each step may add
 // an error of one unit in the last place of each parameter.
 //
-// Cost: the bytes of one exchange, and a control message to every other worker, every `every` steps;
-// two floats per parameter (a and d) and the
-// states of the two rules and of the compressor. Source: Stich, arXiv 1805.09767; Lin et al.,
-// arXiv 1808.07217 (first synchronous, then local: use DistributedOptimizer for the first steps);
-// Douillard et al., arXiv 2311.08105 (DiLoCo); compressed differences: Basu et al.,
-// arXiv 1906.02367.
+// Cost: the bytes of one exchange, and a control message to every other worker, every `every`
+// steps; two floats per parameter (a and d) and the states of the two rules and of the compressor.
+// Source: Stich, arXiv 1805.09767; Lin et al., arXiv 1808.07217 (first synchronous, then local: use
+// DistributedOptimizer for the first steps); Douillard et al., arXiv 2311.08105 (DiLoCo);
+// compressed differences: Basu et al., arXiv 1906.02367.
 #pragma once
 
 #include <cstdint>

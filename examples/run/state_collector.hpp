@@ -26,8 +26,8 @@ class StateCollector {
   StateCollector(bool processes, Write write) : processes_(processes), write_(std::move(write)) {}
 
   // Called by every worker after the same step, with its own parts; that of worker 0 has the length
-  // of the log. With `last`, processes return only when the checkpoint has been written. Throws what
-  // `write` throws.
+  // of the log. With `last`, processes return only when the checkpoint has been written. Throws
+  // what `write` throws.
   void add(Worker& me, RunState own, bool last);
 
  private:

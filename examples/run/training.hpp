@@ -53,8 +53,8 @@ struct Listener {
   std::function<std::uint64_t()> log_bytes = {};  // the length of the log, before a checkpoint
 };
 
-// `config` has been completed by complete(). Throws the error of any worker, and Interrupted after a
-// signal, at a step on which all workers agree. If `me` is null, the workers are threads of this
+// `config` has been completed by complete(). Throws the error of any worker, and Interrupted after
+// a signal, at a step on which all workers agree. If `me` is null, the workers are threads of this
 // process. Otherwise this process is worker `me`, and only worker 0 calls the listener and returns
 // the result. With `resume` the run continues from that checkpoint.
 RunResult train(const RunConfig& config, const Dataset& data, const Listener& listener,

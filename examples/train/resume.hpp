@@ -25,8 +25,7 @@ struct Continuation {
 
 // Reads the folder's newest sound checkpoint. `now` is the completed configuration of the
 // continuation. Throws UsageError, with the flag, for a value that may not change, and notes on
-// standard error what makes the result differ from that of a run without a pause, if
-// it speaks.
+// standard error what makes the result differ from that of a run without a pause, if it speaks.
 Continuation continue_run(const std::filesystem::path& folder, const RunConfig& now, bool speaks);
 
 }  // namespace terse::run

@@ -1,6 +1,6 @@
 // Fuzz test with hostile checkpoints: the saved states of workers and of asynchronous runs with
-// bytes that are flipped or cut off and counts that are replaced. Loading one must throw an Error or
-// give a state from which the next steps give values or an Error; nothing may be read or written
+// bytes that are flipped or cut off and counts that are replaced. Loading one must throw an Error
+// or give a state from which the next steps give values or an Error; nothing may be read or written
 // outside of its memory, and no allocation may depend on a count that the file does not back.
 //
 // TERSE_FUZZ_STATES sets the number of mutations of all states together (20 000 by default):

@@ -1,6 +1,6 @@
 // A run that is saved, loaded into new objects and continued is the same run, to the bit: for every
-// compressor, decorator, update rule and server rule, over every topology that accepts it. The whole
-// state at the end is compared, so state that a checkpoint lacks makes a test fail.
+// compressor, decorator, update rule and server rule, over every topology that accepts it. The
+// whole state at the end is compared, so state that a checkpoint lacks makes a test fail.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -331,8 +331,8 @@ TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
   EXPECT_LT(outer.test_loss, 0.8 * mean.test_loss);
 }
 
-// The tests after the steps 50, 100 and 120 are between two averagings. They look at the mean of the
-// models and leave the models as they are: the run is the same without the first two.
+// The tests after the steps 50, 100 and 120 are between two averagings. They look at the mean of
+// the models and leave the models as they are: the run is the same without the first two.
 TEST(LocalSteps, ATestLooksAtTheMeanModelAndChangesNothing) {
   auto c = config_for("none", "ring", 4);
   c.steps = 120;

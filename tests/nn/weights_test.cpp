@@ -90,8 +90,8 @@ TEST(Weights, HaveTheNamesAndShapesOfPyTorch) {
   EXPECT_THAT(stored.arrays().at("1.num_batches_tracked").shape, IsEmpty());
 }
 
-// The tied weight of a language model has two names in PyTorch's state_dict. A file may have both, if
-// they agree, or either of them.
+// The tied weight of a language model has two names in PyTorch's state_dict. A file may have both,
+// if they agree, or either of them.
 TEST(Weights, ATiedWeightHasTwoNames) {
   const auto make = [](std::uint64_t seed) {
     Init init(seed);
