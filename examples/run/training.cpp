@@ -1,117 +1,27 @@
 #include "examples/run/training.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "examples/run/all_workers.hpp"
 #include "examples/run/averaged_model.hpp"
-#include "examples/run/evaluator.hpp"
 #include "examples/run/interruption.hpp"
-#include "examples/run/measurements.hpp"
-#include "examples/run/state_collector.hpp"
-#include "examples/run/statistics.hpp"
-#include "examples/run/step_plan.hpp"
+#include "examples/run/trainer.hpp"
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
-#include "tersegrad/comm/training/distributed_optimizer.hpp"
-#include "tersegrad/comm/training/local_sgd.hpp"
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/kernels/conv/conv2d.hpp"
 #include "tersegrad/core/parallel.hpp"
-#include "tersegrad/core/parameters.hpp"
-#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/compressor.hpp"
-#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse::run {
-namespace {
-
-// All workers of a process share one Run. The plans are made before the workers start and are only
-// read afterwards. Worker 0 writes the result.
-struct Run {
-  const RunConfig& config;
-  const Dataset& data;
-  const Listener& listener;
-  TopologyPlan plan, plain_plan;  // plain: the same topology for `none`
-  // The topology for local SGD, which exchanges model differences instead of gradients.
-  TopologyPlan local_plan;
-  const Checkpoint* resume;  // may be null
-  StateCollector collector;
-  std::atomic<bool> ended = false;  // by a signal, before its last step
-  RunResult result = {};
-};
-
-// One worker of a run.
-class Trainer {
- public:
-  Trainer(Run& run, Worker& me);
-  void train();
-
- private:
-  void train_step();
-  bool update(float lr);
-  void make_local();
-  void report_step();
-  void record_step(double loss, bool taken);
-  void report();
-  void drop(const DroppedWorker& dropped);
-  void measure_density();
-  void evaluate();
-  std::vector<std::span<float>> differing_tensors();
-  void measure_uncompressed();
-  void finish();
-  Measurements measurements();
-  void request_end();
-  bool end_requested() const;
-  void save(bool last);
-  void resume();
-  void serialize(Archive& archive);
-  DistributedOptimizer::Options optimizer_options();
-
-  bool loses_labels() const { return config_.partition.starts_with("by-label"); }
-  std::optional<double> virtual_seconds() const {
-    const auto* clock = me_.virtual_clock();
-    return clock ? std::optional(clock->now() - virtual_start_) : std::nullopt;
-  }
-  StepCosts costs() const {
-    return {.times = me_.times(),
-            .virtual_times = me_.virtual_times(),
-            .hidden_seconds = hidden_before_ + optimizer_.hidden_seconds()};
-  }
-  std::string scope() const { return fmt::format("worker.{}", rank_at_start_); }
-
-  Run& run_;
-  const RunConfig& config_;
-  Worker& me_;
-  int rank_at_start_;
-  AllWorkers all_workers_;
-  Evaluator evaluator_;
-  std::unique_ptr<Task> task_;
-  ParameterBuffer parameters_;
-  std::vector<ParameterBuffer::Named> buffers_;
-  std::unique_ptr<UpdateRule> rule_;
-  DistributedOptimizer optimizer_;
-  std::optional<LocalSgd> local_;  // made in the first local step
-  StepPlan plan_;
-  std::unique_ptr<DensityProbe> probe_;  // --measure density
-
-  RunStatistics statistics_;
-  std::int64_t step_ = 0;
-  double loss_ = 0, lr_ = 0;           // of the latest step
-  std::uint64_t message_bytes_ = 0;    // of the latest exchange
-  bool repartition_training_ = false;  // at the next epoch, because workers have left
-  std::uint64_t uncompressed_ = 0;     // bytes that `none` would send per step
-  double virtual_start_ = 0;
-  double hidden_before_ = 0;  // hidden seconds before the run was resumed
-};
 
 Trainer::Trainer(Run& run, Worker& me)
     : run_(run),
@@ -367,79 +277,7 @@ void Trainer::finish() {
   r.samples_per_second = statistics_.samples_per_second();
 }
 
-// ---- checkpoints --------------------------------------------------------------------------------
-
-void Trainer::request_end() {
-  local_ ? local_->request_end() : optimizer_.request_end();
-}
-
-bool Trainer::end_requested() const {
-  return local_ ? local_->end_requested() : optimizer_.end_requested();
-}
-
-// `last`: the run ends here.
-void Trainer::save(bool last) {
-  RunState own{.step = step_, .log_bytes = 0, .parts = {}};
-  own.parts.push_back({scope(), safetensors_of([&](Archive& archive) { serialize(archive); })});
-  if (me_.rank() == 0) {
-    if (run_.listener.log_bytes) own.log_bytes = run_.listener.log_bytes();
-    own.parts.push_back({"run", safetensors_of([&](Archive& archive) {
-                           run_.result.serialize_past(archive, evaluator_.metric());
-                         })});
-  }
-  run_.collector.add(me_, std::move(own), last);
-}
-
-void Trainer::resume() {
-  check<UsageError>(plan_.total() >= run_.resume->step(),
-                    "--steps: expected at least {}, which the run has taken; got {}",
-                    run_.resume->step(), plan_.total());
-  run_.resume->load(scope(), [&](Archive& archive) { serialize(archive); });
-  check(step_ == run_.resume->step(), "'{}': expected the state of step {}; got {}",
-        run_.resume->file().string(), run_.resume->step(), step_);
-  if (me_.rank() != 0) return;
-  run_.resume->load(
-      "run", [&](Archive& archive) { run_.result.serialize_past(archive, evaluator_.metric()); });
-}
-
-// Everything that a later step, report or result depends on. docs/checkpoints.md lists it.
-void Trainer::serialize(Archive& archive) {
-  archive.item("step", step_);
-  std::uint64_t is_local = local_ ? 1 : 0;
-  archive.item("local", is_local);
-  if (is_local != 0 && !local_) make_local();
-  {
-    const auto scope = archive.scope("method");
-    optimizer_.serialize_workers(archive);
-    local_ ? local_->serialize(archive) : optimizer_.serialize(archive);
-  }
-  {
-    const auto scope = archive.scope("task");
-    task_->serialize(archive);
-  }
-  if (probe_) {
-    const auto scope = archive.scope("density");
-    probe_->serialize(archive);
-  }
-  {
-    const auto scope = archive.scope("messages");
-    me_.serialize(archive);
-  }
-  const auto scope = archive.scope("record");
-  statistics_.serialize(archive);
-  archive.item("loss", loss_);
-  archive.item("lr", lr_);
-  archive.item("message_bytes", message_bytes_);
-  archive.item("uncompressed", uncompressed_);
-  archive.item("virtual_start", virtual_start_);
-  std::uint64_t repartitions = repartition_training_ ? 1 : 0;
-  archive.item("repartitions", repartitions);
-  repartition_training_ = repartitions != 0;
-  const auto hidden_scope = archive.scope("hidden"), measured = archive.scope("time");
-  double hidden = costs().hidden_seconds;
-  archive.item("seconds", hidden);
-  if (archive.loading()) hidden_before_ = hidden;
-}
+namespace {
 
 // Between threads no bytes are lost. Checksums are therefore written and verified only if the run
 // has an attack on packets.
