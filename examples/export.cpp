@@ -12,6 +12,7 @@
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/name_table.hpp"
 #include "tersegrad/inspect/json.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
 #include "tersegrad/nn/onnx.hpp"
 #include "tersegrad/nn/weights.hpp"
 
@@ -41,6 +42,12 @@ run::Checkpoint read(const std::string& path) {
                                              : run::Checkpoint(std::filesystem::path(path));
 }
 
+bool is_of_a_run(const std::filesystem::path& file) {
+  const auto name = file.filename();
+  return name == kConfigFile || name == kLogFile || name == kCheckpointFile ||
+         name == kPreviousCheckpointFile;
+}
+
 void export_model(int argc, char** argv) {
   std::string path, format = "safetensors";
   std::optional<std::string> out;
@@ -50,7 +57,7 @@ void export_model(int argc, char** argv) {
       "export runs/a --format onnx");
   command_line.positional("run", path, "folder of a run, or a checkpoint")
       .flag("--format", format, "safetensors, npz (NumPy) or onnx (opset 13)")
-      .flag("--out", out, "file to write [model.FORMAT in the folder]")
+      .flag("--out", out, "file to write or replace [model.FORMAT in run]")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   check<UsageError>(!path.empty(),
@@ -60,6 +67,9 @@ void export_model(int argc, char** argv) {
   const auto trained = run::trained_model(checkpoint);
   const auto file =
       out ? std::filesystem::path(*out) : checkpoint.file().parent_path() / ("model." + format);
+  check<UsageError>(!is_of_a_run(file),
+                    "--out: '{}' is a file of a run, which export does not overwrite; name another",
+                    file.string());
   write(trained, kind, file);
   const auto parameters = nn::count_parameters(trained.module());
   run::print("{}: {} parameters of step {}\n", file.string(), parameters, checkpoint.step());

@@ -32,7 +32,7 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   auto& config = flags.config;
   if (mpi) config.workers = 0;
   if (const auto folder = run::resumed_folder(argc, argv)) {
-    config = run::config_from_json(run::read_config(*folder));
+    config = run::config_of(*folder);
   }
   run::CommandLine command_line(
       "train", "Trains a model with one compressor over one topology.",
@@ -45,10 +45,10 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   command_line
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
       .flag("--measure", config.measure, "none, or density (gradient noise at each epoch)")
-      .flag("--init", config.init, "safetensors file with the initial weights")
+      .flag("--init", config.init, "initial weights, as export writes them")
       .flag("--out", config.out, "folder for configuration, log and checkpoints")
       .flag("--checkpoint-every", config.checkpoint_every,
-            "save the run every N steps; 0: only at its end")
+            "save every N steps; 0: at its end and by Ctrl-C")
       .flag("--resume", flags.resume, "continue the run of this folder, to the bit")
       .flag("--tensorboard", flags.tensorboard, "also write an event file for TensorBoard")
       .flag("--describe", flags.describe, "print the layers of the model and exit")
@@ -97,15 +97,23 @@ void train(int argc, char** argv, Worker* me) {
   }
   run::RunLabel label{.config = config, .task = run::task_text(data)};
   if (config.out) label.data = run::fingerprint(data);
-  if (past) past->checkpoint.check_data(label.data);
+  if (past) {
+    past->checkpoint.check_data(label.data);
+    if (reports && past->checkpoint.step() == config.steps) {
+      run::note("train: all {} steps are taken; --steps or --epochs gives the run more\n",
+                config.steps);
+    }
+  }
   run::RunReporter reporter(label, reports, tensorboard, past ? &*past : nullptr);
   run::RunResult result;
   try {
     result = run::train(config, data, reporter.listener(), me, past ? &past->checkpoint : nullptr);
   } catch (const run::Interrupted& e) {
     reporter.log({{"interrupted", e.what()}});
-    if (config.out && reports && !is_hogwild) {
-      run::note("train: the run is saved; train --resume {} continues it\n", *config.out);
+    if (config.out && reports) {
+      is_hogwild
+          ? run::note("train: the run is not saved, because of --server-rule hogwild\n")
+          : run::note("train: the run is saved; train --resume {} continues it\n", *config.out);
     }
     throw;
   }

@@ -28,12 +28,13 @@ class RunFolder {
   RunFolder(const std::filesystem::path& folder, const nlohmann::json& config);
 
   // Opens the folder of a run that resumes: cuts its log to the length that it had at the
-  // checkpoint, and replaces its configuration. Throws Error if the log is shorter.
+  // checkpoint, and replaces its configuration. A log that is shorter is kept.
   static RunFolder resume(const std::filesystem::path& folder, std::uint64_t log_bytes,
                           const nlohmann::json& config);
-  // The same in a new folder, which gets a copy of that part of the log.
-  static RunFolder resume_in(const std::filesystem::path& folder, const std::filesystem::path& from,
-                             std::uint64_t log_bytes, const nlohmann::json& config);
+  // The same in a new folder, which gets a copy of the checkpoint and of that part of the log.
+  static RunFolder resume_in(const std::filesystem::path& folder,
+                             const std::filesystem::path& from_checkpoint, std::uint64_t log_bytes,
+                             const nlohmann::json& config);
 
   RunFolder(RunFolder&& other) noexcept;
   // Removes the files of a run that has logged nothing, so that the folder can be used again.

@@ -151,9 +151,10 @@ RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
                    },
                .on_push = [this](const AsyncPush& push) { take(push); }};
   if (resume != nullptr) {
-    check<UsageError>(plan_.total() >= resume->step(),
-                      "--steps: expected at least {}, which the run has taken; got {}",
-                      resume->step(), plan_.total());
+    check<UsageError>(
+        plan_.total() >= resume->step(),
+        "--steps or --epochs: expected at least {} steps, which the run has taken; got {}",
+        resume->step(), plan_.total());
   }
   statistics_.start_clock();
   auto done = options_.clock == AsyncClock::virtual_time ? train_virtually(run, resume)

@@ -133,10 +133,10 @@ Checkpoint Checkpoint::of_folder(const std::filesystem::path& folder) {
   const bool has_newest = std::filesystem::exists(newest, ignored);
   const bool has_previous = std::filesystem::exists(previous, ignored);
   check(has_newest || has_previous,
-        "'{}': expected a file {}; there is none, because the run ended before its first "
-        "checkpoint; start it again",
+        "'{}': expected a file {}; there is none: the run ended before its first checkpoint, or "
+        "the file was removed; start the run again in another folder",
         folder.string(), kCheckpointFile);
-  std::string damage = "there is none";
+  std::string damage = fmt::format("there is no {}", kCheckpointFile);
   try {
     if (has_newest) return Checkpoint(newest);
   } catch (const NewerFormat&) {
@@ -147,8 +147,10 @@ Checkpoint Checkpoint::of_folder(const std::filesystem::path& folder) {
   check(has_previous, "{}; and there is no {}", damage, kPreviousCheckpointFile);
   try {
     Checkpoint older(previous);
-    note("{}: reading the checkpoint before it, of step {}, because of the newest: {}\n",
-         folder.string(), older.step(), damage);
+    note(
+        "'{}': reading the checkpoint before the newest, of step {}, because the newest is "
+        "damaged: {}\n",
+        folder.string(), older.step(), damage);
     return older;
   } catch (const NewerFormat&) {
     throw;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "examples/run/command_line.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
@@ -10,6 +11,7 @@
 #include "tersegrad/core/kernels/gemm/choice.hpp"
 #include "tersegrad/core/name_table.hpp"
 #include "tersegrad/core/simd/isa.hpp"
+#include "tersegrad/inspect/json.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 
@@ -168,12 +170,15 @@ class Reader {
   template <class T>
   T get(const char* key) const {
     const auto found = json_.find(key);
-    check(found != json_.end(), "configuration: expected a value {}", key);
+    check(found != json_.end(), "configuration: expected a value {}; there is none", key);
+    constexpr bool kWhole = std::is_integral_v<T> && !std::is_same_v<T, bool>;
     try {
-      return found->get<T>();
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(fmt::format("configuration: {}: {}", key, error.what()));
+      if (!kWhole || found->is_number_integer()) return found->get<T>();
+    } catch (const nlohmann::json::exception&) {  // it has another type
     }
+    throw Error(fmt::format("configuration: {}: expected {}; got {}", key,
+                            kWhole ? "a whole number" : "a value of another type",
+                            json_text(*found)));
   }
   template <class T>
   void read(const char* key, T& value) const {

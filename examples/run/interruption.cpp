@@ -29,7 +29,9 @@ void remember(int signal) {
 }  // namespace
 
 Interrupted::Interrupted(int signal)
-    : Error(fmt::format("interrupted by {}", signal == SIGTERM ? "SIGTERM" : "SIGINT")),
+    : Error(fmt::format("interrupted by {}", signal == SIGTERM  ? "SIGTERM"
+                                             : signal == SIGHUP ? "SIGHUP"
+                                                                : "SIGINT")),
       signal_(signal) {}
 
 void listen_for_interruption() {
@@ -38,8 +40,12 @@ void listen_for_interruption() {
   action.sa_flags = SA_RESTART;
   sigaddset(&action.sa_mask, SIGINT);  // one handler at a time
   sigaddset(&action.sa_mask, SIGTERM);
+  sigaddset(&action.sa_mask, SIGHUP);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  struct sigaction present {};  // nohup ignores it
+  sigaction(SIGHUP, nullptr, &present);
+  if (present.sa_handler == SIG_DFL) sigaction(SIGHUP, &action, nullptr);
 }
 
 bool interrupted() {

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM end a run between two steps, so that finished results are kept.
+// Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end a run between two steps, so that finished results are kept.
 #pragma once
 
 #include "tersegrad/core/error.hpp"

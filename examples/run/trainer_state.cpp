@@ -29,9 +29,10 @@ void Trainer::save(bool last) {
 }
 
 void Trainer::resume() {
-  check<UsageError>(plan_.total() >= run_.resume->step(),
-                    "--steps: expected at least {}, which the run has taken; got {}",
-                    run_.resume->step(), plan_.total());
+  check<UsageError>(
+      plan_.total() >= run_.resume->step(),
+      "--steps or --epochs: expected at least {} steps, which the run has taken; got {}",
+      run_.resume->step(), plan_.total());
   run_.resume->load(scope(), [&](Archive& archive) { serialize(archive); });
   check(step_ == run_.resume->step(), "'{}': expected the state of step {}; got {}",
         run_.resume->file().string(), run_.resume->step(), step_);

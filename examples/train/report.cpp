@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <span>
@@ -78,6 +79,21 @@ void write_events(EventFile& events, const Evaluation& e) {
 
 }  // namespace
 
+namespace {
+
+void note_short_log(const Continuation& past) {
+  const auto file = past.folder / kLogFile;
+  std::error_code none;
+  const auto bytes = std::filesystem::exists(file, none) ? std::filesystem::file_size(file) : 0;
+  if (bytes >= past.checkpoint.log_bytes()) return;
+  note(
+      "train: '{}' has {} of the {} bytes that it had at the checkpoint: earlier lines are "
+      "missing\n",
+      file.string(), bytes, past.checkpoint.log_bytes());
+}
+
+}  // namespace
+
 RunReporter::RunReporter(const RunLabel& label, bool records, bool tensorboard,
                          const Continuation* past)
     : label_(label),
@@ -87,11 +103,12 @@ RunReporter::RunReporter(const RunLabel& label, bool records, bool tensorboard,
   if (!out || !records) return;
   if (past == nullptr) {
     folder_.emplace(*out, to_json(label.config));
-  } else if (*out == past->folder) {
+  } else if (std::error_code none; std::filesystem::equivalent(*out, past->folder, none)) {
+    note_short_log(*past);
     folder_.emplace(RunFolder::resume(past->folder, past->checkpoint.log_bytes(), past->config));
   } else {
-    folder_.emplace(
-        RunFolder::resume_in(*out, past->folder, past->checkpoint.log_bytes(), past->config));
+    folder_.emplace(RunFolder::resume_in(*out, past->checkpoint.file(),
+                                         past->checkpoint.log_bytes(), past->config));
   }
 }
 

@@ -6,8 +6,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "examples/run/output.hpp"
 #include "tersegrad/core/error.hpp"
@@ -33,20 +35,59 @@ std::string flag_of(std::string key) {
   return "--" + key;
 }
 
-void refuse_difference(const nlohmann::json& before, const nlohmann::json& now) {
-  for (const auto& [key, value] : now.items()) {
-    if (may_differ(key)) continue;
-    const auto was = before.find(key);
-    const auto old = was == before.end() ? nlohmann::json() : *was;
-    if (value.is_object() && old.is_object()) {
-      refuse_difference(old, value);
-      continue;
-    }
-    check<UsageError>(value == old,
-                      "--resume: expected {} {}, as the run began; got {}; leave the flag out, or "
-                      "start a new run",
-                      flag_of(key), json_text(old), json_text(value));
+// "--batch 16"; "no --network".
+std::string flag_text(const std::string& key, const nlohmann::json& value) {
+  if (value.is_null()) return "no " + flag_of(key);
+  return fmt::format("{} {}", flag_of(key),
+                     value.is_string() ? value.get<std::string>() : json_text(value));
+}
+
+// A value that must not differ and does.
+struct Difference {
+  std::string key;
+  nlohmann::json first, second;
+};
+
+std::optional<Difference> difference_of(const nlohmann::json& a, const nlohmann::json& b) {
+  const auto value = [](const nlohmann::json& json, const std::string& key) {
+    const auto found = json.find(key);
+    return found == json.end() ? nlohmann::json() : *found;
+  };
+  std::vector<std::string> keys = {"topology"};  // first, because others depend on it
+  for (const auto* json : {&a, &b}) {
+    for (const auto& [key, ignored] : json->items()) keys.push_back(key);
   }
+  for (const auto& key : keys) {
+    if (may_differ(key) || key == "resumes") continue;
+    const auto of_a = value(a, key), of_b = value(b, key);
+    if (of_a.is_object() && of_b.is_object()) {
+      if (auto inner = difference_of(of_a, of_b)) return inner;
+    } else if (of_a != of_b) {
+      return Difference{key, of_a, of_b};
+    }
+  }
+  return std::nullopt;
+}
+
+void refuse_difference(const nlohmann::json& before, const nlohmann::json& now) {
+  const auto found = difference_of(before, now);
+  check<UsageError>(!found,
+                    "--resume: expected {}, as the run began; got {}; leave the flag out, "
+                    "or start a new run",
+                    found ? flag_text(found->key, found->first) : "",
+                    found ? flag_text(found->key, found->second) : "");
+}
+
+// config.json may have been edited, or the checkpoint may be that of another run.
+void check_config_of(const std::filesystem::path& folder, const nlohmann::json& config,
+                     const Checkpoint& checkpoint) {
+  const auto stated = nlohmann::json::parse(checkpoint.metadata().at("config"), nullptr, false);
+  check(stated.is_object(), "'{}': expected a configuration in its metadata",
+        checkpoint.file().string());
+  const auto found = difference_of(stated, config);
+  check(!found, "'{}': expected {}, as '{}' says; got {}; restore the file",
+        (folder / kConfigFile).string(), found ? flag_text(found->key, found->first) : "",
+        checkpoint.file().string(), found ? flag_text(found->key, found->second) : "");
 }
 
 bool depends_on_total(const std::string& spec) {
@@ -106,13 +147,25 @@ nlohmann::json read_config(const std::filesystem::path& folder) {
   return read_config_file(folder);
 }
 
+RunConfig config_of(const std::filesystem::path& folder) {
+  try {
+    return config_from_json(read_config(folder));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(
+        fmt::format("'{}': {}; restore the file", (folder / kConfigFile).string(), error.what()));
+  }
+}
+
 Continuation continue_run(const std::filesystem::path& folder, const RunConfig& now, bool speaks) {
   const auto written = read_config(folder);
-  auto before = config_from_json(written);
+  auto before = config_of(folder);
   complete(before);
   refuse_difference(to_json(before), to_json(now));
   Continuation run{
       .folder = folder, .checkpoint = Checkpoint::of_folder(folder), .config = to_json(now)};
+  check_config_of(folder, to_json(before), run.checkpoint);
   const auto taken = run.checkpoint.step();
   check<UsageError>(now.steps == 0 || now.steps >= taken,
                     "--steps: expected at least {}, which the run has taken; got {}", taken,
@@ -123,7 +176,8 @@ Continuation continue_run(const std::filesystem::path& folder, const RunConfig& 
     const auto was = written.find(key);
     if (was != written.end() && *was != value) changed[key] = {*was, value};
   }
-  auto resumes = written.value("resumes", nlohmann::json::array());
+  const auto former = written.find("resumes");
+  auto resumes = former != written.end() && former->is_array() ? *former : nlohmann::json::array();
   resumes.push_back({{"step", run.checkpoint.step()}, {"changed", changed}});
   run.config["resumes"] = std::move(resumes);
   return run;

@@ -13,8 +13,10 @@ namespace terse::run {
 
 // The folder that --resume names, found before the flags are parsed: their defaults are its values.
 std::optional<std::string> resumed_folder(int argc, char** argv);
-// The folder's config.json. Throws Error with the file's name if it cannot be read.
+// The folder's config.json, and the configuration that it holds. Throw Error with the file's name if
+// it cannot be read or is not one of train.
 nlohmann::json read_config(const std::filesystem::path& folder);
+RunConfig config_of(const std::filesystem::path& folder);
 
 // A run that continues.
 struct Continuation {

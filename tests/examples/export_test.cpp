@@ -62,6 +62,8 @@ TEST_F(Export, WrongInputIsRefused) {
   expect_refused("export", 2, "expected the folder of a run");
   expect_refused("export " + in("nothing"), 1, "nothing");
   expect_refused("export " + in("run") + " --format pt", 2, "--format");
+  expect_refused("export " + in("run") + " --out " + in("run") + "/checkpoint.safetensors", 2,
+                 "a file of a run");
   ASSERT_EQ(run("export " + in("run")).code, 0);
   const auto weights = in("run") + "/model.safetensors";
   expect_refused("export " + weights, 1, "expected a checkpoint of a run");

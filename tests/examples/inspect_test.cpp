@@ -307,7 +307,7 @@ TEST_F(Inspect, ComparesTheNewestSoundCheckpoint) {
   train("--steps 4 --out other");
   damage("run/checkpoint.safetensors", 40);
   const auto o = inspect("run --diff other");
-  EXPECT_NE(o.error.find("reading the checkpoint before it, of step 4"), std::string::npos)
+  EXPECT_NE(o.error.find("reading the checkpoint before the newest, of step 4"), std::string::npos)
       << o.error;
   fs::remove("run/checkpoint.previous.safetensors");
   expect_refused("inspect other --diff run", 1, "the file is damaged");

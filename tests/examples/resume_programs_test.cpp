@@ -154,6 +154,11 @@ TEST_F(ResumePrograms, AnotherFolderAndOtherReports) {
   EXPECT_EQ(last_line(whole.out)["state_hash"], last_line(rest.out)["state_hash"]);
   EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("other")));
   EXPECT_EQ(read(in("paused") + "/log.jsonl"), before);
+  // A folder is the same by any name, and a new folder can be resumed even if no step was taken.
+  EXPECT_EQ(run("train --steps 31 --resume " + in("other") + " --out " + in("other") + "/").code,
+            0);
+  EXPECT_EQ(run("train --resume " + in("other") + " --out " + in("third")).code, 0);
+  EXPECT_EQ(run("train --steps 33 --resume " + in("third")).code, 0);
 }
 
 TEST_F(ResumePrograms, ADamagedCheckpointFallsBackToTheOneBefore) {
@@ -164,7 +169,8 @@ TEST_F(ResumePrograms, ADamagedCheckpointFallsBackToTheOneBefore) {
   fs::resize_file(newest, fs::file_size(newest) / 2);
   const auto rest = run("train --json --resume " + in("run"));
   ASSERT_EQ(rest.code, 0) << rest.error;
-  EXPECT_NE(rest.error.find("reading the checkpoint before it, of step 10"), std::string::npos)
+  EXPECT_NE(rest.error.find("reading the checkpoint before the newest, of step 10"),
+            std::string::npos)
       << rest.error;
   EXPECT_EQ(last_line(whole.out)["state_hash"], last_line(rest.out)["state_hash"]);
   EXPECT_EQ(lasting_log(in("whole")), lasting_log(in("run")));
@@ -185,6 +191,40 @@ TEST_F(ResumePrograms, WhatCannotBeContinuedIsRefused) {
   expect_refused("train " + lenet + "--out " + in("run"), 1, "--resume");
   fs::remove(in("run") + "/checkpoint.safetensors");
   expect_refused("train --resume " + in("run"), 1, "checkpoint.safetensors; there is none");
+}
+
+// The configuration, the checkpoint and the log must be of one run.
+TEST_F(ResumePrograms, AFolderThatWasChangedIsNoticed) {
+  ASSERT_EQ(run("train " + lenet + "--steps 26 --out " + in("run")).code, 0);
+  const auto config = in("run") + "/config.json";
+  const auto text = read(config);
+  const auto change = [&](const char* key, const json& value) {
+    auto changed = json::parse(text);
+    if (value.is_discarded()) {
+      changed.erase(key);
+    } else {
+      changed[key] = value;
+    }
+    std::ofstream(config) << changed.dump();
+  };
+  const auto resume = "train --resume " + in("run");
+  change("batch", 32);
+  expect_refused(resume, 1, "expected --batch 16");
+  change("topology", "server");
+  expect_refused(resume, 1, "expected --topology ring");
+  change("workers", 2.5);
+  expect_refused(resume, 1, "config.json': configuration: workers: expected a whole number");
+  change("model", json(json::value_t::discarded));
+  expect_refused(resume, 1, "expected a value model");
+  std::ofstream(config) << text;
+
+  fs::resize_file(in("run") + "/log.jsonl", 10);
+  const auto o = run(resume + " --steps 30");
+  EXPECT_EQ(o.code, 0);
+  EXPECT_NE(o.error.find("earlier lines are missing"), std::string::npos) << o.error;
+
+  fs::remove(config);  // the checkpoint of another run would be taken for one of the new run
+  expect_refused("train " + lenet + "--steps 4 --out " + in("run"), 1, "holds a run already");
 }
 
 TEST_F(ResumePrograms, AScheduleThatKnewAnotherTotalIsNoted) {
