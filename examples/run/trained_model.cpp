@@ -18,9 +18,9 @@ namespace {
 
 nlohmann::json parse(const Checkpoint& checkpoint, const std::string& key) {
   const auto found = checkpoint.metadata().find(key);
-  const auto json = found == checkpoint.metadata().end()
-                        ? nlohmann::json()
-                        : nlohmann::json::parse(found->second, nullptr, false);
+  auto json = found == checkpoint.metadata().end()
+                  ? nlohmann::json()
+                  : nlohmann::json::parse(found->second, nullptr, false);
   check(json.is_object(), "'{}': expected an object {} in the metadata of a checkpoint",
         checkpoint.file().string(), key);
   return json;
