@@ -2,6 +2,8 @@
 // trainer_state.cpp what a checkpoint saves of it.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>

@@ -1,3 +1,4 @@
+// What a checkpoint saves of a synchronous run, and how a run ends before its last step.
 #include <string>
 #include <utility>
 

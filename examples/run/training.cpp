@@ -116,8 +116,7 @@ void Trainer::train_step() {
   loss_ = loss;
   if (!local_) {
     message_bytes_ = optimizer_.message_bytes();
-  } else if (local_->message_bytes() >
-             0) {  // it has exchanged something since it was made or loaded
+  } else if (local_->message_bytes() > 0) {  // 0: nothing was sent since a resume
     message_bytes_ = local_->message_bytes();
   }
   record_step(loss, taken);

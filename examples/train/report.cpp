@@ -77,10 +77,6 @@ void write_events(EventFile& events, const Evaluation& e) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 void note_short_log(const Continuation& past) {
   const auto file = past.folder / kLogFile;
   std::error_code none;

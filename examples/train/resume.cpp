@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "examples/run/output.hpp"
+#include "examples/train/config_difference.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
@@ -42,35 +42,8 @@ std::string flag_text(const std::string& key, const nlohmann::json& value) {
                      value.is_string() ? value.get<std::string>() : json_text(value));
 }
 
-// A value that must not differ and does.
-struct Difference {
-  std::string key;
-  nlohmann::json first, second;
-};
-
-std::optional<Difference> difference_of(const nlohmann::json& a, const nlohmann::json& b) {
-  const auto value = [](const nlohmann::json& json, const std::string& key) {
-    const auto found = json.find(key);
-    return found == json.end() ? nlohmann::json() : *found;
-  };
-  std::vector<std::string> keys = {"topology"};  // first, because others depend on it
-  for (const auto* json : {&a, &b}) {
-    for (const auto& [key, ignored] : json->items()) keys.push_back(key);
-  }
-  for (const auto& key : keys) {
-    if (may_differ(key) || key == "resumes") continue;
-    const auto of_a = value(a, key), of_b = value(b, key);
-    if (of_a.is_object() && of_b.is_object()) {
-      if (auto inner = difference_of(of_a, of_b)) return inner;
-    } else if (of_a != of_b) {
-      return Difference{key, of_a, of_b};
-    }
-  }
-  return std::nullopt;
-}
-
 void refuse_difference(const nlohmann::json& before, const nlohmann::json& now) {
-  const auto found = difference_of(before, now);
+  const auto found = difference_of(before, now, may_differ);
   check<UsageError>(!found,
                     "--resume: expected {}, as the run began; got {}; leave the flag out, "
                     "or start a new run",
@@ -81,10 +54,13 @@ void refuse_difference(const nlohmann::json& before, const nlohmann::json& now) 
 // config.json may have been edited, or the checkpoint may be that of another run.
 void check_config_of(const std::filesystem::path& folder, const nlohmann::json& config,
                      const Checkpoint& checkpoint) {
-  const auto stated = nlohmann::json::parse(checkpoint.metadata().at("config"), nullptr, false);
+  const auto text = checkpoint.metadata().find("config");
+  const auto stated = text == checkpoint.metadata().end()
+                          ? nlohmann::json()
+                          : nlohmann::json::parse(text->second, nullptr, false);
   check(stated.is_object(), "'{}': expected a configuration in its metadata",
         checkpoint.file().string());
-  const auto found = difference_of(stated, config);
+  const auto found = difference_of(stated, config, may_differ);
   check(!found, "'{}': expected {}, as '{}' says; got {}; restore the file",
         (folder / kConfigFile).string(), found ? flag_text(found->key, found->first) : "",
         checkpoint.file().string(), found ? flag_text(found->key, found->second) : "");

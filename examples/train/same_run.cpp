@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -11,6 +12,7 @@
 
 #include "examples/run/fingerprint.hpp"
 #include "examples/run/version.hpp"
+#include "examples/train/config_difference.hpp"
 #include "tersegrad/comm/collectives/collectives.hpp"
 #include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
@@ -27,19 +29,11 @@ nlohmann::json description(const RunConfig& config) {
   return json;
 }
 
-// The first key with different values: "seed is 1 and 2".
-std::string first_difference(const nlohmann::json& a, const nlohmann::json& b) {
-  const auto value = [](const nlohmann::json& json, const std::string& key) {
-    const auto found = json.find(key);
-    return found == json.end() ? nlohmann::json() : *found;
-  };
-  auto keys = a;
-  keys.update(b);
-  for (const auto& [key, ignored] : keys.items()) {
-    const auto of_a = value(a, key), of_b = value(b, key);
-    if (of_a != of_b) return fmt::format("{} is {} and {}", key, json_text(of_a), json_text(of_b));
-  }
-  return "the order of the values";
+// "seed is 1 and 2".
+std::string text_of(const std::optional<ConfigDifference>& difference) {
+  if (!difference) return "the order of the values";
+  const auto& [key, first, second] = *difference;
+  return fmt::format("{} is {} and {}", key, json_text(first), json_text(second));
 }
 
 }  // namespace
@@ -88,7 +82,7 @@ void check_same_run(Worker& me, const RunConfig& config) {
     throw Error(
         fmt::format("workers 0 and {} have different configurations: {}; start all of them with "
                     "the same program and flags",
-                    other, first_difference(theirs, own)));
+                    other, text_of(difference_of(theirs, own))));
   }
   me.barrier();
 }
