@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "tersegrad/core/archive.hpp"
+#include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/spec.hpp"
 #include "tersegrad/optim/grad_view.hpp"
 #include "tersegrad/optim/gradient_source.hpp"
@@ -170,5 +171,12 @@ std::span<const RegistryEntry> compressor_registry();
 // Makes the compressor of a spec such as "topk:ratio=0.01+ef". Throws UsageError for an unknown
 // name, key or value.
 std::unique_ptr<Compressor> make_compressor(std::string_view spec);
+
+// Puts a decorator around a stage, or returns the stage. `decorator`: the stage is one; otherwise it
+// is the first, with all the coders behind it.
+using WrapStage =
+    FunctionRef<std::unique_ptr<Compressor>(std::unique_ptr<Compressor> stage, bool decorator)>;
+// The same, with every stage wrapped before the next one is made around it.
+std::unique_ptr<Compressor> make_compressor(std::string_view spec, WrapStage wrap);
 
 }  // namespace terse

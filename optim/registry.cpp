@@ -144,24 +144,35 @@ std::span<const RegistryEntry> compressor_registry() {
 }
 
 std::unique_ptr<Compressor> make_compressor(std::string_view spec) {
+  return make_compressor(spec, [](std::unique_ptr<Compressor> stage, bool) { return stage; });
+}
+
+std::unique_ptr<Compressor> make_compressor(std::string_view spec, WrapStage wrap) {
   std::unique_ptr<Compressor> made;
+  bool wrapped = false, decorator = false;
   for (const auto& stage : Spec::parse(spec).stages) {
     const auto& entry = find(stage.name);
-    if (made == nullptr && !entry.bare.empty()) made = make_compressor(entry.bare);
+    if (made == nullptr && !entry.bare.empty()) {
+      made = make_compressor(entry.bare, wrap);
+      wrapped = true;
+    }
     check<UsageError>(made != nullptr || !entry.decorator,
                       "compressor '{}': expected a compressor before {}; write e.g. {}", spec,
                       entry.name, entry.example);
     Options options("compressor", stage);
-    const bool coder = made != nullptr && !entry.decorator;
-    auto next = entry.make(entry.number, options, coder ? nullptr : std::move(made));
-    options.finish();
-    if (coder) {
-      chain(spec, entry.name, *made, std::move(next));  // NOLINT(bugprone-use-after-move): if coder
-    } else {
-      made = std::move(next);
+    if (made != nullptr && !entry.decorator) {
+      auto coder = entry.make(entry.number, options, nullptr);
+      options.finish();
+      chain(spec, entry.name, *made, std::move(coder));
+      continue;
     }
+    if (made != nullptr && !wrapped) made = wrap(std::move(made), decorator);
+    made = entry.make(entry.number, options, std::move(made));
+    options.finish();
+    wrapped = false;
+    decorator = entry.decorator;
   }
-  return made;
+  return wrapped ? std::move(made) : wrap(std::move(made), decorator);
 }
 
 }  // namespace terse

@@ -85,7 +85,8 @@ class PartClock {
   // Lives as long as the part lasts: `const auto timed = clock.time(Part::encode);`
   class [[nodiscard]] Scope {
    public:
-    Scope(PartClock& clock, Part part) : clock_(clock), outer_(clock.change_to(part)) {}
+    Scope(PartClock& clock, std::optional<Part> part)
+        : clock_(clock), outer_(clock.change_to(part)) {}
     ~Scope() { clock_.change_to(outer_); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -96,6 +97,8 @@ class PartClock {
   };
 
   Scope time(Part part) { return Scope(*this, part); }
+  // The time of this scope counts for no part.
+  Scope pause() { return Scope(*this, std::nullopt); }
   // The sums over the scopes that have ended.
   const PartTimes& times() const { return times_; }
   const PartTimes& virtual_times() const { return virtual_times_; }

@@ -105,9 +105,9 @@ class Worker {
   const Counters& counters() const { return counters_; }
   PartTimes times() const { return clock_.times() + second_clock_.times(); }  // of both threads
   const PartTimes& virtual_times() const { return clock_.virtual_times(); }
-  PartClock::Scope time(Part part) {
-    return (std::this_thread::get_id() == second_ ? second_clock_ : clock_).time(part);
-  }
+  PartClock::Scope time(Part part) { return clock_of_thread().time(part); }
+  // For measurements inside a part: they take no time of the run, real or virtual.
+  PartClock::Scope pause_time() { return clock_of_thread().pause(); }
   // Resets counters and times. Call it after a warm-up, which allocates memory and starts threads.
   void reset_accounts();
 
@@ -126,6 +126,9 @@ class Worker {
   VirtualClock* virtual_clock() { return endpoint_->clock(); }
 
  private:
+  PartClock& clock_of_thread() {
+    return std::this_thread::get_id() == second_ ? second_clock_ : clock_;
+  }
   Packet start(int to, const PacketHeader& header, std::size_t payload_bytes);
   void post(int to, Packet packet, PacketKind kind);
   void admit(int from, const Expected& expected, Packet& packet);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <type_traits>
+#include <utility>
 
 #include "examples/run/command_line.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
@@ -113,9 +114,16 @@ TopologyOptions topology_options(const RunConfig& c) {
   return options;
 }
 
-std::unique_ptr<Compressor> make_run_compressor(const RunConfig& c) {
-  return with_aggregation(parse_aggregation(c.aggregate), topology_options(c),
-                          make_compressor(c.compressor));
+std::unique_ptr<Compressor> make_run_compressor(const RunConfig& c, const StepProbes& probes) {
+  auto stages =
+      make_compressor(c.compressor, [&probes](std::unique_ptr<Compressor> stage, bool decorator) {
+        for (const auto& probe : probes) stage = probe->around_stage(std::move(stage), decorator);
+        return stage;
+      });
+  auto chain =
+      with_aggregation(parse_aggregation(c.aggregate), topology_options(c), std::move(stages));
+  for (const auto& probe : probes) chain = probe->around_chain(std::move(chain));
+  return chain;
 }
 
 nlohmann::json to_json(const RunConfig& c) {

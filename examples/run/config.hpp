@@ -12,6 +12,7 @@
 
 #include "examples/run/async_flags.hpp"
 #include "examples/run/choice.hpp"
+#include "examples/run/step_probe.hpp"
 #include "tersegrad/comm/collectives/all_reduce.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
 #include "tersegrad/comm/topology/topology.hpp"
@@ -91,8 +92,10 @@ void complete(RunConfig& config);
 // The synchronous topology, with the speed of the modelled network if there is one.
 TopologyOptions topology_options(const RunConfig& config);
 
-// A new compressor of the run, whose packets are aggregated by the run's rule.
-std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config);
+// A new compressor of the run, whose packets are aggregated by the run's rule, and which the probes
+// observe.
+std::unique_ptr<Compressor> make_run_compressor(const RunConfig& config,
+                                                const StepProbes& probes = {});
 // Whether the run continues when a worker leaves.
 bool may_shrink(const RunConfig& config);
 // How long a wait may last while the worker that is waited for makes no progress; 0: for ever.

@@ -66,6 +66,7 @@ class Trainer {
   void save(bool last);
   void resume();
   void serialize(Archive& archive);
+  StepProbes make_probes();
   DistributedOptimizer::Options optimizer_options();
 
   bool loses_labels() const { return config_.partition.starts_with("by-label"); }
@@ -87,13 +88,14 @@ class Trainer {
   AllWorkers all_workers_;
   Evaluator evaluator_;
   std::unique_ptr<Task> task_;
+  StepPlan plan_;
   ParameterBuffer parameters_;
   std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
+  StepProbes probes_;
   DistributedOptimizer optimizer_;
-  std::optional<LocalSgd> local_;  // made in the first local step
-  StepPlan plan_;
-  std::unique_ptr<DensityProbe> probe_;  // --measure density
+  std::optional<LocalSgd> local_;          // made in the first local step
+  std::unique_ptr<DensityProbe> density_;  // --measure density
 
   RunStatistics statistics_;
   std::int64_t step_ = 0;

@@ -57,9 +57,9 @@ void Trainer::serialize(Archive& archive) {
     const auto scope = archive.scope("task");
     task_->serialize(archive);
   }
-  if (probe_) {
+  if (density_) {
     const auto scope = archive.scope("density");
-    probe_->serialize(archive);
+    density_->serialize(archive);
   }
   {
     const auto scope = archive.scope("messages");

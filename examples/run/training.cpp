@@ -31,17 +31,22 @@ Trainer::Trainer(Run& run, Worker& me)
       all_workers_(me),
       evaluator_(run.data, &all_workers_),
       task_(make_task(config_, run.data, me.rank(), me.size())),
+      plan_(config_, task_->steps_per_epoch()),
       parameters_(nn::parameters(task_->model())),
       buffers_(nn::buffers(task_->model())),
       rule_(make_update_rule(config_.optimizer)),
-      optimizer_(me, parameters_, *rule_, make_run_compressor(config_), run.plan.join(me),
-                 optimizer_options()),
-      plan_(config_, task_->steps_per_epoch()) {
+      probes_(make_probes()),
+      optimizer_(me, parameters_, *rule_, make_run_compressor(config_, probes_), run.plan.join(me),
+                 optimizer_options()) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
   if (run.resume == nullptr) load_initial_weights(config_, *task_);
   if (config_.measure == Measurement::density) {
-    probe_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
+    density_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
   }
+}
+
+StepProbes Trainer::make_probes() {
+  return {};
 }
 
 DistributedOptimizer::Options Trainer::optimizer_options() {
@@ -74,11 +79,13 @@ void Trainer::train() {
       task_->partition_training(me_.rank(), me_.size(), step_ / plan_.per_epoch());
       repartition_training_ = false;
     }
-    if (probe_ && plan_.at_epoch(step_)) measure_density();
+    if (density_ && plan_.at_epoch(step_)) measure_density();
     task_->load();
+    for (const auto& probe : probes_) probe->begin_step(step_);
     statistics_.start_clock();
     train_step();
     statistics_.stop_clock();
+    for (const auto& probe : probes_) probe->end_step(step_ - 1);
     statistics_.add_samples(task_->samples_per_step() * me_.size());
     // The first step has just ended (train_step has incremented step_). It also allocates memory.
     if (step_ == 1 && plan_.total() > 1) statistics_.exclude_first_step(costs());
@@ -131,7 +138,7 @@ bool Trainer::update(float lr) {
 
 void Trainer::make_local() {
   local_.emplace(me_, parameters_, *rule_, make_update_rule(config_.outer),
-                 make_run_compressor(config_), run_.local_plan.join(me_),
+                 make_run_compressor(config_, probes_), run_.local_plan.join(me_),
                  LocalSgd::Options{.every = static_cast<std::uint64_t>(config_.local_steps),
                                    .outer_lr = static_cast<float>(config_.outer_lr.value_or(1)),
                                    .seed = config_.seed,
@@ -187,7 +194,7 @@ void Trainer::drop(const DroppedWorker& dropped) {
 // Every worker measures its own share, so that no worker waits for another one longer than the
 // deadline.
 void Trainer::measure_density() {
-  auto report = probe_->measure(parameters_, buffers_);
+  auto report = density_->measure(parameters_, buffers_);
   if (me_.rank() != 0) return;
   report.step = step_;
   report.epoch = plan_.epochs(step_);
