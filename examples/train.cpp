@@ -44,7 +44,8 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
   run::add_async_flags(command_line, config);
   command_line
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
-      .flag("--measure", config.measure, "none, or density (gradient noise at each epoch)")
+      .flag("--measure", config.measure, "none, density, or health:every=N (default 100)")
+      .flag("--check-laws", config.check_laws, "every=N: check that no gradient is lost")
       .flag("--init", config.init, "initial weights, as export writes them")
       .flag("--out", config.out, "folder for configuration, log and checkpoints")
       .flag("--checkpoint-every", config.checkpoint_every,
@@ -120,6 +121,7 @@ void train(int argc, char** argv, Worker* me) {
   if (!reports) return;
   reporter.finish();
   run::print_densities(result.densities);
+  if (const auto* health = reporter.last_health()) run::print_health(*health);
   run::print_summary(config, result);
   if (json) run::print("{}\n", json_text(run::to_json(result, config)));
   run::check_finite(result);

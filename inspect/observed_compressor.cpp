@@ -13,6 +13,10 @@ class ObservedCompressor final : public Decorator {
       : Decorator(std::move(inner)), observer_(observer) {}
 
   std::string spec() const override { return inner_->spec(); }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override {
+    return inner_->contraction(step, shape);
+  }
   bool uncompressed() const override { return !observer_.watches() && inner_->uncompressed(); }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -120,6 +121,14 @@ class Compressor {
   // The parts of the payload of an up packet, in order and without gaps.
   virtual std::vector<Field> fields(const Round&, const Packet& up,
                                     std::span<const GradView> shape) const = 0;
+
+  // The declared contraction: the largest delta known, in (0, 1], with
+  // |x - C(x)|² ≤ (1 - delta) |x|² for every x of these shapes and this step, in expectation if C
+  // draws. nullopt: none is declared.
+  virtual std::optional<double> contraction(std::uint64_t /*step*/,
+                                            std::span<const GradView> /*shape*/) const {
+    return std::nullopt;
+  }
 
   // Saves, loads or hashes the whole state.
   virtual void serialize(Archive&) {}

@@ -40,6 +40,16 @@ std::vector<GradView> TensorState::all() {
   return views;
 }
 
+void TensorState::copy_to(std::span<const GradView> to) const {
+  for (const auto& view : to) {
+    if (has(view.id)) {
+      std::ranges::copy(existing(view.id, std::ssize(view.data)), view.data.begin());
+    } else {
+      std::ranges::fill(view.data, 0.0F);
+    }
+  }
+}
+
 void TensorState::serialize(Archive& archive, const std::string& name) {
   const auto scope = archive.scope(name);
   std::vector<std::uint32_t> ids;

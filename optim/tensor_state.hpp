@@ -30,6 +30,9 @@ class TensorState {
   // Views over all arrays in the order of their ids, each as a matrix with one column.
   std::vector<GradView> all();
 
+  // Copies the arrays of these tensors to `to`; zeros of tensors that have none.
+  void copy_to(std::span<const GradView> to) const;
+
   // Saves, loads or hashes all arrays, as items of the scope `name`: the ids, and an array per
   // tensor.
   void serialize(Archive& archive, const std::string& name);

@@ -64,10 +64,9 @@ void check_async_flags(const RunConfig& config) {
   check<UsageError>(config.local_steps == 0,
                     "--local-steps with --topology async: asynchronous workers never average "
                     "their models; leave out --local-steps");
-  check<UsageError>(config.measure == Measurement::none,
-                    "--measure {}: expected a synchronous topology; got async; use local, ring "
-                    "or server",
-                    config.measure.name());
+  check<UsageError>(!config.measure.value().density,
+                    "--measure density: expected a synchronous topology; got async; use local, "
+                    "ring or server");
   check<UsageError>(!config.network || config.compute || config.async.durations == "measured",
                     "--network with --topology async: expected the mean of --durations {} in "
                     "seconds; give it as --compute 5ms, or use --durations measured",

@@ -10,6 +10,7 @@
 
 #include "examples/run/evaluator.hpp"
 #include "examples/run/interruption.hpp"
+#include "examples/run/measure.hpp"
 #include "examples/run/measurements.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
@@ -77,6 +78,8 @@ class AsyncTrainer {
   void serialize_record(Archive& archive);
   void take(const AsyncPush& push);
   void report(const AsyncPush& push);
+  void report_staleness(std::int64_t step);
+  void record_push(const AsyncPush& push);
   void evaluate(const AsyncPush& push);
   void average_buffers();
   void finish(AsyncResult done);
@@ -100,6 +103,7 @@ class AsyncTrainer {
   RunStatistics statistics_;
   StalenessRecord staleness_;
   std::int64_t pushes_ = 0;
+  std::vector<double> last_push_;  // by worker: its time
   bool is_hogwild_;
   bool ended_ = false;  // by a signal, before its last update
 };
@@ -281,11 +285,13 @@ void AsyncTrainer::serialize_record(Archive& archive) {
   archive.item("message_bytes", result_.message_bytes);
   staleness_.serialize(archive, "staleness");
   archive.item("pushes", pushes_);
+  archive.item("last_push", last_push_);
 }
 
 void AsyncTrainer::take(const AsyncPush& push) {
   const auto step = static_cast<std::int64_t>(push.version);
   ++pushes_;
+  record_push(push);
   statistics_.add_loss(push.loss, step, plan_.per_epoch());
   statistics_.add_samples(samples_per_push_);
   if (push.applied.empty()) return;
@@ -294,6 +300,7 @@ void AsyncTrainer::take(const AsyncPush& push) {
   if (step == 1 && plan_.total() > 1) statistics_.exclude_first_step();
   if (is_hogwild_) throw_if_interrupted();
   if (plan_.reports(step)) report(push);
+  report_staleness(step);
   if (!plan_.evaluates(step)) return;
   statistics_.stop_clock();
   evaluate(push);
@@ -314,6 +321,29 @@ void AsyncTrainer::report(const AsyncPush& push) {
                      .bytes_sent = push.bytes_up,
                      .times = {},
                      .mean_staleness = staleness_.mean()});
+}
+
+void AsyncTrainer::report_staleness(std::int64_t step) {
+  const auto measure = config_.measure.value();
+  if (!measure.health() || !listener_.on_staleness) return;
+  if (!ProbePlan(measure.every, measure.count, plan_.total(), {}).is_due(step)) return;
+  listener_.on_staleness({.step = step, .histogram = staleness_.histogram()});
+}
+
+// The first pushes, from which a report draws the timelines of the workers.
+void AsyncTrainer::record_push(const AsyncPush& push) {
+  constexpr std::int64_t kRecorded = 400;
+  last_push_.resize(static_cast<std::size_t>(config_.workers));
+  const double since =
+      std::exchange(last_push_[static_cast<std::size_t>(push.worker)], push.seconds);
+  if (pushes_ > kRecorded || !config_.measure.value().health() || !listener_.on_push) return;
+  for (const auto& applied : push.applied) {
+    if (applied.worker != push.worker) continue;
+    listener_.on_push({.worker = push.worker,
+                       .pulled = since,
+                       .pushed = push.seconds,
+                       .staleness = applied.staleness});
+  }
 }
 
 // The server's network takes the mean of the workers' running statistics, as replicas do.

@@ -30,7 +30,7 @@ class Choice {
     if (!error_.empty()) throw UsageError(error_);
     return value_;
   }
-  std::string_view name() const { return to_string(value()); }
+  auto name() const { return to_string(value()); }
   bool operator==(const Choice&) const = default;  // an unknown name equals no value
 
  private:

@@ -17,6 +17,7 @@
 #include "tersegrad/core/spec.hpp"
 #include "tersegrad/data/datasets.hpp"
 #include "tersegrad/nn/models.hpp"
+#include "tersegrad/optim/conservation.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 #include "tersegrad/optim/schedule.hpp"
 
@@ -125,6 +126,20 @@ void check_optimizer(const RunConfig& c) {
 
 void check_measurement(const RunConfig& c) {
   for_flag("--measure", [&] { c.measure.value(); });
+  for_flag("--check-laws", [&] { c.check_laws.value(); });
+  if (c.check_laws.value().every == 0) return;
+  check<UsageError>(!c.is_async(),
+                    "--check-laws with --topology async is not available: expected local, ring or "
+                    "server");
+  bool declares = false;
+  make_compressor(c.compressor, [&](std::unique_ptr<Compressor> stage, bool) {
+    declares |= dynamic_cast<ConservingStage*>(stage.get()) != nullptr;
+    return stage;
+  });
+  check<UsageError>(declares,
+                    "--check-laws with {} {}: the method declares no conservation law; expected "
+                    "error feedback (+ef), doublesqueeze or dgc",
+                    c.compressor_flag, c.compressor);
 }
 
 void check_local_steps(const RunConfig& c) {

@@ -25,8 +25,6 @@ constexpr NameTable<RunTopology, 4> kTopologies = {{{"local", RunTopology::local
                                                     {"async", RunTopology::async}}};
 constexpr NameTable<Transport, 2> kTransports = {
     {{"threads", Transport::threads}, {"mpi", Transport::mpi}}};
-constexpr NameTable<Measurement, 2> kMeasurements = {
-    {{"none", Measurement::none}, {"density", Measurement::density}}};
 
 }  // namespace
 
@@ -36,18 +34,12 @@ std::string_view to_string(RunTopology topology) {
 std::string_view to_string(Transport transport) {
   return name_in(kTransports, transport);
 }
-std::string_view to_string(Measurement measurement) {
-  return name_in(kMeasurements, measurement);
-}
 
 RunTopology parse_run_topology(std::string_view name) {
   return value_in(kTopologies, "topology", name);
 }
 Transport parse_transport(std::string_view name) {
   return value_in(kTransports, "transport", name);
-}
-Measurement parse_measurement(std::string_view name) {
-  return value_in(kMeasurements, "measurement", name);
 }
 
 void add_data_flags(CommandLine& command_line, RunConfig& c) {
@@ -157,6 +149,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"outer", make_update_rule(c.outer)->spec()},
                          {"outer_lr", c.outer_lr.value_or(1)},
                          {"measure", c.measure.name()},
+                         {"check_laws", c.check_laws.name()},
                          {"network", c.network ? nlohmann::json(*c.network) : nlohmann::json()},
                          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
                          {"bucket_mb", c.bucket_mb.value_or(0)},
@@ -240,6 +233,7 @@ RunConfig config_from_json(const nlohmann::json& json) {
     in.read("outer_lr", c.outer_lr);
   }
   in.read("measure", c.measure);
+  if (json.contains("check_laws")) in.read("check_laws", c.check_laws);  // not before 0.2
   in.read("network", c.network);
   in.read("compute", c.compute);
   in.read("bucket_mb", c.bucket_mb);

@@ -12,6 +12,7 @@
 
 #include "examples/run/async_flags.hpp"
 #include "examples/run/choice.hpp"
+#include "examples/run/measure.hpp"
 #include "examples/run/step_probe.hpp"
 #include "tersegrad/comm/collectives/all_reduce.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
@@ -26,14 +27,11 @@ class CommandLine;
 // The topologies of comm, and the asynchronous server.
 enum class RunTopology : std::uint8_t { local, ring, server, async };
 enum class Transport : std::uint8_t { threads, mpi };
-enum class Measurement : std::uint8_t { none, density };
 std::string_view to_string(RunTopology topology);
 std::string_view to_string(Transport transport);
-std::string_view to_string(Measurement measurement);
 // UsageError lists the known names.
 RunTopology parse_run_topology(std::string_view name);
 Transport parse_transport(std::string_view name);
-Measurement parse_measurement(std::string_view name);
 
 struct RunConfig {
   std::string model = "lenet";
@@ -65,10 +63,11 @@ struct RunConfig {
   std::int64_t local_after = 0;    // first steps, in which gradients are exchanged
   std::string outer = "sgd";       // rule that applies the mean difference of models
   std::optional<double> outer_lr;  // of that rule; none: 1
-  Choice<parse_measurement> measure = Measurement::none;  // at the start of each epoch
-  std::int64_t eval_every = 1;                            // epochs; 0: only at the end
-  std::int64_t checkpoint_every = 0;                      // steps; 0: only at the end
-  bool exact_convolution = false;                         // never Winograd's method
+  Choice<parse_measure> measure = Measure{};
+  Choice<parse_law_check> check_laws = LawCheck{};
+  std::int64_t eval_every = 1;         // epochs; 0: only at the end
+  std::int64_t checkpoint_every = 0;   // steps; 0: only at the end
+  bool exact_convolution = false;      // never Winograd's method
   std::optional<std::string> network;  // a modelled network: virtual time; see parse_network
   std::optional<std::string> compute;  // time of a step, declared; none: measured. With network
   std::optional<double> bucket_mb;     // 10^6 bytes sent at once during backward; 0: after it

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "examples/run/averaged_model.hpp"
+#include "examples/run/health_probe.hpp"
 #include "examples/run/interruption.hpp"
+#include "examples/run/law_probe.hpp"
 #include "examples/run/trainer.hpp"
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
@@ -40,13 +42,27 @@ Trainer::Trainer(Run& run, Worker& me)
                  optimizer_options()) {
   nn::seed_dropout(task_->model(), config_.seed, static_cast<std::uint32_t>(me.rank()));
   if (run.resume == nullptr) load_initial_weights(config_, *task_);
-  if (config_.measure == Measurement::density) {
+  if (config_.measure.value().density) {
     density_ = std::make_unique<DensityProbe>(config_, run.data, me.rank(), me.size());
   }
 }
 
 StepProbes Trainer::make_probes() {
-  return {};
+  StepProbes probes;
+  const auto measure = config_.measure.value();
+  const ProbePlan::LocalSteps local{config_.local_steps, config_.local_after};
+  if (measure.health()) {
+    probes.push_back(std::make_unique<HealthProbe>(
+        ProbePlan(measure.every, measure.count, plan_.total(), local), me_, all_workers_,
+        parameters_.infos(), config_.seed, [this](const HealthReport& report) {
+          if (run_.listener.on_health) run_.listener.on_health(report);
+        }));
+  }
+  if (const auto every = config_.check_laws.value().every; every > 0) {
+    probes.push_back(std::make_unique<LawProbe>(ProbePlan(every, 0, plan_.total(), local), me_,
+                                                all_workers_, parameters_.infos()));
+  }
+  return probes;
 }
 
 DistributedOptimizer::Options Trainer::optimizer_options() {

@@ -17,6 +17,7 @@
 #include "tersegrad/comm/transport/failure.hpp"
 #include "tersegrad/comm/transport/worker.hpp"
 #include "tersegrad/core/parameters.hpp"
+#include "tersegrad/inspect/health.hpp"
 
 namespace terse::run {
 
@@ -36,6 +37,19 @@ struct StepReport {
   std::int64_t skipped_steps = 0;                        // by worker 0, so far
 };
 
+// The staleness of an asynchronous run: with --measure health.
+struct StalenessReport {
+  std::int64_t step = 0;
+  std::span<const std::uint64_t> histogram = {};  // of all pushes so far; see StalenessRecord
+};
+
+// A push of an asynchronous run. Times are seconds on its clock.
+struct PushReport {
+  int worker = 0;
+  double pulled = 0, pushed = 0;  // its previous push, after which it pulled, and this one
+  std::uint64_t staleness = 0;
+};
+
 // Callbacks of a run. Worker 0 calls them. If worker 0 leaves, the first of the remaining workers
 // becomes worker 0.
 struct Listener {
@@ -45,6 +59,9 @@ struct Listener {
   std::function<void(std::int64_t step, const std::string& name, std::span<const float> values)>
       on_weights = {};
   std::function<void(const DensityReport&)> on_density = {};
+  std::function<void(const HealthReport&)> on_health = {};
+  std::function<void(const StalenessReport&)> on_staleness = {};
+  std::function<void(const PushReport&)> on_push = {};
   // `data` is a sentence for the user about what happens to the data of the dropped worker.
   std::function<void(const DroppedWorker&, std::string_view data)> on_drop = {};
   // Saves the state of the run: every --checkpoint-every steps, at the end, and when the run is

@@ -133,6 +133,19 @@ Listener RunReporter::listener() {
                           progress_.evaluation(e);
                         },
                     .on_density = [this](const DensityReport& d) { log(to_json(d)); },
+                    .on_health =
+                        [this](const HealthReport& h) {
+                          log(to_json(h));
+                          last_health_ = h;
+                        },
+                    .on_staleness =
+                        [this](const StalenessReport& s) {
+                          log({{"step", s.step}, {"staleness", s.histogram}});
+                        },
+                    .on_push =
+                        [this](const PushReport& p) {
+                          log({{"pushes", {{p.worker, p.pulled, p.pushed, p.staleness}}}});
+                        },
                     .on_drop =
                         [this](const DroppedWorker& d, std::string_view data) {
                           log({{"dropped", to_json(d)}});
@@ -165,6 +178,25 @@ void print_densities(const std::vector<DensityReport>& reports) {
           report.batches, whole.density_mean.value_or(NAN), whole.density_noise.value_or(NAN),
           whole.snr_mean, whole.snr_max, whole.snr_below, whole.below_mean);
   }
+}
+
+void print_health(const HealthReport& report) {
+  const auto value = [](const std::optional<double>& number, int width) {
+    return number ? fmt::format("{:>{}.4g}", *number, width) : fmt::format("{:>{}}", "-", width);
+  };
+  print("{:<22}{:>9}{:>10}{:>10}{:>10}{:>10}{:>9}\n", fmt::format("step {}", report.step), "values",
+        "|e|/|g|", "delta", "cosine", "top 1 %", "rank");
+  for (const auto& tensor : report.tensors) {
+    print("{:<22}{:>9}{}{}{}{:>10.3f}{}\n", tensor.name.empty() ? "model" : tensor.name,
+          tensor.size, value(tensor.residual_ratio, 10), value(tensor.contraction, 10),
+          value(tensor.cosine, 10), tensor.topk_mass[kOnePercent], value(tensor.stable_rank, 9));
+  }
+  if (report.margins.empty()) return;
+  print("margins of the votes:");
+  for (std::size_t m = 0; m < report.margins.size(); ++m) {
+    if (report.margins[m] > 0) print(" {}: {}", m, report.margins[m]);
+  }
+  print("\n");
 }
 
 void print_summary(const RunConfig& config, const RunResult& r) {

@@ -26,6 +26,8 @@ class RunReporter {
     if (folder_) folder_->log(line);
   }
   void finish();  // after a run that succeeded
+  // The latest, or null.
+  const HealthReport* last_health() const { return last_health_ ? &*last_health_ : nullptr; }
 
  private:
   void save(const RunState& state);
@@ -35,10 +37,12 @@ class RunReporter {
   std::optional<RunFolder> folder_;
   bool tensorboard_;
   std::optional<EventFile> events_;  // made with the first event
+  std::optional<HealthReport> last_health_;
   Progress progress_;
 };
 
 void print_densities(const std::vector<DensityReport>& reports);
+void print_health(const HealthReport& report);  // a row per tensor
 void print_summary(const RunConfig& config, const RunResult& result);
 
 }  // namespace terse::run

@@ -40,6 +40,7 @@
 #include "tersegrad/core/simd/vectorized.hpp"
 #include "tersegrad/optim/compressors/sparse.hpp"
 #include "tersegrad/optim/compressors/streams.hpp"
+#include "tersegrad/optim/conservation.hpp"
 #include "tersegrad/optim/kernels/power.hpp"
 #include "tersegrad/optim/kernels/select.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
@@ -62,12 +63,16 @@ struct DgcOptions {
   }
 };
 
-class Dgc final : public SparseCompressor {
+class Dgc final : public SparseCompressor, public ConservingStage {
  public:
   Dgc(std::uint16_t number, DgcOptions options)
       : SparseCompressor(number), options_(std::move(options)) {}
 
   Traits traits(std::uint64_t) const override { return {.whole_model = options_.clip > 0}; }
+  // The input of the law is the increment of v.
+  void add_up(const Round& round, std::span<const GradView> grads,
+              std::span<const GradView> total) override;
+  void copy_kept(std::span<const GradView> kept) override { sum_.copy_to(kept); }
   void serialize(Archive& archive) override {
     momentum_.serialize(archive, "dgc.u");
     sum_.serialize(archive, "dgc.v");
@@ -162,6 +167,20 @@ void Dgc::accumulate(const GradView& grad, float scale, bool is_whole) {
                      to[i] = is_whole ? step : to[i] + step;
                    }
                  });
+}
+
+void Dgc::add_up(const Round& round, std::span<const GradView> grads,
+                 std::span<const GradView> total) {
+  const auto beta = static_cast<float>(options_.beta);
+  const float scale = clipping(round, grads);
+  sum_.copy_to(total);
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    const auto u = momentum_.at(grads[t].id, std::ssize(grads[t].data));
+    for (std::size_t i = 0; i < u.size(); ++i) {
+      const float g = scale * grads[t].data[i], momentum = beta * u[i] + g;
+      total[t].data[i] += options_.nesterov ? beta * momentum + g : momentum;
+    }
+  }
 }
 
 void Dgc::select(const Round& round, const GradView& sum, std::uint32_t first, Entries& chosen) {

@@ -61,6 +61,18 @@ struct Keep {
     return sum;
   }
 
+  // The smallest share of a tensor's coordinates that is kept: a contraction, because the kept ones
+  // are the largest, or drawn alike.
+  double smallest_share(std::span<const GradView> views, std::uint64_t step) const {
+    double share = 1;
+    for (const auto& view : views) {
+      if (view.data.empty()) continue;
+      share = std::min(share,
+                       static_cast<double>(of(view, step)) / static_cast<double>(view.data.size()));
+    }
+    return share;
+  }
+
   std::string text() const {
     auto size = fmt::format("ratio={}", ratio);
     if (k > 0) size = fmt::format("k={}", k);

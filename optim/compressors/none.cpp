@@ -20,6 +20,9 @@ class None final : public OnePhaseLinear {
   std::string spec() const override { return "none"; }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
   bool uncompressed() const override { return true; }
+  std::optional<double> contraction(std::uint64_t, std::span<const GradView>) const override {
+    return 1;
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     auto payload = start_packet(round, number_, grads.size(), count(grads), up);

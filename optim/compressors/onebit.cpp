@@ -92,6 +92,13 @@ class OneBit final : public GatherCompressor {
   using GatherCompressor::GatherCompressor;
 
   std::string spec() const override { return "onebit"; }
+  // C(x) is the projection of every column on two disjoint vectors of ones, which keeps at least
+  // |column|² / rows.
+  std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override {
+    std::int64_t most = 1;
+    for (const auto& view : shape) most = std::max(most, view.rows);
+    return 1 / static_cast<double>(most);
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto pair_words = 2 * columns(grads);

@@ -30,6 +30,10 @@ class RandomBlock final : public OnePhaseLinear {
 
   std::string spec() const override { return "randomblock:" + keep_.text(); }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override {
+    return keep_.smallest_share(shape, step);
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     auto payload = start_packet(round, number_, grads.size(), keep_.of(grads, round.step), up);

@@ -31,6 +31,10 @@ class RandomK final : public OnePhaseLinear {
     return fmt::format("randomk:{},scaled={}", keep_.text(), scaled_);
   }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override {
+    return scaled_ ? std::nullopt : std::optional(keep_.smallest_share(shape, step));
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     auto payload = start_packet(round, number_, grads.size(), keep_.of(grads, round.step), up);

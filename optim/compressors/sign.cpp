@@ -16,6 +16,8 @@
 // Source: EF-signSGD of Karimireddy et al., arXiv 1901.09847; "Sign+Norm" of arXiv 1905.13727.
 #include "tersegrad/optim/compressors/sign.hpp"
 
+#include <algorithm>
+
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/kernels/bits.hpp"
 #include "tersegrad/optim/kernels/feedback.hpp"
@@ -42,6 +44,12 @@ void Sign::add(const Round&, std::span<const std::uint32_t> payload, float weigh
     kernels::add_signs(parts.signs, at, weight * parts.scales[t], out[t].data);
     at += std::ssize(out[t].data);
   }
+}
+
+std::optional<double> Sign::contraction(std::uint64_t, std::span<const GradView> shape) const {
+  std::size_t most = 1;
+  for (const auto& view : shape) most = std::max(most, view.data.size());
+  return 1 / static_cast<double>(most);
 }
 
 std::pair<std::span<float>, std::span<std::uint32_t>> Sign::start_signs(

@@ -28,6 +28,7 @@ class Sign final : public GatherCompressor {
   using GatherCompressor::GatherCompressor;
 
   std::string spec() const override { return "sign"; }
+  std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override;
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override;

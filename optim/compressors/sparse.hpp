@@ -50,6 +50,7 @@ class SparseCompressor : public Compressor {
   void code_values(std::unique_ptr<GatherCompressor> coder);
 
  protected:
+  bool has_coder() const { return coder_ != nullptr; }
   // The spec of this stage, without a coder.
   virtual std::string stage() const = 0;
   // Why a coder cannot stand behind this compressor; empty if it can.

@@ -31,6 +31,15 @@ class SvdCompressor final : public GatherCompressor {
 
   std::string spec() const override { return fmt::format("svd:rank={}", rank_); }
   bool codes_vectors() const override { return false; }
+  // The largest of min(n, m) squared singular values are at least their mean.
+  std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override {
+    double share = 1;
+    for (const auto& view : shape) {
+      const auto most = static_cast<double>(std::min(view.rows, view.cols));
+      if (is_matrix(view)) share = std::min(share, static_cast<double>(rank_of(view)) / most);
+    }
+    return share;
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     PayloadWriter payload(start(round, grads, size(grads), up));

@@ -52,6 +52,13 @@ std::vector<TopK::Slot> TopK::slots(const Round& round, std::span<const GradView
   return slots;
 }
 
+std::optional<double> TopK::contraction(std::uint64_t step, std::span<const GradView> shape) const {
+  if (has_coder()) return std::nullopt;
+  if (!whole_model_) return keep_.smallest_share(shape, step);
+  const auto n = count(shape);
+  return n == 0 ? 1 : static_cast<double>(keep_.of(n, 1, step)) / static_cast<double>(n);
+}
+
 void TopK::choose_of_all(const Round& round, std::span<const GradView> grads, Entries& chosen) {
   magnitudes_.resize(static_cast<std::size_t>(count(grads)));
   std::int64_t n = 0;

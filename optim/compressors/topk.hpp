@@ -18,6 +18,8 @@ class TopK final : public SparseCompressor {
       : SparseCompressor(number), keep_(keep), whole_model_(whole_model) {}
 
   Traits traits(std::uint64_t) const override { return {.whole_model = whole_model_}; }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override;
 
  protected:
   std::string stage() const override;

@@ -13,6 +13,7 @@
 // C must have one phase, and a packet of it must be decodable by itself.
 // Source: Tang et al., arXiv 1905.05957, algorithm 1.
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/conservation.hpp"
 #include "tersegrad/optim/decorators/decorator.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 #include "tersegrad/optim/tensor_state.hpp"
@@ -30,7 +31,7 @@ void relabel(Packet& packet, PacketKind kind, std::uint32_t worker) {
   packet.start(header, packet.payload().size());
 }
 
-class DoubleSqueeze final : public Decorator {
+class DoubleSqueeze final : public Decorator, public ConservingStage {
  public:
   explicit DoubleSqueeze(std::unique_ptr<Compressor> inner)
       : Decorator(std::move(inner)), server_(make_compressor(inner_->spec())) {}
@@ -66,6 +67,18 @@ class DoubleSqueeze final : public Decorator {
                                std::span<const GradView> scratch) override {
     server_->reconstruct(round, down, scratch);
     return written(round, scratch);
+  }
+
+  void add_up(const Round&, std::span<const GradView> grads,
+              std::span<const GradView> total) override {
+    worker_residual_.copy_to(total);
+    for (std::size_t t = 0; t < total.size(); ++t) kernels::add_to(grads[t].data, total[t].data);
+  }
+  void copy_kept(std::span<const GradView> kept) override { worker_residual_.copy_to(kept); }
+  bool has_server() const override { return true; }
+  bool copy_kept_by_server(const GradView& kept) override {
+    server_residual_.copy_to(std::span(&kept, 1));
+    return server_residual_.has(kept.id);
   }
 
   void serialize(Archive& archive) override {

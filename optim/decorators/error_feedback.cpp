@@ -29,6 +29,7 @@
 
 #include <array>
 
+#include "tersegrad/optim/conservation.hpp"
 #include "tersegrad/optim/decorators/decorator.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 #include "tersegrad/optim/tensor_state.hpp"
@@ -39,7 +40,7 @@ namespace {
 enum class Target { local, averaged };
 enum class Rate { outside, inside };
 
-class ErrorFeedback final : public Decorator {
+class ErrorFeedback final : public Decorator, public ConservingStage {
  public:
   ErrorFeedback(Target target, Rate rate, std::unique_ptr<Compressor> inner)
       : Decorator(std::move(inner)), target_(target), rate_(rate) {}
@@ -79,6 +80,20 @@ class ErrorFeedback final : public Decorator {
     materialize(mean, scratch);
     subtract(scratch);
     return written(round, scratch);
+  }
+
+  bool subtracts_mean() const override { return target_ == Target::averaged; }
+  void add_up(const Round& round, std::span<const GradView> grads,
+              std::span<const GradView> total) override {
+    copy_kept(total);
+    const float keep = keep_of(round);
+    for (std::size_t t = 0; t < total.size(); ++t) {
+      kernels::blend_to(grads[t].data, keep, 1, total[t].data);
+    }
+  }
+  void copy_kept(std::span<const GradView> kept) override {
+    inner_->settle(residual_.all());
+    residual_.copy_to(kept);
   }
 
   void serialize(Archive& archive) override {

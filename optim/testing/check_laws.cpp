@@ -124,6 +124,7 @@ class LawCheck {
   void rotates();
   void commutes_with(const std::string& name, const std::function<void(OwnedTensor&)>& change);
   void agrees_with_reference();
+  void declared_contraction();
   void contraction();
   void unbiased();
 
@@ -359,7 +360,25 @@ void LawCheck::agrees_with_reference() {
   }
 }
 
+// The largest that one value in each tensor, or equal values, or normal ones have.
+void LawCheck::declared_contraction() {
+  auto one_value = zero_gradients(law_shapes()), equal_values = one_value;
+  for (auto& tensor : one_value) {
+    if (!tensor.values.empty()) tensor.values.back() = -2;
+  }
+  for (auto& tensor : equal_values) std::ranges::fill(tensor.values, 0.5F);
+  for (auto x : {one_value, equal_values, normal_gradients(law_shapes(), 3)}) {
+    const auto declared = make_()->contraction(0, views_of(x));
+    if (!declared) continue;
+    const auto [mean, spread] = measured_error(make_, x);
+    expect(*declared > 0 && *declared <= 1 && mean <= 1 - *declared + 5 * spread + 1e-6,
+           fmt::format("declares delta = {}; got |x - C(x)|^2 = {} +- {} of |x|^2", *declared, mean,
+                       spread));
+  }
+}
+
 void LawCheck::contraction() {
+  declared_contraction();
   if (!claims_.error) return;
   for (std::uint32_t input = 0; input < 3; ++input) {
     const auto x = normal_gradients(law_shapes(), input);
