@@ -53,8 +53,8 @@ struct HealthReport {
 
 // All values of the model in the order of its parameters. Empty: the method has no such values.
 struct HealthInput {
-  std::span<const float> gradient, encoded, reconstruction, residual, decoded;
-  std::span<const double> true_mean;
+  std::span<const float> gradient, encoded, reconstruction = {}, residual = {}, decoded = {};
+  std::span<const double> true_mean = {};
 };
 
 std::vector<TensorHealth> measure_health(std::span<const ParameterInfo> tensors,

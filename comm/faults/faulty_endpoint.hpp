@@ -42,6 +42,7 @@ class FaultyEndpoint final : public Endpoint {
   void flush() override { below_.flush(); }
   void set_deadline(std::chrono::milliseconds deadline) override { below_.set_deadline(deadline); }
   void barrier() override { below_.barrier(); }
+  void rejoin() override { below_.rejoin(); }
   bool others_may_act() const override { return below_.others_may_act(); }
   void add_thread() override { below_.add_thread(); }
   void interrupt() override { below_.interrupt(); }

@@ -52,7 +52,7 @@ class ConcurrentExecutor final : public ThreadExecutor {
   }
   void satisfy(int rank) override { wake(rank); }
 
-  void open_barrier(Lock& lock, int) override {
+  void open_barrier(Lock& lock, int, Clocks) override {
     lock.unlock();  // the workers that wake do not have to wait for it
     wake_all();
   }

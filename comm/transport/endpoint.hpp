@@ -55,6 +55,9 @@ class Endpoint {
 
   // Waits until every worker has called barrier().
   virtual void barrier() = 0;
+  // In virtual time: waits until every worker has called rejoin(), and leaves their clocks as they
+  // are. Workers whose clocks were set back must not go on before all others have set theirs.
+  virtual void rejoin() {}
 
   // The memory that workers open to each other; nullptr unless all run at once in one process.
   virtual SharedMemory* shared_memory() { return nullptr; }

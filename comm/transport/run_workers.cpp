@@ -29,7 +29,8 @@ class ThreadEndpoint final : public Endpoint {
   int take_any(const Expected& expected, Packet& into) override {
     return group_.take_any(rank_, expected, into);
   }
-  void barrier() override { group_.barrier(rank_); }
+  void barrier() override { group_.barrier(rank_, Clocks::latest); }
+  void rejoin() override { group_.barrier(rank_, Clocks::own); }
   SharedMemory* shared_memory() override { return group_.shared_memory(); }
   bool others_may_act() const override { return group_.concurrent(); }
   void add_thread() override { group_.add_thread(rank_); }

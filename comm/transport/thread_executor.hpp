@@ -13,6 +13,9 @@
 
 namespace terse {
 
+// What a barrier does to the workers' virtual clocks: sets all to the latest, or nothing.
+enum class Clocks : std::uint8_t { latest, own };
+
 // All functions are called with the state's mutex held, by the thread of worker `rank` unless they
 // say otherwise.
 class ThreadExecutor {
@@ -35,7 +38,7 @@ class ThreadExecutor {
   // Any thread may call it: what worker `rank` waits for has arrived.
   virtual void satisfy(int rank) = 0;
   // The last worker that came to the barrier calls it. May release the lock.
-  virtual void open_barrier(Lock& lock, int rank) = 0;
+  virtual void open_barrier(Lock& lock, int rank, Clocks clocks) = 0;
   // Called after the worker's slot has been marked as left.
   virtual void leave(int rank) = 0;
 

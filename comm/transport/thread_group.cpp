@@ -87,7 +87,7 @@ int ThreadGroup::take_any(int rank, const Expected& expected, Packet& into) {
   return from;
 }
 
-void ThreadGroup::barrier(int rank) {
+void ThreadGroup::barrier(int rank, Clocks clocks) {
   Lock lock(state_.mutex);
   throw_if_failed(rank);
   if (++state_.at_barrier < size()) {
@@ -95,7 +95,7 @@ void ThreadGroup::barrier(int rank) {
   }
   state_.at_barrier = 0;
   ++state_.generation;
-  executor_->open_barrier(lock, rank);
+  executor_->open_barrier(lock, rank, clocks);
 }
 
 void ThreadGroup::serialize(int rank, Archive& archive) {

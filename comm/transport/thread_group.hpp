@@ -33,7 +33,7 @@ class ThreadGroup {
   void post(int rank, int to, Packet packet);
   void take(int rank, int from, const Expected& expected, Packet& into);
   int take_any(int rank, const Expected& expected, Packet& into);
-  void barrier(int rank);
+  void barrier(int rank, Clocks clocks);
   SharedMemory* shared_memory() { return concurrent() ? &shared_memory_ : nullptr; }
   VirtualClock* clock(int rank) { return executor_->clock(rank); }
   void serialize(int rank, Archive& archive);  // see Endpoint

@@ -65,11 +65,11 @@ class TurnsExecutor final : public ThreadExecutor {
     runnable_.emplace(earliest(rank, state_.slot(rank).wait), rank);
   }
 
-  void open_barrier(Lock&, int rank) override {
+  void open_barrier(Lock&, int rank, Clocks clocks) override {
     double latest = 0;
     for (const auto& each : players_) latest = std::max(latest, each.clock.now());
     for (int other = 0; other < state_.size(); ++other) {
-      player(other).clock.set(latest);
+      if (clocks == Clocks::latest) player(other).clock.set(latest);
       if (other != rank) satisfy(other);
     }
   }

@@ -218,6 +218,7 @@ void Worker::without_time(FunctionRef<void()> body) {
   body();
   barrier();  // and none of the body
   load_safetensors("virtual time", before, serialize);
+  endpoint_->rejoin();
 }
 
 void Worker::serialize(Archive& archive) {
