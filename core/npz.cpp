@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <limits>
@@ -16,6 +14,7 @@
 #include "tersegrad/core/crc.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
+#include "tersegrad/core/npy.hpp"
 
 namespace terse {
 namespace {
@@ -25,49 +24,9 @@ static_assert(std::endian::native == std::endian::little, "the format is little 
 constexpr std::uint64_t kMostBytes = std::numeric_limits<std::uint32_t>::max() - 1;
 constexpr std::size_t kMostMembers = std::numeric_limits<std::uint16_t>::max() - 1;
 
-struct NumpyType {
-  std::string_view name, numpy;
-  std::uint64_t bytes;
-};
-constexpr std::array<NumpyType, 11> kNumpyTypes = {{{"F64", "<f8", 8},
-                                                    {"I64", "<i8", 8},
-                                                    {"U64", "<u8", 8},
-                                                    {"F32", "<f4", 4},
-                                                    {"I32", "<i4", 4},
-                                                    {"U32", "<u4", 4},
-                                                    {"F16", "<f2", 2},
-                                                    {"I16", "<i2", 2},
-                                                    {"I8", "|i1", 1},
-                                                    {"U8", "|u1", 1},
-                                                    {"BOOL", "|b1", 1}}};
-
 template <class Unsigned>
 void put(std::string& out, Unsigned value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-// What precedes the values in a .npy file. Its length is a multiple of 64.
-std::string npy_header(const ArrayToWrite& array, const std::string& file) {
-  const auto* type = std::ranges::find(kNumpyTypes, array.type, &NumpyType::name);
-  check(type != kNumpyTypes.end(), "'{}': array {}: expected a type that NumPy has; got {}", file,
-        array.name, array.type);
-  std::uint64_t bytes = type->bytes;
-  std::string shape;
-  for (const auto extent : array.shape) {
-    bytes *= static_cast<std::uint64_t>(extent);
-    shape += fmt::format("{}, ", extent);
-  }
-  check(bytes == array.data.size(), "'{}': array {}: expected {} bytes for ({}) of {}; got {}",
-        file, array.name, bytes, shape, array.type, array.data.size());
-
-  constexpr std::size_t kBefore = 10, kUnit = 64;
-  std::string text =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type->numpy, shape);
-  text.append(kUnit - 1 - (kBefore + text.size()) % kUnit, ' ');
-  text += '\n';
-  std::string header("\x93NUMPY\x01\x00", 8);
-  put(header, static_cast<std::uint16_t>(text.size()));
-  return header + text;
 }
 
 struct Member {

@@ -2,8 +2,7 @@
 //
 //   .npz   a zip archive without compression of one file NAME.npy for each array: local headers and
 //          files; the central directory, which repeats the headers; its end
-//   .npy   "\x93NUMPY", version 1.0, u16 length of the header, the header (the text of a Python
-//          dictionary), the values
+//   .npy   npy.hpp
 //
 // numpy.load(file)[NAME] is an array.
 // Sources: numpy.lib.format; PKWARE's APPNOTE.TXT 6.3.

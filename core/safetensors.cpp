@@ -44,7 +44,7 @@ std::optional<std::size_t> bytes_of_type(std::string_view type) {
 }
 
 // a · b, or nothing if it is above 2^62.
-std::optional<std::uint64_t> product(std::uint64_t a, std::uint64_t b) {
+std::optional<std::uint64_t> checked_product(std::uint64_t a, std::uint64_t b) {
   constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
   if (b != 0 && a > kMost / b) return std::nullopt;
   return a * b;
@@ -79,7 +79,7 @@ Entry parse_entry(const std::string& file, const std::string& name, const nlohma
   require(unit.has_value(), "a type of F64, F32, F16, BF16, I8 to I64, U8 to U64 or BOOL");
   std::optional<std::uint64_t> bytes = unit;
   for (const std::uint64_t extent : json["shape"]) {
-    if (bytes) bytes = product(*bytes, extent);
+    if (bytes) bytes = checked_product(*bytes, extent);
     require(extent <= std::numeric_limits<std::int64_t>::max(), "extents below 2^63");
     entry.array.shape.push_back(static_cast<std::int64_t>(extent));
   }

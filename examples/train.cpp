@@ -46,6 +46,7 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
       .flag("--measure", config.measure, "none, density, or health:every=N (default 100)")
       .flag("--check-laws", config.check_laws, "every=N: check that no gradient is lost")
+      .flag("--record", config.record, "store gradients and packets: steps=100..110,packets=no")
       .flag("--init", config.init, "initial weights, as export writes them")
       .flag("--out", config.out, "folder for configuration, log and checkpoints")
       .flag("--checkpoint-every", config.checkpoint_every,
@@ -76,6 +77,8 @@ void train(int argc, char** argv, Worker* me) {
   run::complete(config);
   check<UsageError>(config.out || config.checkpoint_every == 0,
                     "--checkpoint-every: expected --out, the folder for the checkpoints");
+  check<UsageError>(config.out || !config.record,
+                    "--record: expected --out, the folder for the records");
   check<UsageError>(config.out || !tensorboard,
                     "--tensorboard: expected --out, the folder for the event file");
   const bool is_hogwild = config.is_async() && config.async.server_rule == "hogwild";

@@ -163,15 +163,16 @@ double AsyncWorker::compute(std::span<const float> model) {
   return loss;
 }
 
-void AsyncWorker::encode(std::uint64_t version, Packet& up) {
-  compressor_->encode({.seed = options_.seed,
-                       .step = step_++,
-                       .worker = static_cast<std::uint32_t>(worker_),
-                       .workers = static_cast<std::uint32_t>(options_.workers),
-                       .lr = run_.rate(version),
-                       .count = run_.parameters.numel()},
-                      gradient_, up);
+Round AsyncWorker::encode(std::uint64_t version, Packet& up) {
+  const Round round{.seed = options_.seed,
+                    .step = step_++,
+                    .worker = static_cast<std::uint32_t>(worker_),
+                    .workers = static_cast<std::uint32_t>(options_.workers),
+                    .lr = run_.rate(version),
+                    .count = run_.parameters.numel()};
+  compressor_->encode(round, gradient_, up);
   pending_ = false;
+  return round;
 }
 
 void AsyncWorker::serialize(Archive& archive) {

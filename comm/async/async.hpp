@@ -95,6 +95,13 @@ struct AsyncPush {
   std::span<const AppliedPush> applied = {};  // the pushes of the update that it caused, if any
 };
 
+// A gradient that a worker has just encoded.
+struct EncodedPush {
+  Round round;  // round.step counts the worker's own gradients
+  std::span<const GradView> gradient;
+  const Packet& packet;
+};
+
 struct AsyncRun {
   ParameterBuffer& parameters;  // the server's model
   UpdateRule& update;           // the server's update rule
@@ -105,6 +112,8 @@ struct AsyncRun {
   // Virtual time only. Called after every update, before its on_push: `state` saves or hashes the
   // state of the whole run. The run ends there if it returns false.
   std::function<bool(std::uint64_t version, Serialize state)> after_update = {};
+  // Virtual time only. Called after every encode. It takes no time of the run.
+  std::function<void(const EncodedPush&)> on_encode = {};
   // Virtual time only. If set, called first: it must load `state`. The run then continues with the
   // on_push before which that state was saved.
   std::function<void(Serialize state)> resume = {};

@@ -165,8 +165,12 @@ class Simulation {
   }
 
   void encode(int w) {
-    const auto timed = clock_.time(Part::encode);
-    workers_[at(w)].encode(server_.read_version(w), up(w));
+    Round round;
+    {
+      const auto timed = clock_.time(Part::encode);
+      round = workers_[at(w)].encode(server_.read_version(w), up(w));
+    }
+    if (run_.on_encode) run_.on_encode({round, workers_[at(w)].gradient(), up(w)});
   }
 
   void push(int w) {

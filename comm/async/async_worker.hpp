@@ -17,8 +17,10 @@ class AsyncWorker {
   // loss. An attacker's gradient is then changed. Non-finite values are set to zero or cause a
   // NonFiniteGradient, by the policy.
   double compute(std::span<const float> model);
-  // Encodes that gradient. The rate is that of `version`, the version that was pulled.
-  void encode(std::uint64_t version, Packet& up);
+  // Encodes that gradient and returns the round. The rate is that of `version`, the version that
+  // was pulled.
+  Round encode(std::uint64_t version, Packet& up);
+  std::span<const GradView> gradient() const { return gradient_; }
 
   int number() const { return worker_; }
   std::uint64_t step() const { return step_; }  // number of encoded gradients

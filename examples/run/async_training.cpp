@@ -12,6 +12,7 @@
 #include "examples/run/interruption.hpp"
 #include "examples/run/measure.hpp"
 #include "examples/run/measurements.hpp"
+#include "examples/run/recorder.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
 #include "examples/run/training.hpp"
@@ -95,6 +96,7 @@ class AsyncTrainer {
   ParameterBuffer parameters_;
   std::vector<ParameterBuffer::Named> buffers_;
   std::unique_ptr<UpdateRule> rule_;
+  std::unique_ptr<Recorder> recorder_;           // --record
   std::vector<const NetworkLearner*> learners_;  // in virtual time; alive while it runs
   std::int64_t samples_per_push_ = 0;            // of the first
   StepPlan plan_;                                // a step is an update
@@ -154,6 +156,11 @@ RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
                      return static_cast<float>(plan_.rate(static_cast<std::int64_t>(version)));
                    },
                .on_push = [this](const AsyncPush& push) { take(push); }};
+  if (config_.record) {
+    recorder_ = std::make_unique<Recorder>(
+        config_, parameters_, Recorder::Options{.taken = resume == nullptr ? 0 : resume->step()});
+    run.on_encode = [this](const EncodedPush& push) { record_push(*recorder_, push); };
+  }
   if (resume != nullptr) {
     check<UsageError>(
         plan_.total() >= resume->step(),
@@ -164,6 +171,7 @@ RunResult AsyncTrainer::train(Worker* me, const Checkpoint* resume) {
   auto done = options_.clock == AsyncClock::virtual_time ? train_virtually(run, resume)
                                                          : train_really(run, me, resume);
   if (ended_) throw_interrupted();
+  if (recorder_) recorder_->finish();
   if (me == nullptr || me->rank() == kAsyncServer) finish(std::move(done));
   return std::move(result_);
 }

@@ -9,6 +9,7 @@
 #include "examples/run/command_line.hpp"
 #include "examples/run/config.hpp"
 #include "examples/run/methods.hpp"
+#include "examples/run/record_request.hpp"
 #include "tersegrad/comm/faults/attack.hpp"
 #include "tersegrad/comm/network/network_model.hpp"
 #include "tersegrad/comm/topology/robust_compressor.hpp"
@@ -142,6 +143,14 @@ void check_measurement(const RunConfig& c) {
                     c.compressor_flag, c.compressor);
 }
 
+void check_record(const RunConfig& c) {
+  if (!c.record) return;
+  parse_record(*c.record);
+  check<UsageError>(!c.is_async() || c.async.clock == AsyncClock::virtual_time,
+                    "--record with --clock real: no two such runs are equal, and writing files "
+                    "would change the order of the pushes; use --clock virtual");
+}
+
 void check_local_steps(const RunConfig& c) {
   check<UsageError>(c.local_steps > 0 || (c.local_after == 0 && c.outer == "sgd" && !c.outer_lr),
                     "--local-after, --outer and --outer-lr require --local-steps, the number of "
@@ -254,6 +263,7 @@ void complete(RunConfig& c) {
   choose_optimizer(c);
   check_optimizer(c);
   check_measurement(c);
+  check_record(c);
   check_local_steps(c);
   check_deadline(c);
   check_attack_flag(c);

@@ -156,6 +156,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"deadline_seconds", 1e-3 * static_cast<double>(deadline(c).count())},
                          {"eval_every", c.eval_every},
                          {"checkpoint_every", c.checkpoint_every},
+                         {"record", c.record ? nlohmann::json(*c.record) : nlohmann::json()},
                          {"init", c.init ? nlohmann::json(*c.init) : nlohmann::json()}};
   if (c.is_async()) json["async"] = to_json(c.async);
   return json;
@@ -240,6 +241,7 @@ RunConfig config_from_json(const nlohmann::json& json) {
   in.read("deadline_seconds", c.deadline);
   in.read("eval_every", c.eval_every);
   in.read("checkpoint_every", c.checkpoint_every);
+  in.read("record", c.record);
   in.read("init", c.init);
   if (!c.is_async()) return c;
   const auto async = in.get<nlohmann::json>("async");

@@ -72,6 +72,7 @@ struct RunConfig {
   std::optional<std::string> compute;  // time of a step, declared; none: measured. With network
   std::optional<double> bucket_mb;     // 10^6 bytes sent at once during backward; 0: after it
   AsyncConfig async;                   // topology async
+  std::optional<std::string> record;   // steps whose gradients are stored; see parse_record
   std::optional<std::string> init;     // a safetensors file with the initial weights
   std::optional<std::string> out;
 

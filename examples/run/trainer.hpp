@@ -15,6 +15,7 @@
 #include "examples/run/all_workers.hpp"
 #include "examples/run/evaluator.hpp"
 #include "examples/run/measurements.hpp"
+#include "examples/run/recorder.hpp"
 #include "examples/run/state_collector.hpp"
 #include "examples/run/statistics.hpp"
 #include "examples/run/step_plan.hpp"
@@ -37,7 +38,8 @@ struct Run {
   TopologyPlan local_plan;
   const Checkpoint* resume;  // may be null
   StateCollector collector;
-  std::atomic<bool> ended = false;  // by a signal, before its last step
+  std::unique_ptr<Recorder> recorder;  // --record
+  std::atomic<bool> ended = false;     // by a signal, before its last step
   RunResult result = {};
 };
 

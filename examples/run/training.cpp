@@ -62,6 +62,9 @@ StepProbes Trainer::make_probes() {
     probes.push_back(std::make_unique<LawProbe>(ProbePlan(every, 0, plan_.total(), local), me_,
                                                 all_workers_, parameters_.infos()));
   }
+  if (run_.recorder) {
+    probes.push_back(make_recording_probe(*run_.recorder, me_, rank_at_start_));
+  }
   return probes;
 }
 
@@ -319,6 +322,20 @@ WorkerOptions worker_options(const RunConfig& config) {
   return options;
 }
 
+// The model is that of any worker.
+std::unique_ptr<Recorder> make_recorder(const RunConfig& config, const Dataset& data,
+                                        const Worker* me, const Checkpoint* resume) {
+  if (!config.record) return nullptr;
+  const auto task = make_task(config, data, 0, static_cast<int>(config.workers), 0);
+  const StepPlan plan(config, task->steps_per_epoch());
+  return std::make_unique<Recorder>(
+      config, ParameterBuffer(nn::parameters(task->model())),
+      Recorder::Options{.taken = resume == nullptr ? 0 : resume->step(),
+                        .total = plan.total(),
+                        .processes = me != nullptr,
+                        .first = me == nullptr || me->rank() == 0});
+}
+
 RunResult train_synchronously(const RunConfig& config, const Dataset& data,
                               const Listener& listener, Worker* me, const Checkpoint* resume) {
   const auto compressor = make_run_compressor(config), plain = make_compressor("none");
@@ -329,13 +346,15 @@ RunResult train_synchronously(const RunConfig& config, const Dataset& data,
           .plain_plan = TopologyPlan(topology_options(config), *plain),
           .local_plan = TopologyPlan(topology_options(config), *compressor),
           .resume = resume,
-          .collector = StateCollector(me != nullptr, listener.on_checkpoint)};
+          .collector = StateCollector(me != nullptr, listener.on_checkpoint),
+          .recorder = make_recorder(config, data, me, resume)};
   if (me != nullptr) {
     Trainer(run, *me).train();
   } else {
     run_workers(worker_options(config), [&](Worker& worker) { Trainer(run, worker).train(); });
   }
   if (run.ended) throw_interrupted();
+  if (run.recorder) run.recorder->finish();
   return std::move(run.result);
 }
 
