@@ -140,6 +140,8 @@ void Replay::check_whole(const Traits& traits) const {
 void Replay::run(const RecordedGradients& gradients) {
   const auto& step = gradients.step;
   ReplayedStep result{.step = step.step};
+  // Local steps begin with new compressors, as in the run.
+  if (std::exchange(differences_, step.differences) != step.differences) workers_.clear();
   check_whole(worker(step.workers.front().worker).compressor->traits(step.round));
   std::vector<float> decoded(static_cast<std::size_t>(values_));
   std::size_t at = 0;

@@ -4,7 +4,8 @@
 //     every worker encodes its gradient with the recorded seed, round, rate and rank
 //     the packets are combined, and every worker decodes the mean
 //
-// The state of the method is empty before the first step that is replayed. If only some tensors are
+// The state of the method is empty before the first step that is replayed, and before the first of
+// local steps. If only some tensors are
 // recorded, each contiguous range of them is exchanged as a bucket.
 #pragma once
 
@@ -84,6 +85,7 @@ class Replay {
   TakePacket take_packet_;
   std::int64_t values_ = 0;  // recorded values of a worker
   std::vector<Bucket> buckets_;
+  bool differences_ = false;  // the latest step has differences of models
   std::map<int, ReplayedWorker> workers_;
   std::vector<ReplayedStep> steps_;
 };

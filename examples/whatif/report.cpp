@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "examples/run/line_chart.hpp"
 #include "examples/run/progress.hpp"
+#include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 
 namespace terse::run {
@@ -32,21 +34,30 @@ double bytes_per_value(const Replay& replay) {
          static_cast<double>(std::max<std::int64_t>(1, replay.values()));
 }
 
+bool follows(const RecordedStep& a, const RecordedStep& b) {
+  return a.differences != b.differences || a.round + 1 == b.round;
+}
+
 std::string heading(const WhatIf& w) {
   const auto& r = w.records;
   const auto& first = w.steps.front();
   std::string text = fmt::format(
-      "{} {} from {} to {}, {} workers; {} of {} values; recorded from {}\n", w.steps.size(),
+      "{} {} from {} to {}, {} workers; {} of {} values; recorded from\n", w.steps.size(),
       w.steps.size() == 1 ? "step" : "steps", first.step, w.steps.back().step, r.workers,
       thousands_text(static_cast<double>(w.methods.front().values())),
-      thousands_text(static_cast<double>(r.values)), r.compressor);
+      thousands_text(static_cast<double>(r.values)));
+  for (const auto& line : wrapped(r.compressor, 80)) text += line + "\n";
   if (std::ranges::any_of(w.steps, &RecordedStep::differences)) {
     text += "Local steps: the workers exchange differences of models, which are replayed.\n";
   }
   if (r.topology == "async") {
     text += "Topology async: a step is a worker's own; its mean is over models of other ages.\n";
   }
-  return text + fmt::format("The state of each method is empty before step {}.\n", first.step);
+  text += fmt::format("The state of each method is empty before step {}.\n", first.step);
+  if (std::ranges::adjacent_find(w.steps, std::not_fn(follows)) != w.steps.end()) {
+    text += "Steps in between are not recorded; residuals and momenta skip them.\n";
+  }
+  return text;
 }
 
 std::string quality_table(const WhatIf& w) {

@@ -42,7 +42,8 @@ double largest_squares(std::vector<float> x, std::size_t k) {
 }
 
 std::optional<std::int64_t> rank_of(const Compressor& compressor) {
-  for (const auto& option : Spec::parse(compressor.spec()).stages.front().options) {
+  const auto spec = Spec::parse(compressor.spec());
+  for (const auto& option : spec.stages.front().options) {
     std::int64_t rank = 0;
     if (option.key != "rank" || !option.value) continue;
     std::from_chars(option.value->data(), option.value->data() + option.value->size(), rank);
