@@ -4,6 +4,7 @@
 //   log.jsonl                        one line per report
 //   checkpoint.safetensors           the state from which the run can resume
 //   checkpoint.previous.safetensors  the one before, in case that the newest is damaged
+//   records/                         with train --record: gradients and packets of some steps
 //
 // All timings of a line are in its "time" object; the rest is bit-identical in every run with the
 // same seed. A folder that already contains a run is rejected unless the run resumes, so nothing is

@@ -41,12 +41,13 @@ bool follows(const RecordedStep& a, const RecordedStep& b) {
 std::string heading(const WhatIf& w) {
   const auto& r = w.records;
   const auto& first = w.steps.front();
-  std::string text = fmt::format(
-      "{} {} from {} to {}, {} workers; {} of {} values; recorded from\n", w.steps.size(),
+  const auto what = fmt::format(
+      "{} {} from {} to {}, {} workers; {} of {} values; recorded from {}", w.steps.size(),
       w.steps.size() == 1 ? "step" : "steps", first.step, w.steps.back().step, r.workers,
       thousands_text(static_cast<double>(w.methods.front().values())),
-      thousands_text(static_cast<double>(r.values)));
-  for (const auto& line : wrapped(r.compressor, 80)) text += line + "\n";
+      thousands_text(static_cast<double>(r.values)), r.compressor);
+  std::string text;
+  for (const auto& line : wrapped(what, 80)) text += line + "\n";
   if (std::ranges::any_of(w.steps, &RecordedStep::differences)) {
     text += "Local steps: the workers exchange differences of models, which are replayed.\n";
   }

@@ -12,6 +12,7 @@
 
 #include "examples/run/checkpoint.hpp"
 #include "examples/run/recorder.hpp"
+#include "examples/run/trained_model.hpp"
 #include "examples/run/training.hpp"
 #include "examples/whatif/replay.hpp"
 #include "tersegrad/core/error.hpp"
@@ -80,7 +81,7 @@ class Record : public testing::Test {
 };
 
 TEST_F(Record, ChangesNoBitAndHasTheBytesThatWerePlanned) {
-  const std::string what = "steps=1;3..5";
+  const std::string what = "steps=1;5";
   const auto compare = [&](const std::string& name, const RunConfig& config) {
     const auto plain = run(config);
     const auto [recorded, records] = record(config, what, name);
