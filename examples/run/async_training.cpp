@@ -80,7 +80,7 @@ class AsyncTrainer {
   void take(const AsyncPush& push);
   void report(const AsyncPush& push);
   void report_staleness(std::int64_t step);
-  void record_push(const AsyncPush& push);
+  void log_push(const AsyncPush& push);
   void evaluate(const AsyncPush& push);
   void average_buffers();
   void finish(AsyncResult done);
@@ -299,7 +299,7 @@ void AsyncTrainer::serialize_record(Archive& archive) {
 void AsyncTrainer::take(const AsyncPush& push) {
   const auto step = static_cast<std::int64_t>(push.version);
   ++pushes_;
-  record_push(push);
+  log_push(push);
   statistics_.add_loss(push.loss, step, plan_.per_epoch());
   statistics_.add_samples(samples_per_push_);
   if (push.applied.empty()) return;
@@ -339,7 +339,7 @@ void AsyncTrainer::report_staleness(std::int64_t step) {
 }
 
 // The first pushes, from which a report draws the timelines of the workers.
-void AsyncTrainer::record_push(const AsyncPush& push) {
+void AsyncTrainer::log_push(const AsyncPush& push) {
   constexpr std::int64_t kRecorded = 400;
   last_push_.resize(static_cast<std::size_t>(config_.workers));
   const double since =
