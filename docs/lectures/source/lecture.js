@@ -1,0 +1,135 @@
+/*
+ * The frame of a lecture: six scenes, one at a time, in a stage of 960 × 540 pixels that is scaled to the window.
+ *
+ *   lecture({title, paper, scenes: [scene, …]})
+ *   scene = {id, title, lead, columns, command, made, question, answer, notes: [texts], build(stage)}
+ *     build appends controls to stage.controls and figures to stage.figures; stage.data is the data of the page
+ *     command: the program that made the data, or that shows the same; made: one sentence on where the numbers come from
+ *     columns: the widths of the figures, as in grid-template-columns
+ *   stage.readout()              a row of large numbers: its set([[value, label], …]) writes them
+ *   stage.say(made)              changes the sentence beside the command; stage.command(text) changes the command
+ *
+ * Keys: right, left, Page Down, Page Up, Home, End: scenes; 1 … 6: the i-th scene; a: answer; n: notes; f: full screen.
+ * The fragment of the address has the scene, the notes and the controls, so that a slide can link to a view.
+ */
+(function (terse) {
+  'use strict';
+
+  const { el, state } = terse;
+
+  function readout(host) {
+    const node = el('div', { class: 'readout', 'aria-live': 'polite' });
+    host.append(node);
+    return {
+      set(items) {
+        node.replaceChildren(...items.map(([value, label, which]) => el('span', {},
+          el('b', { style: which === undefined ? null : `color: ${terse.series(which)}` }, value), label)));
+      },
+    };
+  }
+
+  function makeScene(scene, data, number) {
+    const controls = el('div', { class: 'controls' });
+    const figures = el('div', { class: 'figures', style: `grid-template-columns: ${scene.columns ?? 'minmax(0, 1fr)'}` });
+    const heading = el('h2', { tabindex: '-1' }, scene.title);
+    const below = el('div', { class: 'below' });
+    const node = el('section', { class: 'scene', id: `scene-${number}`, 'aria-label': scene.title }, heading,
+      el('p', { class: 'lead' }, scene.lead), controls, figures, below);
+    const command = terse.command(below, scene.command(data));
+    const made = el('span', { class: 'made' }, scene.made);
+    command.append(made);
+    const answer = el('p', { class: 'answer' }, scene.answer);
+    const button = el('button', { type: 'button', class: 'button', 'aria-expanded': 'false' }, 'answer');
+    below.append(el('div', { class: 'question' }, el('p', {}, scene.question), button), answer);
+    const notes = el('aside', { class: 'notes', 'aria-label': 'speaker’s notes' }, scene.notes.map((text) => el('p', {}, text)));
+    const open = () => {
+      button.setAttribute('aria-expanded', String(answer.classList.toggle('open')));
+      button.textContent = answer.classList.contains('open') ? 'hide' : 'answer';
+    };
+    button.addEventListener('click', open);
+    const stage = {
+      data, controls, figures, readout: (host) => readout(host ?? controls),
+      say: (text) => { made.textContent = text; },
+      command: (text) => { command.querySelector('code').textContent = text; command.text = text; },
+    };
+    return { node, notes, heading, open, build: () => scene.build(stage) };
+  }
+
+  function makeBar(lecture, go, toggleNotes) {
+    const dots = el('div', { class: 'dots', role: 'group', 'aria-label': 'scenes' }, lecture.scenes.map((scene, i) => el('button', {
+      type: 'button', 'aria-label': `scene ${i + 1}: ${scene.title}`, 'data-tip': scene.title, onclick: () => go(i),
+    })));
+    const back = el('button', { type: 'button', class: 'button', 'aria-label': 'previous scene' }, '←');
+    const next = el('button', { type: 'button', class: 'button', 'aria-label': 'next scene' }, '→');
+    const notes = el('button', { type: 'button', class: 'button wide', title: 'key n' }, 'notes');
+    const full = el('button', { type: 'button', class: 'button wide', title: 'key f' }, 'full screen');
+    notes.addEventListener('click', toggleNotes);
+    full.addEventListener('click', fullScreen);
+    const bar = el('div', { class: 'bar' }, el('span', { class: 'name' }, `${lecture.title} · ${lecture.paper}`), dots, back, next, notes, full);
+    terse.themeToggle(bar);
+    return { bar, dots, back, next };
+  }
+
+  function fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen?.().catch(() => {});
+  }
+
+  function fit() {
+    const scale = Math.min(innerWidth / 960, (innerHeight - 34) / 540);
+    document.documentElement.style.setProperty('--scale', scale.toFixed(4));
+  }
+
+  // A slider that was used by mouse gives the arrow keys back to the scenes.
+  function releaseFocus() {
+    document.addEventListener('pointerup', (event) => {
+      if (event.target.closest?.('input[type="range"], .segments, .check')) setTimeout(() => document.activeElement?.blur(), 0);
+    });
+  }
+
+  function lecture(options) {
+    const data = JSON.parse(document.getElementById('data').textContent);
+    document.body.classList.add('lecture');
+    const scenes = options.scenes.map((scene, i) => makeScene(scene, data, i + 1));
+    const stage = el('main', { class: 'stage' }, scenes.flatMap((scene) => [scene.node, scene.notes]));
+    let now = 0;
+    const show = (i, focus) => {
+      now = Math.max(0, Math.min(scenes.length - 1, i));
+      scenes.forEach((scene, k) => {
+        scene.node.classList.toggle('now', k === now);
+        scene.notes.classList.toggle('now', k === now);
+        frame.dots.children[k].setAttribute('aria-current', String(k === now));
+      });
+      frame.back.disabled = now === 0;
+      frame.next.disabled = now === scenes.length - 1;
+      if (focus) scenes[now].heading.focus({ preventScroll: true });
+    };
+    const go = (i) => {
+      show(i, true);
+      state.set('scene', now + 1);
+    };
+    const toggleNotes = () => state.set('notes', document.body.classList.toggle('with-notes') ? 1 : null);
+    const frame = makeBar(options, go, toggleNotes);
+    frame.back.addEventListener('click', () => go(now - 1));
+    frame.next.addEventListener('click', () => go(now + 1));
+    fit();
+    document.body.append(stage, frame.bar);
+    // Notes are children of the body: a scaled stage would be the frame of their fixed position.
+    if (!matchMedia('print').matches) document.body.append(...scenes.map((scene) => scene.notes));
+    addEventListener('beforeprint', () => scenes.forEach((scene) => scene.node.after(scene.notes)));
+    addEventListener('afterprint', () => document.body.append(...scenes.map((scene) => scene.notes)));
+    addEventListener('resize', fit);
+    scenes.forEach((scene) => scene.build());
+    document.body.classList.toggle('with-notes', state.get('notes') === '1');
+    const steps = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
+    const table = Object.fromEntries(Object.entries(steps).map(([key, by]) => [key, () => go(now + by)]));
+    scenes.forEach((_, i) => { table[i + 1] = () => go(i); });
+    terse.keys({ ...table, Home: () => go(0), End: () => go(scenes.length - 1), a: () => scenes[now].open(), n: toggleNotes, f: fullScreen });
+    releaseFocus();
+    state.on('scene', () => show(state.number('scene', 1) - 1, true));
+    state.on('notes', (text) => document.body.classList.toggle('with-notes', text === '1'));
+    show(state.number('scene', 1) - 1, false);
+  }
+
+  terse.lecture = lecture;
+})((globalThis.terse ??= {}));
