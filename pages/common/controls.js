@@ -66,7 +66,13 @@
       apply(self.value);
     };
     restore(options.key ? state.get(options.key) : undefined);
-    if (options.key) state.on(options.key, (text) => { restore(text); options.change?.(self.value); });
+    if (options.key) {
+      state.on(options.key, (text) => {
+        if (!node.isConnected) return;  // a section has been drawn anew
+        restore(text);
+        options.change?.(self.value);
+      });
+    }
     if (options.disabled) self.disable(options.disabled);
     return self;
   }

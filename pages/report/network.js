@@ -1,0 +1,180 @@
+/*
+ * Section 3: the time to a given score of each run, in a network that sliders describe. The steps are those of the
+ * recorded runs; only the time of a step is computed, by network_model.js.
+ */
+(function (terse) {
+  'use strict';
+
+  const { el, format, report, network } = terse;
+
+  const RATES = [1e6, 400e9];
+  const LATENCIES = [1e-6, 100e-3];
+  const WORKERS = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+
+  const numbers = (values) => (values ?? []).filter((value) => typeof value === 'number' && Number.isFinite(value));
+
+  // The runs with evaluations of the most frequent metric.
+  function comparable(data) {
+    const counts = new Map();
+    const evaluated = data.runs.filter((run) => numbers(run.evaluations?.score).length > 0);
+    for (const run of evaluated) counts.set(run.metric, (counts.get(run.metric) ?? 0) + 1);
+    const metric = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+    return { metric, runs: data.runs.map((run, i) => ({ run, i })).filter(({ run }) => evaluated.includes(run) && run.metric === metric) };
+  }
+
+  // The scores that a slider offers, and the hardest one that all runs reach.
+  function targets(runs, metric) {
+    const best = metric === 'perplexity' ? (scores) => Math.min(...scores) : (scores) => Math.max(...scores);
+    const scores = runs.map(({ run }) => numbers(run.evaluations.score));
+    const reachedBest = scores.map(best);
+    const all = scores.flat();
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const step = Number((10 ** Math.floor(Math.log10((high - low) / 50 || 0.1))).toPrecision(1));
+    const common = metric === 'perplexity' ? Math.ceil(Math.max(...reachedBest) / step) * step : Math.floor(Math.min(...reachedBest) / step) * step;
+    return { min: Math.floor(low / step) * step, max: Math.ceil(high / step) * step, step, value: Number(common.toPrecision(6)) };
+  }
+
+  function timesOf({ run, i }, { target, workers, link }) {
+    const obstacle = network.obstacle(run);
+    const at = network.reached(run, target);
+    if (obstacle) return { run, i, why: obstacle };
+    if (at < 0) return { run, i, why: 'it does not reach this score' };
+    const steps = run.evaluations.step[at];
+    const local = network.localSeconds(run, workers);
+    const step = network.stepSeconds(run, workers, link);
+    return { run, i, steps, step, seconds: steps * step, local: steps * local };
+  }
+
+  function drawBars(host, results) {
+    const known = results.filter((result) => result.seconds !== undefined);
+    host.replaceChildren(el('h3', {}, 'Modelled time to the score'));
+    if (known.length === 0) {
+      terse.absent(host, 'No run can be shown: see the reasons below.');
+    } else {
+      terse.legend(host, [{ label: 'in the network', series: 0, mark: 'box' }, { label: 'local work', series: 0, mark: 'box', opacity: 0.4 }]);
+      terse.figure(host, {
+        label: 'modelled time to the score, by run', height: (width) => known.length * (width < 520 ? 46 : 34) + 52,
+        draw: (fig) => fig.stacks({
+          format: format.seconds, label: 'modelled time',
+          rows: known.map(({ run, steps, step, seconds, local }) => ({
+            label: run.label, note: `${format.seconds(seconds)} = ${format.count(steps)} × ${format.seconds(step)}`,
+            parts: [{ value: seconds - local, series: 0, label: 'network' }, { value: local, series: 0, opacity: 0.4, label: 'local work' }],
+          })),
+        }),
+      });
+    }
+    const missing = results.filter((result) => result.why);
+    if (missing.length) terse.note(host, missing.map(({ run, why }) => `${run.label} is not shown: ${why}.`));
+  }
+
+  function drawCurves(host, choices, runs, link) {
+    const count = runs.length > 12 ? 13 : 33;
+    const rates = Array.from({ length: count }, (_, k) => RATES[0] * (RATES[1] / RATES[0]) ** (k / (count - 1)));
+    const lines = runs.map((one) => ({
+      label: one.run.label, series: one.i,
+      points: rates.map((rate) => [rate, timesOf(one, { ...choices, link: { ...link, bitsPerSecond: rate } }).seconds ?? null]),
+    })).filter((line) => line.points.some(([, seconds]) => seconds !== null));
+    host.replaceChildren(el('h3', {}, 'The same over all bandwidths'));
+    if (lines.length === 0) return;
+    terse.legend(host, lines.map((line) => ({ label: line.label, series: line.series, dash: terse.dash(line.series) })));
+    terse.figure(host, {
+      label: 'modelled time to the score over bandwidth', height: 300,
+      draw(fig) {
+        const chart = fig.axes({
+          x: { domain: RATES, scale: 'log', label: 'bandwidth of each NIC', format: format.rate, ticks: fig.width < 520 ? 3 : 6 },
+          y: { domain: terse.extent(lines.flatMap((line) => line.points.map(([, y]) => y)), { log: true }), scale: 'log', label: 'modelled time to the score', format: format.seconds },
+        });
+        for (const line of lines) chart.line(line.points, { series: line.series, label: line.label });
+        chart.rule({ x: link.bitsPerSecond, label: format.rate(link.bitsPerSecond) });
+        chart.follow(lines, { x: format.rate, y: format.seconds });
+      },
+    });
+  }
+
+  // ---- break-even
+
+  function breakEvenText(found) {
+    if (found.always) return 'at every bandwidth of the slider';
+    if (found.never) return 'at no bandwidth of the slider';
+    return found.below ? `below ${format.rate(found.below, 3)}` : `above ${format.rate(found.above, 3)}`;
+  }
+
+  const isPlain = (run) => (run.config?.compressor ?? run.label) === 'none';
+
+  function drawBreakEven(host, runs, workers, latency) {
+    const shown = runs.filter(({ run }) => !network.obstacle(run) && run.exchange.uncompressed_bytes && !isPlain(run)).slice(0, 12);
+    host.replaceChildren();
+    if (shown.length === 0) return;
+    host.append(el('h3', {}, 'Break-even against uncompressed gradients'));
+    const items = shown.map(({ run, i }) => {
+      const recorded = runs.find((other) => isPlain(other.run) && other.run.topology === run.topology && !network.obstacle(other.run));
+      const plain = recorded?.run ?? network.uncompressed(run);
+      const found = network.breakEven(run, plain, workers, latency, RATES);
+      return el('li', {}, report.swatch(i), el('b', {}, run.label), ` has shorter steps ${breakEvenText(found)}.`);
+    });
+    host.append(el('ul', { class: 'plain' }, items),
+      el('p', { class: 'caption' }, `With ${workers} workers and a latency of ${format.seconds(latency)}, at any score. Compared with the recorded run of \u201cnone\u201d of the same topology, or, without one, with a run that sends all values and does not encode.`));
+  }
+
+  // ---- the section
+
+  function start(data) {
+    const run = data.runs.find(({ exchange }) => exchange) ?? data.runs[0];
+    return { workers: WORKERS.reduce((best, now) => (Math.abs(now - run.workers) < Math.abs(best - run.workers) ? now : best), 4) };
+  }
+
+  function draw(host, data) {
+    const { metric, runs } = comparable(data);
+    const command = report.commandOf(host);
+    if (metric === null) {
+      terse.absent(host, 'No run has evaluations, so there is no score to reach.', 'train --eval-every 1');
+      return;
+    }
+    const obstacles = runs.filter(({ run }) => network.obstacle(run));
+    const disabled = obstacles.length === runs.length ? `${runs[0].run.label}: ${network.obstacle(runs[0].run)}` : null;
+    const others = data.runs.filter((run) => !runs.some((one) => one.run === run));
+    const controls = el('div', { class: 'controls' });
+    const [bars, curves, even] = [el('div'), el('div'), el('div')];
+    host.append(controls, bars, curves, even);
+    let waiting = false;
+    const redraw = () => {
+      const link = { bitsPerSecond: rate.value, latency: latency.value };
+      const choices = { target: target.value, workers: workers.value, link };
+      command.show(`train --compressor ${runs[0].run.config?.compressor ?? 'none'} --workers ${workers.value} --network ${spec(link)}`);
+      drawBars(bars, runs.map((one) => timesOf(one, choices)));
+      drawCurves(curves, choices, runs, link);
+      drawBreakEven(even, runs, workers.value, latency.value);
+    };
+    const change = () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => { waiting = false; redraw(); });
+    };
+    const rate = terse.slider(controls, { label: 'bandwidth', key: 'network.rate', min: RATES[0], max: RATES[1], value: 1e9, scale: 'log', format: format.rate, change, disabled });
+    const latency = terse.slider(controls, { label: 'latency', key: 'network.latency', min: LATENCIES[0], max: LATENCIES[1], value: 50e-6, scale: 'log', format: format.seconds, change, disabled });
+    const workers = terse.slider(controls, { label: 'workers', key: 'network.workers', values: WORKERS, value: start(data).workers, change, disabled });
+    const target = terse.slider(controls, {
+      label: metric === 'perplexity' ? 'perplexity to reach' : 'accuracy to reach', key: 'network.target', ...targets(runs, metric), change, disabled,
+      format: (value) => format.number(value, 4) + (metric === 'perplexity' ? '' : '\u202f%'),
+    });
+    if (others.length) terse.note(host, `Not compared, because they have another metric or no evaluations: ${others.map((run) => run.label).join(', ')}.`);
+    if (runs.some(({ run }) => run.config?.bucket_mb > 0)) terse.note(host, 'The model has no buckets. Runs with --bucket-mb send during backward and are faster than shown.');
+    redraw();
+  }
+
+  // The text form of a network, as train reads it.
+  function spec({ bitsPerSecond, latency }) {
+    const short = (value, units) => {
+      const [factor, unit] = units.find(([f]) => value >= f) ?? units.at(-1);
+      return Number((value / factor).toPrecision(4)) + unit;
+    };
+    return `${short(bitsPerSecond, [[1e9, 'Gbps'], [1e6, 'Mbps']])},${short(latency, [[1e-3, 'ms'], [1e-6, 'us']])}`;
+  }
+
+  report.add({
+    id: 'network',
+    title: 'Network',
+    lead: 'How long each recorded run would take in another network. Its steps stay those of the recording, also with another number of workers; only the time of a step is computed.',
+    draw,
+  });
+})((globalThis.terse ??= {}));
