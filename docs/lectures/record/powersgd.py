@@ -5,7 +5,7 @@ from programs import rounded, training
 FILLING = "explain powersgd:rank=1 --shape 4x6 --seed {}"
 STEP = "train --topology local --optimizer sgd --lr {} --schedule constant --eval-every 0 --steps {}"
 RATE = 0.1
-BYTES = "bytes --shapes resnet18 --steps-per-epoch 24 --workers {}"
+BYTES = "bytes --shapes resnet18 --steps 1 --workers {}"
 METHODS = ["none", "fp16", "natural", "qsgd:bits=4", "terngrad", "vote:beta=0.9", "sign+ef", "ssdm:beta=0.9",
            "topk:ratio=0.01+ef", "topk:ratio=0.001+ef", "randomk:ratio=0.01+ef", "powersgd:rank=1+ef",
            "powersgd:rank=2+ef", "powersgd:rank=4+ef"]

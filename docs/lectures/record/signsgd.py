@@ -5,7 +5,7 @@ PACKET = "explain vote --shape 4x6"
 DENSITY = "train --compressor vote:beta=0.9 --measure density --epochs 3"
 VOTES = "rosenbrock --batch 4 --noise 1 --workers {} --repeat {}"
 VALLEY = "descend --problem counterexample --steps {}"
-RUNS = [("none", "none"), ("vote", "vote:beta=0.9"), ("sign, error feedback", "sign+ef")]
+RUNS = [("uncompressed", "none"), ("vote", "vote:beta=0.9"), ("sign, error feedback", "sign+ef")]
 
 
 def packet(programs):

@@ -4,7 +4,7 @@ from programs import rounded, training
 MARGINS = "rosenbrock --batch {} --noise 1 --workers 1 --repeat {}"
 DRAW = "explain stochastic_sign --shape 2x4"
 MEDIAN = "descend --problem median --steps {}"
-RUNS = [("none", "none", ""), ("sign, error feedback", "sign+ef", ""), ("SSDM", "ssdm:beta=0.9", " --lr 0.01"),
+RUNS = [("uncompressed", "none", ""), ("sign, error feedback", "sign+ef", ""), ("SSDM", "ssdm:beta=0.9", " --lr 0.01"),
         ("vote", "vote:beta=0.9", "")]
 
 

@@ -7,8 +7,8 @@ SMALL = "--data synthetic:size=14,train=1000,test=100 --topology async --eval-ev
 HISTOGRAM = "train " + SMALL + " --model mlp:hidden=4 --batch 1 --workers {} --durations {} --steps {}"
 QUEUES = ("train " + SMALL + " --model mlp:hidden=200 --workers {} --steps 400 --network 100mbps --compute 5ms"
           " --compressor {}")
-LAWS = [("constant", "constant"), ("Erlang, k = 4", "erlang:k=4"), ("exponential", "exponential"),
-        ("Pareto, α = 2.5", "pareto:alpha=2.5")]
+LAWS = [("constant", "constant"), ("Erlang", "erlang:k=4"), ("exponential", "exponential"),
+        ("Pareto", "pareto:alpha=2.5")]
 PUSHES = [("dense", "none"), ("top 1 %", "topk:ratio=0.01+ef"),
           ("top 1 %, sparse pulls", "topk:ratio=0.01+ef --sparse-pulls")]
 SWEEP = "staleness --workers {} {}"

@@ -2,7 +2,9 @@
  * Shapes that several scenes draw, in terse.drawing:
  *   matrix(fig, rows, {x, y, cell, title, most, note, values, dim(r, c)})   a heat map: orange above zero, blue below;
  *       `most` has full colour; `values` writes the numbers; returns {right, bottom}
- *   cross(node chart, x, y), dot(chart, x, y, {series, r}), curve(f, from, to, n) points of a function
+ *   dot(chart, x, y, {series, r, hollow});  curve(f, from, to, n): points of a function
+ *   clip(chart)             nothing is drawn outside of the plot from now on
+ *   power(value)            "10⁻³" for powers of ten, otherwise as format.number
  *   smooth(points, n)        running means of n points, to read noisy losses
  */
 (function (terse) {
@@ -42,9 +44,23 @@
     });
   }
 
+  let clips = 0;
+  function clip(chart) {
+    const id = `clip-${++clips}`;
+    const box = { x: chart.left - 3, y: chart.top - 3, width: chart.right - chart.left + 6, height: chart.bottom - chart.top + 3 };
+    chart.fig.add('clipPath', { id }, terse.svg('rect', box));
+    chart.layer.setAttribute('clip-path', `url(#${id})`);
+  }
+
+  function power(value) {
+    const exponent = Math.log10(value);
+    if (!Number.isInteger(exponent) || Math.abs(exponent) < 2) return format.number(value);
+    return '10' + String(exponent).replace('-', '⁻').replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[digit]);
+  }
+
   function smooth(points, n) {
     return points.map(([x], i) => [x, mean(points.slice(Math.max(0, i - n + 1), i + 1).map(([, y]) => y))]);
   }
 
-  terse.drawing = { matrix, curve, dot, smooth };
+  terse.drawing = { matrix, curve, dot, clip, power, smooth };
 })((globalThis.terse ??= {}));

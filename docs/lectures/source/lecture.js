@@ -7,7 +7,7 @@
  *     command: the program that made the data, or that shows the same; made: one sentence on where the numbers come from
  *     columns: the widths of the figures, as in grid-template-columns
  *   stage.readout()              a row of large numbers: its set([[value, label], …]) writes them
- *   stage.say(made)              changes the sentence beside the command; stage.command(text) changes the command
+ *   stage.say(made), stage.command(text), stage.lead(text)   change the sentence above the command, the command, the lead
  *
  * Keys: right, left, Page Down, Page Up, Home, End: scenes; 1 … 6: the i-th scene; a: answer; n: notes; f: full screen.
  * The fragment of the address has the scene, the notes and the controls, so that a slide can link to a view.
@@ -28,16 +28,28 @@
     };
   }
 
+  // Shows a command, and returns the function that changes it. terse.command copies the text that it was made with.
+  function commandLine(host, text) {
+    const place = el('div', {});
+    host.append(place);
+    const set = (next) => {
+      place.replaceChildren();
+      terse.command(place, next);
+    };
+    set(text);
+    return set;
+  }
+
   function makeScene(scene, data, number) {
     const controls = el('div', { class: 'controls' });
     const figures = el('div', { class: 'figures', style: `grid-template-columns: ${scene.columns ?? 'minmax(0, 1fr)'}` });
     const heading = el('h2', { tabindex: '-1' }, scene.title);
     const below = el('div', { class: 'below' });
-    const node = el('section', { class: 'scene', id: `scene-${number}`, 'aria-label': scene.title }, heading,
-      el('p', { class: 'lead' }, scene.lead), controls, figures, below);
-    const command = terse.command(below, scene.command(data));
-    const made = el('span', { class: 'made' }, scene.made);
-    command.append(made);
+    const lead = el('p', { class: 'lead' }, scene.lead);
+    const node = el('section', { class: 'scene', id: `scene-${number}`, 'aria-label': scene.title }, heading, lead, controls, figures, below);
+    const made = el('p', { class: 'made' }, scene.made);
+    below.append(made);
+    const command = commandLine(below, scene.command(data));
     const answer = el('p', { class: 'answer' }, scene.answer);
     const button = el('button', { type: 'button', class: 'button', 'aria-expanded': 'false' }, 'answer');
     below.append(el('div', { class: 'question' }, el('p', {}, scene.question), button), answer);
@@ -50,7 +62,8 @@
     const stage = {
       data, controls, figures, readout: (host) => readout(host ?? controls),
       say: (text) => { made.textContent = text; },
-      command: (text) => { command.querySelector('code').textContent = text; command.text = text; },
+      command,
+      lead: (text) => { lead.textContent = text; },
     };
     return { node, notes, heading, open, build: () => scene.build(stage) };
   }
@@ -65,7 +78,7 @@
     const full = el('button', { type: 'button', class: 'button wide', title: 'key f' }, 'full screen');
     notes.addEventListener('click', toggleNotes);
     full.addEventListener('click', fullScreen);
-    const bar = el('div', { class: 'bar' }, el('span', { class: 'name' }, `${lecture.title} · ${lecture.paper}`), dots, back, next, notes, full);
+    const bar = el('div', { class: 'foot' }, el('span', { class: 'name' }, `${lecture.title} · ${lecture.paper}`), dots, back, next, notes, full);
     terse.themeToggle(bar);
     return { bar, dots, back, next };
   }
