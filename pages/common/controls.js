@@ -201,7 +201,7 @@
   }
 
   function absent(host, what, flag) {
-    const node = el('div', { class: 'absent' }, el('p', {}, what, flag ? [' It is recorded by ', el('code', {}, flag), '.'] : null));
+    const node = el('div', { class: 'absent' }, el('p', {}, what, flag ? [' The flag that records it is ', el('code', {}, flag), '.'] : null));
     host.append(node);
     return node;
   }

@@ -49,7 +49,7 @@
       if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
       else element.setAttribute(name, value === true ? '' : value);
     }
-    element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
     return element;
   }
 
@@ -83,7 +83,7 @@
   const format = {
     number: (value, digits = 3) => (known(value) ? significant(value, digits).replace(/^-/, '\u2212') : '–'),
     count: (value) => (known(value) ? grouped(String(Math.round(value))) : '–'),
-    bytes: (value, digits = 4) => scaled(value, [[1, 'B'], [1e3, 'KB'], [1e6, 'MB'], [1e9, 'GB'], [1e12, 'TB']], digits),
+    bytes: (value, digits = 3) => scaled(value, [[1, 'B'], [1e3, 'KB'], [1e6, 'MB'], [1e9, 'GB'], [1e12, 'TB']], digits),
     seconds: (value, digits = 3) => (value === 0 ? '0\u202fs' : scaled(value,
       [[1e-9, 'ns'], [1e-6, 'µs'], [1e-3, 'ms'], [1, 's'], [60, 'min'], [3600, 'h'], [86400, 'd']], digits)),
     percent: (share, digits = 3) => (known(share) ? significant(100 * share, digits) + '\u202f%' : '–'),
@@ -150,11 +150,22 @@
 
   // --------------------------------------------------------------------------------------------------------- charts
 
-  const textWidth = (text) => 6.6 * String(text).length;
+  let ruler = null;
+
+  // Pixels of a text in a figure's font.
+  function textWidth(text) {
+    if (!ruler) {
+      ruler = document.createElement('canvas').getContext('2d');
+      ruler.font = '12px ' + getComputedStyle(document.documentElement).getPropertyValue('--sans');
+    }
+    return ruler.measureText(String(text)).width;
+  }
 
   function shorten(text, pixels) {
-    const room = Math.max(3, Math.floor(pixels / 6.6));
-    return text.length <= room ? text : text.slice(0, room - 1) + '…';
+    if (textWidth(text) <= pixels) return text;
+    let length = text.length - 1;
+    while (length > 2 && textWidth(text.slice(0, length) + '…') > pixels) --length;
+    return text.slice(0, length) + '…';
   }
 
   function drawAxisX(fig, chart, axis, layer) {
@@ -323,7 +334,7 @@
     rows.forEach((row, r) => {
       const y = chart.top + slot * r + top + (slot - top - thick) / 2;
       const name = narrow ? { x: 1, y: y - 6 } : { x: left - 8, y: y + thick / 2 + 4, 'text-anchor': 'end' };
-      chart.put('text', { ...name, class: 'value' }, shorten(row.label, narrow ? fig.width : left - 10));
+      chart.put('text', { ...name, class: 'value' }, shorten(row.label, narrow ? fig.width : left - 9));
       let sum = 0;
       for (const part of row.parts) {
         if (!(part.value > 0)) continue;
