@@ -47,7 +47,7 @@
   let clips = 0;
   function clip(chart) {
     const id = `clip-${++clips}`;
-    const box = { x: chart.left - 3, y: chart.top - 3, width: chart.right - chart.left + 6, height: chart.bottom - chart.top + 3 };
+    const box = { x: chart.left - 10, y: chart.top - 6, width: chart.right - chart.left + 20, height: chart.bottom - chart.top + 6 };
     chart.fig.add('clipPath', { id }, terse.svg('rect', box));
     chart.layer.setAttribute('clip-path', `url(#${id})`);
   }

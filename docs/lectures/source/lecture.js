@@ -88,9 +88,13 @@
     else document.documentElement.requestFullscreen?.().catch(() => {});
   }
 
+  // Scales the stage to the window, without the bar of 34 pixels and the notes, if they are shown.
   function fit() {
-    const scale = Math.min(innerWidth / 960, (innerHeight - 34) / 540);
-    document.documentElement.style.setProperty('--scale', scale.toFixed(4));
+    const notes = document.querySelector('.with-notes .notes.now');
+    const taken = 34 + (notes ? notes.offsetHeight : 0);
+    const style = document.documentElement.style;
+    style.setProperty('--scale', Math.min(innerWidth / 960, (innerHeight - taken) / 540).toFixed(4));
+    style.setProperty('--taken', `${taken}px`);
   }
 
   // A slider that was used by mouse gives the arrow keys back to the scenes.
@@ -100,48 +104,71 @@
     });
   }
 
+  // Shows the scenes one at a time, and the notes. `scenes` are those of makeScene.
+  function makeDeck(options, scenes) {
+    const deck = { now: 0, scenes };
+    const frame = makeBar(options, (i) => deck.go(i), () => deck.toggleNotes());
+    deck.bar = frame.bar;
+    deck.show = (i, focus) => {
+      deck.now = Math.max(0, Math.min(scenes.length - 1, i));
+      scenes.forEach((scene, k) => {
+        scene.node.classList.toggle('now', k === deck.now);
+        scene.notes.classList.toggle('now', k === deck.now);
+        frame.dots.children[k].setAttribute('aria-current', String(k === deck.now));
+      });
+      frame.back.disabled = deck.now === 0;
+      frame.next.disabled = deck.now === scenes.length - 1;
+      if (focus) scenes[deck.now].heading.focus({ preventScroll: true });
+      fit();
+    };
+    deck.go = (i) => {
+      deck.show(i, true);
+      state.set('scene', deck.now + 1);
+    };
+    deck.showNotes = (shown) => {
+      document.body.classList.toggle('with-notes', shown);
+      fit();
+    };
+    deck.toggleNotes = () => {
+      const shown = !document.body.classList.contains('with-notes');
+      deck.showNotes(shown);
+      state.set('notes', shown ? 1 : null);
+    };
+    frame.back.addEventListener('click', () => deck.go(deck.now - 1));
+    frame.next.addEventListener('click', () => deck.go(deck.now + 1));
+    return deck;
+  }
+
+  function listen(deck) {
+    const steps = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
+    const table = Object.fromEntries(Object.entries(steps).map(([key, by]) => [key, () => deck.go(deck.now + by)]));
+    deck.scenes.forEach((_, i) => { table[i + 1] = () => deck.go(i); });
+    table.Home = () => deck.go(0);
+    table.End = () => deck.go(deck.scenes.length - 1);
+    terse.keys({ ...table, a: () => deck.scenes[deck.now].open(), n: deck.toggleNotes, f: fullScreen });
+    state.on('scene', () => deck.show(state.number('scene', 1) - 1, true));
+    state.on('notes', (text) => deck.showNotes(text === '1'));
+    addEventListener('resize', fit);
+    releaseFocus();
+  }
+
+  // On screen notes are children of the body, because a scaled stage would move what is fixed in it; in print each
+  // follows its scene.
   function lecture(options) {
     const data = JSON.parse(document.getElementById('data').textContent);
-    document.body.classList.add('lecture');
     const scenes = options.scenes.map((scene, i) => makeScene(scene, data, i + 1));
-    const stage = el('main', { class: 'stage' }, scenes.flatMap((scene) => [scene.node, scene.notes]));
-    let now = 0;
-    const show = (i, focus) => {
-      now = Math.max(0, Math.min(scenes.length - 1, i));
-      scenes.forEach((scene, k) => {
-        scene.node.classList.toggle('now', k === now);
-        scene.notes.classList.toggle('now', k === now);
-        frame.dots.children[k].setAttribute('aria-current', String(k === now));
-      });
-      frame.back.disabled = now === 0;
-      frame.next.disabled = now === scenes.length - 1;
-      if (focus) scenes[now].heading.focus({ preventScroll: true });
-    };
-    const go = (i) => {
-      show(i, true);
-      state.set('scene', now + 1);
-    };
-    const toggleNotes = () => state.set('notes', document.body.classList.toggle('with-notes') ? 1 : null);
-    const frame = makeBar(options, go, toggleNotes);
-    frame.back.addEventListener('click', () => go(now - 1));
-    frame.next.addEventListener('click', () => go(now + 1));
-    fit();
-    document.body.append(stage, frame.bar);
-    // Notes are children of the body: a scaled stage would be the frame of their fixed position.
-    if (!matchMedia('print').matches) document.body.append(...scenes.map((scene) => scene.notes));
+    const deck = makeDeck(options, scenes);
+    const notesToBody = () => document.body.append(...scenes.map((scene) => scene.notes));
+    document.body.classList.add('lecture');
+    document.body.append(el('main', { class: 'stage' }, scenes.map((scene) => scene.node)), deck.bar);
+    notesToBody();
     addEventListener('beforeprint', () => scenes.forEach((scene) => scene.node.after(scene.notes)));
-    addEventListener('afterprint', () => document.body.append(...scenes.map((scene) => scene.notes)));
-    addEventListener('resize', fit);
+    addEventListener('afterprint', notesToBody);
+    fit();
     scenes.forEach((scene) => scene.build());
-    document.body.classList.toggle('with-notes', state.get('notes') === '1');
-    const steps = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
-    const table = Object.fromEntries(Object.entries(steps).map(([key, by]) => [key, () => go(now + by)]));
-    scenes.forEach((_, i) => { table[i + 1] = () => go(i); });
-    terse.keys({ ...table, Home: () => go(0), End: () => go(scenes.length - 1), a: () => scenes[now].open(), n: toggleNotes, f: fullScreen });
-    releaseFocus();
-    state.on('scene', () => show(state.number('scene', 1) - 1, true));
-    state.on('notes', (text) => document.body.classList.toggle('with-notes', text === '1'));
-    show(state.number('scene', 1) - 1, false);
+    listen(deck);
+    deck.show(state.number('scene', 1) - 1, false);
+    deck.showNotes(state.get('notes') === '1');
   }
 
   terse.lecture = lecture;

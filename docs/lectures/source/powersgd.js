@@ -5,7 +5,7 @@
   const { format } = terse;
   const { range, sum, norm, random, transposed, product, orthonormal } = terse.maths;
   const { matrix, dot, clip, power, smooth } = terse.drawing;
-  const HEIGHT = 286;
+  const HEIGHT = 283;
   const percent = (share) => format.percent(share, 3);
   const rowsOf = (values, columns) => range(values.length / columns, (r) => values.slice(r * columns, (r + 1) * columns));
   const added = (a, b, factor = 1) => a.map((row, r) => row.map((value, c) => value + factor * b[r][c]));
@@ -42,7 +42,8 @@
     question: 'What does one iteration cost, compared with an SVD, and why is one enough?',
     answer: 'Two products with thin matrices: 4 n m r operations. PowerSGD starts each step from the Q of the step before. Gradients '
       + 'change slowly, so the iteration continues over the steps of training.',
-    notes: ['Step, then make the ellipse rounder and step again: the error falls by (s₂/s₁)² each time.',
+    notes: ['Step, then make the ellipse rounder and step again: the angle to the long axis falls by (s₂/s₁)² each time, the missing energy '
+      + 'by the square of that.',
       'With equal singular values the iteration does not turn at all. That is harmless: every direction is then as good.'],
     build(stage) {
       const MOST = 8;
@@ -54,7 +55,7 @@
       const plane = terse.figure(stage.figures, {
         height: HEIGHT, label: 'the unit circle with q, and the ellipse M maps it to with M q',
         draw(fig) {
-          const chart = fig.axes({ x: { domain: [-1.25, 3.75], ticks: [] }, y: { domain: [-1.25, 1.25], ticks: [] }, left: 8, top: 8, bottom: 8, right: 8 });
+          const chart = fig.axes({ x: { domain: [-1.2, 4.3], ticks: [] }, y: { domain: [-1.25, 1.25], ticks: [] }, left: 8, top: 8, bottom: 8, right: 8 });
           fig.root.querySelectorAll('.axes line').forEach((line) => line.remove());
           const unit = (chart.x(1) - chart.x(0));
           const flatten = (x, y) => [x, y * unit / (chart.y(0) - chart.y(1))];
@@ -63,20 +64,20 @@
           const at = (centre, [x, y]) => { const [a, b] = flatten(x, y); return [centre + a, b]; };
           const image = ([x, y]) => [m[0][0] * x + m[0][1] * y, m[1][0] * x + m[1][1] * y];
           chart.line(turn.map((v) => at(0, v)), { color: 'var(--line)', width: 2 });
-          chart.line(turn.map((v) => at(2.5, image(v))), { color: 'var(--line)', width: 2 });
-          [[0, [Math.cos(1.1), Math.sin(1.1)]], [2.5, [Math.cos(0.6), Math.sin(0.6)]]].forEach(([centre, axis]) => {
+          chart.line(turn.map((v) => at(3.1, image(v))), { color: 'var(--line)', width: 2 });
+          [[0, [Math.cos(1.1), Math.sin(1.1)]], [3.1, [Math.cos(0.6), Math.sin(0.6)]]].forEach(([centre, axis]) => {
             chart.line([at(centre, axis.map((v) => -1.15 * v)), at(centre, axis.map((v) => 1.15 * v))], { color: 'var(--muted)', dash: '6 5', width: 1.5 });
           });
           for (let k = 0; k <= step.value; ++k) {
             const last = k === step.value;
             const before = fig.root.querySelectorAll('.arrow').length;
             chart.arrow(at(0, [0, 0]), at(0, all[k].q), { series: 0, width: last ? 4 : 1.5 });
-            chart.arrow(at(2.5, [0, 0]), at(2.5, all[k].image), { series: 1, width: last ? 4 : 1.5 });
+            chart.arrow(at(3.1, [0, 0]), at(3.1, all[k].image), { series: 1, width: last ? 4 : 1.5 });
             if (!last) [...fig.root.querySelectorAll('.arrow')].slice(before).forEach((line) => line.setAttribute('opacity', 0.35));
           }
           chart.text(...at(0, all[step.value].q.map((v) => 1.15 * v)), 'q', { class: 'title', anchor: 'middle' });
-          chart.text(...at(2.5, all[step.value].image.map((v) => 1.12 * v)), 'M q', { class: 'title', anchor: 'middle', dx: 12 });
-          chart.text(1.25, 0, 'M →', { class: 'huge', anchor: 'middle' });
+          chart.text(...at(3.1, all[step.value].image.map((v) => 1.12 * v)), 'M q', { class: 'title', anchor: 'middle', dx: 12 });
+          chart.text(1.55, 0, 'M →', { class: 'huge', anchor: 'middle' });
         },
       });
       const errors = terse.figure(stage.figures, {
@@ -106,7 +107,7 @@
   const STAGES = ['gradients', 'Q', 'P = M Q', 'sum, orthonormal', 'Q = Mᵀ P', 'mean', 'P Qᵀ'];
   const LEADS = ['Two workers, two matrices.', 'All workers hold the same Q: the one of the step before.', 'Each worker multiplies: a thin matrix P.',
     'All-reduce adds the P of all workers; its columns become orthonormal.', 'Each worker multiplies back: a thin matrix Q.',
-    'All-reduce averages Q.', 'Every worker decodes the same matrix. It equals that of the mean gradient.'];
+    'All-reduce averages Q.', 'Every worker decodes the same matrix, as if the mean gradient had been compressed.'];
 
   // One step of PowerSGD of several workers.
   function aggregate(inputs, q) {
@@ -123,7 +124,7 @@
     lead: LEADS[0],
     columns: 'minmax(0, 1fr)',
     command: (data) => data.filling.command,
-    made: 'The matrices are those of --seed 1 and 2. At rank 1 with one worker, P and Q of this page agree with the packet.',
+    made: 'The matrices are those of --seed 1 and 2. The first Q is drawn, and the step computed, in this page.',
     question: 'Why can PowerSGD be all-reduced, and top-k cannot?',
     answer: 'M Q is linear in M: the sum of the workers’ P is the P of the sum. Every worker selects other coordinates in top-k, so their '
       + 'packets must all be gathered, and traffic grows with the number of workers.',
@@ -139,26 +140,26 @@
       const start = range(6, () => range(4, () => draws.normal()));
       const result = () => aggregate(workers, start.map((row) => row.slice(0, Number(rank.value))));
       const view = terse.figure(stage.figures, {
-        height: 296, label: 'two gradient matrices, the factors P and Q of each worker, and the decoded matrix',
+        height: 272, label: 'two gradient matrices, the factors P and Q of each worker, and the decoded matrix',
         draw(fig) {
           const r = Number(rank.value);
           const q = start.map((row) => row.slice(0, r));
           const all = result();
-          const cell = 24;
+          const cell = [30, 27];
           const empty = (n) => range(n, () => range(r, () => null));
           const s = step.value;
           workers.forEach((m, w) => {
-            const y = 24 + w * 148;
-            const box = matrix(fig, m, { x: 0, y, cell, most: 2.2, title: `worker ${w + 1}: M`, dim: () => s === 6 });
+            const y = 24 + w * 134;
+            matrix(fig, m, { x: 0, y, cell, most: 2.2, title: `worker ${w + 1}: M`, dim: () => s === 6 });
             const sent = s < 1 ? empty(6) : s < 4 ? q : s === 4 ? all.back[w] : all.mean;
-            const middle = matrix(fig, transposed(sent), { x: box.right + 44, y, cell, most: s < 4 ? 2 : 3.5, title: s < 4 ? 'Qᵀ of the last step' : s === 4 ? 'Qᵀ, its own' : 'Qᵀ, mean' });
+            matrix(fig, transposed(sent), { x: 226, y, cell, most: s < 4 ? 2 : 3.5, title: s < 4 ? 'Qᵀ of the last step' : s === 4 ? 'Qᵀ, its own' : 'Qᵀ, the mean' });
             matrix(fig, s < 2 ? empty(4) : s === 2 ? all.p[w] : all.basis, {
-              x: middle.right + 44, y, cell, most: s === 2 ? 5 : 1, title: s < 3 ? 'P' : 'P, orthonormal' });
+              x: 460, y, cell, most: s === 2 ? 5 : 1, title: s < 3 ? 'P' : 'P, orthonormal' });
           });
-          fig.add('text', { x: 560, y: 164, class: 'huge' }, s < 2 ? '' : s === 3 || s === 5 ? '⇄' : '');
+          if (s === 3 || s === 5) fig.add('text', { x: s === 3 ? 606 : 410, y: 146, class: 'huge' }, '⇅');
           const mean = added(workers[0], workers[1]).map((row) => row.map((value) => value / 2));
-          matrix(fig, s === 6 ? all.decoded : range(4, () => range(6, () => null)), { x: 740, y: 24, cell, most: 1.6, title: 'P Qᵀ' });
-          matrix(fig, mean, { x: 740, y: 172, cell, most: 1.6, title: 'mean gradient', dim: () => s < 6 });
+          matrix(fig, s === 6 ? all.decoded : range(4, () => range(6, () => null)), { x: 690, y: 24, cell, most: 1.6, title: 'P Qᵀ' });
+          matrix(fig, mean, { x: 690, y: 158, cell, most: 1.6, title: 'mean gradient', dim: () => s < 6 });
         },
       });
       const lead = stage.lead;
@@ -198,7 +199,7 @@
   const feedback = {
     id: 'feedback',
     title: 'What is left out returns',
-    lead: 'Rank 1 sends one direction a step. The residual waits, grows, and is sent when it is the largest.',
+    lead: 'Rank 1 sends one direction a step. The residual waits, grows, and is sent when it has become large.',
     columns: '5fr 3fr',
     command: () => 'explain powersgd:rank=1+ef --shape 4x6 --step 3',
     made: 'Computed in this page for a gradient that stays the same. The program prints packet and residual of any step.',
@@ -215,20 +216,18 @@
       const kept = terse.checkbox(stage.controls, { label: 'error feedback', key: 'feedback.kept', value: true, change: () => update() });
       const readout = stage.readout();
       const left = terse.figure(stage.figures, {
-        height: 296, label: 'gradient, residual before, what is sent and the residual after a step',
+        height: 283, label: 'gradient, residual before, what is sent and the residual after a step',
         draw(fig) {
           const now = runs[kept.value ? 0 : 1][step.value - 1];
           const cell = [29, 25];
           const nothing = g.map((row) => row.map(() => (kept.value ? 0 : null)));
           const [a, b] = [0, 290];
-          matrix(fig, g, { x: a, y: 26, cell, most: 2.2, title: 'gradient' });
-          matrix(fig, kept.value ? now.before : nothing, { x: b, y: 26, cell, most: 6, title: kept.value ? 'residual before' : 'no residual' });
+          matrix(fig, g, { x: a, y: 24, cell, most: 4, title: 'gradient' });
+          matrix(fig, kept.value ? now.before : nothing, { x: b, y: 24, cell, most: 4, title: kept.value ? 'residual before' : 'no residual' });
           fig.add('text', { x: 232, y: 86, class: 'huge', 'text-anchor': 'middle' }, '+');
-          fig.add('text', { x: 232, y: 232, class: 'huge', 'text-anchor': 'middle' }, '+');
-          fig.add('text', { x: 8, y: 150, class: 'title' }, '=');
-          matrix(fig, now.sent, { x: a, y: 178, cell, most: 5, title: '=  sent, of rank 1' });
-          matrix(fig, now.residual, { x: b, y: 178, cell, most: 6, title: kept.value ? 'residual, kept for later' : 'lost' });
-          [...fig.root.querySelectorAll('text.title')].filter((text) => text.textContent === '=').forEach((text) => text.remove());
+          fig.add('text', { x: 232, y: 226, class: 'huge', 'text-anchor': 'middle' }, '+');
+          matrix(fig, now.sent, { x: a, y: 166, cell, most: 4, title: '=  sent, of rank 1' });
+          matrix(fig, now.residual, { x: b, y: 166, cell, most: 4, title: kept.value ? 'residual, kept for later' : 'lost' });
         },
       });
       const right = terse.figure(stage.figures, {
@@ -265,10 +264,10 @@
     columns: '3fr 2fr',
     command: (data) => data.spectra.command,
     made: '',
-    question: 'Half of the energy is left out in each step. Why does training not suffer?',
+    question: 'A fifth of the energy is left out in each step. Why does training not suffer?',
     answer: 'The gradient of a mini-batch is mostly noise, and the residual brings back what is left out. The energy kept tells how long '
       + 'it waits, not what is lost. The last scene has the accuracies, from real runs.',
-    notes: ['Move the rank, then the layer and the step. Early gradients have few directions; later ones are flatter, because noise dominates.',
+    notes: ['Move the rank, then the layer and the step. Early gradients have few directions; later, more of them are noise, and the values become flatter.',
       'A step of plain SGD with a constant rate is x − rate · g, so the script takes the gradient from two checkpoints: (x − x′)/rate. '
       + 'It is the mean over four workers, 128 images in all.',
       'Warm: Q from the four gradients before. Cold: Q drawn anew. Both are one iteration of PowerSGD, computed by the script.'],
@@ -284,7 +283,7 @@
       const rank = terse.slider(stage.controls, { label: 'rank', key: 'rank.rank', min: 1, max: 8, step: 1, value: 2, format: format.count, change: () => update() });
       const readout = stage.readout();
       const chosen = () => moments.find(({ step }) => String(step) === moment.value).tensors.find(({ name }) => name === layer.value);
-      const best = (tensor, r) => sum(tensor.values.slice(0, r).map((s) => s * s)) / tensor.total;
+      const best = (tensor, r) => Math.min(1, sum(tensor.values.slice(0, r).map((s) => s * s)) / tensor.total);
       const left = terse.figure(stage.figures, {
         height: HEIGHT, label: 'singular values of a gradient',
         draw(fig) {
@@ -332,12 +331,12 @@
     answer: 'Votes are combined slice by slice and come back as one bit. Signs with a scale cannot be added, so every packet is forwarded '
       + 'to all W workers: traffic grows with W − 1. A ring all-reduce sends 2(W − 1)/W of a packet, whatever W is.',
     notes: ['Packet: what a worker encodes in a step. Sent: what leaves its network card, with forwarding, counted by the ring.',
-      'Change W from 2 to 16: orange bars grow, blue ones stay. ATOMO and SVD were counted with one worker.',
+      'Change W from 2 to 8: orange bars grow with W − 1, blue ones less than twofold. Slices and all-reduces are blue. ATOMO and SVD were counted with one worker.',
       'These are sizes alone. The accuracy at these sizes is the question of the next scene.'],
     build(stage) {
       const { methods, workers } = stage.data.bytes;
       const what = terse.segmented(stage.controls, {
-        label: 'bytes of a step', key: 'bytes.what', value: 'packet', change: () => update(),
+        label: 'bytes of a step', key: 'bytes.what', value: 'sent', change: () => update(),
         options: [{ value: 'packet', label: 'packet' }, { value: 'sent', label: 'sent by a worker' }],
       });
       const count = terse.slider(stage.controls, { label: 'workers W', key: 'bytes.workers', values: workers, value: 4, format: format.count, change: () => update() });
@@ -345,7 +344,7 @@
       const value = (one) => (what.value === 'packet' ? one.packet : one.sent && one.sent[workers.indexOf(count.value)]);
       const grows = (one) => one.sent && one.sent[workers.length - 1] / one.sent[0] > 3;
       const view = terse.figure(stage.figures, {
-        height: 312, label: 'bytes of each method on ResNet-18',
+        height: 296, label: 'bytes of each method on ResNet-18',
         draw(fig) {
           const rows = [...methods].sort((a, b) => b.packet - a.packet);
           const chart = fig.axes({ x: { domain: [1e5, 1e9], scale: 'log', format: (bytesValue) => format.bytes(bytesValue, 2) }, y: { bands: rows.map((_, i) => i), format: () => '' }, left: 190, top: 2, right: 90 });
@@ -365,9 +364,9 @@
         },
       });
       function update() {
-        readout.set([['blue', 'added up on the way: all-reduce or slices', 0], ['orange', 'gathered: grows with W', 1]]);
+        readout.set([['blue', 'added up on the way', 0], ['orange', 'gathered', 1]]);
         stage.command(stage.data.bytes.command.replace(/--workers \d+/, `--workers ${count.value}`));
-        stage.say(what.value === 'packet' ? 'Each bar is counted from real packets, with headers.' : 'Counted by the ring of W workers, with headers and forwarding.');
+        stage.say(what.value === 'packet' ? 'Counted from real packets, with headers. They do not depend on the number of workers.' : 'Counted by the ring of W workers, with headers and forwarding.');
         view.redraw();
       }
       update();

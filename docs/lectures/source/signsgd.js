@@ -5,7 +5,7 @@
   const { format } = terse;
   const { range, mean, random } = terse.maths;
   const { dot, clip, power, smooth } = terse.drawing;
-  const HEIGHT = 286;
+  const HEIGHT = 283;
 
   // ------------------------------------------------------------------------------------- 1: one bit per coordinate
 

@@ -5,7 +5,7 @@
   const { format } = terse;
   const { range, sum, mean, norm, random, normalCdf, binomial, voteSuccess } = terse.maths;
   const { curve, dot, clip, smooth } = terse.drawing;
-  const HEIGHT = 286;
+  const HEIGHT = 283;
   const percent = (value) => format.percent(value, 3);
 
   // ------------------------------------------------------------------------------- 1: how often a sign is right

@@ -5,7 +5,7 @@
   const { format } = terse;
   const { range, sum, mean, random } = terse.maths;
   const { curve, dot, clip, smooth } = terse.drawing;
-  const HEIGHT = 286;
+  const HEIGHT = 283;
   const percent = (share) => format.percent(share, 3);
 
   // ----------------------------------------------------------------------------------------------- 1: timelines
