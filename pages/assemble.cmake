@@ -3,9 +3,12 @@
 #   cmake -DTEMPLATE=pages/report/page.html -DOUT=page.html [-DDATA=data.json] -P pages/assemble.cmake
 #
 # Each line "<!-- include: PATH -->" of the template, with PATH relative to it, is replaced by the text of that file:
-# of *.css within <style>, of *.js within <script>, of other files as it is. The placeholder {{data}}, which must stand
-# in the result once, is replaced by the text of DATA with every "<" written as "\u003c", which JSON allows within
-# strings and which cannot end the element. Without DATA the placeholder stays, for a program that fills it in.
+# of *.css within <style>, of *.js within <script>, of other files as it is. A comment "/* … */" at the head of *.css
+# and *.js is left out, because it is for readers of the source; one that begins with "/*!", a licence, stays.
+#
+# The placeholder {{data}}, which must stand in the result once, is replaced by the text of DATA with every "<" written
+# as "\u003c", which JSON allows within strings and which cannot end the element. Without DATA the placeholder stays,
+# for a program that fills it in.
 #
 # Texts are only passed quoted, and are never treated as lists, so that ";", "[" and "\" stay as they are.
 cmake_minimum_required(VERSION 3.25)
@@ -21,6 +24,17 @@ function(read_text file result)
     message(FATAL_ERROR "assemble.cmake: ${file} does not exist")
   endif()
   file(READ "${file}" text)
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
+# Removes a comment from the head of `text`.
+function(without_head_comment text result)
+  string(FIND "${text}" "/*\n" begin)
+  string(FIND "${text}" "*/\n" end)
+  if(begin EQUAL 0 AND NOT end EQUAL -1)
+    math(EXPR end "${end} + 3")
+    string(SUBSTRING "${text}" ${end} -1 text)
+  endif()
   set(${result} "${text}" PARENT_SCOPE)
 endfunction()
 
@@ -40,6 +54,7 @@ function(element_of file result)
   if(NOT end EQUAL -1)
     message(FATAL_ERROR "assemble.cmake: ${file} contains \"</${tag}\", which would end the element; write \"<\\/${tag}\"")
   endif()
+  without_head_comment("${text}" text)
   set(${result} "<${tag}>\n${text}</${tag}>" PARENT_SCOPE)
 endfunction()
 

@@ -18,7 +18,7 @@
     return parts.map(([key, label], i) => ({ label, series: i, value: share ? (values[key] || 0) / total : values[key] || 0 }));
   }
 
-  function stackedFigure(host, data, { title, what, parts, valuesOf, absent, write, axis, note, share }) {
+  function stackedFigure(host, data, { title, what, parts, valuesOf, absent, write, axis, note, share, see }) {
     const runs = () => data.runs.map((run, i) => ({ run, i, values: valuesOf(run) }));
     const rows = () => runs().filter(({ values }) => values).map(({ run, values }) => ({
       label: run.label, parts: partsOf(values, parts, share()), note: note(values),
@@ -36,7 +36,7 @@
       terse.legend(box, parts.map(([, label], i) => ({ label, series: i, mark: 'box' })));
       terse.figure(box, {
         label: title(), height: height(list.length),
-        caption: missing.length ? `Not recorded: ${missing.map(({ run }) => run.label).join(', ')}.` : null,
+        caption: [missing.length ? `Not recorded: ${missing.map(({ run }) => run.label).join(', ')}.` : '', see].filter(Boolean).join(' '),
         draw: (fig) => fig.stacks({ rows: list, format: share() ? format.percent : write, label: share() ? 'share' : axis, max: share() ? 1 : undefined }),
       });
     };
@@ -55,13 +55,14 @@
     return [...shown, { name: `${rest.length} other tensors`, values: sum('values'), payload: sum('payload') }];
   }
 
-  function byTensor(host, data) {
+  function byTensor(host, data, command) {
     host.append(el('h3', {}, 'Where the payload goes: by tensor'));
     const controls = el('div', { class: 'controls' });
     const box = el('div');
     host.append(controls, box);
     const draw = () => {
       const run = data.runs[Number(choice.value)];
+      command.show(run?.command);
       box.replaceChildren();
       if (!run?.bytes?.by_tensor?.length) {
         terse.absent(box, `${run?.label ?? 'This run'} has no bytes by tensor, because it ended before a step was counted or does not send packets.`);
@@ -89,7 +90,7 @@
     title: 'Costs',
     lead: 'What a step costs: where worker 0 spends its time, and which bytes it sends. A small packet can still take long to encode.',
     draw(host, data) {
-      report.commandOf(host).show(data.runs[0]?.command);
+      const command = report.commandOf(host);
       const controls = el('div', { class: 'controls' });
       host.append(controls);
       const redraw = () => [times, bytes].forEach((figure) => figure.draw());
@@ -106,17 +107,17 @@
       const sum = (values) => TIMES.reduce((total, [key]) => total + (values[key] || 0), 0);
       const times = stackedFigure(host, data, {
         title: () => (clock.value === 'modelled' ? 'Time of a step in the modelled network' : 'Time of a step'), parts: TIMES, share,
-        what: 'the time of its steps', absent: clock.value === 'modelled' ? 'train --network' : 'train --out',
-        valuesOf: (run) => (clock.value === 'modelled' ? run.virtual_times : run.times), write: format.seconds, axis: 'seconds per step',
+        see: 'The exchange includes waiting for other workers.', what: 'the time of its steps', absent: clock.value === 'modelled' ? 'train --network' : 'train --out',
+        valuesOf: (run) => (clock.value === 'modelled' ? run.virtual_times : run.times), write: format.seconds, axis: 'time per step',
         note: (values) => format.seconds(sum(values)) + (values.hidden > 0 ? `, ${format.seconds(values.hidden)} hidden` : ''),
       });
-      const fewer = (values) => (values.uncompressed && values.per_step ? ` (${format.number(values.uncompressed / values.per_step)}× fewer)` : '');
+      const fewer = (values) => (values.uncompressed > 1.05 * values.per_step ? ` (${format.number(values.uncompressed / values.per_step)}× fewer)` : '');
       const bytes = stackedFigure(host, data, {
         title: () => 'Bytes that a worker sends per step', parts: BYTES, share, what: 'the bytes of its steps', absent: 'train --out',
         valuesOf: (run) => run.bytes, write: format.bytes, axis: 'bytes per step',
         note: (values) => format.bytes(values.per_step) + fewer(values),
       });
-      byTensor(host, data);
+      byTensor(host, data, command);
     },
   });
 })((globalThis.terse ??= {}));

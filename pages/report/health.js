@@ -26,9 +26,9 @@
   // One line per tensor of a run. The whole model is thick, and comes last so that it lies on top.
   function linesOfRun(run, quantity) {
     const health = report.healthOf(run);
-    const names = [...new Set(health.flatMap((line) => (line.tensors ?? []).map(nameOf)))];
+    const names = ['whole model', ...new Set(health.flatMap((line) => (line.tensors ?? []).filter((tensor) => tensor.tensor !== null).map(nameOf)))];
     const lines = names.map((name, i) => ({
-      label: name, series: name === 'whole model' ? 6 : i <= 6 ? i - 1 : i, width: name === 'whole model' ? 4 : 1.5, xs: health.map((line) => line.step),
+      label: name, series: name === 'whole model' ? 'ink' : i - 1, width: name === 'whole model' ? 4 : 1.5, xs: health.map((line) => line.step),
       ys: health.map((line) => { const tensor = (line.tensors ?? []).find((one) => nameOf(one) === name); return (tensor && quantity.of(tensor, line)) ?? null; }),
     }));
     return lines.filter((line) => line.ys.some(known)).sort((a, b) => a.width - b.width);
@@ -45,7 +45,7 @@
   function declaredLine(run, quantity) {
     const health = report.healthOf(run).filter((line) => known(line.declared_contraction));
     if (!quantity.declared || health.length === 0) return [];
-    return [{ label: 'declared', series: 5, width: 2, xs: health.map((line) => line.step), ys: health.map((line) => line.declared_contraction) }];
+    return [{ label: 'declared', series: 7, width: 2, xs: health.map((line) => line.step), ys: health.map((line) => line.declared_contraction) }];
   }
 
   function draw(host, data) {
@@ -69,7 +69,7 @@
         terse.absent(box, recorded ? `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}` : `${run?.label ?? 'No run'} has no health lines.`, recorded ? null : 'train --measure health');
         return;
       }
-      const legend = terse.legend(box, lines.map((line) => ({ label: line.label, series: line.series, width: Math.min(5, line.width + 1), dash: terse.dash(line.series), pressed: true })), (i, pressed) => view.show(i, pressed));
+      const legend = terse.legend(box, lines.map((line) => ({ label: line.label, ...(line.series === 'ink' ? { color: 'var(--ink)' } : { series: line.series, dash: terse.dash(line.series) }), width: Math.min(5, line.width + 1) })), (i, pressed) => view.show(i, pressed));
       if (lines.length > 12) legend.classList.add('many');
       view = terse.curves(box, {
         label: `${quantity.label} over steps`, height: 340, lines,

@@ -20,13 +20,17 @@
     const drawStep = (run, health) => {
       figures.replaceChildren();
       const line = health[Math.min(step?.value ?? 0, health.length - 1)];
-      const parts = Array.from({ length: 5 }, () => el('div', { class: 'method' }));
-      figures.append(...parts);
-      report.lowRank.draw(parts[0], line);
-      report.sparse.mass(parts[1], line);
-      report.sparse.sent(parts[2], health);
-      report.votes.draw(parts[3], line);
-      report.staleness.draw(parts[4], run);
+      const drawers = [
+        (part) => report.lowRank.draw(part, line), (part) => report.sparse.mass(part, line), (part) => report.sparse.sent(part, health),
+        (part) => report.votes.draw(part, line), (part) => report.staleness.draw(part, run),
+      ];
+      const parts = drawers.map((drawer) => {
+        const part = el('div', { class: 'method' });
+        figures.append(part);  // figures need their width when they are drawn
+        return { part, shows: drawer(part) };
+      });
+      // What the run has comes first.
+      figures.append(...parts.filter(({ shows }) => !shows).map(({ part }) => part));
     };
     const drawRun = () => {
       const run = data.runs[Number(choice.value)];

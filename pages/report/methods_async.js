@@ -20,7 +20,7 @@
     const scale = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * most)))];
     host.append(controls);
     terse.legend(host, scale.map((staleness) => ({ label: staleness === 0 ? 'fresh' : `staleness ${staleness}`, series: SERIES, opacity: shade(staleness, most), mark: 'box' })));
-    const rows = workers.length > shown.length ? [...shown.map((w) => `worker ${w}`)] : shown.map((w) => `worker ${w}`);
+    const rows = shown.map((w) => `worker ${w}`);
     const view = terse.figure(host, {
       label: 'timeline of the workers', height: shown.length * 22 + 56,
       caption: 'Each bar lasts from the pull of a model to the push of its gradient. Its colour is the staleness: the updates of the server in between.'
@@ -66,10 +66,11 @@
     const { histogram: counts, pushes } = run?.staleness ?? {};
     if (!counts?.length && !pushes?.length) {
       terse.absent(host, 'This run has no staleness: only asynchronous workers compute at a model that has changed since.', 'train --topology async');
-      return;
+      return false;
     }
     if (pushes?.length) timeline(host, pushes);
     if (counts?.length) histogram(host, counts);
+    return true;
   }
 
   terse.report.staleness = { draw };

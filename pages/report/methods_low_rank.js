@@ -50,7 +50,7 @@
       host.append(box);
       terse.slider(box, { label: 'rank', min: 1, max: 16, step: 1, value: 1, disabled: 'recorded by train --measure health' });
       terse.absent(host, 'This run has no singular values.', 'train --measure health');
-      return;
+      return false;
     }
     const controls = el('div', { class: 'controls' });
     const text = el('p', { class: 'answer', 'aria-live': 'polite' });
@@ -79,6 +79,7 @@
     });
     const rank = terse.slider(controls, { label: 'rank', key: 'methods.rank', min: 1, max: most, step: 1, value: Math.min(2, most), change: write });
     rebuild();
+    return true;
   }
 
   terse.report.lowRank = { draw, keptEnergy, bytesOf };

@@ -46,7 +46,7 @@
       host.append(box);
       terse.slider(box, { label: 'ratio', min: 0.001, max: 1, scale: 'log', value: 0.01, format: format.percent, disabled: 'recorded by train --measure health' });
       terse.absent(host, 'This run has no mass curve.', 'train --measure health');
-      return;
+      return false;
     }
     const controls = el('div', { class: 'controls' });
     const text = el('p', { class: 'answer', 'aria-live': 'polite' });
@@ -74,6 +74,7 @@
       label: 'ratio', key: 'methods.ratio', min: line.fractions[0], max: 1, scale: 'log', value: 0.01, format: format.percent, change: write,
     });
     rebuild();
+    return true;
   }
 
   // ---- which coordinates were sent when
@@ -82,8 +83,8 @@
     host.append(el('h3', {}, 'Coordinates sent, by step'));
     const names = [...new Set(health.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf)))];
     if (names.length === 0) {
-      terse.absent(host, 'This run has no counts of the coordinates that were sent. Sparse methods (topk, randomk, threshold, dgc, …) have them.', 'train --measure health');
-      return;
+      terse.absent(host, health.length ? 'The method of this run is not sparse: it sends every coordinate.' : 'This run has no counts of the coordinates that were sent.', health.length ? null : 'train --measure health');
+      return false;
     }
     const controls = el('div', { class: 'controls' });
     const figure = el('div');
@@ -108,6 +109,7 @@
     };
     const choice = terse.select(controls, { label: 'tensor', key: 'methods.sent', change: draw, options: names.map((name) => ({ value: name, label: name })) });
     draw();
+    return true;
   }
 
   terse.report.sparse = { mass, sent, keptMass };

@@ -10,8 +10,8 @@
     host.append(el('h3', {}, 'Margins of the vote'));
     const margins = line?.margins;
     if (!margins?.length) {
-      terse.absent(host, 'This run has no margins. Methods that vote (vote, ssdm) have them.', 'train --measure health');
-      return;
+      terse.absent(host, line ? 'The method of this run does not vote.' : 'This run has no margins of votes.', line ? null : 'train --measure health');
+      return false;
     }
     const all = margins.reduce((sum, count) => sum + count, 0) || 1;
     // With W workers a margin has the parity of W, so every other one cannot occur.
@@ -31,6 +31,7 @@
         possible.forEach(({ margin, count }) => chart.text(String(margin), count / all, format.percent(count / all), { anchor: 'middle', dy: -5 }));
       },
     });
+    return true;
   }
 
   terse.report.votes = { draw };

@@ -34,14 +34,14 @@
     return { min: Math.floor(low / step) * step, max: Math.ceil(high / step) * step, step, value: Number(common.toPrecision(6)) };
   }
 
-  function timesOf({ run, i }, { target, workers, link }) {
+  function timesOf({ run, i }, { target, workers, link, clock }) {
     const obstacle = network.obstacle(run);
     const at = network.reached(run, target);
     if (obstacle) return { run, i, why: obstacle };
     if (at < 0) return { run, i, why: 'it does not reach this score' };
     const steps = run.evaluations.step[at];
-    const local = network.localSeconds(run, workers);
-    const step = network.stepSeconds(run, workers, link);
+    const local = network.localSeconds(run, workers, clock);
+    const step = network.stepSeconds(run, workers, link, local);
     return { run, i, steps, step, seconds: steps * step, local: steps * local };
   }
 
@@ -67,6 +67,13 @@
     if (missing.length) terse.note(host, missing.map(({ run, why }) => `${run.label} is not shown: ${why}.`));
   }
 
+  // Ticks of a logarithmic axis of time, about a decade apart: 100 ms, 1 s, 10 s, 1 min, 10 min, 1 h, …
+  function roundTimes([low, high]) {
+    const all = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 36000, 86400, 864000, 8640000];
+    const within = all.filter((time) => time >= low && time <= high);
+    return within.length > 1 ? within : [low, high];
+  }
+
   function drawCurves(host, choices, runs, link) {
     const count = runs.length > 12 ? 13 : 33;
     const rates = Array.from({ length: count }, (_, k) => RATES[0] * (RATES[1] / RATES[0]) ** (k / (count - 1)));
@@ -76,13 +83,14 @@
     })).filter((line) => line.points.some(([, seconds]) => seconds !== null));
     host.replaceChildren(el('h3', {}, 'The same over all bandwidths'));
     if (lines.length === 0) return;
+    const domain = terse.extent(lines.flatMap((line) => line.points.map(([, y]) => y)), { log: true });
     terse.legend(host, lines.map((line) => ({ label: line.label, series: line.series, dash: terse.dash(line.series) })));
     terse.figure(host, {
       label: 'modelled time to the score over bandwidth', height: 300,
       draw(fig) {
         const chart = fig.axes({
           x: { domain: RATES, scale: 'log', label: 'bandwidth of each NIC', format: format.rate, ticks: fig.width < 520 ? 3 : 6 },
-          y: { domain: terse.extent(lines.flatMap((line) => line.points.map(([, y]) => y)), { log: true }), scale: 'log', label: 'modelled time to the score', format: format.seconds },
+          y: { domain, scale: 'log', label: 'modelled time to the score', format: format.seconds, ticks: roundTimes(domain) },
         });
         for (const line of lines) chart.line(line.points, { series: line.series, label: line.label });
         chart.rule({ x: link.bitsPerSecond, label: format.rate(link.bitsPerSecond) });
@@ -101,19 +109,17 @@
 
   const isPlain = (run) => (run.config?.compressor ?? run.label) === 'none';
 
-  function drawBreakEven(host, runs, workers, latency) {
+  function drawBreakEven(host, runs, { workers, link: { latency }, clock }) {
     const shown = runs.filter(({ run }) => !network.obstacle(run) && run.exchange.uncompressed_bytes && !isPlain(run)).slice(0, 12);
     host.replaceChildren();
     if (shown.length === 0) return;
     host.append(el('h3', {}, 'Break-even against uncompressed gradients'));
     const items = shown.map(({ run, i }) => {
-      const recorded = runs.find((other) => isPlain(other.run) && other.run.topology === run.topology && !network.obstacle(other.run));
-      const plain = recorded?.run ?? network.uncompressed(run);
-      const found = network.breakEven(run, plain, workers, latency, RATES);
+      const found = network.breakEven(run, network.uncompressed(run), workers, latency, RATES, clock);
       return el('li', {}, report.swatch(i), el('b', {}, run.label), ` has shorter steps ${breakEvenText(found)}.`);
     });
     host.append(el('ul', { class: 'plain' }, items),
-      el('p', { class: 'caption' }, `With ${workers} workers and a latency of ${format.seconds(latency)}, at any score. Compared with the recorded run of \u201cnone\u201d of the same topology, or, without one, with a run that sends all values and does not encode.`));
+      el('p', { class: 'caption' }, `With ${workers} workers and a latency of ${format.seconds(latency)}, at any score. Compared with the same run without encoding and decoding, which sends all values.`));
   }
 
   // ---- the section
@@ -139,11 +145,11 @@
     let waiting = false;
     const redraw = () => {
       const link = { bitsPerSecond: rate.value, latency: latency.value };
-      const choices = { target: target.value, workers: workers.value, link };
+      const choices = { target: target.value, workers: workers.value, link, clock: clock.value };
       command.show(`train --compressor ${runs[0].run.config?.compressor ?? 'none'} --workers ${workers.value} --network ${spec(link)}`);
       drawBars(bars, runs.map((one) => timesOf(one, choices)));
       drawCurves(curves, choices, runs, link);
-      drawBreakEven(even, runs, workers.value, latency.value);
+      drawBreakEven(even, runs, choices);
     };
     const change = () => {
       if (waiting) return;
@@ -156,6 +162,11 @@
     const target = terse.slider(controls, {
       label: metric === 'perplexity' ? 'perplexity to reach' : 'accuracy to reach', key: 'network.target', ...targets(runs, metric), change, disabled,
       format: (value) => format.number(value, 4) + (metric === 'perplexity' ? '' : '\u202f%'),
+    });
+    const modelled = runs.every(({ run }) => run.virtual_times || network.obstacle(run));
+    const clock = terse.segmented(controls, {
+      label: 'local work', key: 'network.clock', value: modelled && !disabled ? 'virtual_times' : 'times', change,
+      options: [{ value: 'times', label: 'as measured' }, { value: 'virtual_times', label: 'of the virtual clock', disabled: modelled && !disabled ? null : 'recorded by train --network, and needed from all runs' }],
     });
     if (others.length) terse.note(host, `Not compared, because they have another metric or no evaluations: ${others.map((run) => run.label).join(', ')}.`);
     if (runs.some(({ run }) => run.config?.bucket_mb > 0)) terse.note(host, 'The model has no buckets. Runs with --bucket-mb send during backward and are faster than shown.');

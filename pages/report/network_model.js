@@ -244,10 +244,10 @@
     return null;
   }
 
-  // The seconds of a step that are not spent in the network, with `workers` workers. Times of the virtual clock are
-  // preferred: no other worker runs in them.
-  function localSeconds(run, workers) {
-    const times = run.virtual_times ?? run.times ?? {};
+  // The seconds of a step that are not spent in the network, with `workers` workers. `clock` chooses between the measured
+  // times and those of the virtual clock, in which no other worker runs.
+  function localSeconds(run, workers, clock = 'times') {
+    const times = run[clock] ?? {};
     const gathers = run.exchange?.phases?.some((phase) => phase.kind === 'gather');
     const more = gathers && run.topology !== 'server' ? workers / (run.workers || workers) : 1;
     return (times.compute ?? 0) + (times.encode ?? 0) + (times.decode ?? 0) * more + (times.update ?? 0);
@@ -266,22 +266,23 @@
 
   // The same run with uncompressed gradients: what `none` takes in the same topology.
   function uncompressed(run) {
-    const times = run.virtual_times ?? run.times ?? {};
+    const local = (times) => ({ compute: times?.compute, update: times?.update });
     return {
       ...run,
       config: { ...run.config, local_steps: 0 },
-      times: { compute: times.compute, update: times.update },
-      virtual_times: null,
+      times: local(run.times),
+      virtual_times: local(run.virtual_times),
       exchange: { ...run.exchange, phases: [{ kind: 'linear', up: run.exchange.uncompressed_bytes, down: run.exchange.uncompressed_bytes }] },
     };
   }
 
   // The bandwidth at which a step of the run takes as long as a step of `plain`, in bits per second:
   // {always: true}, {never: true}, {below: rate} or {above: rate}, within [low, high].
-  function breakEven(run, plain, workers, latency, [low, high]) {
+  function breakEven(run, plain, workers, latency, [low, high], clock) {
+    const [plainLocal, runLocal] = [plain, run].map((one) => localSeconds(one, workers, clock));
     const gain = (rate) => {
       const link = { bitsPerSecond: rate, latency };
-      return stepSeconds(plain, workers, link) - stepSeconds(run, workers, link);
+      return stepSeconds(plain, workers, link, plainLocal) - stepSeconds(run, workers, link, runLocal);
     };
     const [slow, fast] = [gain(low) > 0, gain(high) > 0];
     if (slow === fast) return slow ? { always: true } : { never: true };

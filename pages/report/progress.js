@@ -125,7 +125,7 @@
 
   function results(host, data) {
     const head = el('tr', {}, el('th', { class: 'text' }, 'run'), COLUMNS.map(({ title }) => el('th', {}, title)));
-    const rows = data.runs.map((run, i) => el('tr', {}, el('td', { class: 'text' }, report.swatch(i), run.label)));
+    const rows = data.runs.map((run, i) => el('tr', {}, el('td', { class: 'name' }, report.swatch(i), run.label)));
     for (const column of COLUMNS) {
       const values = data.runs.map((run) => column.value(run));
       const best = bestValue(column, values, data);
@@ -142,6 +142,9 @@
 
   const valueText = (value) => (value === null || value === undefined ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
 
+  // A long specification may be broken after its separators.
+  const breakable = (text) => text.split(/(?<=[,+:/])/).flatMap((part) => [part, el('wbr')]);
+
   function differences(host, data) {
     if (data.runs.length < 2) return;
     const list = data.differences ?? [];
@@ -151,8 +154,8 @@
       return;
     }
     const head = el('tr', {}, el('th', { class: 'text' }, 'run'), list.map(({ key }) => el('th', { class: 'text' }, el('b', {}, key))));
-    const rows = data.runs.map((run, i) => el('tr', {}, el('td', { class: 'text' }, report.swatch(i), run.name ?? run.label),
-      list.map(({ values }) => el('td', { class: 'text' }, el('b', {}, valueText(values[i]))))));
+    const rows = data.runs.map((run, i) => el('tr', {}, el('td', { class: 'name' }, report.swatch(i), run.name ?? run.label),
+      list.map(({ values }) => el('td', { class: 'text' }, el('b', {}, breakable(valueText(values[i])))))));
     host.append(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'differences' },
       el('table', { class: 'data differences' }, el('thead', {}, head), el('tbody', {}, rows))));
   }
@@ -162,7 +165,7 @@
     data.runs.forEach((run) => { if (run.command) terse.command(commands, run.command); });
     const different = new Set((data.differences ?? []).map(({ key }) => key));
     const shared = Object.entries(data.runs[0]?.config ?? {}).filter(([key]) => !different.has(key));
-    const rows = shared.map(([key, value]) => el('tr', {}, el('td', {}, key), el('td', { class: 'text' }, valueText(value))));
+    const rows = shared.map(([key, value]) => el('tr', {}, el('td', {}, key), el('td', { class: 'text' }, breakable(valueText(value)))));
     const all = el('details', {}, el('summary', {}, data.runs.length === 1 ? 'Configuration' : 'What all configurations have in common'),
       el('div', { class: 'scroll' }, el('table', { class: 'data' }, el('tbody', {}, rows))));
     host.append(commands, all);
