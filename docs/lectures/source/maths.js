@@ -3,7 +3,8 @@
  *   random(seed)              a generator: next() in [0, 1), normal(), exponential(); a run repeats with its seed
  *   normalCdf(z), binomial(n, k, p), voteSuccess(rho, workers)
  *   range(n, f), sum(list), norm(list), mean(list)
- *   matrices are arrays of rows: product(a, b), transposed(a), orthonormal(a) (columns, dependent ones become zero)
+ *   matrices are arrays of rows: product(a, b), added(a, b, factor) = a + factor·b, transposed(a), flat(a), rowsOf(values,
+ *   columns), orthonormal(a) (its columns; dependent ones become zero)
  */
 (function (terse) {
   'use strict';
@@ -44,7 +45,9 @@
 
   function binomial(n, k, p) {
     if (p <= 0 || p >= 1) return Number(k === (p <= 0 ? 0 : n));
-    return Math.exp(logFactorial(n) - logFactorial(k) - logFactorial(n - k) + k * Math.log(p) + (n - k) * Math.log(1 - p));
+    return Math.exp(
+      logFactorial(n) - logFactorial(k) - logFactorial(n - k) + k * Math.log(p) + (n - k) * Math.log(1 - p),
+    );
   }
 
   // I(rho; l, l), the regularised incomplete beta function for l = floor((M + 1) / 2): P(Bin(2l - 1, rho) >= l).
@@ -55,6 +58,11 @@
 
   const transposed = (a) => range(a[0].length, (c) => a.map((row) => row[c]));
   const product = (a, b) => a.map((row) => range(b[0].length, (c) => sum(row.map((value, k) => value * b[k][c]))));
+
+  const added = (a, b, factor = 1) => a.map((row, r) => row.map((value, c) => value + factor * b[r][c]));
+  const flat = (rows) => rows.flat();
+  const rowsOf = (values, columns) =>
+    range(values.length / columns, (r) => values.slice(r * columns, (r + 1) * columns));
 
   function orthonormal(a) {
     const basis = [];
@@ -72,5 +80,20 @@
     return transposed(basis);
   }
 
-  terse.maths = { range, sum, norm, mean, random, normalCdf, binomial, voteSuccess, transposed, product, orthonormal };
+  terse.maths = {
+    range,
+    sum,
+    norm,
+    mean,
+    random,
+    normalCdf,
+    binomial,
+    voteSuccess,
+    transposed,
+    product,
+    added,
+    flat,
+    rowsOf,
+    orthonormal,
+  };
 })((globalThis.terse ??= {}));
