@@ -225,7 +225,9 @@
       }
       setTimeout(() => { button.textContent = 'copy'; }, 1500);
     });
-    const node = el('div', { class: 'command' }, el('pre', {}, el('code', {}, text)), button);
+    // Only a very long word may be broken, and no flag after its hyphens.
+    const words = text.split(/(?<= )/).map((word) => (word.length < 32 ? el('span', { class: 'word' }, word) : word));
+    const node = el('div', { class: 'command' }, el('pre', {}, el('code', {}, words)), button);
     host.append(node);
     return node;
   }

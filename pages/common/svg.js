@@ -171,13 +171,15 @@
   function drawAxisX(fig, chart, axis, layer) {
     const texts = chart.x.ticks.map((tick) => (axis.bands ? String(tick) : (axis.format ?? format.number)(tick)));
     const widest = Math.max(0, ...texts.map(textWidth));
-    const space = axis.bands ? chart.x.band : (chart.right - chart.left) / Math.max(1, texts.length - 1);
-    const every = axis.bands ? Math.max(1, Math.ceil((widest + 8) / space)) : 1;
+    const space = axis.bands ? chart.x.band : Math.abs(chart.x(chart.x.ticks.at(-1)) - chart.x(chart.x.ticks[0])) / Math.max(1, texts.length - 1);
+    const every = Math.max(1, Math.ceil((widest + 8) / (space || widest)));
     chart.x.ticks.forEach((tick, i) => {
       const at = chart.x(tick);
       if (!axis.bands) layer.append(svg('line', { class: 'axis', x1: at, x2: at, y1: chart.bottom, y2: chart.bottom + 4 }));
       if (i % every !== 0) return;
-      layer.append(svg('text', { x: at, y: chart.bottom + 17, 'text-anchor': 'middle' }, texts[i]));
+      const half = textWidth(texts[i]) / 2;
+      const inside = Math.min(Math.max(at, half), fig.width - half);
+      layer.append(svg('text', { x: inside, y: chart.bottom + 17, 'text-anchor': 'middle' }, texts[i]));
     });
     layer.append(svg('line', { class: 'axis', x1: chart.left, x2: chart.right, y1: chart.bottom, y2: chart.bottom }));
     if (axis.label) {

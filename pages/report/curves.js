@@ -5,7 +5,7 @@
  *     x, y:   {label, format, log}
  *     lines:  [{label, series, width, xs, ys, hidden}]; `series` is a number, or "ink"; xs ascending; null in ys interrupts a line
  *   view.show(i, visible), view.destroy()
- *   view.plot is the uPlot object, whose series and data the tests read.
+ *   view.plot is the uPlot object. terse.curveViews is the set of all views on the page, which the tests read.
  */
 (function (terse) {
   'use strict';
@@ -124,7 +124,7 @@
         label: line.label, show: !line.hidden, width: line.width ?? 1.75, spanGaps: false,
         stroke: () => css(line.series === 'ink' ? '--ink' : `--series-${(line.series % 8) + 1}`),
         dash: (line.series === 'ink' ? '' : terse.dash(line.series) ?? '').split(' ').filter(Boolean).map(Number),
-        points: { show: line.xs.length <= 40, size: 5, width: 1.5 },
+        points: { show: line.xs.length <= 40, size: 5, width: 1.5, fill: () => css('--surface') },
       }))],
       hooks: { setCursor: [(plot) => showTip(plot, { x, y })] },
     };
@@ -175,4 +175,5 @@
   }
 
   terse.curves = curves;
+  terse.curveViews = alive;
 })((globalThis.terse ??= {}));
