@@ -56,7 +56,7 @@ def bytes_sent(programs):
     line = BYTES.replace("--shapes resnet18", shapes) + "".join(f" --method {spec}" for spec in methods)
     counts = (2, 4) if programs.smoke else (2, 4, 8)
     found = [(workers, programs.json(line.format(workers))) for workers in counts]
-    rows = [{"method": spec, "packet": found[0][1]["methods"][i]["message_bytes"],
+    rows = [{"method": spec, "packet": int(found[0][1]["methods"][i]["message_bytes"]),
              "sent": [each["methods"][i]["bytes_sent_per_worker"] for _, each in found]}
             for i, spec in enumerate(methods)]
     if not programs.smoke:
@@ -68,7 +68,7 @@ def bytes_sent(programs):
 def large_packet(programs, spec):
     """The packet of a method whose singular value decompositions take long: counted with one worker."""
     found = programs.json(f"bytes --shapes resnet18 --steps 1 --workers 1 --topology local --method {spec}")
-    return {"method": spec, "packet": found["methods"][0]["message_bytes"], "sent": None}
+    return {"method": spec, "packet": int(found["methods"][0]["message_bytes"]), "sent": None}
 
 
 def real_training(programs):

@@ -45,12 +45,15 @@
     made: 'Computed in this page for a 2 × 2 matrix. The program shows one such step of a 4 × 6 matrix, byte by byte.',
     question: 'What does one iteration cost, compared with an SVD, and why is one enough?',
     answer:
-      'Two products with thin matrices: 4 n m r operations. PowerSGD starts each step from the Q of the step before. Gradients ' +
+      'Two products with thin matrices: 4 n m r operations. PowerSGD starts each step from the Q of the ' +
+      'step before. Gradients ' +
       'change slowly, so the iteration continues over the steps of training.',
     notes: [
-      'Step, then make the ellipse rounder and step again: the angle to the long axis falls by (s₂/s₁)² each time, the missing energy ' +
+      'Step, then make the ellipse rounder and step again: the angle to the long axis falls by (s₂/s₁)² ' +
+        'each time, the missing energy ' +
         'by the square of that.',
-      'With equal singular values the iteration does not turn at all. That is harmless: every direction is then as good.',
+      'With equal singular values the iteration does not turn at all. That is harmless: every direction ' +
+        'is then as good.',
     ],
     build(stage) {
       const MOST = 8;

@@ -26,11 +26,13 @@
     made: 'The matrices are those of --seed 1 and 2. The first Q is drawn, and the step computed, in this page.',
     question: 'Why can PowerSGD be all-reduced, and top-k cannot?',
     answer:
-      'M Q is linear in M: the sum of the workers’ P is the P of the sum. Every worker selects other coordinates in top-k, so their ' +
+      'M Q is linear in M: the sum of the workers’ P is the P of the sum. Every worker selects other ' +
+      'coordinates in top-k, so their ' +
       'packets must all be gathered, and traffic grows with the number of workers.',
     notes: [
       'Step through it. Then change the rank: at rank 4 the 4 × 6 matrix is exact.',
-      'What is sent: P with n r and Q with m r values instead of n m. Tensors of one dimension are sent uncompressed.',
+      'What is sent: P with n r and Q with m r values instead of n m. Tensors of one dimension are sent ' +
+        'uncompressed.',
     ],
     build(stage) {
       const workers = stage.data.filling.workers.map(({ input }) => rowsOf(input, 6));

@@ -35,12 +35,18 @@
     made: 'Computed in this page for a gradient that stays the same. The program prints packet and residual of any step.',
     question: 'The residual never becomes zero. Why is it harmless?',
     answer:
-      'It is bounded: sent + residual = gradient + residual before, exactly. Summed over t steps, everything but one residual has ' +
-      'been sent, so the error of the mean falls with 1/t. Without error feedback the same part is lost in every step.',
+      'It stays bounded: sent + residual = gradient + residual before, exactly. Summed over t steps, ' +
+      'everything but one residual has ' +
+      'been sent, so the error of the mean falls with 1/t. Without error feedback the same part is lost ' +
+      'in every step.',
     notes: [
-      'Step slowly through the first ten: the pattern that is sent changes, because the residual has grown in another direction.',
-      'Right: error of the mean of all that was sent. With error feedback it falls like 1/t; without it, it stays at the error of rank 1.',
-      'The law tests check sent + residual = input for every compressor.',
+      'Step slowly through the first ten: the pattern that is sent changes, because the residual has ' +
+        'grown in another direction.',
+      'Right: error of the mean of all that was sent. With error feedback it falls like 1/t; without it, ' +
+        'it stays at the error of rank 1.',
+      'The law tests check sent + residual = input for every compressor. PowerSGD has no contraction δ ' +
+        'that holds for every matrix: ' +
+        'that its residual stays bounded is seen here and in training, and not proved.',
     ],
     build(stage) {
       const g = rowsOf(stage.data.filling.workers[0].input, 6);

@@ -23,13 +23,17 @@
     made: '',
     question: 'A fifth of the energy is left out in each step. Why does training not suffer?',
     answer:
-      'The gradient of a mini-batch is mostly noise, and the residual brings back what is left out. The energy kept tells how long ' +
+      'The gradient of a mini-batch is mostly noise, and the residual brings back what is left out. The ' +
+      'energy kept tells how long ' +
       'it waits, not what is lost. The last scene has the accuracies, from real runs.',
     notes: [
-      'Move the rank, then the layer and the step. Early gradients have few directions; later, more of them are noise, and the values become flatter.',
-      'A step of plain SGD with a constant rate is x − rate · g, so the script takes the gradient from two checkpoints: (x − x′)/rate. ' +
+      'Move the rank, then the layer and the step. Early gradients have few directions; later, more of ' +
+        'them are noise, and the values become flatter.',
+      'A step of plain SGD with a constant rate is x − rate · g, so the script takes the gradient from ' +
+        'two checkpoints: (x − x′)/rate. ' +
         'It is the mean over four workers, 128 images in all.',
-      'Warm: Q from the four gradients before. Cold: Q drawn anew. Both are one iteration of PowerSGD, computed by the script.',
+      'Warm: Q from the four gradients before. Cold: Q drawn anew. Both are one iteration of PowerSGD, ' +
+        'computed by the script.',
     ],
     build(stage) {
       const { moments } = stage.data.spectra;

@@ -12,11 +12,13 @@
     made: '',
     question: 'Sign and vote have packets of one size. Why does sign send more?',
     answer:
-      'Votes are combined slice by slice and come back as one bit. Signs with a scale cannot be added, so every packet is forwarded ' +
+      'Votes are combined slice by slice and come back as one bit. Signs with a scale cannot be added, ' +
+      'so every packet is forwarded ' +
       'to all W workers: traffic grows with W − 1. A ring all-reduce sends 2(W − 1)/W of a packet, whatever W is.',
     notes: [
-      'Packet: what a worker encodes in a step. Sent: what leaves its network card, with forwarding, counted by the ring.',
-      'Change W from 2 to 8: orange bars grow with W − 1, blue ones less than twofold. Slices and all-reduces are blue. ATOMO and SVD were counted with one worker.',
+      'Packet: what a worker encodes in a step. Sent: what leaves its NIC, with forwarding, counted in a ring.',
+      'Change W from 2 to 8: orange bars grow with W − 1, blue ones less than twofold. Slices and ' +
+        'all-reduces are blue. ATOMO and SVD were counted with one worker.',
       'These are sizes alone. The accuracy at these sizes is the question of the next scene.',
     ],
     build(stage) {
@@ -87,7 +89,7 @@
       });
       function update() {
         readout.set([
-          ['blue', 'added up on the way', 0],
+          ['blue', 'added during the exchange', 0],
           ['orange', 'gathered', 1],
         ]);
         stage.command(stage.data.bytes.command.replace(/--workers \d+/, `--workers ${count.value}`));

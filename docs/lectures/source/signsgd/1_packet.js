@@ -18,7 +18,8 @@
       'be about a hundredth of that of SGD. One worker with a huge gradient has one vote, like all others.',
     notes: [
       'Step through it: values, signs, bits, what the receiver decodes. A bit is 1 where the coordinate is negative.',
-      'Bits are packed into words of 32, so 24 coordinates take 4 bytes here. The header of 32 bytes is that of every ' +
+      'Bits are packed into words of 32, so 24 coordinates take 4 bytes here. The header of 32 bytes is ' +
+        'that of every ' +
         'packet of this program; for a real model it does not count.',
     ],
     build(stage) {

@@ -63,7 +63,8 @@
       'alternates, and the path continues along the other axis.',
     notes: [
       'Move the noise from 0 upwards. SGD’s steps grow with the noise; a step of the sign never does.',
-      'With much noise the sign is right only a little more often than wrong, so its progress slows down, in proportion to ' +
+      'With much noise the sign is right only a little more often than wrong, so its progress slows ' +
+        'down, in proportion to ' +
         'the slope. Without noise it ends in a zigzag as wide as the rate: a rate that falls is needed.',
     ],
     build(stage) {

@@ -56,14 +56,19 @@
     made: 'Left: computed in this page. Right: measured by the program on LeNet-5 and Fashion-MNIST.',
     question: 'One coordinate is a hundred times as noisy as all others. Whom does it hurt more?',
     answer:
-      'SGD: its steps have the length of the noise, so one bad coordinate limits the rate of all. The sign is wrong in that ' +
+      'SGD: its steps have the length of the noise, so one bad coordinate limits the rate of all. The ' +
+      'sign is wrong in that ' +
       'coordinate half of the time and right in all others: the damage stays where the noise is.',
     notes: [
       'density φ(v) = ‖v‖₁²/(d‖v‖₂²): 1/d for one coordinate, 1 for equal ones, 2/π for a normal vector.',
-      'Dashed: the level at which f settles. For SGD it does not depend on the number of noisy coordinates; for the sign it ' +
-        'grows with its square root, and they meet at 64. One noisy coordinate mixes slowly: 10 000 steps are hardly enough.',
-      'Right: signs suit a model whose gradient is at least as dense as its noise. In LeNet-5 both become sparse, and the gradient ' +
-        'more than the noise: theory promises no gain here. The last scene shows that the vote trains it all the same.',
+      'Dashed: the level at which f settles. For SGD it does not depend on the number of noisy ' +
+        'coordinates; for the sign it ' +
+        'grows with its square root, and they meet at 64. One noisy coordinate mixes slowly: 10 000 ' +
+        'steps are hardly enough.',
+      'Right: signs suit a model whose gradient is at least as dense as its noise. In LeNet-5 both ' +
+        'become sparse, and the gradient ' +
+        'more than the noise: theory promises no gain here. The last scene shows that the vote trains it ' +
+        'all the same.',
     ],
     build(stage) {
       let curves = [];

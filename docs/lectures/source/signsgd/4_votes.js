@@ -15,13 +15,16 @@
     made: 'Averages over ten runs of this program for each M.',
     question: 'What do twice as many workers gain, compared with averaging gradients?',
     answer:
-      'For symmetric noise about the same: the effect of the noise falls with 1/√M, as in a mean, with a thirty-second ' +
+      'For symmetric noise about the same: the effect of the noise falls with 1/√M, as in a mean, with a ' +
+      'thirty-second ' +
       'of the traffic. Without symmetry the vote may not gain at all: it estimates the median.',
     notes: [
       'Rosenbrock’s function in ten dimensions. One gradient has 4 of the 9 terms, and noise of deviation 1.',
-      'Right signs: average over the coordinates at this point of the path. They become fewer in the valley, because ' +
+      'Right signs: average over the coordinates at this point of the path. They become fewer in the ' +
+        'valley, because ' +
         'gradients are small there. That is where more voters count.',
-      '15 and 27 workers end alike: there the constant rate sets the floor. An odd M never ties. With ties counted as plus, an even M drifts upwards; the program draws a shared random sign.',
+      '15 and 27 workers end alike: there the constant rate sets the floor. An odd M never ties. With ' +
+        'ties counted as plus, an even M drifts upwards; the program draws a shared random sign.',
     ],
     build(stage) {
       const { runs } = stage.data.votes;

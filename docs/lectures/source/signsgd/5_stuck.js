@@ -101,9 +101,11 @@
       'Between the two nodes’ lines the signs are (+, −) and (−, +). Every step keeps x₁ + x₂ = 2, whatever its ' +
       'length, and f cannot fall below its value at (1, 1). The residual of error feedback adds up what points to 0.',
     notes: [
-      'Choose a method and step. A step draws one of the two functions; the vote takes both, and its ties stay where they are.',
+      'Choose a method and step. A step draws one of the two functions; the vote takes both, and its ' +
+        'ties stay where they are.',
       'Arrow: from x to x − e, the point at which plain SGD would be. Error feedback keeps it within reach of x.',
-      'f = (⟨a₁, x⟩² + ⟨a₂, x⟩²)/2 with a = (±1 + ε, ∓1 + ε), from Karimireddy et al., arXiv 1901.09847. The program takes ' +
+      'f = (⟨a₁, x⟩² + ⟨a₂, x⟩²)/2 with a = (±1 + ε, ∓1 + ε), from Karimireddy et al., arXiv 1901.09847. ' +
+        'The program takes ' +
         'ε = 0.1 and rates that fall with the number of steps.',
     ],
     build(stage) {
@@ -167,9 +169,12 @@
           });
         },
       });
-      const found = Object.fromEntries(stage.data.counterexample.methods.map((one) => [one.method, one]));
+      const gradient = Object.fromEntries(
+        stage.data.counterexample.methods.map((one) => [one.method, format.number(one.gradient, 2)]),
+      );
       stage.say(
-        `Paths: computed in this page. The program’s |∇f|: sign ${found.sign.gradient}, vote ${found.vote.gradient}, sign+ef ${found['sign+ef'].gradient.toExponential(0)}.`,
+        `Paths: computed in this page. |∇f| that the program reaches: sign ${gradient.sign}, vote ${gradient.vote}, ` +
+          `sign+ef ${gradient['sign+ef']}.`,
       );
       function update() {
         paths = valleyPaths(eps.value);

@@ -14,10 +14,13 @@
     question: 'The vote sends 32 times fewer bits. When is training 32 times as fast?',
     answer:
       'Only if the network is all that costs time. Where gradients take longer to compute than to send, the step ' +
-      'hardly becomes shorter: with four workers in one machine the gain here is nothing, on a slow network nearly all.',
+      'hardly becomes shorter: with four workers in one machine the gain is small, on a slow network it ' +
+      'is nearly all of the 32.',
     notes: [
-      'The axis is the number of bytes that one worker has sent, with headers and forwarding, on a logarithmic scale.',
-      'Accuracies are those of the last epoch that ends within the budget. The vote uses the momentum 0.9 before the sign (Signum).',
+      'The axis is the number of bytes that one worker has sent, with headers and forwarding, on a ' +
+        'logarithmic scale.',
+      'Accuracies are those of the last epoch that ends within the budget. The vote uses the momentum ' +
+        '0.9 before the sign (Signum).',
       'Error feedback sends twice what the vote sends here: its packets are gathered, because their scales differ.',
     ],
     build(stage) {

@@ -29,11 +29,13 @@
     made: 'Computed in this page from the laws. The program counts right signs on the path of a descent.',
     question: 'A gradient is a tenth of its noise. Is its sign worth a bit?',
     answer:
-      'Yes: with normal noise it is right in 54 of 100 cases, and the bound for any unimodal symmetric noise promises 52.7. ' +
+      'Yes: with normal noise it is right in 54 of 100 cases, and the bound for any unimodal symmetric ' +
+      'noise promises 52.7. ' +
       'Descent needs more than one half and no more; many steps, or many voters, do the rest.',
     notes: [
       'S = |g|/σ is the signal-to-noise ratio. Shaded: draws whose sign is wrong.',
-      'Solid: this law. Dashed: the bound of the paper, 1/2 + S/(2(S + √3)), for unimodal symmetric noise. Dotted: Gauss’s bound ' +
+      'Solid: this law. Dashed: the bound of the paper, 1/2 + S/(2(S + √3)), for unimodal symmetric ' +
+        'noise. Dotted: Gauss’s bound ' +
         'of 1823, which uniform noise attains up to S = 2/√3.',
     ],
     build(stage) {

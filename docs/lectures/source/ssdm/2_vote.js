@@ -31,9 +31,11 @@
       'Nothing: 2l voters succeed exactly as often as 2l − 1, if a tie is decided by a fair coin or does not move. ' +
       'If ties count as plus, an even number drifts upwards instead.',
     notes: [
-      'Move ρ below one half as well: a majority of workers that are mostly wrong is wrong almost surely. This is why noise ' +
+      'Move ρ below one half as well: a majority of workers that are mostly wrong is wrong almost ' +
+        'surely. This is why noise ' +
         'that is skewed is dangerous.',
-      'Dashed: the exponential bound, 1 − exp(−(2ρ − 1)² l)/2. The effect of noise falls exponentially with the number of workers.',
+      'Dashed: the exponential bound, 1 − exp(−(2ρ − 1)² l)/2. The effect of noise falls exponentially ' +
+        'with the number of workers.',
     ],
     build(stage) {
       let dots = [];

@@ -24,13 +24,16 @@
     made: 'Left and middle: exact, computed in this page. Right: real runs of this program, by --batch.',
     question: 'Would more voters help instead of a larger batch?',
     answer:
-      'No. Each vote is wrong with probability 0.8, and a majority of such votes is wrong almost surely. The average within a ' +
+      'No. Each vote is wrong with probability 0.8, and a majority of such votes is wrong almost surely. ' +
+      'The average within a ' +
       'worker must come before its sign.',
     notes: [
       'Left: where the average of a batch can fall, and how likely. Orange is the wrong side.',
-      'Middle: the bound by Cantelli, 1 − 1/(1 + τ S²), holds for every noise. It passes one half at τ = 1/S², where S = g/2. The ' +
+      'Middle: the bound by Cantelli, 1 − 1/(1 + τ S²), holds for every noise. It passes one half at τ = ' +
+        '1/S², where S = g/2. The ' +
         'true probability does so earlier; it falls back where one more of the rare draws is needed.',
-      'Right: on Rosenbrock’s function a gradient of one term is wrong for most coordinates, a larger batch is right more often.',
+      'Right: on Rosenbrock’s function a gradient of one term is wrong for most coordinates, a larger ' +
+        'batch is right more often.',
     ],
     build(stage) {
       const batch = terse.slider(stage.controls, {

@@ -34,11 +34,13 @@
     made: 'The gradient is that of this packet; the draws are made in this page.',
     question: 'A model has ten million coordinates. How good is one draw?',
     answer:
-      'Its squared error is d − 1 times ‖g‖²: almost pure noise. It is unbiased, so an average over steps and workers ' +
+      'Its squared error is d − 1 times ‖g‖²: almost pure noise. It is unbiased, so an average over ' +
+      'steps and workers ' +
       'removes the noise, but it takes of the order of d draws. SSDM therefore smooths by momentum before the sign.',
     notes: [
       'Grey: the gradient. Orange: the mean of N draws. With N = 1 every bar has the length ‖g‖.',
-      'Right: measured relative error and √((d − 1)/N), both exact statements about this compressor; a law test checks them.',
+      'Right: measured relative error and √((d − 1)/N), both exact statements about this compressor; a ' +
+        'law test checks them.',
     ],
     build(stage) {
       const g = stage.data.draw.input;

@@ -30,18 +30,22 @@
   terse.scene({
     id: 'median',
     title: 'SSDM settles at the median, not at the mean',
-    lead: 'Three nodes, fₙ = (x − aₙ)²/2, with minima at 0, 0 and a. All pull with the same force.',
+    lead: 'Three nodes, fₙ = (x − aₙ)²/2, with minima at 0, 0 and a. All contribute steps of one length.',
     columns: '3fr 2fr',
     command: (data) => data.median.command,
     made: '',
     question: 'The third node moves to a = 1 000 000. Where does SSDM settle?',
     answer:
-      'At 0, where it was: each node pulls with a force of length 1, and two of three pull to 0. The mean moves to 333 333. ' +
+      'At 0, where it was: each node pulls with a force of length 1, and two of three pull to 0. The ' +
+      'mean moves to 333 333. ' +
       'If all nodes share one minimum, as in the counter-example, median and mean agree, and SSDM finds it.',
     notes: [
-      'Right: what each method follows. The gradient crosses zero at the mean; the sum of unit forces crosses it at the median.',
-      'With norms (the worker sends ‖m‖ as well, 32 bits more) the forces have their lengths again, and the mean is reached.',
-      'The rate and form of SSDM that we use are reconstructed from notes on the paper; that it stalls here was derived and measured by us.',
+      'Right: what each method follows. The gradient crosses zero at the mean; the sum of unit forces ' +
+        'crosses it at the median.',
+      'With norms (the worker sends ‖m‖ as well, 32 bits more) the forces have their lengths again, and ' +
+        'the mean is reached.',
+      'The rate and form of SSDM that we use are reconstructed from notes on the paper; that it stalls ' +
+        'here was derived and measured by us.',
     ],
     build(stage) {
       let paths;
@@ -125,9 +129,10 @@
           dot(chart, 0, 0, { series: 1, r: 8 });
         },
       });
-      const found = Object.fromEntries(stage.data.median.methods.map((one) => [one.method, one]));
+      const gradient = Object.fromEntries(stage.data.median.methods.map((one) => [one.method, one.gradient]));
       stage.say(
-        `Computed in this page. |∇f| in the program: ssdm ${found.ssdm.gradient}, ssdm:scaled ${found['ssdm:scaled'].gradient}, sgd ${found.sgd.gradient}.`,
+        `Computed in this page. |∇f| that the program reaches: ssdm ${gradient.ssdm}, ` +
+          `ssdm:scaled ${gradient['ssdm:scaled']}, sgd ${gradient.sgd}.`,
       );
       function update() {
         paths = nodePaths([0, 0, third.value]);

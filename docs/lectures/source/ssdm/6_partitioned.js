@@ -13,11 +13,14 @@
     made: 'Real runs of this program, one seed for each method.',
     question: 'Why does error feedback survive what ruins the vote?',
     answer:
-      'A class that one worker of four knows never has a majority, so the vote unlearns it. Error feedback keeps what a sign has ' +
+      'A class that one worker of four knows never has a majority, so the votes move the model away from ' +
+      'it. Error feedback keeps what a sign has ' +
       'left out and sends it later: in the long run every worker’s gradient arrives with its length.',
     notes: [
-      'Switch the partition. Percentages: test accuracy after the last epoch until this step. On shuffled data all methods learn; by label, vote and SSDM fall behind and error feedback does not.',
-      'This is the neural-network form of the last scene. SSDM with norms is not shown: its variance of d − 1 leaves no useful rate ' +
+      'Switch the partition. Percentages: test accuracy after the last epoch until this step. On ' +
+        'shuffled data all methods learn; by label, vote and SSDM fall behind and error feedback does not.',
+      'This is the neural-network form of the last scene. SSDM with norms is not shown: its variance of ' +
+        'd − 1 leaves no useful rate ' +
         'for 61 706 coordinates.',
     ],
     build(stage) {

@@ -1,4 +1,4 @@
-/* Scene 1 of the lecture on staleness: Nobody waits, so gradients are stale. */
+/* Scene 1 of the lecture on staleness: No worker waits, so gradients are stale. */
 (function (terse) {
   'use strict';
 
@@ -12,6 +12,7 @@
     exponential: (draws) => draws.exponential(),
     Pareto: (draws) => 0.6 * (1 - draws.next()) ** (-1 / 2.5),
   };
+  const SPECS = { constant: 'constant', Erlang: 'erlang:k=4', exponential: 'exponential', Pareto: 'pareto:alpha=2.5' };
   const SPAN = 9;
 
   // The pushes of W workers until `end`, in the order of their arrival: {worker, from, to, staleness}.
@@ -42,18 +43,21 @@
 
   terse.scene({
     id: 'timeline',
-    title: 'Nobody waits, so gradients are stale',
+    title: 'No worker waits, so gradients are stale',
     lead: 'Each bar is one gradient. The number: updates by others between its pull and its push.',
     command: () => 'train --topology async --workers 4 --durations exponential',
     made: 'Computed in this page, as the simulated clock of the program does it.',
     question: 'One worker becomes ten times slower. What happens to the others’ staleness?',
     answer:
-      'It falls, because fewer updates pass while they compute; that of the slow worker rises. The mean over all pushes stays ' +
+      'It falls, because fewer updates pass while they compute; that of the slow worker rises. The mean ' +
+      'over all pushes stays ' +
       'W − 1: each worker’s pushes telescope, whatever the durations are.',
     notes: [
       'Move the vertical line: the model’s version is the number of pushes so far.',
-      'Constant durations: everybody has W − 1. Exponential ones: many fresh gradients, a few very stale ones. Pareto: stragglers.',
-      'A synchronous step would last as long as its slowest gradient; here W workers give W updates in the mean time of one.',
+      'Constant durations: every push has W − 1. Exponential ones: many fresh gradients, a few very ' +
+        'stale ones. Pareto: stragglers.',
+      'A synchronous step would last as long as its slowest gradient; here W workers give W updates in ' +
+        'the time of one.',
     ],
     build(stage) {
       const workers = terse.slider(stage.controls, {
@@ -140,9 +144,7 @@
           [String(done.length), 'version'],
           [done.length ? format.number(mean(done.map(({ staleness }) => staleness)), 2) : '–', 'mean staleness', 1],
         ]);
-        stage.command(
-          `train --topology async --workers ${workers.value} --durations ${{ constant: 'constant', Erlang: 'erlang:k=4', exponential: 'exponential', Pareto: 'pareto:alpha=2.5' }[law.value]}`,
-        );
+        stage.command(`train --topology async --workers ${workers.value} --durations ${SPECS[law.value]}`);
         view.redraw();
       }
       update();

@@ -14,10 +14,12 @@
     made: 'Real runs of this program, a small model, one for each law and W.',
     question: 'Faster computers halve all durations. What happens to staleness?',
     answer:
-      'Nothing. Staleness counts updates, not seconds, and all workers became faster alike. Only the number of workers sets its ' +
+      'Nothing. Staleness counts updates, not seconds, and all workers became faster alike. Only the ' +
+      'number of workers sets its ' +
       'mean, and only the law of the durations its spread.',
     notes: [
-      'P(τ = j) = (1/W)(1 − 1/W)ʲ if durations are exponential: every push is equally likely to come from any worker.',
+      'P(τ = j) = (1/W)(1 − 1/W)ʲ if durations are exponential: every push is equally likely to come ' +
+        'from any worker.',
       'The last bar of a wide distribution holds all pushes beyond it. Pareto durations have the longest tail.',
     ],
     build(stage) {

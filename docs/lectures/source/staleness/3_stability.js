@@ -25,12 +25,17 @@
     made: '',
     question: 'The workers become ten times as many. What must the rate do?',
     answer:
-      'Near the limit it must fall about tenfold: for large τ the limit is π/(2τ). On real training the price is smaller, because ' +
-      'staleness is spread and the rate falls during training: on the right the limit falls less than tenfold from 1 to 64 workers.',
+      'Near the limit it must fall about tenfold: for large τ the limit is π/(2τ). On real training the ' +
+      'price is smaller, because ' +
+      'staleness is spread and the rate falls during training: on the right the limit falls less than ' +
+      'tenfold from 1 to 64 workers.',
     notes: [
-      'Pull η h across the line. Just below it the iterate oscillates with a period of about 4τ + 2 steps and shrinks slowly.',
-      'Right: real training of a perceptron, test accuracy by rate (a power of two) and number of workers. Empty cells have not learned, or follow one that has not.',
-      'The limit is exact for a constant staleness and one curvature; a network has many curvatures, the largest counts.',
+      'Pull η h across the line. Just below it the iterate oscillates with a period of about 4τ + 2 ' +
+        'steps and shrinks slowly.',
+      'Right: real training of a perceptron, test accuracy by rate (a power of two) and number of ' +
+        'workers. Empty cells have not learned, or follow one that has not.',
+      'The limit is exact for a constant staleness and one curvature; a network has many curvatures, the ' +
+        'largest counts.',
     ],
     build(stage) {
       const tau = terse.slider(stage.controls, {

@@ -8,17 +8,19 @@
   terse.scene({
     id: 'queues',
     title: 'Sparse messages shorten the queue at the server',
-    lead: 'A push waits for the server’s network card. 166 kB a model, 100 Mbit/s, 5 ms to compute.',
+    lead: 'A push waits for the server’s NIC. A model has 166 kB; 100 Mbit/s, 5 ms to compute.',
     columns: '3fr 2fr',
     command: (data) => data.queues.command,
     made: 'Real runs of this program in its modelled network, 400 pushes each.',
     question: 'Pushes are fifty times smaller. Why is training not much faster?',
     answer:
-      'Workers still pull the whole model after each push: the server sends 400 models, 66 MB, which takes 5.3 s on this link. ' +
+      'Workers still pull the whole model after each push: the server sends 400 models, 66 MB, which ' +
+      'takes 5.3 s on this link. ' +
       'Only if pulls are sparse, too, and bring the coordinates that have changed, does the queue become short.',
     notes: [
       'With 8 workers a worker computes for 5 of 106 ms and waits for the rest of the time.',
-      'Top-k of 1 % alone changes little. With sparse pulls the queue is gone up to 4 workers. More workers change more coordinates ' +
+      'Top-k of 1 % alone changes little. With sparse pulls the queue is gone up to 4 workers. More ' +
+        'workers change more coordinates ' +
         'between two pulls, so pulls become longer.',
       'The mean staleness stays W − 1: compression shortens the waiting, not the staleness.',
     ],

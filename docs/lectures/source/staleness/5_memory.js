@@ -13,12 +13,15 @@
     made: 'Real runs of this program at one rate, one seed each.',
     question: 'Memory makes small entries arrive late. Is that not staleness once more?',
     answer:
-      'It is: an entry that waits is like one of an older model. Top-k delays only small entries, which move the model little; ' +
+      'It is: an entry that waits is like one of an older model. Top-k delays only small entries, which ' +
+      'move the model little; ' +
       'dropping them for ever, as without memory, costs much more.',
     notes: [
-      'Compare blue and orange at each ratio. The smaller the ratio, the more it repairs, up to where the delay itself hurts.',
+      'Compare blue and orange at each ratio. The smaller the ratio, the more it repairs, up to where ' +
+        'the delay itself hurts.',
       'x − η Σ m follows the dense recursion exactly, for a constant rate: a test checks it.',
-      'The claim of the paper’s later version is that sparse pushes do no harm. At 10 % we find that, with memory, for every W.',
+      'The claim of the paper’s later version is that sparse pushes do no harm. At 10 % we find that, ' +
+        'with memory, for every W.',
     ],
     build(stage) {
       const { runs } = stage.data.memory;

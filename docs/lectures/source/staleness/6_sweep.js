@@ -23,12 +23,15 @@
     made: 'Real runs of this program: a perceptron, 50 890 parameters, one seed.',
     question: 'Synchronous training loses most here. Is asynchrony better?',
     answer:
-      'Not by itself: the count is unfair to it. Synchronous training makes W times fewer updates of the same pushes, 29 with 64 ' +
+      'Not by itself: the count is unfair to it. Synchronous training makes W times fewer updates of the ' +
+      'same pushes, 29 with 64 ' +
       'workers. What asynchrony buys is that nobody waits; what it costs is the rate.',
     notes: [
-      'Choose a method: right, its accuracy by rate for the number of workers of the slider; dashed, the largest stable rate.',
+      'Choose a method: right, its accuracy by rate for the number of workers of the slider; dashed, the ' +
+        'largest stable rate.',
       'Sparse pushes with memory stay beside dense ones up to 16 workers, and lose a little at 64 for 1 %.',
-      'Staleness-aware: the rate is divided by the staleness of each push. Rate 1 stays stable with 64 workers, and learns more slowly.',
+      'Staleness-aware: the rate is divided by the staleness of each push. Rate 1 stays stable with 64 ' +
+        'workers, and learns more slowly.',
     ],
     build(stage) {
       const { cells, rates } = stage.data.sweep;
