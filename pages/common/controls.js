@@ -271,6 +271,7 @@
     const links = parts.map((part) => el('a', { href: '#at=' + part.id, 'data-for': part.id }, part.dataset.title));
     nav.append(...links);
     let current = 0;
+    let wentAt = -1e9;
     const mark = (i) => {
       current = i;
       links.forEach((link, k) => link.setAttribute('aria-current', String(k === i)));
@@ -280,7 +281,8 @@
     const go = (i, focus = true) => {
       if (!parts[i]) return;
       state.set('at', parts[i].id);
-      parts[i].scrollIntoView({ block: 'start' });
+      wentAt = performance.now();
+      parts[i].scrollIntoView({ block: 'start', behavior: 'instant' });
       mark(i);
       const heading = parts[i].querySelector('h2');
       heading?.setAttribute('tabindex', '-1');
@@ -292,7 +294,9 @@
     keys(table);
     const named = (id) => parts.findIndex((part) => part.id === id);
     state.on('at', (id) => { if (named(id) >= 0) go(named(id)); });
+    // A short last section does not reach the top, so the scrolling that `go` causes does not count.
     const spy = () => {
+      if (performance.now() - wentAt < 300) return;
       const line = Math.min(innerHeight * 0.35, 260);
       let now = 0;
       parts.forEach((part, i) => { if (part.getBoundingClientRect().top < line) now = i; });

@@ -19,9 +19,13 @@
     const controls = el('div', { class: 'controls' });
     const scale = [...new Set([0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * most)))];
     host.append(controls);
+    let view = null;
+    const first = terse.slider(controls, {
+      label: 'from', key: 'methods.from', min: 0, max: Math.max(0, Number((end - window).toPrecision(6))), value: 0, step: end / 200, format: (t) => format.number(t), change: () => view.redraw(),
+    });
     terse.legend(host, scale.map((staleness) => ({ label: staleness === 0 ? 'fresh' : `staleness ${staleness}`, series: SERIES, opacity: shade(staleness, most), mark: 'box' })));
     const rows = shown.map((w) => `worker ${w}`);
-    const view = terse.figure(host, {
+    view = terse.figure(host, {
       label: 'timeline of the workers', height: shown.length * 22 + 56,
       caption: 'Each bar lasts from the pull of a model to the push of its gradient. Its colour is the staleness: the updates of the server in between.'
         + (workers.length > shown.length ? ` The first ${shown.length} of ${workers.length} workers are shown.` : ''),
@@ -40,10 +44,6 @@
         }
       },
     });
-    const first = terse.slider(controls, {
-      label: 'from', key: 'methods.from', min: 0, max: Math.max(0, Number((end - window).toPrecision(6))), value: 0, step: end / 200, format: (t) => format.number(t), change: () => view.redraw(),
-    });
-    view.redraw();
   }
 
   function histogram(host, counts) {

@@ -18,8 +18,7 @@ async function textWith(change, fragment = '') {
   const text = await page.innerText('body');
   assert.deepEqual(page.problems, []);
   assert.doesNotMatch(text, /NaN|undefined|Infinity|\[object|cannot be drawn/, text.match(/.{40}(NaN|undefined|Infinity|\[object|cannot be drawn).{60}/s)?.[0]);
-  const page1 = { text, page };
-  return page1;
+  return { text, page };
 }
 
 const withRuns = (change) => (data) => { data.runs.forEach(change); };

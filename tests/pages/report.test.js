@@ -172,7 +172,7 @@ on('state survives a reload and links to a view', { fragment: '#progress.axis=by
     axis: await page.locator('#progress').getByRole('radio', { name: 'bytes sent' }).isChecked(),
     run: await page.locator('#costs select').inputValue(),
     rate: await page.locator('#network output').first().innerText(),
-    rank: await page.locator('#methods').getByLabel('rank').evaluate((input) => input.value),
+    rank: await page.locator('#methods .slider').getByLabel('rank').evaluate((input) => input.value),
     theme: await page.evaluate(() => document.documentElement.dataset.theme),
     quantity: await page.locator('#health').getByLabel('quantity').inputValue(),
     packets: await page.locator('#packets').getByLabel('run').inputValue(),
@@ -205,7 +205,7 @@ on('keys move through the sections, and controls work by keyboard', {}, async (p
   await page.locator('#progress').getByRole('radio', { name: 'steps' }).focus();
   await page.keyboard.press('ArrowRight');
   assert.ok(await page.locator('#progress').getByRole('radio', { name: 'epochs' }).isChecked());
-  await page.locator('#network').getByLabel('bandwidth').focus();
+  await page.locator('#network .slider').getByLabel('bandwidth').focus();
   const before = await page.locator('#network output').first().innerText();
   await page.keyboard.press('ArrowRight');
   assert.notEqual(await page.locator('#network output').first().innerText(), before);

@@ -63,7 +63,7 @@ const overflow = (page) => page.evaluate(() => document.documentElement.scrollWi
 
 // Moves a range input to a position, as a user does.
 async function slide(page, label, position) {
-  await page.getByLabel(label, { exact: false }).first().evaluate((input, value) => {
+  await page.locator('.slider').getByLabel(label).first().evaluate((input, value) => {
     input.value = value;
     input.dispatchEvent(new Event('input', { bubbles: true }));
   }, String(position));
