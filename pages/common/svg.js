@@ -183,7 +183,9 @@
     });
     layer.append(svg('line', { class: 'axis', x1: chart.left, x2: chart.right, y1: chart.bottom, y2: chart.bottom }));
     if (axis.label) {
-      layer.append(svg('text', { x: (chart.left + chart.right) / 2, y: chart.bottom + 35, 'text-anchor': 'middle' }, axis.label));
+      const half = textWidth(axis.label) / 2;
+      const middle = Math.max(half, Math.min((chart.left + chart.right) / 2, fig.width - half));
+      layer.append(svg('text', { x: middle, y: chart.bottom + 35, 'text-anchor': 'middle' }, axis.label));
     }
   }
 

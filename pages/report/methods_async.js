@@ -13,7 +13,9 @@
   function timeline(host, pushes) {
     const workers = [...new Set(pushes.map(([worker]) => worker))].sort((a, b) => a - b);
     const shown = workers.slice(0, MOST_WORKERS);
-    const most = Math.max(...pushes.map(([, , , staleness]) => staleness));
+    // The full colour begins at the 95th percentile, so that one late push does not make all others pale.
+    const sorted = pushes.map(([, , , staleness]) => staleness).sort((a, b) => a - b);
+    const most = sorted[Math.floor(0.95 * (sorted.length - 1))];
     const end = Math.max(...pushes.map(([, , pushed]) => pushed));
     const window = end / Math.max(1, pushes.length / workers.length / 8);
     const controls = el('div', { class: 'controls' });
@@ -23,7 +25,7 @@
     const first = terse.slider(controls, {
       label: 'from', key: 'methods.from', min: 0, max: Math.max(0, Number((end - window).toPrecision(6))), value: 0, step: end / 200, format: (t) => format.number(t), change: () => view.redraw(),
     });
-    terse.legend(host, scale.map((staleness) => ({ label: staleness === 0 ? 'fresh' : `staleness ${staleness}`, series: SERIES, opacity: shade(staleness, most), mark: 'box' })));
+    terse.legend(host, scale.map((staleness) => ({ label: staleness === 0 ? 'fresh' : `staleness ${staleness}${staleness === most && sorted.at(-1) > most ? ' or more' : ''}`, series: SERIES, opacity: shade(staleness, most), mark: 'box' })));
     const rows = shown.map((w) => `worker ${w}`);
     view = terse.figure(host, {
       label: 'timeline of the workers', height: shown.length * 22 + 56,

@@ -17,7 +17,7 @@
   function drawValues(host, tensor, rank) {
     const values = tensor.singular_values;
     return terse.figure(host, {
-      label: `singular values of ${tensor.tensor}`, height: 240, caption: 'The largest singular values; those within the rank are dark.',
+      label: `singular values of ${tensor.tensor}`, height: 240, caption: 'The largest singular values; those within the rank are coloured.',
       draw(fig) {
         const chart = fig.axes({ x: { bands: values.map((_, i) => String(i + 1)), label: 'number' }, y: { domain: terse.extent(values, { zero: true }), label: 'singular value' } });
         chart.bars(values.map((value, i) => ({ x: String(i + 1), value, series: i < rank() ? 0 : 6, tip: `singular value ${i + 1}: ${format.number(value)}` })));
@@ -59,6 +59,7 @@
     let views = [];
     const tensorOf = () => matrices.find((tensor) => tensor.tensor === choice.value) ?? matrices[0];
     const most = Math.max(...matrices.map((tensor) => tensor.singular_values.length));
+    const largest = matrices.reduce((best, now) => (now.rows * now.cols > best.rows * best.cols ? now : best));
     const current = () => Math.min(rank.value, tensorOf().singular_values.length);
     const write = () => {
       const tensor = tensorOf();
@@ -74,7 +75,7 @@
       write();
     };
     const choice = terse.select(controls, {
-      label: 'tensor', key: 'methods.matrix', change: rebuild,
+      label: 'tensor', key: 'methods.matrix', change: rebuild, value: largest.tensor,
       options: matrices.map((tensor) => ({ value: tensor.tensor, label: `${tensor.tensor} (${tensor.rows} × ${tensor.cols})` })),
     });
     const rank = terse.slider(controls, { label: 'rank', key: 'methods.rank', min: 1, max: most, step: 1, value: Math.min(2, most), change: write });

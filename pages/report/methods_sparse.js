@@ -99,7 +99,7 @@
       figure.replaceChildren();
       terse.figure(figure, {
         label: `coordinates of ${choice.value} sent, by step`, height: rows.length * 20 + 46,
-        caption: `Each cell counts the values sent from one of ${columns} equal ranges of the coordinates; the darkest has ${format.count(most)}.`,
+        caption: `Each cell counts the values sent from one of ${columns} equal ranges of the coordinates; the strongest colour is ${format.count(most)}.`,
         draw: (fig) => fig.heat({
           rows: rows.map(({ step }) => `step ${step}`), columns: Array.from({ length: columns }, (_, c) => String(from(c))), label: 'first coordinate of the range',
           series: 0, value: (r, c) => (rows[r].tensor.sent[c] ?? 0) / most,

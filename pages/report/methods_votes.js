@@ -23,7 +23,7 @@
       draw(fig) {
         const chart = fig.axes({
           x: { bands: possible.map(({ margin }) => String(margin)), label: '|votes for plus − votes for minus|' },
-          y: { domain: terse.extent(possible.map(({ count }) => count / all), { zero: true }), label: 'share of the coordinates', format: format.percent },
+          y: { domain: terse.extent(possible.map(({ count }) => count / all), { zero: true, pad: 0.12 }), label: 'share of the coordinates', format: format.percent },
         });
         chart.bars(possible.map(({ margin, count }) => ({
           x: String(margin), value: count / all, series: margin === 0 ? 1 : 0, tip: `margin ${margin}: ${format.count(count)} coordinates, ${format.percent(count / all)}`,
