@@ -3,7 +3,7 @@
  *
  *   const view = terse.curves(host, {label, height, x, y, lines})
  *     x, y:   {label, format, log}
- *     lines:  [{label, series, width, xs, ys, hidden}]; `series` is a number, or "ink"; xs ascending; null in ys interrupts a line
+ *     lines:  [{label, series, width, dash, xs, ys, hidden}]; `series` is a number or a colour, such as "ink"; xs ascending; null in ys interrupts a line
  *   view.show(i, visible), view.destroy()
  *   view.plot is the uPlot object. terse.curveViews is the set of all views on the page, which the tests read.
  */
@@ -122,8 +122,8 @@
       axes: [axis(x, 'x'), axis(y, 'y')],
       series: [{}, ...lines.map((line) => ({
         label: line.label, show: !line.hidden, width: line.width ?? 1.75, spanGaps: false,
-        stroke: () => css(line.series === 'ink' ? '--ink' : `--series-${(line.series % 8) + 1}`),
-        dash: (line.series === 'ink' ? '' : terse.dash(line.series) ?? '').split(' ').filter(Boolean).map(Number),
+        stroke: () => css(typeof line.series === 'string' ? `--${line.series}` : `--series-${(line.series % 8) + 1}`),
+        dash: (line.dash ?? (typeof line.series === 'string' ? '' : terse.dash(line.series)) ?? '').split(' ').filter(Boolean).map(Number),
         points: { show: line.xs.length <= 40, size: 5, width: 1.5, fill: () => css('--surface') },
       }))],
       hooks: { setCursor: [(plot) => showTip(plot, { x, y })] },

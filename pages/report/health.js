@@ -12,7 +12,7 @@
   };
   const QUANTITIES = [
     { value: 'residual_ratio', label: '|e| / |g|: residual over gradient', of: (tensor) => tensor.residual_ratio, none: 'The method keeps no residual.', see: 'A ratio that keeps growing means that error feedback does not catch up.' },
-    { value: 'contraction', label: 'δ: measured contraction', of: (tensor) => tensor.contraction, declared: true, see: 'δ = 1 − |x − C(x)|² / |x|². The dashed line is what the compressor declares; a measured value below it breaks the claim.' },
+    { value: 'contraction', label: 'δ: measured contraction', of: (tensor) => tensor.contraction, declared: true, see: 'δ = 1 − |x − C(x)|² / |x|². The grey dashed line is what the compressor declares: the thick line must stay above it, of a random compressor on average.' },
     { value: 'cosine', label: 'cosine of the decoded and the true mean', of: (tensor) => tensor.cosine, see: '1 means that the update has the direction of the true mean gradient.' },
     { value: 'gradient_norm', label: '|g|: norm of the gradient', of: (tensor) => tensor.gradient_norm, log: true, see: 'Gradients of worker 0. Layers whose norms differ by orders of magnitude are treated differently by one common scale.' },
     { value: 'stable_rank', label: 'stable rank', of: (tensor) => tensor.stable_rank, none: 'Only matrices have a stable rank.', see: '|X|²_F / |X|²₂: a matrix of low stable rank suits PowerSGD.' },
@@ -45,7 +45,7 @@
   function declaredLine(run, quantity) {
     const health = report.healthOf(run).filter((line) => known(line.declared_contraction));
     if (!quantity.declared || health.length === 0) return [];
-    return [{ label: 'declared', series: 7, width: 2, xs: health.map((line) => line.step), ys: health.map((line) => line.declared_contraction) }];
+    return [{ label: 'declared', series: 'muted', dash: '5 4', width: 2, xs: health.map((line) => line.step), ys: health.map((line) => line.declared_contraction) }];
   }
 
   function draw(host, data) {
@@ -69,7 +69,7 @@
         terse.absent(box, recorded ? `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}` : `${run?.label ?? 'No run'} has no health lines.`, recorded ? null : 'train --measure health');
         return;
       }
-      const legend = terse.legend(box, lines.map((line) => ({ label: line.label, ...(line.series === 'ink' ? { color: 'var(--ink)' } : { series: line.series, dash: terse.dash(line.series) }), width: Math.min(5, line.width + 1) })), (i, pressed) => view.show(i, pressed));
+      const legend = terse.legend(box, lines.map((line) => ({ label: line.label, ...(typeof line.series === 'string' ? { color: `var(--${line.series})`, dash: line.dash } : { series: line.series, dash: terse.dash(line.series) }), width: Math.min(5, line.width + 1) })), (i, pressed) => view.show(i, pressed));
       if (lines.length > 12) legend.classList.add('many');
       view = terse.curves(box, {
         label: `${quantity.label} over steps`, height: 340, lines,

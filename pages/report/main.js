@@ -6,6 +6,7 @@
 
   const { el, report } = terse;
   const FORMAT = 1;
+  const FIRST_NOTES = 3;
 
   // {data} or {error: text}
   function readData() {
@@ -39,6 +40,15 @@
     });
   }
 
+  // The first notes, and the others folded.
+  function showNotes(host, notes) {
+    const box = terse.note(host, notes.slice(0, FIRST_NOTES), { warn: true });
+    const others = notes.slice(FIRST_NOTES);
+    if (others.length === 0) return;
+    const text = others.length === 1 ? 'one more note' : `${others.length} more notes`;
+    box.append(el('details', {}, el('summary', {}, text), el('ul', {}, others.map((note) => el('li', {}, note)))));
+  }
+
   function drawSection(section, data, host) {
     const part = el('section', { class: 'part', id: section.id, 'data-title': section.title, 'aria-labelledby': section.id + '-title' },
       el('h2', { id: section.id + '-title' }, section.title), el('p', { class: 'lead' }, section.lead));
@@ -65,7 +75,7 @@
     document.querySelector('h1').textContent = titleOf(data);
     document.getElementById('made').textContent = data.made_by ? `made by ${data.made_by}` : '';
     const notes = [...(data.notes ?? []), ...gaps(data)];
-    if (notes.length) terse.note(host, notes, { warn: true });
+    if (notes.length) showNotes(host, notes);
     const parts = report.sections.map((section) => drawSection(section, data, host));
     terse.sections(document.querySelector('nav.sections'), parts);
   }

@@ -7,9 +7,15 @@
   const { el, format } = terse;
   const ENTRY = 8;  // bytes of a coordinate and its value
 
+  // The recorded points, and all values, which hold all mass.
+  function withWhole(fractions, mass) {
+    const points = fractions.map((fraction, i) => [fraction, mass[i]]).filter(([fraction]) => fraction < 1);
+    return [...points, [1, 1]];
+  }
+
   // The mass of the largest `ratio` of the values, interpolated on a logarithmic axis between recorded fractions.
   function keptMass(fractions, mass, ratio) {
-    const points = [...fractions.map((fraction, i) => [Math.log(fraction), mass[i]]), [0, 1]];
+    const points = withWhole(fractions, mass).map(([fraction, share]) => [Math.log(fraction), share]);
     const x = Math.log(ratio);
     if (x <= points[0][0]) return (points[0][1] * ratio) / fractions[0];
     const i = points.findIndex(([at]) => at >= x);
@@ -20,7 +26,7 @@
   const nameOf = (tensor) => tensor.tensor ?? 'whole model';
 
   function drawMass(host, fractions, tensor, ratio) {
-    const points = [...fractions.map((fraction, i) => [fraction, tensor.topk_mass[i]]), [1, 1]];
+    const points = withWhole(fractions, tensor.topk_mass);
     return terse.figure(host, {
       label: `mass curve of ${nameOf(tensor)}`, height: 260,
       caption: 'The share of |x|² in the largest values. A curve far above the diagonal (dashed) suits sparse methods.',

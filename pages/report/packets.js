@@ -31,18 +31,20 @@
   function headerText(name, bytes, offset, size, header) {
     if (name === 'magic and version') return `${String.fromCharCode(...bytes.slice(0, 3))} ${bytes[3]}`;
     if (name === 'kind' && header?.kind) return String(header.kind);
-    if (name === 'compressor' && header?.name) return `${unsigned(bytes, offset, size)} (${header.name})`;
-    if (name === 'checksum') return '0x' + unsigned(bytes, offset, size).toString(16).padStart(8, '0');
-    return format.count(unsigned(bytes, offset, size));
+    const number = unsigned(bytes, offset, size);
+    if (name === 'compressor' && header?.compressor_name) return `${number} (${header.compressor_name})`;
+    if (name === 'checksum') return number.toString(16).padStart(8, '0') + (header?.sound === false ? ', wrong' : header?.sound ? ', right' : '');
+    return format.count(number);
   }
 
-  // All fields in the order of their offsets, the header's first. Payload bytes without a field become one.
+  // All fields in the order of their offsets, the header's first. Payload bytes after the last described field become one.
   function fieldsOf(packet, bytes) {
     const header = HEADER_FIELDS.filter(([, offset, size]) => offset + size <= bytes.length)
       .map(([name, offset, size]) => ({ name, offset, size, header: true, text: headerText(name, bytes, offset, size, packet.header) }));
     const payload = (packet.fields ?? []).filter((field) => field.offset >= HEADER && field.size > 0).sort((a, b) => a.offset - b.offset);
     const end = packet.bytes ?? bytes.length;
-    if (payload.length === 0 && end > HEADER) payload.push({ name: 'payload', offset: HEADER, size: end - HEADER, text: 'not described' });
+    const described = payload.reduce((last, field) => Math.max(last, field.offset + field.size), HEADER);
+    if (described < end) payload.push({ name: described === HEADER ? 'payload' : 'further payload', offset: described, size: end - described, text: 'not described in this page' });
     return [...header, ...payload];
   }
 

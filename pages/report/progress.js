@@ -140,24 +140,38 @@
 
   // ---- configurations
 
-  const valueText = (value) => (value === null || value === undefined ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
+  const valueText = (value) => (value === null || value === undefined || value === '' ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
 
   // A long specification may be broken after its separators.
   const breakable = (text) => text.split(/(?<=[,+:/])/).flatMap((part) => [part, el('wbr')]);
 
+  const MOST_COLUMNS = 8;  // of runs; more runs become rows
+
+  // Keys of nested objects, such as async.clock, come last.
+  const byDepth = (a, b) => a.key.split('.').length - b.key.split('.').length;
+  const runHead = (run, i, attributes) => el('th', attributes, report.swatch(i), run.label);
+  const boldCell = (value) => el('td', { class: 'text' }, el('b', {}, breakable(valueText(value))));
+
+  function differenceTable(list, runs) {
+    if (runs.length > MOST_COLUMNS) {
+      return el('table', { class: 'data differences' },
+        el('thead', {}, el('tr', {}, el('th', {}, 'run'), list.map(({ key }) => el('th', { class: 'text' }, key)))),
+        el('tbody', {}, runs.map((run, i) => el('tr', {}, runHead(run, i), list.map(({ values }) => boldCell(values[i]))))));
+    }
+    return el('table', { class: 'data differences' },
+      el('thead', {}, el('tr', {}, el('th', {}, 'key'), runs.map((run, i) => runHead(run, i, { class: 'text' })))),
+      el('tbody', {}, list.map(({ key, values }) => el('tr', {}, el('th', {}, key), values.map(boldCell)))));
+  }
+
   function differences(host, data) {
     if (data.runs.length < 2) return;
-    const list = data.differences ?? [];
+    const list = [...(data.differences ?? [])].sort(byDepth);
     host.append(el('h3', {}, 'What differs between the configurations'));
     if (list.length === 0) {
       terse.note(host, 'All runs have the same configuration.');
       return;
     }
-    const head = el('tr', {}, el('th', { class: 'text' }, 'run'), list.map(({ key }) => el('th', { class: 'text' }, el('b', {}, key))));
-    const rows = data.runs.map((run, i) => el('tr', {}, el('td', { class: 'name' }, report.swatch(i), run.name ?? run.label),
-      list.map(({ values }) => el('td', { class: 'text' }, el('b', {}, breakable(valueText(values[i])))))));
-    host.append(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'differences' },
-      el('table', { class: 'data differences' }, el('thead', {}, head), el('tbody', {}, rows))));
+    host.append(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'differences' }, differenceTable(list, data.runs)));
   }
 
   function details(host, data) {
