@@ -28,8 +28,7 @@ def spectra(programs):
     moments = []
     for step in (4,) if programs.smoke else (20, 400, 1400):
         weights = [read_weights(programs.train(STEP.format(RATE, step + more))[2] / "checkpoint.safetensors")
-                   for more in range(1 if programs.smoke else 4)]
-        weights += [read_weights(programs.train(STEP.format(RATE, step + 4))[2] / "checkpoint.safetensors")]
+                   for more in range(2 if programs.smoke else 5)]
         moments.append({"step": step, "tensors": [tensor(name, weights) for name in weights[0]
                                                   if not programs.smoke or name != "7.weight"]})
     return {"command": STEP.format(RATE, 400), "rate": RATE, "moments": moments}

@@ -4,6 +4,7 @@
  *   matrix(fig, rows, {x, y, cell, title, most, note, values, dim(r, c)})   a heat map: orange above zero, blue below;
  *       `most` has full colour; `values` writes the numbers; returns {right, bottom}
  *   dot(chart, x, y, {series, r, hollow});  curve(f, from, to, n): points of a function
+ *   atLeast(fig, width)     the figure has `width` pixels of its own, and shrinks in a narrower window
  *   clip(chart)             nothing is drawn outside of the plot from now on
  *   power(value)            "10⁻³" for powers of ten, otherwise as format.number
  *   smooth(points, n)        running means of n points, to read noisy losses
@@ -59,6 +60,10 @@
     });
   }
 
+  function atLeast(fig, width) {
+    if (fig.width < width) fig.root.setAttribute('viewBox', `0 0 ${width} ${fig.height}`);
+  }
+
   let clips = 0;
   function clip(chart) {
     const id = `clip-${++clips}`;
@@ -93,6 +98,7 @@
     matrix,
     curve,
     dot,
+    atLeast,
     clip,
     power,
     smooth,

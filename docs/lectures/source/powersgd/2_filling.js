@@ -4,7 +4,7 @@
 
   const { range, norm, random, transposed, added, flat, rowsOf } = terse.maths;
   const { aggregate } = terse.powersgd;
-  const { matrix, percent } = terse.drawing;
+  const { matrix, atLeast, percent } = terse.drawing;
 
   const STAGES = ['gradients', 'Q', 'P = M Q', 'sum, orthonormal', 'Q = Mᵀ P', 'mean', 'P Qᵀ'];
   const LEADS = [
@@ -65,6 +65,7 @@
         height: 272,
         label: 'two gradient matrices, the factors P and Q of each worker, and the decoded matrix',
         draw(fig) {
+          atLeast(fig, 872);
           const r = Number(rank.value);
           const q = start.map((row) => row.slice(0, r));
           const all = result();

@@ -5,7 +5,7 @@
   const { format } = terse;
   const { range, norm, random, added, flat, rowsOf } = terse.maths;
   const { aggregate } = terse.powersgd;
-  const { matrix, dot, percent, HEIGHT } = terse.drawing;
+  const { matrix, atLeast, dot, percent, HEIGHT } = terse.drawing;
 
   const FEEDBACK_STEPS = 40;
 
@@ -71,6 +71,7 @@
         height: 283,
         label: 'gradient, residual before, what is sent and the residual after a step',
         draw(fig) {
+          atLeast(fig, 500);
           const now = runs[kept.value ? 0 : 1][step.value - 1];
           const cell = [29, 25];
           const nothing = g.map((row) => row.map(() => (kept.value ? 0 : null)));

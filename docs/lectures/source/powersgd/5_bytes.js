@@ -18,7 +18,8 @@
     notes: [
       'Packet: what a worker encodes in a step. Sent: what leaves its NIC, with forwarding, counted in a ring.',
       'Change W from 2 to 8: orange bars grow with W − 1, blue ones less than twofold. Slices and ' +
-        'all-reduces are blue. ATOMO and SVD were counted with one worker.',
+        'all-reduces are blue. Pale: computed as W − 1 packets, because ' +
+        'their decompositions take long.',
       'These are sizes alone. The accuracy at these sizes is the question of the next scene.',
     ],
     build(stage) {
@@ -43,7 +44,11 @@
       });
       const readout = stage.readout();
       const value = (one) =>
-        what.value === 'packet' ? one.packet : one.sent && one.sent[workers.indexOf(count.value)];
+        what.value === 'packet'
+          ? one.packet
+          : one.sent
+            ? one.sent[workers.indexOf(count.value)]
+            : (count.value - 1) * one.packet;
       const grows = (one) => one.sent && one.sent[workers.length - 1] / one.sent[0] > 3;
       const view = terse.figure(stage.figures, {
         height: 296,
@@ -67,16 +72,13 @@
               one.method,
             );
             const found = value(one);
-            if (!found) {
-              chart.put('text', { x: chart.left + 8, y: y + 5, class: 'small' }, 'gathered: (W − 1) packets');
-              return;
-            }
             chart.put('rect', {
               x: chart.left,
               y: y - slot * 0.38,
               width: Math.max(1, chart.x(found) - chart.left),
               height: slot * 0.76,
               fill: terse.series(grows(one) || !one.sent ? 1 : 0),
+              'fill-opacity': one.sent || what.value === 'packet' ? 1 : 0.45,
               class: 'bar',
             });
             chart.put(
@@ -96,7 +98,7 @@
         stage.say(
           what.value === 'packet'
             ? 'Counted from real packets, with headers; the same for every W. The command has six methods; --method adds others.'
-            : 'Counted in a ring of W workers, with headers and forwarding. The command has six methods; --method adds others.',
+            : 'Counted in a ring of W workers, pale bars computed. The command has six methods; --method adds others.',
         );
         view.redraw();
       }

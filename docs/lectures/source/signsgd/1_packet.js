@@ -62,7 +62,7 @@
               chart.put(
                 'text',
                 { x: at, y: chart.bottom + 22, 'text-anchor': 'middle', class: 'small value' },
-                value.toFixed(2).replace('-', '−'),
+                value.toFixed(1).replace('-', '−'),
               );
             if (step.value === 1)
               chart.put(
