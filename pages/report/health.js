@@ -77,9 +77,8 @@
       });
       box.append(el('p', { class: 'caption' }, quantity.see));
     };
-    const rich = data.runs.findIndex((run) => report.healthOf(run).length > 0);
     const choice = terse.select(controls, {
-      label: 'run', key: 'health.run', value: String(Math.max(0, rich)), change: redraw, disabled,
+      label: 'run', key: 'health.run', value: String(report.mostRecorded(data)), change: redraw, disabled,
       options: [...data.runs.map((run, i) => ({ value: String(i), label: run.label })), ...(data.runs.length > 1 ? [{ value: 'all', label: 'all runs, whole model' }] : [])],
     });
     const what = terse.select(controls, {

@@ -6,7 +6,6 @@
 
   const { el, report } = terse;
 
-  // Runs with something to see come first in the choice.
   const isRich = (run) => report.healthOf(run).length > 0 || Boolean(run.staleness);
 
   function draw(host, data) {
@@ -43,9 +42,8 @@
       });
       drawStep(run, health);
     };
-    const rich = data.runs.findIndex(isRich);
     const choice = terse.select(controls, {
-      label: 'run', key: 'methods.run', value: String(Math.max(0, rich)), change: drawRun,
+      label: 'run', key: 'methods.run', value: String(report.mostRecorded(data)), change: drawRun,
       options: data.runs.map((run, i) => ({ value: String(i), label: run.label + (isRich(run) ? '' : ' (nothing recorded)') })),
     });
     controls.append(stepHost);

@@ -87,7 +87,9 @@
 
   function sent(host, health) {
     host.append(el('h3', {}, 'Coordinates sent, by step'));
-    const names = [...new Set(health.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf)))];
+    // A tensor of another method can have zeros by chance, the whole model hardly.
+    const sparse = health.filter((line) => line.tensors.some((tensor) => tensor.tensor === null && tensor.sent?.length));
+    const names = [...new Set(sparse.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf)))];
     if (names.length === 0) {
       terse.absent(host, health.length ? 'The method of this run is not sparse: it sends every coordinate.' : 'This run has no counts of the coordinates that were sent.', health.length ? null : 'train --measure health');
       return false;
@@ -96,7 +98,7 @@
     const figure = el('div');
     host.append(controls, figure);
     const draw = () => {
-      const rows = health.map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === choice.value) }))
+      const rows = sparse.map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === choice.value) }))
         .filter(({ tensor }) => tensor?.sent?.length);
       const columns = Math.max(...rows.map(({ tensor }) => tensor.sent.length));
       const most = Math.max(1, ...rows.flatMap(({ tensor }) => tensor.sent));

@@ -18,6 +18,8 @@
 
   const has = (values) => Array.isArray(values) && values.some((value) => typeof value === 'number');
   const last = (values) => (values ?? []).filter((value) => typeof value === 'number').at(-1);
+  // Simulated workers have no wall time; their column is 0.
+  const lastTime = (run, axis) => last(run.steps?.[axis]) || last(run.evaluations?.[axis]) || NaN;
 
   // ---- curves
 
@@ -108,8 +110,8 @@
     { title: 'bytes per step', value: (run) => run.bytes?.per_step, text: (value) => format.bytes(value), least: true },
     { title: 'times fewer', value: fewer, text: (value) => format.number(value) + '×', most: true },
     { title: 'ms per step', value: perStep, text: seconds, least: true },
-    { title: 'wall time', value: (run) => last(run.steps?.wall) ?? last(run.evaluations?.wall), text: (value) => format.seconds(value), least: true },
-    { title: 'modelled time', value: (run) => last(run.steps?.virtual) ?? last(run.evaluations?.virtual), text: (value) => format.seconds(value), least: true },
+    { title: 'wall time', value: (run) => lastTime(run, 'wall'), text: (value) => format.seconds(value), least: true },
+    { title: 'modelled time', value: (run) => lastTime(run, 'virtual'), text: (value) => format.seconds(value), least: true },
   ];
 
   // The best value of a column, if runs can be compared in it.
@@ -140,7 +142,7 @@
 
   // ---- configurations
 
-  const valueText = (value) => (value === null || value === undefined || value === '' ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value));
+  const valueText = (value) => (value === null || value === undefined || value === '' ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(typeof value === 'number' ? Number(value.toPrecision(6)) : value));
 
   // A long specification may be broken after its separators.
   const breakable = (text) => text.split(/(?<=[,+:/])/).flatMap((part) => [part, el('wbr')]);

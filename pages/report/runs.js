@@ -8,6 +8,7 @@
  *   terse.report.commandOf(host)                            {show(text)}: the command under the lead, replaceable
  *   terse.report.swatch(i)                                  a square in the colour of run i
  *   terse.report.healthOf(run)                              [{step, ...health}], empty if there is none
+ *   terse.report.mostRecorded(data)                         index of the run whose method has the most to see
  */
 (function (terse) {
   'use strict';
@@ -63,5 +64,12 @@
 
   const healthOf = (run) => (run?.health ?? []).filter((line) => line?.health).map((line) => ({ step: line.step, ...line.health }));
 
-  terse.report = { sections, add, runSelect, legend, commandOf, swatch, healthOf };
+  // A run with error feedback first, then one with health lines, then an asynchronous one.
+  function mostRecorded({ runs }) {
+    const residual = (run) => healthOf(run).some((line) => (line.tensors ?? []).some((tensor) => tensor.residual_ratio > 0));
+    const wishes = [residual, (run) => healthOf(run).length > 0, (run) => Boolean(run.staleness)];
+    return Math.max(0, wishes.map((wish) => runs.findIndex(wish)).find((i) => i >= 0) ?? 0);
+  }
+
+  terse.report = { sections, add, runSelect, legend, commandOf, swatch, healthOf, mostRecorded };
 })((globalThis.terse ??= {}));

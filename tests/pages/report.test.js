@@ -154,7 +154,7 @@ on('health follows quantity and run; the whole model is thick', {}, async (page)
   await health.getByLabel('run').selectOption('2');
   assert.ok((await curves(page, 'health'))[0].labels.includes('declared'));
   await health.getByLabel('run').selectOption('all');
-  assert.equal((await curves(page, 'health'))[0].labels.length, 4);
+  assert.equal((await curves(page, 'health'))[0].labels.length, 3);
 });
 
 on('a packet shows bytes, bits and values on hover and on focus', { fragment: '#packets.run=2' }, async (page) => {
