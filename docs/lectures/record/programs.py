@@ -18,9 +18,12 @@ class Programs:
         self.scratch = tempfile.TemporaryDirectory()
 
     def output(self, command):
-        """Runs `command`, a line such as "explain sign", and returns its standard output."""
+        """Runs `command`, such as "explain sign", and returns its standard output. "~" is a space within a word."""
         name, *arguments = command.split(" ")
         arguments = [argument.replace("~", " ") for argument in arguments]
+        if not (self.folder / name).exists():
+            raise Failed(f"{self.folder / name} does not exist; build it with "
+                         f"`cmake --build build/release --target {name}`, or name the programs' folder with --bin")
         run = subprocess.run([str(self.folder / name), *arguments], capture_output=True, text=True)
         if run.returncode != 0:
             raise Failed(f"{command}: exit code {run.returncode}: {run.stderr.strip()}")
