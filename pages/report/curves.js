@@ -13,7 +13,9 @@
   const { el } = terse;
   const MOST_SHARED = 3000;  // abscissae; above, lines are brought to a grid of buckets
   const BUCKETS = 700;
+  const PAPER = 680;  // pixels of a line on paper
   const alive = new Set();
+  let mostWidth = Infinity;
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const known = (value) => typeof value === 'number' && Number.isFinite(value);
@@ -136,13 +138,14 @@
     node.append(head);
     host.append(node);
     const data = align(lines.map((line) => visiblePoints(line, x, y)), x.log);
-    const width = () => Math.max(200, Math.round(node.clientWidth));
+    const width = () => Math.max(200, Math.min(mostWidth, Math.round(node.clientWidth)));
     const plot = new uPlot(options({ x, y, lines, label, height }, width()), data, node);
-    const observer = new ResizeObserver(() => { if (width() !== plot.width) plot.setSize({ width: width(), height }); });
+    const fit = () => { if (width() !== plot.width) plot.setSize({ width: width(), height }); };
+    const observer = new ResizeObserver(fit);
     observer.observe(node);
     plot.over.addEventListener('pointerleave', () => terse.tip.hide());
     const view = {
-      node, plot,
+      node, plot, fit,
       show: (i, visible) => plot.setSeries(i + 1, { show: visible }),
       destroy() {
         observer.disconnect();
@@ -155,7 +158,7 @@
     return view;
   }
 
-  // uPlot draws on a canvas, so it must draw again when the theme changes. Paper is light.
+  // uPlot draws on a canvas, so it must draw again when the theme changes. Paper is light and narrow.
   const redraw = () => alive.forEach(({ plot }) => plot.redraw(false, true));
   if (typeof document !== 'undefined') {
     document.addEventListener('themechange', redraw);
@@ -167,6 +170,8 @@
       else if (before === 'auto') delete dataset.theme;
       else if (before) dataset.theme = before;
       if (!on) before = null;
+      mostWidth = on ? PAPER : Infinity;
+      alive.forEach(({ fit }) => fit());
       redraw();
     };
     window.addEventListener('beforeprint', () => print(true));
