@@ -1,11 +1,15 @@
-// The main job: trains one model with several methods and compares them in one table.
+// The main job: trains one model with several methods and compares them in a table and on a page.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 
 #include "examples/compare/comparison.hpp"
+#include "examples/compare/recorded_runs.hpp"
+#include "examples/report/command.hpp"
+#include "examples/report/page.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/methods.hpp"
 #include "examples/run/output.hpp"
@@ -21,21 +25,6 @@ namespace {
 
 using namespace terse;
 
-// Trains one after the other. An interruption removes the rows that are not finished.
-void run_all(std::vector<run::ComparedRun>& runs, const run::Dataset& data, run::Series& series) {
-  for (auto run = runs.begin(); run != runs.end(); ++run) {
-    run::Progress progress(run->config.compressor, stderr);
-    run->failure = series.run([&] {
-      run->result = run::train(run->config, data, progress.listener());
-      run::check_finite(run->result);
-    });
-    progress.finish();
-    if (!series.interrupted()) continue;
-    runs.erase(run, runs.end());
-    return;
-  }
-}
-
 void compare(int argc, char** argv) {
   run::RunConfig common;
   common.compressor_flag = "--method";
@@ -50,7 +39,7 @@ void compare(int argc, char** argv) {
   command_line.list("--method", methods, "compressor spec; repeatable [the six main ones]");
   command_line.flag("--all", all, "compare all methods");
   run::add_training_flags(command_line, common);
-  command_line.flag("--out", out, "folder of compare.csv, .json, .svg [runs/compare-N]")
+  command_line.flag("--out", out, "folder of the results and the page [runs/compare-N]")
       .flag("--force", force, "replace an existing comparison in the folder")
       .flag("--json", json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
@@ -68,17 +57,19 @@ void compare(int argc, char** argv) {
   const auto data = run::load_data(common);
   run::print_notes(data);
   const auto folder = out ? OutputFolder(*out) : OutputFolder::numbered("runs/compare");
-  check(force || !std::filesystem::exists(folder / "compare.json"),
+  run::name_folders(runs);
+  check(force || !run::holds_comparison(folder.path(), runs),
         "--out {}: the folder holds a comparison already; name another folder, or "
         "use --force to replace it",
         folder.path().string());
+  run::remove_runs(folder.path(), runs);
   const auto& c = runs.front().config;
   run::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
              c.data, c.workers, c.batch, c.topology.name(), c.epochs, c.epochs == 1 ? "" : "s",
              c.threads);
   std::fflush(stdout);
   run::Series series;
-  run_all(runs, data, series);
+  run::train_all(runs, data, folder.path(), series);
   if (!series.any_succeeded()) return series.finish();
 
   run::print("\n{}", run::table_text(runs));
@@ -89,6 +80,10 @@ void compare(int argc, char** argv) {
   for (const auto& run : runs) seconds += run.result.seconds;
   run::print("\nTotal time: {}. Results: {}/compare.csv, .json and .svg\n",
              run::duration_text(seconds), folder.path().string());
+  const auto page = folder / run::kPageFile;
+  run::write_report({folder.path()}, page,
+                    run::shell_command(std::span(argv, static_cast<std::size_t>(argc))));
+  run::print("Page: {}\n", page.string());
   if (json) run::print("{}\n", json_text(run::to_json(runs)));
   series.finish();
 }

@@ -1,8 +1,12 @@
 // Trains one model with one method.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
+#include "examples/report/command.hpp"
+#include "examples/report/page.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
@@ -22,7 +26,7 @@ using namespace terse;
 
 struct Flags {
   run::RunConfig config;
-  bool describe = false, json = false, tensorboard = false;
+  bool describe = false, json = false, tensorboard = false, report = false;
   std::optional<std::string> resume;  // a folder
 };
 
@@ -53,6 +57,7 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
             "save every N steps; 0: at its end and by Ctrl-C")
       .flag("--resume", flags.resume, "continue the run of this folder, to the bit")
       .flag("--tensorboard", flags.tensorboard, "also write an event file for TensorBoard")
+      .flag("--report", flags.report, "also write an HTML page, report.html in the folder")
       .flag("--describe", flags.describe, "print the layers of the model and exit")
       .flag("--json", flags.json, "print one JSON object as the last line");
   const auto steps_before = config.steps, epochs_before = config.epochs;
@@ -65,7 +70,8 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
 
 // `me`: this process among those of --transport mpi; nullptr if the workers are threads.
 void train(int argc, char** argv, Worker* me) {
-  auto [config, describe, json, tensorboard, resume] = parse_flags(argc, argv, me != nullptr);
+  auto [config, describe, json, tensorboard, report, resume] =
+      parse_flags(argc, argv, me != nullptr);
   run::listen_for_interruption();
   if (me != nullptr) {
     const int processes = me->size() - (config.is_async() ? 1 : 0);
@@ -81,6 +87,7 @@ void train(int argc, char** argv, Worker* me) {
                     "--record: expected --out, the folder for the records");
   check<UsageError>(config.out || !tensorboard,
                     "--tensorboard: expected --out, the folder for the event file");
+  check<UsageError>(config.out || !report, "--report: expected --out, the folder for the page");
   const bool is_hogwild = config.is_async() && config.async.server_rule == "hogwild";
   check<UsageError>(!is_hogwild || (config.checkpoint_every == 0 && !resume),
                     "--checkpoint-every and --resume with --server-rule hogwild: its workers write "
@@ -126,6 +133,12 @@ void train(int argc, char** argv, Worker* me) {
   run::print_densities(result.densities);
   if (const auto* health = reporter.last_health()) run::print_health(*health);
   run::print_summary(config, result);
+  if (report) {
+    const auto page = std::filesystem::path(*config.out) / run::kPageFile;
+    run::write_report({*config.out}, page,
+                      run::shell_command(std::span(argv, static_cast<std::size_t>(argc))));
+    run::print("page: {}\n", page.string());
+  }
   if (json) run::print("{}\n", json_text(run::to_json(result, config)));
   run::check_finite(result);
 }

@@ -67,7 +67,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
   text += fmt::format(kRow, "method", images ? "acc.%" : "lexity", "loss", "worker", "fewer",
                       "comp", "enc", "exch", "dec", "upd", "/s");
   text += std::string(80, '-') + "\n";
-  for (const auto& [config, r, failure] : runs) {
+  for (const auto& [config, r, failure, folder] : runs) {
     if (!failure.empty()) {
       text += fmt::format("{:<21} {}\n", config.compressor, failure);
       continue;
@@ -86,7 +86,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
                         number_text(samples_per_second, 0, 6));
   }
   text += "sent by worker: bytes per step, including headers and forwarding\n";
-  for (const auto& [config, r, failure] : runs) {
+  for (const auto& [config, r, failure, folder] : runs) {
     if (r.skipped_steps == 0) continue;
     text += fmt::format("{}: skipped {} of {} steps, because a gradient was infinite or NaN\n",
                         config.compressor, r.skipped_steps, r.steps);
@@ -111,7 +111,7 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
       "bytes_sent_per_worker_step,"
       "times_smaller,compute_ms,encode_ms,exchange_ms,decode_ms,update_ms,step_ms,"
       "samples_per_second,seconds,virtual_seconds,virtual_step_ms,failure\n";
-  for (const auto& [config, r, failure] : runs) {
+  for (const auto& [config, r, failure, folder] : runs) {
     if (!failure.empty()) {
       text += fmt::format("{},{},{}{}{}\n", quoted(config.compressor), quoted(config.optimizer),
                           config.lr.value_or(0), std::string(19, ','), quoted(failure));
@@ -139,7 +139,7 @@ std::string to_csv(const std::vector<ComparedRun>& runs) {
 
 nlohmann::json to_json(const std::vector<ComparedRun>& runs) {
   nlohmann::json list = nlohmann::json::array();
-  for (const auto& [config, result, failure] : runs) {
+  for (const auto& [config, result, failure, folder] : runs) {
     nlohmann::json entry;
     if (failure.empty()) {
       entry = to_json(result, config);
@@ -148,6 +148,7 @@ nlohmann::json to_json(const std::vector<ComparedRun>& runs) {
       entry["failure"] = failure;
     }
     entry["method"] = config.compressor;
+    entry["folder"] = folder;
     list.push_back(std::move(entry));
   }
   return {{"runs", std::move(list)}};

@@ -14,6 +14,7 @@ struct ComparedRun {
   RunConfig config;
   RunResult result;
   std::string failure = {};  // "diverged at step 412"
+  std::string folder = {};   // its name in that of the comparison
 };
 
 // The result of the first run that has one.

@@ -328,7 +328,8 @@ void AsyncTrainer::report(const AsyncPush& push) {
                      .message_bytes = push.message_bytes,
                      .bytes_sent = push.bytes_up,
                      .times = {},
-                     .mean_staleness = staleness_.mean()});
+                     .mean_staleness = staleness_.mean(),
+                     .seconds = interval.seconds});
 }
 
 void AsyncTrainer::report_staleness(std::int64_t step) {

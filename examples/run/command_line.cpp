@@ -103,6 +103,10 @@ CommandLine& CommandLine::positional(Text name, std::string& value, Text help) {
   impl_->app.add_option(name, value, help)->capture_default_str();
   return *this;
 }
+CommandLine& CommandLine::positional(Text name, std::vector<std::string>& values, Text help) {
+  impl_->app.add_option(name, values, help);
+  return *this;
+}
 
 void CommandLine::parse(int argc, char** argv) {
   try {

@@ -56,6 +56,8 @@ class CommandLine {
   CommandLine& list(Text name, std::vector<std::int64_t>& values, Text help);
   // A word without a flag.
   CommandLine& positional(Text name, std::string& value, Text help);
+  // All words without a flag.
+  CommandLine& positional(Text name, std::vector<std::string>& values, Text help);
 
   // UsageError for an unknown flag or a value of the wrong type; HelpShown after --help and
   // --version. Forces the instruction set that --isa names.

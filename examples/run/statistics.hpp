@@ -83,6 +83,7 @@ class RunStatistics {
   struct Interval {
     StepCosts costs;
     double samples_per_second = 0;
+    double seconds = 0;  // of the clock, so far
   };
   // While the clock does not run. Measured times are in the scope "time".
   void serialize(Archive& archive) {
@@ -104,7 +105,8 @@ class RunStatistics {
     const double now = seconds(), time = now - std::exchange(reported_seconds_, now);
     const auto samples = samples_ - std::exchange(reported_samples_, samples_);
     return {.costs = total - std::exchange(reported_, total),
-            .samples_per_second = time > 0 ? static_cast<double>(samples) / time : 0};
+            .samples_per_second = time > 0 ? static_cast<double>(samples) / time : 0,
+            .seconds = now};
   }
 
  private:

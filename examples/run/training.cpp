@@ -197,7 +197,8 @@ void Trainer::report() {
                          .virtual_seconds = virtual_seconds(),
                          .virtual_times = interval.costs.virtual_times,
                          .hidden_seconds = interval.costs.hidden_seconds,
-                         .skipped_steps = statistics_.skipped()});
+                         .skipped_steps = statistics_.skipped(),
+                         .seconds = interval.seconds});
 }
 
 void Trainer::drop(const DroppedWorker& dropped) {

@@ -35,6 +35,7 @@ struct StepReport {
   double hidden_seconds = 0;                             // see RunResult; since the previous report
   std::optional<double> mean_staleness = std::nullopt;   // so far, with topology async
   std::int64_t skipped_steps = 0;                        // by worker 0, so far
+  double seconds = 0;  // wall clock of the training loop, without the first step
 };
 
 // The staleness of an asynchronous run: with --measure health.

@@ -10,33 +10,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "examples/run/density_probe.hpp"
+#include "examples/run/log_line.hpp"
 #include "examples/run/output.hpp"
 
 namespace terse::run {
 namespace {
-
-nlohmann::json log_line(const StepReport& r) {
-  nlohmann::json time = {{"samples_per_second", r.samples_per_second}};
-  for (std::size_t i = 0; i < kParts; ++i) time[std::string(kPartNames[i])] = r.times.seconds[i];
-  if (r.virtual_seconds) {
-    time["virtual_seconds"] = *r.virtual_seconds;
-    for (std::size_t i = 0; i < kParts; ++i) {
-      time["virtual"][std::string(kPartNames[i])] = r.virtual_times.seconds[i];
-    }
-  }
-  if (r.hidden_seconds > 0) time["hidden"] = r.hidden_seconds;
-  nlohmann::json line = {{"step", r.step},
-                         {"loss", r.loss},
-                         {"lr", r.lr},
-                         {"message_bytes", r.message_bytes},
-                         {"bytes_sent", r.bytes_sent},
-                         {"skipped_steps", r.skipped_steps},
-                         {"time", time}};
-  if (r.mean_staleness) line["mean_staleness"] = *r.mean_staleness;
-  return line;
-}
 
 void print_times(const char* title, const PartTimes& times) {
   print("{}", title);
@@ -120,38 +101,20 @@ void RunReporter::save(const RunState& state) {
 }
 
 Listener RunReporter::listener() {
-  Listener listener{.on_step =
-                        [this](const StepReport& r) {
-                          log(log_line(r));
-                          if (auto* file = events()) write_events(*file, r);
-                          progress_.step(r);
-                        },
-                    .on_evaluation =
-                        [this](const Evaluation& e) {
-                          log(to_json(e));
-                          if (auto* file = events()) write_events(*file, e);
-                          progress_.evaluation(e);
-                        },
-                    .on_density = [this](const DensityReport& d) { log(to_json(d)); },
-                    .on_health =
-                        [this](const HealthReport& h) {
-                          log(to_json(h));
-                          last_health_ = h;
-                        },
-                    .on_staleness =
-                        [this](const StalenessReport& s) {
-                          log({{"step", s.step}, {"staleness", s.histogram}});
-                        },
-                    .on_push =
-                        [this](const PushReport& p) {
-                          log({{"pushes", {{p.worker, p.pulled, p.pushed, p.staleness}}}});
-                        },
-                    .on_drop =
-                        [this](const DroppedWorker& d, std::string_view data) {
-                          log({{"dropped", to_json(d)}});
-                          progress_.drop(d, data);
-                        },
-                    .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
+  Listener listener{
+      .on_step =
+          [this](const StepReport& r) {
+            if (auto* file = events()) write_events(*file, r);
+            progress_.step(r);
+          },
+      .on_evaluation =
+          [this](const Evaluation& e) {
+            if (auto* file = events()) write_events(*file, e);
+            progress_.evaluation(e);
+          },
+      .on_health = [this](const HealthReport& h) { last_health_ = h; },
+      .on_drop = [this](const DroppedWorker& d, std::string_view data) { progress_.drop(d, data); },
+      .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
   if (label_.config.out) listener.on_checkpoint = [this](const RunState& state) { save(state); };
   if (tensorboard_) {
     listener.on_weights = [this](std::int64_t step, const std::string& name,
@@ -159,7 +122,7 @@ Listener RunReporter::listener() {
       events()->histogram("weights/" + name, step, wall_time(), values);
     };
   }
-  return listener;
+  return with_log(std::move(listener), [this](const nlohmann::json& line) { log(line); });
 }
 
 void RunReporter::finish() {

@@ -1,0 +1,26 @@
+// The runs of a comparison, each recorded in a folder of its own as `train --out` would.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "examples/compare/comparison.hpp"
+#include "examples/run/series.hpp"
+#include "examples/run/task.hpp"
+
+namespace terse::run {
+
+// Sets the name of each run's folder: its method, without characters that are special in file names
+// or links, and different for every run.
+void name_folders(std::vector<ComparedRun>& runs);
+// Whether the folder holds a comparison, or a run in one of these folders.
+bool holds_comparison(const std::filesystem::path& folder, const std::vector<ComparedRun>& runs);
+// Removes the configuration and the log of the runs that are in these folders.
+void remove_runs(const std::filesystem::path& folder, const std::vector<ComparedRun>& runs);
+
+// Trains one after the other and records each in its folder below `folder`. An interruption removes
+// the rows that are not finished.
+void train_all(std::vector<ComparedRun>& runs, const Dataset& data,
+               const std::filesystem::path& folder, Series& series);
+
+}  // namespace terse::run

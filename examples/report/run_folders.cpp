@@ -1,0 +1,83 @@
+#include "examples/report/run_folders.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/core/files.hpp"
+#include "tersegrad/inspect/run_folder.hpp"
+
+namespace terse::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kComparisonFile = "compare.json";
+
+bool has(const fs::path& folder, const char* file) {
+  std::error_code none;
+  return fs::is_regular_file(folder / file, none);
+}
+
+// The subfolders that compare.json names and that exist: a run that failed early has none.
+std::vector<fs::path> listed_runs(const fs::path& folder) {
+  std::vector<fs::path> runs;
+  const auto bytes = read_file(folder / kComparisonFile);
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array()) return runs;
+  for (const auto& run : json["runs"]) {
+    if (!run.is_object() || !run.contains("folder") || !run["folder"].is_string()) continue;
+    const auto path = folder / fs::path(run["folder"].get<std::string>()).filename();
+    if (has(path, kConfigFile)) runs.push_back(path);
+  }
+  return runs;
+}
+
+std::vector<fs::path> runs_inside(const fs::path& folder) {
+  std::vector<fs::path> runs;
+  if (has(folder, kComparisonFile)) runs = listed_runs(folder);
+  if (!runs.empty()) return runs;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (has(entry.path(), kConfigFile)) runs.push_back(entry.path());
+  }
+  std::ranges::sort(runs);
+  return runs;
+}
+
+// Without a slash at its end, which would be an empty name.
+fs::path trimmed(const fs::path& folder) {
+  return folder.has_filename() || !folder.has_relative_path() ? folder : folder.parent_path();
+}
+
+}  // namespace
+
+std::vector<fs::path> run_folders(const std::vector<fs::path>& given) {
+  std::vector<fs::path> all;
+  for (const auto& each : given) {
+    const auto folder = trimmed(each);
+    std::error_code none;
+    check<UsageError>(fs::is_directory(folder, none), "'{}': expected the folder of a run; {}",
+                      folder.string(),
+                      fs::exists(folder, none) ? "it is a file" : "it does not exist");
+    const auto inside = has(folder, kConfigFile) ? std::vector{folder} : runs_inside(folder);
+    check<UsageError>(!inside.empty(),
+                      "'{}': expected the folder of a run, with the files {} and {} that train "
+                      "--out writes, or a folder of such folders, as compare writes it",
+                      folder.string(), kConfigFile, kLogFile);
+    all.insert(all.end(), inside.begin(), inside.end());
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      std::error_code none;
+      check<UsageError>(!fs::equivalent(all[i], all[j], none),
+                        "'{}': the same run is given twice; leave one of them out",
+                        all[i].string());
+    }
+  }
+  return all;
+}
+
+}  // namespace terse::run
