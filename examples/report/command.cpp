@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "examples/run/config.hpp"
+#include "examples/run/methods.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/spec.hpp"
 #include "tersegrad/inspect/json.hpp"
@@ -150,8 +151,11 @@ std::string shell_command(std::span<const char* const> words) {
 }
 
 std::string short_spec(const std::string& compressor) {
-  return without_defaults(compressor,
-                          [](const std::string& s) { return make_compressor(s)->spec(); });
+  const auto canonical = [](const std::string& spec) { return make_compressor(spec)->spec(); };
+  for (const auto& method : all_methods()) {
+    if (canonical(method) == compressor) return method;
+  }
+  return without_defaults(compressor, canonical);
 }
 
 std::string train_command(const Json& config) {

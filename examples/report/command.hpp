@@ -12,7 +12,8 @@ namespace terse::run {
 std::string shell_word(const std::string& word);
 std::string shell_command(std::span<const char* const> words);
 
-// The spec without the options that are defaults; the spec itself if the compressor is not known.
+// The spec as all_methods() has it, else without the options that are defaults; the spec itself if
+// the compressor is not known.
 std::string short_spec(const std::string& compressor);
 
 // The command that makes a run with this configuration: `train` with the flags that differ from the

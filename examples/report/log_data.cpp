@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "examples/report/line_reader.hpp"
+#include "examples/report/step_line.hpp"
 #include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 
@@ -25,11 +26,6 @@ double number_at(const Json& object, const char* key) {
   return found != object.end() && found->is_number() ? found->get<double>() : kUnknown;
 }
 
-double number_or_zero(const Json& object, const char* key) {
-  const double value = number_at(object, key);
-  return std::isnan(value) ? 0 : value;
-}
-
 // An object of an object; an empty one if there is none.
 const Json& object_at(const Json& object, const char* key) {
   static const Json none = Json::object();
@@ -40,10 +36,8 @@ const Json& object_at(const Json& object, const char* key) {
 // Sums of a report's times, which are those since the report before.
 class TimeSums {
  public:
-  void add(const Json& parts, double hidden, double step) {
-    for (std::size_t i = 0; i < kParts; ++i) {
-      sum_.parts.seconds[i] += number_or_zero(parts, kPartNames[i].data());
-    }
+  void add(const PartTimes& parts, double hidden, double step) {
+    sum_.parts = sum_.parts + parts;
     sum_.hidden += hidden;
     if (first_step_ > 0) return;
     first_step_ = step;
@@ -76,10 +70,11 @@ class LogCollector {
         health_(limits.health_lines),
         density_(limits.health_lines) {}
 
+  void add(const StepLine& line);
   void add(Json&& line) {
     interruption_.clear();  // a line after it: the run was continued
     if (line.contains("lr")) {
-      add_step(line);
+      add(step_line_of(line));
     } else if (line.contains("test_loss")) {
       add_evaluation(line);
     } else if (object_at(line, "health").contains("tensors")) {
@@ -93,7 +88,6 @@ class LogCollector {
   LogData finish();
 
  private:
-  void add_step(const Json& line);
   void add_evaluation(const Json& line);
   void add_other(const Json& line);
   void add_note(std::string note) {
@@ -114,26 +108,23 @@ class LogCollector {
   std::string interruption_;
 };
 
-void LogCollector::add_step(const Json& line) {
-  const auto& time = object_at(line, "time");
-  const auto& virtual_parts = object_at(time, "virtual");
-  const double step = number_at(line, "step"), hidden = number_or_zero(time, "hidden");
-  if (std::isnan(step)) return;
-  const bool is_virtual = !virtual_parts.empty();
-  times_.add(time, is_virtual ? 0 : hidden, step);
-  if (is_virtual) virtual_times_.add(virtual_parts, hidden, step);
-  for (const auto part : kPartNames) parts_sum_ += number_or_zero(time, part.data());
-  if (!is_virtual) parts_sum_ -= hidden;
-  former_step_ = std::exchange(step_, step);
+void LogCollector::add(const StepLine& line) {
+  interruption_.clear();
+  if (std::isnan(line.step)) return;
+  const double hidden = std::isnan(line.hidden) ? 0 : line.hidden;
+  const double real_hidden = line.has_virtual_times ? 0 : hidden;
+  times_.add(line.times, real_hidden, line.step);
+  if (line.has_virtual_times) virtual_times_.add(line.virtual_times, hidden, line.step);
+  for (const double seconds : line.times.seconds) parts_sum_ += seconds;
+  parts_sum_ -= real_hidden;
+  former_step_ = std::exchange(step_, line.step);
   // Logs of older versions lack the wall clock; it is then the sum of worker 0's parts.
-  const double clock = number_at(time, "seconds");
-  former_wall_ = std::exchange(wall_, std::isnan(clock) ? parts_sum_ : clock);
-  log_.last_step = std::max(log_.last_step, step);
-  log_.message_bytes = number_or_zero(line, "message_bytes");
-  const double loss = number_at(line, "loss");
-  steps_.add({.value = loss,
-              .cells = {step, loss, number_at(line, "lr"), number_at(line, "bytes_sent"), wall_,
-                        number_at(time, "virtual_seconds")}});
+  former_wall_ = std::exchange(wall_, std::isnan(line.seconds) ? parts_sum_ : line.seconds);
+  log_.last_step = std::max(log_.last_step, line.step);
+  if (!std::isnan(line.message_bytes)) log_.message_bytes = line.message_bytes;
+  steps_.add(
+      {.value = line.loss,
+       .cells = {line.step, line.loss, line.lr, line.bytes_sent, wall_, line.virtual_seconds}});
 }
 
 // A test does not end with a report, and its time is not recorded: the clock goes on as it did
@@ -210,14 +201,21 @@ LogData read_log_data(std::istream& in, const std::string& name, const std::stri
                       const PageLimits& limits) {
   LineReader reader(in, name);
   LogCollector collector(run, limits);
+  StepLine report;
   bool cut = false;
-  for (std::string_view line; reader.next(line);) {
+  for (std::string_view line; !cut && reader.next(line);) {
+    if (scan_step_line(line, report)) {
+      collector.add(report);
+      continue;
+    }
     auto json = Json::parse(line, nullptr, false);
-    cut = !json.is_object() && !reader.is_terminated();
-    if (cut) break;
-    check(json.is_object(), "{}: expected a JSON object; got '{}'; remove the line", reader.place(),
+    if (json.is_object()) {
+      collector.add(std::move(json));
+      continue;
+    }
+    cut = !reader.is_terminated();
+    check(cut, "{}: expected a JSON object; got '{}'; remove the line", reader.place(),
           printable(line.substr(0, 40)));
-    collector.add(std::move(json));
   }
   auto log = collector.finish();
   if (cut) {

@@ -26,11 +26,12 @@ Packet copy_with(const PacketHeader& header, const Packet& packet) {
   return copy;
 }
 
-// A worker whose packets stand for those of all workers.
+// A worker, which also makes the packets of the others.
 class PacketMaker {
  public:
   PacketMaker(const RunConfig& config, const std::vector<MatrixShape>& shapes)
-      : workers_(static_cast<std::size_t>(config.workers)),
+      : config_(config),
+        workers_(static_cast<std::size_t>(config.workers)),
         compressor_(make_run_compressor(config)),
         values_(values_in(shapes)),
         mean_(values_in(shapes)),
@@ -75,10 +76,12 @@ class PacketMaker {
     constexpr std::size_t kMostBytes = 2'000'000'000;
     check(up.size_bytes() <= kMostBytes / copies, "the packets of {} workers take more than 2 GB",
           copies);
-    std::vector<Packet> ups;
-    for (std::size_t worker = 0; worker < copies; ++worker) {
-      header.worker = static_cast<std::uint16_t>(worker);
-      ups.push_back(copy_with(header, up));
+    std::vector<Packet> ups = {copy_with(header, up)};
+    while (ups.size() < copies) {
+      header.worker = static_cast<std::uint16_t>(ups.size());
+      // Packets with the coordinates of entries differ in them, and so does the down packet.
+      const bool alone = traits.phases == 1 && !traits.sliceable;
+      ups.push_back(copy_with(header, alone ? packet_of_another_worker(header.worker) : up));
     }
     const std::vector<float> weights(copies, 1.0F / static_cast<float>(copies));
     Packet down;
@@ -87,6 +90,19 @@ class PacketMaker {
     return down;
   }
 
+  // Its gradient has the same values in other places.
+  Packet packet_of_another_worker(std::uint32_t worker) {
+    const auto values = values_.span();
+    constexpr std::size_t kPlaces = 1009;
+    if (values.size() > kPlaces) std::ranges::rotate(values, values.begin() + kPlaces);
+    auto round = round_;
+    round.worker = worker;
+    Packet packet;
+    make_run_compressor(config_)->encode(round, gradients_, packet);
+    return packet;
+  }
+
+  const RunConfig& config_;
   std::size_t workers_;
   std::unique_ptr<Compressor> compressor_;
   Buffer<float> values_, mean_;

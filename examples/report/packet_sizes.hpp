@@ -16,8 +16,8 @@ struct PhaseBytes {
 };
 
 // Encodes a packet of each phase in step 0, and again in `step` if that is another one; returns the
-// sizes of the last one. One worker's packets stand for those of all, so the memory is that of one
-// worker and of `workers` packets. Throws Error if the packets would take more than 2 GB.
+// sizes of the last one. The workers' packets are made one after the other, so the memory is that of
+// two workers and of the packets of all. Throws Error if the packets would take more than 2 GB.
 std::vector<PhaseBytes> packet_sizes(const RunConfig& config,
                                      const std::vector<MatrixShape>& shapes, std::uint64_t step);
 

@@ -17,6 +17,7 @@
 #include "examples/report/packet_sizes.hpp"
 #include "examples/report/page.hpp"
 #include "examples/report/short_numbers.hpp"
+#include "examples/report/step_line.hpp"
 #include "examples/run/config.hpp"
 #include "examples/run/methods.hpp"
 #include "examples/run/step_time.hpp"
@@ -34,7 +35,10 @@ std::string step_line(std::int64_t step, double loss) {
                {"lr", 0.1},
                {"message_bytes", 800},
                {"bytes_sent", 100 * step},
-               {"time", {{"compute", 0.5}, {"exchange", 0.25}, {"seconds", 0.04 * step}}}})
+               {"time",
+                {{"compute", 0.5},
+                 {"exchange", 0.25},
+                 {"seconds", 0.04 * static_cast<double>(step)}}}})
              .dump() +
          "\n";
 }
@@ -172,6 +176,32 @@ TEST(LogData, NamesFileAndLineOfWhatIsNoJson) {
   EXPECT_NE(error_of("\n" + step_line(25, 2)).find("line 1"), std::string::npos);
 }
 
+TEST(LogData, ReadsAReportInAnyForm) {
+  auto line = json::parse(step_line(25, 2));
+  line["time"]["virtual"] = {{"exchange", 0.125}};
+  line["time"]["virtual_seconds"] = 3;
+  line["time"]["hidden"] = 0.0625;
+  StepLine scanned;
+  ASSERT_TRUE(scan_step_line(line.dump(), scanned));
+  EXPECT_FALSE(scan_step_line(line.dump(1), scanned));
+  EXPECT_FALSE(scan_step_line(line.dump() + "}", scanned));
+  EXPECT_FALSE(scan_step_line(line.dump().substr(1), scanned));
+  EXPECT_FALSE(scan_step_line(R"({"step":1,"lr":inf})", scanned));
+  line["new"] = 1;
+  EXPECT_FALSE(scan_step_line(line.dump(), scanned));
+  line.erase("new");
+  for (const auto& text : {line.dump(), line.dump(0)}) {
+    const bool is_known = scan_step_line(text, scanned);
+    const auto read = is_known ? scanned : step_line_of(json::parse(text));
+    EXPECT_EQ(read.step, 25);
+    EXPECT_EQ(read.loss, 2);
+    EXPECT_EQ(read.times[Part::exchange], 0.25);
+    EXPECT_EQ(read.virtual_times[Part::exchange], 0.125);
+    EXPECT_EQ(read.virtual_seconds, 3);
+    EXPECT_EQ(read.hidden, 0.0625);
+  }
+}
+
 TEST(LogData, IgnoresNewerKeysAndLinesAndValuesOfOtherTypes) {
   const auto log = log_of(R"({"step":25,"loss":1,"lr":0.1,"new":[1],"time":"soon"})"
                           "\n"
@@ -187,9 +217,9 @@ TEST(LogData, IgnoresNewerKeysAndLinesAndValuesOfOtherTypes) {
 }
 
 TEST(LogData, NotesWhatHappenedInTheRun) {
-  const auto log = log_of(step_line(25, 2) + R"({"interrupted":"by SIGINT"})" + "\n" +
-                          R"({"dropped":{"worker":3,"step":30,"error":"died"}})" + "\n" +
-                          step_line(50, 1));
+  const auto log =
+      log_of(step_line(25, 2) + R"({"interrupted":"by SIGINT"})" + "\n" +
+             R"({"dropped":{"worker":3,"step":30,"error":"died"}})" + "\n" + step_line(50, 1));
   ASSERT_EQ(log.notes.size(), 1U) << "the run was continued";
   EXPECT_EQ(log.notes[0], "runs/a: worker 3 left at step 30: died");
   const auto ended = log_of(step_line(25, 2) + R"({"interrupted":"by SIGINT"})" + "\n");
@@ -303,7 +333,9 @@ TEST(PacketSizes, PredictWhatTheWorkersOfEveryMethodSend) {
       const auto timed = time_step(config, gradients, 1, LocalWork::declared);
       const double counted = static_cast<double>(timed.sent.payload_bytes_sent) / 4;
       const double computed = sent_bytes(config, packet_sizes(config, shapes, 1));
-      EXPECT_NEAR(computed / counted, 1, 0.02) << topology << ' ' << method;
+      // The number of entries that wangni sends is drawn.
+      EXPECT_NEAR(computed / counted, 1, method.starts_with("wangni") ? 0.1 : 0.02)
+          << topology << ' ' << method;
     }
   }
 }
