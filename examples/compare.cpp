@@ -29,6 +29,7 @@ void compare(int argc, char** argv) {
   run::RunConfig common;
   common.compressor_flag = "--method";
   common.epochs = 3;  // six methods take a minute on two cores
+  common.measure = "health:count=3";
   std::vector<std::string> methods;
   std::optional<std::string> out;
   bool all = false, force = false, json = false;
@@ -39,6 +40,7 @@ void compare(int argc, char** argv) {
   command_line.list("--method", methods, "compressor spec; repeatable [the six main ones]");
   command_line.flag("--all", all, "compare all methods");
   run::add_training_flags(command_line, common);
+  command_line.flag("--measure", common.measure, "none, or health:count=N: for the page");
   command_line.flag("--out", out, "folder of the results and the page [runs/compare-N]")
       .flag("--force", force, "replace an existing comparison in the folder")
       .flag("--json", json, "print one JSON object as the last line");
