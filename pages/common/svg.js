@@ -60,7 +60,7 @@
   const DASHES = [null, null, null, null, '7 3', '2 3', '9 3 2 3', '4 2'];
   const dash = (i) => DASHES[i % 8];
 
-  // ---------------------------------------------------------------------------------------------- numbers as text
+  // ---- numbers as text
 
   function significant(value, digits) {
     if (value === 0) return '0';
@@ -90,7 +90,7 @@
     rate: (bits) => scaled(bits, [[1, 'bit/s'], [1e3, 'kbit/s'], [1e6, 'Mbit/s'], [1e9, 'Gbit/s']]),
   };
 
-  // --------------------------------------------------------------------------------------------------------- scales
+  // ---- scales
 
   function extent(values, { log = false, zero = false, pad = 0.04 } = {}) {
     let low = Infinity;
@@ -148,7 +148,7 @@
     return Object.assign(scale, { ticks, band: Math.abs(to - from) / 20 });
   }
 
-  // --------------------------------------------------------------------------------------------------------- charts
+  // ---- charts
 
   let ruler = null;
 
@@ -371,7 +371,7 @@
     return chart;
   }
 
-  // -------------------------------------------------------------------------------------------------------- figures
+  // ---- figures
 
   function figure(host, { height = 260, label, caption, draw }) {
     const root = svg('svg', { role: 'img', 'aria-label': label });
@@ -433,7 +433,7 @@
     return list;
   }
 
-  // ------------------------------------------------------------------------------------------------------- tooltips
+  // ---- tooltips
 
   const tip = {
     box: null,

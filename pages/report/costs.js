@@ -6,8 +6,18 @@
 
   const { el, format, report } = terse;
 
-  const TIMES = [['compute', 'compute'], ['encode', 'encode'], ['exchange', 'exchange'], ['decode', 'decode'], ['update', 'update']];
-  const BYTES = [['payload', 'payload of own packets'], ['headers', 'headers'], ['forwarding', 'forwarding for others']];
+  const TIMES = [
+    ['compute', 'compute'],
+    ['encode', 'encode'],
+    ['exchange', 'exchange'],
+    ['decode', 'decode'],
+    ['update', 'update'],
+  ];
+  const BYTES = [
+    ['payload', 'payload of own packets'],
+    ['headers', 'headers'],
+    ['forwarding', 'forwarding for others'],
+  ];
   const MOST_TENSORS = 18;
 
   const rowHeight = (width) => (width < 520 ? 46 : 34);
@@ -15,14 +25,23 @@
 
   function partsOf(values, parts, share) {
     const total = parts.reduce((sum, [key]) => sum + (values[key] || 0), 0) || 1;
-    return parts.map(([key, label], i) => ({ label, series: i, value: share ? (values[key] || 0) / total : values[key] || 0 }));
+    return parts.map(([key, label], i) => ({
+      label,
+      series: i,
+      value: share ? (values[key] || 0) / total : values[key] || 0,
+    }));
   }
 
   function stackedFigure(host, data, { title, what, parts, valuesOf, absent, write, axis, note, share, see }) {
     const runs = () => data.runs.map((run, i) => ({ run, i, values: valuesOf(run) }));
-    const rows = () => runs().filter(({ values }) => values).map(({ run, values }) => ({
-      label: run.label, parts: partsOf(values, parts, share()), note: note(values),
-    }));
+    const rows = () =>
+      runs()
+        .filter(({ values }) => values)
+        .map(({ run, values }) => ({
+          label: run.label,
+          parts: partsOf(values, parts, share()),
+          note: note(values),
+        }));
     const box = el('div');
     host.append(box);
     const draw = () => {
@@ -33,11 +52,23 @@
         terse.absent(box, `No run has recorded ${what}.`, absent);
         return;
       }
-      terse.legend(box, parts.map(([, label], i) => ({ label, series: i, mark: 'box' })));
+      terse.legend(
+        box,
+        parts.map(([, label], i) => ({ label, series: i, mark: 'box' })),
+      );
       terse.figure(box, {
-        label: title(), height: height(list.length),
-        caption: [missing.length ? `Not recorded: ${missing.map(({ run }) => run.label).join(', ')}.` : '', see].filter(Boolean).join(' '),
-        draw: (fig) => fig.stacks({ rows: list, format: share() ? format.percent : write, label: share() ? 'share' : axis, max: share() ? 1 : undefined }),
+        label: title(),
+        height: height(list.length),
+        caption: [missing.length ? `Not recorded: ${missing.map(({ run }) => run.label).join(', ')}.` : '', see]
+          .filter(Boolean)
+          .join(' '),
+        draw: (fig) =>
+          fig.stacks({
+            rows: list,
+            format: share() ? format.percent : write,
+            label: share() ? 'share' : axis,
+            max: share() ? 1 : undefined,
+          }),
       });
     };
     draw();
@@ -65,20 +96,34 @@
       command.show(run?.command);
       box.replaceChildren();
       if (!run?.bytes?.by_tensor?.length) {
-        terse.absent(box, `${run?.label ?? 'This run'} has no bytes by tensor, because it ended before a step was counted or does not send packets.`);
+        terse.absent(
+          box,
+          `${run?.label ?? 'This run'} has no bytes by tensor, because it ended before a step was counted or does not send packets.`,
+        );
         return;
       }
       const rows = tensorRows(run);
       terse.figure(box, {
-        label: `payload bytes of ${run.label} by tensor`, height: (width) => rows.length * (width < 520 ? 40 : 24) + 52,
+        label: `payload bytes of ${run.label} by tensor`,
+        height: (width) => rows.length * (width < 520 ? 40 : 24) + 52,
         caption: 'Beside each bar: payload bytes of one packet, and bits per value; uncompressed values have 32 bits.',
-        draw: (fig) => fig.stacks({
-          format: format.bytes, label: 'payload bytes of a worker\u2019s packets per step',
-          rows: rows.map((row) => ({
-            label: row.name, note: `${format.bytes(row.payload)}, ${format.number((8 * row.payload) / row.values)} bit`,
-            parts: [{ value: row.payload, series: 0, label: 'payload', tip: `${row.name}\n${format.count(row.values)} values\n${format.count(row.payload)} bytes of payload` }],
-          })),
-        }),
+        draw: (fig) =>
+          fig.stacks({
+            format: format.bytes,
+            label: 'payload bytes of a worker\u2019s packets per step',
+            rows: rows.map((row) => ({
+              label: row.name,
+              note: `${format.bytes(row.payload)}, ${format.number((8 * row.payload) / row.values)} bit`,
+              parts: [
+                {
+                  value: row.payload,
+                  series: 0,
+                  label: 'payload',
+                  tip: `${row.name}\n${format.count(row.values)} values\n${format.count(row.payload)} bytes of payload`,
+                },
+              ],
+            })),
+          }),
       });
     };
     const choice = report.runSelect(controls, data, { key: 'costs.run', change: draw });
@@ -96,25 +141,53 @@
       const redraw = () => [times, bytes].forEach((figure) => figure.draw());
       const modelled = data.runs.some((run) => run.virtual_times);
       const clock = terse.segmented(controls, {
-        label: 'time', key: 'costs.clock', value: 'measured', change: redraw,
-        options: [{ value: 'measured', label: 'measured' }, { value: 'modelled', label: 'modelled', disabled: modelled ? null : 'recorded by train --network' }],
+        label: 'time',
+        key: 'costs.clock',
+        value: 'measured',
+        change: redraw,
+        options: [
+          { value: 'measured', label: 'measured' },
+          { value: 'modelled', label: 'modelled', disabled: modelled ? null : 'recorded by train --network' },
+        ],
       });
       const scale = terse.segmented(controls, {
-        label: 'bars', key: 'costs.scale', value: 'amount', change: redraw,
-        options: [{ value: 'amount', label: 'amounts' }, { value: 'share', label: 'shares' }],
+        label: 'bars',
+        key: 'costs.scale',
+        value: 'amount',
+        change: redraw,
+        options: [
+          { value: 'amount', label: 'amounts' },
+          { value: 'share', label: 'shares' },
+        ],
       });
       const share = () => scale.value === 'share';
       const sum = (values) => TIMES.reduce((total, [key]) => total + (values[key] || 0), 0);
       const times = stackedFigure(host, data, {
-        title: () => (clock.value === 'modelled' ? 'Time of a step in the modelled network' : 'Time of a step'), parts: TIMES, share,
-        see: 'The exchange includes waiting for other workers.', what: 'the time of its steps', absent: clock.value === 'modelled' ? 'train --network' : 'train --out',
-        valuesOf: (run) => (clock.value === 'modelled' ? run.virtual_times : run.times), write: format.seconds, axis: 'time per step',
-        note: (values) => format.seconds(sum(values)) + (values.hidden > 0 ? `, ${format.seconds(values.hidden)} hidden` : ''),
+        title: () => (clock.value === 'modelled' ? 'Time of a step in the modelled network' : 'Time of a step'),
+        parts: TIMES,
+        share,
+        see: 'The exchange includes waiting for other workers.',
+        what: 'the time of its steps',
+        absent: clock.value === 'modelled' ? 'train --network' : 'train --out',
+        valuesOf: (run) => (clock.value === 'modelled' ? run.virtual_times : run.times),
+        write: format.seconds,
+        axis: 'time per step',
+        note: (values) =>
+          format.seconds(sum(values)) + (values.hidden > 0 ? `, ${format.seconds(values.hidden)} hidden` : ''),
       });
-      const fewer = (values) => (values.uncompressed > 1.05 * values.per_step ? ` (${format.number(values.uncompressed / values.per_step)}× fewer)` : '');
+      const fewer = (values) =>
+        values.uncompressed > 1.05 * values.per_step
+          ? ` (${format.number(values.uncompressed / values.per_step)}× fewer)`
+          : '';
       const bytes = stackedFigure(host, data, {
-        title: () => 'Bytes that a worker sends per step', parts: BYTES, share, what: 'the bytes of its steps', absent: 'train --out',
-        valuesOf: (run) => run.bytes, write: format.bytes, axis: 'bytes per step',
+        title: () => 'Bytes that a worker sends per step',
+        parts: BYTES,
+        share,
+        what: 'the bytes of its steps',
+        absent: 'train --out',
+        valuesOf: (run) => run.bytes,
+        write: format.bytes,
+        axis: 'bytes per step',
         note: (values) => format.bytes(values.per_step) + fewer(values),
       });
       byTensor(host, data, command);

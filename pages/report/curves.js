@@ -12,7 +12,8 @@
 
   const { el } = terse;
   const MOST_SHARED = 3000;  // abscissae; above, lines are brought to a grid of buckets
-  const BUCKETS = 700;
+  const BUCKETS = 400;
+  const MOST_DASHED = 16;  // dashes of more lines do not tell them apart, and take long to draw
   const PAPER = 680;  // pixels of a line on paper
   const alive = new Set();
   let mostWidth = Infinity;
@@ -125,7 +126,7 @@
       series: [{}, ...lines.map((line) => ({
         label: line.label, show: !line.hidden, width: line.width ?? 1.75, spanGaps: false,
         stroke: () => css(typeof line.series === 'string' ? `--${line.series}` : `--series-${(line.series % 8) + 1}`),
-        dash: (line.dash ?? (typeof line.series === 'string' ? '' : terse.dash(line.series)) ?? '').split(' ').filter(Boolean).map(Number),
+        dash: (line.dash ?? (typeof line.series === 'string' || lines.length > MOST_DASHED ? '' : terse.dash(line.series)) ?? '').split(' ').filter(Boolean).map(Number),
         points: { show: line.xs.length <= 40, size: 5, width: 1.5, fill: () => css('--surface') },
       }))],
       hooks: { setCursor: [(plot) => showTip(plot, { x, y })] },

@@ -11,13 +11,55 @@
     return i < 0 ? null : tensor.topk_mass?.[i];
   };
   const QUANTITIES = [
-    { value: 'residual_ratio', label: '|e| / |g|: residual over gradient', of: (tensor) => tensor.residual_ratio, none: 'The method keeps no residual.', see: 'A ratio that keeps growing means that error feedback does not catch up.' },
-    { value: 'contraction', label: 'δ: measured contraction', of: (tensor) => tensor.contraction, declared: true, see: 'δ = 1 − |x − C(x)|² / |x|². The grey dashed line is what the compressor declares: the thick line must stay above it, of a random compressor on average.' },
-    { value: 'cosine', label: 'cosine of the decoded and the true mean', of: (tensor) => tensor.cosine, see: '1 means that the update has the direction of the true mean gradient.' },
-    { value: 'gradient_norm', label: '|g|: norm of the gradient', of: (tensor) => tensor.gradient_norm, log: true, see: 'Gradients of worker 0. Layers whose norms differ by orders of magnitude are treated differently by one common scale.' },
-    { value: 'stable_rank', label: 'stable rank', of: (tensor) => tensor.stable_rank, none: 'Only matrices have a stable rank.', see: '|X|²_F / |X|²₂: a matrix of low stable rank suits PowerSGD.' },
-    { value: 'mass', label: 'mass in the largest 1 % of the values', of: massAt(0.01), percent: true, see: 'A large mass suits sparse methods.' },
-    { value: 'ties', label: 'share of ties in the vote', of: (tensor, line) => (tensor.tensor === null ? line.ties : null), percent: true, none: 'Only methods that vote have ties.', see: 'Of the whole model: coordinates for which as many workers voted plus as minus.' },
+    {
+      value: 'residual_ratio',
+      label: '|e| / |g|: residual over gradient',
+      of: (tensor) => tensor.residual_ratio,
+      none: 'The method keeps no residual.',
+      see: 'A ratio that keeps growing means that error feedback does not catch up.',
+    },
+    {
+      value: 'contraction',
+      label: 'δ: measured contraction',
+      of: (tensor) => tensor.contraction,
+      declared: true,
+      see: 'δ = 1 − |x − C(x)|² / |x|². The grey dashed line is what the compressor declares: the thick line must stay above it, of a random compressor on average.',
+    },
+    {
+      value: 'cosine',
+      label: 'cosine of the decoded and the true mean',
+      of: (tensor) => tensor.cosine,
+      see: '1 means that the update has the direction of the true mean gradient.',
+    },
+    {
+      value: 'gradient_norm',
+      label: '|g|: norm of the gradient',
+      of: (tensor) => tensor.gradient_norm,
+      log: true,
+      see: 'Gradients of worker 0. Layers whose norms differ by orders of magnitude are treated differently by one common scale.',
+    },
+    {
+      value: 'stable_rank',
+      label: 'stable rank',
+      of: (tensor) => tensor.stable_rank,
+      none: 'Only matrices have a stable rank.',
+      see: '|X|²_F / |X|²₂: a matrix of low stable rank suits PowerSGD.',
+    },
+    {
+      value: 'mass',
+      label: 'mass in the largest 1 % of the values',
+      of: massAt(0.01),
+      percent: true,
+      see: 'A large mass suits sparse methods.',
+    },
+    {
+      value: 'ties',
+      label: 'share of ties in the vote',
+      of: (tensor, line) => (tensor.tensor === null ? line.ties : null),
+      percent: true,
+      none: 'Only methods that vote have ties.',
+      see: 'Of the whole model: coordinates for which as many workers voted plus as minus.',
+    },
   ];
 
   const nameOf = (tensor) => tensor.tensor ?? 'whole model';
@@ -26,26 +68,52 @@
   // One line per tensor of a run. The whole model is thick, and comes last so that it lies on top.
   function linesOfRun(run, quantity) {
     const health = report.healthOf(run);
-    const names = ['whole model', ...new Set(health.flatMap((line) => (line.tensors ?? []).filter((tensor) => tensor.tensor !== null).map(nameOf)))];
+    const names = [
+      'whole model',
+      ...new Set(health.flatMap((line) => (line.tensors ?? []).filter((tensor) => tensor.tensor !== null).map(nameOf))),
+    ];
     const lines = names.map((name, i) => ({
-      label: name, series: name === 'whole model' ? 'ink' : i - 1, width: name === 'whole model' ? 4 : 1.5, xs: health.map((line) => line.step),
-      ys: health.map((line) => { const tensor = (line.tensors ?? []).find((one) => nameOf(one) === name); return (tensor && quantity.of(tensor, line)) ?? null; }),
+      label: name,
+      series: name === 'whole model' ? 'ink' : i - 1,
+      width: name === 'whole model' ? 4 : 1.5,
+      xs: health.map((line) => line.step),
+      ys: health.map((line) => {
+        const tensor = (line.tensors ?? []).find((one) => nameOf(one) === name);
+        return (tensor && quantity.of(tensor, line)) ?? null;
+      }),
     }));
     return lines.filter((line) => line.ys.some(known)).sort((a, b) => a.width - b.width);
   }
 
   function linesOfAll(data, quantity) {
-    return data.runs.map((run, i) => {
-      const health = report.healthOf(run);
-      const whole = (line) => (line.tensors ?? []).find((tensor) => tensor.tensor === null);
-      return { label: run.label, series: i, width: 2.5, xs: health.map((line) => line.step), ys: health.map((line) => (whole(line) ? quantity.of(whole(line), line) ?? null : null)) };
-    }).filter((line) => line.ys.some(known));
+    return data.runs
+      .map((run, i) => {
+        const health = report.healthOf(run);
+        const whole = (line) => (line.tensors ?? []).find((tensor) => tensor.tensor === null);
+        return {
+          label: run.label,
+          series: i,
+          width: 2.5,
+          xs: health.map((line) => line.step),
+          ys: health.map((line) => (whole(line) ? (quantity.of(whole(line), line) ?? null) : null)),
+        };
+      })
+      .filter((line) => line.ys.some(known));
   }
 
   function declaredLine(run, quantity) {
     const health = report.healthOf(run).filter((line) => known(line.declared_contraction));
     if (!quantity.declared || health.length === 0) return [];
-    return [{ label: 'declared', series: 'muted', dash: '5 4', width: 2, xs: health.map((line) => line.step), ys: health.map((line) => line.declared_contraction) }];
+    return [
+      {
+        label: 'declared',
+        series: 'muted',
+        dash: '5 4',
+        width: 2,
+        xs: health.map((line) => line.step),
+        ys: health.map((line) => line.declared_contraction),
+      },
+    ];
   }
 
   function draw(host, data) {
@@ -66,23 +134,54 @@
       const lines = run ? [...linesOfRun(run, quantity), ...declaredLine(run, quantity)] : linesOfAll(data, quantity);
       if (lines.length === 0) {
         const recorded = run ? report.healthOf(run).length > 0 : any;
-        terse.absent(box, recorded ? `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}` : `${run?.label ?? 'No run'} has no health lines.`, recorded ? null : 'train --measure health');
+        terse.absent(
+          box,
+          recorded
+            ? `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}`
+            : `${run?.label ?? 'No run'} has no health lines.`,
+          recorded ? null : 'train --measure health',
+        );
         return;
       }
-      const legend = terse.legend(box, lines.map((line) => ({ label: line.label, ...(typeof line.series === 'string' ? { color: `var(--${line.series})`, dash: line.dash } : { series: line.series, dash: terse.dash(line.series) }), width: Math.min(5, line.width + 1) })), (i, pressed) => view.show(i, pressed));
+      const legend = terse.legend(
+        box,
+        lines.map((line) => ({
+          label: line.label,
+          ...(typeof line.series === 'string'
+            ? { color: `var(--${line.series})`, dash: line.dash }
+            : { series: line.series, dash: terse.dash(line.series) }),
+          width: Math.min(5, line.width + 1),
+        })),
+        (i, pressed) => view.show(i, pressed),
+      );
       if (lines.length > 12) legend.classList.add('many');
       view = terse.curves(box, {
-        label: `${quantity.label} over steps`, height: 340, lines,
-        x: { label: 'step' }, y: { label: quantity.label, log: quantity.log, format: quantity.percent ? format.percent : format.number },
+        label: `${quantity.label} over steps`,
+        height: 340,
+        lines,
+        x: { label: 'step' },
+        y: { label: quantity.label, log: quantity.log, format: quantity.percent ? format.percent : format.number },
       });
       box.append(el('p', { class: 'caption' }, quantity.see));
     };
     const choice = terse.select(controls, {
-      label: 'run', key: 'health.run', value: String(report.mostRecorded(data)), change: redraw, disabled,
-      options: [...data.runs.map((run, i) => ({ value: String(i), label: run.label })), ...(data.runs.length > 1 ? [{ value: 'all', label: 'all runs, whole model' }] : [])],
+      label: 'run',
+      key: 'health.run',
+      value: String(report.mostRecorded(data)),
+      change: redraw,
+      disabled,
+      options: [
+        ...data.runs.map((run, i) => ({ value: String(i), label: run.label })),
+        ...(data.runs.length > 1 ? [{ value: 'all', label: 'all runs, whole model' }] : []),
+      ],
     });
     const what = terse.select(controls, {
-      label: 'quantity', key: 'health.quantity', value: 'residual_ratio', change: redraw, disabled, options: QUANTITIES.map(({ value, label }) => ({ value, label })),
+      label: 'quantity',
+      key: 'health.quantity',
+      value: 'residual_ratio',
+      change: redraw,
+      disabled,
+      options: QUANTITIES.map(({ value, label }) => ({ value, label })),
     });
     redraw();
   }

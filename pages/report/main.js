@@ -11,31 +11,41 @@
   // {data} or {error: text}
   function readData() {
     const text = document.getElementById('data').textContent;
-    if (text.trim() === '{{' + 'data}}') return { error: 'This page has no data yet. The program report fills them in: report RUN… --out page.html' };
+    if (text.trim() === '{{' + 'data}}')
+      return { error: 'This page has no data yet. The program report fills them in: report RUN… --out page.html' };
     let data;
     try {
       data = JSON.parse(text);
     } catch (error) {
       return { error: `The data of this page cannot be read: ${error.message}. Make the page again with report.` };
     }
-    if (typeof data?.format !== 'number') return { error: 'The data of this page have no format number. Make the page again with report.' };
-    if (data.format > FORMAT) return { error: `The data of this page have format ${data.format}, which is newer than this page's, ${FORMAT}.` };
+    if (typeof data?.format !== 'number')
+      return { error: 'The data of this page have no format number. Make the page again with report.' };
+    if (data.format > FORMAT)
+      return { error: `The data of this page have format ${data.format}, which is newer than this page's, ${FORMAT}.` };
     if (!Array.isArray(data.runs) || data.runs.length === 0) return { error: 'The data of this page have no runs.' };
     return { data };
   }
 
   function titleOf({ runs }) {
     const shared = (key) => [...new Set(runs.map((run) => run.config?.[key]))];
-    const text = (key) => { const all = shared(key); return all.length === 1 && all[0] ? all[0] : null; };
+    const text = (key) => {
+      const all = shared(key);
+      return all.length === 1 && all[0] ? all[0] : null;
+    };
     const what = [text('model'), text('data')].filter(Boolean).join(' on ');
-    return runs.length === 1 ? [runs[0].label, what].filter(Boolean).join(': ') : `${runs.length} runs${what ? ': ' + what : ''}`;
+    return runs.length === 1
+      ? [runs[0].label, what].filter(Boolean).join(': ')
+      : `${runs.length} runs${what ? ': ' + what : ''}`;
   }
 
   // What is missing from runs, in words.
   function gaps(data) {
     const none = (columns, key) => !columns?.[key]?.some?.((value) => typeof value === 'number');
     return data.runs.flatMap((run) => {
-      const missing = [none(run.steps, 'step') && 'steps', none(run.evaluations, 'score') && 'evaluations'].filter(Boolean);
+      const missing = [none(run.steps, 'step') && 'steps', none(run.evaluations, 'score') && 'evaluations'].filter(
+        Boolean,
+      );
       return missing.length ? [`${run.label} has no ${missing.join(' and no ')}.`] : [];
     });
   }
@@ -46,12 +56,27 @@
     const others = notes.slice(FIRST_NOTES);
     if (others.length === 0) return;
     const text = others.length === 1 ? 'one more note' : `${others.length} more notes`;
-    box.append(el('details', {}, el('summary', {}, text), el('ul', {}, others.map((note) => el('li', {}, note)))));
+    box.append(
+      el(
+        'details',
+        {},
+        el('summary', {}, text),
+        el(
+          'ul',
+          {},
+          others.map((note) => el('li', {}, note)),
+        ),
+      ),
+    );
   }
 
   function drawSection(section, data, host) {
-    const part = el('section', { class: 'part', id: section.id, 'data-title': section.title, 'aria-labelledby': section.id + '-title' },
-      el('h2', { id: section.id + '-title' }, section.title), el('p', { class: 'lead' }, section.lead));
+    const part = el(
+      'section',
+      { class: 'part', id: section.id, 'data-title': section.title, 'aria-labelledby': section.id + '-title' },
+      el('h2', { id: section.id + '-title' }, section.title),
+      el('p', { class: 'lead' }, section.lead),
+    );
     host.append(part);
     try {
       section.draw(part, data);
@@ -70,7 +95,9 @@
       terse.note(host, error, { warn: true });
       return;
     }
-    data.runs.forEach((run, i) => { run.label ??= run.name ?? `run ${i + 1}`; });
+    data.runs.forEach((run, i) => {
+      run.label ??= run.name ?? `run ${i + 1}`;
+    });
     document.title = `${titleOf(data)} – tersegrad`;
     document.querySelector('h1').textContent = titleOf(data);
     document.getElementById('made').textContent = data.made_by ? `made by ${data.made_by}` : '';

@@ -20,12 +20,15 @@
       figures.replaceChildren();
       const line = health[Math.min(step?.value ?? 0, health.length - 1)];
       const drawers = [
-        (part) => report.lowRank.draw(part, line), (part) => report.sparse.mass(part, line), (part) => report.sparse.sent(part, health),
-        (part) => report.votes.draw(part, line), (part) => report.staleness.draw(part, run),
+        (part) => report.lowRank.draw(part, line),
+        (part) => report.sparse.mass(part, line),
+        (part) => report.sparse.sent(part, health),
+        (part) => report.votes.draw(part, line),
+        (part) => report.staleness.draw(part, run),
       ];
       const parts = drawers.map((drawer) => {
         const part = el('div', { class: 'method' });
-        figures.append(part);  // figures need their width when they are drawn
+        figures.append(part); // figures need their width when they are drawn
         return { part, shows: drawer(part) };
       });
       // What the run has comes first.
@@ -36,15 +39,29 @@
       const health = report.healthOf(run).map((line) => ({ ...line, tensors: line.tensors ?? [] }));
       command.show(run?.command);
       stepHost.replaceChildren();
-      step = health.length === 0 ? null : terse.stepper(stepHost, {
-        label: 'recorded step', key: 'methods.step', min: 0, max: health.length - 1, value: health.length - 1,
-        format: (i) => String(health[Math.min(i, health.length - 1)].step), change: () => drawStep(run, health),
-      });
+      step =
+        health.length === 0
+          ? null
+          : terse.stepper(stepHost, {
+              label: 'recorded step',
+              key: 'methods.step',
+              min: 0,
+              max: health.length - 1,
+              value: health.length - 1,
+              format: (i) => String(health[Math.min(i, health.length - 1)].step),
+              change: () => drawStep(run, health),
+            });
       drawStep(run, health);
     };
     const choice = terse.select(controls, {
-      label: 'run', key: 'methods.run', value: String(report.mostRecorded(data)), change: drawRun,
-      options: data.runs.map((run, i) => ({ value: String(i), label: run.label + (isRich(run) ? '' : ' (nothing recorded)') })),
+      label: 'run',
+      key: 'methods.run',
+      value: String(report.mostRecorded(data)),
+      change: drawRun,
+      options: data.runs.map((run, i) => ({
+        value: String(i),
+        label: run.label + (isRich(run) ? '' : ' (nothing recorded)'),
+      })),
     });
     controls.append(stepHost);
     drawRun();

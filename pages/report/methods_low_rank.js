@@ -17,11 +17,25 @@
   function drawValues(host, tensor, rank) {
     const values = tensor.singular_values;
     return terse.figure(host, {
-      label: `singular values of ${tensor.tensor}`, height: 240, caption: 'The largest singular values; those within the rank are coloured.',
+      label: `singular values of ${tensor.tensor}`,
+      height: 240,
+      caption: 'The largest singular values; those within the rank are coloured.',
       draw(fig) {
-        const chart = fig.axes({ x: { bands: values.map((_, i) => String(i + 1)), label: 'number' }, y: { domain: terse.extent(values, { zero: true }), label: 'singular value' } });
-        chart.bars(values.map((value, i) => ({ x: String(i + 1), value, series: i < rank() ? 0 : 6, tip: `singular value ${i + 1}: ${format.number(value)}` })));
-        chart.layer.querySelectorAll('.bar').forEach((bar, i) => { if (i >= rank()) bar.setAttribute('fill-opacity', 0.35); });
+        const chart = fig.axes({
+          x: { bands: values.map((_, i) => String(i + 1)), label: 'number' },
+          y: { domain: terse.extent(values, { zero: true }), label: 'singular value' },
+        });
+        chart.bars(
+          values.map((value, i) => ({
+            x: String(i + 1),
+            value,
+            series: i < rank() ? 0 : 6,
+            tip: `singular value ${i + 1}: ${format.number(value)}`,
+          })),
+        );
+        chart.layer.querySelectorAll('.bar').forEach((bar, i) => {
+          if (i >= rank()) bar.setAttribute('fill-opacity', 0.35);
+        });
       },
     });
   }
@@ -29,14 +43,23 @@
   function drawEnergy(host, tensor, rank) {
     const points = tensor.singular_values.map((_, i) => [i + 1, keptEnergy(tensor, i + 1)]);
     return terse.figure(host, {
-      label: `energy kept by rank of ${tensor.tensor}`, height: 240, caption: 'The share of |X|² that the best approximation of each rank keeps. PowerSGD approaches it from below.',
+      label: `energy kept by rank of ${tensor.tensor}`,
+      height: 240,
+      caption: 'The share of |X|² that the best approximation of each rank keeps. PowerSGD approaches it from below.',
       draw(fig) {
         const chart = fig.axes({
-          x: { domain: [0.5, points.length + 0.5], label: 'rank', ticks: points.map(([r]) => r).filter((r) => points.length <= 8 || r % 2 === 0) },
+          x: {
+            domain: [0.5, points.length + 0.5],
+            label: 'rank',
+            ticks: points.map(([r]) => r).filter((r) => points.length <= 8 || r % 2 === 0),
+          },
           y: { domain: [0, 1.04], label: 'kept energy', format: format.percent, ticks: [0, 0.25, 0.5, 0.75, 1] },
         });
         chart.line(points, { series: 0, label: 'kept energy' });
-        chart.points(points.map(([r, y]) => [r, y]), { series: 0, r: 3, tip: (i) => `rank ${i + 1}: ${format.percent(points[i][1])}` });
+        chart.points(
+          points.map(([r, y]) => [r, y]),
+          { series: 0, r: 3, tip: (i) => `rank ${i + 1}: ${format.percent(points[i][1])}` },
+        );
         chart.points([[rank(), keptEnergy(tensor, rank())]], { series: 1, r: 6 });
       },
     });
@@ -48,7 +71,14 @@
     if (matrices.length === 0) {
       const box = el('div', { class: 'controls' });
       host.append(box);
-      terse.slider(box, { label: 'rank', min: 1, max: 16, step: 1, value: 1, disabled: 'recorded by train --measure health' });
+      terse.slider(box, {
+        label: 'rank',
+        min: 1,
+        max: 16,
+        step: 1,
+        value: 1,
+        disabled: 'recorded by train --measure health',
+      });
       terse.absent(host, 'This run has no singular values.', 'train --measure health');
       return false;
     }
@@ -64,21 +94,41 @@
     const write = () => {
       const tensor = tensorOf();
       const [bytes, all] = [bytesOf(tensor, current()), 4 * tensor.rows * tensor.cols];
-      text.replaceChildren(`Rank ${current()} keeps at most `, el('b', {}, format.percent(keptEnergy(tensor, current()))),
-        ` of |X|² and sends `, el('b', {}, format.bytes(bytes)), ` instead of ${format.bytes(all)}: `,
-        bytes < all ? `${format.number(all / bytes)} times fewer bytes.` : 'no fewer bytes.');
+      text.replaceChildren(
+        `Rank ${current()} keeps at most `,
+        el('b', {}, format.percent(keptEnergy(tensor, current()))),
+        ` of |X|² and sends `,
+        el('b', {}, format.bytes(bytes)),
+        ` instead of ${format.bytes(all)}: `,
+        bytes < all ? `${format.number(all / bytes)} times fewer bytes.` : 'no fewer bytes.',
+      );
       views.forEach((view) => view.redraw());
     };
     const rebuild = () => {
-      figures.replaceChildren();
-      views = [drawValues(figures, tensorOf(), current), drawEnergy(figures, tensorOf(), current)];
+      const [left, right] = [el('div'), el('div')];
+      figures.replaceChildren(left, right);
+      views = [drawValues(left, tensorOf(), current), drawEnergy(right, tensorOf(), current)];
       write();
     };
     const choice = terse.select(controls, {
-      label: 'tensor', key: 'methods.matrix', change: rebuild, value: largest.tensor,
-      options: matrices.map((tensor) => ({ value: tensor.tensor, label: `${tensor.tensor} (${tensor.rows} × ${tensor.cols})` })),
+      label: 'tensor',
+      key: 'methods.matrix',
+      change: rebuild,
+      value: largest.tensor,
+      options: matrices.map((tensor) => ({
+        value: tensor.tensor,
+        label: `${tensor.tensor} (${tensor.rows} × ${tensor.cols})`,
+      })),
     });
-    const rank = terse.slider(controls, { label: 'rank', key: 'methods.rank', min: 1, max: most, step: 1, value: Math.min(2, most), change: write });
+    const rank = terse.slider(controls, {
+      label: 'rank',
+      key: 'methods.rank',
+      min: 1,
+      max: most,
+      step: 1,
+      value: Math.min(2, most),
+      change: write,
+    });
     rebuild();
     return true;
   }

@@ -5,7 +5,7 @@
   'use strict';
 
   const { el, format } = terse;
-  const ENTRY = 8;  // bytes of a coordinate and its value
+  const ENTRY = 8; // bytes of a coordinate and its value
 
   // The recorded points, and all values, which hold all mass.
   function withWhole(fractions, mass) {
@@ -28,17 +28,27 @@
   function drawMass(host, fractions, tensor, ratio) {
     const points = withWhole(fractions, tensor.topk_mass);
     return terse.figure(host, {
-      label: `mass curve of ${nameOf(tensor)}`, height: 260,
+      label: `mass curve of ${nameOf(tensor)}`,
+      height: 260,
       caption: 'The share of |x|² in the largest values. A curve far above the diagonal (dashed) suits sparse methods.',
       draw(fig) {
         const chart = fig.axes({
-          x: { domain: [fractions[0], 1], scale: 'log', label: 'share of the values that are sent', format: format.percent },
+          x: {
+            domain: [fractions[0], 1],
+            scale: 'log',
+            label: 'share of the values that are sent',
+            format: format.percent,
+          },
           y: { domain: [0, 1.04], label: 'kept mass', format: format.percent, ticks: [0, 0.25, 0.5, 0.75, 1] },
         });
         const diagonal = Array.from({ length: 41 }, (_, i) => fractions[0] ** (1 - i / 40)).map((x) => [x, x]);
         chart.line(diagonal, { color: 'var(--muted)', width: 1, dash: '4 3' });
         chart.line(points, { series: 0, label: 'mass' });
-        chart.points(points, { series: 0, r: 3, tip: (i) => `largest ${format.percent(points[i][0])}: ${format.percent(points[i][1])} of |x|²` });
+        chart.points(points, {
+          series: 0,
+          r: 3,
+          tip: (i) => `largest ${format.percent(points[i][0])}: ${format.percent(points[i][1])} of |x|²`,
+        });
         chart.points([[ratio(), keptMass(fractions, tensor.topk_mass, ratio())]], { series: 1, r: 6 });
       },
     });
@@ -46,11 +56,21 @@
 
   function mass(host, line) {
     host.append(el('h3', {}, 'Mass in the largest values'));
-    const usable = (line?.tensors ?? []).filter((tensor) => tensor.topk_mass?.length && tensor.topk_mass.every((share) => typeof share === 'number'));
+    const usable = (line?.tensors ?? []).filter(
+      (tensor) => tensor.topk_mass?.length && tensor.topk_mass.every((share) => typeof share === 'number'),
+    );
     if (usable.length === 0 || !line.fractions?.length) {
       const box = el('div', { class: 'controls' });
       host.append(box);
-      terse.slider(box, { label: 'ratio', min: 0.001, max: 1, scale: 'log', value: 0.01, format: format.percent, disabled: 'recorded by train --measure health' });
+      terse.slider(box, {
+        label: 'ratio',
+        min: 0.001,
+        max: 1,
+        scale: 'log',
+        value: 0.01,
+        format: format.percent,
+        disabled: 'recorded by train --measure health',
+      });
       terse.absent(host, 'This run has no mass curve.', 'train --measure health');
       return false;
     }
@@ -63,9 +83,13 @@
     const write = () => {
       const tensor = tensorOf();
       const count = Math.max(1, Math.round(ratio.value * tensor.size));
-      text.replaceChildren(`The largest ${format.percent(ratio.value)}, ${format.count(count)} of ${format.count(tensor.size)} values, hold `,
-        el('b', {}, format.percent(keptMass(line.fractions, tensor.topk_mass, ratio.value))), ' of |x|² and take ',
-        el('b', {}, format.bytes(ENTRY * count)), ` instead of ${format.bytes(4 * tensor.size)}, as coordinates and values of 4 bytes each.`);
+      text.replaceChildren(
+        `The largest ${format.percent(ratio.value)}, ${format.count(count)} of ${format.count(tensor.size)} values, hold `,
+        el('b', {}, format.percent(keptMass(line.fractions, tensor.topk_mass, ratio.value))),
+        ' of |x|² and take ',
+        el('b', {}, format.bytes(ENTRY * count)),
+        ` instead of ${format.bytes(4 * tensor.size)}, as coordinates and values of 4 bytes each.`,
+      );
       view.redraw();
     };
     const rebuild = () => {
@@ -74,10 +98,20 @@
       write();
     };
     const choice = terse.select(controls, {
-      label: 'tensor', key: 'methods.mass', change: rebuild, options: usable.map((tensor) => ({ value: nameOf(tensor), label: nameOf(tensor) })),
+      label: 'tensor',
+      key: 'methods.mass',
+      change: rebuild,
+      options: usable.map((tensor) => ({ value: nameOf(tensor), label: nameOf(tensor) })),
     });
     const ratio = terse.slider(controls, {
-      label: 'ratio', key: 'methods.ratio', min: line.fractions[0], max: 1, scale: 'log', value: 0.01, format: format.percent, change: write,
+      label: 'ratio',
+      key: 'methods.ratio',
+      min: line.fractions[0],
+      max: 1,
+      scale: 'log',
+      value: 0.01,
+      format: format.percent,
+      change: write,
     });
     rebuild();
     return true;
@@ -88,17 +122,28 @@
   function sent(host, health) {
     host.append(el('h3', {}, 'Coordinates sent, by step'));
     // A tensor of another method can have zeros by chance, the whole model hardly.
-    const sparse = health.filter((line) => line.tensors.some((tensor) => tensor.tensor === null && tensor.sent?.length));
-    const names = [...new Set(sparse.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf)))];
+    const sparse = health.filter((line) =>
+      line.tensors.some((tensor) => tensor.tensor === null && tensor.sent?.length),
+    );
+    const names = [
+      ...new Set(sparse.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf))),
+    ];
     if (names.length === 0) {
-      terse.absent(host, health.length ? 'The method of this run is not sparse: it sends every coordinate.' : 'This run has no counts of the coordinates that were sent.', health.length ? null : 'train --measure health');
+      terse.absent(
+        host,
+        health.length
+          ? 'The method of this run is not sparse: it sends every coordinate.'
+          : 'This run has no counts of the coordinates that were sent.',
+        health.length ? null : 'train --measure health',
+      );
       return false;
     }
     const controls = el('div', { class: 'controls' });
     const figure = el('div');
     host.append(controls, figure);
     const draw = () => {
-      const rows = sparse.map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === choice.value) }))
+      const rows = sparse
+        .map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === choice.value) }))
         .filter(({ tensor }) => tensor?.sent?.length);
       const columns = Math.max(...rows.map(({ tensor }) => tensor.sent.length));
       const most = Math.max(1, ...rows.flatMap(({ tensor }) => tensor.sent));
@@ -106,16 +151,27 @@
       const from = (c) => Math.floor((size * c) / columns);
       figure.replaceChildren();
       terse.figure(figure, {
-        label: `coordinates of ${choice.value} sent, by step`, height: rows.length * 20 + 46,
+        label: `coordinates of ${choice.value} sent, by step`,
+        height: rows.length * 20 + 46,
         caption: `Each cell counts the values sent from one of ${columns} equal ranges of the coordinates; the strongest colour is ${format.count(most)}.`,
-        draw: (fig) => fig.heat({
-          rows: rows.map(({ step }) => `step ${step}`), columns: Array.from({ length: columns }, (_, c) => String(from(c))), label: 'first coordinate of the range',
-          series: 0, value: (r, c) => (rows[r].tensor.sent[c] ?? 0) / most,
-          tip: (r, c) => `step ${rows[r].step}, coordinates ${from(c)} to ${from(c + 1) - 1}\n${format.count(rows[r].tensor.sent[c] ?? 0)} sent`,
-        }),
+        draw: (fig) =>
+          fig.heat({
+            rows: rows.map(({ step }) => `step ${step}`),
+            columns: Array.from({ length: columns }, (_, c) => String(from(c))),
+            label: 'first coordinate of the range',
+            series: 0,
+            value: (r, c) => (rows[r].tensor.sent[c] ?? 0) / most,
+            tip: (r, c) =>
+              `step ${rows[r].step}, coordinates ${from(c)} to ${from(c + 1) - 1}\n${format.count(rows[r].tensor.sent[c] ?? 0)} sent`,
+          }),
       });
     };
-    const choice = terse.select(controls, { label: 'tensor', key: 'methods.sent', change: draw, options: names.map((name) => ({ value: name, label: name })) });
+    const choice = terse.select(controls, {
+      label: 'tensor',
+      key: 'methods.sent',
+      change: draw,
+      options: names.map((name) => ({ value: name, label: name })),
+    });
     draw();
     return true;
   }

@@ -119,7 +119,8 @@
       return el('li', {}, report.swatch(i), el('b', {}, run.label), ` has shorter steps ${breakEvenText(found)}.`);
     });
     host.append(el('ul', { class: 'plain' }, items),
-      el('p', { class: 'caption' }, `With ${workers} workers and a latency of ${format.seconds(latency)}, at any score. Compared with the same run without encoding and decoding, which sends all values.`));
+      el('p', { class: 'caption' }, `With ${workers} workers and a latency of ${format.seconds(latency)}, at any score. `
+        + 'Compared with the same run without encoding and decoding, which sends all values.'));
   }
 
   // ---- the section
@@ -127,6 +128,26 @@
   function start(data) {
     const run = data.runs.find(({ exchange }) => exchange) ?? data.runs[0];
     return { workers: WORKERS.reduce((best, now) => (Math.abs(now - run.workers) < Math.abs(best - run.workers) ? now : best), 4) };
+  }
+
+  function networkSliders(host, { change, disabled, workers }) {
+    const slider = (label, key, options) => terse.slider(host, { label, key: `network.${key}`, change, disabled, ...options });
+    const log = ([min, max], value, write) => ({ min, max, value, scale: 'log', format: write });
+    return {
+      rate: slider('bandwidth', 'rate', log(RATES, 1e9, format.rate)),
+      latency: slider('latency', 'latency', log(LATENCIES, 50e-6, format.seconds)),
+      workers: slider('workers', 'workers', { values: WORKERS, value: workers }),
+    };
+  }
+
+  // Which clock measured the local work: the same one for all runs.
+  function clockChoice(host, runs, { change, disabled }) {
+    const modelled = !disabled && runs.every(({ run }) => run.virtual_times || network.obstacle(run));
+    const reason = modelled ? null : 'recorded by train --network, and needed from all runs';
+    return terse.segmented(host, {
+      label: 'local work', key: 'network.clock', value: modelled ? 'virtual_times' : 'times', change,
+      options: [{ value: 'times', label: 'as measured' }, { value: 'virtual_times', label: 'of the virtual clock', disabled: reason }],
+    });
   }
 
   function draw(host, data) {
@@ -144,9 +165,9 @@
     host.append(controls, bars, curves, even);
     let waiting = false;
     const redraw = () => {
-      const link = { bitsPerSecond: rate.value, latency: latency.value };
-      const choices = { target: target.value, workers: workers.value, link, clock: clock.value };
-      command.show(`train --compressor ${runs[0].run.config?.compressor ?? 'none'} --workers ${workers.value} --network ${spec(link)}`);
+      const link = { bitsPerSecond: sliders.rate.value, latency: sliders.latency.value };
+      const choices = { target: target.value, workers: sliders.workers.value, link, clock: clock.value };
+      command.show(`train --compressor ${runs[0].run.config?.compressor ?? 'none'} --workers ${choices.workers} --network ${spec(link)}`);
       drawBars(bars, runs.map((one) => timesOf(one, choices)));
       drawCurves(curves, choices, runs, link);
       drawBreakEven(even, runs, choices);
@@ -156,20 +177,18 @@
       waiting = true;
       requestAnimationFrame(() => { waiting = false; redraw(); });
     };
-    const rate = terse.slider(controls, { label: 'bandwidth', key: 'network.rate', min: RATES[0], max: RATES[1], value: 1e9, scale: 'log', format: format.rate, change, disabled });
-    const latency = terse.slider(controls, { label: 'latency', key: 'network.latency', min: LATENCIES[0], max: LATENCIES[1], value: 50e-6, scale: 'log', format: format.seconds, change, disabled });
-    const workers = terse.slider(controls, { label: 'workers', key: 'network.workers', values: WORKERS, value: start(data).workers, change, disabled });
+    const sliders = networkSliders(controls, { change, disabled, workers: start(data).workers });
     const target = terse.slider(controls, {
-      label: metric === 'perplexity' ? 'perplexity to reach' : 'accuracy to reach', key: 'network.target', ...targets(runs, metric), change, disabled,
+      label: metric === 'perplexity' ? 'perplexity to reach' : 'accuracy to reach', key: 'network.target',
+      ...targets(runs, metric), change, disabled,
       format: (value) => format.number(value, 4) + (metric === 'perplexity' ? '' : '\u202f%'),
     });
-    const modelled = runs.every(({ run }) => run.virtual_times || network.obstacle(run));
-    const clock = terse.segmented(controls, {
-      label: 'local work', key: 'network.clock', value: modelled && !disabled ? 'virtual_times' : 'times', change,
-      options: [{ value: 'times', label: 'as measured' }, { value: 'virtual_times', label: 'of the virtual clock', disabled: modelled && !disabled ? null : 'recorded by train --network, and needed from all runs' }],
-    });
-    if (others.length) terse.note(host, `Not compared, because they have another metric or no evaluations: ${others.map((run) => run.label).join(', ')}.`);
-    if (runs.some(({ run }) => run.config?.bucket_mb > 0)) terse.note(host, 'The model has no buckets. Runs with --bucket-mb send during backward and are faster than shown.');
+    const clock = clockChoice(controls, runs, { change, disabled });
+    const names = others.map((run) => run.label).join(', ');
+    if (names) terse.note(host, `Not compared, because they have another metric or no evaluations: ${names}.`);
+    if (runs.some(({ run }) => run.config?.bucket_mb > 0)) {
+      terse.note(host, 'The model has no buckets. Runs with --bucket-mb send during backward and are faster than shown.');
+    }
     redraw();
   }
 
@@ -185,7 +204,8 @@
   report.add({
     id: 'network',
     title: 'Network',
-    lead: 'How long each recorded run would take in another network. Its steps stay those of the recording, also with another number of workers; only the time of a step is computed.',
+    lead: 'How long each recorded run would take in another network. Its steps stay those of the recording, also with '
+      + 'another number of workers; only the time of a step is computed.',
     draw,
   });
 })((globalThis.terse ??= {}));

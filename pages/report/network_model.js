@@ -59,20 +59,23 @@
     return Math.min(unionSize(phase.up, down, recorded, workers), Math.max(dense, down));
   }
 
-  // ------------------------------------------------------------------------------------------------------------ ring
+  // ---- ring
 
   function ringPhaseSeconds(phase, run, workers, link) {
     if (phase.kind === 'gather') return (workers - 1) * (link.latency + duration(link, phase.up));
     if (phase.kind === 'sliceable') {
       const down = downBytes(phase, run, workers);
-      return 2 * link.latency + (workers - 1) * (duration(link, part(phase.up, workers)) + duration(link, part(down, workers)));
+      return (
+        2 * link.latency +
+        (workers - 1) * (duration(link, part(phase.up, workers)) + duration(link, part(down, workers)))
+      );
     }
     return 2 * (workers - 1) * (link.latency + duration(link, part(phase.up, workers)));
   }
 
   const agreeSeconds = (workers, link) => link.latency + (workers - 1) * duration(link, CONTROL);
 
-  // ------------------------------------------------------------------------------------------------ message by message
+  // ---- message by message
   //
   // state.ready[w]: when worker w can continue; state.sent[w]: when its NIC has sent its messages.
 
@@ -148,7 +151,10 @@
     const core = 2 ** Math.floor(Math.log2(workers));
     const seconds = {
       ring: 2 * (workers - 1) * link.latency + (2 * (workers - 1) * n) / workers,
-      halving: 2 * Math.log2(core) * link.latency + (2 * (core - 1) * n) / core + (workers > core ? 2 * (link.latency + n) : 0),
+      halving:
+        2 * Math.log2(core) * link.latency +
+        (2 * (core - 1) * n) / core +
+        (workers > core ? 2 * (link.latency + n) : 0),
       tree: 2 * Math.ceil(Math.log2(workers)) * (link.latency + n),
     };
     return Object.keys(seconds).reduce((best, now) => (seconds[now] < seconds[best] ? now : best));
@@ -208,8 +214,10 @@
       const sizes = shardBytes(phase, run, workers, Math.min(run.exchange.servers ?? 1, workers));
       return (state) => pushAndPull(state, sizes, link);
     }
-    const kind = phase.kind === 'linear' || phase.kind === 'memory'
-      ? chosenAllReduce(run.exchange.all_reduce ?? 'ring', phase.up, workers, link) : 'ring';
+    const kind =
+      phase.kind === 'linear' || phase.kind === 'memory'
+        ? chosenAllReduce(run.exchange.all_reduce ?? 'ring', phase.up, workers, link)
+        : 'ring';
     if (kind === 'tree') return (state) => tree(state, phase.up, link);
     if (kind === 'halving') return (state) => halving(state, phase.up, link);
     return null;
@@ -217,9 +225,13 @@
 
   // The period of a step in which workers are not all ready at once; repeats the step until its period repeats.
   function lastingStep(run, workers, link, local) {
-    const phases = run.exchange.phases.map((phase) => phaseOf(phase, run, workers, link) ?? ((state) => {
-      state.ready.fill(Math.max(...state.ready) + ringPhaseSeconds(phase, run, workers, link));
-    }));
+    const phases = run.exchange.phases.map(
+      (phase) =>
+        phaseOf(phase, run, workers, link) ??
+        ((state) => {
+          state.ready.fill(Math.max(...state.ready) + ringPhaseSeconds(phase, run, workers, link));
+        }),
+    );
     const state = { ready: Array(workers).fill(0), sent: Array(workers).fill(0) };
     let before = 0;
     let period = 0;
@@ -234,7 +246,7 @@
     return period;
   }
 
-  // ----------------------------------------------------------------------------------------------------------- steps
+  // ---- steps
 
   // Why the model does not hold for a run, in words; null if it does.
   function obstacle(run) {
@@ -272,7 +284,10 @@
       config: { ...run.config, local_steps: 0 },
       times: local(run.times),
       virtual_times: local(run.virtual_times),
-      exchange: { ...run.exchange, phases: [{ kind: 'linear', up: run.exchange.uncompressed_bytes, down: run.exchange.uncompressed_bytes }] },
+      exchange: {
+        ...run.exchange,
+        phases: [{ kind: 'linear', up: run.exchange.uncompressed_bytes, down: run.exchange.uncompressed_bytes }],
+      },
     };
   }
 
@@ -289,7 +304,7 @@
     let [a, b] = [Math.log(low), Math.log(high)];
     for (let i = 0; i < 24; ++i) {
       const middle = (a + b) / 2;
-      if ((gain(Math.exp(middle)) > 0) === slow) a = middle;
+      if (gain(Math.exp(middle)) > 0 === slow) a = middle;
       else b = middle;
     }
     return slow ? { below: Math.exp(b) } : { above: Math.exp(a) };

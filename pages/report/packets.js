@@ -48,7 +48,8 @@
     return [...header, ...payload];
   }
 
-  const colorOf = (i, field) => (field.header ? 'var(--series-7)' : terse.series(i));
+  const colorOf = (field) => (field.header ? 'var(--series-7)' : terse.series(field.color));
+  const swatch = (field) => el('span', { class: 'swatch', style: `background: ${colorOf(field)}` });
 
   function detailOf(field, bytes) {
     const own = Array.from(bytes.slice(field.offset, field.offset + Math.min(field.size, 16)));
@@ -74,7 +75,7 @@
       const cells = Array.from(bytes.slice(at, at + width)).map((byte, k) => {
         const field = owner[at + k];
         return el('span', {
-          class: 'byte', 'data-field': field, 'data-tip': byteTip(at + k, byte, fields[field]), style: field >= 0 ? `--field: ${colorOf(fields[field].color, fields[field])}` : null,
+          class: 'byte', 'data-field': field, 'data-tip': byteTip(at + k, byte, fields[field]), style: field >= 0 ? `--field: ${colorOf(fields[field])}` : null,
         }, hexText(byte));
       });
       lines.push(el('div', { class: 'bytes' }, el('span', { class: 'offset' }, String(at)), cells));
@@ -97,11 +98,11 @@
       grid.querySelectorAll('.on').forEach((node) => node.classList.remove('on'));
       grid.querySelectorAll(`[data-field="${i}"]`).forEach((node) => node.classList.add('on'));
       list.querySelectorAll('button').forEach((button, k) => button.setAttribute('aria-pressed', String(k === i)));
-      detail.replaceChildren(el('h4', {}, el('span', { class: 'swatch', style: `background: ${colorOf(fields[i].color, fields[i])}` }), fields[i].name), detailOf(fields[i], bytes));
+      detail.replaceChildren(el('h4', {}, swatch(fields[i]), fields[i].name), detailOf(fields[i], bytes));
     };
     fields.forEach((field, i) => list.append(el('li', {}, el('button', {
       type: 'button', 'aria-pressed': 'false', onfocus: () => choose(i), onpointerenter: () => choose(i), onclick: () => choose(i),
-    }, el('span', { class: 'swatch', style: `background: ${colorOf(field.color, field)}` }), field.name, el('small', {}, `${field.offset} + ${format.bytes(field.size)}`)))));
+    }, swatch(field), field.name, el('small', {}, `${field.offset} + ${format.bytes(field.size)}`)))));
     grid.addEventListener('pointerover', (event) => choose(Number(event.target.dataset?.field ?? -1)));
     const more = el('button', { type: 'button', class: 'button small', onclick: () => { rows = Infinity; fill(); } });
     const fill = () => {
@@ -111,7 +112,8 @@
     };
     fill();
     const total = packet.bytes ?? bytes.length;
-    const caption = bytes.length < total ? `The first ${format.count(bytes.length)} of ${format.count(total)} bytes were recorded.` : `${format.count(total)} bytes, of which ${HEADER} are the header.`;
+    const caption = bytes.length < total ? `The page has the first ${format.count(bytes.length)} of ${format.count(total)} bytes.`
+      : `${format.count(total)} bytes, of which ${HEADER} are the header.`;
     host.replaceChildren(el('div', { class: 'packet' },
       el('div', {}, grid, more, el('p', { class: 'caption' }, caption)), el('div', {}, detail, list)));
     choose(Math.min(HEADER_FIELDS.length, fields.length - 1));

@@ -45,15 +45,18 @@
 
   function drawCurves(host, data, views, { axis, log, hidden }) {
     views.splice(0).forEach(({ view }) => view.destroy());
-    host.replaceChildren();
-    for (const figure of figuresOf(data, axis, hidden)) {
+    const figures = figuresOf(data, axis, hidden);
+    const places = figures.map(() => el('div'));
+    host.replaceChildren(...places);  // all at once, because their number determines their width
+    figures.forEach((figure, k) => {
+      const place = places[k];
       const lines = figure.runs.map(figure.line);
       const empty = lines.filter((line) => !has(line.xs) || !has(line.ys));
       if (empty.length === lines.length) {
-        terse.absent(host, `No run has ${figure.what} with ${axis.label}, so there is no curve of ${figure.label}.`);
-        continue;
+        terse.absent(place, `No run has ${figure.what} with ${axis.label}, so there is no curve of ${figure.label}.`);
+        return;
       }
-      const view = terse.curves(host, {
+      const view = terse.curves(place, {
         label: `${figure.label} over ${axis.label}`, lines,
         x: { label: axis.title ?? axis.label, format: axis.format, log }, y: { label: figure.label },
       });
@@ -61,7 +64,7 @@
         view.node.append(el('p', { class: 'caption' }, `Without ${figure.what}: ${empty.map((line) => line.label).join(', ')}.`));
       }
       views.push({ view, runs: figure.runs });
-    }
+    });
   }
 
   function curves(host, data) {
@@ -136,13 +139,17 @@
         rows[i].append(el('td', { class: value === best ? 'best' : null }, text));
       });
     }
-    host.append(el('h3', {}, 'Results'),
-      el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'results' }, el('table', { class: 'data results' }, el('thead', {}, head), el('tbody', {}, rows))));
+    const table = el('table', { class: 'data results' }, el('thead', {}, head), el('tbody', {}, rows));
+    host.append(el('h3', {}, 'Results'), el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'results' }, table));
   }
 
   // ---- configurations
 
-  const valueText = (value) => (value === null || value === undefined || value === '' ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(typeof value === 'number' ? Number(value.toPrecision(6)) : value));
+  function valueText(value) {
+    if (value === null || value === undefined || value === '') return '–';
+    if (typeof value === 'object') return JSON.stringify(value);
+    return String(typeof value === 'number' ? Number(value.toPrecision(6)) : value);
+  }
 
   // A long specification may be broken after its separators.
   const breakable = (text) => text.split(/(?<=[,+:/])/).flatMap((part) => [part, el('wbr')]);

@@ -16,7 +16,9 @@
   const { el, state } = terse;
   const sections = [];
 
-  const add = (section) => { sections.push(section); };
+  const add = (section) => {
+    sections.push(section);
+  };
 
   function runSelect(host, data, { key, change, all, disabled }) {
     const options = data.runs.map((run, i) => ({ value: String(i), label: run.label }));
@@ -25,9 +27,16 @@
   }
 
   function legend(host, data, { key, change }) {
-    const parse = (text) => new Set((text ?? '').split(',').filter((part) => /^\d+$/.test(part)).map(Number));
+    const parse = (text) =>
+      new Set(
+        (text ?? '')
+          .split(',')
+          .filter((part) => /^\d+$/.test(part))
+          .map(Number),
+      );
     const self = { hidden: parse(state.get(key)) };
-    const items = () => data.runs.map((run, i) => ({ label: run.label, series: i, dash: terse.dash(i), pressed: !self.hidden.has(i) }));
+    const items = () =>
+      data.runs.map((run, i) => ({ label: run.label, series: i, dash: terse.dash(i), pressed: !self.hidden.has(i) }));
     const toggle = (i, pressed) => {
       if (pressed) self.hidden.delete(i);
       else self.hidden.add(i);
@@ -35,7 +44,9 @@
       change();
     };
     let list = terse.legend(host, items(), toggle);
-    const mark = () => { if (data.runs.length > 12) list.classList.add('many'); };
+    const mark = () => {
+      if (data.runs.length > 12) list.classList.add('many');
+    };
     mark();
     state.on(key, (text) => {
       self.hidden = parse(text);
@@ -62,11 +73,13 @@
 
   const swatch = (i) => el('span', { class: 'swatch', style: `background: ${terse.series(i)}`, 'aria-hidden': 'true' });
 
-  const healthOf = (run) => (run?.health ?? []).filter((line) => line?.health).map((line) => ({ step: line.step, ...line.health }));
+  const healthOf = (run) =>
+    (run?.health ?? []).filter((line) => line?.health).map((line) => ({ step: line.step, ...line.health }));
 
   // A run with error feedback first, then one with health lines, then an asynchronous one.
   function mostRecorded({ runs }) {
-    const residual = (run) => healthOf(run).some((line) => (line.tensors ?? []).some((tensor) => tensor.residual_ratio > 0));
+    const residual = (run) =>
+      healthOf(run).some((line) => (line.tensors ?? []).some((tensor) => tensor.residual_ratio > 0));
     const wishes = [residual, (run) => healthOf(run).length > 0, (run) => Boolean(run.staleness)];
     return Math.max(0, wishes.map((wish) => runs.findIndex(wish)).find((i) => i >= 0) ?? 0);
   }

@@ -23,10 +23,16 @@ test('files and data arrive byte by byte', () => {
   write('hard.txt', HARD);
   const data = { text: `${HARD}</script><!-- <script> {{data}}`, list: [1, [2]] };
   const file = write('data.json', JSON.stringify(data));
-  const template = write('template.html', `<p>;[</p>\n<!-- include: hard.css -->\n<!-- include: hard.js -->\n<!-- include: hard.txt -->\n<i id="data">{{data}}</i>\n`);
+  const template = write(
+    'template.html',
+    `<p>;[</p>\n<!-- include: hard.css -->\n<!-- include: hard.js -->\n<!-- include: hard.txt -->\n<i id="data">{{data}}</i>\n`,
+  );
   const text = fs.readFileSync(assemble('assemble/out.html', { template, data: file }), 'utf8');
   const inserted = JSON.stringify(data).replaceAll('<', '\\u003c');
-  assert.equal(text, `<p>;[</p>\n<style>\n.a { content: "["; } /* ; ] */\n${HARD}</style>\n<script>\nconst x = 1; // ${HARD}</script>\n${HARD}\n<i id="data">${inserted}</i>\n`);
+  assert.equal(
+    text,
+    `<p>;[</p>\n<style>\n.a { content: "["; } /* ; ] */\n${HARD}</style>\n<script>\nconst x = 1; // ${HARD}</script>\n${HARD}\n<i id="data">${inserted}</i>\n`,
+  );
   assert.deepEqual(JSON.parse(/id="data">(.*)<\/i>/s.exec(text)[1]), data);
 });
 
@@ -40,7 +46,8 @@ test('a head comment is left out, a licence stays', () => {
 
 test('what would break a page is refused', () => {
   write('ends.js', 'const s = "</script>";\n');
-  const refuse = (name, text, expected) => assert.throws(() => assemble(`assemble/${name}`, { template: write(`${name}.template`, text) }), expected);
+  const refuse = (name, text, expected) =>
+    assert.throws(() => assemble(`assemble/${name}`, { template: write(`${name}.template`, text) }), expected);
   refuse('missing', '<!-- include: none.js -->{{data}}', /none\.js does not exist/);
   refuse('ends', '<!-- include: ends.js -->{{data}}', /would end the element/);
   refuse('no-data', '<p></p>', /must stand once/);

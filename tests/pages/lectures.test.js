@@ -11,7 +11,9 @@ const folder = path.join(root, 'docs/lectures');
 const files = fs.existsSync(folder) ? fs.readdirSync(folder).filter((name) => name.endsWith('.html')) : [];
 
 let browser;
-test.before(async () => { browser = await launch(); });
+test.before(async () => {
+  browser = await launch();
+});
 test.after(() => browser.close());
 
 for (const name of files) {
@@ -19,7 +21,7 @@ for (const name of files) {
     test(`${name} ${options.width ?? 1280} ${options.colorScheme ?? 'light'}`, async () => {
       const page = await open(browser, path.join(folder, name), options);
       assert.ok((await page.innerText('body')).length > 200);
-      assert.ok(await overflow(page) <= 0, `${await overflow(page)} pixels of horizontal scrolling`);
+      assert.ok((await overflow(page)) <= 0, `${await overflow(page)} pixels of horizontal scrolling`);
       assert.deepEqual(page.problems, []);
       await page.context().close();
     });

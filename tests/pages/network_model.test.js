@@ -19,7 +19,8 @@ function linkOf(text) {
 }
 
 const runOf = (row) => ({ topology: row.topology, workers: row.workers, exchange: row.exchange, config: {} });
-const nameOf = (row) => `${row.method}, ${row.topology}, ${row.exchange.all_reduce}, ${row.exchange.servers} servers, ${row.network}, ${row.workers} workers`;
+const nameOf = (row) =>
+  `${row.method}, ${row.topology}, ${row.exchange.all_reduce}, ${row.exchange.servers} servers, ${row.network}, ${row.workers} workers`;
 const errorOf = (seconds, row) => Math.abs(seconds / row.seconds - 1);
 
 const { network } = globalThis.terse;
@@ -37,7 +38,10 @@ test('from the run with four workers, other numbers of workers are predicted wit
   const four = new Map(rows.filter((row) => row.workers === 4).map((row) => [keyOf(row), row]));
   for (const row of rows) {
     const union = row.topology === 'server' && row.exchange.phases[0].kind === 'gather';
-    const error = errorOf(network.stepSeconds(runOf(four.get(keyOf(row))), row.workers, linkOf(row.network), row.compute), row);
+    const error = errorOf(
+      network.stepSeconds(runOf(four.get(keyOf(row))), row.workers, linkOf(row.network), row.compute),
+      row,
+    );
     assert.ok(error < (union ? 0.03 : 0.02), `${nameOf(row)}: ${(100 * error).toFixed(2)} %`);
   }
 });
@@ -64,8 +68,16 @@ test('the browser computes the same', async () => {
   const browser = await launch();
   try {
     const page = await open(browser, assemble('empty.html'));
-    const questions = rows.map((row) => ({ run: runOf(row), workers: row.workers, link: linkOf(row.network), local: row.compute }));
-    const found = await page.evaluate((all) => all.map(({ run, workers, link, local }) => window.terse.network.stepSeconds(run, workers, link, local)), questions);
+    const questions = rows.map((row) => ({
+      run: runOf(row),
+      workers: row.workers,
+      link: linkOf(row.network),
+      local: row.compute,
+    }));
+    const found = await page.evaluate(
+      (all) => all.map(({ run, workers, link, local }) => window.terse.network.stepSeconds(run, workers, link, local)),
+      questions,
+    );
     rows.forEach((row, i) => assert.ok(errorOf(found[i], row) < 0.02, nameOf(row)));
     assert.deepEqual(page.problems, []);
   } finally {

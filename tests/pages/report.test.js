@@ -16,17 +16,28 @@ test.before(async () => {
 test.after(() => browser.close());
 
 // Every test gets a page of its own, and no page may have had a problem.
-const on = (name, options, body) => test(name, async () => {
-  const page = await open(browser, file, options);
-  pages.push(page);
-  await body(page);
-  assert.deepEqual(page.problems, []);
-  await page.context().close();
-});
+const on = (name, options, body) =>
+  test(name, async () => {
+    const page = await open(browser, file, options);
+    pages.push(page);
+    await body(page);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
 
 // What uPlot shows: the curves' data and the labels of their series.
-const curves = (page, id) => page.evaluate((part) => [...window.terse.curveViews].filter(({ node }) => node.closest('#' + part))
-  .map(({ plot }) => ({ xs: [...plot.data[0]], labels: plot.series.slice(1).map(({ label }) => label), shown: plot.series.slice(1).map(({ show }) => show) })), id);
+const curves = (page, id) =>
+  page.evaluate(
+    (part) =>
+      [...window.terse.curveViews]
+        .filter(({ node }) => node.closest('#' + part))
+        .map(({ plot }) => ({
+          xs: [...plot.data[0]],
+          labels: plot.series.slice(1).map(({ label }) => label),
+          shown: plot.series.slice(1).map(({ show }) => show),
+        })),
+    id,
+  );
 const texts = (page, selector) => page.locator(selector).allInnerTexts();
 const count = (page, selector) => page.locator(selector).count();
 
@@ -42,17 +53,31 @@ on('six sections have their figures, a sentence and a command each', {}, async (
   assert.equal(await count(page, 'section.part'), 6);
   assert.equal(await count(page, 'section.part .lead'), 6);
   assert.equal(await count(page, 'section.part > div > .command'), 6);
-  const figures = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll('section.part')].map((part) => [part.id, part.querySelectorAll('.figure').length])));
+  const figures = await page.evaluate(() =>
+    Object.fromEntries(
+      [...document.querySelectorAll('section.part')].map((part) => [part.id, part.querySelectorAll('.figure').length]),
+    ),
+  );
   assert.deepEqual(figures, { progress: 2, costs: 3, network: 2, methods: 3, health: 1, packets: 0 });
   assert.equal(await count(page, 'table.results tbody tr'), 5);
-  assert.ok(await count(page, '#packets .byte') > 32);
-  const marks = await page.evaluate(() => [...document.querySelectorAll('.figure svg')].map((svg) => svg.querySelectorAll('.bar, .series, .cell').length));
-  assert.ok(marks.every((n) => n > 0), `marks per figure: ${marks}`);
+  assert.ok((await count(page, '#packets .byte')) > 32);
+  const marks = await page.evaluate(() =>
+    [...document.querySelectorAll('.figure svg')].map((svg) => svg.querySelectorAll('.bar, .series, .cell').length),
+  );
+  assert.ok(
+    marks.every((n) => n > 0),
+    `marks per figure: ${marks}`,
+  );
 });
 
 on('the axis switch changes the curves', {}, async (page) => {
   const steps = (await curves(page, 'progress'))[0];
-  for (const [label, unit] of [['bytes sent', 1e6], ['wall time', 0.1], ['epochs', 1], ['modelled time', 0.1]]) {
+  for (const [label, unit] of [
+    ['bytes sent', 1e6],
+    ['wall time', 0.1],
+    ['epochs', 1],
+    ['modelled time', 0.1],
+  ]) {
     await page.locator('#progress').getByRole('radio', { name: label }).check({ force: true });
     const now = (await curves(page, 'progress'))[0];
     assert.notDeepEqual(now.xs, steps.xs, label);
@@ -77,7 +102,8 @@ on('configurations that differ are bold', {}, async (page) => {
 });
 
 on('time and bytes can be shown as shares, and modelled times', {}, async (page) => {
-  const widths = () => page.$$eval('#costs .figure:first-of-type .bar', (bars) => bars.map((bar) => bar.getAttribute('width')));
+  const widths = () =>
+    page.$$eval('#costs .figure:first-of-type .bar', (bars) => bars.map((bar) => bar.getAttribute('width')));
   const before = await widths();
   await page.locator('#costs').getByRole('radio', { name: 'shares' }).check({ force: true });
   const shares = await widths();
@@ -93,12 +119,20 @@ on('bytes by tensor follow the chosen run', {}, async (page) => {
   await page.locator('#costs select').selectOption('2');
   const after = await notes();
   assert.notDeepEqual(after, before);
-  assert.ok(after.some((text) => /7\.weight/.test(text)) && after.some((text) => /0\.64 bit/.test(text)), after.join('; '));
+  assert.ok(
+    after.some((text) => /7\.weight/.test(text)) && after.some((text) => /0\.64 bit/.test(text)),
+    after.join('; '),
+  );
 });
 
 on('every slider of the network changes the times', {}, async (page) => {
   const notes = () => page.locator('#network .figure').first().locator('text.value').allTextContents();
-  for (const [label, position] of [['bandwidth', 20], ['latency', 180], ['workers', 12], ['accuracy to reach', 50]]) {
+  for (const [label, position] of [
+    ['bandwidth', 20],
+    ['latency', 180],
+    ['workers', 12],
+    ['accuracy to reach', 50],
+  ]) {
     const before = await notes();
     await slide(page, label, position);
     assert.notDeepEqual(await notes(), before, label);
@@ -107,15 +141,19 @@ on('every slider of the network changes the times', {}, async (page) => {
   assert.match(await page.innerText('#network'), /none async.* is not shown/);
 });
 
-on('the rank slider changes energy and bytes, and nothing about accuracy', { fragment: '#methods.run=1' }, async (page) => {
-  const answer = () => page.locator('#methods .answer').first().innerText();
-  assert.match(await answer(), /^Rank 2 keeps at most .* of \|X\|² and sends 4\.16\u202fKB instead of 192\u202fKB/);
-  await slide(page, 'rank', 8);
-  assert.match(await answer(), /^Rank 8 .* sends 16\.6\u202fKB/);
-  assert.doesNotMatch(await page.locator('#methods').innerText(), /accuracy/i);
-  await page.locator('#methods').getByLabel('tensor').first().selectOption('3.weight');
-  assert.match(await answer(), /instead of 9\.6\u202fKB/);
-});
+on(
+  'the rank slider changes energy and bytes, and nothing about accuracy',
+  { fragment: '#methods.run=1' },
+  async (page) => {
+    const answer = () => page.locator('#methods .answer').first().innerText();
+    assert.match(await answer(), /^Rank 2 keeps at most .* of \|X\|² and sends 4\.16\u202fKB instead of 192\u202fKB/);
+    await slide(page, 'rank', 8);
+    assert.match(await answer(), /^Rank 8 .* sends 16\.6\u202fKB/);
+    assert.doesNotMatch(await page.locator('#methods').innerText(), /accuracy/i);
+    await page.locator('#methods').getByLabel('tensor').first().selectOption('3.weight');
+    assert.match(await answer(), /instead of 9\.6\u202fKB/);
+  },
+);
 
 on('the ratio slider changes mass and bytes', { fragment: '#methods.run=2' }, async (page) => {
   const answer = () => page.locator('#methods .answer', { hasText: 'largest' }).innerText();
@@ -144,7 +182,13 @@ on('asynchronous workers have a timeline and a histogram', { fragment: '#methods
 
 on('health follows quantity and run; the whole model is thick', {}, async (page) => {
   const health = page.locator('#health');
-  const widths = () => page.evaluate(() => [...window.terse.curveViews].find(({ node }) => node.closest('#health')).plot.series.slice(1).map(({ width }) => width));
+  const widths = () =>
+    page.evaluate(() =>
+      [...window.terse.curveViews]
+        .find(({ node }) => node.closest('#health'))
+        .plot.series.slice(1)
+        .map(({ width }) => width),
+    );
   assert.equal((await curves(page, 'health'))[0].labels.length, 11);
   assert.equal((await curves(page, 'health'))[0].labels.at(-1), 'whole model');
   assert.ok((await widths()).at(-1) > 2 * (await widths())[0]);
@@ -161,7 +205,10 @@ on('a packet shows bytes, bits and values on hover and on focus', { fragment: '#
   const detail = () => page.innerText('#packets .detail');
   assert.match(await detail(), /coordinates/);
   await page.locator('#packets .byte').nth(8).hover();
-  assert.match(await detail(), /^step\s+offset\s+8\s+size\s+4\u202fB\s+bytes\s+14 00 00 00\s+bits\s+00010100 00000000 00000000 00000000\s+value\s+20/);
+  assert.match(
+    await detail(),
+    /^step\s+offset\s+8\s+size\s+4\u202fB\s+bytes\s+14 00 00 00\s+bits\s+00010100 00000000 00000000 00000000\s+value\s+20/,
+  );
   await page.locator('#packets .fields button', { hasText: 'magic' }).focus();
   assert.match(await detail(), /54 53 47 01[\s\S]*TSG 1/);
   assert.equal(await count(page, '#packets .byte.on'), 4);
@@ -169,40 +216,73 @@ on('a packet shows bytes, bits and values on hover and on focus', { fragment: '#
   await page.locator('#packets').getByLabel('packet').selectOption('1');
   assert.notDeepEqual(await page.locator('#packets .byte').allInnerTexts(), before);
   await page.getByRole('button', { name: /show all/ }).click();
-  assert.ok(await count(page, '#packets .byte') > before.length);
+  assert.ok((await count(page, '#packets .byte')) > before.length);
 });
 
-on('state survives a reload and links to a view', { fragment: '#progress.axis=bytes&costs.run=2&network.rate=1e8&methods.run=1&methods.rank=5&theme=dark&health.quantity=cosine&packets.run=3' }, async (page) => {
-  const read = async () => ({
-    axis: await page.locator('#progress').getByRole('radio', { name: 'bytes sent' }).isChecked(),
-    run: await page.locator('#costs select').inputValue(),
-    rate: await page.locator('#network output').first().innerText(),
-    rank: await page.locator('#methods .slider').getByLabel('rank').evaluate((input) => input.value),
-    theme: await page.evaluate(() => document.documentElement.dataset.theme),
-    quantity: await page.locator('#health').getByLabel('quantity').inputValue(),
-    packets: await page.locator('#packets').getByLabel('run').inputValue(),
-  });
-  const expected = { axis: true, run: '2', rate: '100\u202fMbit/s', rank: '5', theme: 'dark', quantity: 'cosine', packets: '3' };
-  assert.deepEqual(await read(), expected);
-  await slide(page, 'rank', 3);
-  await page.locator('#costs select').selectOption('1');
-  await page.reload();
-  await settle(page);
-  assert.deepEqual(await read(), { ...expected, rank: '3', run: '1' });
-  await page.evaluate(() => { location.hash = '#costs.run=3'; });
-  await settle(page);
-  assert.equal((await read()).run, '3');
-  assert.equal((await read()).theme, undefined);
-});
+on(
+  'state survives a reload and links to a view',
+  {
+    fragment:
+      '#progress.axis=bytes&costs.run=2&network.rate=1e8&methods.run=1&methods.rank=5&theme=dark&health.quantity=cosine&packets.run=3',
+  },
+  async (page) => {
+    const read = async () => ({
+      axis: await page.locator('#progress').getByRole('radio', { name: 'bytes sent' }).isChecked(),
+      run: await page.locator('#costs select').inputValue(),
+      rate: await page.locator('#network output').first().innerText(),
+      rank: await page
+        .locator('#methods .slider')
+        .getByLabel('rank')
+        .evaluate((input) => input.value),
+      theme: await page.evaluate(() => document.documentElement.dataset.theme),
+      quantity: await page.locator('#health').getByLabel('quantity').inputValue(),
+      packets: await page.locator('#packets').getByLabel('run').inputValue(),
+    });
+    const expected = {
+      axis: true,
+      run: '2',
+      rate: '100\u202fMbit/s',
+      rank: '5',
+      theme: 'dark',
+      quantity: 'cosine',
+      packets: '3',
+    };
+    assert.deepEqual(await read(), expected);
+    await slide(page, 'rank', 3);
+    await page.locator('#costs select').selectOption('1');
+    await page.reload();
+    await settle(page);
+    assert.deepEqual(await read(), { ...expected, rank: '3', run: '1' });
+    await page.evaluate(() => {
+      location.hash = '#costs.run=3';
+    });
+    await settle(page);
+    assert.equal((await read()).run, '3');
+    assert.equal((await read()).theme, undefined);
+  },
+);
 
-on('a fragment with nonsense is ignored', { fragment: '#progress.axis=moon&methods.rank=abc&network.rate=-5&costs.run=99&%E0%A4%A=1&at=nowhere&network.workers=' }, async (page) => {
-  assert.ok(await page.locator('#progress').getByRole('radio', { name: 'steps' }).isChecked());
-  assert.equal(await count(page, 'section.part'), 6);
-});
+on(
+  'a fragment with nonsense is ignored',
+  {
+    fragment:
+      '#progress.axis=moon&methods.rank=abc&network.rate=-5&costs.run=99&%E0%A4%A=1&at=nowhere&network.workers=',
+  },
+  async (page) => {
+    assert.ok(await page.locator('#progress').getByRole('radio', { name: 'steps' }).isChecked());
+    assert.equal(await count(page, 'section.part'), 6);
+  },
+);
 
 on('keys move through the sections, and controls work by keyboard', {}, async (page) => {
   const focused = () => page.evaluate(() => document.activeElement.id);
-  for (const [key, id] of [['n', 'costs'], ['n', 'network'], ['p', 'costs'], ['6', 'packets'], ['1', 'progress']]) {
+  for (const [key, id] of [
+    ['n', 'costs'],
+    ['n', 'network'],
+    ['p', 'costs'],
+    ['6', 'packets'],
+    ['1', 'progress'],
+  ]) {
     await page.keyboard.press(key);
     assert.equal(await focused(), `${id}-title`, key);
   }
@@ -218,17 +298,26 @@ on('keys move through the sections, and controls work by keyboard', {}, async (p
 
 // ---- themes, paper, phone
 
-const contrast = (page) => page.evaluate(() => {
-  const probe = document.body.appendChild(document.createElement('i'));
-  const luminance = (name) => {
-    probe.style.color = `var(${name})`;
-    const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g).map((part) => part / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const surface = luminance('--surface');
-  const ratio = (name) => (Math.max(luminance(name), surface) + 0.05) / (Math.min(luminance(name), surface) + 0.05);
-  return { series: [1, 2, 3, 4, 5, 6, 7, 8].map((i) => ratio(`--series-${i}`)), ink: ratio('--ink'), muted: ratio('--muted'), accent: ratio('--accent') };
-});
+const contrast = (page) =>
+  page.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    const luminance = (name) => {
+      probe.style.color = `var(${name})`;
+      const [r, g, b] = getComputedStyle(probe)
+        .color.match(/[\d.]+/g)
+        .map((part) => part / 255)
+        .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const surface = luminance('--surface');
+    const ratio = (name) => (Math.max(luminance(name), surface) + 0.05) / (Math.min(luminance(name), surface) + 0.05);
+    return {
+      series: [1, 2, 3, 4, 5, 6, 7, 8].map((i) => ratio(`--series-${i}`)),
+      ink: ratio('--ink'),
+      muted: ratio('--muted'),
+      accent: ratio('--accent'),
+    };
+  });
 
 for (const colorScheme of ['light', 'dark']) {
   on(`colours have contrast: ${colorScheme}`, { colorScheme }, async (page) => {
@@ -258,10 +347,14 @@ on('paper is light, without navigation', { colorScheme: 'dark' }, async (page) =
 });
 
 on('a phone has no horizontal scrolling', { width: 390, height: 844 }, async (page) => {
-  assert.ok(await overflow(page) <= 0, `${await overflow(page)} pixels`);
-  const cut = await page.$$eval('svg text', (nodes) => nodes.filter((node) => {
-    const box = node.getBoundingClientRect();
-    return box.width > 0 && (box.left < -1 || box.right > innerWidth + 1);
-  }).map((node) => node.textContent));
+  assert.ok((await overflow(page)) <= 0, `${await overflow(page)} pixels`);
+  const cut = await page.$$eval('svg text', (nodes) =>
+    nodes
+      .filter((node) => {
+        const box = node.getBoundingClientRect();
+        return box.width > 0 && (box.left < -1 || box.right > innerWidth + 1);
+      })
+      .map((node) => node.textContent),
+  );
   assert.deepEqual(cut, []);
 });

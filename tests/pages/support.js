@@ -45,7 +45,8 @@ async function open(browser, file, { width = 1280, height = 800, colorScheme = '
   page.on('pageerror', (error) => page.problems.push(`exception: ${error.message}`));
   page.on('request', (request) => {
     const address = request.url();
-    if (!address.startsWith('data:') && address.split('#')[0] !== page.address) page.problems.push(`request: ${address}`);
+    if (!address.startsWith('data:') && address.split('#')[0] !== page.address)
+      page.problems.push(`request: ${address}`);
   });
   page.address = pathToFileURL(file).href;
   await page.route('**/*', (route) => (/^(file|data):/.test(route.request().url()) ? route.continue() : route.abort()));
@@ -55,18 +56,26 @@ async function open(browser, file, { width = 1280, height = 800, colorScheme = '
 }
 
 // Waits until what was requested for the next frames has been drawn.
-const settle = (page) => page.evaluate(() => new Promise((resolve) => {
-  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)));
-}));
+const settle = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 30)));
+      }),
+  );
 
 const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
 // Moves a range input to a position, as a user does.
 async function slide(page, label, position) {
-  await page.locator('.slider').getByLabel(label).first().evaluate((input, value) => {
-    input.value = value;
-    input.dispatchEvent(new Event('input', { bubbles: true }));
-  }, String(position));
+  await page
+    .locator('.slider')
+    .getByLabel(label)
+    .first()
+    .evaluate((input, value) => {
+      input.value = value;
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }, String(position));
   await settle(page);
 }
 
