@@ -116,74 +116,61 @@
     ];
   }
 
+  const marked = (line) =>
+    typeof line.series === 'string'
+      ? { color: `var(--${line.series})`, dash: line.dash }
+      : { series: line.series, dash: terse.dash(line.series) };
+
+  // Draws the lines with their legend, and returns the view.
+  function drawLines(box, lines, quantity) {
+    const items = lines.map((line) => ({ label: line.label, width: Math.min(5, line.width + 1), ...marked(line) }));
+    const legend = terse.legend(box, items, (i, pressed) => view.show(i, pressed));
+    if (lines.length > 12) legend.classList.add('many');
+    const view = terse.curves(box, {
+      label: `${quantity.label} over steps`,
+      height: 340,
+      lines,
+      x: { label: 'step' },
+      y: { label: quantity.label, log: quantity.log, format: quantity.percent ? format.percent : format.number },
+    });
+    box.append(el('p', { class: 'caption' }, quantity.see));
+    return view;
+  }
+
+  // `run` is undefined for all runs.
+  function drawQuantity(box, data, run, quantity) {
+    box.replaceChildren();
+    const lines = run ? [...linesOfRun(run, quantity), ...declaredLine(run, quantity)] : linesOfAll(data, quantity);
+    if (lines.length > 0) return drawLines(box, lines, quantity);
+    if (run && report.healthOf(run).length === 0) {
+      terse.absent(box, `${run.label} has no health lines.`, 'train --measure health');
+    } else {
+      terse.absent(box, `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}`);
+    }
+    return null;
+  }
+
   function draw(host, data) {
     const command = report.commandOf(host);
     const any = data.runs.some((run) => report.healthOf(run).length > 0);
     const controls = el('div', { class: 'controls' });
     const box = el('div');
     host.append(controls, box);
-    const disabled = any ? null : 'recorded by train --measure health';
     let view = null;
-    const redraw = () => {
+    const change = () => {
       view?.destroy();
-      view = null;
-      box.replaceChildren();
-      const quantity = QUANTITIES.find((one) => one.value === what.value);
       const run = data.runs[Number(choice.value)];
       command.show(run?.command ?? data.command);
-      const lines = run ? [...linesOfRun(run, quantity), ...declaredLine(run, quantity)] : linesOfAll(data, quantity);
-      if (lines.length === 0) {
-        const recorded = run ? report.healthOf(run).length > 0 : any;
-        terse.absent(
-          box,
-          recorded
-            ? `Nothing to show for \u201c${quantity.label}\u201d. ${quantity.none ?? ''}`
-            : `${run?.label ?? 'No run'} has no health lines.`,
-          recorded ? null : 'train --measure health',
-        );
-        return;
-      }
-      const legend = terse.legend(
-        box,
-        lines.map((line) => ({
-          label: line.label,
-          ...(typeof line.series === 'string'
-            ? { color: `var(--${line.series})`, dash: line.dash }
-            : { series: line.series, dash: terse.dash(line.series) }),
-          width: Math.min(5, line.width + 1),
-        })),
-        (i, pressed) => view.show(i, pressed),
-      );
-      if (lines.length > 12) legend.classList.add('many');
-      view = terse.curves(box, {
-        label: `${quantity.label} over steps`,
-        height: 340,
-        lines,
-        x: { label: 'step' },
-        y: { label: quantity.label, log: quantity.log, format: quantity.percent ? format.percent : format.number },
-      });
-      box.append(el('p', { class: 'caption' }, quantity.see));
+      view = drawQuantity(box, data, run, QUANTITIES.find((one) => one.value === what.value));
     };
+    const common = { change, disabled: any ? null : 'recorded by train --measure health' };
+    const runs = data.runs.map((run, i) => ({ value: String(i), label: run.label }));
+    const all = data.runs.length > 1 ? [{ value: 'all', label: 'all runs, whole model' }] : [];
     const choice = terse.select(controls, {
-      label: 'run',
-      key: 'health.run',
-      value: String(report.mostRecorded(data)),
-      change: redraw,
-      disabled,
-      options: [
-        ...data.runs.map((run, i) => ({ value: String(i), label: run.label })),
-        ...(data.runs.length > 1 ? [{ value: 'all', label: 'all runs, whole model' }] : []),
-      ],
+      label: 'run', key: 'health.run', value: String(report.mostRecorded(data)), options: [...runs, ...all], ...common,
     });
-    const what = terse.select(controls, {
-      label: 'quantity',
-      key: 'health.quantity',
-      value: 'residual_ratio',
-      change: redraw,
-      disabled,
-      options: QUANTITIES.map(({ value, label }) => ({ value, label })),
-    });
-    redraw();
+    const what = terse.select(controls, { label: 'quantity', key: 'health.quantity', options: QUANTITIES, ...common });
+    change();
   }
 
   report.add({

@@ -65,69 +65,53 @@
     });
   }
 
+  function writeAnswer(text, tensor, rank) {
+    const [bytes, all] = [bytesOf(tensor, rank), 4 * tensor.rows * tensor.cols];
+    text.replaceChildren(
+      `Rank ${rank} keeps at most `, el('b', {}, format.percent(keptEnergy(tensor, rank))), ' of |X|² and sends ',
+      el('b', {}, format.bytes(bytes)), ` instead of ${format.bytes(all)}: `,
+      bytes < all ? `${format.number(all / bytes)} times fewer bytes.` : 'no fewer bytes.',
+    );
+  }
+
+  function drawAbsent(host) {
+    const controls = el('div', { class: 'controls' });
+    host.append(controls);
+    terse.slider(controls, {
+      label: 'rank', min: 1, max: 16, step: 1, value: 1, disabled: 'recorded by train --measure health',
+    });
+    terse.absent(host, 'This run has no singular values.', 'train --measure health');
+    return false;
+  }
+
+  // Returns whether there is something to see.
   function draw(host, line) {
     host.append(el('h3', {}, 'Singular values'));
     const matrices = (line?.tensors ?? []).filter((tensor) => tensor.tensor !== null && tensor.singular_values?.length);
-    if (matrices.length === 0) {
-      const box = el('div', { class: 'controls' });
-      host.append(box);
-      terse.slider(box, {
-        label: 'rank',
-        min: 1,
-        max: 16,
-        step: 1,
-        value: 1,
-        disabled: 'recorded by train --measure health',
-      });
-      terse.absent(host, 'This run has no singular values.', 'train --measure health');
-      return false;
-    }
-    const controls = el('div', { class: 'controls' });
-    const text = el('p', { class: 'answer', 'aria-live': 'polite' });
-    const figures = el('div', { class: 'columns' });
-    host.append(controls, text, figures);
-    let views = [];
-    const tensorOf = () => matrices.find((tensor) => tensor.tensor === choice.value) ?? matrices[0];
+    if (matrices.length === 0) return drawAbsent(host);
+    const [controls, text] = [el('div', { class: 'controls' }), el('p', { class: 'answer', 'aria-live': 'polite' })];
+    const [left, right] = [el('div'), el('div')];
+    host.append(controls, text, el('div', { class: 'columns' }, left, right));
     const most = Math.max(...matrices.map((tensor) => tensor.singular_values.length));
     const largest = matrices.reduce((best, now) => (now.rows * now.cols > best.rows * best.cols ? now : best));
+    let views = [];
+    const tensorOf = () => matrices.find((tensor) => tensor.tensor === choice.value) ?? largest;
     const current = () => Math.min(rank.value, tensorOf().singular_values.length);
     const write = () => {
-      const tensor = tensorOf();
-      const [bytes, all] = [bytesOf(tensor, current()), 4 * tensor.rows * tensor.cols];
-      text.replaceChildren(
-        `Rank ${current()} keeps at most `,
-        el('b', {}, format.percent(keptEnergy(tensor, current()))),
-        ` of |X|² and sends `,
-        el('b', {}, format.bytes(bytes)),
-        ` instead of ${format.bytes(all)}: `,
-        bytes < all ? `${format.number(all / bytes)} times fewer bytes.` : 'no fewer bytes.',
-      );
+      writeAnswer(text, tensorOf(), current());
       views.forEach((view) => view.redraw());
     };
     const rebuild = () => {
-      const [left, right] = [el('div'), el('div')];
-      figures.replaceChildren(left, right);
+      [left, right].forEach((place) => place.replaceChildren());
       views = [drawValues(left, tensorOf(), current), drawEnergy(right, tensorOf(), current)];
-      write();
+      writeAnswer(text, tensorOf(), current());
     };
     const choice = terse.select(controls, {
-      label: 'tensor',
-      key: 'methods.matrix',
-      change: rebuild,
-      value: largest.tensor,
-      options: matrices.map((tensor) => ({
-        value: tensor.tensor,
-        label: `${tensor.tensor} (${tensor.rows} × ${tensor.cols})`,
-      })),
+      label: 'tensor', key: 'methods.matrix', change: rebuild, value: largest.tensor,
+      options: matrices.map(({ tensor, rows, cols }) => ({ value: tensor, label: `${tensor} (${rows} × ${cols})` })),
     });
     const rank = terse.slider(controls, {
-      label: 'rank',
-      key: 'methods.rank',
-      min: 1,
-      max: most,
-      step: 1,
-      value: Math.min(2, most),
-      change: write,
+      label: 'rank', key: 'methods.rank', min: 1, max: most, step: 1, value: Math.min(2, most), change: write,
     });
     rebuild();
     return true;

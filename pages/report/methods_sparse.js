@@ -24,6 +24,7 @@
   }
 
   const nameOf = (tensor) => tensor.tensor ?? 'whole model';
+  const option = (name) => ({ value: name, label: name });
 
   function drawMass(host, fractions, tensor, ratio) {
     const points = withWhole(fractions, tensor.topk_mass);
@@ -54,64 +55,53 @@
     });
   }
 
+  function writeAnswer(text, fractions, tensor, ratio) {
+    const count = Math.max(1, Math.round(ratio * tensor.size));
+    text.replaceChildren(
+      `The largest ${format.percent(ratio)}, ${format.count(count)} of ${format.count(tensor.size)} values, hold `,
+      el('b', {}, format.percent(keptMass(fractions, tensor.topk_mass, ratio))), ' of |x|² and take ',
+      el('b', {}, format.bytes(ENTRY * count)),
+      ` instead of ${format.bytes(4 * tensor.size)}, as coordinates and values of 4 bytes each.`,
+    );
+  }
+
+  function massAbsent(host) {
+    const controls = el('div', { class: 'controls' });
+    host.append(controls);
+    terse.slider(controls, {
+      label: 'ratio', min: 0.001, max: 1, scale: 'log', value: 0.01, format: format.percent,
+      disabled: 'recorded by train --measure health',
+    });
+    terse.absent(host, 'This run has no mass curve.', 'train --measure health');
+    return false;
+  }
+
+  // Returns whether there is something to see.
   function mass(host, line) {
     host.append(el('h3', {}, 'Mass in the largest values'));
-    const usable = (line?.tensors ?? []).filter(
-      (tensor) => tensor.topk_mass?.length && tensor.topk_mass.every((share) => typeof share === 'number'),
-    );
-    if (usable.length === 0 || !line.fractions?.length) {
-      const box = el('div', { class: 'controls' });
-      host.append(box);
-      terse.slider(box, {
-        label: 'ratio',
-        min: 0.001,
-        max: 1,
-        scale: 'log',
-        value: 0.01,
-        format: format.percent,
-        disabled: 'recorded by train --measure health',
-      });
-      terse.absent(host, 'This run has no mass curve.', 'train --measure health');
-      return false;
-    }
-    const controls = el('div', { class: 'controls' });
-    const text = el('p', { class: 'answer', 'aria-live': 'polite' });
+    const complete = (tensor) => tensor.topk_mass?.length && tensor.topk_mass.every((share) => typeof share === 'number');
+    const usable = (line?.tensors ?? []).filter(complete);
+    if (usable.length === 0 || !line.fractions?.length) return massAbsent(host);
+    const [controls, text] = [el('div', { class: 'controls' }), el('p', { class: 'answer', 'aria-live': 'polite' })];
     const figure = el('div');
     host.append(controls, text, figure);
     let view = null;
     const tensorOf = () => usable.find((tensor) => nameOf(tensor) === choice.value) ?? usable[0];
     const write = () => {
-      const tensor = tensorOf();
-      const count = Math.max(1, Math.round(ratio.value * tensor.size));
-      text.replaceChildren(
-        `The largest ${format.percent(ratio.value)}, ${format.count(count)} of ${format.count(tensor.size)} values, hold `,
-        el('b', {}, format.percent(keptMass(line.fractions, tensor.topk_mass, ratio.value))),
-        ' of |x|² and take ',
-        el('b', {}, format.bytes(ENTRY * count)),
-        ` instead of ${format.bytes(4 * tensor.size)}, as coordinates and values of 4 bytes each.`,
-      );
+      writeAnswer(text, line.fractions, tensorOf(), ratio.value);
       view.redraw();
     };
     const rebuild = () => {
       figure.replaceChildren();
       view = drawMass(figure, line.fractions, tensorOf(), () => ratio.value);
-      write();
+      writeAnswer(text, line.fractions, tensorOf(), ratio.value);
     };
     const choice = terse.select(controls, {
-      label: 'tensor',
-      key: 'methods.mass',
-      change: rebuild,
-      options: usable.map((tensor) => ({ value: nameOf(tensor), label: nameOf(tensor) })),
+      label: 'tensor', key: 'methods.mass', change: rebuild, options: usable.map(nameOf).map(option),
     });
     const ratio = terse.slider(controls, {
-      label: 'ratio',
-      key: 'methods.ratio',
-      min: line.fractions[0],
-      max: 1,
-      scale: 'log',
-      value: 0.01,
-      format: format.percent,
-      change: write,
+      label: 'ratio', key: 'methods.ratio', min: line.fractions[0], max: 1, scale: 'log', value: 0.01,
+      format: format.percent, change: write,
     });
     rebuild();
     return true;
@@ -119,60 +109,50 @@
 
   // ---- which coordinates were sent when
 
+  function drawSent(host, name, lines) {
+    const rows = lines
+      .map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === name) }))
+      .filter(({ tensor }) => tensor?.sent?.length);
+    const columns = Math.max(...rows.map(({ tensor }) => tensor.sent.length));
+    const most = Math.max(1, ...rows.flatMap(({ tensor }) => tensor.sent));
+    const from = (c) => Math.floor((rows[0].tensor.size * c) / columns);
+    const count = (r, c) => rows[r].tensor.sent[c] ?? 0;
+    const range = (c) => `coordinates ${from(c)} to ${from(c + 1) - 1}`;
+    terse.figure(host, {
+      label: `coordinates of ${name} sent, by step`, height: rows.length * 20 + 46,
+      caption: `Each cell counts the values sent from one of ${columns} equal ranges of the coordinates; the strongest `
+        + `colour is ${format.count(most)}.`,
+      draw: (fig) => fig.heat({
+        rows: rows.map(({ step }) => `step ${step}`),
+        columns: Array.from({ length: columns }, (_, c) => String(from(c))),
+        label: 'first coordinate of the range',
+        series: 0,
+        value: (r, c) => count(r, c) / most,
+        tip: (r, c) => `step ${rows[r].step}, ${range(c)}\n${format.count(count(r, c))} sent`,
+      }),
+    });
+  }
+
+  // Returns whether there is something to see.
   function sent(host, health) {
     host.append(el('h3', {}, 'Coordinates sent, by step'));
+    const has = (tensor) => tensor.sent?.length > 0;
     // A tensor of another method can have zeros by chance, the whole model hardly.
-    const sparse = health.filter((line) =>
-      line.tensors.some((tensor) => tensor.tensor === null && tensor.sent?.length),
-    );
-    const names = [
-      ...new Set(sparse.flatMap((line) => line.tensors.filter((tensor) => tensor.sent?.length).map(nameOf))),
-    ];
+    const lines = health.filter((line) => line.tensors.some((tensor) => tensor.tensor === null && has(tensor)));
+    const names = [...new Set(lines.flatMap((line) => line.tensors.filter(has).map(nameOf)))];
     if (names.length === 0) {
-      terse.absent(
-        host,
-        health.length
-          ? 'The method of this run is not sparse: it sends every coordinate.'
-          : 'This run has no counts of the coordinates that were sent.',
-        health.length ? null : 'train --measure health',
-      );
+      if (health.length) terse.absent(host, 'The method of this run is not sparse: it sends every coordinate.');
+      else terse.absent(host, 'This run has no counts of the coordinates that were sent.', 'train --measure health');
       return false;
     }
-    const controls = el('div', { class: 'controls' });
-    const figure = el('div');
+    const [controls, figure] = [el('div', { class: 'controls' }), el('div')];
     host.append(controls, figure);
-    const draw = () => {
-      const rows = sparse
-        .map((line) => ({ step: line.step, tensor: line.tensors.find((tensor) => nameOf(tensor) === choice.value) }))
-        .filter(({ tensor }) => tensor?.sent?.length);
-      const columns = Math.max(...rows.map(({ tensor }) => tensor.sent.length));
-      const most = Math.max(1, ...rows.flatMap(({ tensor }) => tensor.sent));
-      const size = rows[0].tensor.size;
-      const from = (c) => Math.floor((size * c) / columns);
+    const change = () => {
       figure.replaceChildren();
-      terse.figure(figure, {
-        label: `coordinates of ${choice.value} sent, by step`,
-        height: rows.length * 20 + 46,
-        caption: `Each cell counts the values sent from one of ${columns} equal ranges of the coordinates; the strongest colour is ${format.count(most)}.`,
-        draw: (fig) =>
-          fig.heat({
-            rows: rows.map(({ step }) => `step ${step}`),
-            columns: Array.from({ length: columns }, (_, c) => String(from(c))),
-            label: 'first coordinate of the range',
-            series: 0,
-            value: (r, c) => (rows[r].tensor.sent[c] ?? 0) / most,
-            tip: (r, c) =>
-              `step ${rows[r].step}, coordinates ${from(c)} to ${from(c + 1) - 1}\n${format.count(rows[r].tensor.sent[c] ?? 0)} sent`,
-          }),
-      });
+      drawSent(figure, choice.value, lines);
     };
-    const choice = terse.select(controls, {
-      label: 'tensor',
-      key: 'methods.sent',
-      change: draw,
-      options: names.map((name) => ({ value: name, label: name })),
-    });
-    draw();
+    const choice = terse.select(controls, { label: 'tensor', key: 'methods.sent', change, options: names.map(option) });
+    change();
     return true;
   }
 
