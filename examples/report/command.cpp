@@ -111,13 +111,21 @@ std::string flags_text(const Json& values, const Json& defaults) {
   return text;
 }
 
+// A value as it is shown beside those of other runs: specs without their defaults.
+Json shown_value(const std::string& key, const Json& value) {
+  if (!value.is_string()) return value;
+  const auto text = value.get<std::string>();
+  if (key == "compressor") return short_spec(text);
+  return key == "optimizer" || key == "outer" ? short_optimizer(text) : text;
+}
+
 // The values of an object, of inner objects too, by keys such as "async.clock".
 void flatten(const Json& object, const std::string& prefix, std::map<std::string, Json>& values) {
   for (const auto& [key, value] : object.items()) {
     if (value.is_object()) {
       flatten(value, prefix + key + '.', values);
-    } else if (prefix.empty() ? !is_no_flag(key) || key == "isa" : true) {
-      values[prefix + key] = value;
+    } else if (!prefix.empty() || !is_no_flag(key) || key == "isa") {
+      values[prefix + key] = shown_value(key, value);
     }
   }
 }

@@ -156,6 +156,22 @@ TEST_F(ReportPages, NameWhatIsMissingOrUnknown) {
   EXPECT_TRUE(has_note(page_of(at("a")), "the sizes of packets are left out: "));
 }
 
+TEST_F(ReportPages, HaveAtMostFiftyHealthLinesWithShortNumbers) {
+  train_run("a");
+  for (int step = 1; step <= 333; ++step) {
+    append("a/log.jsonl",
+           fmt::format(R"({{"step":{},"health":{{"tensors":[{{"energy":0.123456789}}]}}}})"
+                       "\n",
+                       step));
+  }
+  const auto health = page_of(at("a"))["runs"][0]["health"];
+  EXPECT_LE(health.size(), 50U);
+  EXPECT_GT(health.size(), 20U);
+  EXPECT_EQ(health[0]["step"], 1);
+  EXPECT_EQ(health.back()["step"], 333);
+  EXPECT_EQ(health[0]["health"]["tensors"][0]["energy"], 0.1235);
+}
+
 TEST_F(ReportPages, SayWhichRunsCannotBeCompared) {
   train_run("a");
   const auto o =

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <streambuf>
@@ -15,6 +19,7 @@
 #include "examples/report/decimation.hpp"
 #include "examples/report/line_reader.hpp"
 #include "examples/report/packet_sizes.hpp"
+#include "examples/report/packets.hpp"
 #include "examples/report/page.hpp"
 #include "examples/report/short_numbers.hpp"
 #include "examples/report/step_line.hpp"
@@ -28,6 +33,7 @@ namespace {
 using namespace terse;
 using namespace terse::run;
 using nlohmann::json;
+namespace fs = std::filesystem;
 
 std::string step_line(std::int64_t step, double loss) {
   return json({{"step", step},
@@ -245,6 +251,97 @@ TEST(ShortNumbers, RoundsFractionsOnly) {
   EXPECT_EQ(value.dump(), R"({"a":0.1235,"b":[3.333e-10,2,123456789],"c":"0.1234567"})");
 }
 
+// ---- recorded packets ---------------------------------------------------------------------------
+
+// A run folder with the packets of two workers in `steps` steps, as train --record writes them.
+class RecordedPackets : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void record(int steps) {
+    auto list = json::array();
+    for (int step = 0; step < steps; ++step) {
+      for (int worker = 0; worker < 2; ++worker) write(step, worker);
+      list.push_back(
+          {{"step", step},
+           {"workers", {{{"worker", 0}}, {{"worker", 1}}}},
+           {"packets",
+            {{{"file", "packet.phase-0.bin"}, {"phase", 0}, {"first", 0}, {"count", 40}}}}});
+    }
+    std::ofstream(folder_ / "records" / "records.json") << json({{"steps", list}});
+  }
+  json packets(const std::vector<MatrixShape>& shapes) {
+    return recorded_packets(folder_, "sign", shapes, PageLimits::of(1), notes_);
+  }
+
+  const std::vector<MatrixShape> shapes_ = {{"a", 8, 4, 1}, {"b", 8, 1, 1}};
+  const fs::path folder_ =
+      fs::temp_directory_path() / ("terse_records_" + std::to_string(getpid()));
+  std::vector<std::string> notes_;
+
+ private:
+  void write(int step, int worker) const {
+    std::vector<float> values(40, -0.5F);
+    Packet packet;
+    const auto compressor = make_compressor("sign");
+    compressor->encode({.step = static_cast<std::uint64_t>(step),
+                        .worker = static_cast<std::uint32_t>(worker),
+                        .workers = 2,
+                        .count = 40},
+                       views_of(values, shapes_), packet);
+    packet.seal();
+    const auto where = folder_ / "records" / ("step-" + std::to_string(step)) /
+                       ("worker-" + std::to_string(worker));
+    fs::create_directories(where);
+    std::ofstream(where / "packet.phase-0.bin", std::ios::binary)
+        .write(reinterpret_cast<const char*>(packet.bytes().data()),
+               static_cast<std::streamsize>(packet.size_bytes()));
+  }
+};
+
+TEST_F(RecordedPackets, HaveHeaderFieldsAndBytes) {
+  record(1);
+  const auto list = packets(shapes_);
+  ASSERT_EQ(list.size(), 2U);
+  const auto& packet = list[1];
+  EXPECT_EQ(packet["worker"], 1);
+  EXPECT_EQ(packet["header"]["compressor_name"], "sign");
+  EXPECT_EQ(packet["header"]["kind"], "up");
+  EXPECT_EQ(packet["header"]["sound"], true);
+  const std::size_t bytes = packet["bytes"];
+  EXPECT_EQ(packet["header"]["payload_bytes"], bytes - 32);
+  EXPECT_EQ(packet["hex"].get<std::string>().size(), 2 * bytes);
+  std::size_t covered = 32;
+  for (const auto& field : packet["fields"]) {
+    EXPECT_EQ(field["offset"], covered);
+    covered += field["size"].get<std::size_t>();
+  }
+  EXPECT_EQ(covered, bytes);
+  EXPECT_TRUE(packets({})[0]["fields"].empty());
+  EXPECT_TRUE(notes_.empty());
+}
+
+TEST_F(RecordedPackets, AreTwentyFourAndOfManyStepsRatherThanOfManyWorkers) {
+  record(20);
+  const auto list = packets(shapes_);
+  ASSERT_EQ(list.size(), 24U);
+  EXPECT_EQ(list[23]["step"], 19);
+  EXPECT_TRUE(packets(shapes_)[0]["fields"].size() > 0);
+}
+
+TEST_F(RecordedPackets, ThatCannotBeReadAreNoted) {
+  EXPECT_TRUE(packets(shapes_).empty());
+  EXPECT_TRUE(notes_.empty());
+  record(1);
+  std::ofstream(folder_ / "records" / "step-0" / "worker-1" / "packet.phase-0.bin") << "cut";
+  EXPECT_EQ(packets(shapes_).size(), 1U);
+  EXPECT_EQ(notes_.size(), 1U);
+  std::ofstream(folder_ / "records" / "records.json") << "{";
+  EXPECT_TRUE(packets(shapes_).empty());
+  EXPECT_EQ(notes_.size(), 2U);
+}
+
 // ---- commands, labels, differences ---------------------------------------------------------------
 
 RunConfig completed(RunConfig config) {
@@ -289,6 +386,7 @@ TEST(Labels, AreShortAndDifferent) {
                                               "none (r/4)"}));
   const auto differences = differences_of(configs);
   ASSERT_EQ(differences.size(), 3U) << differences;
+  EXPECT_EQ(differences[0]["values"], json({"sign+ef", "sign+ef", "none", "none"}));
   EXPECT_EQ(differences[1]["key"], "lr");
   EXPECT_EQ(differences[1]["values"], json({0.3, 0.5, 0.05, 0.05}));
 }
