@@ -43,8 +43,8 @@ void report(int argc, char** argv) {
                                 "Makes one HTML page of runs: curves, times, bytes, packets.",
                                 "report runs/a runs/b --out page.html");
   command_line
-      .positional("RUN", words, "folder that train --out or compare has written; repeatable")
-      .flag("--out", out, "the page [report.html in the folder, if there is one]")
+      .positional("RUN", words, "folders that train --out or compare has written")
+      .flag("--out", out, "the page [of one folder: report.html in it]")
       .flag("--force", force, "replace an existing file");
   command_line.parse(argc, argv);
   check<UsageError>(!words.empty(),
