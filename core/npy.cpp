@@ -50,7 +50,7 @@ std::optional<std::vector<std::int64_t>> parse_extents(std::string_view text) {
     shape.push_back(extent);
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     const auto next = std::min(text.find_first_not_of(", "), text.size());
-    if (next == 0) return std::nullopt;
+    if (next == 0 && !text.empty()) return std::nullopt;
     text.remove_prefix(next);
   }
   return shape;

@@ -50,7 +50,7 @@ Flags parse_flags(int argc, char** argv, bool mpi) {
       .flag("--transport", config.transport, "threads, or mpi (processes under mpirun -n N)")
       .flag("--measure", config.measure, "none, density, or health:every=N (default 100)")
       .flag("--check-laws", config.check_laws, "every=N: check that no gradient is lost")
-      .flag("--record", config.record, "store gradients and packets: steps=100..110,packets=no")
+      .flag("--record", config.record, "store gradients and packets, e.g. steps=100..110")
       .flag("--init", config.init, "initial weights, as export writes them")
       .flag("--out", config.out, "folder for configuration, log and checkpoints")
       .flag("--checkpoint-every", config.checkpoint_every,

@@ -34,7 +34,7 @@ Flags parse_flags(int argc, char** argv) {
                                 "whatif runs/a --method sign+ef --method powersgd:rank=2+ef");
   command_line.positional("run", flags.run, "folder of a run of train --record")
       .list("--method", flags.methods, "compressor spec; repeatable [the six main ones]")
-      .flag("--steps", flags.steps, "of the recorded steps, such as 100..110 or 0;5;9 [all]")
+      .flag("--steps", flags.steps, "recorded steps, such as 100..110 or 0;5;9 [all]")
       .flag("--packets", flags.packets, "folder to write the packets of each method to")
       .flag("--svg", flags.svg, "file for a picture: cosine over bytes and over steps")
       .flag("--out", flags.out, "file for the table as CSV")

@@ -71,8 +71,8 @@ std::string quality_table(const WhatIf& w) {
             column(mean.cosine, 4, 10) + column(mean.sign_agreement, 4, 10) + "\n";
   }
   return text +
-         "error: |decoded - mean|^2 / |mean|^2; cosine of decoded and mean; signs: share of\n"
-         "equal ones. The mean is that of the workers' gradients. -: not defined\n";
+         "error: |decoded - mean|^2 / |mean|^2; cosine: of decoded and mean; signs: share\n"
+         "of equal ones. The mean is that of the workers' gradients. -: not defined\n";
 }
 
 std::string energy_table(const WhatIf& w) {
@@ -86,7 +86,7 @@ std::string energy_table(const WhatIf& w) {
   }
   return text +
          "kept: 1 - |x - C(x)|^2 / |x|^2, where x is what a worker compresses, with its\n"
-         "residual; top-k: the most that its (packet bytes / 8) largest values hold; SVD: the\n"
+         "residual; top-k: the most that (packet bytes / 8) values of x hold; SVD: the\n"
          "most of the same rank; |e|: residual after the first and the last step\n";
 }
 

@@ -52,7 +52,7 @@ TEST_F(WhatIf, ComparesMethodsOnRecordedGradients) {
   EXPECT_EQ(count_of(read(folder / "a.csv"), "\n"), 7);
   EXPECT_EQ(count_of(read(folder / "a.svg"), "<polyline"), 12);
 
-  const auto some = run(of("a") + " --steps 0;2 --method sign+ef --json");
+  const auto some = run(of("a") + " --steps '0;2' --method sign+ef --json");
   ASSERT_EQ(some.code, 0) << some.error;
   EXPECT_NE(some.out.find("Steps in between are not recorded"), std::string::npos);
   EXPECT_EQ(last_line(some.out)["recorded_steps"], (std::vector{0, 2}));
