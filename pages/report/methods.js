@@ -10,6 +10,12 @@
 
   // Draws one recorded step. What the run has comes first.
   function drawStep(host, run, health, line) {
+    if (run.topology === 'async' && health.length === 0) {
+      host.replaceChildren();
+      report.staleness.draw(host, run);
+      terse.absent(host, 'Singular values, mass curves and votes are recorded of synchronous runs only.');
+      return;
+    }
     const drawers = [
       (part) => report.lowRank.draw(part, line),
       (part) => report.sparse.mass(part, line),

@@ -250,9 +250,9 @@
 
   // Why the model does not hold for a run, in words; null if it does.
   function obstacle(run) {
-    if (!run.exchange?.phases?.length) return 'its exchange was not recorded';
     if (run.topology === 'async') return 'it is asynchronous and has no steps in common';
     if (run.topology === 'local') return 'its topology is local, which sends nothing';
+    if (!run.exchange?.phases?.length) return 'its exchange was not recorded';
     return null;
   }
 
