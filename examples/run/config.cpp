@@ -241,7 +241,7 @@ RunConfig config_from_json(const nlohmann::json& json) {
   in.read("deadline_seconds", c.deadline);
   in.read("eval_every", c.eval_every);
   in.read("checkpoint_every", c.checkpoint_every);
-  in.read("record", c.record);
+  if (json.contains("record")) in.read("record", c.record);
   in.read("init", c.init);
   if (!c.is_async()) return c;
   const auto async = in.get<nlohmann::json>("async");

@@ -174,7 +174,7 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
         "--out",         "--resume",      "--eval-every", "--describe",     "--json",
         "--local-steps", "--local-after", "--outer",      "--outer-lr",     "--server-rule",
         "--durations",   "--speeds",      "--delays",     "--sparse-pulls", "--all-reduce",
-        "--on-failure"}) {
+        "--on-failure",  "--record"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }
