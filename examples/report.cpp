@@ -42,8 +42,7 @@ void report(int argc, char** argv) {
   run::CommandLine command_line("report",
                                 "Makes one HTML page of runs: curves, times, bytes, packets.",
                                 "report runs/a runs/b --out page.html");
-  command_line
-      .positional("RUN", words, "folders that train --out or compare has written")
+  command_line.positional("RUN", words, "folders that train --out or compare has written")
       .flag("--out", out, "the page [of one folder: report.html in it]")
       .flag("--force", force, "replace an existing file");
   command_line.parse(argc, argv);

@@ -61,8 +61,8 @@ std::vector<CurvePoint> Decimation::points() const {
     add(bucket.gap);
   }
   std::ranges::sort(all, {}, &CurvePoint::index);
-  const auto same = std::ranges::unique(all, {}, &CurvePoint::index);
-  all.erase(same.begin(), same.end());
+  const auto same = [](const auto& a, const auto& b) { return a.index == b.index; };
+  all.erase(std::unique(all.begin(), all.end(), same), all.end());
   return all;
 }
 

@@ -94,7 +94,8 @@ class PacketMaker {
   Packet packet_of_another_worker(std::uint32_t worker) {
     const auto values = values_.span();
     constexpr std::size_t kPlaces = 1009;
-    if (values.size() > kPlaces) std::ranges::rotate(values, values.begin() + kPlaces);
+    if (values.size() > kPlaces)
+      std::rotate(values.begin(), values.begin() + kPlaces, values.end());
     auto round = round_;
     round.worker = worker;
     Packet packet;
