@@ -234,14 +234,15 @@ RunConfig config_from_json(const nlohmann::json& json) {
     in.read("outer_lr", c.outer_lr);
   }
   in.read("measure", c.measure);
-  if (json.contains("check_laws")) in.read("check_laws", c.check_laws);  // not before 0.2
+  // Runs of the first versions do not have these keys.
+  if (json.contains("check_laws")) in.read("check_laws", c.check_laws);
+  if (json.contains("record")) in.read("record", c.record);
   in.read("network", c.network);
   in.read("compute", c.compute);
   in.read("bucket_mb", c.bucket_mb);
   in.read("deadline_seconds", c.deadline);
   in.read("eval_every", c.eval_every);
   in.read("checkpoint_every", c.checkpoint_every);
-  if (json.contains("record")) in.read("record", c.record);
   in.read("init", c.init);
   if (!c.is_async()) return c;
   const auto async = in.get<nlohmann::json>("async");
