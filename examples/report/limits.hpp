@@ -19,9 +19,9 @@ struct PageLimits {
   static PageLimits of(std::size_t runs) {
     constexpr std::size_t kData = 4'000'000;  // bytes; the rest is the page itself
     const auto share = kData / std::max<std::size_t>(1, runs);
-    constexpr std::size_t kPointBytes = 2 * 70, kEvaluationBytes = 2 * 80, kPushBytes = 40;
+    constexpr std::size_t kPointBytes = 2 * 50, kEvaluationBytes = 2 * 80, kPushBytes = 40;
     PageLimits limits;
-    limits.points = std::clamp<std::size_t>(share / 4 / kPointBytes, 20, limits.points);
+    limits.points = std::clamp<std::size_t>(share / 3 / kPointBytes, 20, limits.points);
     limits.evaluations =
         std::clamp<std::size_t>(share / 10 / kEvaluationBytes, 10, limits.evaluations);
     limits.health_bytes = share / 5;
