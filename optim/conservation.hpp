@@ -1,7 +1,7 @@
 // The conservation law of stages that keep what they do not send: no part of a gradient is lost.
 //
-//   on a worker:   sent + kept after the step = kept before it + the input
-//   on the server: mean + kept after the step = kept before it + mean of what the workers sent
+//   worker:  sent + kept after the step = kept before it + the input
+//   server:  mean + kept after the step = kept before it + mean of what the workers sent
 //
 // `sent` is the reconstruction of the worker's own packet, or the mean of all workers if the stage
 // keeps what the mean has left out. The second line holds for stages whose server keeps a residual
