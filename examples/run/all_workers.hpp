@@ -6,9 +6,11 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "tersegrad/comm/collectives/collectives.hpp"
+#include "tersegrad/core/bytes.hpp"
 
 namespace terse::run {
 
@@ -29,6 +31,30 @@ class AllWorkers {
     return value;
   }
   double mean(double value) { return sum(value) / me_.size(); }
+
+  // On worker 0: sums = the sums over the workers of their values, added in the order of the
+  // workers. The other workers only send.
+  void sum_at_first(std::span<const float> own, std::vector<double>& sums) {
+    const auto step = number_++;
+    me_.begin_exchange();
+    if (me_.rank() == 0) {
+      sums.assign(own.begin(), own.end());
+      for (int other = 1; other < me_.size(); ++other) {
+        me_.recv(other,
+                 {.kind = PacketKind::control, .step = step, .payload_bytes = own.size_bytes()},
+                 in_);
+        ByteReader reader(std::as_const(in_).payload());
+        for (auto& value : sums) value += double{reader.get<float>()};
+      }
+    } else {
+      me_.send(0,
+               {.kind = PacketKind::control,
+                .step = static_cast<std::uint32_t>(step),
+                .worker = static_cast<std::uint16_t>(me_.rank())},
+               std::as_bytes(own));
+    }
+    me_.end_exchange();
+  }
 
   // Returns the words of worker 0, of worker 1, and so on; valid until the next call.
   std::span<const std::uint64_t> gather(std::span<const std::uint64_t> own) {
@@ -52,6 +78,7 @@ class AllWorkers {
   Collectives collectives_;
   std::uint64_t number_ = 0;
   std::vector<std::uint64_t> own_, all_;
+  Packet in_;
 };
 
 }  // namespace terse::run

@@ -93,17 +93,16 @@ void HealthProbe::end_step(std::int64_t step) {
   });
 }
 
-// The sums over the workers.
+// The sums over the workers, on worker 0.
 void HealthProbe::exchange() {
-  true_mean_.assign(gradient_.values().begin(), gradient_.values().end());
-  all_workers_.sum(true_mean_);
+  all_workers_.sum_at_first(gradient_.values(), true_mean_);
   for (auto& value : true_mean_) value /= me_.size();
-  vote_sums_.clear();
-  if (!votes_ || reconstruction_.values().empty()) return;
+  if (!votes_) return;
+  std::vector<float> votes;
   for (const float vote : reconstruction_.values()) {
-    vote_sums_.push_back(vote > 0 ? 1 : vote < 0 ? -1 : 0);
+    votes.push_back(vote > 0 ? 1.0F : vote < 0 ? -1.0F : 0.0F);
   }
-  all_workers_.sum(vote_sums_);
+  all_workers_.sum_at_first(votes, vote_sums_);
 }
 
 HealthReport HealthProbe::measure() {
