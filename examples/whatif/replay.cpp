@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <ostream>
 #include <utility>
 
 #include "examples/run/exchange.hpp"
-#include "tersegrad/core/archive.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
 
@@ -18,29 +16,6 @@ namespace terse::run {
 namespace {
 
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
-
-// The sum of squares of what a compressor keeps back for later steps.
-class ResidualNorm final : public ReadingArchive {
- public:
-  double value() const { return found_ ? std::sqrt(squares_) : kUndefined; }
-
- private:
-  void transfer(const Item& item) override {
-    constexpr std::array<std::string_view, 3> kResiduals = {"ef.residual", "dgc.v",
-                                                            "doublesqueeze.worker_residual"};
-    const bool residual = std::ranges::any_of(kResiduals, [&](std::string_view name) {
-      return item.name.find(name) != std::string::npos;
-    });
-    if (!residual || item.type != ItemType::f32) return;
-    found_ = true;
-    std::vector<float> values(item.data.size() / sizeof(float));
-    std::ranges::copy(item.data, std::as_writable_bytes(std::span(values)).begin());
-    for (const double value : values) squares_ += value * value;
-  }
-
-  bool found_ = false;
-  double squares_ = 0;
-};
 
 // Views of the recorded tensors over `values`.
 std::vector<GradView> views_of_records(const Records& records, std::span<float> values) {
@@ -195,6 +170,14 @@ void Replay::exchange(const RecordedGradients& gradients, const Bucket& bucket, 
   }
 }
 
+double Replay::residual_of(ReplayedWorker& worker) const {
+  std::vector<float> kept(static_cast<std::size_t>(values_));
+  if (!worker.energy.copy_residual(views_of_records(records_, kept))) return kUndefined;
+  double squares = 0;
+  for (const double value : kept) squares += value * value;
+  return std::sqrt(squares);
+}
+
 void Replay::measure(const RecordedGradients& gradients, std::span<const float> decoded,
                      ReplayedStep& result) {
   double error = 0, own = 0, whole = 0, product = 0, equal = 0;
@@ -215,9 +198,7 @@ void Replay::measure(const RecordedGradients& gradients, std::span<const float> 
   std::vector<Energy> energies;
   std::vector<double> residuals;
   for (const auto& each : step.workers) {
-    ResidualNorm norm;
-    worker(each.worker).compressor->serialize(norm);
-    residuals.push_back(norm.value());
+    residuals.push_back(residual_of(worker(each.worker)));
     const auto energy = worker(each.worker).energy.take();
     if (energy && !scale_free) energies.push_back(*energy);
   }

@@ -5,8 +5,8 @@
 //     the packets are combined, and every worker decodes the mean
 //
 // The state of the method is empty before the first step that is replayed, and before the first of
-// local steps. If only some tensors are
-// recorded, each contiguous range of them is exchanged as a bucket.
+// local steps. If only some tensors are recorded, each contiguous range of them is exchanged as a
+// bucket.
 #pragma once
 
 #include <functional>
@@ -77,6 +77,7 @@ class Replay {
   void check_whole(const Traits& traits) const;
   void exchange(const RecordedGradients& gradients, const Bucket& bucket, int number,
                 std::span<float> decoded, ReplayedStep& result);
+  double residual_of(ReplayedWorker& worker) const;
   void measure(const RecordedGradients& gradients, std::span<const float> decoded,
                ReplayedStep& result);
 

@@ -57,10 +57,16 @@ std::optional<std::int64_t> rank_of(const Compressor& compressor) {
 std::unique_ptr<Compressor> StageEnergy::make(const std::string& method) {
   auto compressor =
       make_compressor(method, [this](std::unique_ptr<Compressor> stage, bool decorator) {
+        if (auto* it = dynamic_cast<ConservingStage*>(stage.get())) conserving_ = it;
         return decorator ? std::move(stage) : observed(std::move(stage), *this);
       });
   rank_ = rank_of(*compressor);
   return compressor;
+}
+
+bool StageEnergy::copy_residual(std::span<const GradView> residual) const {
+  if (conserving_ != nullptr) conserving_->copy_kept(residual);
+  return conserving_ != nullptr;
 }
 
 void StageEnergy::input(const Round&, std::span<const GradView> grads, float keep,

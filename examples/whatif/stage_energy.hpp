@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tersegrad/inspect/observed_compressor.hpp"
+#include "tersegrad/optim/conservation.hpp"
 
 namespace terse::run {
 
@@ -34,6 +35,9 @@ class StageEnergy final : public CompressorObserver {
   // during a warm-up, or only zeros.
   std::optional<Energy> take();
 
+  // Writes e, what the method keeps for later steps, to `residual`. Returns false if it keeps none.
+  bool copy_residual(std::span<const GradView> residual) const;
+
   bool watches() const override { return true; }
   void input(const Round& round, std::span<const GradView> grads, float keep,
              std::span<const GradView> residual) override;
@@ -43,6 +47,7 @@ class StageEnergy final : public CompressorObserver {
  private:
   double best_of_rank() const;
 
+  ConservingStage* conserving_ = nullptr;
   std::optional<std::int64_t> rank_;
   std::vector<float> x_;                        // of all buckets of the step
   std::vector<GradView> shapes_;                // without data
