@@ -102,6 +102,26 @@ bool is_special(const std::filesystem::path& file) {
   return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
 }
 
+// What exists and cannot be replaced by another file: pipes, devices, and the names of open files,
+// such as /dev/stdout.
+bool is_written_in_place(const std::filesystem::path& file) {
+  std::error_code none;
+  const auto name = std::filesystem::absolute(file, none).lexically_normal().string();
+  const bool is_open =
+      name.starts_with("/dev/std") || name.starts_with("/dev/fd/") || name.starts_with("/proc/");
+  return is_special(file) || (is_open && std::filesystem::exists(file, none));
+}
+
+// The file itself, or where a link of this name points to, even if nothing is there.
+std::filesystem::path target_of(std::filesystem::path file) {
+  constexpr int kMostLinks = 40;  // as many as Linux follows
+  std::error_code none;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(file, none); ++i) {
+    file = file.parent_path() / std::filesystem::read_symlink(file);  // which may be absolute
+  }
+  return file;
+}
+
 }  // namespace
 
 OutputFolder::OutputFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -146,12 +166,13 @@ void write_file(const std::filesystem::path& file, std::string_view text) {
   write_file(file, [&](std::ostream& out) { out << text; });
 }
 
-void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream&)> write) {
-  if (is_special(file)) {
-    const int reason = write_and_close(open_file(file, 0), write, false);
-    if (reason != 0) fail(file, reason);
+void write_file(const std::filesystem::path& name, FunctionRef<void(std::ostream&)> write) {
+  if (is_written_in_place(name)) {
+    const int reason = write_and_close(open_file(name, 0), write, false);
+    if (reason != 0) fail(name, reason);
     return;
   }
+  const auto file = target_of(name);
   const std::filesystem::path temporary = file.string() + ".tmp";
   const int descriptor = open_file(temporary, O_CREAT | O_TRUNC);
   int reason = 0;

@@ -38,9 +38,9 @@ class OutputFolder {
 };
 
 // Writes a file atomically: writes FILE.tmp, syncs it and renames it, so that an incomplete file
-// never appears under the final name or replaces a complete one. If `file` exists and is not a
-// regular file (a pipe, a terminal), the text is written to it directly. Throws Error with the file
-// and the system's reason.
+// never appears under the final name or replaces a complete one. If `file` is a link, this happens
+// where it points to. If it exists and is a pipe, a device or a name of an open file (/dev/stdout),
+// the text is written to it directly. Throws Error with the file and the system's reason.
 void write_file(const std::filesystem::path& file, std::string_view text);
 // The same for what `write` writes to a stream, which is not held in memory.
 void write_file(const std::filesystem::path& file, FunctionRef<void(std::ostream&)> write);

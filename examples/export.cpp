@@ -8,6 +8,7 @@
 #include "examples/run/command_line.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
+#include "examples/run/result_file.hpp"
 #include "examples/run/trained_model.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/name_table.hpp"
@@ -42,12 +43,6 @@ run::Checkpoint read(const std::string& path) {
                                              : run::Checkpoint(std::filesystem::path(path));
 }
 
-bool is_of_a_run(const std::filesystem::path& file) {
-  const auto name = file.filename();
-  return name == kConfigFile || name == kLogFile || name == kCheckpointFile ||
-         name == kPreviousCheckpointFile;
-}
-
 void export_model(int argc, char** argv) {
   std::string path, format = "safetensors";
   std::optional<std::string> out;
@@ -67,9 +62,7 @@ void export_model(int argc, char** argv) {
   const auto trained = run::trained_model(checkpoint);
   const auto file =
       out ? std::filesystem::path(*out) : checkpoint.file().parent_path() / ("model." + format);
-  check<UsageError>(!is_of_a_run(file),
-                    "--out: '{}' is a file of a run, which export does not overwrite; name another",
-                    file.string());
+  run::check_result_file("--out", file, run::IfThere::replace);
   write(trained, kind, file);
   const auto parameters = nn::count_parameters(trained.module());
   run::print("{}: {} parameters of step {}\n", file.string(), parameters, checkpoint.step());

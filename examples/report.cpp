@@ -12,6 +12,7 @@
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
 #include "examples/run/progress.hpp"
+#include "examples/run/result_file.hpp"
 #include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 
@@ -22,12 +23,7 @@ using namespace terse;
 // Where the page is written: --out, or report.html in the only folder.
 std::filesystem::path page_file(const std::vector<std::filesystem::path>& folders,
                                 const std::optional<std::string>& out) {
-  if (out) {
-    check<UsageError>(!std::filesystem::is_directory(*out),
-                      "--out: expected the name of a file, such as page.html; got the folder '{}'",
-                      *out);
-    return *out;
-  }
+  if (out) return *out;
   check<UsageError>(folders.size() == 1,
                     "--out: expected the name of the page, because there are {} folders; try --out "
                     "report.html",
@@ -51,9 +47,7 @@ void report(int argc, char** argv) {
   const std::vector<std::filesystem::path> folders(words.begin(), words.end());
   run::run_folders(folders);  // a wrong folder is found before a wrong --out
   const auto file = page_file(folders, out);
-  check(force || !std::filesystem::is_regular_file(file),
-        "'{}' exists already; name another file by --out, or use --force to replace it",
-        file.string());
+  run::check_result_file("--out", file, force ? run::IfThere::replace : run::IfThere::refuse);
   const auto command = run::shell_command(std::span(argv, static_cast<std::size_t>(argc)));
   const auto page = run::write_report(folders, file, command);
   run::print("{}: {}, {}\n", file.string(), run::bytes_text(static_cast<double>(page.bytes)),

@@ -88,6 +88,10 @@ void train(int argc, char** argv, Worker* me) {
   check<UsageError>(config.out || !tensorboard,
                     "--tensorboard: expected --out, the folder for the event file");
   check<UsageError>(config.out || !report, "--report: expected --out, the folder for the page");
+  const auto page = std::filesystem::path(config.out.value_or("")) / run::kPageFile;
+  check<UsageError>(!report || !std::filesystem::is_directory(page),
+                    "--report: expected to write the page '{}'; there is a folder of this name",
+                    page.string());
   const bool is_hogwild = config.is_async() && config.async.server_rule == "hogwild";
   check<UsageError>(!is_hogwild || (config.checkpoint_every == 0 && !resume),
                     "--checkpoint-every and --resume with --server-rule hogwild: its workers write "
@@ -125,16 +129,16 @@ void train(int argc, char** argv, Worker* me) {
       is_hogwild
           ? run::note("train: the run is not saved, because of --server-rule hogwild\n")
           : run::note("train: the run is saved; train --resume {} continues it\n", *config.out);
+      if (report) run::note("train: report {} makes the page of what is there\n", *config.out);
     }
     throw;
   }
   if (!reports) return;
   reporter.finish();
   run::print_densities(result.densities);
-  if (const auto* health = reporter.last_health()) run::print_health(*health);
+  reporter.print_probes();
   run::print_summary(config, result);
   if (report) {
-    const auto page = std::filesystem::path(*config.out) / run::kPageFile;
     run::write_report({*config.out}, page,
                       run::shell_command(std::span(argv, static_cast<std::size_t>(argc))));
     run::print("page: {}\n", page.string());

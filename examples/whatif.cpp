@@ -11,6 +11,7 @@
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
 #include "examples/run/record_request.hpp"
+#include "examples/run/result_file.hpp"
 #include "examples/whatif/report.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
@@ -24,7 +25,7 @@ struct Flags {
   std::string run;
   std::vector<std::string> methods;
   std::optional<std::string> steps, packets, svg, out;
-  bool json = false;
+  bool force = false, json = false;
 };
 
 Flags parse_flags(int argc, char** argv) {
@@ -38,14 +39,30 @@ Flags parse_flags(int argc, char** argv) {
       .flag("--packets", flags.packets, "folder to write the packets of each method to")
       .flag("--svg", flags.svg, "file for a picture: cosine over bytes and over steps")
       .flag("--out", flags.out, "file for the table as CSV")
+      .flag("--force", flags.force, "replace existing files")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   check<UsageError>(!flags.run.empty(), "run: expected the folder of a run; see --help");
+  const auto if_there = flags.force ? run::IfThere::replace : run::IfThere::refuse;
+  if (flags.out) run::check_result_file("--out", *flags.out, if_there);
+  if (flags.svg) run::check_result_file("--svg", *flags.svg, if_there);
+  check<UsageError>(!flags.out || flags.out != flags.svg,
+                    "--out and --svg: expected two files; got '{}' twice", flags.out.value_or(""));
   if (flags.methods.empty()) flags.methods = run::main_methods();
   for (const auto& method : flags.methods) {
     run::for_flag("--method", [&] { make_compressor(method); });
   }
   return flags;
+}
+
+// "0;20;40", or "0;1;2;...;90" if there are many.
+std::string listed(const std::vector<run::RecordedStep>& steps) {
+  constexpr std::size_t kMost = 8;
+  std::string text;
+  for (std::size_t i = 0; i < steps.size() && i < kMost; ++i) {
+    text += fmt::format("{}{}", i > 0 ? ";" : "", steps[i].step);
+  }
+  return steps.size() <= kMost ? text : fmt::format("{};...;{}", text, steps.back().step);
 }
 
 std::vector<run::RecordedStep> chosen_steps(const Flags& flags, const run::Records& records) {
@@ -56,8 +73,8 @@ std::vector<run::RecordedStep> chosen_steps(const Flags& flags, const run::Recor
   for (const auto& step : records.steps) {
     if (run::has_step(ranges, step.step)) steps.push_back(step);
   }
-  check<UsageError>(!steps.empty(), "--steps: expected some of the recorded steps {} to {}; got {}",
-                    records.steps.front().step, records.steps.back().step, *flags.steps);
+  check<UsageError>(!steps.empty(), "--steps: expected some of the recorded steps {}; got {}",
+                    listed(records.steps), *flags.steps);
   return steps;
 }
 

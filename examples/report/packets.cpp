@@ -167,7 +167,12 @@ Json recorded_packets(const std::filesystem::path& folder, const std::string& co
     choose(packets, limits.packets);
     const FieldReader reader(compressor, shapes);
     for (const auto& packet : packets) {
-      list.push_back(packet_json(packet, reader, limits.packet_bytes));
+      try {
+        list.push_back(packet_json(packet, reader, limits.packet_bytes));
+      } catch (const Error& error) {
+        notes.push_back(fmt::format("{}: this recorded packet is left out: {}",
+                                    packet.file.string(), error.what()));
+      }
     }
   } catch (const Json::exception& error) {
     notes.push_back(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -51,6 +52,7 @@ Json page_data(const std::vector<std::filesystem::path>& given, std::string comm
     notes.insert(notes.end(), run.notes.begin(), run.notes.end());
     runs.push_back(std::move(run));
   }
+  std::ranges::copy(runs_without_folder(given), std::back_inserter(notes));
   note_metrics(runs, notes);
   const auto labels = labels_of(configs, names);
   auto list = Json::array();

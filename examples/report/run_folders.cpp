@@ -1,5 +1,7 @@
 #include "examples/report/run_folders.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -20,24 +22,31 @@ bool has(const fs::path& folder, const char* file) {
   return fs::is_regular_file(folder / file, none);
 }
 
-// The subfolders that compare.json names and that exist: a run that failed early has none.
-std::vector<fs::path> listed_runs(const fs::path& folder) {
-  std::vector<fs::path> runs;
+// The runs of compare.json; empty if the file cannot be understood.
+nlohmann::json listed_runs(const fs::path& folder) {
   const auto bytes = read_file(folder / kComparisonFile);
   const auto* text = reinterpret_cast<const char*>(bytes.data());
   const auto json = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  auto runs = nlohmann::json::array();
   if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array()) return runs;
   for (const auto& run : json["runs"]) {
-    if (!run.is_object() || !run.contains("folder") || !run["folder"].is_string()) continue;
-    const auto path = folder / fs::path(run["folder"].get<std::string>()).filename();
-    if (has(path, kConfigFile)) runs.push_back(path);
+    if (run.is_object() && run.contains("folder") && run["folder"].is_string()) runs.push_back(run);
   }
   return runs;
 }
 
+fs::path folder_of(const fs::path& comparison, const nlohmann::json& run) {
+  return comparison / fs::path(run["folder"].get<std::string>()).filename();
+}
+
 std::vector<fs::path> runs_inside(const fs::path& folder) {
   std::vector<fs::path> runs;
-  if (has(folder, kComparisonFile)) runs = listed_runs(folder);
+  if (has(folder, kComparisonFile)) {
+    for (const auto& run : listed_runs(folder)) {
+      const auto path = folder_of(folder, run);
+      if (has(path, kConfigFile)) runs.push_back(path);
+    }
+  }
   if (!runs.empty()) return runs;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder, none)) {
@@ -78,6 +87,19 @@ std::vector<fs::path> run_folders(const std::vector<fs::path>& given) {
     }
   }
   return all;
+}
+
+std::vector<std::string> runs_without_folder(const std::vector<fs::path>& given) {
+  std::vector<std::string> notes;
+  for (const auto& folder : given) {
+    if (has(folder, kConfigFile) || !has(folder, kComparisonFile)) continue;
+    for (const auto& run : listed_runs(folder)) {
+      if (has(folder_of(folder, run), kConfigFile)) continue;
+      notes.push_back(fmt::format("{}: {}: {}, before its first line of the log", folder.string(),
+                                  run.value("method", "a run"), run.value("failure", "it ended")));
+    }
+  }
+  return notes;
 }
 
 }  // namespace terse::run

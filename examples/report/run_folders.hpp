@@ -12,4 +12,8 @@ namespace terse::run {
 // and for a run that is given twice.
 std::vector<std::filesystem::path> run_folders(const std::vector<std::filesystem::path>& given);
 
+// A sentence for each run that a comparison among these folders lists, but that has no folder,
+// because it failed early.
+std::vector<std::string> runs_without_folder(const std::vector<std::filesystem::path>& given);
+
 }  // namespace terse::run

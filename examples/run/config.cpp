@@ -112,8 +112,10 @@ std::unique_ptr<Compressor> make_run_compressor(const RunConfig& c, const StepPr
         for (const auto& probe : probes) stage = probe->around_stage(std::move(stage), decorator);
         return stage;
       });
-  auto chain =
-      with_aggregation(parse_aggregation(c.aggregate), topology_options(c), std::move(stages));
+  // An asynchronous server applies pushes one by one.
+  auto chain = c.is_async() ? std::move(stages)
+                            : with_aggregation(parse_aggregation(c.aggregate), topology_options(c),
+                                               std::move(stages));
   for (const auto& probe : probes) chain = probe->around_chain(std::move(chain));
   return chain;
 }

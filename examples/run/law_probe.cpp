@@ -67,15 +67,18 @@ void LawProbe::begin_step(std::int64_t step) {
 
 void LawProbe::end_step(std::int64_t step) {
   if (!std::exchange(watches_, false)) return;
+  bool checked = false;
   me_.without_time([&] {
     for (auto& stage : stages_) {
       // Not in a skipped step, in a warm-up without compression, or between two exchanges.
       if (stage->total.values().empty()) continue;
       check_worker(*stage, step);
       if (stage->law.has_server()) check_server(*stage, step);
+      checked = true;
     }
     me_.barrier();
   });
+  if (checked && me_.rank() == 0 && held_) held_();
 }
 
 void LawProbe::check_worker(Stage& stage, std::int64_t step) {

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "examples/run/all_workers.hpp"
@@ -27,10 +29,15 @@ namespace terse::run {
 
 class LawProbe final : public StepProbe {
  public:
-  // All references must outlive the probe.
+  // All references must outlive the probe. Worker 0 calls `held` after each step in which the laws
+  // have been checked.
   LawProbe(const ProbePlan& plan, Worker& me, AllWorkers& all_workers,
-           std::span<const ParameterInfo> tensors)
-      : plan_(plan), me_(me), all_workers_(all_workers), tensors_(tensors) {}
+           std::span<const ParameterInfo> tensors, std::function<void()> held = {})
+      : plan_(plan),
+        me_(me),
+        all_workers_(all_workers),
+        tensors_(tensors),
+        held_(std::move(held)) {}
 
   std::unique_ptr<Compressor> around_stage(std::unique_ptr<Compressor> stage,
                                            bool decorator) override;
@@ -64,6 +71,7 @@ class LawProbe final : public StepProbe {
   Worker& me_;
   AllWorkers& all_workers_;
   std::span<const ParameterInfo> tensors_;
+  std::function<void()> held_;
   std::vector<std::unique_ptr<Stage>> stages_;
   bool watches_ = false;
 };

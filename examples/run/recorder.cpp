@@ -112,7 +112,14 @@ void Recorder::set_header(const RunConfig& config, const ParameterBuffer& parame
 // Keeps the steps before the checkpoint. Those after it are recorded again.
 void Recorder::resume(std::int64_t taken, bool drops_later) {
   std::error_code ignored;
-  if (!std::filesystem::exists(records_file(run_), ignored)) return;
+  const auto file = records_file(run_);
+  if (!std::filesystem::exists(file, ignored)) {
+    check(!std::filesystem::exists(file.parent_path(), ignored) ||
+              std::filesystem::is_empty(file.parent_path(), ignored),
+          "'{}': is missing, but there are records; move the folder away to record anew",
+          file.string());
+    return;
+  }
   auto before = read_records(run_);
   check<UsageError>(header_json(before) == header_json(records_),
                     "--record: expected the tensors and packets that '{}' has; leave the flag out, "

@@ -60,7 +60,8 @@ StepProbes Trainer::make_probes() {
   }
   if (const auto every = config_.check_laws.value().every; every > 0) {
     probes.push_back(std::make_unique<LawProbe>(ProbePlan(every, 0, plan_.total(), local), me_,
-                                                all_workers_, parameters_.infos()));
+                                                all_workers_, parameters_.infos(),
+                                                run_.listener.on_law_check));
   }
   if (run_.recorder) {
     probes.push_back(make_recording_probe(*run_.recorder, me_, rank_at_start_));

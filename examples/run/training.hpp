@@ -61,6 +61,7 @@ struct Listener {
       on_weights = {};
   std::function<void(const DensityReport&)> on_density = {};
   std::function<void(const HealthReport&)> on_health = {};
+  std::function<void()> on_law_check = {};  // the conservation laws held in a step
   std::function<void(const StalenessReport&)> on_staleness = {};
   std::function<void(const PushReport&)> on_push = {};
   // `data` is a sentence for the user about what happens to the data of the dropped worker.

@@ -113,6 +113,7 @@ Listener RunReporter::listener() {
             progress_.evaluation(e);
           },
       .on_health = [this](const HealthReport& h) { last_health_ = h; },
+      .on_law_check = [this] { ++law_checks_; },
       .on_drop = [this](const DroppedWorker& d, std::string_view data) { progress_.drop(d, data); },
       .log_bytes = [this] { return folder_ ? folder_->log_bytes() : 0; }};
   if (label_.config.out) listener.on_checkpoint = [this](const RunState& state) { save(state); };
@@ -160,6 +161,21 @@ void print_health(const HealthReport& report) {
     if (report.margins[m] > 0) print(" {}: {}", m, report.margins[m]);
   }
   print("\n");
+}
+
+void RunReporter::print_probes() const {
+  const auto& config = label_.config;
+  if (last_health_) {
+    print_health(*last_health_);
+  } else if (config.measure.value().health()) {
+    note("train: {}\n", config.is_async()
+                            ? "with --topology async, --measure health logs the staleness alone"
+                            : "--measure health: the run ended before the first measurement; use "
+                              "health:every=N with a smaller N");
+  }
+  if (config.check_laws.value().every > 0) {
+    print("conservation laws: checked in {} steps, and held\n", law_checks_);
+  }
 }
 
 void print_summary(const RunConfig& config, const RunResult& r) {

@@ -26,8 +26,8 @@ class RunReporter {
     if (folder_) folder_->log(line);
   }
   void finish();  // after a run that succeeded
-  // The latest, or null.
-  const HealthReport* last_health() const { return last_health_ ? &*last_health_ : nullptr; }
+  // What --measure health and --check-laws have found.
+  void print_probes() const;
 
  private:
   void save(const RunState& state);
@@ -38,6 +38,7 @@ class RunReporter {
   bool tensorboard_;
   std::optional<EventFile> events_;  // made with the first event
   std::optional<HealthReport> last_health_;
+  std::int64_t law_checks_ = 0;
   Progress progress_;
 };
 

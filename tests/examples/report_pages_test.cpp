@@ -129,7 +129,7 @@ TEST_F(ReportPages, ReplaceAFileOnlyIfAsked) {
   EXPECT_EQ(run(report + " --force").code, 0);
   EXPECT_TRUE(data_in(read(folder / "page.html")).is_object());
   expect_refused("report " + at("a") + " --out " + at("a"), 2, "got the folder");
-  expect_refused("report " + at("a") + " --out " + at("no/page.html"), 1, "no/page.html");
+  expect_refused("report " + at("a") + " --out " + at("no/page.html"), 2, "no/page.html");
 }
 
 TEST_F(ReportPages, NameWhatIsMissingOrUnknown) {
@@ -212,6 +212,46 @@ TEST_F(ReportPages, CompareWritesOneOfAllItsMethods) {
   expect_refused(compare, 1, "holds a comparison already");
   EXPECT_EQ(run(compare + " --force --method sign+ef").code, 0);
   EXPECT_EQ(data_in(read(folder / "c" / "report.html"))["runs"].size(), 4U);
+}
+
+TEST_F(ReportPages, NameAMethodThatFailedAtOnce) {
+  const auto o =
+      run("compare" + small + "--steps 30 --method vote --method none --lr 2000 --out " + at("c"));
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_TRUE(has_note(data_in(read(folder / "c" / "report.html")), "diverged"));
+}
+
+TEST_F(ReportPages, LeaveOutADamagedPacketOnly) {
+  train_run("a", "--compressor sign+ef --record steps=0..2");
+  const auto all = page_of(at("a"))["runs"][0]["packets"].size();
+  const auto file = folder / "a/records/step-0/worker-0/packet.phase-0.bin";
+  fs::resize_file(file, 10);
+  const auto data = page_of(at("a"));
+  EXPECT_EQ(data["runs"][0]["packets"].size(), all - 1);
+  EXPECT_TRUE(has_note(data, file.string()));
+}
+
+TEST_F(ReportPages, ShowTheBytesAndTheStalenessOfAnAsynchronousRun) {
+  const auto o =
+      run("train" + tiny + " --workers 3 --topology async --steps 60 --compressor topk+ef" +
+          " --measure health:every=20 --out " + at("a"));
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.error.find("the staleness alone"), std::string::npos) << o.error;
+  const auto run_data = page_of(at("a"))["runs"][0];
+  EXPECT_GT(run_data["staleness"]["histogram"].size(), 1U);
+  EXPECT_EQ(run_data["staleness"]["pushes"].size(), 60U);
+  EXPECT_FALSE(run_data["exchange"].is_null());
+}
+
+TEST_F(ReportPages, ReplaceNoFileOfARun) {
+  train_run("a");
+  const auto log = read(folder / "a" / "log.jsonl");
+  expect_refused("report " + at("a") + " --force --out " + at("a/log.jsonl"), 2,
+                 "is a file of a run");
+  fs::create_symlink("log.jsonl", folder / "a" / "link");
+  expect_refused("report " + at("a") + " --force --out " + at("a/link"), 2, "is a file of a run");
+  expect_refused("report " + at("a") + " --out " + at("none/page.html"), 2, "there is no folder");
+  EXPECT_EQ(read(folder / "a" / "log.jsonl"), log);
 }
 
 TEST_F(ReportPages, TrainWritesOneOfItsRun) {

@@ -84,7 +84,7 @@ TEST_F(WhatIf, WrongInputIsAClearError) {
   record("a", " --record steps=0..1,tensors=1.*");
   expect_refused(of("a") + " --method sgn", 2, "did you mean sign?");
   expect_refused(of("a") + " --method topk+clip:norm=1", 2, "record all tensors");
-  expect_refused(of("a") + " --steps 2", 2, "expected some of the recorded steps 0 to 1");
+  expect_refused(of("a") + " --steps 2", 2, "expected some of the recorded steps 0;1");
   const auto file = folder / "a/records/step-1/worker-0/1.bias.npy";
   const auto good = read(file);
   const auto write = [&](const std::string& text) {
@@ -107,6 +107,19 @@ TEST_F(WhatIf, WrongInputIsAClearError) {
   expect_refused(of("a"), 1, "expected the records of a run; ");
   fs::resize_file(manifest, 100);
   expect_refused(of("a"), 1, "expected a JSON object with the number of its format");
+}
+
+TEST_F(WhatIf, ReplacesNoFileUnasked) {
+  record("a", " --record steps=0..1");
+  const auto table = (folder / "a.csv").string();
+  const auto one = of("a") + " --method none --out " + table;
+  EXPECT_EQ(run(one).code, 0);
+  expect_refused(one, 1, "exists already");
+  EXPECT_EQ(run(one + " --force").code, 0);
+  expect_refused(one + " --force --svg " + table, 2, "expected two files");
+  expect_refused(of("a") + " --force --svg " + (folder / "a" / "config.json").string(), 2,
+                 "is a file of a run");
+  expect_refused(of("a") + " --steps 9", 2, "recorded steps 0;1");
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/run_folder.hpp"
@@ -47,6 +49,30 @@ TEST(WriteFile, ReplacesAFileAsAWhole) {
   write_file(file, "new");
   EXPECT_EQ(read(file), "new");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "a.json.tmp"));
+}
+
+TEST(WriteFile, WritesWhereALinkPointsTo) {
+  const TemporaryFolder folder;
+  for (const char* target : {"there.txt", "made.txt"}) {
+    const auto link = folder.path() / (std::string("link to ") + target);
+    if (std::string(target) == "there.txt") write_file(folder.path() / target, "old");
+    std::filesystem::create_symlink(target, link);
+    write_file(link, "new");
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    EXPECT_EQ(read(folder.path() / target), "new");
+  }
+}
+
+// A rename would replace the name of the open file, for all processes.
+TEST(WriteFile, WritesToANameOfAnOpenFileInPlace) {
+  const TemporaryFolder folder;
+  std::FILE* file = std::fopen((folder.path() / "open.txt").c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  const auto name = "/proc/self/fd/" + std::to_string(fileno(file));
+  write_file(name, "text");
+  EXPECT_EQ(read(folder.path() / "open.txt"), "text");
+  EXPECT_TRUE(std::filesystem::is_symlink(name));
+  std::fclose(file);
 }
 
 TEST(WriteFile, KeepsTheOldFileWhereTheNewOneDoesNotFit) {
