@@ -212,13 +212,21 @@ Json differences_of(const std::vector<Json>& configs) {
 
 namespace {
 
+// The keys that tell most about a run come first.
+std::size_t place_of(const Json& difference) {
+  constexpr std::array<std::string_view, 4> kFirst = {"topology", "model", "workers", "lr"};
+  return std::ranges::find(kFirst, difference["key"].get<std::string>()) - kFirst.begin();
+}
+
 // Adds to the labels of these runs the values of one key after the other until all differ.
 void distinguish(const std::vector<std::size_t>& runs, const std::vector<Json>& configs,
                  std::vector<std::string>& labels) {
   std::vector<Json> own;
   for (const auto run : runs) own.push_back(configs[run]);
   std::set<std::string> different;
-  for (const auto& difference : differences_of(own)) {
+  auto differences = differences_of(own).get<std::vector<Json>>();
+  std::ranges::stable_sort(differences, {}, place_of);
+  for (const auto& difference : differences) {
     const auto key = difference["key"].get<std::string>();
     if (key == "compressor" || key == "optimizer" || different.size() == runs.size()) continue;
     different.clear();
