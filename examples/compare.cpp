@@ -64,7 +64,6 @@ void compare(int argc, char** argv) {
         "--out {}: the folder holds a comparison already; name another folder, or "
         "use --force to replace it",
         folder.path().string());
-  run::remove_runs(folder.path(), runs);
   const auto& c = runs.front().config;
   run::print("{} on {}: {} workers, batch {} each, {}, {} epoch{}, TBB threads: {}\n", c.model,
              c.data, c.workers, c.batch, c.topology.name(), c.epochs, c.epochs == 1 ? "" : "s",

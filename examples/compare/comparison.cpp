@@ -148,7 +148,7 @@ nlohmann::json to_json(const std::vector<ComparedRun>& runs) {
       entry["failure"] = failure;
     }
     entry["method"] = config.compressor;
-    entry["folder"] = folder;
+    if (!folder.empty()) entry["folder"] = folder;
     list.push_back(std::move(entry));
   }
   return {{"runs", std::move(list)}};

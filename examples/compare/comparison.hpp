@@ -14,7 +14,7 @@ struct ComparedRun {
   RunConfig config;
   RunResult result;
   std::string failure = {};  // "diverged at step 412"
-  std::string folder = {};   // its name in that of the comparison
+  std::string folder = {};   // its name in that of the comparison; empty if nothing is recorded
 };
 
 // The result of the first run that has one.

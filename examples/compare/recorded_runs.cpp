@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "examples/run/log_line.hpp"
 #include "examples/run/progress.hpp"
@@ -26,6 +27,25 @@ std::string folder_name(std::string_view method) {
     name += plain ? c : '-';
   }
   return name;
+}
+
+// Where a run is recorded whose folder holds another run, until it has ended.
+fs::path beside(const fs::path& folder) {
+  return folder.string() + ".new";
+}
+
+void remove_run(const fs::path& folder) {
+  for (const char* file : {kConfigFile, kLogFile}) fs::remove(folder / file);
+  std::error_code not_empty;
+  fs::remove(folder, not_empty);
+}
+
+// Replaces the run that was there, file by file, each as a whole.
+void publish(const fs::path& recorded, const fs::path& folder) {
+  for (const char* file : {kConfigFile, kLogFile}) {
+    if (fs::exists(recorded / file)) fs::rename(recorded / file, folder / file);
+  }
+  remove_run(recorded);
 }
 
 void train_in(ComparedRun& run, const Dataset& data, const fs::path& folder, Series& series) {
@@ -63,16 +83,19 @@ bool holds_comparison(const fs::path& folder, const std::vector<ComparedRun>& ru
   return found;
 }
 
-void remove_runs(const fs::path& folder, const std::vector<ComparedRun>& runs) {
-  for (const auto& run : runs) {
-    for (const char* file : {kConfigFile, kLogFile}) fs::remove(folder / run.folder / file);
-  }
-}
-
 void train_all(std::vector<ComparedRun>& runs, const Dataset& data, const fs::path& folder,
                Series& series) {
   for (auto run = runs.begin(); run != runs.end(); ++run) {
-    train_in(*run, data, folder / run->folder, series);
+    const auto place = folder / run->folder;
+    const bool replaces = fs::exists(place / kConfigFile);
+    const auto recorded = replaces ? beside(place) : place;
+    if (replaces) remove_run(recorded);  // left by a crash
+    train_in(*run, data, recorded, series);
+    if (!fs::exists(recorded / kConfigFile)) {
+      run->folder.clear();  // it failed at once
+    } else if (replaces) {
+      publish(recorded, place);
+    }
     if (!series.interrupted()) continue;
     runs.erase(run, runs.end());
     return;

@@ -15,11 +15,9 @@ namespace terse::run {
 void name_folders(std::vector<ComparedRun>& runs);
 // Whether the folder holds a comparison, or a run in one of these folders.
 bool holds_comparison(const std::filesystem::path& folder, const std::vector<ComparedRun>& runs);
-// Removes the configuration and the log of the runs that are in these folders.
-void remove_runs(const std::filesystem::path& folder, const std::vector<ComparedRun>& runs);
-
-// Trains one after the other and records each in its folder below `folder`. An interruption removes
-// the rows that are not finished.
+// Trains one after the other and records each in its folder below `folder`. A run that was there is
+// replaced when the new one has ended, and kept if the new one fails before its first line of the
+// log; that one then has no folder. An interruption removes the rows that are not finished.
 void train_all(std::vector<ComparedRun>& runs, const Dataset& data,
                const std::filesystem::path& folder, Series& series);
 

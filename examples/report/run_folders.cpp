@@ -30,12 +30,14 @@ nlohmann::json listed_runs(const fs::path& folder) {
   auto runs = nlohmann::json::array();
   if (!json.is_object() || !json.contains("runs") || !json["runs"].is_array()) return runs;
   for (const auto& run : json["runs"]) {
-    if (run.is_object() && run.contains("folder") && run["folder"].is_string()) runs.push_back(run);
+    if (run.is_object()) runs.push_back(run);
   }
   return runs;
 }
 
+// Empty for a run that failed at once, which has none.
 fs::path folder_of(const fs::path& comparison, const nlohmann::json& run) {
+  if (!run.contains("folder") || !run["folder"].is_string()) return {};
   return comparison / fs::path(run["folder"].get<std::string>()).filename();
 }
 
@@ -44,7 +46,7 @@ std::vector<fs::path> runs_inside(const fs::path& folder) {
   if (has(folder, kComparisonFile)) {
     for (const auto& run : listed_runs(folder)) {
       const auto path = folder_of(folder, run);
-      if (has(path, kConfigFile)) runs.push_back(path);
+      if (!path.empty() && has(path, kConfigFile)) runs.push_back(path);
     }
   }
   if (!runs.empty()) return runs;
@@ -94,7 +96,8 @@ std::vector<std::string> runs_without_folder(const std::vector<fs::path>& given)
   for (const auto& folder : given) {
     if (has(folder, kConfigFile) || !has(folder, kComparisonFile)) continue;
     for (const auto& run : listed_runs(folder)) {
-      if (has(folder_of(folder, run), kConfigFile)) continue;
+      const auto path = folder_of(folder, run);
+      if (!path.empty() && has(path, kConfigFile)) continue;
       notes.push_back(fmt::format("{}: {}: {}, before its first line of the log", folder.string(),
                                   run.value("method", "a run"), run.value("failure", "it ended")));
     }
