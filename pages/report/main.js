@@ -70,21 +70,42 @@
     );
   }
 
-  function drawSection(section, data, host) {
-    const part = el(
+  function frameOf(section) {
+    return el(
       'section',
       { class: 'part', id: section.id, 'data-title': section.title, 'aria-labelledby': section.id + '-title' },
       el('h2', { id: section.id + '-title' }, section.title),
       el('p', { class: 'lead' }, section.lead),
     );
-    host.append(part);
+  }
+
+  function drawSection(section, data, part) {
     try {
       section.draw(part, data);
     } catch (error) {
       terse.note(part, `This section cannot be drawn from the data: ${error.message}.`, { warn: true });
       console.warn(error);
     }
-    return part;
+  }
+
+  // Draws the first section at once, and every other in a task of its own, so that the page of many runs appears early.
+  // A link to a place on the page and a printer need all of them at once. terse.drawn is resolved when all are there;
+  // terse.drawnAt has the times of the first and of the last, in milliseconds since the page was asked for.
+  function drawSections(data, parts) {
+    const waiting = report.sections.map((section, i) => () => drawSection(section, data, parts[i]));
+    const drawAll = () => { while (waiting.length) waiting.shift()(); };
+    waiting.shift()();
+    terse.drawnAt = [performance.now()];
+    if (location.hash) drawAll();
+    window.addEventListener('beforeprint', drawAll);
+    terse.drawn = new Promise((resolve) => {
+      const next = () => {
+        if (waiting.length === 0) return resolve(terse.drawnAt.push(performance.now()));
+        waiting.shift()();
+        setTimeout(next);
+      };
+      requestAnimationFrame(() => setTimeout(next));
+    });
   }
 
   function main() {
@@ -103,7 +124,9 @@
     document.getElementById('made').textContent = data.made_by ? `made by ${data.made_by}` : '';
     const notes = [...(data.notes ?? []), ...gaps(data)];
     if (notes.length) showNotes(host, notes);
-    const parts = report.sections.map((section) => drawSection(section, data, host));
+    const parts = report.sections.map(frameOf);
+    host.append(...parts);
+    drawSections(data, parts);
     terse.sections(document.querySelector('nav.sections'), parts);
   }
 

@@ -51,6 +51,7 @@ async function open(browser, file, { width = 1280, height = 800, colorScheme = '
   page.address = pathToFileURL(file).href;
   await page.route('**/*', (route) => (/^(file|data):/.test(route.request().url()) ? route.continue() : route.abort()));
   await page.goto(page.address + fragment);
+  await page.evaluate(() => globalThis.terse?.drawn);
   await settle(page);
   return page;
 }
