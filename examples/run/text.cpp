@@ -14,11 +14,25 @@ std::string hex_text(std::span<const std::byte> bytes) {
   return text;
 }
 
+namespace {
+
+// The byte behind the first `width` characters of UTF-8 from `at` on.
+std::size_t behind(const std::string& text, std::size_t at, std::size_t width) {
+  const auto continues = [&](std::size_t i) { return (text[i] & 0xC0) == 0x80; };
+  for (; width > 0 && at < text.size(); --width) {
+    do ++at;
+    while (at < text.size() && continues(at));
+  }
+  return at;
+}
+
+}  // namespace
+
 std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   std::vector<std::string> lines;
   std::size_t at = 0;
   while (at < text.size()) {
-    auto end = std::min(text.size(), at + width);
+    auto end = behind(text, at, width);
     if (end < text.size()) {
       const auto space = text.rfind(' ', end), comma = text.rfind(',', end - 1);
       if (space != std::string::npos && space > at) {

@@ -11,8 +11,8 @@ namespace terse::run {
 
 // "01234567 89ab"
 std::string hex_text(std::span<const std::byte> bytes);
-// Breaks the text into lines of at most `width` bytes: at a space, else after a comma, else
-// anywhere.
+// Breaks the text, UTF-8, into lines of at most `width` characters: at a space, else after a comma,
+// else anywhere.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width);
 // "1 array", "13 arrays"
 std::string count_text(std::size_t count, std::string_view noun);

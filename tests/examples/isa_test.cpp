@@ -31,8 +31,8 @@ TEST_F(IsaOfPrograms, EveryProgramRefusesWhatThisMachineHasNot) {
   const std::string have = "expected one of auto, " + isa_list(available_isas()) +
                            " (the levels of this binary on this CPU); got 'mmx'";
   for (const char* program :
-       {"advise", "bytes", "byzantine", "compare", "descend", "explain", "inspect", "report",
-        "rosenbrock", "staleness", "step_time", "train", "whatif"}) {
+       {"advise", "bytes", "byzantine", "compare", "descend", "explain", "inspect", "paper",
+        "report", "rosenbrock", "staleness", "step_time", "train", "whatif"}) {
     expect_refused(std::string(program) + " --isa mmx", 2, "--isa: " + have);
   }
   const auto o = run_shell("env TERSE_ISA=mmx " + bin + "train" + small);

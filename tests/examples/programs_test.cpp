@@ -156,7 +156,7 @@ TEST_F(Programs, ByzantineShowsHowManyAttackersAMethodTolerates) {
 TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
   for (const char* program :
        {"train", "compare", "explain", "bytes", "rosenbrock", "descend", "staleness", "byzantine",
-        "step_time", "advise", "export", "inspect", "report", "whatif"}) {
+        "step_time", "advise", "export", "inspect", "paper", "report", "whatif"}) {
     const auto o = run(std::string(program) + " --help");
     EXPECT_EQ(o.code, 0);
     EXPECT_NE(o.out.find("Example:"), std::string::npos) << program;

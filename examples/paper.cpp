@@ -1,0 +1,174 @@
+// Measures the claims of the papers that this project implements, and gives a verdict for each.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "examples/paper/claim.hpp"
+#include "examples/paper/page.hpp"
+#include "examples/paper/row_store.hpp"
+#include "examples/run/command_line.hpp"
+#include "examples/run/interruption.hpp"
+#include "examples/run/output.hpp"
+#include "examples/run/program.hpp"
+#include "examples/run/progress.hpp"
+#include "tersegrad/core/error.hpp"
+#include "tersegrad/inspect/json.hpp"
+
+namespace {
+
+using namespace terse;
+using namespace terse::paper;
+
+struct Flags {
+  std::vector<std::string> papers;
+  std::string claim;
+  std::string folder = "docs/papers";
+  bool quick = false, plan = false, again = false, json = false;
+};
+
+// A paper, the claims of it that were asked for, and the experiments that they need.
+struct Work {
+  const Paper* paper;
+  std::vector<const Claim*> claims;
+  std::vector<const Experiment*> experiments;
+};
+
+std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Flags& flags) {
+  std::vector<const Paper*> chosen;
+  for (const auto& name : flags.papers) {
+    for (const auto& paper : all) {
+      if (name == "all") chosen.push_back(&paper);
+    }
+    if (name != "all") chosen.push_back(&find_paper(all, name));
+  }
+  if (chosen.empty()) {
+    std::string known;
+    for (const auto& paper : all) known += paper.number + ", ";
+    throw UsageError(fmt::format("expected a paper: {}or all", known));
+  }
+  return chosen;
+}
+
+std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
+  std::vector<Work> works;
+  for (const Paper* paper : chosen_papers(all, flags)) {
+    Work work{.paper = paper, .claims = {}, .experiments = {}};
+    if (flags.claim.empty()) {
+      for (const auto& claim : paper->claims) work.claims.push_back(&claim);
+    } else {
+      work.claims.push_back(&find_claim(*paper, flags.claim));
+    }
+    std::set<std::string> names;
+    for (const Claim* claim : work.claims) {
+      for (const auto& name : claim->experiments) {
+        if (names.insert(name).second) {
+          work.experiments.push_back(&find_experiment(*paper, name));
+        }
+      }
+    }
+    works.push_back(std::move(work));
+  }
+  return works;
+}
+
+// The row of an experiment: a stored one, or a new one, which is stored unless it is a quick one.
+class Measuring {
+ public:
+  Measuring(const Flags& flags) : flags_(flags), store_(flags.folder + "/data") {}
+
+  bool is_stored(const Experiment& experiment) const {
+    return !flags_.quick && !flags_.again && store_.find(experiment);
+  }
+  nlohmann::json row(const Experiment& experiment) const {
+    if (flags_.quick) return experiment.measure();
+    if (!flags_.again) {
+      if (auto stored = store_.find(experiment)) return *std::move(stored);
+    }
+    return store_.measure(experiment);
+  }
+
+ private:
+  const Flags& flags_;
+  RowStore store_;
+};
+
+double seconds_left(const std::vector<Work>& works, const Measuring& measuring) {
+  double seconds = 0;
+  for (const auto& work : works) {
+    for (const auto* experiment : work.experiments) {
+      if (!measuring.is_stored(*experiment)) seconds += experiment->seconds;
+    }
+  }
+  return seconds;
+}
+
+void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
+  for (const auto& work : works) {
+    run::print("{}: {}\n", work.paper->number, work.paper->title);
+    for (const auto* experiment : work.experiments) {
+      run::print(
+          "  {:<56} {}\n", experiment->name,
+          measuring.is_stored(*experiment) ? "measured" : run::duration_text(experiment->seconds));
+    }
+  }
+  run::print("What is left will take about {} on two cores.\n",
+             run::duration_text(seconds_left(works, measuring)));
+}
+
+void judge(int argc, char** argv) {
+  Flags flags;
+  run::CommandLine command_line(
+      "paper",
+      "Measures the claims of the papers that tersegrad implements, and gives a verdict for each.",
+      "paper 1905.12938 --claim plateau --again");
+  command_line.positional("PAPER", flags.papers, "numbers of arXiv, or all");
+  command_line.flag("--claim", flags.claim, "one claim of the paper")
+      .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
+      .flag("--plan", flags.plan, "print the experiments and how long they will take, and end")
+      .flag("--again", flags.again, "measure experiments again that have been measured")
+      .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
+      .flag("--json", flags.json, "print one JSON object as the last line");
+  command_line.parse(argc, argv);
+  run::listen_for_interruption();
+  const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole);
+  const auto works = plan(papers, flags);
+  const Measuring measuring(flags);
+  if (flags.plan) return print_plan(works, measuring);
+  if (const double seconds = seconds_left(works, measuring); seconds > 60) {
+    run::note("about {} on two cores\n", run::duration_text(seconds));
+  }
+
+  std::vector<Judged> all;
+  for (const auto& work : works) {
+    Rows rows;
+    for (const auto* experiment : work.experiments) {
+      run::throw_if_interrupted();
+      if (!measuring.is_stored(*experiment)) run::note("{} …\n", experiment->name);
+      rows.add(experiment->name, measuring.row(*experiment));
+    }
+    std::vector<Judged> judged;
+    run::print("{}: {}\n", work.paper->number, work.paper->title);
+    for (const auto* claim : work.claims) {
+      judged.push_back({.paper = work.paper, .claim = claim, .finding = claim->decide(rows)});
+      run::print("{}", text_of(judged.back()));
+    }
+    run::print("\n{}\n", summary(judged));
+    if (!flags.quick && flags.claim.empty()) {
+      write_page(*work.paper, judged, rows, flags.folder);
+      run::print("Page: {}/{}.md\n", flags.folder, work.paper->number);
+    }
+    all.insert(all.end(), judged.begin(), judged.end());
+  }
+  if (flags.quick) {
+    run::print("These are small parts of the experiments; the pages have the verdicts.\n");
+  }
+  if (flags.json) run::print("{}\n", json_text(paper::to_json(all)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return terse::run::run_program("paper", [&] { judge(argc, argv); });
+}

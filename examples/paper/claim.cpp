@@ -1,0 +1,60 @@
+#include "examples/paper/claim.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "tersegrad/core/error.hpp"
+
+namespace terse::paper {
+namespace {
+
+// The element of `all` with this name; UsageError with the names of all, if there is none.
+template <class All, class Name>
+const auto& find(const All& all, Name name, std::string_view wanted, std::string_view kind) {
+  const auto found = std::ranges::find(all, wanted, name);
+  if (found != all.end()) return *found;
+  std::string known;
+  for (const auto& one : all) known += (known.empty() ? "" : ", ") + std::invoke(name, one);
+  throw UsageError(fmt::format("unknown {} '{}'; known: {}", kind, wanted, known));
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::holds:
+      return "holds";
+    case Verdict::fails:
+      return "does not hold here";
+    case Verdict::open:
+      return "cannot be told at this scale";
+  }
+  return "";
+}
+
+const nlohmann::json& Rows::operator[](const std::string& name) const {
+  const auto found = rows_.find(name);
+  check<InternalError>(found != rows_.end(), "no row of experiment '{}'", name);
+  return found->second;
+}
+
+std::vector<Paper> all_papers(Scale scale) {
+  return {stochastic_sign_descent(scale)};
+}
+
+const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number) {
+  return find(papers, &Paper::number, number, "paper");
+}
+const Claim& find_claim(const Paper& paper, std::string_view name) {
+  return find(paper.claims, &Claim::name, name, "claim of " + paper.number);
+}
+const Experiment& find_experiment(const Paper& paper, std::string_view name) {
+  const auto found = std::ranges::find(paper.experiments, name, &Experiment::name);
+  check<InternalError>(found != paper.experiments.end(), "{}: no experiment '{}'", paper.number,
+                       name);
+  return *found;
+}
+
+}  // namespace terse::paper

@@ -1,0 +1,84 @@
+// A claim of a paper, and the experiments that decide it.
+//
+//   experiment   measures numbers, as a JSON object; the finished one is a row, kept in a file
+//   claim        reads the rows of its experiments and has a verdict
+//   paper        claims and experiments, in the order of the page
+//
+// docs/papers/README.md states the rules of decision. It was written before the results; a test
+// compares it with the claims in this folder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examples/run/line_chart.hpp"
+
+namespace terse::paper {
+
+enum class Verdict : std::uint8_t { holds, fails, open };
+std::string_view to_string(Verdict verdict);  // "holds", "does not hold here", …
+
+// The outcome of a claim: what was measured, in one line, and what follows.
+struct Finding {
+  Verdict verdict = Verdict::open;
+  std::string measured;
+};
+
+// `whole` is what the pages show; `quick` is a small part of it, which shows that everything runs.
+enum class Scale : std::uint8_t { whole, quick };
+
+struct Experiment {
+  std::string name;              // also its file; unique among all papers
+  nlohmann::json configuration;  // whatever changes the result, with the revision of the methods
+  double seconds = 0;            // an estimate, on two cores
+  std::function<nlohmann::json()> measure;
+  std::string data = {};  // the data set that it loads; empty: none
+  bool timed = false;     // it measures time, so nothing else may run beside it
+};
+
+// Results by the name of the experiment.
+class Rows {
+ public:
+  void add(const std::string& name, nlohmann::json row) { rows_[name] = std::move(row); }
+  bool has(const std::string& name) const { return rows_.contains(name); }
+  // InternalError if the experiment is not one of the claim's.
+  const nlohmann::json& operator[](const std::string& name) const;
+
+ private:
+  std::map<std::string, nlohmann::json> rows_;
+};
+
+// One or more charts, in one SVG file.
+using Charts = std::vector<run::LineChart>;
+
+struct Claim {
+  std::string name;     // unique within the paper
+  std::string claimed;  // what the paper states
+  std::vector<std::string> experiments;
+  std::function<Finding(const Rows&)> decide;
+  std::function<Charts(const Rows&)> draw = {};
+};
+
+struct Paper {
+  std::string number;  // of arXiv
+  std::string title;
+  std::vector<Claim> claims;
+  std::vector<Experiment> experiments;
+};
+
+// The papers in the order of their pages.
+std::vector<Paper> all_papers(Scale scale);
+Paper stochastic_sign_descent(Scale scale);  // 1905.12938
+
+// The paper with this number. UsageError lists the known ones.
+const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number);
+// The claim with this name. UsageError lists the paper's claims.
+const Claim& find_claim(const Paper& paper, std::string_view name);
+const Experiment& find_experiment(const Paper& paper, std::string_view name);
+
+}  // namespace terse::paper

@@ -1,0 +1,33 @@
+// Finished rows of experiments, one JSON file each, so that experiments of hours can be continued
+// and pages are made again within seconds.
+//
+//   FOLDER/NAME.json = {"name", "configuration", "cpu", "seconds", "result"}
+//
+// A row counts only if its configuration equals that of the experiment. Whoever changes a method in
+// a way that changes its results raises the revision in the configurations that use it.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+#include "examples/paper/claim.hpp"
+
+namespace terse::paper {
+
+class RowStore {
+ public:
+  explicit RowStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  // The result of this experiment, if it has been finished in this configuration. Throws Error with
+  // the file if it is damaged.
+  std::optional<nlohmann::json> find(const Experiment& experiment) const;
+  // Measures the experiment and stores the row.
+  nlohmann::json measure(const Experiment& experiment) const;
+
+ private:
+  std::filesystem::path file_of(const Experiment& experiment) const;
+  std::filesystem::path folder_;
+};
+
+}  // namespace terse::paper

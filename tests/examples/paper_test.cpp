@@ -1,0 +1,168 @@
+// The program paper: intervals and verdicts, stored rows, and the table of claims.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "examples/paper/claim.hpp"
+#include "examples/paper/row_store.hpp"
+#include "examples/paper/statistics.hpp"
+#include "program_fixture.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse::paper {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+TEST(Intervals, AreStudents) {
+  const auto three = interval_of(std::vector<double>{1, 2, 3});
+  EXPECT_EQ(three.mean, 2);
+  EXPECT_NEAR(three.high - 2, 4.3027 / std::sqrt(3.0), 1e-4);
+  EXPECT_NEAR(three.low, 4 - three.high, 1e-12);
+  // Quantiles of 30 and 100 degrees of freedom, which are not in the table: 2.0423 and 1.9840.
+  for (const auto& [n, quantile] : {std::pair(31, 2.0423), std::pair(101, 1.9840)}) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    double squares = 0;
+    for (int i = 0; i < n; ++i) {
+      values[static_cast<std::size_t>(i)] = i - (n - 1) / 2.0;
+      squares += std::pow(i - (n - 1) / 2.0, 2);
+    }
+    EXPECT_NEAR(interval_of(values).high, quantile * std::sqrt(squares / (n - 1) / n), 2e-3 * n);
+  }
+  EXPECT_EQ(interval_of(std::vector<double>{5}).low, -kInfinity);
+}
+
+TEST(Intervals, OneSeedDecidesNothing) {
+  const auto one = interval_of(std::vector<double>{50});
+  EXPECT_EQ(above(one, 0, 1, "Δ").verdict, Verdict::open);
+  EXPECT_EQ(below(one, 0, 1, "Δ").verdict, Verdict::open);
+  EXPECT_EQ(within(one, 0, 100, 1, "Δ").verdict, Verdict::open);
+  EXPECT_EQ(above(one, 0, 1, "Δ").measured, "Δ 50.0 (one seed); one seed cannot tell, three may");
+}
+
+TEST(Verdicts, FollowFromWhereTheIntervalLies) {
+  const auto interval = interval_of(std::vector<double>{-0.9, -1.0, -1.1});  // −1 ± 0.25
+  EXPECT_EQ(above(interval, -2, 2, "").verdict, Verdict::holds);
+  EXPECT_EQ(above(interval, 0, 2, "").verdict, Verdict::fails);
+  EXPECT_EQ(above(interval, -1.1, 2, "").verdict, Verdict::open);
+  EXPECT_EQ(below(interval, 0, 2, "").verdict, Verdict::holds);
+  EXPECT_EQ(below(interval, -2, 2, "").verdict, Verdict::fails);
+  EXPECT_EQ(within(interval, -2, 0, 2, "").verdict, Verdict::holds);
+  EXPECT_EQ(within(interval, 0, 1, 2, "").verdict, Verdict::fails);
+  EXPECT_EQ(within(interval, -1.1, 0, 2, "").verdict, Verdict::open);
+  // t(6) 0.1 / √7 = 0.0925 is the first below the distance of 0.1 to the bound.
+  EXPECT_EQ(above(interval, -1.1, 2, "Δ").measured, "Δ −1.00 [−1.25, −0.75]; 7 seeds would tell");
+  EXPECT_EQ(all_of({{Verdict::holds, "a"}, {Verdict::open, "b"}}).verdict, Verdict::open);
+  EXPECT_EQ(all_of({{Verdict::open, "a"}, {Verdict::fails, "b"}}).verdict, Verdict::fails);
+  EXPECT_EQ(all_of({{Verdict::holds, "a"}, {Verdict::holds, "b"}}).measured, "a; b");
+}
+
+TEST(Verdicts, CasesHaveFiveStandardErrors) {
+  EXPECT_EQ(in_all_cases(std::vector<Case>{{1, 0}, {-0.4, 0.1}}, "x").verdict, Verdict::holds);
+  EXPECT_EQ(in_all_cases(std::vector<Case>{{1, 0}, {-0.6, 0.1}}, "x").verdict, Verdict::fails);
+  EXPECT_EQ(in_all_cases(std::vector<Case>{{NAN, 1}}, "x").verdict, Verdict::fails);
+}
+
+TEST(Slopes, AreTheExponents) {
+  const std::vector<double> x = {10, 100, 1000}, y = {5, 5 / std::sqrt(10), 0.5};
+  EXPECT_NEAR(log_slope(x, y), -0.5, 1e-12);
+  EXPECT_THROW(differences(x, std::vector<double>{1}), Error);
+}
+
+class Papers : public ProgramFixture {};
+
+TEST_F(Papers, ARowIsThatOfItsConfiguration) {
+  const RowStore store(folder / "data");
+  int measured = 0;
+  const auto experiment = [&](int revision) {
+    return Experiment{
+        .name = "toys/one", .configuration = {{"revision", revision}}, .measure = [&] {
+          return nlohmann::json{{"value", ++measured}};
+        }};
+  };
+  EXPECT_FALSE(store.find(experiment(1)));
+  EXPECT_EQ(store.measure(experiment(1))["value"], 1);
+  EXPECT_EQ(store.find(experiment(1))->at("value"), 1);
+  EXPECT_FALSE(store.find(experiment(2))) << "of another revision";
+  const auto row = nlohmann::json::parse(read(folder / "data/toys/one.json"));
+  EXPECT_FALSE(row["cpu"].get<std::string>().empty());
+  EXPECT_GE(row["seconds"].get<double>(), 0);
+  std::ofstream(folder / "data/toys/one.json") << "{\"configuration\": {";
+  EXPECT_THROW(store.find(experiment(1)), Error);
+}
+
+TEST_F(Papers, TheTableHasEveryClaim) {
+  std::ifstream table(fs::path(TERSE_SOURCE_DIR) / "docs/papers/README.md");
+  std::set<std::pair<std::string, std::string>> stated;
+  for (std::string line; std::getline(table, line);) {
+    if (!line.starts_with("| `")) continue;
+    const auto end = line.find("` | "), next = line.find(" | ", end + 4);
+    stated.emplace(line.substr(3, end - 3), line.substr(end + 4, next - end - 4));
+  }
+  std::set<std::string> names;
+  for (const auto& paper : all_papers(Scale::whole)) {
+    std::set<std::string> used;
+    for (const auto& claim : paper.claims) {
+      EXPECT_TRUE(stated.contains({claim.name, claim.claimed})) << claim.name;
+      for (const auto& name : claim.experiments) {
+        find_experiment(paper, name);
+        used.insert(name);
+      }
+    }
+    for (const auto& experiment : paper.experiments) {
+      EXPECT_TRUE(used.contains(experiment.name)) << experiment.name << " decides no claim";
+      EXPECT_TRUE(experiment.configuration.contains("revision")) << experiment.name;
+      EXPECT_GT(experiment.seconds, 0) << experiment.name;
+      names.insert(experiment.name);
+    }
+  }
+}
+
+TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
+  const auto o = run("paper all --quick --json --folder " + (folder / "papers").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto result = last_line(o.out);
+  std::size_t claims = 0;
+  for (const auto& paper : all_papers(Scale::quick)) claims += paper.claims.size();
+  ASSERT_EQ(result["claims"].size(), claims);
+  for (const auto& claim : result["claims"]) {
+    for (const char* key : {"name", "claimed", "measured", "verdict", "command"}) {
+      EXPECT_FALSE(claim.at(key).get<std::string>().empty()) << claim;
+    }
+  }
+  EXPECT_FALSE(fs::exists(folder / "papers"));
+}
+
+TEST_F(Papers, StoredRowsMakeThePage) {
+  const auto papers = (folder / "papers").string();
+  const auto one = "paper 1905.12938 --claim counter-example --json --folder " + papers;
+  const auto first = run(one);
+  ASSERT_EQ(first.code, 0) << first.error;
+  const auto row = folder / "papers/data/signs/counter-example.json";
+  const auto stored = read(row);
+  auto changed = nlohmann::json::parse(stored);
+  changed["result"]["signs"] = {0.5};
+  std::ofstream(row) << changed;
+  EXPECT_EQ(last_line(run(one).out)["claims"][0]["verdict"], "does not hold here");
+  const auto again = run(one + " --again");
+  EXPECT_EQ(last_line(again.out), last_line(first.out));
+  EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
+  const auto plan = run("paper 1905.12938 --plan --folder " + papers);
+  EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
+  EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
+}
+
+TEST_F(Papers, WrongInputIsAClearError) {
+  expect_refused("paper", 2, "expected a paper: 1905.12938, ");
+  expect_refused("paper 1234.5678", 2, "unknown paper '1234.5678'; known: 1905.12938");
+  expect_refused("paper 1905.12938 --claim plato", 2, "known: sign-bound, bounds-order, ");
+}
+
+}  // namespace
+}  // namespace terse::paper
