@@ -136,7 +136,7 @@ void judge(int argc, char** argv) {
   const auto works = plan(papers, flags);
   const Measuring measuring(flags);
   if (flags.plan) return print_plan(works, measuring);
-  if (const double seconds = seconds_left(works, measuring); seconds > 60) {
+  if (const double seconds = seconds_left(works, measuring); seconds > 60 && !flags.quick) {
     run::note("about {} on two cores\n", run::duration_text(seconds));
   }
 

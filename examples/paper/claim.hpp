@@ -33,7 +33,7 @@ struct Finding {
 enum class Scale : std::uint8_t { whole, quick };
 
 struct Experiment {
-  std::string name;              // also its file; unique among all papers
+  std::string name;              // also its file; unique; papers may share one
   nlohmann::json configuration;  // whatever changes the result, with the revision of the methods
   double seconds = 0;            // an estimate, on two cores
   std::function<nlohmann::json()> measure;
@@ -74,6 +74,7 @@ struct Paper {
 // The papers in the order of their pages.
 std::vector<Paper> all_papers(Scale scale);
 Paper stochastic_sign_descent(Scale scale);  // 1905.12938
+Paper signsgd(Scale scale);                  // 1802.04434
 
 // The paper with this number. UsageError lists the known ones.
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number);

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "examples/paper/seeds.hpp"
 #include "examples/run/exchange.hpp"
-#include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/random.hpp"
 #include "tersegrad/optim/problems/methods.hpp"
 #include "tersegrad/optim/problems/sign_laws.hpp"
@@ -35,15 +35,6 @@ double normal_below(double a) {
 
 Philox draws_of(std::uint64_t seed, std::size_t number) {
   return Philox(seed, {.purpose = Purpose::probe, .tensor = static_cast<std::uint32_t>(number)});
-}
-
-// make(seed) for seeds 1, 2, …, in parallel, as an array.
-json for_seeds(std::int64_t seeds, const std::function<json(std::uint64_t)>& make) {
-  std::vector<json> all(static_cast<std::size_t>(seeds));
-  parallel_for(seeds, 1, [&](std::int64_t begin, std::int64_t) {
-    all[static_cast<std::size_t>(begin)] = make(static_cast<std::uint64_t>(begin) + 1);
-  });
-  return all;
 }
 
 // The cases of all seeds in one array.

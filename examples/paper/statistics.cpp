@@ -35,8 +35,8 @@ double deviation(std::span<const double> values, double mean) {
 std::string seeds_needed(const Interval& interval, double distance) {
   if (interval.seeds < 2) return "; one seed cannot tell, three may";
   constexpr std::size_t kMost = 1000;
-  const double deviation = (interval.high - interval.mean) / student(interval.seeds - 1) *
-                           std::sqrt(static_cast<double>(interval.seeds));
+  const double deviation =
+      standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds));
   for (std::size_t n = interval.seeds + 1; n <= kMost; ++n) {
     if (student(n - 1) * deviation < distance * std::sqrt(static_cast<double>(n))) {
       return fmt::format("; {} seeds would tell", n);
@@ -79,6 +79,11 @@ std::string text_of(const Interval& interval, int digits) {
   if (seeds < 2) return number_text(mean, digits) + " (one seed)";
   return fmt::format("{} [{}, {}]", number_text(mean, digits), number_text(low, digits),
                      number_text(high, digits));
+}
+
+double standard_error(const Interval& interval) {
+  if (interval.seeds < 2) return std::numeric_limits<double>::infinity();
+  return (interval.high - interval.mean) / student(interval.seeds - 1);
 }
 
 std::vector<double> differences(std::span<const double> a, std::span<const double> b) {

@@ -19,6 +19,9 @@ struct Interval {
 };
 Interval interval_of(std::span<const double> values);
 
+// Of the mean; infinite for one seed.
+double standard_error(const Interval& interval);
+
 // With a minus sign of its own: −0.1.
 std::string number_text(double value, int digits);
 // 0.3 [−0.1, 0.7]; a single seed has no interval.

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/row_values.hpp"
 #include "examples/paper/sign_experiments.hpp"
 #include "examples/paper/statistics.hpp"
 #include "tersegrad/optim/problems/sign_laws.hpp"
@@ -20,41 +21,6 @@ using nlohmann::json;
 using problems::gauss_bound;
 using problems::rho_bound;
 using problems::vote_success;
-
-std::vector<double> numbers(const json& array) {
-  return array.get<std::vector<double>>();
-}
-
-// value(seed's object) for each seed of a row.
-template <class Value>
-std::vector<double> by_seed(const json& row, Value value) {
-  std::vector<double> all;
-  for (const auto& seed : row["seeds"]) all.push_back(value(seed));
-  return all;
-}
-
-Interval slope_by_seed(const json& row, const char* x, const char* y) {
-  return interval_of(
-      by_seed(row, [&](const json& seed) { return log_slope(numbers(row[x]), numbers(seed[y])); }));
-}
-
-std::string plain(double value) {
-  return fmt::format("{:g}", value);
-}
-
-// A curve for each entry of `names`, of y(i, k) over x[k].
-template <class Y>
-run::LineChart chart(std::string title, run::ChartAxis x_axis, run::ChartAxis y_axis,
-                     const std::vector<double>& x, const std::vector<std::string>& names, Y y) {
-  run::LineChart result{
-      .title = std::move(title), .x = std::move(x_axis), .y = std::move(y_axis), .curves = {}};
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    run::Curve curve{.name = names[i], .points = {}};
-    for (std::size_t k = 0; k < x.size(); ++k) curve.points.emplace_back(x[k], y(i, k));
-    result.curves.push_back(std::move(curve));
-  }
-  return result;
-}
 
 // ---- one sign -----------------------------------------------------------------------------------
 
@@ -119,8 +85,8 @@ Finding plateau(const Rows& rows) {
   for (std::size_t i = 0; i < row["gamma"].size(); ++i) {
     const auto mean =
         interval_of(by_seed(row, [&](const json& seed) { return seed["mean"][i].get<double>(); }));
-    const double half = mean.high - mean.mean;
-    cases.push_back({.excess = row["bound"][i].get<double>() - mean.mean, .error = half / 4.3});
+    cases.push_back(
+        {.excess = row["bound"][i].get<double>() - mean.mean, .error = standard_error(mean)});
   }
   return all_of({within(slope_by_seed(row, "gamma", "second_half"), 0.8, 1.2, 3, "slope"),
                  in_all_cases(cases, "bound − mean")});
