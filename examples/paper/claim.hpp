@@ -75,6 +75,7 @@ struct Paper {
 std::vector<Paper> all_papers(Scale scale);
 Paper stochastic_sign_descent(Scale scale);  // 1905.12938
 Paper signsgd(Scale scale);                  // 1802.04434
+Paper staleness(Scale scale);                // 1910.09466
 
 // The paper with this number. UsageError lists the known ones.
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number);
