@@ -11,10 +11,17 @@
 //               equal size (±1). Each worker is assigned K random shards permanently, and shuffles
 //               its own samples in each epoch (McMahan et al., "Communication-efficient learning
 //               of deep networks from decentralized data", AISTATS 2017).
+//   by-class:0-4/5-9
+//               Heterogeneous data with disjoint classes. Worker w has samples of group w mod G of
+//               the G given groups of classes. The samples of a group are dealt at random, in equal
+//               numbers (±1) and permanently, to the workers of the group; each shuffles its own
+//               samples in each epoch. A single worker draws each batch from one group, chosen with
+//               probability 1/G, as in the experiment with split batches of Safaryan and Richtárik,
+//               arXiv 1905.12938. An epoch may then repeat samples and leave others out.
 //
 // Samples that do not fill a whole step at the end of an epoch are dropped; they differ from epoch
-// to epoch. The order is a pure function of the seed, the epoch and, for `shared` and `by-label`,
-// the worker, so a run can resume at any step.
+// to epoch. The order is a pure function of the seed, the epoch and, except for `iid`, the worker,
+// so a run can resume at any step.
 #pragma once
 
 #include <cstdint>
@@ -57,9 +64,11 @@ class Partition {
   std::int64_t steps_per_epoch_;
 };
 
-// Makes a partition from a spec string: `shared`, `iid` or `by-label:K` (K shards per worker,
-// default 2). `labels` has one entry per sample and is read only during this call. Throws
-// UsageError for an unknown spec, or if there are too few samples for one step.
+// Makes a partition from a spec string: `shared`, `iid`, `by-label:K` (K shards per worker, default
+// 2) or `by-class:A-B/C-D/…` (groups of classes from A to B, from C to D, …; a group may be one
+// class). `labels` has one entry per sample and is read only during this call. Throws UsageError
+// for an unknown spec, if there are too few samples for one step, or unless the groups contain each
+// class exactly once and there are at least as many workers as groups, or one worker.
 std::unique_ptr<Partition> make_partition(std::string_view spec,
                                           std::span<const std::int32_t> labels,
                                           const WorkerShare& share, std::uint64_t seed);

@@ -67,7 +67,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--steps", c.steps, "number of steps, instead of --epochs; 0: --epochs")
       .flag("--seed", c.seed, "seed of all random numbers")
       .flag("--threads", c.threads, "threads; 0: one per core (many workers or mpi: 1)")
-      .flag("--partition", c.partition, "iid, shared or by-label:K")
+      .flag("--partition", c.partition, "iid, shared, by-label:K or by-class:0-4/5-9")
       .flag("--exact-convolution", c.exact_convolution,
             "never use Winograd: slower, smaller rounding errors")
       .flag("--non-finite", c.non_finite, "at NaN, inf: abort, skip_step, zero or drop_worker")

@@ -71,7 +71,10 @@ class Trainer {
   StepProbes make_probes();
   DistributedOptimizer::Options optimizer_options();
 
-  bool loses_labels() const { return config_.partition.starts_with("by-label"); }
+  // Whether the training data of a worker that leaves belong to no other worker.
+  bool loses_labels() const {
+    return config_.partition.starts_with("by-label") || config_.partition.starts_with("by-class");
+  }
   std::optional<double> virtual_seconds() const {
     const auto* clock = me_.virtual_clock();
     return clock ? std::optional(clock->now() - virtual_start_) : std::nullopt;

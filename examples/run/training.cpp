@@ -207,8 +207,9 @@ void Trainer::drop(const DroppedWorker& dropped) {
   if (!run_.listener.on_drop) return;
   run_.listener.on_drop(
       dropped, loses_labels()
-                   ? "its training data are lost (--partition by-label); its test data are "
-                     "redistributed"
+                   ? fmt::format("its training data are lost (--partition {}); its test data are "
+                                 "redistributed",
+                                 config_.partition)
                    : "its test data are redistributed now, its training data at the next epoch");
 }
 

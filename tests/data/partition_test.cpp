@@ -15,7 +15,7 @@ namespace {
 
 using Samples = std::vector<std::int32_t>;
 constexpr std::uint64_t kSeed = 11;
-constexpr const char* kAll[] = {"shared", "iid", "by-label:2"};
+constexpr const char* kAll[] = {"shared", "iid", "by-label:2", "by-class:0-4/5-9"};
 
 // The labels 0 … 9 in rotation.
 Samples turn_labels(int count) {
@@ -189,6 +189,125 @@ TEST(ByLabel, ShardsMayBeNamedOrLeftOut) {
   EXPECT_NE(sorted(order(*make("by-label", 100, {0, 3, 5}), 0)), sorted(short_form));
 }
 
+// How many of these samples have each label.
+std::map<std::int32_t, int> count_labels(const Samples& samples, int total) {
+  const auto labels = turn_labels(total);
+  std::map<std::int32_t, int> counts;
+  for (const auto i : samples) ++counts[labels[static_cast<std::size_t>(i)]];
+  return counts;
+}
+
+TEST(ByClass, TwoWorkersHaveTheTwoHalvesOfTheClasses) {
+  const auto low = order(*make("by-class:0-4/5-9", 200, {0, 2, 10}), 1);
+  const auto high = order(*make("by-class:0-4/5-9", 200, {1, 2, 10}), 1);
+  const std::map<std::int32_t, int> lower = {{0, 20}, {1, 20}, {2, 20}, {3, 20}, {4, 20}};
+  const std::map<std::int32_t, int> upper = {{5, 20}, {6, 20}, {7, 20}, {8, 20}, {9, 20}};
+  EXPECT_EQ(count_labels(low, 200), lower);
+  EXPECT_EQ(count_labels(high, 200), upper);
+}
+
+TEST(ByClass, WorkersTakeTurnsOverTheGroupsAndAreDisjoint) {
+  // Five workers, two groups: workers 0, 2 and 4 share the classes 0 to 4, workers 1 and 3 the
+  // others.
+  Samples all;
+  for (std::int64_t w = 0; w < 5; ++w) {
+    const auto partition = make("by-class:0-4/5-9", 300, {w, 5, 10});
+    EXPECT_EQ(partition->steps_per_epoch(), 5);  // 50 samples of each of three workers
+    const auto own = order(*partition, 2);
+    for (const auto& [label, count] : count_labels(own, 300)) EXPECT_EQ(label / 5, w % 2) << w;
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  const std::set<std::int32_t> distinct(all.begin(), all.end());
+  EXPECT_EQ(distinct.size(), all.size());
+  EXPECT_EQ(all.size(), 250U);
+}
+
+TEST(ByClass, WorkersOfAGroupHaveSamplesOfAllItsClasses) {
+  for (std::int64_t w = 0; w < 10; ++w) {
+    const auto own = order(*make("by-class:0-4/5-9", 2000, {w, 10, 50}), 0);
+    EXPECT_EQ(count_labels(own, 2000).size(), 5U) << w;
+  }
+}
+
+TEST(ByClass, GroupsMayBeSingleClassesInAnyOrder) {
+  for (std::int64_t w = 0; w < 3; ++w) {
+    const auto partition = make("by-class:1-8/9/0", 100, {w, 3, 10});
+    EXPECT_EQ(partition->steps_per_epoch(), 1);
+    const auto counts = count_labels(order(*partition, 0), 100);
+    const std::map<std::int32_t, int> expected[] = {counts, {{9, 10}}, {{0, 10}}};
+    EXPECT_EQ(counts, expected[w]);
+  }
+  EXPECT_EQ(order(*make("by-class:groups=0-9", 100, {0, 2, 5}), 0),
+            order(*make("by-class:0-9", 100, {0, 2, 5}), 0));
+}
+
+TEST(ByClass, WorkerKeepsItsSamplesInAllEpochs) {
+  const auto partition = make("by-class:0-4/5-9", 200, {3, 4, 10});
+  EXPECT_EQ(sorted(order(*partition, 0)), sorted(order(*partition, 7)));
+}
+
+TEST(ByClass, OneWorkerDrawsEachBatchFromOneGroup) {
+  // 100 epochs of 20 steps: 1000 batches of each group, standard deviation 22.4. Group 0 has one
+  // class of ten, so its samples are used up and shuffled again.
+  const auto partition = make("by-class:0/1-9", 200, {0, 1, 10});
+  ASSERT_EQ(partition->steps_per_epoch(), 20);
+  int first = 0, switches = 0;
+  for (std::int64_t epoch = 0; epoch < 100; ++epoch) {
+    const auto all = order(*partition, epoch);
+    ASSERT_EQ(all.size(), 200U);
+    bool before = false;
+    for (std::int64_t step = 0; step < 20; ++step) {
+      const Samples batch(all.begin() + 10 * step, all.begin() + 10 * (step + 1));
+      const std::set<std::int32_t> distinct(batch.begin(), batch.end());
+      EXPECT_EQ(distinct.size(), 10U);
+      const auto counts = count_labels(batch, 200);
+      const bool is_first = counts.contains(0);
+      if (is_first) {
+        EXPECT_EQ(counts.at(0), 10);
+      }
+      first += is_first;
+      switches += step > 0 && is_first != before;
+      before = is_first;
+    }
+  }
+  EXPECT_NEAR(first, 1000, 4 * 22.4);
+  EXPECT_NEAR(switches, 950, 4 * 21.8);  // independent draws: half of 100 · 19
+}
+
+TEST(ByClass, OneWorkerUsesAGroupUpBeforeItRepeats) {
+  const auto partition = make("by-class:0/1-9", 200, {0, 1, 10});
+  for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+    Samples of_first;
+    for (const auto i : order(*partition, epoch)) {
+      if (i % 10 == 0) of_first.push_back(i);
+    }
+    for (std::size_t i = 0; i + 20 <= of_first.size(); i += 20) {
+      const std::set<std::int32_t> pass(of_first.begin() + static_cast<std::ptrdiff_t>(i),
+                                        of_first.begin() + static_cast<std::ptrdiff_t>(i) + 20);
+      EXPECT_EQ(pass.size(), 20U);
+    }
+  }
+}
+
+TEST(ByClass, WrongGroupsAreUsageErrors) {
+  const WorkerShare two{0, 2, 10};
+  for (const char* groups :
+       {"", ":", ":0-4/", ":0-4//5-9", ":4-0/5-9", ":0-4/x", ":-1-9", ":0-", ":0-4/5-9;"}) {
+    EXPECT_NE(usage_error(std::string("by-class") + groups, 100, two), "") << groups;
+  }
+  expect_has(usage_error("by-class", 100, two), {"ranges of classes", "by-class:0-4/5-9", "''"});
+  expect_has(usage_error("by-class:0-4/5-x", 100, two), {"ranges of classes", "'0-4/5-x'"});
+  expect_has(usage_error("by-class:0-4/5-10", 100, two), {"from 0 to 9", "got 10"});
+  expect_has(usage_error("by-class:0-4/4-9", 100, two), {"one group", "class 4"});
+  expect_has(usage_error("by-class:0-4/6-9", 100, two), {"class 5 is in none"});
+  expect_has(usage_error("by-class:0-3/4-6/7-9", 100, two), {"at least 3 workers", "got 2"});
+  expect_has(usage_error("by-class:0-4,5-9", 100, two), {"given twice"});
+  expect_has(usage_error("by-class:0/1-9", 100, {0, 2, 11}),
+             {"by-class", "at least 11 samples", "the smallest share has 10 of 100"});
+  expect_has(usage_error("by-class:0/1-9", 100, {0, 1, 11}),
+             {"at least 11 samples", "a group has 10"});
+}
+
 TEST(Partition, EpochWithoutAStepIsAUsageError) {
   expect_has(usage_error("iid", 100, {0, 4, 32}),
              {"iid", "4 workers x batch 32 = 128 samples", "has 100"});
@@ -199,7 +318,7 @@ TEST(Partition, EpochWithoutAStepIsAUsageError) {
 }
 
 TEST(Partition, WrongSpecIsAUsageError) {
-  expect_has(usage_error("idd", 100, {}), {"did you mean iid?", "by-label", "shared"});
+  expect_has(usage_error("idd", 100, {}), {"did you mean iid?", "by-class", "by-label", "shared"});
   expect_has(usage_error("iid:3", 100, {0, 1, 10}), {"takes no options"});
   expect_has(usage_error("by-label:x", 100, {0, 1, 10}), {"shards", "whole number", "'x'"});
   expect_has(usage_error("by-label:0", 100, {0, 1, 10}), {"shards", "from 1", "'0'"});

@@ -156,9 +156,12 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   for (const auto& e : without.evaluations) {
     EXPECT_NEAR(100 * e.test_accuracy, std::round(100 * e.test_accuracy), 1e-9);
   }
-  c.partition = "by-label:2";
-  result_of(c, listener);
-  EXPECT_NE(data.find("its training data are lost"), std::string::npos);
+  for (const std::string partition : {"by-label:2", "by-class:0-4/5-9"}) {
+    c.partition = partition;
+    result_of(c, listener);
+    EXPECT_EQ(data, "its training data are lost (--partition " + partition +
+                        "); its test data are redistributed");
+  }
 }
 
 // With a negligible learning rate, the loss of a sample identifies it.

@@ -63,6 +63,11 @@ TEST_F(ResumePrograms, WhatWorkersExchange) {
   expect_resumes(diloco, 15, 30);
   expect_resumes(lenet + "--bucket-mb 0.1 --compressor sign+ef", 14, 30);
   expect_resumes(lenet + "--partition by-label:2", 14, 30);
+  expect_resumes(lenet + "--partition by-class:0-4/5-9", 14, 30);
+  expect_resumes(
+      "--model lenet --data synthetic:train=640,test=100 --batch 16 --workers 1 "
+      "--partition by-class:0-4/5-9",
+      14, 50);
   expect_resumes(lenet + "--compressor dgc:ratio=0.01,warmup=2 --topology server", 14, 30);
   expect_resumes(lenet + "--measure density", 14, 30);
 }

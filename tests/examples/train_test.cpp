@@ -92,6 +92,8 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --data synthetic:train=400 --batch 100 --measure density", 2,
                  "two batches");
   expect_refused("train" + small + "--partition by-labl", 2, "did you mean by-label?");
+  expect_refused("train" + small + "--partition by-class:0-2/3-5/6-9", 2,
+                 "--partition: partition 'by-class': expected at least 3 workers");
   expect_refused("train --data synthetic:train=400 --batch 100000", 2, "400");
   expect_refused("compare --method none --method tokp", 2, "did you mean topk?");
   expect_refused("bytes --shapes 3x-1", 2, "--shapes");

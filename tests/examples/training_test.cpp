@@ -433,12 +433,12 @@ TEST(Buckets, AreRefusedWhereThereIsNothingToOverlapWith) {
 
 TEST(Partitions, EachIsATrainingOfItsOwn) {
   std::map<std::uint64_t, std::string> runs;
-  for (const char* partition : {"iid", "shared", "by-label:2"}) {
+  for (const char* partition : {"iid", "shared", "by-label:2", "by-class:0-4/5-9"}) {
     auto c = config_for("none", "ring", 5);
     c.partition = partition;
     runs[train(c, small_images(), {}).state_hash] = partition;
   }
-  EXPECT_EQ(runs.size(), 3U);
+  EXPECT_EQ(runs.size(), 4U);
 }
 
 TEST(NonFinite, TheSameForAllWorkers) {
