@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,8 +96,9 @@ std::string dataset_help() {
   };
   add(dataset_table());
   help +=
-      "any images  [crop=0,flip] training only: random shifts of at most crop pixels, random "
-      "flips\n";
+      "any images  [valid=N,crop=0,flip] valid: the last N training images, as many of each class, "
+      "for validation; crop, flip: random shifts of at most crop pixels and random flips, in "
+      "training\n";
   add(text_table());
   return help;
 }
@@ -111,10 +113,13 @@ DatasetSplits load_dataset(std::string_view spec, std::uint64_t seed) {
   if (entry == nullptr) refuse(stage.name, "images", dataset_table(), "text", text_table());
   Options options("data", stage);
   const auto augmentation = read_augmentation(options, seed);
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  const auto valid = options.integer("valid", 0, 1, kMost);
   auto splits = entry->load(options, seed);
   check<UsageError>(augmentation.crop < std::min(splits.train.height, splits.train.width),
                     "data '{}': crop must be below the size of the images; got {} and {}x{}",
                     stage.name, augmentation.crop, splits.train.height, splits.train.width);
+  if (valid > 0) splits.valid = hold_out(splits.train, valid);
   splits.train.augmentation = augmentation;
   return splits;
 }

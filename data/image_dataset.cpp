@@ -93,4 +93,44 @@ void keep_first(ImageDataset& images, std::int64_t count) {
   images.labels.resize(static_cast<std::size_t>(count));
 }
 
+ImageDataset hold_out(ImageDataset& images, std::int64_t count) {
+  check<UsageError>(count > 0 && count % images.classes == 0,
+                    "data '{}': valid must be a multiple of {}, because it takes as many images of "
+                    "each of the {} classes; got {}",
+                    images.name, images.classes, images.classes, count);
+  const std::int64_t each = count / images.classes;
+  std::vector<std::int64_t> stay(static_cast<std::size_t>(images.classes));  // samples by class
+  for (const auto label : images.labels) ++stay[static_cast<std::size_t>(label)];
+  for (std::size_t label = 0; label < stay.size(); ++label) {
+    check<UsageError>(stay[label] > each,
+                      "data '{}': valid={} takes {} images of each class, and must leave some for "
+                      "training; class {} has {} training images",
+                      images.name, count, each, label, stay[label]);
+    stay[label] -= each;
+  }
+
+  ImageDataset held{.name = images.name,
+                    .classes = images.classes,
+                    .channels = images.channels,
+                    .height = images.height,
+                    .width = images.width,
+                    .pixels = {},
+                    .labels = {},
+                    .statistics = images.statistics};
+  std::int64_t kept = 0;
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    const auto label = images.labels[static_cast<std::size_t>(i)];
+    const auto sample = images.sample(i);
+    if (stay[static_cast<std::size_t>(label)]-- <= 0) {
+      held.pixels.insert(held.pixels.end(), sample.begin(), sample.end());
+      held.labels.push_back(label);
+      continue;
+    }
+    if (kept < i) std::ranges::copy(sample, images.pixels.begin() + kept * images.sample_size());
+    images.labels[static_cast<std::size_t>(kept++)] = label;
+  }
+  keep_first(images, kept);
+  return held;
+}
+
 }  // namespace terse

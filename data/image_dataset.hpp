@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct ImageDataset {
   std::int64_t channels = 0, height = 0, width = 0;
   std::vector<std::uint8_t> pixels;  // N×C×H×W
   std::vector<std::int32_t> labels;  // N, each in [0, classes)
-  ChannelStatistics statistics;      // for normalisation; always those of the training split
+  ChannelStatistics statistics;      // for normalisation; always those of the training images
   Augmentation augmentation{};       // only training splits have one
   std::vector<std::string> notes{};  // messages to the user, e.g. on files that were skipped
 
@@ -37,6 +38,7 @@ struct ImageDataset {
 struct DatasetSplits {
   ImageDataset train;
   ImageDataset test;
+  std::optional<ImageDataset> valid = std::nullopt;  // with valid=N: images taken from `train`
 };
 
 // Computes the statistics over all pixels. A channel that is constant gets a standard deviation of
@@ -57,5 +59,10 @@ void repeat_channel(ImageDataset& images, std::int64_t channels);
 
 // Removes all samples after the first `count`.
 void keep_first(ImageDataset& images, std::int64_t count);
+
+// Moves the last count / classes samples of each class to the data set that is returned. Both keep
+// the order of their samples. Throws UsageError unless `count` is a positive multiple of the number
+// of classes and each class keeps at least one sample.
+ImageDataset hold_out(ImageDataset& images, std::int64_t count);
 
 }  // namespace terse

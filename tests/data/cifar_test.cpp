@@ -41,7 +41,7 @@ std::string load_error(const TemporaryFolder& folder) {
 TEST(Cifar10, BatchesAreReadPlainAndCompressed) {
   const TemporaryFolder folder;
   write_cifar(folder);
-  const auto [train, test] = load_dataset("cifar10:path=" + folder.path().string(), 1);
+  const auto [train, test, valid] = load_dataset("cifar10:path=" + folder.path().string(), 1);
   EXPECT_EQ(train.name, "cifar10");
   EXPECT_EQ(train.classes, 10);
   EXPECT_EQ(train.channels, 3);

@@ -132,7 +132,8 @@ TEST(ImageFolder, ClassesAreTheFoldersInOrderOfTheirNames) {
   write_classes(folder.path(), 20, 10);
   folder.write_text("README", "files beside the folders are passed over");
   folder.write_text("cat/.hidden", "so are those with a dot");
-  const auto [train, test] = load_dataset("images:path=" + folder.path().string() + ",size=8", 1);
+  const auto [train, test, valid] =
+      load_dataset("images:path=" + folder.path().string() + ",size=8", 1);
   EXPECT_EQ(train.name, "images");
   EXPECT_EQ(train.classes, 2);
   EXPECT_EQ(train.channels, 3);
@@ -174,7 +175,7 @@ TEST(ImageFolder, TrainAndTestAreTheSplitsIfTheyAreThere) {
   const TemporaryFolder folder;
   write_classes(folder.path() / "train", 5, 3);
   write_classes(folder.path() / "test", 1, 2);
-  const auto [train, test] = load_dataset("images:" + folder.path().string() + ",size=8", 1);
+  const auto [train, test, valid] = load_dataset("images:" + folder.path().string() + ",size=8", 1);
   EXPECT_EQ(train.labels, (std::vector<std::int32_t>{0, 0, 0, 0, 0, 1, 1, 1}));
   EXPECT_EQ(test.labels, (std::vector<std::int32_t>{0, 1, 1}));
   EXPECT_EQ(train.sample(4)[0], 4);

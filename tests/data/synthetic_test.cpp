@@ -13,7 +13,7 @@ namespace {
 // The share of test samples for which the nearest class mean of the training split is that of their
 // own class.
 double nearest_mean_accuracy(const DatasetSplits& data) {
-  const auto& [train, test] = data;
+  const auto& [train, test, valid] = data;
   const auto each = static_cast<std::size_t>(train.sample_size());
   std::vector<std::vector<double>> means(train.classes, std::vector<double>(each));
   std::vector<double> counts(train.classes);
