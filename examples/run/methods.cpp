@@ -19,6 +19,8 @@ struct Row {
 // large; momentum 0.9 would apply it ten times, so a larger rate without momentum is better. A
 // random block sends all its entries late and large, so the norm of the mean is clipped. Where
 // noise exceeds the gradient, Adam normalizes it.
+//
+// All these rows were picked by test accuracy and have not been tuned again on a validation split.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
     {"fp16", {"sgd:momentum=0.9", 0.05}},
