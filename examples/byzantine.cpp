@@ -1,4 +1,4 @@
-// Test accuracy with Byzantine workers, by attack, method and number of Byzantine workers.
+// Accuracy with Byzantine workers, by attack, method and number of Byzantine workers.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -25,7 +25,7 @@ void byzantine(int argc, char** argv) {
   std::string out = "runs/byzantine";
   bool json = false;
   run::CommandLine command_line(
-      "byzantine", "Trains with Byzantine workers: test accuracy by method and their number.",
+      "byzantine", "Trains with Byzantine workers: accuracy by method and their number.",
       "byzantine --workers 7 --attack sign-flip --method vote --method median");
   run::add_data_flags(command_line, common);
   command_line.list("--workers", sweep.workers, "number of workers; repeatable [7 and 15]")
@@ -34,6 +34,7 @@ void byzantine(int argc, char** argv) {
       .flag("--batch", common.batch, "samples per worker and step")
       .flag("--steps", common.steps, "steps of each run")
       .flag("--schedule", common.schedule, "learning rate: constant, step, linear or cosine")
+      .flag("--evaluate", common.evaluate, run::kEvaluateHelp)
       .flag("--seed", common.seed, "seed of all random numbers")
       .flag("--threads", common.threads, "number of threads; 0: one per core")
       .flag("--out", out, "folder of the sweep; continues a sweep found there")
@@ -57,10 +58,10 @@ void byzantine(int argc, char** argv) {
       });
   if (!series.any_succeeded()) return series.finish();
   run::print("{} on {}\nbatch {} a worker, {} steps, seed {}\n\n{}", common.model, common.data,
-             common.batch, common.steps, common.seed, run::table_text(cells));
+             common.batch, common.steps, common.seed, run::table_text(sweep, cells));
   const auto result = run::to_json(sweep, cells);
   write_file(folder / "byzantine.json", json_text(result, 2) + "\n");
-  write_file(folder / "byzantine.svg", run::chart_svg(cells));
+  write_file(folder / "byzantine.svg", run::chart_svg(sweep, cells));
   if (json) run::print("{}\n", json_text(result));
   series.finish();
 }

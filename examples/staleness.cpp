@@ -57,6 +57,7 @@ void staleness(int argc, char** argv) {
             "compute times: constant, erlang:k=4, pareto, ...")
       .flag("--low", sweep.low, "exponent of the smallest rate, a power of two")
       .flag("--high", sweep.high, "exponent of the largest rate; stops when one fails")
+      .flag("--evaluate", common.evaluate, run::kEvaluateHelp)
       .flag("--seeds", sweep.seeds, "runs at the best rate to average over")
       .flag("--threads", common.threads, "number of threads; 0: one per core")
       .flag("--out", out, "folder of the sweep; continues a sweep found there")
@@ -80,10 +81,10 @@ void staleness(int argc, char** argv) {
   if (!series.any_succeeded()) return series.finish();
   run::print("{} on {}\nbatch {}, epochs: {}, {}, {} durations, seeds: {}\n\n{}", common.model,
              common.data, common.batch, common.epochs, common.optimizer, common.async.durations,
-             sweep.seeds, run::table_text(cells));
+             sweep.seeds, run::table_text(sweep, cells));
   const auto result = run::to_json(sweep, cells);
   write_file(folder / "staleness.json", json_text(result, 2) + "\n");
-  if (const auto picture = run::chart_svg(cells);
+  if (const auto picture = run::chart_svg(sweep, cells);
       !picture.empty()) {  // empty if no method has learned
     write_file(folder / "staleness.svg", picture);
   }

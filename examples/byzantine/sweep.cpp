@@ -78,8 +78,13 @@ std::vector<ByzantineCell> cells_of(const ByzantineSweep& sweep) {
 
 nlohmann::json common_settings(const ByzantineSweep& sweep) {
   const auto& c = sweep.common;
-  return {{"model", c.model}, {"data", c.data},         {"batch", c.batch},
-          {"steps", c.steps}, {"schedule", c.schedule}, {"seed", c.seed}};
+  return {{"model", c.model},
+          {"data", c.data},
+          {"batch", c.batch},
+          {"steps", c.steps},
+          {"schedule", c.schedule},
+          {"seed", c.seed},
+          {"evaluate", c.evaluate.name()}};
 }
 
 std::vector<std::string> byzantine_methods() {
@@ -102,6 +107,7 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
   const auto data = load_data(sweep.common);
   print_notes(data);
   RunLog log(file, common_settings(sweep));
+  const auto split = sweep.common.evaluate.value();
   for (auto row = cells.begin(); row != cells.end(); ++row) {
     auto& cell = *row;
     const auto config = config_of(sweep.common, cell);
@@ -111,16 +117,16 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
                                 {"liars", cell.byzantine}};
     if (const auto* known = log.find(key)) {
       series.run([] {});
-      cell.accuracy = known->at("test_accuracy");
+      cell.accuracy = known->at(accuracy_key(split));
       // JSON has no infinity: the loss of a model that has diverged may be null.
-      cell.test_loss =
-          known->at("test_loss").is_null() ? NAN : known->at("test_loss").get<double>();
+      const auto& loss = known->at(loss_key(split));
+      cell.loss = loss.is_null() ? NAN : loss.get<double>();
       continue;
     }
     cell.failure = series.run([&] {
       const auto last = train(config, data, {}).evaluations.back();
-      cell.accuracy = last.test_accuracy;
-      cell.test_loss = last.test_loss;
+      cell.accuracy = last.accuracy;
+      cell.loss = last.loss;
     });
     if (series.interrupted()) {
       cells.erase(row, cells.end());
@@ -129,7 +135,7 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
     if (on_run) on_run(cell);
     if (!cell.failure.empty()) continue;  // the next sweep tries it again
     auto run = key;
-    run.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
+    run.update({{accuracy_key(split), cell.accuracy}, {loss_key(split), cell.loss}});
     log.add(std::move(run));
   }
   log.finish();

@@ -42,8 +42,8 @@ struct ByzantineCell {
   std::int64_t workers = 0, byzantine = 0;
   std::string aggregate;
   double lr = 0;
-  double accuracy = 0, test_loss = 0;  // at the end
-  std::string failure = {};            // the error, if there is no result
+  double accuracy = 0, loss = 0;  // at the end
+  std::string failure = {};       // the error, if there is no result
 };
 
 // The cells are ordered by attack, workers, method and number of Byzantine workers. After an
@@ -53,9 +53,9 @@ std::vector<ByzantineCell> run_byzantine(const ByzantineSweep& sweep,
                                          const std::function<void(const ByzantineCell&)>& on_run);
 
 // In 80 columns: a table for each attack and number of workers.
-std::string table_text(const std::vector<ByzantineCell>& cells);
+std::string table_text(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells);
 nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells);
 // SVG: accuracy over the share of Byzantine workers, a chart for each table.
-std::string chart_svg(const std::vector<ByzantineCell>& cells);
+std::string chart_svg(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells);
 
 }  // namespace terse::run

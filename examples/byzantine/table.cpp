@@ -7,6 +7,7 @@
 
 #include "examples/byzantine/sweep.hpp"
 #include "examples/run/line_chart.hpp"
+#include "examples/run/text.hpp"
 
 namespace terse::run {
 namespace {
@@ -44,12 +45,13 @@ double share(const ByzantineCell& cell) {
   return 100 * static_cast<double>(cell.byzantine) / static_cast<double>(cell.workers);
 }
 
-LineChart chart_of(Cells cells) {
+LineChart chart_of(Cells cells, Split split) {
   LineChart chart{
       .title = fmt::format("{}, {} workers", cells.front().attack, cells.front().workers),
       .x = {.label = "share of Byzantine workers, %",
             .text = [](double x) { return fmt::format("{:g}", x); }},
-      .y = {.label = "test accuracy, %", .text = [](double y) { return fmt::format("{:g}", y); }},
+      .y = {.label = fmt::format("{} accuracy, %", split_text(split)),
+            .text = [](double y) { return fmt::format("{:g}", y); }},
       .curves = {}};
   for_each_part(cells, method_of, [&](Cells row) {
     Curve curve{.name = row.front().method, .points = {}};
@@ -62,7 +64,7 @@ LineChart chart_of(Cells cells) {
 
 }  // namespace
 
-std::string table_text(const std::vector<ByzantineCell>& cells) {
+std::string table_text(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {
   std::string text;
   for_each_part(cells, table_of, [&](Cells table) {
     const auto& first = table.front();
@@ -86,20 +88,23 @@ std::string table_text(const std::vector<ByzantineCell>& cells) {
     text += fmt::format("{}, {} workers, {}, {} Byzantine: {}\n", cell.attack, cell.workers,
                         cell.method, cell.byzantine, cell.failure);
   }
-  return text +
-         "Test accuracy in percent at the end of one short run each, at the rate that is\n"
-         "recommended without an attack. trimmed and krum are given the number of\n"
-         "Byzantine workers.\n";
+  const auto caption = fmt::format(
+      "{} accuracy in percent at the end of one short run each, at the rate that is recommended "
+      "without an attack. trimmed and krum are given the number of Byzantine workers.",
+      sweep.common.evaluate == Split::test ? "Test" : "Validation");
+  for (const auto& line : wrapped(caption, 80)) text += line + "\n";
+  return text;
 }
 
 nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {
+  const auto split = sweep.common.evaluate.value();
   auto list = nlohmann::json::array();
   for (const auto& cell : cells) {
     nlohmann::json json = {{"attack", cell.attack},       {"method", cell.method},
                            {"aggregate", cell.aggregate}, {"workers", cell.workers},
                            {"liars", cell.byzantine},     {"lr", cell.lr}};
     if (cell.failure.empty()) {
-      json.update({{"test_accuracy", cell.accuracy}, {"test_loss", cell.test_loss}});
+      json.update({{accuracy_key(split), cell.accuracy}, {loss_key(split), cell.loss}});
     } else {
       json["failure"] = cell.failure;
     }
@@ -108,10 +113,11 @@ nlohmann::json to_json(const ByzantineSweep& sweep, const std::vector<ByzantineC
   return {{"cells", list}, {"config", common_settings(sweep)}};
 }
 
-std::string chart_svg(const std::vector<ByzantineCell>& cells) {
+std::string chart_svg(const ByzantineSweep& sweep, const std::vector<ByzantineCell>& cells) {
   std::vector<LineChart> charts;
   for_each_part(cells, table_of, [&](Cells table) {
-    if (auto chart = chart_of(table); !chart.curves.empty()) charts.push_back(std::move(chart));
+    if (auto chart = chart_of(table, sweep.common.evaluate.value()); !chart.curves.empty())
+      charts.push_back(std::move(chart));
   });
   return to_svg(charts);
 }

@@ -1,4 +1,4 @@
-// The chart of a comparison: test accuracy or perplexity over bytes sent, one curve for each
+// The chart of a comparison: accuracy or perplexity over bytes sent, one curve for each
 // method. The axis of bytes is logarithmic, because methods differ by two orders of magnitude.
 #include <fmt/format.h>
 
@@ -24,12 +24,15 @@ std::string whole_bytes_text(double bytes) {
 
 std::string chart_svg(const std::vector<ComparedRun>& runs) {
   const auto& c = runs.front().config;
-  const bool images = first_result(runs).evaluations.back().metric == Metric::accuracy;
+  const auto& evaluation = first_result(runs).evaluations.back();
+  const bool images = evaluation.metric == Metric::accuracy;
+  const auto* split = split_text(evaluation.split);
   LineChart chart{
       .title =
           fmt::format("{} on {}, {} workers, {}", c.model, c.data, c.workers, c.topology.name()),
       .x = {.label = "bytes sent by each worker", .logarithmic = true, .text = whole_bytes_text},
-      .y = {.label = images ? "test accuracy, %" : "perplexity of the test text",
+      .y = {.label = images ? fmt::format("{} accuracy, %", split)
+                            : fmt::format("perplexity of the {} text", split),
             .text = [](double score) { return fmt::format("{:g}", score); }},
       .curves = {}};
   for (const auto& run : runs) {

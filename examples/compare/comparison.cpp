@@ -60,10 +60,12 @@ const RunResult& first_result(const std::vector<ComparedRun>& runs) {
 std::string table_text(const std::vector<ComparedRun>& runs) {
   constexpr std::size_t kName = 21;
   constexpr const char* kRow = "{:<21}{:>6}{:>6}{:>9}{:>7}{:>5}{:>5}{:>5}{:>5}{:>5}{:>6}\n";
-  const Metric metric = first_result(runs).evaluations.back().metric;
+  const auto& evaluation = first_result(runs).evaluations.back();
+  const auto metric = evaluation.metric;
   const bool images = metric == Metric::accuracy;
-  std::string text = fmt::format(kRow, "", images ? "test" : "perp-", "train", "sent by", "times",
-                                 "", "ms", "per", "step", "", sample_name(metric));
+  std::string text =
+      fmt::format(kRow, "", images ? to_string(evaluation.split) : "perp-", "train", "sent by",
+                  "times", "", "ms", "per", "step", "", sample_name(metric));
   text += fmt::format(kRow, "method", images ? "acc.%" : "lexity", "loss", "worker", "fewer",
                       "comp", "enc", "exch", "dec", "upd", "/s");
   text += std::string(80, '-') + "\n";
@@ -86,6 +88,7 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
                         number_text(samples_per_second, 0, 6));
   }
   text += "sent by worker: bytes per step, including headers and forwarding\n";
+  if (!images) text += fmt::format("perplexity: of the {} text\n", split_text(evaluation.split));
   for (const auto& [config, r, failure, folder] : runs) {
     if (r.skipped_steps == 0) continue;
     text += fmt::format("{}: skipped {} of {} steps, because a gradient was infinite or NaN\n",
@@ -106,22 +109,24 @@ std::string table_text(const std::vector<ComparedRun>& runs) {
 }
 
 std::string to_csv(const std::vector<ComparedRun>& runs) {
-  std::string text =
-      "method,optimizer,lr,test_accuracy,test_loss,train_loss,steps,skipped_steps,message_bytes,"
+  const auto split = first_result(runs).evaluations.back().split;
+  std::string text = fmt::format(
+      "method,optimizer,lr,{},{},train_loss,steps,skipped_steps,message_bytes,"
       "bytes_sent_per_worker_step,"
       "times_smaller,compute_ms,encode_ms,exchange_ms,decode_ms,update_ms,step_ms,"
-      "samples_per_second,seconds,virtual_seconds,virtual_step_ms,failure\n";
+      "samples_per_second,seconds,virtual_seconds,virtual_step_ms,failure\n",
+      accuracy_key(split), loss_key(split));
   for (const auto& [config, r, failure, folder] : runs) {
     if (!failure.empty()) {
       text += fmt::format("{},{},{}{}{}\n", quoted(config.compressor), quoted(config.optimizer),
                           config.lr.value_or(0), std::string(19, ','), quoted(failure));
       continue;
     }
-    text += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{}", quoted(config.compressor), quoted(config.optimizer),
-        config.lr.value_or(0), cell(r.evaluations.back().test_accuracy, 6),
-        cell(r.evaluations.back().test_loss, 6), cell(r.train_loss, 6), r.steps, r.skipped_steps,
-        r.message_bytes, cell(bytes_per_step(r), 3), cell(times_smaller(r), 4));
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}", quoted(config.compressor),
+                        quoted(config.optimizer), config.lr.value_or(0),
+                        cell(r.evaluations.back().accuracy, 6), cell(r.evaluations.back().loss, 6),
+                        cell(r.train_loss, 6), r.steps, r.skipped_steps, r.message_bytes,
+                        cell(bytes_per_step(r), 3), cell(times_smaller(r), 4));
     for (const Part part :
          {Part::compute, Part::encode, Part::exchange, Part::decode, Part::update}) {
       text += fmt::format(",{:.4f}", 1e3 * r.step_times[part]);

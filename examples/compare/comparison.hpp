@@ -25,7 +25,7 @@ std::string table_text(const std::vector<ComparedRun>& runs);
 std::string to_csv(const std::vector<ComparedRun>& runs);
 nlohmann::json to_json(const std::vector<ComparedRun>& runs);
 
-// SVG: test accuracy over the bytes that a worker has sent, one curve for each method.
+// SVG: accuracy or perplexity over the bytes that a worker has sent, one curve for each method.
 std::string chart_svg(const std::vector<ComparedRun>& runs);
 
 }  // namespace terse::run

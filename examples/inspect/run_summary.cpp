@@ -9,6 +9,7 @@
 #include "examples/run/checkpoint.hpp"
 #include "examples/run/config.hpp"
 #include "examples/run/progress.hpp"
+#include "examples/run/result.hpp"
 #include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
@@ -28,7 +29,7 @@ void add_line(std::string_view line, LogSummary& log) {
   if (json.contains("lr")) {
     ++log.reports;
     log.last_report = std::move(json);
-  } else if (json.contains("test_loss")) {
+  } else if (evaluation_split(json)) {
     ++log.evaluations;
     log.last_evaluation = std::move(json);
   } else {
@@ -100,14 +101,16 @@ std::string report_text(const nlohmann::json& r) {
 }
 
 std::string evaluation_text(const nlohmann::json& e) {
+  const auto split = evaluation_split(e).value_or(Split::test);
   std::string score;
-  if (const auto accuracy = e.find("test_accuracy"); accuracy != e.end() && accuracy->is_number()) {
-    score = fmt::format("test accuracy {:.2f} %", 100 * accuracy->get<double>());
+  if (const auto found = e.find(accuracy_key(split)); found != e.end() && found->is_number()) {
+    score = fmt::format("accuracy {:.2f} %", 100 * found->get<double>());
   } else {
     score = "perplexity " + number_of(e, "perplexity", 2);
   }
-  return fmt::format("step {}: {}, test loss {}, {} sent per worker", value_text(e, "step"), score,
-                     number_of(e, "test_loss", 4), bytes_of(e, "bytes_sent_per_worker"));
+  return fmt::format("step {}: {} {}, loss {}, {} sent per worker", value_text(e, "step"),
+                     split_text(split), score, number_of(e, loss_key(split).c_str(), 4),
+                     bytes_of(e, "bytes_sent_per_worker"));
 }
 
 std::string log_text(const LogSummary& log) {
@@ -118,12 +121,12 @@ std::string log_text(const LogSummary& log) {
       fmt::format("{}, {}: {}, {}, {}",
                   count(log.reports + log.evaluations + log.others + log.unreadable, "line"),
                   bytes_text(static_cast<double>(log.bytes)), count(log.reports, "report"),
-                  count(log.evaluations, "test"), count(log.others, "other"));
+                  count(log.evaluations, "evaluation"), count(log.others, "other"));
   if (log.unreadable > 0) counts += fmt::format(", {} unreadable", log.unreadable);
   auto text = entry_text("log", counts);
   if (!log.last_report.is_null()) text += entry_text("last report", report_text(log.last_report));
   if (!log.last_evaluation.is_null()) {
-    text += entry_text("last test", evaluation_text(log.last_evaluation));
+    text += entry_text("evaluated", evaluation_text(log.last_evaluation));
   }
   for (const auto& each : log.dropped) {
     text += entry_text("left", fmt::format("worker {} at step {}: {}", value_text(each, "worker"),

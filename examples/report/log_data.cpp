@@ -10,6 +10,7 @@
 
 #include "examples/report/line_reader.hpp"
 #include "examples/report/step_line.hpp"
+#include "examples/run/result.hpp"
 #include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 
@@ -21,7 +22,7 @@ using Json = nlohmann::json;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 // A number of an object; NaN if there is none, as for a value that was not finite.
-double number_at(const Json& object, const char* key) {
+double number_at(const Json& object, std::string_view key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number() ? found->get<double>() : kUnknown;
 }
@@ -75,8 +76,8 @@ class LogCollector {
     interruption_.clear();  // a line after it: the run was continued
     if (line.contains("lr")) {
       add(step_line_of(line));
-    } else if (line.contains("test_loss")) {
-      add_evaluation(line);
+    } else if (const auto split = evaluation_split(line)) {
+      add_evaluation(line, *split);
     } else if (object_at(line, "health").contains("tensors")) {
       health_.add(std::move(line));
     } else if (line.contains("density")) {
@@ -88,7 +89,7 @@ class LogCollector {
   LogData finish();
 
  private:
-  void add_evaluation(const Json& line);
+  void add_evaluation(const Json& line, Split split);
   void add_other(const Json& line);
   void add_note(std::string note) {
     constexpr std::size_t kMostNotes = 20;
@@ -136,20 +137,21 @@ double LogCollector::wall_at(double step) const {
   return wall_ + std::max(0.0, step - step_) * rate;
 }
 
-void LogCollector::add_evaluation(const Json& line) {
+void LogCollector::add_evaluation(const Json& line, Split split) {
   const double step = number_at(line, "step"), epoch = number_at(line, "epoch");
   if (std::isnan(step)) return;
   log_.last_step = std::max(log_.last_step, step);
   if (step > 0 && epoch > 0) log_.epochs_per_step = epoch / step;
   const bool perplexity = line.contains("perplexity");
   log_.is_perplexity = perplexity;
+  log_.split = split;
   const double score =
-      perplexity ? number_at(line, "perplexity") : 100 * number_at(line, "test_accuracy");
+      perplexity ? number_at(line, "perplexity") : 100 * number_at(line, accuracy_key(split));
   evaluations_.add(
       {.value = score,
-       .cells = {step, epoch, score, number_at(line, "test_loss"), number_at(line, "train_loss"),
-                 number_at(line, "bytes_sent_per_worker"), wall_at(step),
-                 number_at(object_at(line, "time"), "virtual_seconds")}});
+       .cells = {step, epoch, score, number_at(line, loss_key(split)),
+                 number_at(line, "train_loss"), number_at(line, "bytes_sent_per_worker"),
+                 wall_at(step), number_at(object_at(line, "time"), "virtual_seconds")}});
 }
 
 void LogCollector::add_other(const Json& line) {

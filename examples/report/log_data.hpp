@@ -11,6 +11,7 @@
 
 #include "examples/report/decimation.hpp"
 #include "examples/report/limits.hpp"
+#include "examples/run/config.hpp"
 #include "tersegrad/comm/transport/accounting.hpp"
 
 namespace terse::run {
@@ -40,6 +41,7 @@ struct LogData {
   double epochs_per_step = 0;  // 0: unknown
 
   std::optional<bool> is_perplexity;  // none: the log has no evaluation
+  Split split = Split::test;          // of the evaluations
   double last_step = 0, message_bytes = 0;
   std::optional<MeanTimes> times, virtual_times;
   std::vector<nlohmann::json> health, density;

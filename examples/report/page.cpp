@@ -20,15 +20,27 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::vector<std::string> names_with(const std::vector<RunData>& runs, const char* key,
+                                    std::string_view value) {
+  std::vector<std::string> names;
+  for (const auto& run : runs) {
+    if (!run.json["metric"].is_null() && run.json[key] == value) names.push_back(run.name);
+  }
+  return names;
+}
+
+void note_splits(const std::vector<RunData>& runs, std::vector<std::string>& notes) {
+  const auto test = names_with(runs, "split", "test"), valid = names_with(runs, "split", "valid");
+  if (test.empty() || valid.empty()) return;
+  notes.push_back(
+      fmt::format("the scores of {} are those of the test split, the scores of {} those of the "
+                  "validation split: these cannot be compared",
+                  fmt::join(test, ", "), fmt::join(valid, ", ")));
+}
+
 void note_metrics(const std::vector<RunData>& runs, std::vector<std::string>& notes) {
-  const auto with = [&](std::string_view metric) {
-    std::vector<std::string> names;
-    for (const auto& run : runs) {
-      if (run.json["metric"] == metric) names.push_back(run.name);
-    }
-    return names;
-  };
-  const auto images = with("accuracy"), texts = with("perplexity");
+  const auto images = names_with(runs, "metric", "accuracy");
+  const auto texts = names_with(runs, "metric", "perplexity");
   if (images.empty() || texts.empty()) return;
   notes.push_back(
       fmt::format("{} {} accuracy and {} {} perplexity: these cannot be compared on one axis",
@@ -54,6 +66,7 @@ Json page_data(const std::vector<std::filesystem::path>& given, std::string comm
   }
   std::ranges::copy(runs_without_folder(given), std::back_inserter(notes));
   note_metrics(runs, notes);
+  note_splits(runs, notes);
   const auto labels = labels_of(configs, names);
   auto list = Json::array();
   for (std::size_t i = 0; i < runs.size(); ++i) {

@@ -157,6 +157,7 @@ RunData read_run_data(const std::filesystem::path& folder, const PageLimits& lim
               {"command", train_command(run.config)},
               {"config", run.config},
               {"metric", log.is_perplexity.value_or(false) ? "perplexity" : "accuracy"},
+              {"split", to_string(log.split)},
               {"workers", run.config.value("workers", Json())},
               {"topology", run.config.value("topology", Json())},
               {"steps", steps_json(log, is_async ? static_cast<double>(config->workers) : 1)},

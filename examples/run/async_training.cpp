@@ -116,7 +116,7 @@ AsyncTrainer::AsyncTrainer(const RunConfig& config, const Dataset& data, const L
       listener_(listener),
       options_(async_options(config)),
       server_task_(make_task(config, data, 0, 1, 0)),
-      evaluator_(data),
+      evaluator_(config.evaluate.value(), data),
       parameters_(nn::parameters(server_task_->model())),
       buffers_(nn::buffers(server_task_->model())),
       rule_(make_update_rule(config.optimizer)),
@@ -283,7 +283,7 @@ std::vector<StatePart> AsyncTrainer::parts_of(const AsyncResult& done) {
 void AsyncTrainer::serialize_record(Archive& archive) {
   {
     const auto scope = archive.scope("run");
-    result_.serialize_past(archive, evaluator_.metric());
+    result_.serialize_past(archive, evaluator_.split(), evaluator_.metric());
   }
   const auto scope = archive.scope("record");
   const bool runs = statistics_.clock_runs();

@@ -37,6 +37,7 @@ void check_names(const RunConfig& c) {
   });
   for_flag("--outer", [&] { make_update_rule(c.outer); });
   for_flag("--schedule", [&] { make_schedule(c.schedule); });
+  for_flag("--evaluate", [&] { c.evaluate.value(); });
   for_flag("--non-finite", [&] { c.non_finite.value(); });
   for_flag("--on-failure", [&] { c.on_failure.value(); });
   for_flag("--attack", [&] { parse_attack(c.attack); });

@@ -25,6 +25,7 @@ constexpr NameTable<RunTopology, 4> kTopologies = {{{"local", RunTopology::local
                                                     {"async", RunTopology::async}}};
 constexpr NameTable<Transport, 2> kTransports = {
     {{"threads", Transport::threads}, {"mpi", Transport::mpi}}};
+constexpr NameTable<Split, 2> kSplits = {{{"test", Split::test}, {"valid", Split::valid}}};
 
 }  // namespace
 
@@ -34,12 +35,18 @@ std::string_view to_string(RunTopology topology) {
 std::string_view to_string(Transport transport) {
   return name_in(kTransports, transport);
 }
+std::string_view to_string(Split split) {
+  return name_in(kSplits, split);
+}
 
 RunTopology parse_run_topology(std::string_view name) {
   return value_in(kTopologies, "topology", name);
 }
 Transport parse_transport(std::string_view name) {
   return value_in(kTransports, "transport", name);
+}
+Split parse_split(std::string_view name) {
+  return value_in(kSplits, "split", name);
 }
 
 void add_data_flags(CommandLine& command_line, RunConfig& c) {
@@ -72,6 +79,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
             "never use Winograd: slower, smaller rounding errors")
       .flag("--non-finite", c.non_finite, "at NaN, inf: abort, skip_step, zero or drop_worker")
       .flag("--max-skipped", c.max_skipped, "abort after N skipped steps in a row; 0: never")
+      .flag("--evaluate", c.evaluate, kEvaluateHelp)
       .flag("--eval-every", c.eval_every, "evaluate every N epochs; 0: only at the end")
       .flag("--network", c.network, "modelled network: 10gbe, 1gbe, wan or 10Gbps,20us")
       .flag("--compute", c.compute, "declared compute time per step, e.g. 5ms [measured]")
@@ -156,6 +164,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"compute", c.compute ? nlohmann::json(*c.compute) : nlohmann::json()},
                          {"bucket_mb", c.bucket_mb.value_or(0)},
                          {"deadline_seconds", 1e-3 * static_cast<double>(deadline(c).count())},
+                         {"evaluate", c.evaluate.name()},
                          {"eval_every", c.eval_every},
                          {"checkpoint_every", c.checkpoint_every},
                          {"record", c.record ? nlohmann::json(*c.record) : nlohmann::json()},
@@ -239,6 +248,7 @@ RunConfig config_from_json(const nlohmann::json& json) {
   // Runs of the first versions do not have these keys.
   if (json.contains("check_laws")) in.read("check_laws", c.check_laws);
   if (json.contains("record")) in.read("record", c.record);
+  if (json.contains("evaluate")) in.read("evaluate", c.evaluate);
   in.read("network", c.network);
   in.read("compute", c.compute);
   in.read("bucket_mb", c.bucket_mb);

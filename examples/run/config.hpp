@@ -29,7 +29,12 @@ enum class RunTopology : std::uint8_t { local, ring, server, async };
 enum class Transport : std::uint8_t { threads, mpi };
 std::string_view to_string(RunTopology topology);
 std::string_view to_string(Transport transport);
+// The split of the data on which a run is evaluated. Settings should be chosen by `valid`: a score on
+// test samples that has chosen a setting is too good.
+enum class Split : std::uint8_t { test, valid };
+std::string_view to_string(Split split);
 // UsageError lists the known names.
+Split parse_split(std::string_view name);
 RunTopology parse_run_topology(std::string_view name);
 Transport parse_transport(std::string_view name);
 
@@ -65,6 +70,7 @@ struct RunConfig {
   std::optional<double> outer_lr;  // of that rule; none: 1
   Choice<parse_measure> measure = Measure{};
   Choice<parse_law_check> check_laws = LawCheck{};
+  Choice<parse_split> evaluate = Split::test;
   std::int64_t eval_every = 1;         // epochs; 0: only at the end
   std::int64_t checkpoint_every = 0;   // steps; 0: only at the end
   bool exact_convolution = false;      // never Winograd's method
@@ -78,6 +84,9 @@ struct RunConfig {
 
   bool is_async() const { return topology == RunTopology::async; }
 };
+
+// The help of --evaluate, in every program that evaluates.
+constexpr const char* kEvaluateHelp = "test, or valid (images: --data ...,valid=N)";
 
 // The flags of a run. `train` has all of them and those of add_async_flags; other programs leave
 // out what they fix themselves.

@@ -1,4 +1,4 @@
-// Evaluates models on the test set.
+// Evaluates models on the split that --evaluate names.
 #pragma once
 
 #include <variant>
@@ -12,29 +12,33 @@ namespace terse::run {
 
 class Evaluator {
  public:
-  // `workers`: those among which the test set is divided; nullptr if a task has all of it.
-  explicit Evaluator(const Dataset& data, AllWorkers* workers = nullptr)
-      : metric_(std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy),
+  // `workers`: those among which the split is divided; nullptr if a task has all of it.
+  Evaluator(Split split, const Dataset& data, AllWorkers* workers = nullptr)
+      : split_(split),
+        metric_(std::holds_alternative<TextSplits>(data) ? Metric::perplexity : Metric::accuracy),
         workers_(workers) {}
 
-  // The metric, the test loss and the test accuracy; the caller adds the rest. With workers, all of
+  // The split, the metric, the loss and the accuracy; the caller adds the rest. With workers, all of
   // them must call it together. The model is in training mode afterwards.
   Evaluation evaluate(Task& task) const {
     const NoGrad no_grad;
     task.model().eval();
-    auto sums = task.test();
+    auto sums = task.evaluate();
     task.model().train();
     if (workers_ != nullptr) {
       for (double* sum : {&sums.samples, &sums.loss, &sums.correct}) *sum = workers_->sum(*sum);
     }
-    return {.metric = metric_,
-            .test_loss = sums.loss / sums.samples,
-            .test_accuracy = sums.correct / sums.samples};
+    return {.split = split_,
+            .metric = metric_,
+            .loss = sums.loss / sums.samples,
+            .accuracy = sums.correct / sums.samples};
   }
 
+  Split split() const { return split_; }
   Metric metric() const { return metric_; }
 
  private:
+  Split split_;
   Metric metric_;
   AllWorkers* workers_;
 };

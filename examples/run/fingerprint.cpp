@@ -12,7 +12,8 @@ namespace {
 
 Fingerprint of_splits(const DatasetSplits& data) {
   Fnv1a hash;
-  for (const auto* split : {&data.train, &data.test}) {
+  for (const auto* split : {&data.train, &data.test, data.valid ? &*data.valid : nullptr}) {
+    if (split == nullptr) continue;
     hash.add("pixels", std::as_bytes(std::span(split->pixels)));
     hash.add("labels", std::as_bytes(std::span(split->labels)));
   }

@@ -42,7 +42,7 @@ void add_final_model(ParameterBuffer& parameters, RunResult& r) {
   model.item("parameters", parameters.values());
   r.model_hash = model.hash();
   r.parameters = parameters.numel();
-  r.finite = std::isfinite(r.evaluations.back().test_loss) &&
+  r.finite = std::isfinite(r.evaluations.back().loss) &&
              find_non_finite(grad_views(parameters, parameters.values())).count == 0;
 }
 

@@ -100,8 +100,9 @@ std::string number_text(double value, int digits, std::size_t width) {
 }
 
 std::string score_text(const Evaluation& e) {
-  return e.metric == Metric::accuracy ? fmt::format("test accuracy {:.2f} %", e.score())
-                                      : "perplexity " + number_text(e.score(), 2, 10);
+  return e.metric == Metric::accuracy
+             ? fmt::format("{} accuracy {:.2f} %", split_text(e.split), e.score())
+             : fmt::format("{} perplexity {}", split_text(e.split), number_text(e.score(), 2, 10));
 }
 
 const char* sample_name(Metric metric) {

@@ -37,7 +37,7 @@ std::string bar_line(const std::string& title, double part, const std::string& f
 // `digits` digits after the point, or %g if that takes more than `width` characters: "90.49",
 // "1.2e+30", "nan", "inf".
 std::string number_text(double value, int digits, std::size_t width);
-// "test accuracy 89.20 %", "perplexity 112.3"; the samples: "images", "tokens".
+// "test accuracy 89.20 %", "validation perplexity 112.3"; the samples: "images", "tokens".
 std::string score_text(const Evaluation& evaluation);
 const char* sample_name(Metric metric);
 // "1 h 02 min", "3 min 20 s", "12 s"

@@ -17,8 +17,8 @@ void serialize(Archive& archive, Evaluation& e) {
   archive.item("step", e.step);
   archive.item("epoch", e.epoch);
   archive.item("train_loss", e.train_loss);
-  archive.item("test_loss", e.test_loss);
-  archive.item("test_accuracy", e.test_accuracy);
+  archive.item("test_loss", e.loss);
+  archive.item("test_accuracy", e.accuracy);
   archive.item("bytes_sent_per_worker", e.bytes_sent_per_worker);
   std::vector<double> seconds;
   if (e.virtual_seconds) seconds.push_back(*e.virtual_seconds);
@@ -93,9 +93,12 @@ nlohmann::json milliseconds(const PartTimes& times) {
 
 }  // namespace
 
-void RunResult::serialize_past(Archive& archive, Metric metric) {
+void RunResult::serialize_past(Archive& archive, Split split, Metric metric) {
   serialize(archive, "evaluations", evaluations);
-  for (auto& each : evaluations) each.metric = metric;
+  for (auto& each : evaluations) {
+    each.split = split;
+    each.metric = metric;
+  }
   serialize(archive, "dropped", dropped);
   serialize(archive, "densities", densities);
 }
@@ -103,19 +106,39 @@ void RunResult::serialize_past(Archive& archive, Metric metric) {
 void check_finite(const RunResult& r) {
   if (r.finite) return;
   throw NonFiniteGradient(
-      "the model has diverged: its test loss, or a parameter, is infinite or NaN; use a smaller "
+      "the model has diverged: its loss in the last evaluation, or a parameter, is infinite or "
+      "NaN; use a smaller "
       "learning rate",
       static_cast<std::uint64_t>(r.steps));
+}
+
+const char* split_text(Split split) {
+  return split == Split::test ? "test" : "validation";
+}
+
+std::string loss_key(Split split) {
+  return fmt::format("{}_loss", to_string(split));
+}
+
+std::string accuracy_key(Split split) {
+  return fmt::format("{}_accuracy", to_string(split));
+}
+
+std::optional<Split> evaluation_split(const nlohmann::json& line) {
+  for (const auto split : {Split::test, Split::valid}) {
+    if (line.contains(loss_key(split))) return split;
+  }
+  return std::nullopt;
 }
 
 nlohmann::json to_json(const Evaluation& e) {
   nlohmann::json json = {{"step", e.step},
                          {"epoch", e.epoch},
                          {"train_loss", e.train_loss},
-                         {"test_loss", e.test_loss},
+                         {loss_key(e.split), e.loss},
                          {"bytes_sent_per_worker", e.bytes_sent_per_worker}};
   if (e.metric == Metric::accuracy) {
-    json["test_accuracy"] = e.test_accuracy;
+    json[accuracy_key(e.split)] = e.accuracy;
   } else {
     json["perplexity"] = e.score();
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "examples/run/config.hpp"
@@ -18,22 +19,21 @@ namespace terse::run {
 // Images: the share that is classified correctly. Text: exp of the mean loss per token.
 enum class Metric { accuracy, perplexity };
 
-// One evaluation on the test set.
+// One evaluation on the split that --evaluate names.
 struct Evaluation {
   std::int64_t step = 0;  // steps taken before it
   double epoch = 0;       // the same in epochs
   double train_loss = 0;  // mean over the steps since the previous evaluation
+  Split split = Split::test;
   Metric metric = Metric::accuracy;
-  double test_loss = 0;                     // mean over the test set
-  double test_accuracy = 0;                 // in [0, 1]; images only
+  double loss = 0;                          // mean over the split
+  double accuracy = 0;                      // in [0, 1]; images only
   std::uint64_t bytes_sent_per_worker = 0;  // since the start, mean over workers
 
   std::optional<double> virtual_seconds = std::nullopt;  // see RunResult
 
   // Percent correct, or perplexity.
-  double score() const {
-    return metric == Metric::accuracy ? 100 * test_accuracy : std::exp(test_loss);
-  }
+  double score() const { return metric == Metric::accuracy ? 100 * accuracy : std::exp(loss); }
 };
 
 struct RunResult {
@@ -46,7 +46,7 @@ struct RunResult {
   std::int64_t skipped_steps = 0;  // steps that changed nothing; of the worker that skipped most
   std::int64_t steps_per_epoch = 0;
   std::int64_t parameters = 0;
-  bool finite = true;                     // the last test loss and every parameter
+  bool finite = true;                     // the last evaluation's loss and every parameter
   std::int64_t samples = 0;               // of all workers and steps
   std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
   double bytes_sent_per_worker = 0;       // by its endpoint during the run, mean over workers
@@ -70,11 +70,20 @@ struct RunResult {
 
   // What a run that resumes must know of its past: the evaluations, the workers that left, and the
   // densities.
-  void serialize_past(Archive& archive, Metric metric);
+  void serialize_past(Archive& archive, Split split, Metric metric);
 };
 
 // NonFiniteGradient if the model has diverged at the end of the run.
 void check_finite(const RunResult& result);
+
+// "test" or "validation", as texts for people name the split.
+const char* split_text(Split split);
+// The keys of an evaluation's values: "test_loss" or "valid_loss", "test_accuracy" or
+// "valid_accuracy".
+std::string loss_key(Split split);
+std::string accuracy_key(Split split);
+// The split of an evaluation's line in log.jsonl. None: the line is no evaluation.
+std::optional<Split> evaluation_split(const nlohmann::json& line);
 
 // The keys are an interface: other tools read them.
 nlohmann::json to_json(const RunResult& result, const RunConfig& config);

@@ -47,6 +47,21 @@ std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDatas
                         init);
 }
 
+const ImageDataset& evaluated_split(const RunConfig& config, const DatasetSplits& data) {
+  if (config.evaluate == Split::test) return data.test;
+  const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / data.train.classes / 10);
+  check<UsageError>(data.valid.has_value(),
+                    "--evaluate valid: expected --data with a validation split; add valid=N, which "
+                    "takes N of the training images: --data {}{}valid={}",
+                    config.data, config.data.find(':') == std::string::npos ? ':' : ',',
+                    tenth * data.train.classes);
+  return *data.valid;
+}
+
+const TextDataset& evaluated_split(const RunConfig& config, const TextSplits& data) {
+  return config.evaluate == Split::test ? data.test : data.valid;
+}
+
 // Classification of images; the score is the share that is correct.
 class ImageTask final : public Task {
  public:
@@ -54,7 +69,7 @@ class ImageTask final : public Task {
             std::int64_t prefetch)
       : config_(config), data_(data), prefetch_(prefetch), model_(build_model(config, data.train)) {
     partition_training(rank, workers, 0);
-    partition_test(rank, workers);
+    partition_evaluation(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
   }
 
@@ -62,9 +77,10 @@ class ImageTask final : public Task {
   std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void partition_test(int rank, int workers) override {
-    tested_ = {.rank = rank, .workers = workers};
-    test_.emplace(data_.test, WorkerShare{.worker = rank, .workers = workers, .batch = 250});
+  void partition_evaluation(int rank, int workers) override {
+    evaluated_ = {.rank = rank, .workers = workers};
+    evaluation_.emplace(evaluated_split(config_, data_),
+                        WorkerShare{.worker = rank, .workers = workers, .batch = 250});
   }
   void partition_training(int rank, int workers, std::int64_t epoch) override {
     auto partition = make_share(rank, workers);
@@ -75,20 +91,20 @@ class ImageTask final : public Task {
   void serialize(Archive& archive) override {
     trained_.first_step = loader_->step();
     trained_.serialize(archive, "training");
-    tested_.serialize(archive, "test");
+    evaluated_.serialize(archive, "test");
     nn::serialize_extra(*model_, archive);
     if (!archive.loading()) return;
     start(trained_, make_share(trained_.rank, trained_.workers));
-    partition_test(static_cast<int>(tested_.rank), static_cast<int>(tested_.workers));
+    partition_evaluation(static_cast<int>(evaluated_.rank), static_cast<int>(evaluated_.workers));
   }
 
   void load() override { batch_ = &loader_->next(); }
   Tensor loss() override { return cross_entropy(logits(*batch_), batch_->labels); }
 
-  Test test() override {
-    Test sums;
-    test_->rewind();
-    while (const Batch* batch = test_->next()) {
+  Sums evaluate() override {
+    Sums sums;
+    evaluation_->rewind();
+    while (const Batch* batch = evaluation_->next()) {
       const Tensor scores = logits(*batch);
       sums.samples += static_cast<double>(batch->size());
       sums.loss += static_cast<double>(cross_entropy(scores, batch->labels, Reduction::sum).item());
@@ -124,11 +140,11 @@ class ImageTask final : public Task {
 
   const RunConfig& config_;
   const DatasetSplits& data_;
-  Place trained_, tested_;
+  Place trained_, evaluated_;
   std::int64_t prefetch_, steps_per_epoch_ = 0;
   std::unique_ptr<nn::Layer> model_;
   std::optional<Loader> loader_;
-  std::optional<EvaluationLoader> test_;
+  std::optional<EvaluationLoader> evaluation_;
   const Batch* batch_ = nullptr;
 };
 
@@ -151,7 +167,7 @@ class TextTask final : public Task {
                       "distributed over the workers; got {}",
                       config.partition);
     partition_training(rank, workers, 0);
-    partition_test(rank, workers);
+    partition_evaluation(rank, workers);
     steps_per_epoch_ = loader_->steps_per_epoch();
   }
 
@@ -159,11 +175,11 @@ class TextTask final : public Task {
   std::int64_t steps_per_epoch() const override { return steps_per_epoch_; }
   std::int64_t samples_per_step() const override { return batch_->size(); }
 
-  void partition_test(int rank, int workers) override {
-    tested_ = {.rank = rank, .workers = workers};
-    test_.emplace(data_.test,
-                  WorkerShare{.worker = rank, .workers = workers, .batch = kTestColumns},
-                  data_.seq);
+  void partition_evaluation(int rank, int workers) override {
+    evaluated_ = {.rank = rank, .workers = workers};
+    evaluation_.emplace(
+        evaluated_split(config_, data_),
+        WorkerShare{.worker = rank, .workers = workers, .batch = kEvaluationColumns}, data_.seq);
   }
   void partition_training(int rank, int workers, std::int64_t epoch) override {
     start({.rank = rank, .workers = workers});
@@ -174,7 +190,7 @@ class TextTask final : public Task {
   void serialize(Archive& archive) override {
     trained_.first_step = loader_->step();
     trained_.serialize(archive, "training");
-    tested_.serialize(archive, "test");
+    evaluated_.serialize(archive, "test");
     nn::serialize_extra(*model_, archive);
     {
       const auto scope = archive.scope("carried");
@@ -182,7 +198,7 @@ class TextTask final : public Task {
     }
     if (!archive.loading()) return;
     start(trained_);
-    partition_test(static_cast<int>(tested_.rank), static_cast<int>(tested_.workers));
+    partition_evaluation(static_cast<int>(evaluated_.rank), static_cast<int>(evaluated_.workers));
   }
 
   void load() override { batch_ = &loader_->next(); }
@@ -191,11 +207,11 @@ class TextTask final : public Task {
     return model_->loss(stretch(*batch_), states_);
   }
 
-  Test test() override {
-    Test sums;
+  Sums evaluate() override {
+    Sums sums;
     nn::LstmStates states;
-    test_->rewind();
-    while (const TextBatch* batch = test_->next()) {
+    evaluation_->rewind();
+    while (const TextBatch* batch = evaluation_->next()) {
       if (batch->starts) states.clear();
       sums.samples += static_cast<double>(batch->size());
       sums.loss +=
@@ -205,7 +221,7 @@ class TextTask final : public Task {
   }
 
  private:
-  static constexpr std::int64_t kTestColumns = 10;
+  static constexpr std::int64_t kEvaluationColumns = 10;
 
   void start(const Place& place) {
     trained_ = place;
@@ -218,11 +234,11 @@ class TextTask final : public Task {
 
   const RunConfig& config_;
   const TextSplits& data_;
-  Place trained_, tested_;
+  Place trained_, evaluated_;
   std::int64_t steps_per_epoch_ = 0;
   std::unique_ptr<nn::LanguageModel> model_;
   std::optional<ColumnLoader> loader_;
-  std::optional<EvaluationColumns> test_;
+  std::optional<EvaluationColumns> evaluation_;
   const TextBatch* batch_ = nullptr;
   nn::LstmStates states_;
 };
@@ -232,7 +248,9 @@ class TextTask final : public Task {
 Dataset load_data(const RunConfig& config) {
   return for_flag("--data", [&]() -> Dataset {
     if (is_text(config.data)) return load_text(config.data, config.seed);
-    return load_dataset(config.data, config.seed);
+    auto images = load_dataset(config.data, config.seed);
+    evaluated_split(config, images);  // throws before the caller creates any file
+    return images;
   });
 }
 

@@ -14,6 +14,7 @@
 namespace terse::run {
 
 using Dataset = std::variant<DatasetSplits, TextSplits>;  // images or text
+// UsageError if the images have no split for --evaluate valid.
 Dataset load_data(const RunConfig& config);
 // Prints to standard error which samples were left out.
 void print_notes(const Dataset& data);
@@ -28,7 +29,7 @@ class Task {
 
   // Take the share of worker `rank` among `workers`. They are called again after other workers have
   // left, with the new rank; the length of an epoch does not change.
-  virtual void partition_test(int rank, int workers) = 0;
+  virtual void partition_evaluation(int rank, int workers) = 0;
   // The batches begin after `epoch` epochs.
   virtual void partition_training(int rank, int workers, std::int64_t epoch) = 0;
 
@@ -39,11 +40,12 @@ class Task {
   virtual void load() = 0;    // loads the next batch
   virtual Tensor loss() = 0;  // the loss of that batch, mean over its samples: shape ()
 
-  // Sums over this worker's share of the test set. The model is in evaluation mode.
-  struct Test {
+  // Sums over this worker's share of the split that --evaluate names. The model is in evaluation
+  // mode.
+  struct Sums {
     double samples = 0, loss = 0, correct = 0;  // correct: images only
   };
-  virtual Test test() = 0;
+  virtual Sums evaluate() = 0;
 };
 
 // `config` and `data` must outlive the task. The task reads the share of worker `rank` among

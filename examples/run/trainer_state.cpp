@@ -23,7 +23,8 @@ void Trainer::save(bool last) {
   if (me_.rank() == 0) {
     if (run_.listener.log_bytes) own.log_bytes = run_.listener.log_bytes();
     own.parts.push_back({"run", safetensors_of([&](Archive& archive) {
-                           run_.result.serialize_past(archive, evaluator_.metric());
+                           run_.result.serialize_past(archive, evaluator_.split(),
+                                                      evaluator_.metric());
                          })});
   }
   run_.collector.add(me_, std::move(own), last);
@@ -38,8 +39,9 @@ void Trainer::resume() {
   check(step_ == run_.resume->step(), "'{}': expected the state of step {}; got {}",
         run_.resume->file().string(), run_.resume->step(), step_);
   if (me_.rank() != 0) return;
-  run_.resume->load(
-      "run", [&](Archive& archive) { run_.result.serialize_past(archive, evaluator_.metric()); });
+  run_.resume->load("run", [&](Archive& archive) {
+    run_.result.serialize_past(archive, evaluator_.split(), evaluator_.metric());
+  });
 }
 
 // Everything that a later step, report or result depends on. docs/checkpoints.md lists it.

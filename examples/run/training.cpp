@@ -31,7 +31,7 @@ Trainer::Trainer(Run& run, Worker& me)
       me_(me),
       rank_at_start_(me.rank()),
       all_workers_(me),
-      evaluator_(run.data, &all_workers_),
+      evaluator_(config_.evaluate.value(), run.data, &all_workers_),
       task_(make_task(config_, run.data, me.rank(), me.size())),
       plan_(config_, task_->steps_per_epoch()),
       parameters_(nn::parameters(task_->model())),
@@ -77,7 +77,7 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
   if (config_.compute) options.compute = parse_seconds(*config_.compute);
   if (!may_shrink(config_)) return options;
   options.make_smaller_topology = [this](Worker& me) {
-    task_->partition_test(me.rank(), me.size());
+    task_->partition_evaluation(me.rank(), me.size());
     repartition_training_ = !loses_labels();
     return run_.plan.join_smaller(me);
   };
@@ -207,10 +207,11 @@ void Trainer::drop(const DroppedWorker& dropped) {
   if (!run_.listener.on_drop) return;
   run_.listener.on_drop(
       dropped, loses_labels()
-                   ? fmt::format("its training data are lost (--partition {}); its test data are "
-                                 "redistributed",
+                   ? fmt::format("its training data are lost (--partition {}); its share of the "
+                                 "evaluation is redistributed",
                                  config_.partition)
-                   : "its test data are redistributed now, its training data at the next epoch");
+                   : "its share of the evaluation is redistributed now, its training data at the "
+                     "next epoch");
 }
 
 // Every worker measures its own share, so that no worker waits for another one longer than the
@@ -233,7 +234,7 @@ std::vector<std::span<float>> Trainer::differing_tensors() {
   return tensors;
 }
 
-// Every worker evaluates the mean model on its share of the test set. The training goes on as if
+// Every worker evaluates the mean model on its share of the split. The training goes on as if
 // there had been no evaluation.
 void Trainer::evaluate() {
   const auto virtual_time = virtual_seconds();

@@ -13,7 +13,7 @@
 namespace terse::run {
 namespace {
 
-nlohmann::json to_json(const SweepRun& r) {
+nlohmann::json to_json(const SweepRun& r, Split split) {
   nlohmann::json json = {{"method", r.method},
                          {"workers", r.workers},
                          {"exponent", r.exponent},
@@ -21,13 +21,13 @@ nlohmann::json to_json(const SweepRun& r) {
                          {"learned", r.learned}};
   if (!r.learned) return json;
   json.update({{"accuracy", r.accuracy},
-               {"test_loss", r.test_loss},
+               {loss_key(split), r.loss},
                {"mean_staleness", r.mean_staleness},
                {"message_bytes", r.message_bytes}});
   return json;
 }
 
-SweepRun run_from(const nlohmann::json& json) {
+SweepRun run_from(const nlohmann::json& json, Split split) {
   SweepRun r{.method = json.at("method"),
              .workers = json.at("workers"),
              .exponent = json.at("exponent"),
@@ -35,7 +35,7 @@ SweepRun run_from(const nlohmann::json& json) {
              .learned = json.at("learned")};
   if (!r.learned) return r;
   r.accuracy = json.at("accuracy");
-  r.test_loss = json.at("test_loss");
+  r.loss = json.at(loss_key(split));
   r.mean_staleness = json.at("mean_staleness");
   r.message_bytes = json.at("message_bytes");
   return r;
@@ -57,14 +57,17 @@ RunConfig config_of(const Sweep& sweep, const SweepMethod& method, const SweepRu
 
 double untrained_loss(const RunConfig& config, const Dataset& data) {
   const auto task = make_task(config, data, 0, 1, 0);
-  return Evaluator(data).evaluate(*task).test_loss;
+  return Evaluator(config.evaluate.value(), data).evaluate(*task).loss;
 }
 
 class Sweeper {
  public:
   Sweeper(const Sweep& sweep, const std::filesystem::path& file,
           const std::function<void(const SweepRun&)>& on_run)
-      : sweep_(sweep), on_run_(on_run), runs_(file, common_settings(sweep)) {
+      : sweep_(sweep),
+        on_run_(on_run),
+        split_(sweep.common.evaluate.value()),
+        runs_(file, common_settings(sweep)) {
     for (const auto workers : sweep.workers) {  // throws for what cannot work before anything runs
       for (const auto& method : sweep.methods) {
         config_of(sweep, method, {.method = method.name, .workers = workers, .seed = 1});
@@ -111,25 +114,26 @@ class Sweeper {
     SweepRun r{.method = method.name, .workers = workers, .exponent = exponent, .seed = seed};
     const nlohmann::json key = {
         {"method", method.name}, {"workers", workers}, {"exponent", exponent}, {"seed", seed}};
-    if (const auto* known = runs_.find(key)) return run_from(*known);
+    if (const auto* known = runs_.find(key)) return run_from(*known, split_);
     try {
       const auto result = train(config_of(sweep_, method, r), data_, {});
       const auto& last = result.evaluations.back();
-      r.learned = last.test_loss <= most_loss_;  // false for NaN
-      r.accuracy = last.test_accuracy;
-      r.test_loss = last.test_loss;
+      r.learned = last.loss <= most_loss_;  // false for NaN
+      r.accuracy = last.accuracy;
+      r.loss = last.loss;
       r.mean_staleness = result.async->staleness.mean();
       r.message_bytes = result.message_bytes;
     } catch (const NonFiniteGradient&) {
       r.learned = false;
     }
-    runs_.add(to_json(r));
+    runs_.add(to_json(r, split_));
     if (on_run_) on_run_(r);
     return r;
   }
 
   const Sweep& sweep_;
   const std::function<void(const SweepRun&)>& on_run_;
+  Split split_;
   RunLog runs_;
   Dataset data_;
   double most_loss_ = 0;
@@ -139,10 +143,15 @@ class Sweeper {
 
 nlohmann::json common_settings(const Sweep& sweep) {
   const auto& c = sweep.common;
-  return {{"model", c.model},         {"data", c.data},
-          {"batch", c.batch},         {"epochs", c.epochs},
-          {"optimizer", c.optimizer}, {"schedule", c.schedule},
-          {"partition", c.partition}, {"durations", c.async.durations}};
+  return {{"model", c.model},
+          {"data", c.data},
+          {"batch", c.batch},
+          {"epochs", c.epochs},
+          {"optimizer", c.optimizer},
+          {"schedule", c.schedule},
+          {"partition", c.partition},
+          {"durations", c.async.durations},
+          {"evaluate", c.evaluate.name()}};
 }
 
 std::vector<SweepMethod> sweep_methods() {

@@ -6,8 +6,11 @@
 //     largest stable rate = the last rate that learned
 //     best rate = the one with the highest accuracy; accuracy = its mean over the seeds
 //
-// A run has learned if all its gradients were finite and its test loss at the end is at most 0.9
-// times that of the untrained model. Rates below the first that learned are too slow, those above
+// Accuracies and losses are those of the split that --evaluate names. With `test` the best rate is
+// chosen by the figure that is then reported, which flatters it.
+//
+// A run has learned if all its gradients were finite and its loss at the end is at most 0.9 times
+// that of the untrained model. Rates below the first that learned are too slow, those above
 // the last diverge or collapse. The rate is exact to a factor of two. A seed that has not learned
 // counts with accuracy 0. Finished runs are kept in a file (run_log.hpp).
 #pragma once
@@ -53,7 +56,7 @@ struct SweepRun {
   std::int64_t workers = 0, exponent = 0;
   std::uint64_t seed = 0;
   bool learned = false;
-  double accuracy = 0, test_loss = 0;  // if it has learned
+  double accuracy = 0, loss = 0;  // if it has learned
   double mean_staleness = 0;
   std::uint64_t message_bytes = 0;
 };
@@ -79,9 +82,9 @@ std::vector<SweepCell> run_sweep(const Sweep& sweep, const std::filesystem::path
 
 // In 80 columns: a row for each method; accuracy and largest stable rate for each number of
 // workers.
-std::string table_text(const std::vector<SweepCell>& cells);
+std::string table_text(const Sweep& sweep, const std::vector<SweepCell>& cells);
 nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells);
 // SVG: accuracy at the best rate over the number of workers. Empty if no method has learned.
-std::string chart_svg(const std::vector<SweepCell>& cells);
+std::string chart_svg(const Sweep& sweep, const std::vector<SweepCell>& cells);
 
 }  // namespace terse::run

@@ -47,7 +47,7 @@ std::string row(const std::vector<SweepCell>& cells, const std::string& method,
 
 }  // namespace
 
-std::string table_text(const std::vector<SweepCell>& cells) {
+std::string table_text(const Sweep& sweep, const std::vector<SweepCell>& cells) {
   constexpr std::size_t kAcross = 4;
   const auto all = keys_of(cells, &SweepCell::workers);
   std::string text;
@@ -67,7 +67,9 @@ std::string table_text(const std::vector<SweepCell>& cells) {
     if (!cell.failure.empty())
       text += fmt::format("{}, {} workers: {}\n", cell.method, cell.workers, cell.failure);
   }
-  return text + "acc.: at the best rate; rate: the largest stable rate, to a factor of two\n";
+  return text + fmt::format(
+                    "acc.: {} split, best rate; rate: the largest stable one, to a factor of two\n",
+                    sweep.common.evaluate.name());
 }
 
 nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) {
@@ -81,7 +83,7 @@ nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) 
       json.update({{"largest_stable_rate", cell.largest_stable_rate},
                    {"at_top", cell.at_top},
                    {"best_rate", cell.best_rate},
-                   {"test_accuracy", cell.accuracy},
+                   {accuracy_key(sweep.common.evaluate.value()), cell.accuracy},
                    {"deviation", cell.deviation},
                    {"mean_staleness", cell.mean_staleness},
                    {"message_bytes", cell.message_bytes}});
@@ -94,14 +96,16 @@ nlohmann::json to_json(const Sweep& sweep, const std::vector<SweepCell>& cells) 
   return {{"cells", list}, {"config", config}};
 }
 
-std::string chart_svg(const std::vector<SweepCell>& cells) {
-  LineChart chart{.title = "Test accuracy at the best rate",
-                  .x = {.label = "workers",
-                        .logarithmic = true,
-                        .text = [](double workers) { return fmt::format("{:g}", workers); }},
-                  .y = {.label = "test accuracy, %",
-                        .text = [](double score) { return fmt::format("{:g}", score); }},
-                  .curves = {}};
+std::string chart_svg(const Sweep& sweep, const std::vector<SweepCell>& cells) {
+  const bool test = sweep.common.evaluate == Split::test;
+  LineChart chart{
+      .title = fmt::format("{} accuracy at the best rate", test ? "Test" : "Validation"),
+      .x = {.label = "workers",
+            .logarithmic = true,
+            .text = [](double workers) { return fmt::format("{:g}", workers); }},
+      .y = {.label = test ? "test accuracy, %" : "validation accuracy, %",
+            .text = [](double score) { return fmt::format("{:g}", score); }},
+      .curves = {}};
   for (const auto& method : keys_of(cells, &SweepCell::method)) {
     Curve curve{.name = method, .points = {}};
     for (const auto& cell : cells) {

@@ -48,13 +48,14 @@ void write_events(EventFile& events, const StepReport& r) {
 
 void write_events(EventFile& events, const Evaluation& e) {
   const auto scalar = [&](const char* tag, double value) {
-    events.scalar(tag, e.step, wall_time(), static_cast<float>(value));
+    events.scalar(fmt::format("{}/{}", to_string(e.split), tag), e.step, wall_time(),
+                  static_cast<float>(value));
   };
-  scalar("test/loss", e.test_loss);
+  scalar("loss", e.loss);
   if (e.metric == Metric::accuracy) {
-    scalar("test/accuracy", e.test_accuracy);
+    scalar("accuracy", e.accuracy);
   } else {
-    scalar("test/perplexity", e.score());
+    scalar("perplexity", e.score());
   }
 }
 

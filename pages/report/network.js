@@ -13,13 +13,14 @@
 
   const numbers = (values) => (values ?? []).filter((value) => typeof value === 'number' && Number.isFinite(value));
 
-  // The runs with evaluations of the most frequent metric.
+  // The runs with evaluations of the most frequent metric and split.
   function comparable(data) {
     const counts = new Map();
     const evaluated = data.runs.filter((run) => numbers(run.evaluations?.score).length > 0);
-    for (const run of evaluated) counts.set(run.metric, (counts.get(run.metric) ?? 0) + 1);
-    const metric = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
-    return { metric, runs: data.runs.map((run, i) => ({ run, i })).filter(({ run }) => evaluated.includes(run) && run.metric === metric) };
+    for (const run of evaluated) counts.set(report.scoreOf(run), (counts.get(report.scoreOf(run)) ?? 0) + 1);
+    const score = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+    const runs = data.runs.map((run, i) => ({ run, i })).filter(({ run }) => evaluated.includes(run) && report.scoreOf(run) === score);
+    return { score, metric: runs[0]?.run.metric ?? null, runs };
   }
 
   // The scores that a slider offers, and the hardest one that all runs reach.
@@ -151,9 +152,9 @@
   }
 
   function draw(host, data) {
-    const { metric, runs } = comparable(data);
+    const { score, metric, runs } = comparable(data);
     const command = report.commandOf(host);
-    if (metric === null) {
+    if (score === null) {
       terse.absent(host, 'No run has evaluations, so there is no score to reach.', 'train --eval-every 1');
       return;
     }
@@ -179,13 +180,13 @@
     };
     const sliders = networkSliders(controls, { change, disabled, workers: start(data).workers });
     const target = terse.slider(controls, {
-      label: metric === 'perplexity' ? 'perplexity to reach' : 'accuracy to reach', key: 'network.target',
+      label: `${score} to reach`, key: 'network.target',
       ...targets(runs, metric), change, disabled,
       format: (value) => format.number(value, 4) + (metric === 'perplexity' ? '' : '\u202f%'),
     });
     const clock = clockChoice(controls, runs, { change, disabled });
     const names = others.map((run) => run.label).join(', ');
-    if (names) terse.note(host, `Not compared, because they have another metric or no evaluations: ${names}.`);
+    if (names) terse.note(host, `Not compared, because they have another metric, another split or no evaluations: ${names}.`);
     if (runs.some(({ run }) => run.config?.bucket_mb > 0)) {
       terse.note(host, 'The model has no buckets. Runs with --bucket-mb send during backward and are faster than shown.');
     }

@@ -14,7 +14,6 @@
     { value: 'wall', label: 'wall time', format: format.seconds },
     { value: 'virtual', label: 'modelled time', format: format.seconds },
   ];
-  const METRICS = { accuracy: 'test accuracy, %', perplexity: 'test perplexity' };
 
   const has = (values) => Array.isArray(values) && values.some((value) => typeof value === 'number');
   const last = (values) => (values ?? []).filter((value) => typeof value === 'number').at(-1);
@@ -28,11 +27,10 @@
   });
 
   function figuresOf(data, axis, hidden) {
-    const metrics = [...new Set(data.runs.map((run) => run.metric ?? 'accuracy'))];
-    const scores = metrics.map((metric) => ({
-      label: METRICS[metric] ?? metric,
+    const scores = [...new Set(data.runs.map(report.scoreOf))].map((score) => ({
+      label: score.endsWith('accuracy') ? `${score}, %` : score,
       what: 'evaluations',
-      runs: data.runs.map((run, i) => i).filter((i) => (data.runs[i].metric ?? 'accuracy') === metric),
+      runs: data.runs.map((run, i) => i).filter((i) => report.scoreOf(data.runs[i]) === score),
       line: (i) => lineOf(data.runs[i], i, data.runs[i].evaluations, axis.value, 'score', hidden),
     }));
     return [...scores, {
@@ -107,7 +105,7 @@
   const COLUMNS = [
     { title: 'last score', value: (run) => last(run.evaluations?.score), text: (value, run) => format.number(value, 4) + (run.metric === 'perplexity' ? ' ppl' : '\u202f%') },
     { title: 'best score', value: bestOf, text: (value, run) => format.number(value, 4) + (run.metric === 'perplexity' ? ' ppl' : '\u202f%') },
-    { title: 'test loss', value: (run) => last(run.evaluations?.test_loss), text: (value) => format.number(value), least: true },
+    { title: 'held-out loss', value: (run) => last(run.evaluations?.test_loss), text: (value) => format.number(value), least: true, heldOut: true },
     { title: 'train loss', value: (run) => last(run.evaluations?.train_loss) ?? last(run.steps?.loss), text: (value) => format.number(value), least: true },
     { title: 'steps', value: (run) => last(run.steps?.step) ?? last(run.evaluations?.step), text: format.count, plain: true },
     { title: 'bytes per step', value: (run) => run.bytes?.per_step, text: (value) => format.bytes(value), least: true },
@@ -121,11 +119,12 @@
   function bestValue(column, values, data) {
     const known = values.filter((value) => Number.isFinite(value));
     if (column.plain || known.length < 2) return null;
-    const metrics = new Set(data.runs.map((run) => run.metric));
+    const kinds = new Set(data.runs.map(report.scoreOf));
+    if (column.heldOut && kinds.size > 1) return null;
     if (column.least) return Math.min(...known);
     if (column.most) return Math.max(...known);
-    if (metrics.size > 1) return null;
-    return metrics.has('perplexity') ? Math.min(...known) : Math.max(...known);
+    if (kinds.size > 1) return null;
+    return data.runs[0].metric === 'perplexity' ? Math.min(...known) : Math.max(...known);
   }
 
   function results(host, data) {

@@ -7,6 +7,7 @@
  *                                                           {hidden: Set of indices}
  *   terse.report.commandOf(host)                            {show(text)}: the command under the lead, replaceable
  *   terse.report.swatch(i)                                  a square in the colour of run i
+ *   terse.report.scoreOf(run)                               what the run's scores are: "validation accuracy"
  *   terse.report.healthOf(run)                              [{step, ...health}], empty if there is none
  *   terse.report.mostRecorded(data)                         index of the run whose method has the most to see
  */
@@ -76,6 +77,8 @@
   const healthOf = (run) =>
     (run?.health ?? []).filter((line) => line?.health).map((line) => ({ step: line.step, ...line.health }));
 
+  const scoreOf = (run) => `${run?.split === 'valid' ? 'validation' : 'test'} ${run?.metric === 'perplexity' ? 'perplexity' : 'accuracy'}`;
+
   // A run with error feedback first, then one with health lines, then an asynchronous one.
   function mostRecorded({ runs }) {
     const residual = (run) =>
@@ -84,5 +87,5 @@
     return Math.max(0, wishes.map((wish) => runs.findIndex(wish)).find((i) => i >= 0) ?? 0);
   }
 
-  terse.report = { sections, add, runSelect, legend, commandOf, swatch, healthOf, mostRecorded };
+  terse.report = { sections, add, runSelect, legend, commandOf, swatch, scoreOf, healthOf, mostRecorded };
 })((globalThis.terse ??= {}));

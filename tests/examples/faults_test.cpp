@@ -111,9 +111,9 @@ TEST(Faults, OneLargeGradientSpoilsTheMeanAndNotTheVote) {
   auto honest = vote;
   honest.attack = "none";
   const double chance = std::log(10.0);
-  EXPECT_FALSE(result_of(mean).evaluations.back().test_loss < chance);  // also holds for NaN
-  EXPECT_LT(result_of(vote).evaluations.back().test_loss, 0.7 * chance);
-  EXPECT_LT(result_of(honest).evaluations.back().test_loss, 0.7 * chance);
+  EXPECT_FALSE(result_of(mean).evaluations.back().loss < chance);  // also holds for NaN
+  EXPECT_LT(result_of(vote).evaluations.back().loss, 0.7 * chance);
+  EXPECT_LT(result_of(honest).evaluations.back().loss, 0.7 * chance);
 }
 
 // A skipped step changes nothing, so it counts in no figure.
@@ -151,16 +151,18 @@ TEST(Faults, TheDataOfAWorkerThatLeavesAreDealtAnew) {
   const Listener listener{
       .on_drop = [&](const DroppedWorker&, std::string_view text) { data = text; }};
   const auto without = result_of(c, listener);
-  EXPECT_EQ(data, "its test data are redistributed now, its training data at the next epoch");
+  EXPECT_EQ(
+      data,
+      "its share of the evaluation is redistributed now, its training data at the next epoch");
   // Every evaluation covers the whole test set of 100 images, so accuracies are multiples of 1/100.
   for (const auto& e : without.evaluations) {
-    EXPECT_NEAR(100 * e.test_accuracy, std::round(100 * e.test_accuracy), 1e-9);
+    EXPECT_NEAR(100 * e.accuracy, std::round(100 * e.accuracy), 1e-9);
   }
   for (const std::string partition : {"by-label:2", "by-class:0-4/5-9"}) {
     c.partition = partition;
     result_of(c, listener);
     EXPECT_EQ(data, "its training data are lost (--partition " + partition +
-                        "); its test data are redistributed");
+                        "); its share of the evaluation is redistributed");
   }
 }
 

@@ -113,6 +113,20 @@ TEST_F(Inspect, SummarizesARun) {
   EXPECT_EQ(summary["checkpoints"][1]["step"], 8);
 }
 
+TEST_F(Inspect, NamesTheSplitOfAnEvaluation) {
+  train("--steps 6 --out test");
+  EXPECT_NE(inspect("test").out.find("step 6: test accuracy "), std::string::npos);
+  const auto run_on_valid =
+      run("train --data synthetic:size=14,train=400,test=100,valid=40 --model mlp:hidden=16 "
+          "--batch 10 --workers 2 --steps 6 --evaluate valid --out valid");
+  ASSERT_EQ(run_on_valid.code, 0) << run_on_valid.error;
+  const auto o = inspect("valid --json");
+  expect_eighty_columns(o.out);
+  EXPECT_NE(o.out.find("step 6: validation accuracy "), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("1 evaluation"), std::string::npos) << o.out;
+  EXPECT_TRUE(last_line(o.out)["log"]["last_evaluation"].contains("valid_accuracy"));
+}
+
 TEST_F(Inspect, ADamagedCheckpointOrLogLineIsPartOfTheSummary) {
   train("--steps 6 --checkpoint-every 4 --out run");
   damage("run/checkpoint.safetensors", 40);

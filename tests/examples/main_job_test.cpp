@@ -32,7 +32,7 @@ TEST(MainJob, ReachesItsAccuracies) {
     c.eval_every = 0;
     complete(c);
     const auto result = train(c, data, {});
-    const double accuracy = result.evaluations.back().test_accuracy;
+    const double accuracy = result.evaluations.back().accuracy;
     RecordProperty(method, std::to_string(accuracy));
     const auto least = kLeastAccuracy.find(method);
     EXPECT_GE(accuracy, least == kLeastAccuracy.end() ? 0.75 : least->second) << method;

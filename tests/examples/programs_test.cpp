@@ -94,9 +94,41 @@ TEST_F(Programs, StalenessSweepsAndGoesOnWhereItWasStopped) {
   EXPECT_EQ(run(sweep).error, "");
 
   expect_refused(with + " --epochs 3", 1, "runs of another sweep");
+  expect_refused(sweep + " --evaluate valid", 1, "runs of another sweep");
   expect_refused("staleness --workers 1,x --out " + out, 2, "separated by commas");
   expect_refused("staleness --method top --out " + out, 2, "'top' is not known");
   expect_refused("staleness --low 3 --out " + out, 2, "ascending");
+}
+
+TEST_F(Programs, AllThatTrainEvaluateOnEitherSplit) {
+  const std::string flags =
+      " --data synthetic:size=14,train=440,test=100,valid=40 --model mlp:hidden=16 --batch 10 "
+      "--evaluate valid --json --out ";
+  const auto in = [&](const char* name) { return (folder / name).string(); };
+  const auto c = run("compare --workers 2 --steps 40 --method none" + flags + in("c"));
+  ASSERT_EQ(c.code, 0) << c.error;
+  EXPECT_NE(c.out.find(" valid train "), std::string::npos) << c.out;
+  EXPECT_TRUE(last_line(c.out)["runs"][0]["valid_accuracy"].is_number());
+  EXPECT_NE(read(folder / "c" / "compare.csv").find(",valid_accuracy,valid_loss,"),
+            std::string::npos);
+  EXPECT_NE(read(folder / "c" / "compare.svg").find("validation accuracy, %"), std::string::npos);
+
+  const auto s =
+      run("staleness --workers 1 --method asynchronous --low -4 --high -3" + flags + in("s"));
+  ASSERT_EQ(s.code, 0) << s.error;
+  EXPECT_NE(s.out.find("acc.: valid split, best rate"), std::string::npos) << s.out;
+  EXPECT_TRUE(last_line(s.out)["cells"][0]["valid_accuracy"].is_number());
+  EXPECT_EQ(last_line(s.out)["config"]["evaluate"], "valid");
+  EXPECT_EQ(
+      run("staleness --workers 1 --method asynchronous --low -4 --high -3" + flags + in("s")).out,
+      s.out);
+
+  const auto b =
+      run("byzantine --workers 3 --steps 20 --method mean --attack sign-flip" + flags + in("b"));
+  ASSERT_EQ(b.code, 0) << b.error;
+  EXPECT_NE(b.out.find("Validation accuracy in percent"), std::string::npos) << b.out;
+  EXPECT_TRUE(last_line(b.out)["cells"][0]["valid_accuracy"].is_number());
+  EXPECT_EQ(last_line(b.out)["config"]["evaluate"], "valid");
 }
 
 TEST_F(Programs, ByzantineShowsHowManyAttackersAMethodTolerates) {

@@ -184,6 +184,28 @@ TEST_F(ReportPages, SayWhichRunsCannotBeCompared) {
   EXPECT_EQ(data["runs"][1]["metric"], "perplexity");
 }
 
+TEST_F(ReportPages, TellTheSplitsApart) {
+  train_run("a");
+  const auto o = run(
+      "train --data synthetic:size=14,train=400,test=100,valid=40 --model mlp:hidden=16 --batch 10 "
+      "--workers 2 --steps 60 --evaluate valid --out " +
+      at("b"));
+  ASSERT_EQ(o.code, 0) << o.error;
+  const auto data = page_of(at("a") + ' ' + at("b"));
+  EXPECT_TRUE(has_note(data, "the scores of " + at("a") +
+                                 " are those of the test split, the scores "
+                                 "of " +
+                                 at("b") + " those of the validation split"));
+  EXPECT_EQ(data["runs"][0]["split"], "test");
+  EXPECT_EQ(data["runs"][1]["split"], "valid");
+  EXPECT_EQ(data["runs"][1]["metric"], "accuracy");
+  EXPECT_TRUE(data["runs"][1]["evaluations"]["score"][0].is_number());
+  EXPECT_NE(data["runs"][1]["command"].get<std::string>().find("--evaluate valid"),
+            std::string::npos);
+  EXPECT_EQ(data["runs"][0]["command"].get<std::string>().find("--evaluate"), std::string::npos);
+  EXPECT_TRUE(page_of(at("b"))["notes"].empty());
+}
+
 TEST_F(ReportPages, TellEqualRunsApart) {
   train_run("x/run");
   train_run("y/run");

@@ -166,6 +166,20 @@ TEST(LogData, HasTheColumnsOfReportsAndTests) {
   EXPECT_TRUE(log.notes.empty());
 }
 
+TEST(LogData, KnowsTheSplitOfAnEvaluation) {
+  EXPECT_EQ(log_of(step_line(25, 2) + kTest).split, Split::test);
+  auto line = json::parse(kTest);
+  for (const auto* value : {"loss", "accuracy"}) {
+    line[std::string("valid_") + value] = line[std::string("test_") + value];
+    line.erase(std::string("test_") + value);
+  }
+  const auto log = log_of(step_line(25, 2) + line.dump() + '\n');
+  EXPECT_EQ(log.split, Split::valid);
+  ASSERT_EQ(log.evaluations.size(), 1U);
+  EXPECT_EQ(log.evaluations[0].cells[LogData::kScore], 75);
+  EXPECT_EQ(log.evaluations[0].cells[LogData::kTestLoss], 0.5);
+}
+
 TEST(LogData, LeavesOutALineThatIsCutAtTheEnd) {
   const auto log = log_of(step_line(25, 2) + R"({"step":50,"lo)");
   EXPECT_EQ(log.steps.size(), 1U);

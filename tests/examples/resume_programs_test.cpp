@@ -63,6 +63,10 @@ TEST_F(ResumePrograms, WhatWorkersExchange) {
   expect_resumes(diloco, 15, 30);
   expect_resumes(lenet + "--bucket-mb 0.1 --compressor sign+ef", 14, 30);
   expect_resumes(lenet + "--partition by-label:2", 14, 30);
+  expect_resumes(
+      "--model lenet --data synthetic:train=740,test=100,valid=100 --batch 16 --workers 3 "
+      "--evaluate valid",
+      14, 50);
   expect_resumes(lenet + "--partition by-class:0-4/5-9", 14, 30);
   expect_resumes(
       "--model lenet --data synthetic:train=640,test=100 --batch 16 --workers 1 "
@@ -187,6 +191,7 @@ TEST_F(ResumePrograms, ADamagedCheckpointFallsBackToTheOneBefore) {
 TEST_F(ResumePrograms, WhatCannotBeContinuedIsRefused) {
   ASSERT_EQ(run("train " + lenet + "--steps 4 --out " + in("run")).code, 0);
   expect_refused("train --batch 8 --resume " + in("run"), 2, "expected --batch 16");
+  expect_refused("train --evaluate valid --resume " + in("run"), 2, "expected --evaluate test");
   expect_refused("train --compressor sign --resume " + in("run"), 2, "--compressor");
   expect_refused("train --data synthetic:train=320,test=100 --resume " + in("run"), 1,
                  "expected the data of the run");
@@ -221,6 +226,10 @@ TEST_F(ResumePrograms, AFolderThatWasChangedIsNoticed) {
   expect_refused(resume, 1, "config.json': configuration: workers: expected a whole number");
   change("model", json(json::value_t::discarded));
   expect_refused(resume, 1, "expected a value model");
+  change("evaluate", "valid");
+  expect_refused(resume, 1, "expected --evaluate test");
+  change("evaluate", json(json::value_t::discarded));  // an older version has written it
+  EXPECT_EQ(run(resume).code, 0);
   std::ofstream(config) << text;
 
   fs::resize_file(in("run") + "/log.jsonl", 10);

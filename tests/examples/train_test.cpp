@@ -70,6 +70,9 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --schedule cosin", 2, "did you mean cosine?");
   expect_refused("train --lr 0", 2, "--lr");
   expect_refused("train --epochs 0", 2, "--epochs");
+  expect_refused("train --evaluate train", 2, "split 'train' is not known");
+  expect_refused("train --evaluate valid" + small, 2,
+                 "synthetic:size=14,train=400,test=100,valid=40");
   expect_refused("train --non-finite hope", 2, "abort");
   expect_refused("train --local-steps -1", 2, "--local-steps: expected a whole number from 0");
   expect_refused("train --local-after 5", 2, "require --local-steps");
@@ -126,6 +129,37 @@ TEST_F(Train, ModelsAndDataMustFit) {
   expect_refused("train --data images:test=0.5,path=" + (folder / "pictures").string(), 1, ".png");
 }
 
+TEST_F(Train, SaysOnWhichSplitItEvaluates) {
+  const auto out = (folder / "run").string();
+  const auto o =
+      run("train --data synthetic:size=14,train=400,test=100,valid=40 --model mlp:hidden=16 "
+          "--workers 2 "
+          "--batch 10 --epochs 2 --evaluate valid --tensorboard --json --out " +
+          out);
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_EQ(o.out.rfind("validation accuracy ", 0), 0U) << o.out;
+  EXPECT_EQ(count_of(o.error, "  validation accuracy "), 2) << o.error;
+  EXPECT_EQ(count_of(o.error, "test accuracy "), 0) << o.error;
+  const auto result = last_line(o.out);
+  EXPECT_TRUE(result["valid_accuracy"].is_number());
+  EXPECT_FALSE(result.contains("test_accuracy"));
+  EXPECT_EQ(json::parse(read(folder / "run" / "config.json"))["evaluate"], "valid");
+  EXPECT_EQ(count_of(read(folder / "run" / "log.jsonl"), "\"valid_accuracy\":"), 2);
+  std::string events;
+  for (const auto& file : fs::directory_iterator(folder / "run")) {
+    if (file.path().filename().string().starts_with("events")) events = read(file.path());
+  }
+  EXPECT_EQ(count_of(events, "valid/accuracy"), 2);
+  EXPECT_EQ(count_of(events, "test/"), 0);
+
+  const auto text =
+      run("train --model lstm:layers=1,hidden=8 --data synthetic-text:length=5000 "
+          "--workers 2 --batch 4 --steps 5 --evaluate valid --json");
+  ASSERT_EQ(text.code, 0) << text.error;
+  EXPECT_EQ(text.out.rfind("validation perplexity ", 0), 0U) << text.out;
+  EXPECT_TRUE(last_line(text.out)["valid_loss"].is_number());
+}
+
 TEST_F(Train, ReportsPerplexityOfText) {
   const auto o =
       run("train --model lstm:layers=1,hidden=8 --data synthetic-text:length=5000 "
@@ -134,7 +168,7 @@ TEST_F(Train, ReportsPerplexityOfText) {
   const auto result = last_line(o.out);
   EXPECT_GT(result["perplexity"], 1);
   EXPECT_FALSE(result.contains("test_accuracy"));
-  EXPECT_NE(o.out.find("perplexity"), std::string::npos);
+  EXPECT_EQ(o.out.rfind("test perplexity ", 0), 0U) << o.out;
   EXPECT_NE(o.out.find("tokens/s"), std::string::npos);
 }
 
@@ -178,7 +212,7 @@ TEST_F(Train, GoesOnWithoutAWorkerThatDies) {
   ASSERT_EQ(o.code, 0) << o.error;
   const json lost = {{"worker", 1}, {"step", 2}, {"error", "attack: worker 1 dies at step 2"}};
   EXPECT_NE(o.error.find("worker 1 left at step 2 (attack: worker 1 dies at step 2); the others "
-                         "continue; its test data are redistributed"),
+                         "continue; its share of the evaluation is redistributed"),
             std::string::npos)
       << o.error;
   const auto result = last_line(o.out);

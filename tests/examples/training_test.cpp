@@ -262,7 +262,7 @@ TEST(Measure, DensityChangesNoBitOfTheRun) {
     c.measure = "density";
     const auto measured = train(c, data, {});
     EXPECT_EQ(measured.state_hash, plain.state_hash) << model;
-    EXPECT_EQ(measured.evaluations.back().test_loss, plain.evaluations.back().test_loss) << model;
+    EXPECT_EQ(measured.evaluations.back().loss, plain.evaluations.back().loss) << model;
     EXPECT_EQ(measured.bytes_sent, plain.bytes_sent);
     ASSERT_FALSE(measured.densities.empty());
     const auto& whole = measured.densities.back().parts.front();
@@ -313,8 +313,8 @@ TEST(LocalSteps, LearnMoreFromTheSameBytes) {
   c.local_steps = 8;
   const auto local = train(c, small_images(), {});
   EXPECT_EQ(local.bytes_sent, few.bytes_sent);
-  EXPECT_GT(local.evaluations.back().test_accuracy, 0.8);
-  EXPECT_LT(local.evaluations.back().test_loss, few.evaluations.back().test_loss);
+  EXPECT_GT(local.evaluations.back().accuracy, 0.8);
+  EXPECT_LT(local.evaluations.back().loss, few.evaluations.back().loss);
 }
 
 // In the long run, DiLoCo's outer step is longer by a factor of 0.7 / (1 - 0.9).
@@ -328,7 +328,7 @@ TEST(LocalSteps, OuterMomentumGoesFurtherAtASmallRate) {
   c.outer = "sgd:momentum=0.9,nesterov";
   c.outer_lr = 0.7;
   const auto outer = train(c, small_images(), {}).evaluations.back();
-  EXPECT_LT(outer.test_loss, 0.8 * mean.test_loss);
+  EXPECT_LT(outer.loss, 0.8 * mean.loss);
 }
 
 // The tests after the steps 50, 100 and 120 are between two averagings. They look at the mean of
@@ -364,7 +364,7 @@ TEST(Evaluations, ChangeNoBitOfARunWithRunningStatistics) {
   c.eval_every = 0;
   const auto once = train(c, data, {});
   EXPECT_EQ(once.state_hash, often.state_hash);
-  EXPECT_EQ(once.evaluations.back().test_loss, often.evaluations.back().test_loss);
+  EXPECT_EQ(once.evaluations.back().loss, often.evaluations.back().loss);
 }
 
 // Tests take no virtual time.
@@ -455,8 +455,6 @@ TEST(NonFinite, TheSameForAllWorkers) {
   EXPECT_EQ(train(c, small_images(), {}).steps, 60);
 }
 
-// ---- language models, and models with running statistics ----------------------------------------
-
 RunConfig small_config(const std::string& model, const std::string& data, std::int64_t workers) {
   RunConfig c;
   c.model = model;
@@ -468,6 +466,85 @@ RunConfig small_config(const std::string& model, const std::string& data, std::i
   c.schedule = "constant";
   return c;
 }
+
+// ---- evaluation on either split ------------------------------------------------------------------
+
+// A copy of the data whose test split is the validation split.
+Dataset with_valid_as_test(const Dataset& data) {
+  Dataset copy = data;
+  if (auto* images = std::get_if<DatasetSplits>(&copy)) images->test = *images->valid;
+  if (auto* text = std::get_if<TextSplits>(&copy)) text->test = text->valid;
+  return copy;
+}
+
+// The evaluation on the validation split is that of a run whose test split has these samples, and
+// training is the same.
+void expect_evaluates_on_valid(RunConfig c) {
+  complete(c);
+  const auto data = load_data(c);
+  const auto on_test = train(c, data, {});
+  const auto expected = train(c, with_valid_as_test(data), {});
+  c.evaluate = "valid";
+  const auto on_valid = train(c, data, {});
+  const auto &test = on_test.evaluations.back(), &valid = on_valid.evaluations.back();
+  EXPECT_EQ(test.split, Split::test);
+  EXPECT_EQ(valid.split, Split::valid);
+  EXPECT_EQ(valid.loss, expected.evaluations.back().loss);
+  EXPECT_EQ(valid.accuracy, expected.evaluations.back().accuracy);
+  EXPECT_NE(valid.loss, test.loss);
+  EXPECT_EQ(on_valid.model_hash, on_test.model_hash);
+  EXPECT_EQ(on_valid.evaluations.size(), on_test.evaluations.size());
+
+  const auto json = to_json(on_valid, c);
+  EXPECT_EQ(json["config"]["evaluate"], "valid");
+  EXPECT_EQ(json["valid_loss"], valid.loss);
+  EXPECT_EQ(json["evaluations"].back()["valid_loss"], valid.loss);
+  EXPECT_EQ(json.contains("valid_accuracy"), valid.metric == Metric::accuracy);
+  EXPECT_FALSE(json.contains("test_loss"));
+  EXPECT_FALSE(json.contains("test_accuracy"));
+  EXPECT_EQ(to_json(on_test, c)["test_loss"], test.loss);
+}
+
+TEST(Evaluation, IsOnTheSplitThatTheFlagNames) {
+  auto c = config_for("none", "ring", 3);
+  c.data = "synthetic:size=14,train=1000,test=100,valid=200";
+  expect_evaluates_on_valid(c);
+  c.topology = "async";
+  expect_evaluates_on_valid(c);
+  expect_evaluates_on_valid(
+      small_config("lstm:layers=1,hidden=8", "synthetic-text:length=4000,seq=5", 2));
+}
+
+TEST(Evaluation, OnAValidationSplitThatTheDataLackIsAUsageError) {
+  auto c = config_for("none", "ring", 2);
+  c.evaluate = "valid";
+  for (const auto& [data, remedy] : std::map<std::string, std::string>{
+           {"synthetic:size=14,train=1000", "synthetic:size=14,train=1000,valid=100"},
+           {"synthetic", "synthetic:valid=600"}}) {
+    c.data = data;
+    try {
+      load_data(c);
+      FAIL() << data;
+    } catch (const UsageError& e) {
+      EXPECT_NE(std::string(e.what()).find("--data " + remedy), std::string::npos) << e.what();
+    }
+    c.data = remedy;
+    EXPECT_NO_THROW(load_data(c));
+  }
+  EXPECT_THROW(train(c, small_images(), {}), UsageError);
+}
+
+TEST(Evaluation, ItsSplitIsPartOfTheConfiguration) {
+  auto c = config_for("none", "ring", 2);
+  EXPECT_EQ(to_json(c)["evaluate"], "test");
+  c.evaluate = "valid";
+  auto json = to_json(c);
+  EXPECT_EQ(config_from_json(json).evaluate, Split::valid);
+  json.erase("evaluate");  // of an older run
+  EXPECT_EQ(config_from_json(json).evaluate, Split::test);
+}
+
+// ---- language models, and models with running statistics ----------------------------------------
 
 std::map<std::string, RunResult> over_topologies(RunConfig c) {
   std::map<std::string, RunResult> results;
@@ -489,8 +566,8 @@ TEST(LanguageModel, TrainsOverEveryTopologyWithTheSameBits) {
       EXPECT_EQ(result.state_hash, results.at("local").state_hash) << compressor << topology;
       const auto& e = result.evaluations.back();
       EXPECT_EQ(e.metric, Metric::perplexity);
-      EXPECT_DOUBLE_EQ(e.score(), std::exp(e.test_loss));
-      EXPECT_EQ(e.test_loss, results.at("local").evaluations.back().test_loss);
+      EXPECT_DOUBLE_EQ(e.score(), std::exp(e.loss));
+      EXPECT_EQ(e.loss, results.at("local").evaluations.back().loss);
     }
   }
 }
@@ -517,7 +594,7 @@ TEST(BatchNorm, ReplicasAgreeAfterEvaluationOverEveryTopology) {
       over_topologies(small_config("resnet20", "synthetic:size=8,channels=3,train=200,test=50", 3));
   for (const auto& [topology, result] : results) {
     EXPECT_EQ(result.state_hash, results.at("local").state_hash) << topology;
-    EXPECT_EQ(result.evaluations.back().test_loss, results.at("local").evaluations.back().test_loss)
+    EXPECT_EQ(result.evaluations.back().loss, results.at("local").evaluations.back().loss)
         << topology;
   }
 }
@@ -552,7 +629,7 @@ TEST(Asynchronous, WithoutStalenessBatchNormAndDropoutAreThoseOfTheServer) {
   c.async.staleness = 0;
   const auto result = train(c, data, {});
   EXPECT_EQ(result.model_hash, reference.model_hash);
-  EXPECT_NEAR(result.evaluations.back().test_loss, reference.evaluations.back().test_loss, 1e-5);
+  EXPECT_NEAR(result.evaluations.back().loss, reference.evaluations.back().loss, 1e-5);
   c.async.clock = "real";
   EXPECT_THROW(train(c, data, {}), UsageError);
 }
@@ -565,7 +642,7 @@ TEST(Asynchronous, LearnsFromStaleGradients) {
     c.optimizer = "sgd";
     c.lr = 0.05;
     const auto result = train(c, small_images(), {});
-    EXPECT_GT(result.evaluations.back().test_accuracy, 0.8) << rule;
+    EXPECT_GT(result.evaluations.back().accuracy, 0.8) << rule;
   }
 }
 

@@ -112,6 +112,16 @@ test('runs with different metrics', async () => {
   assert.match(text, /Not compared, because they have another metric/);
 });
 
+test('runs evaluated on different splits', async () => {
+  const { text, page } = await textWith((data) => {
+    data.runs[1].split = 'valid';
+  });
+  assert.equal(await page.locator('#progress .curves').count(), 3);
+  assert.match(text, /test accuracy, %/);
+  assert.match(text, /validation accuracy, %/);
+  assert.match(text, /Not compared, because they have another metric, another split/);
+});
+
 test('NaN as null: curves have gaps, tables a dash', async () => {
   const { page } = await textWith(
     withRuns((run) => {

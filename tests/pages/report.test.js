@@ -131,7 +131,7 @@ on('every slider of the network changes the times', {}, async (page) => {
     ['bandwidth', 20],
     ['latency', 180],
     ['workers', 12],
-    ['accuracy to reach', 50],
+    ['test accuracy to reach', 50],
   ]) {
     const before = await notes();
     await slide(page, label, position);
