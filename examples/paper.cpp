@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/page.hpp"
 #include "examples/paper/row_store.hpp"
+#include "examples/paper/training_experiments.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
@@ -28,12 +31,19 @@ struct Flags {
   bool quick = false, plan = false, again = false, json = false;
 };
 
-// A paper, the claims of it that were asked for, and the experiments that they need.
+// A paper, the claims of it that were asked for, and the experiments that they need, in their order.
 struct Work {
   const Paper* paper;
   std::vector<const Claim*> claims;
   std::vector<const Experiment*> experiments;
 };
+
+void add_experiment(Work& work, const std::string& name) {
+  const auto* experiment = &find_experiment(*work.paper, name);
+  if (std::ranges::find(work.experiments, experiment) != work.experiments.end()) return;
+  for (const auto& needed : experiment->needs) add_experiment(work, needed);
+  work.experiments.push_back(experiment);
+}
 
 std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Flags& flags) {
   std::vector<const Paper*> chosen;
@@ -60,13 +70,8 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
     } else {
       work.claims.push_back(&find_claim(*paper, flags.claim));
     }
-    std::set<std::string> names;
     for (const Claim* claim : work.claims) {
-      for (const auto& name : claim->experiments) {
-        if (names.insert(name).second) {
-          work.experiments.push_back(&find_experiment(*paper, name));
-        }
-      }
+      for (const auto& name : claim->experiments) add_experiment(work, name);
     }
     works.push_back(std::move(work));
   }
@@ -81,12 +86,12 @@ class Measuring {
   bool is_stored(const Experiment& experiment) const {
     return !flags_.quick && !flags_.again && store_.find(experiment);
   }
-  nlohmann::json row(const Experiment& experiment) const {
-    if (flags_.quick) return experiment.measure();
+  nlohmann::json row(const Experiment& experiment, const Rows& rows) const {
+    if (flags_.quick) return experiment.measure(rows);
     if (!flags_.again) {
       if (auto stored = store_.find(experiment)) return *std::move(stored);
     }
-    return store_.measure(experiment);
+    return store_.measure(experiment, rows);
   }
 
  private:
@@ -102,6 +107,34 @@ double seconds_left(const std::vector<Work>& works, const Measuring& measuring) 
     }
   }
   return seconds;
+}
+
+// Throws Error if a data set is missing, with the claims that do without it.
+void check_data(const std::vector<Work>& works, const Measuring& measuring) {
+  std::set<std::string> loaded;
+  for (const auto& work : works) {
+    for (const auto* experiment : work.experiments) {
+      if (experiment->data.empty() || measuring.is_stored(*experiment)) continue;
+      if (!loaded.insert(experiment->data).second) continue;
+      try {
+        load(experiment->data);
+      } catch (const Error& e) {
+        std::string others;
+        for (const auto& [paper, claims, _] : works) {
+          for (const auto* claim : claims) {
+            Work alone{.paper = paper, .claims = {}, .experiments = {}};
+            for (const auto& name : claim->experiments) add_experiment(alone, name);
+            const bool needs = std::ranges::any_of(alone.experiments, [&](const Experiment* one) {
+              return one->data == experiment->data && !measuring.is_stored(*one);
+            });
+            if (!needs) others += (others.empty() ? "" : ", ") + claim->name;
+          }
+        }
+        throw Error(fmt::format("{}; claims that do without it (--claim): {}", e.what(),
+                                others.empty() ? "none" : others));
+      }
+    }
+  }
 }
 
 void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
@@ -140,13 +173,15 @@ void judge(int argc, char** argv) {
     run::note("about {} on two cores\n", run::duration_text(seconds));
   }
 
+  check_data(works, measuring);
+
   std::vector<Judged> all;
   for (const auto& work : works) {
     Rows rows;
     for (const auto* experiment : work.experiments) {
       run::throw_if_interrupted();
       if (!measuring.is_stored(*experiment)) run::note("{} …\n", experiment->name);
-      rows.add(experiment->name, measuring.row(*experiment));
+      rows.add(experiment->name, measuring.row(*experiment, rows));
     }
     std::vector<Judged> judged;
     run::print("{}: {}\n", work.paper->number, work.paper->title);

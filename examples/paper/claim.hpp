@@ -32,15 +32,6 @@ struct Finding {
 // `whole` is what the pages show; `quick` is a small part of it, which shows that everything runs.
 enum class Scale : std::uint8_t { whole, quick };
 
-struct Experiment {
-  std::string name;              // also its file; unique; papers may share one
-  nlohmann::json configuration;  // whatever changes the result, with the revision of the methods
-  double seconds = 0;            // an estimate, on two cores
-  std::function<nlohmann::json()> measure;
-  std::string data = {};  // the data set that it loads; empty: none
-  bool timed = false;     // it measures time, so nothing else may run beside it
-};
-
 // Results by the name of the experiment.
 class Rows {
  public:
@@ -51,6 +42,16 @@ class Rows {
 
  private:
   std::map<std::string, nlohmann::json> rows_;
+};
+
+struct Experiment {
+  std::string name;              // also its file; unique; papers may share one
+  nlohmann::json configuration;  // whatever changes the result, with the revision of the methods
+  double seconds = 0;            // an estimate, on two cores
+  std::function<nlohmann::json(const Rows&)> measure;  // reads the rows that it needs
+  std::string data = {};                               // the data set that it loads; empty: none
+  bool timed = false;                   // it measures time, so nothing else may run beside it
+  std::vector<std::string> needs = {};  // experiments, whose rows come first
 };
 
 // One or more charts, in one SVG file.
@@ -75,6 +76,7 @@ struct Paper {
 std::vector<Paper> all_papers(Scale scale);
 Paper stochastic_sign_descent(Scale scale);  // 1905.12938
 Paper signsgd(Scale scale);                  // 1802.04434
+Paper powersgd(Scale scale);                 // 1905.13727
 Paper staleness(Scale scale);                // 1910.09466
 
 // The paper with this number. UsageError lists the known ones.

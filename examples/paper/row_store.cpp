@@ -46,9 +46,9 @@ std::optional<nlohmann::json> RowStore::find(const Experiment& experiment) const
   return row["result"];
 }
 
-nlohmann::json RowStore::measure(const Experiment& experiment) const {
+nlohmann::json RowStore::measure(const Experiment& experiment, const Rows& rows) const {
   const auto start = std::chrono::steady_clock::now();
-  auto result = experiment.measure();
+  auto result = experiment.measure(rows);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   const auto file = file_of(experiment);
   std::filesystem::create_directories(file.parent_path());

@@ -22,8 +22,8 @@ class RowStore {
   // The result of this experiment, if it has been finished in this configuration. Throws Error with
   // the file if it is damaged.
   std::optional<nlohmann::json> find(const Experiment& experiment) const;
-  // Measures the experiment and stores the row.
-  nlohmann::json measure(const Experiment& experiment) const;
+  // Measures the experiment, which reads `rows`, and stores its own.
+  nlohmann::json measure(const Experiment& experiment, const Rows& rows) const;
 
  private:
   std::filesystem::path file_of(const Experiment& experiment) const;

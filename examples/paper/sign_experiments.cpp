@@ -90,7 +90,7 @@ Experiment sign_success(Scale scale) {
   return {.name = "signs/success",
           .configuration = {{"draws", draws}, {"snr", ratios}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 3,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             return cases_of(kSeeds, [&](std::uint64_t seed) {
               json cases = json::array();
               for (const auto& noise : kUnimodal) {
@@ -116,7 +116,7 @@ Experiment batch_success(Scale scale) {
   return {.name = "signs/batches",
           .configuration = {{"draws", draws}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 15,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             return cases_of(kSeeds, [&](std::uint64_t seed) {
               json cases = json::array();
               for (const auto& noise : kAny) {
@@ -173,7 +173,7 @@ Experiment sign_plateau(Scale scale) {
   return {.name = "signs/plateau",
           .configuration = {{"steps", steps}, {"gamma", rates}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 5,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const NoisyQuadratic q;
             const Vector start(q.kDimension, 0.1);
             json bounds = json::array();
@@ -220,7 +220,7 @@ Experiment sign_rate(Scale scale) {
       .name = "signs/rate",
       .configuration = {{"steps", counts}, {"gamma", kGamma}, {"seeds", kSeeds}, {"revision", 1}},
       .seconds = 10,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const NoisyQuadratic q;
         const auto seeds = for_seeds(kSeeds, [&](std::uint64_t seed) {
           const auto step = sign_descent(q.oracle(seed), decreasing(kGamma));
@@ -250,7 +250,7 @@ Experiment option_two(Scale scale) {
       .name = "signs/option-two",
       .configuration = {{"steps", steps}, {"seeds", kSeeds}, {"revision", 1}},
       .seconds = 3,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const NoisyQuadratic q;
         const auto seeds = for_seeds(kSeeds, [&](std::uint64_t seed) {
           const auto plain = sign_descent(q.oracle(seed), decreasing(0.1));
@@ -308,7 +308,7 @@ Experiment vote_success_rates(Scale scale) {
   return {.name = "signs/votes",
           .configuration = {{"trials", trials}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 40,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             return cases_of(kSeeds, [&](std::uint64_t seed) {
               json cases = json::array();
               for (const double rho : {0.51, 0.55, 0.6, 0.7, 0.8, 0.9}) {
@@ -365,7 +365,7 @@ Experiment rosenbrock_noise(Scale scale) {
       .configuration =
           {{"steps", steps}, {"seeds", seeds}, {"samples", samples}, {"noise", 1}, {"revision", 1}},
       .seconds = 120,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const auto problem = make_rosenbrock(10);
         json runs = json::array();
         for (const int batch : {1, 2, 5, 8}) {
@@ -407,7 +407,7 @@ Experiment rosenbrock_votes(Scale scale) {
   return {.name = "rosenbrock/votes",
           .configuration = {{"steps", steps}, {"seeds", seeds}, {"noise", 10}, {"revision", 1}},
           .seconds = 20,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const auto problem = make_rosenbrock(10);
             const std::vector<std::uint32_t> nodes = {1, 2, 3, 4, 9, 25};
             json values = json::array();
@@ -434,7 +434,7 @@ Experiment counter_example(Scale scale) {
       .name = "signs/counter-example",
       .configuration = {{"steps", steps}, {"eps", kEps}, {"seeds", kSeeds}, {"revision", 1}},
       .seconds = 2,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const auto problem = make_counter_example(kEps);
         const Vector start(2, 1);
         const double f0 = problem->value(start);
@@ -501,7 +501,7 @@ Experiment ssdm_rate(Scale scale) {
   return {.name = "signs/ssdm-rate",
           .configuration = {{"steps", counts}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 60,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const NoisyQuadratic q;
             return ssdm_norms(
                 *q.problem, [&](std::uint64_t seed) { return q.oracle(seed); }, counts, kSeeds);
@@ -514,7 +514,7 @@ Experiment ssdm_partitioned(Scale scale) {
   return {.name = "signs/ssdm-partitioned",
           .configuration = {{"steps", counts}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 60,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const auto problem = make_disagreeing_quadratics(10, 3, 1);
             return ssdm_norms(
                 *problem,

@@ -87,7 +87,7 @@ Experiment two_point_noise(Scale) {
   return {.name = "signsgd/two-point-noise",
           .configuration = {{"steps", kSteps}, {"seeds", kThree}, {"revision", 1}},
           .seconds = 1,
-          .measure = [] {
+          .measure = [](const Rows&) {
             const auto problem = make_quadratic({1}, {{0}});
             return json{{"seeds", for_seeds(kThree, [&](std::uint64_t seed) {
                            // Mean 0: 18 with probability 0.1, else −2.
@@ -110,7 +110,7 @@ Experiment large_batches(Scale) {
   return {.name = "signsgd/large-batches",
           .configuration = {{"seeds", kSeeds}, {"revision", 1}},
           .seconds = 2,
-          .measure = [] {
+          .measure = [](const Rows&) {
             const TheoremProblem p;
             json cases = json::array();
             for (const int steps : {100, 400, 1600}) {
@@ -130,7 +130,7 @@ Experiment inverted_voters_bound(Scale) {
   return {.name = "signsgd/inverted-voters-bound",
           .configuration = {{"voters", kVoters}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 3,
-          .measure = [] {
+          .measure = [](const Rows&) {
             const TheoremProblem p;
             json cases = json::array();
             for (const int steps : {100, 1600}) {
@@ -161,7 +161,7 @@ Experiment vote_noise(Scale scale) {
       .name = "signsgd/vote-noise",
       .configuration = {{"steps", steps}, {"voters", voters}, {"seeds", kSeeds}, {"revision", 1}},
       .seconds = 60,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const TheoremProblem p;
         const auto k = static_cast<double>(steps);
         const auto exact = shared_data(*p.problem, {.batch = 0});
@@ -188,7 +188,7 @@ Experiment small_batches(Scale scale) {
       .name = "signsgd/small-batches",
       .configuration = {{"steps", counts}, {"seeds", kSeeds}, {"revision", 1}},
       .seconds = 3,
-      .measure = [=] {
+      .measure = [=](const Rows&) {
         const TheoremProblem p;
         // |g| above the critical ratio 2/√3, g²/σ below it.
         const auto mixed_norm = [&](In x) {
@@ -222,7 +222,7 @@ Experiment noise_floor(const char* name, const Vector& noise, Scale scale) {
   return {.name = name,
           .configuration = {{"steps", steps}, {"seeds", seeds}, {"revision", 1}},
           .seconds = 15,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const std::size_t d = noise.size();
             const auto problem = make_quadratic(Vector(d, 1), {Vector(d, 0)});
             return json{{"seeds", for_seeds(seeds, [&](std::uint64_t seed) {
@@ -270,7 +270,7 @@ Experiment inverted_voters(Scale scale) {
                             {"seeds", kThree},
                             {"revision", 1}},
           .seconds = 40,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const auto problem = make_quadratic(Vector(d, 1), {Vector(d, 0)});
             return json{{"byzantine", byzantine},
                         {"seeds", for_seeds(kThree, [&](std::uint64_t seed) {

@@ -66,7 +66,7 @@ Experiment staleness_of_pushes(Scale scale) {
   return {.name = "async/staleness",
           .configuration = {{"updates", updates}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 30,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             json cases = json::array();
             for (const auto& of_seed : for_seeds(kSeeds, [&](std::uint64_t seed) {
                    json found = json::array();
@@ -117,7 +117,7 @@ Experiment asynchronous_rate(Scale scale) {
   return {.name = "async/rate",
           .configuration = {{"updates", counts}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 60,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             const auto mean_square = [&](const char* compressor, std::uint64_t updates,
                                          std::uint64_t seed) {
               SmallModel model(kDimension);
@@ -222,7 +222,7 @@ Experiment implicit_momentum(Scale scale) {
   return {.name = "async/implicit-momentum",
           .configuration = {{"runs", runs}, {"seeds", kSeeds}, {"revision", 1}},
           .seconds = 120,
-          .measure = [=] {
+          .measure = [=](const Rows&) {
             json seeds = json::array();
             for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
               json momentum = json::array(), rate = json::array();

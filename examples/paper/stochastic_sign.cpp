@@ -236,7 +236,7 @@ Finding threshold(const Rows& rows) {
   const auto margin1 = interval_of(of_batch(row, 1, "least"));
   const auto margin8 = interval_of(of_batch(row, 8, "least"));
   const double error = 5 / std::sqrt(row["samples"].get<double>());  // of one margin, at most
-  return all_of({below(interval_of(differences(f8, f1)), -1, 2, "Δ of log₁₀ f, batch 8 − 1,"),
+  return all_of({below(interval_of(differences(f8, f1)), -1, 2, "Δ of log₁₀ f, batch 8 − 1:"),
                  lies_beyond(margin1, -error, "smallest margin of batch 1"),
                  lies_beyond(margin8, error, "of batch 8")});
 }
@@ -295,7 +295,7 @@ Finding vote_descent(const Rows& rows) {
     }
     return std::vector<double>();
   };
-  return below(interval_of(differences(logs(9), logs(1))), 0, 2, "Δ of log f, M = 9 − 1,");
+  return below(interval_of(differences(logs(9), logs(1))), 0, 2, "Δ of log f, M = 9 − 1:");
 }
 
 Charts draw_vote_descent(const Rows& rows) {

@@ -1,0 +1,87 @@
+#include "examples/paper/comparisons.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "examples/paper/row_values.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+// y over x at every evaluation, means over the seeds.
+run::LineChart curves_of(const Rows& rows, const Setting& setting,
+                         const std::vector<Method>& methods, const char* x, run::ChartAxis axis) {
+  run::LineChart chart{.title = setting.config.model + " on " + setting.config.data,
+                       .x = std::move(axis),
+                       .y = {.label = setting.lower_is_better ? "perplexity" : "test accuracy, %",
+                             .logarithmic = setting.lower_is_better,
+                             .text = plain},
+                       .curves = {}};
+  for (const auto& method : methods) {
+    const auto& row = rows[row_of(setting, method)];
+    run::Curve curve{.name = method.name, .points = {}};
+    const auto& first = row["seeds"][0];
+    if (first.contains("failure")) continue;
+    for (std::size_t i = 0; i < first["curve"].size(); ++i) {
+      double sum = 0, count = 0;
+      for (const auto& seed : row["seeds"]) {
+        if (seed.contains("failure")) continue;
+        sum += seed["curve"][i]["score"].get<double>();
+        ++count;
+      }
+      curve.points.emplace_back(first["curve"][i][x].get<double>(), sum / count);
+    }
+    chart.curves.push_back(std::move(curve));
+  }
+  return chart;
+}
+
+}  // namespace
+
+std::vector<double> scores(const Rows& rows, const std::string& row) {
+  return by_seed(rows[row], "score");
+}
+
+Interval gain(const Rows& rows, const Setting& setting, const Method& a, const Method& b) {
+  auto of_a = scores(rows, row_of(setting, a)), of_b = scores(rows, row_of(setting, b));
+  const auto both = std::min(of_a.size(), of_b.size());
+  of_a.resize(both);
+  of_b.resize(both);
+  if (!setting.lower_is_better) return interval_of(differences(of_a, of_b));
+  std::vector<double> percent(both);
+  for (std::size_t i = 0; i < both; ++i) percent[i] = 100 * (of_b[i] / of_a[i] - 1);
+  return interval_of(percent);
+}
+
+Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b) {
+  const double margin = setting.lower_is_better ? -2 : -1;
+  return above(gain(rows, setting, a, b), margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
+}
+
+std::string score_text(const Rows& rows, const Setting& setting, const Method& method) {
+  const auto& row = rows[row_of(setting, method)];
+  const auto interval = interval_of(by_seed(row, "score"));
+  std::string text = fmt::format("{} {:.2f}", method.name, interval.mean);
+  if (interval.seeds > 1) {
+    text += fmt::format(" ± {:.2f}",
+                        standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
+  }
+  return text + fmt::format(" (rate {:g})", row["lr"].get<double>());
+}
+
+run::LineChart score_chart(const Rows& rows, const Setting& setting,
+                           const std::vector<Method>& methods) {
+  return curves_of(rows, setting, methods, "epoch", {.label = "epochs", .text = plain});
+}
+
+run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
+                           const std::vector<Method>& methods) {
+  return curves_of(rows, setting, methods, "bytes",
+                   {.label = "bytes sent by a worker", .logarithmic = true, .text = plain});
+}
+
+}  // namespace terse::paper

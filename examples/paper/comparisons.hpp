@@ -1,0 +1,34 @@
+// Verdicts on trained models: one method against another, seed by seed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examples/paper/claim.hpp"
+#include "examples/paper/statistics.hpp"
+#include "examples/paper/training_experiments.hpp"
+
+namespace terse::paper {
+
+// The scores of a row of `trained`, by seed.
+std::vector<double> scores(const Rows& rows, const std::string& row);
+
+// How much better `a` is than `b`: points of accuracy, or percent less perplexity, of the seeds
+// that both have.
+Interval gain(const Rows& rows, const Setting& setting, const Method& a, const Method& b);
+
+// `a` loses nothing against `b`: at most one point of accuracy, or 2 % of perplexity.
+Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b);
+
+// "92.53 ± 0.21 (rate 0.05)": mean and standard deviation over the seeds.
+std::string score_text(const Rows& rows, const Setting& setting, const Method& method);
+
+// The scores of the methods over the epochs, means over the seeds.
+run::LineChart score_chart(const Rows& rows, const Setting& setting,
+                           const std::vector<Method>& methods);
+// The same over the bytes that a worker has sent.
+run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
+                           const std::vector<Method>& methods);
+
+}  // namespace terse::paper

@@ -1,0 +1,53 @@
+// Runs of the trainer as experiments: settings, methods, and the rates that are chosen for them.
+//
+//   tuned(setting, method)     three rates around the method's, one epoch each, judged by the
+//                              validation split: {rates, scores, best}
+//   trained(setting, method)   the whole length at that best rate, for every seed, judged by the
+//                              test split: {lr, seeds: [{score, train_loss, curve, …}]}
+//
+// A score is percent correct, or a perplexity. A run that diverges has the score of a model that
+// guesses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "examples/paper/claim.hpp"
+#include "examples/run/config.hpp"
+
+namespace terse::paper {
+
+// A model, its data, workers and length. See "The models" in docs/papers/README.md.
+struct Setting {
+  std::string name;
+  run::RunConfig config;
+  double seconds = 0;  // of a run, an estimate
+  double guess = 0;    // the score of a model that guesses
+  bool lower_is_better = false;
+  std::int64_t tuning_epochs = 1;
+  std::int64_t tuning_steps = 0;  // 0: as many as the epochs have
+};
+Setting perceptron(Scale scale);  // P
+Setting lenet(Scale scale);       // N
+Setting resnet20(Scale scale);    // R
+Setting lstm(Scale scale);        // L
+
+// Loads the data, for the runs that follow. Throws Error if it cannot be loaded.
+void load(const std::string& data);
+
+struct Method {
+  std::string name;  // of its rows
+  std::string compressor = "none";
+  std::string optimizer = "sgd";
+  double rate = 0;   // the middle of three candidates: half of it, it, and twice it
+  int revision = 1;  // raised by hand when the results of the method change
+};
+
+Experiment tuned(const Setting& setting, const Method& method);
+Experiment trained(const Setting& setting, const Method& method, std::int64_t seeds);
+
+std::string tuning_of(const Setting& setting, const Method& method);  // names of these rows
+std::string row_of(const Setting& setting, const Method& method);
+
+}  // namespace terse::paper
