@@ -1,4 +1,14 @@
 // train --resume as a user runs it: a run that pauses is the same run, in its result and its log.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+#include <cstddef>
+#include <iomanip>
+#include <span>
+
+#include "tersegrad/core/files.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tests/examples/program_fixture.hpp"
 
 namespace {
@@ -201,6 +211,53 @@ TEST_F(ResumePrograms, WhatCannotBeContinuedIsRefused) {
   expect_refused("train " + lenet + "--out " + in("run"), 1, "--resume");
   fs::remove(in("run") + "/checkpoint.safetensors");
   expect_refused("train --resume " + in("run"), 1, "checkpoint.safetensors; there is none");
+}
+
+// Replaces the configuration in the metadata of a checkpoint, and its hash: XXH3 over the metadata
+// and the arrays in the order of their names, each preceded by two sizes.
+void replace_config(const fs::path& file, const json& config) {
+  const auto bytes = terse::read_file(file);
+  const terse::Safetensors checkpoint("checkpoint", bytes);
+  auto metadata = checkpoint.metadata();
+  metadata["config"] = config.dump();
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  const auto add = [&](const std::string& name, std::span<const std::byte> data) {
+    const std::array<std::uint64_t, 2> sizes = {name.size(), data.size()};
+    XXH3_64bits_update(&state, sizes.data(), sizeof sizes);
+    XXH3_64bits_update(&state, name.data(), name.size());
+    XXH3_64bits_update(&state, data.data(), data.size());
+  };
+  for (const auto& [key, text] : metadata) {
+    if (key != "hash") add(key, std::as_bytes(std::span(text)));
+  }
+  std::vector<terse::ArrayToWrite> arrays;
+  for (const auto& [name, array] : checkpoint.arrays()) {
+    add(name, array.data);
+    arrays.push_back({name, array.type, array.shape, array.data});
+  }
+  std::ostringstream hash;
+  hash << std::hex << std::setw(16) << std::setfill('0') << XXH3_64bits_digest(&state);
+  metadata["hash"] = hash.str();
+  std::ofstream out(file, std::ios::binary);
+  terse::write_safetensors(out, arrays, metadata);
+}
+
+// Older versions did not write all keys of the configuration, neither in config.json nor in the
+// checkpoint. The missing values are the defaults.
+TEST_F(ResumePrograms, ARunOfAnOlderVersionContinues) {
+  ASSERT_EQ(run("train " + lenet + "--steps 4 --out " + in("run")).code, 0);
+  auto config = json::parse(read(in("run") + "/config.json"));
+  for (const char* key : {"evaluate", "check_laws", "record"}) config.erase(key);
+  std::ofstream(in("run") + "/config.json") << config.dump();
+  replace_config(in("run") + "/checkpoint.safetensors", config);
+  const auto resume = "train --steps 6 --resume " + in("run");
+  expect_refused(resume + " --evaluate valid", 2, "expected --evaluate test");
+  const auto o = run(resume);
+  EXPECT_EQ(o.code, 0) << o.error;
+  config["evaluate"] = "valid";
+  replace_config(in("run") + "/checkpoint.safetensors", config);
+  expect_refused(resume, 1, "expected --evaluate valid");
 }
 
 // The configuration, the checkpoint and the log must be of one run.
