@@ -24,7 +24,8 @@
 // All workers compute the same P from the same sum, so the result is that of the mean matrix. A
 // column of P that depends on the columns before it is dropped: it becomes zero. Its column of Q is
 // drawn anew for the next step, and so is a column of Q that is zero or not finite: power iteration
-// would never change a zero column.
+// would never change a zero column. The other columns of the kept Q are multiplied by a power of
+// two, which keeps the scale of the gradients out of the next P and changes no bit of the mean.
 //
 // Payload: 4 I r (n + m) bytes for each matrix and 4 n for each vector.
 // Time: O(I r n m) for the products, O(I n r^2) for orthonormalise.
@@ -116,7 +117,7 @@ void PowerSgd::keep_q(const Round& round, const Packet& sum, std::span<const Gra
     const auto q = q_.at(view.id, size_of_q(view));
     kernels::divide_to(sum_of_q.next_floats(q.size()), expect_contributors(sum), q);
     // If a column of P was dropped, the column of Q = M^T P is zero too.
-    powersgd::redraw_lost_columns(round, view, view.cols, q);
+    powersgd::prepare_columns(round, view, view.cols, q);
   }
 }
 

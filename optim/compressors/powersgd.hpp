@@ -35,10 +35,13 @@ namespace powersgd {
 bool compressed(const GradView& view, double floats, double min_rate);
 // Draws columns from N(0, 1), the same on all workers.
 void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns);
-// Draws each column of `length` values that is zero or not finite anew for the next step: power
-// iteration would never change a zero column.
-void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
-                         std::span<float> columns);
+// Prepares columns of `length` values for the next iteration. A column that is zero or not finite is
+// drawn anew: power iteration would never change a zero column. Every other column is multiplied by
+// the power of two that brings its norm into [1, 2), so that it does not carry the scale of the
+// gradients into the next product, which could overflow or underflow. The span of the columns, and
+// so the next approximation, stays the same to the bit.
+void prepare_columns(const Round& round, const GradView& view, std::int64_t length,
+                     std::span<float> columns);
 
 // A gradient as factors: P Q^T / workers of every matrix, and the sum / workers of every vector. It
 // is the mean of all workers or, with workers = 1, the reconstruction of one worker's packet.

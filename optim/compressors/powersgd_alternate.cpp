@@ -169,7 +169,7 @@ void AlternatingPowerSgd::advance(const Round& round, const Packet& down,
     auto& state = sends_q(round) ? basis_.q : basis_.p;
     const auto next = state.at(view.id, std::ssize(sum));
     kernels::copy_to(sends_q(round) ? q : p, next);
-    powersgd::redraw_lost_columns(round, view, sends_q(round) ? view.cols : view.rows, next);
+    powersgd::prepare_columns(round, view, sends_q(round) ? view.cols : view.rows, next);
   }
 }
 

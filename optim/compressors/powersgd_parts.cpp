@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "tersegrad/core/simd/vectorized.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/powersgd.hpp"
 #include "tersegrad/optim/compressors/streams.hpp"
@@ -21,14 +22,20 @@ void draw(const Round& round, std::uint64_t step, const GradView& view, std::spa
   kernels::fill_normal(shared_stream(round, view.id, step), columns);
 }
 
-void redraw_lost_columns(const Round& round, const GradView& view, std::int64_t length,
-                         std::span<float> columns) {
+void prepare_columns(const Round& round, const GradView& view, std::int64_t length,
+                     std::span<float> columns) {
   std::vector<float> fresh;
   const auto n = static_cast<std::size_t>(length);
   for (std::size_t at = 0; at < columns.size(); at += n) {
     const auto column = columns.subspan(at, n);
-    const double size = kernels::sum_of_squares(column);
-    if (size > 0 && std::isfinite(size)) continue;
+    const double norm = std::sqrt(kernels::sum_of_squares(column));
+    if (norm > 0 && std::isfinite(norm)) {
+      const double scale = std::ldexp(1.0, -std::ilogb(norm));  // may be too large for a float
+      vectorized([=] {
+        for (float& value : column) value = static_cast<float>(scale * value);
+      });
+      continue;
+    }
     fresh.resize(columns.size());
     draw(round, round.step + 1, view, fresh);
     kernels::copy_to(std::span(fresh).subspan(at, n), column);
