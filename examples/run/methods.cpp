@@ -44,6 +44,7 @@ constexpr Row kRows[] = {
     {"wangni:ratio=0.1", {"sgd", 0.2}},  // unbiased; its noise asks for a smaller rate
     {"topk:ratio=0.01+sign+ef", {"sgd", 0.4}},
     {"powersgd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
+    {"powersgd:rank=2,iterations=4,warm=false,min_rate=0+ef", {"sgd:momentum=0.9", 0.05}},
     {"powersgd:rank=2,alternate+ef", {"sgd", 0.2}},  // 0.5 diverges for half of the seeds
     {"svd:rank=2+ef", {"sgd:momentum=0.9", 0.05}},
     {"atomo:rank=2", {"sgd", 0.3}},

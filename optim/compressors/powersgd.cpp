@@ -13,11 +13,13 @@
 // the number of workers.
 //
 // iterations=I repeats both phases: each repetition starts from the Q of the one before. There are
-// 2 I phases, and the last one sends the vectors. The result comes closer to the best matrix of
-// rank r (subspace iteration).
+// 2 I phases, and the last one sends the vectors. The result converges to the best approximation of
+// rank r of the mean matrix (subspace iteration). The paper's comparison with the best approximation
+// is warm=false with several iterations; we take I = 4 and min_rate=0 (reconstructed).
 //
 // min_rate=R leaves a matrix uncompressed unless I · rank · (n + m) · R < n m, where rank is the
-// option, which may be larger than r. R = 2 with I = 1 is the rule of PyTorch's hook and of the
+// option, which may be larger than r. The default R = 1 factors a matrix only if this makes it
+// smaller, R = 0 factors every matrix, and R = 2 with I = 1 is the rule of PyTorch's hook and of the
 // authors' package. The decorator `+warmup:steps=N` after powersgd leaves the first N steps
 // uncompressed. `alternate` is another method: powersgd_alternate.cpp.
 //
@@ -172,7 +174,8 @@ std::unique_ptr<Compressor> make_powersgd(std::uint16_t number, Options& options
   PowerSgdOptions powersgd;
   powersgd.rank = options.integer("rank", powersgd.rank, 1, 1 << 16);
   powersgd.iterations = static_cast<int>(options.integer("iterations", 1, 1, 100));
-  powersgd.min_rate = options.number("min_rate", 0, 0, std::numeric_limits<float>::max());
+  powersgd.min_rate =
+      options.number("min_rate", powersgd.min_rate, 0, std::numeric_limits<float>::max());
   const bool alternate = options.flag("alternate", false);
   if (alternate) {
     check<UsageError>(!options.has("warm"),

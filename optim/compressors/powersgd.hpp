@@ -21,7 +21,7 @@ struct PowerSgdOptions {
   std::int64_t rank = 2;
   bool warm = true;
   int iterations = 1;
-  double min_rate = 0;
+  double min_rate = 1;
 };
 
 // The form that sends one factor in a step and the other in the next: `powersgd:alternate`.
@@ -35,9 +35,9 @@ namespace powersgd {
 bool compressed(const GradView& view, double floats, double min_rate);
 // Draws columns from N(0, 1), the same on all workers.
 void draw(const Round& round, std::uint64_t step, const GradView& view, std::span<float> columns);
-// Prepares columns of `length` values for the next iteration. A column that is zero or not finite is
-// drawn anew: power iteration would never change a zero column. Every other column is multiplied by
-// the power of two that brings its norm into [1, 2), so that it does not carry the scale of the
+// Prepares columns of `length` values for the next iteration. A column that is zero or not finite
+// is drawn anew: power iteration would never change a zero column. Every other column is multiplied
+// by the power of two that brings its norm into [1, 2), so that it does not carry the scale of the
 // gradients into the next product, which could overflow or underflow. The span of the columns, and
 // so the next approximation, stays the same to the bit.
 void prepare_columns(const Round& round, const GradView& view, std::int64_t length,

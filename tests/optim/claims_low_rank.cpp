@@ -27,9 +27,9 @@ void orthonormalise_columns(std::vector<std::vector<double>>& columns) {
   }
 }
 
-bool is_compressed(std::int64_t n, std::int64_t m, std::int64_t rank, int iterations,
+bool is_compressed(std::int64_t n, std::int64_t m, std::int64_t rank, double iterations,
                    double min_rate) {
-  return m > 1 && (min_rate == 0 || min_rate * double(iterations * rank * (n + m)) < double(n * m));
+  return m > 1 && (min_rate == 0 || min_rate * iterations * double(rank * (n + m)) < double(n * m));
 }
 
 OwnedGradients reference_powersgd(const Round& round, const Workers& workers, std::int64_t rank,
@@ -37,7 +37,7 @@ OwnedGradients reference_powersgd(const Round& round, const Workers& workers, st
   auto result = mean_of(workers);
   for (auto& tensor : result) {
     const auto n = tensor.rows, m = tensor.cols, r = std::min({rank, n, m});
-    if (m == 1 || !is_compressed(n, m, rank, iterations, min_rate)) continue;
+    if (!is_compressed(n, m, rank, iterations, min_rate)) continue;
     Philox random(round.seed, {.purpose = Purpose::compress, .tensor = tensor.id});
     std::vector<std::vector<double>> p, q(r, std::vector<double>(m));
     for (auto& column : q) {
@@ -95,11 +95,11 @@ CompressorClaims powersgd_claims(std::int64_t rank, int iterations = 1, double m
 
 // Half-steps on the remainder R of the mean, beginning with the first step: A = R, R^T, R, …
 OwnedGradients reference_alternating(const Round& round, const Workers& workers, std::int64_t rank,
-                                     int half_steps) {
+                                     int half_steps, double min_rate) {
   auto result = mean_of(workers);
   for (auto& tensor : result) {
     const auto n = tensor.rows, m = tensor.cols, r = std::min({rank, n, m});
-    if (m == 1) continue;
+    if (!is_compressed(n, m, rank, 0.5 * half_steps, min_rate)) continue;
     Philox random(round.seed, {.purpose = Purpose::compress, .tensor = tensor.id});
     std::vector<std::vector<double>> in(r, std::vector<double>(n));
     for (auto& column : in) {
@@ -135,7 +135,7 @@ OwnedGradients reference_alternating(const Round& round, const Workers& workers,
 
 // `payload_bytes` is that of the second step, which begins with a P if the number of half-steps is
 // odd.
-CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1) {
+CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1, double min_rate = 0) {
   return {.error = [](const auto&) { return 1.0; },
           .linear = true,
           .payload_bytes =
@@ -144,13 +144,14 @@ CompressorClaims alternating_claims(std::int64_t rank, int half_steps = 1) {
                 for (const auto& [name, n, m, kernel] : shapes) {
                   const auto r = std::min({rank, n, m});
                   const auto pairs = half_steps / 2, odd = half_steps % 2;
-                  floats += m > 1 ? r * (pairs * (n + m) + odd * n) : n * m;
+                  const bool factors = is_compressed(n, m, rank, 0.5 * half_steps, min_rate);
+                  floats += factors ? r * (pairs * (n + m) + odd * n) : n * m;
                 }
                 return 4 * static_cast<std::size_t>(floats);
               },
           .reference =
               [=](const Round& round, const auto& workers) {
-                return reference_alternating(round, workers, rank, half_steps);
+                return reference_alternating(round, workers, rank, half_steps, min_rate);
               }};
 }
 
@@ -283,13 +284,15 @@ CompressorClaims gradiveq_claims(std::int64_t slice, std::int64_t keep) {
 }  // namespace
 
 std::vector<ClaimedSpec> low_rank_claims() {
-  return {{"powersgd:rank=2", powersgd_claims(2)},
-          {"powersgd:rank=4,warm=false", powersgd_claims(4)},
-          {"powersgd:rank=1,iterations=3", powersgd_claims(1, 3)},
+  return {{"powersgd:rank=2", powersgd_claims(2, 1, 1)},
+          {"powersgd:rank=2,min_rate=0", powersgd_claims(2)},
+          {"powersgd:rank=4,warm=false,min_rate=0", powersgd_claims(4)},
+          {"powersgd:rank=1,iterations=3,min_rate=0", powersgd_claims(1, 3)},
           {"powersgd:rank=2,min_rate=2", powersgd_claims(2, 1, 2)},
-          {"powersgd:rank=2,alternate", alternating_claims(2)},
-          {"powersgd:rank=1,alternate,iterations=3", alternating_claims(1, 3)},
-          {"powersgd:rank=2,alternate,iterations=4", alternating_claims(2, 4)},
+          {"powersgd:rank=2,alternate", alternating_claims(2, 1, 1)},
+          {"powersgd:rank=2,alternate,min_rate=0", alternating_claims(2)},
+          {"powersgd:rank=1,alternate,iterations=3,min_rate=0", alternating_claims(1, 3)},
+          {"powersgd:rank=2,alternate,iterations=4,min_rate=0", alternating_claims(2, 4)},
           {"svd:rank=2", svd_claims(2)},
           {"svd:rank=5", svd_claims(5)},
           {"unbiased_rank:rank=2", unbiased_rank_claims(2)},

@@ -132,7 +132,7 @@ TEST(Momentum, BeginsAsAsked) {
 
 TEST(Momentum, IsAddedOnceWithSeveralPhases) {
   TestExchange plain(maker("none+momentum:beta=0.5"), 1);
-  TestExchange phases(maker("powersgd:rank=99+momentum:beta=0.5"), 1);
+  TestExchange phases(maker("powersgd:rank=99,min_rate=0+momentum:beta=0.5"), 1);
   for (std::uint32_t step = 0; step < 5; ++step) {
     const auto gradients = workers_at(step, 1);
     const auto a = flat(plain.mean(gradients)), b = flat(phases.mean(gradients));

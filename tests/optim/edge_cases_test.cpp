@@ -75,8 +75,8 @@ TEST(EdgeCases, OneValueIsExact) {
                            "randomblock:ratio=0.01",
                            "dgc:ratio=0.001",
                            "wangni:ratio=1",
-                           "powersgd:rank=2",
-                           "powersgd:alternate",
+                           "powersgd:rank=2,min_rate=0",
+                           "powersgd:alternate,min_rate=0",
                            "svd:rank=2",
                            "unbiased_rank:rank=2",
                            "atomo:rank=2",
@@ -117,8 +117,8 @@ TEST(EdgeCases, KeepingEverythingIsExact) {
   for (const auto* spec :
        {"topk:ratio=1", "topk:k=1000000", "randomk:ratio=1", "randomk:ratio=1,scaled",
         "randomk:k=1000000", "randomblock:ratio=1", "randomblock:k=1000000", "dgc:ratio=1",
-        "powersgd:rank=1000", "svd:rank=1000", "atomo:rank=1000", "gradiveq:slice=4,keep=4",
-        "topk:ratio=1+ef", "topk:ratio=1+ef21"}) {
+        "powersgd:rank=1000,min_rate=0", "svd:rank=1000", "atomo:rank=1000",
+        "gradiveq:slice=4,keep=4", "topk:ratio=1+ef", "topk:ratio=1+ef21"}) {
     TestExchange exchange(maker(spec), 2);
     const auto out = flat(exchange.mean(gradients));
     for (std::size_t i = 0; i < mean.size(); ++i) ASSERT_NEAR(out[i], mean[i], 1e-5) << spec;

@@ -51,7 +51,7 @@ TEST(Registry, SpecWritesEveryOptionOut) {
   EXPECT_EQ(written("randomk:ratio=0.003676470588235294,scaled"),
             "randomk:ratio=0.003676470588235294,warmup=0,scaled=true");
   EXPECT_EQ(written("powersgd+ef+momentum+clip:norm=0.4+min:size=10"),
-            "powersgd:rank=2,alternate=false,warm=true,iterations=1,min_rate=0+ef:target=local,lr="
+            "powersgd:rank=2,alternate=false,warm=true,iterations=1,min_rate=1+ef:target=local,lr="
             "outside+momentum:"
             "beta=0.9,form=ema,init="
             "zero,nesterov=false,mask=false,warmup=0+clip:norm=0.4"
