@@ -7,7 +7,8 @@
 // An all-reduce would round again in every hop, therefore packets are gathered and not added on the
 // way. The error of fp16 is at most 2^-11 |x| from 6.1e-5 to 65504, and 2^-25 below. Values of
 // 65520 and more become infinite, as in IEEE 754 and in the fp16 hooks of PyTorch and Horovod.
-// Scale the loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x|.
+// Scale the loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x|
+// from 2^-126 on, and 2^-134 below.
 // `stochastic` makes bf16 unbiased: it rounds at random to one of the two neighbours.
 //
 // Payload: 2 bytes per value, tensors without gaps, up to a whole word.

@@ -6,8 +6,9 @@
 //
 // C is unbiased, and E|C(x) - x|^2 is the sum of 4^a f (1 - f), at most |x|^2 / 8. The exponent is
 // the byte of the float itself. 0 stays 0, and a value smaller than 2^-126 becomes 2^-126 or 0,
-// without bias too. There is no power above 2^127: larger values become 2^127. An infinity has byte
-// 255, and NaN byte 0 with the sign set.
+// without bias too, but with a variance of |x| (2^-126 - |x|), at most 2^-254. There is no power
+// above 2^127: larger values become 2^127. An infinity has byte 255, and NaN byte 0 with the sign
+// set.
 //
 // Payload: for every tensor, 32 values at a time: 32 bytes of exponents, 4 bytes of signs. The last
 // values, fewer than 32, have their bytes up to a whole word, and a word of signs. That makes 9

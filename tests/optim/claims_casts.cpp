@@ -38,8 +38,20 @@ double bf16_by_chance(float x, double chance) {
   return up ? std::bit_cast<float>((bits & 0xffff0000U) + 0x10000U) : below;
 }
 
+// The error of a value is at most half a step: relative where the value has all its digits, and
+// absolute below.
 CompressorClaims half_claims(int digits, int last) {
-  return {.error = [=](const auto&) { return std::exp2(-2.0 * digits); },
+  return {.error =
+              [=](const OwnedGradients& x) {
+                double most = 0, all = 0;
+                for (const float v : flat(x)) {
+                  const double step =
+                      std::max(std::abs(double{v}) * std::exp2(1 - digits), std::exp2(-last));
+                  most += step * step / 4;
+                  all += double{v} * v;
+                }
+                return most / all;
+              },
           .permutable = true,
           .payload_bytes = [](const Shapes& shapes) { return 4 * words(16 * coordinates(shapes)); },
           .reference =

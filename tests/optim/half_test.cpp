@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "exchanges.hpp"
 #include "tersegrad/core/random.hpp"
 #include "tersegrad/optim/testing/exchange.hpp"
 
@@ -49,6 +50,37 @@ TEST(Fp16, RoundsToTheNearestAndTiesToEven) {
     ASSERT_EQ(kernels::to_fp16(std::nextafter(middle, 0.0F)), half);
     ASSERT_EQ(kernels::to_fp16(std::nextafter(middle, Limits::infinity())), half + 1);
     ASSERT_EQ(kernels::to_fp16(-middle), (half + half % 2) | 0x8000U);
+  }
+}
+
+// The largest error next to the boundary of the normal range: relative from it on, absolute below.
+TEST(SixteenBits, BelowTheNormalRangeTheErrorIsAbsolute) {
+  const auto largest_error = [](const std::string& spec, double from, double to) {
+    std::vector<float> x;
+    for (int i = 0; i < 4096; ++i) x.push_back(static_cast<float>(from + (to - from) * i / 4096));
+    TestExchange exchange([&] { return make_compressor(spec); }, 1);
+    const auto out = flat(exchange.mean({vector_of(x)}));
+    std::pair<double, double> most;  // absolute, relative
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double error = std::abs(double{out[i]} - x[i]);
+      most.first = std::max(most.first, error);
+      most.second = std::max(most.second, error / x[i]);
+    }
+    return most;
+  };
+  struct Format {
+    std::string spec;
+    int digits, least;  // of the least normal value, 2^least
+  };
+  for (const auto& [spec, digits, least] : {Format{"fp16", 11, -14}, Format{"bf16", 8, -126}}) {
+    const double normal = std::exp2(least), half_step = std::exp2(least - digits);
+    const auto above = largest_error(spec, normal, 2 * normal);
+    EXPECT_LE(above.second, std::exp2(-digits)) << spec;
+    EXPECT_GT(above.second, 0.9 * std::exp2(-digits)) << spec;
+    const auto below = largest_error(spec, normal / 16, normal / 8);
+    EXPECT_LE(below.first, half_step) << spec;
+    EXPECT_GT(below.first, 0.9 * half_step) << spec;
+    EXPECT_GT(below.second, 4 * std::exp2(-digits)) << spec;
   }
 }
 
