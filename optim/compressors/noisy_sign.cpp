@@ -12,7 +12,8 @@
 //
 // Payload: that of `vote`.
 // Time: that of `vote` and a normal draw a coordinate.
-// Source: Chen et al., arXiv 1906.01736 (noisy signSGD; there the noise's width is absolute).
+// Source: Chen et al., arXiv 1906.01736 (noisy signSGD; there the noise's width is absolute). The
+// noisy median of the same paper, noise before a median of gradients, is not implemented.
 #include <fmt/format.h>
 
 #include <array>
