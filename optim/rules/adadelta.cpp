@@ -7,6 +7,8 @@
 //   u = rho · u + (1 - rho) · d²
 //   x = x - lr · d                                  (the paper has lr = 1)
 //
+// The defaults, rho = 0.9 and eps = 1e-6, are those of torch.optim. The paper's rho is 0.95.
+//
 // Cost: one pass; two floats per parameter. Source: Zeiler, arXiv 1212.5701.
 #include <fmt/format.h>
 

@@ -7,16 +7,19 @@
 //   x = x - size · sign(g);   before = g
 //
 // After a change of sign, the parameter does not move in that step, and its size does not change in
-// the next one. The initial size is the lr of the first step. The lr of later steps is ignored, so
-// schedules have no effect.
+// the next one. variant=backtrack takes the previous step back then, as the paper does: with the
+// size before this step's change, x = x + size · sign(before). The initial size is the lr of the
+// first step. The lr of later steps is ignored, so schedules have no effect.
 //
 // Use it with full batches: with stochastic gradients, sign changes from noise shrink every size.
 //
-// Cost: one pass; two floats per parameter. Source: Riedmiller and Braun, ICNN 1993, without
-// weight backtracking (iRprop-: Igel and Hüsken, 2000), as in torch.optim.Rprop.
+// Cost: one pass; two floats per parameter. Source: variant=backtrack: Riedmiller and Braun, ICNN
+// 1993. The default, variant=minus, is iRprop- of Igel and Hüsken, 2000, as in torch.optim.Rprop.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/rules/rule.hpp"
@@ -25,6 +28,7 @@ namespace terse {
 namespace {
 
 struct RpropOptions {
+  bool backtrack;
   double eta_minus, eta_plus, step_min, step_max;
 };
 
@@ -33,17 +37,20 @@ class Rprop final : public UpdateRule {
   explicit Rprop(const RpropOptions& options) : o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("rprop:eta_minus={},eta_plus={},step_min={},step_max={}", o_.eta_minus,
-                       o_.eta_plus, o_.step_min, o_.step_max);
+    return fmt::format("rprop:variant={},eta_minus={},eta_plus={},step_min={},step_max={}",
+                       o_.backtrack ? "backtrack" : "minus", o_.eta_minus, o_.eta_plus, o_.step_min,
+                       o_.step_max);
   }
 
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     const auto minus = static_cast<float>(o_.eta_minus), plus = static_cast<float>(o_.eta_plus);
     const auto low = static_cast<float>(o_.step_min), high = static_cast<float>(o_.step_max);
+    const float back = o_.backtrack ? 1 : 0;
     size_.set_initial(lr);
     rule::for_each_parameter(values, gradient, std::tie(before_, size_),
                              [=](float& x, float g, float& before, float& size) {
                                const float p = g * before;
+                               if (p < 0) x += back * (before > 0 ? size : -size);
                                const float f = p > 0 ? plus : p < 0 ? minus : 1.0F;
                                size = std::min(std::max(f * size, low), high);
                                g = p < 0 ? 0.0F : g;
@@ -65,7 +72,9 @@ class Rprop final : public UpdateRule {
 }  // namespace
 
 std::unique_ptr<UpdateRule> make_rprop(Options& options, std::unique_ptr<UpdateRule>) {
-  const RpropOptions o{.eta_minus = options.number("eta_minus", 0.5, 0, 1),
+  constexpr std::array<std::string_view, 2> kVariants{"minus", "backtrack"};
+  const RpropOptions o{.backtrack = options.choice("variant", "minus", kVariants) == "backtrack",
+                       .eta_minus = options.number("eta_minus", 0.5, 0, 1),
                        .eta_plus = options.number("eta_plus", 1.2, 1, 1e6),
                        .step_min = options.number("step_min", 1e-6, 0, 1e6),
                        .step_max = options.number("step_max", 50, 0, 1e6)};

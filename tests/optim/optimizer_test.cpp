@@ -101,7 +101,8 @@ TEST(UpdateRules, SpecWritesEveryOptionOut) {
   EXPECT_EQ(written("adagrad"),
             "adagrad:lr_decay=0,weight_decay=0,eps=1e-10,initial_accumulator=0");
   EXPECT_EQ(written("adadelta"), "adadelta:rho=0.9,eps=1e-06,weight_decay=0");
-  EXPECT_EQ(written("rprop"), "rprop:eta_minus=0.5,eta_plus=1.2,step_min=1e-06,step_max=50");
+  EXPECT_EQ(written("rprop"),
+            "rprop:variant=minus,eta_minus=0.5,eta_plus=1.2,step_min=1e-06,step_max=50");
   EXPECT_EQ(written("yogi"),
             "yogi:beta1=0.9,beta2=0.999,eps=0.001,weight_decay=0,initial_accumulator=1e-06");
   EXPECT_EQ(written("msvag"), "msvag:beta=0.9,weight_decay=0");
@@ -315,6 +316,28 @@ TEST(Rprop, ReadsTheLearningRateOnceAsTheFirstSize) {
   EXPECT_EQ(x[0], -0.5F);
   rule->apply(x, Values{5}, 1e-3F);
   EXPECT_FLOAT_EQ(x[0], -0.5F - 1.2F * 0.5F);
+// Size 0.1 at first, 0.12 after the second +, and 0.06 after the change of sign. There `backtrack`
+// takes the step of 0.12 back and `minus` stays; the next step has no sign to compare with.
+TEST(Rprop, AChangeOfSignTakesTheStepBackOrStays) {
+  const std::vector<float> gradients{1, 1, -1, 1, 1};
+  const auto path = [&](const std::string& spec) {
+    const auto rule = make_update_rule(spec);
+    Values x{0}, all;
+    for (const float g : gradients) {
+      rule->apply(x, Values{g}, 0.1F);
+      all.push_back(x[0]);
+    }
+    return all;
+  };
+  const std::vector<double> minus{-0.1, -0.22, -0.22, -0.28, -0.352},
+      backtrack{-0.1, -0.22, -0.1, -0.16, -0.232};
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    EXPECT_NEAR(path("rprop")[i], minus[i], 1e-6) << i;
+    EXPECT_NEAR(path("rprop:variant=backtrack")[i], backtrack[i], 1e-6) << i;
+  }
+  EXPECT_THAT(usage_error("rprop:variant=plus"), HasSubstr("one of minus, backtrack"));
+}
+
 }
 
 // Rounding can make the variance of a constant gradient negative; its square root would be NaN.
