@@ -43,8 +43,8 @@ static constexpr RegistryEntry kRegistry[] = {
     // Signs.
     {"vote", 2, kCompressor, "signSGD with majority vote, 1 bit; beta= makes it Signum",
      "vote:beta=0.9", STAGE(make_vote)},
-    {"sign", 3, kCompressor, "signs times the tensor's mean magnitude, 1 bit", "sign",
-     STAGE(make_sign)},
+    {"sign", 3, kCompressor, "signs times one magnitude per tensor, or for the model, 1 bit",
+     "sign", STAGE(make_sign)},
     {"ssdm", 10, kCompressor, "stochastic signs of a momentum, added up as integers, 1 bit",
      "ssdm:beta=0.9", STAGE(make_ssdm)},
     {"stochastic_sign", 11, kCompressor, "stochastic signs times the norm: unbiased, 1 bit",
@@ -134,6 +134,10 @@ void chain(std::string_view spec, std::string_view name, Compressor& sparse,
                     "values are a vector",
                     spec, name);
   static_cast<void>(coder.release());
+  check<UsageError>(!gather->traits(0).whole_model || sparse.traits(0).whole_model,
+                    "compressor '{}': {} cannot code values: it has one norm for the model, but "
+                    "{} sends a model in parts",
+                    spec, name, sparse.spec());
   values->code_values(std::unique_ptr<GatherCompressor>(gather));
 }
 

@@ -21,14 +21,15 @@ namespace terse {
 bool Sign::encode_with_residual(const Round& round, std::span<const GradView> grads, float keep,
                                 std::span<const GradView> residual, Packet& up) {
   const auto [s, signs] = start_signs(round, grads, up);
+  ScaleWriter scales(*this, s);
   std::int64_t at = 0;  // the tensor's first bit in the plane of signs
   for (std::size_t t = 0; t < grads.size(); ++t) {
     const auto g = grads[t].data, e = residual[t].data;
-    const auto n = std::ssize(g);
-    auto& pending = pending_[grads[t].id];
-    const double norm1 = kernels::feed_back_signs(g, keep, pending, e, at, signs);
-    s[t] = pending = n == 0 ? 0 : static_cast<float>(norm1 / static_cast<double>(n));
-    at += n;
+    scales.add(e, kernels::feed_back_signs(g, keep, pending_[grads[t].id], e, at, signs));
+    at += std::ssize(g);
+  }
+  for (std::size_t t = 0; t < grads.size(); ++t) {
+    pending_[grads[t].id] = s[scope_ == Scope::model ? 0 : t];
   }
   return true;
 }
@@ -42,22 +43,22 @@ void Sign::settle(std::span<const GradView> residual) {
 const GradientSource& Sign::sum(const Round& round, std::span<const Weighted> packets,
                                 std::span<const GradView> shape) {
   auto& source = sums_.at(round.first);
-  source.reset(packets, shape);
+  source.reset(packets, shape, scope_);
   return source;
 }
 
 void SumOfSigns::reset(std::span<const GatherCompressor::Weighted> packets,
-                       std::span<const GradView> shape) {
+                       std::span<const GradView> shape, Scope scope) {
   packets_ = packets.size();
   begins_.assign(1, 0);
   for (const auto& view : shape) begins_.push_back(begins_.back() + std::ssize(view.data));
   signs_.clear();
   scales_.resize(shape.size() * packets_);
   for (std::size_t w = 0; w < packets_; ++w) {
-    const Sign::Parts parts(packets[w].payload, shape);
+    const Sign::Parts parts(packets[w].payload, shape, scope);
     signs_.push_back(parts.signs);
     for (std::size_t t = 0; t < shape.size(); ++t) {
-      scales_[t * packets_ + w] = packets[w].weight * parts.scales[t];
+      scales_[t * packets_ + w] = packets[w].weight * parts.scale(t);
     }
   }
 }

@@ -24,7 +24,8 @@ TEST_F(Train, PrintsTheAgreedKeys) {
     EXPECT_TRUE(result.contains(key)) << key;
   }
   EXPECT_EQ(result["steps"], 20);
-  EXPECT_EQ(result["config"]["compressor"], "sign+ef:target=local,lr=outside");
+  EXPECT_EQ(result["config"]["compressor"],
+            "sign:scale=l1,scope=tensor+ef:target=local,lr=outside");
   EXPECT_GT(result["samples_per_second"], 0);
   EXPECT_LT(result["bytes_sent_per_worker"], result["bytes_uncompressed"]);
 }

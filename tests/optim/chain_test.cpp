@@ -24,7 +24,9 @@ std::string refusal(std::string_view spec) {
 
 TEST(Chain, SpecStringsRoundTrip) {
   const auto written = make_compressor("topk:ratio=0.1+sign+ef")->spec();
-  EXPECT_EQ(written, "topk:ratio=0.1,warmup=0,scope=tensor+sign+ef:target=local,lr=outside");
+  EXPECT_EQ(written,
+            "topk:ratio=0.1,warmup=0,scope=tensor+sign:scale=l1,scope=tensor+ef:target="
+            "local,lr=outside");
   EXPECT_EQ(make_compressor(written)->spec(), written);
 }
 
@@ -32,6 +34,10 @@ TEST(Chain, WhatCannotBeIsRefusedWithTheReason) {
   EXPECT_THAT(refusal("topk+randomk"), HasSubstr("randomk cannot code values"));
   EXPECT_THAT(refusal("topk+powersgd"), HasSubstr("packets are added up"));
   EXPECT_THAT(refusal("topk+svd"), HasSubstr("it factors matrices"));
+  for (const std::string coder : {"sign:scope=model", "stochastic_sign:scope=model"}) {
+    EXPECT_THAT(refusal("topk+" + coder), HasSubstr("one norm for the model"));
+    EXPECT_NE(make_compressor("topk:scope=model+" + coder), nullptr);
+  }
   EXPECT_THAT(refusal("topk+atomo"), HasSubstr("it factors matrices"));
   EXPECT_THAT(refusal("topk+vote"), HasSubstr("voted on"));
   EXPECT_THAT(refusal("topk+topk"), HasSubstr("topk cannot code values"));

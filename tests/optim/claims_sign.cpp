@@ -28,28 +28,38 @@ OwnedGradients reference_vote(const Round& round, const Workers& workers, const 
   return result;
 }
 
-OwnedGradients reference_sign(const Workers& workers) {
+// `l2`: the scale is |x|_2 / sqrt(n), not |x|_1 / n; `of_model`: x is all tensors together.
+OwnedGradients reference_sign(const Workers& workers, bool l2, bool of_model) {
   auto result = zeros_like(workers[0]);
-  for (std::size_t t = 0; t < result.size(); ++t) {
-    std::vector<double> sum(result[t].values.size());
-    for (const auto& worker : workers) {
-      double scale = 0;
-      for (const float v : worker[t].values) scale += std::abs(v);
-      scale /= static_cast<double>(sum.size());
-      for (std::size_t i = 0; i < sum.size(); ++i)
-        sum[i] += worker[t].values[i] < 0 ? -scale : scale;
-    }
-    for (std::size_t i = 0; i < sum.size(); ++i) {
-      result[t].values[i] = static_cast<float>(sum[i] / static_cast<double>(workers.size()));
+  for (const auto& worker : workers) {
+    const auto scale_of = [&](const std::vector<float>& x) {
+      double sum = 0;
+      for (const float v : x) sum += l2 ? double{v} * v : std::abs(v);
+      sum /= static_cast<double>(x.size());
+      return l2 ? std::sqrt(sum) : sum;
+    };
+    for (std::size_t t = 0; t < result.size(); ++t) {
+      const auto& x = worker[t].values;
+      const double scale = scale_of(of_model ? flat(worker) : x) / double(workers.size());
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        result[t].values[i] += static_cast<float>(x[i] < 0 ? -scale : scale);
+      }
     }
   }
   return result;
 }
 
-double one_minus_density(const OwnedTensor& tensor, double) {
+double density(const std::vector<float>& x) {
   double norm1 = 0;
-  for (const float v : tensor.values) norm1 += std::abs(double{v});
-  return 1 - norm1 * norm1 / (static_cast<double>(tensor.values.size()) * squares(tensor.values));
+  for (const float v : x) norm1 += std::abs(double{v});
+  return norm1 * norm1 / (static_cast<double>(x.size()) * squares(x));
+}
+
+double l1_error(const OwnedTensor& tensor, double) {
+  return 1 - density(tensor.values);
+}
+double l2_error(const OwnedTensor& tensor, double) {
+  return 2 * (1 - std::sqrt(density(tensor.values)));
 }
 
 // The draw of coordinate i: negative with probability 1/2 - x_i / (2 norm). 16 bits of the stream
@@ -158,13 +168,21 @@ CompressorClaims vote_claims(const std::string& tie, const std::string& zero) {
                            const auto& workers) { return reference_vote(round, workers, tie); }};
 }
 
-CompressorClaims scaled_sign_claims() {
-  return {
-      .error = [](const auto& x) { return weighted(x, one_minus_density, 0); },
-      .error_is_exact = true,
-      .permutable = true,
-      .payload_bytes = [](const Shapes& shapes) { return 4 * shapes.size() + plane_bytes(shapes); },
-      .reference = [](const Round&, const auto& workers) { return reference_sign(workers); }};
+CompressorClaims scaled_sign_claims(bool l2, bool of_model) {
+  const auto error = l2 ? l2_error : l1_error;
+  return {.error =
+              [=](const auto& x) {
+                return of_model ? error({.values = flat(x)}, 0) : weighted(x, error, 0);
+              },
+          .error_is_exact = true,
+          .whole_model = of_model,
+          .permutable = true,
+          .payload_bytes =
+              [=](const Shapes& shapes) {
+                return 4 * (of_model ? 1 : shapes.size()) + plane_bytes(shapes);
+              },
+          .reference = [=](const Round&,
+                           const auto& workers) { return reference_sign(workers, l2, of_model); }};
 }
 
 }  // namespace
@@ -178,7 +196,10 @@ std::vector<ClaimedSpec> sign_claims() {
           {"vote:zero=zero,tie=zero", vote_claims("zero", "zero")},
           {"vote:zero=random,tie=plus", vote_claims("plus", "random")},
           {"vote:beta=0.9,warmup", vote_claims("random", "plus")},
-          {"sign", scaled_sign_claims()},
+          {"sign", scaled_sign_claims(false, false)},
+          {"sign:scope=model", scaled_sign_claims(false, true)},
+          {"sign:scale=l2", scaled_sign_claims(true, false)},
+          {"sign:scale=l2,scope=model", scaled_sign_claims(true, true)},
           {"ssdm:beta=0.9", ssdm_claims(false, true)},
           {"ssdm:beta=0.9,scope=tensor", ssdm_claims(false, false)},
           {"ssdm:scaled", ssdm_claims(true, true)},

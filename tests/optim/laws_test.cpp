@@ -76,6 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "sign+doublesqueeze", "topk:ratio=0.1+momentum:form=sum,nesterov,mask",
                     "stochastic_sign+diana", "randomk:ratio=0.2,scaled+diana",
                     "topk:ratio=0.1+ef21", "powersgd+ef21", "topk:ratio=0.1+ef:lr=inside",
+                    "sign:scope=model+ef", "sign:scale=l2,scope=model+doublesqueeze",
                     "sign+doublesqueeze+onebit_adam:steps=0"),
     [](const auto& law) { return test_name(law.param); });
 

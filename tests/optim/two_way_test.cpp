@@ -156,10 +156,10 @@ TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
 }
 
 TEST(TwoWay, BareStagesTakeADocumentedInside) {
-  EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign+doublesqueeze");
+  EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign:scale=l1,scope=tensor+doublesqueeze");
   EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,warmup=0,scope=tensor+ef21");
   EXPECT_EQ(make_compressor("onebit_adam")->spec(),
-            "sign+doublesqueeze+onebit_adam:steps=100,beta=0.9");
+            "sign:scale=l1,scope=tensor+doublesqueeze+onebit_adam:steps=100,beta=0.9");
   EXPECT_THROW(make_compressor("ef"), UsageError);
   EXPECT_THROW(make_compressor("powersgd+doublesqueeze"), UsageError);
 }
