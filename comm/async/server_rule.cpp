@@ -9,7 +9,7 @@ namespace terse {
 
 // Each has a file in server_rules/, except vanilla.
 ServerRuleStage make_vanilla, make_softsync, make_k_async, make_backup, make_staleness_aware,
-    make_dc_asgd, make_dc_asgd_adaptive;
+    make_dynsgd, make_dc_asgd, make_dc_asgd_adaptive;
 
 void make_vanilla(Options&, int, ServerRule& rule) {
   rule.spec += "vanilla";
@@ -33,6 +33,7 @@ constexpr ServerRuleEntry kServerRules[] = {
     {"hogwild", kGathers, "no server: all write to one model", "hogwild", make_hogwild},
     {"staleness_aware", kCorrects, "the rate over the staleness", "staleness_aware",
      make_staleness_aware},
+    {"dynsgd", kCorrects, "the rate over the staleness plus one", "dynsgd", make_dynsgd},
     {"dc_asgd", kCorrects, "delay compensation by the squared gradient", "dc_asgd:lambda=0.04",
      make_dc_asgd},
     {"dc_asgd_adaptive", kCorrects, "the same in units of the gradient's root mean square",

@@ -7,7 +7,8 @@
 //   softsync:n=           an update is the mean of floor(W/n) pushes; no worker waits for it
 //   k_async:k=            an update is the mean of the pushes of k workers, which wait for it
 //   backup:spare=         the same with k = W - spare; later pushes are dropped
-//   staleness_aware       the rate is divided by the staleness
+//   staleness_aware:form= the rate is divided by the staleness, or by the staleness plus one
+//   dynsgd                the same as staleness_aware:form=plus_one
 //   dc_asgd:lambda=       delay compensation
 //   dc_asgd_adaptive:lambda=
 //

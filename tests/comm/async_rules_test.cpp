@@ -55,6 +55,11 @@ std::vector<Rule> rules() {
     for (auto& value : g) value /= static_cast<double>(std::max<std::uint64_t>(1, tau));
     return g;
   };
+  const Correct over_staleness_plus_one = [](Vector g, const Vector&, const Vector&,
+                                             std::uint64_t tau) {
+    for (auto& value : g) value /= static_cast<double>(tau + 1);
+    return g;
+  };
   const auto compensated = [](double lambda) -> Correct {
     return [lambda](Vector g, const Vector& read, const Vector& now, std::uint64_t) {
       for (std::size_t i = 0; i < g.size(); ++i) g[i] += lambda * g[i] * g[i] * (now[i] - read[i]);
@@ -74,6 +79,8 @@ std::vector<Rule> rules() {
           {"k_async:k=3", as_it_is},
           {"staleness_aware", over_staleness},
           {"softsync:n=2+staleness_aware", over_staleness},
+          {"staleness_aware:form=plus_one", over_staleness_plus_one},
+          {"dynsgd", over_staleness_plus_one},
           {"dc_asgd", compensated(0.04)},
           {"dc_asgd:lambda=0.5", compensated(0.5)},
           {"softsync:n=3+dc_asgd:lambda=0.5", compensated(0.5)},
@@ -104,15 +111,39 @@ TEST(ServerRule, StepsAsItsFormulaSays) {
   for (const auto& rule : rules()) {
     const auto run = simulate(rule.spec, 6, 120);
     EXPECT_LT(distance(run.values, replay(run, 0.01, rule.correct)), 2e-5) << rule.spec;
-    const bool corrects =
-        rule.spec.find("dc") != std::string::npos || rule.spec.find("aware") != std::string::npos;
+    const bool corrects = make_server_rule(rule.spec, 6).correction != nullptr;
     if (corrects) {
       EXPECT_GT(distance(run.values, replay(run, 0.01, as_it_is)), 1e-4) << rule.spec;
     }
   }
 }
 
+TEST(ServerRule, TheRateFallsWithTheStaleness) {
+  const auto rates = [](const std::string& spec) {
+    std::vector<float> all;
+    const auto rule = make_server_rule(spec, 4);
+    for (std::uint64_t tau = 0; tau <= 5; ++tau) all.push_back(rule.correction->rate(tau));
+    return all;
+  };
+  const std::vector<float> plus_one{1, 1.0F / 2, 1.0F / 3, 1.0F / 4, 1.0F / 5, 1.0F / 6};
+  EXPECT_EQ(rates("staleness_aware"),
+            (std::vector<float>{1, 1, 1.0F / 2, 1.0F / 3, 1.0F / 4, 1.0F / 5}));
+  EXPECT_EQ(rates("staleness_aware:form=plus_one"), plus_one);
+  EXPECT_EQ(rates("dynsgd"), plus_one);
+}
+
+// One worker pulls after each of its pushes, so no push is stale.
+TEST(ServerRule, WithoutStalenessTheRateIsThatOfVanilla) {
+  const auto vanilla = simulate("vanilla", 1, 50);
+  EXPECT_EQ(vanilla.result.staleness.most(), 0U);
+  for (const auto* rule : {"staleness_aware", "staleness_aware:form=plus_one", "dynsgd"}) {
+    EXPECT_EQ(simulate(rule, 1, 50).values, vanilla.values) << rule;
+  }
+}
+
 TEST(ServerRule, ItsSpecIsComplete) {
+  EXPECT_EQ(make_server_rule("staleness_aware", 4).spec, "staleness_aware:form=inverse");
+  EXPECT_EQ(make_server_rule("dynsgd", 4).spec, "dynsgd");
   EXPECT_EQ(make_server_rule("softsync+dc_asgd_adaptive", 4).spec,
             "softsync:n=1+dc_asgd_adaptive:lambda=2,decay=0.95,eps=1e-07");
   for (const auto& entry : server_rule_registry()) {
