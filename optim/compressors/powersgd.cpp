@@ -14,13 +14,14 @@
 //
 // iterations=I repeats both phases: each repetition starts from the Q of the one before. There are
 // 2 I phases, and the last one sends the vectors. The result converges to the best approximation of
-// rank r of the mean matrix (subspace iteration). The paper's comparison with the best approximation
-// is warm=false with several iterations; we take I = 4 and min_rate=0 (reconstructed).
+// rank r of the mean matrix (subspace iteration). The paper's comparison with the best
+// approximation is warm=false with several iterations; we take I = 4 and min_rate=0
+// (reconstructed).
 //
 // min_rate=R leaves a matrix uncompressed unless I · rank · (n + m) · R < n m, where rank is the
 // option, which may be larger than r. The default R = 1 factors a matrix only if this makes it
-// smaller, R = 0 factors every matrix, and R = 2 with I = 1 is the rule of PyTorch's hook and of the
-// authors' package. The decorator `+warmup:steps=N` after powersgd leaves the first N steps
+// smaller, R = 0 factors every matrix, and R = 2 with I = 1 is the rule of PyTorch's hook and of
+// the authors' package. The decorator `+warmup:steps=N` after powersgd leaves the first N steps
 // uncompressed. `alternate` is another method: powersgd_alternate.cpp.
 //
 // All workers compute the same P from the same sum, so the result is that of the mean matrix. A

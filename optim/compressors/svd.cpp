@@ -9,8 +9,8 @@
 // |C(M) - M|^2 is the sum of the other s_c^2: at most (1 - r / min(n, m)) |M|^2, and no matrix of
 // rank r comes closer. But the mean of W matrices of rank r has rank W r, so packets cannot be
 // added on the way as PowerSGD's can, and is not the best approximation of the mean matrix:
-// powersgd:rank=r,warm=false,min_rate=0 with several iterations approaches that one. A matrix with a
-// NaN or infinity is sent as NaN.
+// powersgd:rank=r,warm=false,min_rate=0 with several iterations approaches that one. A matrix with
+// a NaN or infinity is sent as NaN.
 //
 // Payload: 4 r (n + m) bytes per matrix, 4 n per vector.
 // Time: O(n m min(n, m)), LAPACK's.

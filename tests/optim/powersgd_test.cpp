@@ -154,8 +154,8 @@ TEST(PowerSgd, IterationsComeCloserToTheBestApproximation) {
   EXPECT_LT(excess[2], excess[1] / 16);
 }
 
-// The paper's comparison is with the best approximation of the mean matrix. The mean of the workers'
-// best approximations is another matrix, of a higher rank.
+// The paper's comparison is with the best approximation of the mean matrix. The mean of the
+// workers' best approximations is another matrix, of a higher rank.
 TEST(PowerSgd, IterationsConvergeToTheBestApproximationOfTheMean) {
   constexpr std::int64_t kN = 30, kM = 20, kRank = 2;
   const auto common = matrix_with_singular_values(kN, kM, 8, 0.5);
