@@ -32,6 +32,8 @@
 
 namespace terse {
 
+class UpdateRule;
+
 // Describes one call: seed, step, worker, phase, learning rate, and a range of coordinates. A
 // compressor does not keep it.
 struct Round {
@@ -129,6 +131,11 @@ class Compressor {
                                             std::span<const GradView> /*shape*/) const {
     return std::nullopt;
   }
+
+  // Gives the method the rule that applies the mean. Called at most once, before the first step;
+  // the rule must outlive the calls of `decode`. Throws UsageError if the method needs another
+  // rule.
+  virtual void attach(UpdateRule&) {}
 
   // Saves, loads or hashes the whole state.
   virtual void serialize(Archive&) {}

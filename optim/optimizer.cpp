@@ -69,6 +69,10 @@ void UpdateRule::apply(std::span<float> values, std::span<const float> gradient,
   update(values, {.source = &source, .count = std::ssize(gradient)}, lr);
 }
 
+void UpdateRule::freeze_variance() {
+  throw Error(spec() + ": has no variance to freeze");
+}
+
 std::span<const UpdateRuleEntry> update_rule_registry() {
   return kRegistry;
 }

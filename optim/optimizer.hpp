@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,15 @@ class UpdateRule {
   // Like `apply`, but the gradient is read block by block; most rules read each value once. Rules
   // implement this function.
   virtual void update(std::span<float> values, const GradientReader& gradient, float lr) = 0;
+  // The factors of the moving averages, if this is Adam, whose variance can be frozen: for methods
+  // that compress its momentum (Compressor::attach).
+  struct Moments {
+    double beta1, beta2;
+  };
+  virtual std::optional<Moments> moments() const { return std::nullopt; }
+  // From the next update on, the variance and its bias correction keep their values. Further calls
+  // have no effect. Throws Error if the rule has no `moments`, or before the first update.
+  virtual void freeze_variance();
   // Saves, loads or hashes the state.
   virtual void serialize(Archive&) = 0;
 };

@@ -99,8 +99,9 @@ static constexpr RegistryEntry kRegistry[] = {
      "stochastic_sign:norm=max+diana:alpha=0.1", STAGE(make_diana), "stochastic_sign:norm=max"},
     {"ef21", 112, kDecorator, "differences to an estimate in place of error feedback",
      "topk:ratio=0.01+ef21", STAGE(make_ef21), "topk:ratio=0.01"},
-    {"onebit_adam", 113, kDecorator, "Adam's momentum compressed; with the rule adam:freeze=",
-     "sign+doublesqueeze+onebit_adam:steps=100", STAGE(make_onebit_adam), "sign+doublesqueeze"},
+    {"onebit_adam", 113, kDecorator, "Adam's momentum compressed once its variance is stable",
+     "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=100", STAGE(make_onebit_adam),
+     "sign:scale=l2,scope=model+doublesqueeze"},
 };
 
 #undef STAGE
@@ -133,11 +134,11 @@ void chain(std::string_view spec, std::string_view name, Compressor& sparse,
                     "compressor '{}': {} cannot code values: it factors matrices, but the chosen "
                     "values are a vector",
                     spec, name);
-  static_cast<void>(coder.release());
   check<UsageError>(!gather->traits(0).whole_model || sparse.traits(0).whole_model,
                     "compressor '{}': {} cannot code values: it has one norm for the model, but "
                     "{} sends a model in parts",
                     spec, name, sparse.spec());
+  static_cast<void>(coder.release());
   values->code_values(std::unique_ptr<GatherCompressor>(gather));
 }
 

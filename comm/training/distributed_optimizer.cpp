@@ -57,6 +57,7 @@ DistributedOptimizer::DistributedOptimizer(Worker& me, ParameterBuffer& paramete
       "topology of the remaining workers");
   std::iota(original_ranks_.begin(), original_ranks_.end(), 0);
   rule_.prepare(rule_setup(parameters, options.seed));
+  compressor_->attach(rule_);
   if (options.bucket_bytes <= 0) return;
   check_buckets(*compressor_, options.non_finite);
   check<UsageError>(

@@ -35,6 +35,7 @@ LocalSgd::LocalSgd(Worker& me, ParameterBuffer& parameters, UpdateRule& inner,
                     compressor_->spec());
   inner_.prepare(rule_setup(parameters, options.seed));
   outer_->prepare(rule_setup(parameters, options.seed));
+  compressor_->attach(*outer_);
   std::ranges::copy(parameters.values(), met_.span().begin());
 }
 

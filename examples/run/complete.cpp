@@ -124,6 +124,11 @@ void check_optimizer(const RunConfig& c) {
   check<UsageError>(*c.lr > 0 && *c.lr < 1e6,
                     "--lr: expected a number above 0 and below 1e6; got {}", *c.lr);
   for_flag("--weight-decay-on", [&] { make_update_rule(c.optimizer); });
+  if (c.is_async()) return;
+  for_flag("--optimizer", [&] {
+    const auto rule = make_update_rule(c.optimizer);
+    make_compressor(c.compressor)->attach(*rule);
+  });
 }
 
 void check_measurement(const RunConfig& c) {

@@ -53,7 +53,7 @@ constexpr Row kRows[] = {
     {"sign+doublesqueeze", {"sgd", 0.4}},
     {"stochastic_sign:norm=max+diana", {"sgd", 0.05}},
     {"topk:ratio=0.01+ef21", {"sgd", 0.3}},
-    {"sign+doublesqueeze+onebit_adam:steps=100", {"adam:freeze=100,eps=1e-4", 0.001}},
+    {"sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=100", {"adam:eps=1e-4", 0.001}},
 };
 
 // Language models: gradients sometimes explode, so their norm is clipped; no momentum.

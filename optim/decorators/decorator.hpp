@@ -40,6 +40,7 @@ class Decorator : public Compressor {
                             std::span<const GradView> shape) const override {
     return inner_->fields(round, up, shape);
   }
+  void attach(UpdateRule& rule) override { inner_->attach(rule); }
   void serialize(Archive& archive) override { inner_->serialize(archive); }
 
  protected:

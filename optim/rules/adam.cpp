@@ -8,9 +8,8 @@
 //
 // The divisors correct the bias of m and v, which start at zero. t = 1, 2, … is the step. The
 // divisors are computed in double.
-//   amsgrad    v' uses the largest v so far in place of v.
-//   freeze=N   v and its divisor keep the values of step N. 1-bit Adam uses this when it starts to
-//              compress (Tang et al., arXiv 2102.02888).
+// With amsgrad, v' uses the largest v so far in place of v. 1-bit Adam (decorators/onebit_adam.cpp)
+// freezes v and its divisor in the step in which it starts to compress.
 //
 // Cost: one pass; two floats per parameter, three with amsgrad. Source: Kingma and Ba, arXiv
 // 1412.6980; Loshchilov and Hutter, arXiv 1711.05101; Reddi et al., ICLR 2018 (amsgrad as in
@@ -19,7 +18,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/rules/rule.hpp"
@@ -31,7 +29,6 @@ struct AdamOptions {
   double beta1, beta2, eps;
   rule::WeightDecay weight_decay;
   bool amsgrad;
-  std::uint64_t freeze;  // the number of steps after which v stays constant; 0: never
 };
 
 enum class Decay { in_gradient, of_weights };  // Adam, AdamW
@@ -45,8 +42,8 @@ class Adam final : public UpdateRule {
   Adam(Decay decay, const AdamOptions& options) : decay_(decay), o_(options) {}
 
   std::string spec() const override {
-    return fmt::format("{}:beta1={},beta2={},eps={},{},amsgrad={},freeze={}", name_of(decay_),
-                       o_.beta1, o_.beta2, o_.eps, o_.weight_decay.text(), o_.amsgrad, o_.freeze);
+    return fmt::format("{}:beta1={},beta2={},eps={},{},amsgrad={}", name_of(decay_), o_.beta1,
+                       o_.beta2, o_.eps, o_.weight_decay.text(), o_.amsgrad);
   }
 
   void prepare(const RuleSetup& setup) override { o_.weight_decay.prepare(setup); }
@@ -54,8 +51,8 @@ class Adam final : public UpdateRule {
   void update(std::span<float> values, const GradientReader& gradient, float lr) override {
     ++steps_;
     const auto t = static_cast<double>(steps_);
-    const bool frozen = o_.freeze > 0 && steps_ > o_.freeze;
-    const double t2 = frozen ? static_cast<double>(o_.freeze) : t;  // steps accumulated in v
+    const bool frozen = frozen_at_ > 0;
+    const double t2 = frozen ? static_cast<double>(frozen_at_) : t;  // steps accumulated in v
     const bool apart = decay_ == Decay::of_weights;
     const double weight_decay = o_.weight_decay.value();
     const auto inside = static_cast<float>(apart ? 0 : weight_decay);
@@ -97,8 +94,15 @@ class Adam final : public UpdateRule {
     }
   }
 
+  std::optional<Moments> moments() const override { return Moments{o_.beta1, o_.beta2}; }
+  void freeze_variance() override {
+    check(steps_ > 0, "{}: the variance cannot be frozen before the first step", name_of(decay_));
+    if (frozen_at_ == 0) frozen_at_ = steps_;
+  }
+
   void serialize(Archive& archive) override {
     archive.item("adam.steps", steps_);
+    archive.item("adam.frozen_at", frozen_at_);
     m_.serialize(archive);
     v_.serialize(archive);
     largest_.serialize(archive);
@@ -108,6 +112,7 @@ class Adam final : public UpdateRule {
   Decay decay_;
   AdamOptions o_;
   std::uint64_t steps_ = 0;
+  std::uint64_t frozen_at_ = 0;  // the number of steps after which v stayed constant; 0: it changes
   StateArray m_{"adam.m"}, v_{"adam.v"}, largest_{"adam.largest"};
 };
 
@@ -116,9 +121,7 @@ std::unique_ptr<UpdateRule> make(Decay decay, double weight_decay, Options& opti
                       .beta2 = options.number("beta2", 0.999, 0, 1),
                       .eps = options.number("eps", 1e-8, 0, 1),
                       .weight_decay = rule::WeightDecay::read(options, weight_decay),
-                      .amsgrad = options.flag("amsgrad", false),
-                      .freeze = static_cast<std::uint64_t>(options.integer(
-                          "freeze", 0, 0, std::numeric_limits<std::int64_t>::max()))};
+                      .amsgrad = options.flag("amsgrad", false)};
   check<UsageError>(o.beta1 < 1 && o.beta2 < 1,
                     "optimizer '{}': beta1 and beta2 must be below 1; got {} and {}",
                     name_of(decay), o.beta1, o.beta2);

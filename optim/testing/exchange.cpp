@@ -63,7 +63,8 @@ std::vector<OwnedGradients> TestExchange::step(std::vector<OwnedGradients> gradi
   for (auto& worker : means) to.push_back(views_of(worker));
   Round round{.seed = options_.seed,
               .step = step_,
-              .workers = static_cast<std::uint32_t>(compressors_.size())};
+              .workers = static_cast<std::uint32_t>(compressors_.size()),
+              .lr = lr_};
   const std::size_t tensors = from.front().size();
   const std::size_t width = options_.bucket_per_tensor ? 1 : std::max<std::size_t>(1, tensors);
   for (std::size_t first = 0; first < std::max<std::size_t>(1, tensors); first += width) {

@@ -46,6 +46,7 @@ class TestExchange {
   const OwnedGradients& own_reconstruction() const { return own_reconstruction_; }
   std::uint64_t next_step() const { return step_; }
   void set_next_step(std::uint64_t step) { step_ = step; }
+  void set_lr(float lr) { lr_ = lr; }  // of the next steps
 
  private:
   using Bucket = std::vector<std::vector<GradView>>;  // views by worker
@@ -59,6 +60,7 @@ class TestExchange {
 
   Options options_;
   std::uint64_t step_ = 0;
+  float lr_ = 0;
   std::vector<std::unique_ptr<Compressor>> compressors_;
   std::vector<PhasePackets> phases_;
   OwnedGradients own_reconstruction_;

@@ -42,6 +42,12 @@ std::vector<float> state_of(Compressor& compressor, std::string_view name) {
   return archive.values;
 }
 
+std::vector<float> state_of(UpdateRule& rule, std::string_view name) {
+  ArrayArchive archive(name);
+  rule.serialize(archive);
+  return archive.values;
+}
+
 std::vector<float> residual_of(Compressor& compressor) {
   return state_of(compressor, "ef.residual");
 }

@@ -44,7 +44,7 @@ TEST(Methods, TheRowWithMostOfTheStagesHolds) {
   EXPECT_NE(recommended("sign+ef", false).lr, recommended("none", false).lr);
   EXPECT_EQ(recommended("sign+ef:target=averaged+clip:norm=1", false).lr,
             recommended("sign+ef", false).lr);
-  EXPECT_EQ(recommended("onebit_adam", false).optimizer, "adam:freeze=100,eps=1e-4");
+  EXPECT_EQ(recommended("onebit_adam", false).optimizer, "adam:eps=1e-4");
   EXPECT_EQ(recommended("doublesqueeze", false).lr, recommended("sign+doublesqueeze", false).lr);
 }
 

@@ -165,11 +165,12 @@ TEST(LawProbe, HoldsForEveryMethodThatDeclaresALaw) {
         "sign+ef", "powersgd+ef", "powersgd+ef:target=averaged", "vote+ef", "qsgd+ef",
         "topk:ratio=0.1+sign+ef", "dgc:ratio=0.1", "dgc:ratio=0.1,nesterov,clip=1,masking=false",
         "sign+doublesqueeze", "topk:ratio=0.1+doublesqueeze", "sign+ef+momentum",
-        "powersgd+ef+warmup:steps=3", "sign+doublesqueeze+onebit_adam:steps=3"}) {
+        "powersgd+ef+warmup:steps=3", "onebit_adam:steps=3"}) {
     for (const auto* topology : {"ring", "server", "local"}) {
       auto config = small_run(compressor);
       config.topology = topology;
       config.check_laws = "every=1";
+      if (std::string_view(compressor).starts_with("onebit_adam")) config.optimizer = "adam";
       EXPECT_NO_THROW(run(config)) << compressor << " over " << topology;
     }
   }

@@ -60,6 +60,8 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
                  "--workers: expected a whole number from 1 to 1024; got 0");
   expect_refused("train --compressor topk:ratio=2", 2, "ratio must be a number");
   expect_refused("train --compressor powrsgd", 2, "did you mean powersgd?");
+  expect_refused("train --compressor onebit_adam --optimizer sgd", 2,
+                 "--optimizer: compressor onebit_adam: expected the optimizer adam or adamw");
   expect_refused("train --comprssor none", 2, "did you mean --compressor?");
   expect_refused("train --workers many", 2, "--workers");
   expect_refused("train --model lenett", 2, "did you mean lenet?");

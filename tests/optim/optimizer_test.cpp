@@ -92,10 +92,9 @@ TEST(UpdateRules, SpecsRoundTrip) {
 TEST(UpdateRules, SpecWritesEveryOptionOut) {
   const auto written = [](std::string_view spec) { return make_update_rule(spec)->spec(); };
   EXPECT_EQ(written("sgd"), "sgd:momentum=0,dampening=0,nesterov=false,weight_decay=0,form=torch");
-  EXPECT_EQ(written("adam"),
-            "adam:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0,amsgrad=false,freeze=0");
+  EXPECT_EQ(written("adam"), "adam:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0,amsgrad=false");
   EXPECT_EQ(written("adamw:amsgrad"),
-            "adamw:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0.01,amsgrad=true,freeze=0");
+            "adamw:beta1=0.9,beta2=0.999,eps=1e-08,weight_decay=0.01,amsgrad=true");
   EXPECT_EQ(written("rmsprop"),
             "rmsprop:alpha=0.99,eps=1e-08,weight_decay=0,momentum=0,centered=false");
   EXPECT_EQ(written("adagrad"),
@@ -119,9 +118,8 @@ TEST(UpdateRules, SpecWritesEveryOptionOut) {
 
 TEST(UpdateRules, WrongSpecsAreRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(usage_error("adm"), HasSubstr("did you mean adam?; known: adam, adamw, lars, sgd, "));
-  EXPECT_THAT(
-      usage_error("adam:beta=0.9"),
-      HasSubstr("did you mean beta1?; known: beta1, beta2, eps, freeze, amsgrad, weight_decay"));
+  EXPECT_THAT(usage_error("adam:beta=0.9"),
+              HasSubstr("did you mean beta1?; known: beta1, beta2, eps, amsgrad, weight_decay"));
   EXPECT_THAT(usage_error("sgd:momentum=2"), HasSubstr("from 0 to 1; got '2'"));
   EXPECT_THAT(usage_error("sgd:nesterov"), HasSubstr("nesterov needs momentum above 0"));
   EXPECT_THAT(usage_error("sgd:momentum=0.9,dampening=0.1,nesterov"), HasSubstr("got 0.9 and 0.1"));
@@ -316,6 +314,8 @@ TEST(Rprop, ReadsTheLearningRateOnceAsTheFirstSize) {
   EXPECT_EQ(x[0], -0.5F);
   rule->apply(x, Values{5}, 1e-3F);
   EXPECT_FLOAT_EQ(x[0], -0.5F - 1.2F * 0.5F);
+}
+
 // Size 0.1 at first, 0.12 after the second +, and 0.06 after the change of sign. There `backtrack`
 // takes the step of 0.12 back and `minus` stays; the next step has no sign to compare with.
 TEST(Rprop, AChangeOfSignTakesTheStepBackOrStays) {
@@ -336,8 +336,6 @@ TEST(Rprop, AChangeOfSignTakesTheStepBackOrStays) {
     EXPECT_NEAR(path("rprop:variant=backtrack")[i], backtrack[i], 1e-6) << i;
   }
   EXPECT_THAT(usage_error("rprop:variant=plus"), HasSubstr("one of minus, backtrack"));
-}
-
 }
 
 // Rounding can make the variance of a constant gradient negative; its square root would be NaN.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "exchanges.hpp"
+#include "tersegrad/core/safetensors.hpp"
 #include "tersegrad/optim/optimizer.hpp"
 #include "tersegrad/optim/testing/law_inputs.hpp"
 #include "tersegrad/optim/testing/state.hpp"
@@ -137,13 +138,15 @@ TEST(DoubleSqueeze, TheAnswerIsAsSmallAsAPacket) {
 // Without compression, momentum through the exchange together with a frozen variance equals Adam.
 TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
   constexpr int kSteps = 30, kWarmup = 10;
-  TestExchange exchange(maker("none+onebit_adam:steps=10"), 1), plain(maker("none"), 1);
-  const auto rule = make_update_rule("adam:freeze=10"), same = make_update_rule("adam:freeze=10");
-  const auto adam = make_update_rule("adam");
+  TestExchange exchange(maker("none+onebit_adam:steps=10"), 1);
+  const auto rule = make_update_rule("adam:beta1=0.8"), same = make_update_rule("adam:beta1=0.8");
+  const auto adam = make_update_rule("adam:beta1=0.8");
+  exchange.worker(0).attach(*rule);
   std::vector<float> x(40, 1.0F), y = x, z = x;
   for (int step = 0; step < kSteps; ++step) {
     const auto g = normal_gradients({{"", 40, 1}}, static_cast<std::uint32_t>(step));
     rule->apply(x, flat(exchange.mean({g})), 0.01F);
+    if (step == kWarmup) same->freeze_variance();
     same->apply(y, flat(g), 0.01F);
     adam->apply(z, flat(g), 0.01F);
     double frozen = 0;
@@ -155,11 +158,141 @@ TEST(OnebitAdam, UncompressedItIsAdamWithItsVarianceFrozen) {
   }
 }
 
+// Gradients of every worker whose size falls to half at first and then stays.
+std::vector<OwnedGradients> settling_gradients(std::uint32_t step) {
+  std::vector<OwnedGradients> workers;
+  for (std::uint32_t w = 0; w < 3; ++w) {
+    workers.push_back(normal_gradients({{"", 20, 10}, {"", 50, 1}}, 3 * step + w));
+    for (auto& tensor : workers.back()) {
+      for (float& value : tensor.values) value *= 1 + std::pow(0.9F, static_cast<float>(step));
+    }
+  }
+  return workers;
+}
+
+template <class Object>
+void copy_state(Object& from, Object& to) {
+  const auto bytes = safetensors_of([&](Archive& archive) { from.serialize(archive); });
+  load_safetensors("state", bytes, [&](Archive& archive) { to.serialize(archive); });
+}
+
+constexpr auto kByRatio = "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:ratio=0.96";
+
+// Whether the last step of the exchange was compressed.
+bool was_compressed(const TestExchange& exchange) {
+  return exchange.phases()[0].up[0].payload().size() < 4 * 250;
+}
+
+// The criterion from its formula, in double. With beta2 = 0.9, delta is 10 steps.
+TEST(OnebitAdam, CompressesOnceTheVarianceIsStable) {
+  for (const int rate_rises_until : {0, 70}) {
+    TestExchange exchange(maker(kByRatio), 3);
+    std::vector<std::unique_ptr<UpdateRule>> rules;
+    for (int w = 0; w < 3; ++w) {
+      rules.push_back(make_update_rule("adam:beta2=0.9"));
+      exchange.worker(w).attach(*rules.back());
+    }
+    std::vector<float> x(250);
+    std::vector<double> v(250), norms, rates;
+    bool stable = false;
+    int first = 0;
+    for (std::uint32_t step = 0; step < 120; ++step) {
+      const auto rate = static_cast<float>(std::max(1, std::min<int>(step, rate_rises_until)));
+      exchange.set_lr(rate);
+      const auto gradients = settling_gradients(step);
+      const auto out = flat(exchange.mean(gradients));  // throws unless the workers agree
+      for (auto& rule : rules) rule->apply(x, out, rate);
+      ASSERT_EQ(was_compressed(exchange), stable) << step;
+      if (stable) continue;
+      ++first;
+      const auto mean = flat(mean_of(gradients));
+      double norm = 0;
+      for (std::size_t i = 0; i < v.size(); ++i) {
+        v[i] = 0.9 * v[i] + 0.1 * double{mean[i]} * mean[i];
+        norm += v[i];
+      }
+      norms.push_back(norm / (1 - std::pow(0.9, step + 1.0)));
+      rates.push_back(rate);
+      stable =
+          step >= 10 && norms[step] >= 0.96 * norms[step - 10] && rates[step] <= rates[step - 10];
+    }
+    EXPECT_GT(first, std::max(11, rate_rises_until));  // neither at once
+    EXPECT_LT(first, 100);                             // nor never
+  }
+}
+
+TEST(OnebitAdam, AllRulesFreezeTheirVarianceInTheFirstCompressedStep) {
+  TestExchange exchange(maker(kByRatio), 3);
+  std::vector<std::unique_ptr<UpdateRule>> rules;
+  for (int w = 0; w < 3; ++w) {
+    rules.push_back(make_update_rule("adam:beta2=0.9"));
+    exchange.worker(w).attach(*rules.back());
+  }
+  std::vector<std::vector<float>> x(3, std::vector<float>(250, 1.0F));
+  for (std::uint32_t step = 0; step < 80; ++step) {
+    const auto mean = flat(exchange.mean(settling_gradients(step)));
+    for (int w = 0; w < 3; ++w) {
+      const auto before = state_of(*rules[w], "adam.v");
+      rules[w]->apply(x[w], mean, 0.01F);
+      ASSERT_EQ(before == state_of(*rules[w], "adam.v"), was_compressed(exchange)) << step;
+    }
+  }
+  EXPECT_TRUE(was_compressed(exchange));
+  EXPECT_EQ(x[0], x[1]);
+  EXPECT_EQ(x[0], x[2]);
+}
+
+TEST(OnebitAdam, ACheckpointKeepsTheCriterionAndTheFreeze) {
+  for (const std::uint32_t saved_after : {5U, 15U, 55U}) {
+    TestExchange whole(maker(kByRatio), 3), resumed(maker(kByRatio), 3);
+    const auto set_up = [](TestExchange& exchange, UpdateRule& rule) {
+      for (int w = 0; w < 3; ++w) exchange.worker(w).attach(rule);
+    };
+    const auto rule = make_update_rule("adam:beta2=0.9"),
+               other = make_update_rule("adam:beta2=0.9");
+    set_up(whole, *rule);
+    set_up(resumed, *other);
+    std::vector<float> x(250, 1.0F), y;
+    for (std::uint32_t step = 0; step < 80; ++step) {
+      if (step == saved_after) {
+        y = x;
+        for (int w = 0; w < 3; ++w) copy_state(whole.worker(w), resumed.worker(w));
+        copy_state(*rule, *other);
+        resumed.set_next_step(step);
+      }
+      const auto gradients = settling_gradients(step);
+      rule->apply(x, flat(whole.mean(gradients)), 0.01F);
+      if (step < saved_after) continue;
+      other->apply(y, flat(resumed.mean(gradients)), 0.01F);
+      ASSERT_EQ(x, y) << step;
+      ASSERT_EQ(was_compressed(whole), was_compressed(resumed)) << step;
+    }
+    EXPECT_TRUE(was_compressed(whole));
+  }
+}
+
+TEST(OnebitAdam, RefusesRulesThatAreNotAdam) {
+  const auto attach = [](const std::string& compressor, const std::string& rule) {
+    make_compressor(compressor)->attach(*make_update_rule(rule));
+  };
+  for (const auto* rule : {"sgd:momentum=0.9", "yogi", "adam+clip:norm=1"}) {
+    EXPECT_THROW(attach("onebit_adam", rule), UsageError) << rule;
+  }
+  EXPECT_THROW(attach("onebit_adam:steps=0", "adam"), UsageError);
+  EXPECT_NO_THROW(attach("onebit_adam", "adamw"));
+  EXPECT_NO_THROW(attach("sign+ef", "sgd"));
+  EXPECT_THROW(make_compressor("onebit_adam:steps=5,ratio=0.9"), UsageError);
+  EXPECT_THROW(make_update_rule("adam")->freeze_variance(), Error);
+  EXPECT_THROW(make_update_rule("sgd")->freeze_variance(), Error);
+}
+
 TEST(TwoWay, BareStagesTakeADocumentedInside) {
   EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign:scale=l1,scope=tensor+doublesqueeze");
   EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,warmup=0,scope=tensor+ef21");
   EXPECT_EQ(make_compressor("onebit_adam")->spec(),
-            "sign:scale=l1,scope=tensor+doublesqueeze+onebit_adam:steps=100,beta=0.9");
+            "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:ratio=0.96");
+  EXPECT_EQ(make_compressor("onebit_adam:steps=7")->spec(),
+            "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=7");
   EXPECT_THROW(make_compressor("ef"), UsageError);
   EXPECT_THROW(make_compressor("powersgd+doublesqueeze"), UsageError);
 }
