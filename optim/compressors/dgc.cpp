@@ -38,6 +38,7 @@
 #include <limits>
 
 #include "tersegrad/core/simd/vectorized.hpp"
+#include "tersegrad/optim/compressors/keep.hpp"
 #include "tersegrad/optim/compressors/sparse.hpp"
 #include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/conservation.hpp"
@@ -96,8 +97,7 @@ class Dgc final : public SparseCompressor, public ConservingStage {
 
  private:
   std::int64_t kept(const Round& round, const GradView& view) const {
-    const auto n = static_cast<double>(view.data.size());
-    return static_cast<std::int64_t>(std::ceil(options_.ratio_at(round.step) * n));
+    return ceil_of(options_.ratio_at(round.step), std::ssize(view.data));
   }
   float clipping(const Round& round, std::span<const GradView> grads) const;
   // Updates u and v. Of a tensor that is sent whole, writes the increment of v to step_ instead.

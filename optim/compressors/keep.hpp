@@ -1,6 +1,6 @@
 // The number k of coordinates that a sparsifier keeps of a tensor, and the warm-up of that number.
 //
-//   ratio=0.01   max(1, floor(ratio n)) of n coordinates
+//   ratio=0.01   max(1, floor(ratio n)) of n coordinates; floor_of takes the ratio as it is written
 //   k=100        as many of every tensor
 //   rank=2       as many bytes as PowerSGD of that rank: b = min(r (n + m), n m) floats of a
 //                matrix, all floats of a vector; an entry with its coordinate takes two floats
@@ -25,6 +25,25 @@
 
 namespace terse {
 
+// floor(ratio n) of a decimal ratio: 29 for 0.29 and 100, although the product of the doubles is
+// less than 29. Where ratio n is a whole number k, the quotient k / n rounds to the same double as
+// the ratio.
+inline std::int64_t floor_of(double ratio, std::int64_t n) {
+  const auto reaches = [&](std::int64_t k) {
+    return static_cast<double>(k) / static_cast<double>(n) <= ratio;
+  };
+  auto k = static_cast<std::int64_t>(ratio * static_cast<double>(n));
+  if (n > 0 && !reaches(k)) --k;
+  if (n > 0 && reaches(k + 1)) ++k;
+  return k;
+}
+
+// ceil(ratio n), likewise.
+inline std::int64_t ceil_of(double ratio, std::int64_t n) {
+  const auto k = floor_of(ratio, n);
+  return n == 0 || static_cast<double>(k) / static_cast<double>(n) == ratio ? k : k + 1;
+}
+
 struct Keep {
   double ratio = 0.01;
   std::int64_t k = 0, rank = 0;   // if both are 0, the ratio applies
@@ -46,7 +65,7 @@ struct Keep {
   // How many coordinates of a matrix are kept in a step: at least 1 and at most all.
   std::int64_t of(std::int64_t rows, std::int64_t cols, std::uint64_t step) const {
     const auto n = rows * cols;
-    auto wanted = static_cast<std::int64_t>(ratio * static_cast<double>(n));
+    auto wanted = floor_of(ratio, n);
     if (k > 0) wanted = k;
     if (rank > 0) wanted = std::min(rank * (rows + cols), n) / entry_floats;
     return std::min(n, std::max<std::int64_t>(1, warmed(wanted, n, step)));

@@ -9,8 +9,16 @@
 namespace terse {
 namespace {
 
+// The ratios here have few decimals, so a product within 1e-9 of a whole number is that number.
+double floor_of_product(double ratio, double n) {
+  return std::floor(ratio * n + 1e-9);
+}
+double ceil_of_product(double ratio, double n) {
+  return std::ceil(ratio * n - 1e-9);
+}
+
 std::int64_t kept_of(std::int64_t n, double ratio) {
-  return n == 0 ? 0 : std::max<std::int64_t>(1, std::int64_t(std::floor(ratio * double(n))));
+  return n == 0 ? 0 : std::max<std::int64_t>(1, std::int64_t(floor_of_product(ratio, double(n))));
 }
 
 OwnedGradients reference_topk(const Workers& workers, double ratio) {
@@ -93,7 +101,7 @@ OwnedGradients reference_dgc(const Workers& workers, double ratio) {
     Workers matrix;
     for (const auto& worker : workers) matrix.push_back({worker[t]});
     const auto n = static_cast<double>(result[t].size());
-    result[t].values = reference_topk(matrix, (std::ceil(ratio * n) + 0.5) / n)[0].values;
+    result[t].values = reference_topk(matrix, (ceil_of_product(ratio, n) + 0.5) / n)[0].values;
   }
   return result;
 }
@@ -144,19 +152,19 @@ std::size_t kept(const Shapes& shapes, double ratio) {
   std::size_t k = 0;
   for (const auto& shape : shapes) {
     const auto n = static_cast<double>(shape.rows * shape.cols);
-    if (n > 0) k += static_cast<std::size_t>(std::max(1.0, std::floor(ratio * n)));
+    if (n > 0) k += static_cast<std::size_t>(std::max(1.0, floor_of_product(ratio, n)));
   }
   return k;
 }
 
 double unkept_share(const OwnedTensor& tensor, double ratio) {
   const auto n = static_cast<double>(tensor.values.size());
-  return 1 - std::max(1.0, std::floor(ratio * n)) / n;
+  return 1 - std::max(1.0, floor_of_product(ratio, n)) / n;
 }
 
 double scaled_variance(const OwnedTensor& tensor, double ratio) {
   const auto n = static_cast<double>(tensor.values.size());
-  return n / std::max(1.0, std::floor(ratio * n)) - 1;
+  return n / std::max(1.0, floor_of_product(ratio, n)) - 1;
 }
 
 CompressorClaims topk_claims(double ratio) {
@@ -169,7 +177,7 @@ CompressorClaims topk_claims(double ratio) {
 
 CompressorClaims topk_of_model_claims(double ratio) {
   const auto kept_of_all = [=](double d) {
-    return d == 0 ? 0 : std::max(1.0, std::floor(ratio * d));
+    return d == 0 ? 0 : std::max(1.0, floor_of_product(ratio, d));
   };
   return {.error =
               [=](const auto& x) {
@@ -226,7 +234,7 @@ CompressorClaims dgc_claims(double ratio) {
               [=](const Shapes& shapes) {
                 double words = 0;
                 for (const auto& [name, n, m, kernel] : shapes) {
-                  const auto all = static_cast<double>(n * m), k = std::ceil(ratio * all);
+                  const auto all = static_cast<double>(n * m), k = ceil_of_product(ratio, all);
                   words += m == 1 || k == all ? all : 2 * k;
                 }
                 return 4 * static_cast<std::size_t>(words);

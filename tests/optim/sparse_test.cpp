@@ -1,4 +1,5 @@
 // Tests of top-k, random-k, and the sum of sparse vectors.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -44,6 +45,28 @@ TEST(TopK, EverythingKeptIsExact) {
   const auto gradient = vector_of({1, 0, -3});
   EXPECT_EQ(reconstruction_of("topk:ratio=1", gradient), flat(gradient));
   EXPECT_EQ(reconstruction_of("topk:k=99", gradient), flat(gradient));
+}
+
+// The number of coordinates is that of the decimal in the spec: 0.29 of 100 are 29, although the
+// product of the doubles is 28.999999999999996.
+TEST(Ratio, TheCountIsThatOfTheDecimal) {
+  const auto entries = [](const std::string& compressor, int thousandths, std::int64_t n) {
+    TestExchange exchange(
+        maker(fmt::format("{},ratio={}", compressor, static_cast<double>(thousandths) / 1000)), 1);
+    exchange.mean({normal_gradients({{"", n / 10, 10}}, 1)});
+    return std::ssize(exchange.phases()[0].up[0].words());
+  };
+  for (const std::int64_t n : {100, 700, 1000}) {
+    for (int thousandths = 1; thousandths <= 1000; thousandths += n == 100 ? 1 : 37) {
+      const auto product = thousandths * n;
+      const auto below = std::max<std::int64_t>(1, product / 1000), above = (product + 999) / 1000;
+      ASSERT_EQ(entries("topk:warmup=0", thousandths, n), 2 * below) << thousandths << " of " << n;
+      ASSERT_EQ(entries("randomk:warmup=0", thousandths, n), below) << thousandths << " of " << n;
+      ASSERT_EQ(entries("randomblock:warmup=0", thousandths, n), below) << thousandths;
+      ASSERT_EQ(entries("dgc:sample=1", thousandths, n), above == n ? n : 2 * above)
+          << thousandths << " of " << n;
+    }
+  }
 }
 
 TEST(TopK, PayloadIsCoordinatesThenValues) {
