@@ -1,4 +1,4 @@
-// SSDM: stochastic sign descent with momentum, for workers with different data.
+// SSDM: stochastic sign descent with momentum, for workers that share one objective.
 //
 //   worker w:  m_w = beta m_w + (1 - beta) g_w                m_w = g_w at first
 //              s_i = + with the probability 1/2 + m_i / (2 |m_w|_2), - otherwise, independently
@@ -7,10 +7,13 @@
 //              send the number of minus signs of every coordinate: S = M - 2 minus
 //   worker:    mean = S / W
 //
-// A packet has no norm, and there is no error feedback. Every worker therefore has the same
-// influence: where local gradients differ in length, SSDM settles at a point where their directions
-// cancel, not where their sum does (in one dimension at the median). `ssdm:scaled` sends the norm
-// as well and settles where the sum cancels.
+// The theorem holds where the gradient of every worker is an unbiased estimate of the gradient of
+// the same f. The authors withdrew the claim for workers with different data in version 6 of the
+// paper (June 2026): the proof of its theorem 8 needs that assumption, and the version adds a
+// result on the limitation. We see it too. A packet has no norm, and there is no error feedback, so
+// every worker has the same influence: where local gradients differ in length, SSDM settles at a
+// point where their directions cancel, not where their sum does (in one dimension at the median).
+// `ssdm:scaled` sends the norm as well and settles where the sum cancels.
 //
 // |m_w| is the norm of the whole model, which must then be one bucket. scope=tensor takes each
 // tensor by itself: a zero tensor of a model that is not zero then sends fair coins.
@@ -18,7 +21,8 @@
 // Payload: 4 ceil(d/32) bytes up. Down, ceil(log2(M + 1)) planes of bits. S has the parity of M, so
 // that is a bit less than the 2M + 1 integers of [-M, M] would take.
 // Source: Safaryan and Richtárik, arXiv 1905.12938, algorithm 3 (update and sum as remembered from
-// it; its theorem takes beta = 1 - 1/sqrt(K) and the rate K^(-3/4) for K steps).
+// it; its theorem takes beta = 1 - 1/sqrt(K) and the rate K^(-3/4) for K steps); version 6 for the
+// scope.
 #include <fmt/format.h>
 
 #include <bit>

@@ -44,6 +44,9 @@
         'crosses it at the median.',
       'With norms (the worker sends ‖m‖ as well, 32 bits more) the forces have their lengths again, and ' +
         'the mean is reached.',
+      'The theorem of the paper needs every node’s gradient to be unbiased for the same f. In version 6 ' +
+        '(June 2026) the authors withdrew the claim for nodes with different data and added a result on ' +
+        'this limitation.',
       'The rate and form of SSDM that we use are reconstructed from notes on the paper; that it stalls ' +
         'here was derived and measured by us.',
     ],
