@@ -13,9 +13,14 @@ class ObservedCompressor final : public Decorator {
       : Decorator(std::move(inner)), observer_(observer) {}
 
   std::string spec() const override { return inner_->spec(); }
+  bool is_contraction() const override { return inner_->is_contraction(); }
   std::optional<double> contraction(std::uint64_t step,
                                     std::span<const GradView> shape) const override {
     return inner_->contraction(step, shape);
+  }
+  std::optional<double> variance(std::uint64_t step,
+                                 std::span<const GradView> shape) const override {
+    return inner_->variance(step, shape);
   }
   bool uncompressed() const override { return !observer_.watches() && inner_->uncompressed(); }
 

@@ -53,6 +53,8 @@ struct Traits {
   bool self_contained = true;  // a packet can be decoded alone, as by an asynchronous server
   bool whole_model = false;    // needs all tensors at once, so there is one bucket
   bool scale_free = false;     // the mean is a direction without a magnitude
+  bool keeps_residual =
+      false;  // what a packet leaves out is sent later, from the compressor's state
 };
 
 // A part of a packet's payload, as `explain` prints it.
@@ -60,6 +62,13 @@ struct Field {
   std::string name;
   std::size_t offset = 0, size = 0;  // bytes within the payload
   std::string text;                  // the first values, separated by spaces
+};
+
+// A sentence for the user, without a full stop. `explain` prints every remark; a run prints the
+// warnings on standard error.
+struct Remark {
+  std::string text;
+  bool warning = false;  // with these settings the method need not converge
 };
 
 class Compressor {
@@ -124,6 +133,12 @@ class Compressor {
   virtual std::vector<Field> fields(const Round&, const Packet& up,
                                     std::span<const GradView> shape) const = 0;
 
+  // Whether C is a contraction for tensors of every size: |x - C(x)|² < |x|² unless C(x) = 0, in
+  // expectation if C draws. The share that is kept may depend on x, as that of a projection does.
+  // An unbiased C is a contraction if its variance is below 1. Error feedback needs a contraction:
+  // otherwise the residual grows.
+  virtual bool is_contraction() const { return false; }
+
   // The declared contraction: the largest delta known, in (0, 1], with
   // |x - C(x)|² ≤ (1 - delta) |x|² for every x of these shapes and this step, in expectation if C
   // draws. nullopt: none is declared.
@@ -136,6 +151,20 @@ class Compressor {
   // the rule must outlive the calls of `decode`. Throws UsageError if the method needs another
   // rule.
   virtual void attach(UpdateRule&) {}
+
+  // The declared variance: the smallest omega known with E C(x) = x and
+  // E|C(x) - x|² ≤ omega |x|² for every x of these shapes and this step. nullopt: none is declared,
+  // e.g. because C is biased. Whether one is declared does not depend on the step or the shapes.
+  virtual std::optional<double> variance(std::uint64_t /*step*/,
+                                         std::span<const GradView> /*shape*/) const {
+    return std::nullopt;
+  }
+
+  // What the user should know about this compressor for tensors of these shapes.
+  virtual std::vector<Remark> remarks(std::uint64_t /*step*/,
+                                      std::span<const GradView> /*shape*/) const {
+    return {};
+  }
 
   // Saves, loads or hashes the whole state.
   virtual void serialize(Archive&) {}

@@ -118,6 +118,14 @@ class Atomo final : public GatherCompressor {
     return fmt::format("atomo:rank={},independent={}", rank_, independent_);
   }
   bool codes_vectors() const override { return false; }
+  // That of equal p_c, which is not the least.
+  std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
+    std::int64_t most = rank_;
+    for (const auto& view : folded(shape)) {
+      if (is_matrix(view)) most = std::max(most, std::min(view.rows, view.cols));
+    }
+    return static_cast<double>(most) / static_cast<double>(rank_) - 1;
+  }
 
   void encode(const Round& round, std::span<const GradView> tensors, Packet& up) override {
     const auto grads = folded(tensors);

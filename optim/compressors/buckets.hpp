@@ -23,6 +23,16 @@ struct Buckets {
     return sum;
   }
 
+  // The length of the longest bucket of any tensor.
+  std::int64_t largest(std::span<const GradView> views) const {
+    std::int64_t most = 0;
+    for (const auto& view : views) {
+      const auto n = std::ssize(view.data);
+      most = std::max(most, std::min(n, width(n)));
+    }
+    return most;
+  }
+
   // Calls body(bucket, begin, end) for every bucket of n values, in parallel and in any order.
   template <class Body>
   void for_each(std::int64_t n, Body body) const {

@@ -69,7 +69,9 @@ class Dgc final : public SparseCompressor, public ConservingStage {
   Dgc(std::uint16_t number, DgcOptions options)
       : SparseCompressor(number), options_(std::move(options)) {}
 
-  Traits traits(std::uint64_t) const override { return {.whole_model = options_.clip > 0}; }
+  Traits traits(std::uint64_t) const override {
+    return {.whole_model = options_.clip > 0, .keeps_residual = true};
+  }
   // The input of the law is the increment of v.
   void add_up(const Round& round, std::span<const GradView> grads,
               std::span<const GradView> total) override;

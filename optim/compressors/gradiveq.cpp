@@ -50,6 +50,8 @@ class GradiVeq final : public LinearCompressor {
     return fmt::format("gradiveq:slice={},keep={},period={},samples={}", options_.slice,
                        options_.keep, options_.period, options_.samples);
   }
+  // An orthogonal projection.
+  bool is_contraction() const override { return true; }
   // The axes come from the means that the workers have decoded.
   Traits traits(std::uint64_t) const override { return {.linear = true, .self_contained = false}; }
 

@@ -34,6 +34,7 @@ std::int64_t words_of_halves(std::int64_t halves) {
 // The functions of a format. `write` sets out = the 16-bit floats of one tensor.
 struct Fp16 {
   static std::string spec() { return "fp16"; }
+  static std::optional<double> variance() { return std::nullopt; }
   static void write(const Round&, const GradView& grad, std::span<std::uint16_t> out) {
     kernels::to_fp16(grad.data, out);
   }
@@ -46,6 +47,10 @@ struct Bf16 {
   bool stochastic = false;
 
   std::string spec() const { return fmt::format("bf16:stochastic={}", stochastic); }
+  // The neighbours of x are at most 2^-7 |x| apart, and p (1 - p) is at most 1/4.
+  std::optional<double> variance() const {
+    return stochastic ? std::optional(0x1p-16) : std::nullopt;
+  }
   void write(const Round& round, const GradView& grad, std::span<std::uint16_t> out) const {
     const auto draws = rounding_draws(round, grad);
     vectorized_for(
@@ -75,6 +80,11 @@ class Halves final : public GatherCompressor {
   Halves(std::uint16_t number, Format format) : GatherCompressor(number), format_(format) {}
 
   std::string spec() const override { return format_.spec(); }
+  // 0 is such a float, so the nearest one is never further from x than 0 is.
+  bool is_contraction() const override { return true; }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
+    return format_.variance();
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto n = count(grads);

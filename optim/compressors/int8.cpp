@@ -32,6 +32,9 @@
 namespace terse {
 namespace {
 
+// So many values of a range can have errors as large as they are.
+constexpr std::int64_t kMostValues = 510 * 510 / 2;
+
 std::int64_t words_of_bytes(std::int64_t bytes) {
   return (bytes + 3) / 4;
 }
@@ -113,6 +116,13 @@ class Int8 final : public GatherCompressor {
   Int8(std::uint16_t number, Buckets buckets) : GatherCompressor(number), buckets_(buckets) {}
 
   std::string spec() const override { return fmt::format("int8:bucket={}", buckets_.size); }
+  // A range of width w has errors of at most w/510, and |x|^2 of at least w^2/2.
+  bool is_contraction() const override { return buckets_.size > 0 && buckets_.size < kMostValues; }
+  std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override {
+    const auto n = buckets_.largest(shape);
+    if (n >= kMostValues) return std::nullopt;
+    return 1 - static_cast<double>(n) / kMostValues;
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto [range_words, byte_words] = sizes(grads);

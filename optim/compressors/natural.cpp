@@ -116,6 +116,10 @@ class Natural final : public GatherCompressor {
   using GatherCompressor::GatherCompressor;
 
   std::string spec() const override { return "natural"; }
+  bool is_contraction() const override { return true; }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
+    return 1.0 / 8;
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     std::int64_t total = 0;

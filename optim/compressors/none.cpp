@@ -20,8 +20,12 @@ class None final : public OnePhaseLinear {
   std::string spec() const override { return "none"; }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
   bool uncompressed() const override { return true; }
+  bool is_contraction() const override { return true; }
   std::optional<double> contraction(std::uint64_t, std::span<const GradView>) const override {
     return 1;
+  }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
+    return 0;
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {

@@ -92,6 +92,7 @@ class OneBit final : public GatherCompressor {
   using GatherCompressor::GatherCompressor;
 
   std::string spec() const override { return "onebit"; }
+  bool is_contraction() const override { return true; }
   // C(x) is the projection of every column on two disjoint vectors of ones, which keeps at least
   // |column|² / rows.
   std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override {

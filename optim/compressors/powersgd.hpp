@@ -77,6 +77,8 @@ class PowerSgd final : public LinearCompressor {
       : number_(number), options_(options) {}
 
   std::string spec() const override;
+  // An orthogonal projection: no bound on the share that is kept holds for every matrix.
+  bool is_contraction() const override { return true; }
   Traits traits(std::uint64_t) const override {
     return {.phases = 2 * options_.iterations, .linear = true, .self_contained = false};
   }

@@ -49,6 +49,8 @@ class AlternatingPowerSgd final : public LinearCompressor {
     return fmt::format("powersgd:rank={},alternate=true,iterations={},min_rate={}", options_.rank,
                        options_.iterations, options_.min_rate);
   }
+  // An orthogonal projection: no bound on the share that is kept holds for every matrix.
+  bool is_contraction() const override { return true; }
   Traits traits(std::uint64_t) const override {
     return {.phases = options_.iterations, .linear = true, .self_contained = false};
   }

@@ -11,8 +11,9 @@
 // level. A value whose magnitude is N is exactly at level s. N = 0 gives zeros. NaN, an infinity or
 // an N beyond the largest float makes its own bucket NaN.
 //
-// C is unbiased. With norm=l2, E|C(v) - v|^2 <= min(n/s^2, sqrt(n)/s) |v|^2 for a bucket of n
-// values, of which at most s (s + sqrt(n)) are not 0 on average.
+// C is unbiased. For a bucket of n values E|C(v) - v|^2 <= min(n/(4 s^2), sqrt(n)/s) |v|^2: the
+// variance of a value is at most (N/s)^2 / 4, and at most |v_i| N/s. (The paper has n/s^2.) With
+// norm=l2 at most s (s + sqrt(n)) values are not 0 on average.
 //
 // Payload of T tensors with B buckets in all:
 //   code=plain   f32 N[B];  for each tensor of n values ceil(n b / 32) words of n fields

@@ -2,8 +2,11 @@
 // the sum, and selects the values to prefetch during encoding.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +26,11 @@ struct QsgdOptions {
   Buckets buckets{512};
   bool max_norm = false, elias = false;
 
+  // omega of a bucket of n values.
+  double variance(std::int64_t n) const {
+    const auto values = static_cast<double>(n), s = static_cast<double>(levels);
+    return std::min(values / (4 * s * s), std::sqrt(values) / s);
+  }
   int bits() const { return kernels::level_bits(levels) + 1; }
   std::int64_t field_words(std::int64_t n) const { return kernels::words_for(n * bits()); }
   std::int64_t field_words(std::span<const GradView> views) const {
@@ -37,6 +45,12 @@ class Qsgd final : public GatherCompressor {
   Qsgd(std::uint16_t number, QsgdOptions options) : GatherCompressor(number), options_(options) {}
 
   std::string spec() const override;
+  bool is_contraction() const override {
+    return options_.buckets.size > 0 && options_.variance(options_.buckets.size) < 1;
+  }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
+    return options_.variance(options_.buckets.largest(shape));
+  }
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void add(const Round& round, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override;

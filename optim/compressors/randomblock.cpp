@@ -30,6 +30,7 @@ class RandomBlock final : public OnePhaseLinear {
 
   std::string spec() const override { return "randomblock:" + keep_.text(); }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  bool is_contraction() const override { return true; }
   std::optional<double> contraction(std::uint64_t step,
                                     std::span<const GradView> shape) const override {
     return keep_.smallest_share(shape, step);

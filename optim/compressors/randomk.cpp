@@ -31,9 +31,14 @@ class RandomK final : public OnePhaseLinear {
     return fmt::format("randomk:{},scaled={}", keep_.text(), scaled_);
   }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  bool is_contraction() const override { return !scaled_; }
   std::optional<double> contraction(std::uint64_t step,
                                     std::span<const GradView> shape) const override {
     return scaled_ ? std::nullopt : std::optional(keep_.smallest_share(shape, step));
+  }
+  std::optional<double> variance(std::uint64_t step,
+                                 std::span<const GradView> shape) const override {
+    return scaled_ ? std::optional(1 / keep_.smallest_share(shape, step) - 1) : std::nullopt;
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {

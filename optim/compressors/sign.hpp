@@ -34,6 +34,7 @@ class Sign final : public GatherCompressor {
 
   std::string spec() const override;
   Traits traits(std::uint64_t) const override { return {.whole_model = scope_ == Scope::model}; }
+  bool is_contraction() const override { return scale_ == SignScale::l1; }
   std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override;
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,

@@ -51,6 +51,8 @@ class SparseCompressor : public Compressor {
 
  protected:
   bool has_coder() const { return coder_ != nullptr; }
+  // Whether the values are sent uncompressed, or by a coder that is a contraction.
+  bool codes_by_contraction() const { return coder_ == nullptr || coder_->is_contraction(); }
   // The spec of this stage, without a coder.
   virtual std::string stage() const = 0;
   // Why a coder cannot stand behind this compressor; empty if it can.

@@ -41,6 +41,12 @@ class StochasticSign final : public GatherCompressor {
                        to_string(scope_));
   }
   Traits traits(std::uint64_t) const override { return {.whole_model = scope_ == Scope::model}; }
+  // n N^2 / |x|_2^2 - 1, and N is at most |x|_2.
+  std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
+    std::int64_t most = scope_ == Scope::model ? count(shape) : 1;
+    for (const auto& view : shape) most = std::max(most, std::ssize(view.data));
+    return static_cast<double>(std::max<std::int64_t>(1, most) - 1);
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto norms = norms_of(grads);

@@ -32,6 +32,7 @@ class SvdCompressor final : public GatherCompressor {
 
   std::string spec() const override { return fmt::format("svd:rank={}", rank_); }
   bool codes_vectors() const override { return false; }
+  bool is_contraction() const override { return true; }
   // The largest of min(n, m) squared singular values are at least their mean.
   std::optional<double> contraction(std::uint64_t, std::span<const GradView> shape) const override {
     double share = 1;

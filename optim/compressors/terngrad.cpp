@@ -10,7 +10,7 @@
 // `shared`, with one scale for all workers, is in terngrad_shared.cpp.
 //
 // Without clipping C is unbiased and E|C(x) - x|^2 = (|x|_1 |x|_inf / |x|_2^2 - 1) |x|^2 for each
-// tensor. A NaN or infinity makes the tensor NaN.
+// tensor, at most (sqrt(n) - 1)/2 |x|^2 for n values. A NaN or infinity makes the tensor NaN.
 //
 // Payload: 8 ceil(d/32) + 4 T bytes for T tensors.
 // Time: two passes (four if clipped) and 16 random bits per value (32 where these do not decide).
@@ -62,6 +62,14 @@ class TernGrad final : public GatherCompressor {
   TernGrad(std::uint16_t number, double clip) : GatherCompressor(number), clip_(clip) {}
 
   std::string spec() const override { return fmt::format("terngrad:clip={},shared=false", clip_); }
+  // |x|_1 |x|_inf / |x|_2^2 is at most (sqrt(n) + 1)/2, where all values but the largest are
+  // 1/(sqrt(n) + 1) of it.
+  std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
+    if (clip_ > 0) return std::nullopt;
+    std::size_t most = 1;
+    for (const auto& view : shape) most = std::max(most, view.data.size());
+    return (std::sqrt(static_cast<double>(most)) - 1) / 2;
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     PayloadWriter payload(start(round, grads, std::ssize(grads) + 2 * words_for(count(grads)), up));

@@ -29,6 +29,9 @@ class Threshold final : public SparseCompressor {
  public:
   Threshold(std::uint16_t number, float tau) : SparseCompressor(number), tau_(tau) {}
 
+  // +tau or -tau lies between 0 and the value that it stands for.
+  bool is_contraction() const override { return true; }
+
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView>) const override {
     FieldList list(up);

@@ -18,6 +18,7 @@ class TopK final : public SparseCompressor {
       : SparseCompressor(number), keep_(keep), whole_model_(whole_model) {}
 
   Traits traits(std::uint64_t) const override { return {.whole_model = whole_model_}; }
+  bool is_contraction() const override { return codes_by_contraction(); }
   std::optional<double> contraction(std::uint64_t step,
                                     std::span<const GradView> shape) const override;
 

@@ -32,6 +32,13 @@ class UnbiasedRank final : public OnePhaseLinear {
 
   std::string spec() const override { return fmt::format("unbiased_rank:rank={}", rank_); }
   Traits traits(std::uint64_t) const override { return {.linear = true}; }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
+    double most = 0;
+    for (const auto& view : shape) {
+      if (is_matrix(view)) most = std::max(most, static_cast<double>(view.cols + 1));
+    }
+    return most / static_cast<double>(rank_);
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     auto payload = start_packet(round, number_, grads.size(), size(grads), up);

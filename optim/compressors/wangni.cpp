@@ -9,6 +9,7 @@
 // E C(x) = x and E|C(x) - x|^2 = sum of x_i^2 (1/p_i - 1). The rules for lambda:
 //   ratio=r     sum p_i = r n: lambda = r n / |x|_1, then enlarged `iterations` times, because the
 //               coordinates with p_i = 1 cannot use their share (greedy, at most r n)
+//               E|C(x) - x|^2 <= omega |x|^2 with omega = 1/r - 1 for r <= 1/2, 1/(4 r - 1) above
 //   variance=e  E|C(x)|^2 = (1 + e) |x|^2 exactly, with the fewest entries that allow it
 // A value that is not finite has p_i = 1 and does not count for lambda.
 //
@@ -43,6 +44,10 @@ struct Rule {
                         : fmt::format("ratio={},iterations={}", ratio, iterations);
   }
   double lambda(std::span<const float> x) const { return variance > 0 ? exact(x) : greedy(x); }
+  double omega() const {
+    if (variance > 0) return variance;
+    return ratio > 0.5 ? 1 / (4 * ratio - 1) : 1 / ratio - 1;
+  }
 
  private:
   double greedy(std::span<const float> x) const;
@@ -96,6 +101,12 @@ double Rule::exact(std::span<const float> x) const {
 class Wangni final : public SparseCompressor {
  public:
   Wangni(std::uint16_t number, Rule rule) : SparseCompressor(number), rule_(rule) {}
+
+  bool is_contraction() const override { return rule_.omega() < 1; }
+  // Without entries (ratio=0) it is biased.
+  std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
+    return std::isfinite(rule_.omega()) ? std::optional(rule_.omega()) : std::nullopt;
+  }
 
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override {

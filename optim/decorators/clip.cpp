@@ -21,6 +21,8 @@ class Clip final : public Decorator {
  public:
   Clip(double norm, std::unique_ptr<Compressor> inner) : Decorator(std::move(inner)), norm_(norm) {}
 
+  // x is first multiplied by a factor in (0, 1], and C leaves out less than that.
+  bool is_contraction() const override { return inner_->is_contraction(); }
   std::string spec() const override { return around(fmt::format("clip:norm={}", norm_)); }
 
   Traits traits(std::uint64_t step) const override {

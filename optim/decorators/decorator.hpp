@@ -1,11 +1,12 @@
 // The base of all decorators: every function calls that of the inner stage unless it is overridden,
-// except `uncompressed` and `encode_with_residual`. They keep the defaults of `Compressor`, so with
-// a decorator in between gradients travel in packets, and encoding is not fused with error
-// feedback.
+// except `uncompressed`, `encode_with_residual` and what is declared about the error (is_contraction,
+// contraction, variance). They keep the defaults of `Compressor`, so with a decorator in between
+// gradients travel in packets, and encoding is not fused with error feedback.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,9 @@ class Decorator : public Compressor {
     return inner_->fields(round, up, shape);
   }
   void attach(UpdateRule& rule) override { inner_->attach(rule); }
+  std::vector<Remark> remarks(std::uint64_t step, std::span<const GradView> shape) const override {
+    return inner_->remarks(step, shape);
+  }
   void serialize(Archive& archive) override { inner_->serialize(archive); }
 
  protected:
@@ -50,6 +54,11 @@ class Decorator : public Compressor {
 
   std::unique_ptr<Compressor> inner_;
 };
+
+// For the factory of a stage that keeps what C leaves out and sends it later. Throws UsageError if
+// that does not help: C is no contraction, has no magnitude, or keeps a residual itself. The option
+// `unsafe` builds the stage all the same, for tests and teaching; returns whether it is given.
+bool unsafe_or_contraction(std::string_view stage, Options& options, const Compressor& inner);
 
 // Scratch for a copy of a bucket's gradients. Its memory is used again in every round.
 class BucketCopy {

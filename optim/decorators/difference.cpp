@@ -36,6 +36,7 @@ class Difference final : public Decorator {
   Traits traits(std::uint64_t step) const override {
     auto traits = inner_->traits(step);
     traits.self_contained = false;
+    traits.keeps_residual = true;
     return traits;
   }
 
@@ -107,8 +108,10 @@ std::unique_ptr<Compressor> make_diana(std::uint16_t, Options& options,
                                       std::move(inner));
 }
 
-std::unique_ptr<Compressor> make_ef21(std::uint16_t, Options&, std::unique_ptr<Compressor> inner) {
-  return std::make_unique<Difference>(1, "ef21", std::move(inner));
+std::unique_ptr<Compressor> make_ef21(std::uint16_t, Options& options,
+                                      std::unique_ptr<Compressor> inner) {
+  const bool unsafe = unsafe_or_contraction("ef21", options, *inner);
+  return std::make_unique<Difference>(1, unsafe ? "ef21:unsafe=true" : "ef21", std::move(inner));
 }
 
 }  // namespace terse

@@ -10,7 +10,8 @@
 // the same on all.
 //
 // Cost: 4 d bytes of state on a worker, and as much on the server. The packet does not grow.
-// C must have one phase, and a packet of it must be decodable by itself.
+// C must have one phase, a packet of it must be decodable by itself, and like for error feedback C
+// must be a contraction, unless `unsafe` is given.
 // Source: Tang et al., arXiv 1905.05957, algorithm 1.
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/conservation.hpp"
@@ -33,12 +34,14 @@ void relabel(Packet& packet, PacketKind kind, std::uint32_t worker) {
 
 class DoubleSqueeze final : public Decorator, public ConservingStage {
  public:
-  explicit DoubleSqueeze(std::unique_ptr<Compressor> inner)
-      : Decorator(std::move(inner)), server_(make_compressor(inner_->spec())) {}
+  DoubleSqueeze(bool unsafe, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), unsafe_(unsafe), server_(make_compressor(inner_->spec())) {}
 
-  std::string spec() const override { return around("doublesqueeze"); }
+  std::string spec() const override {
+    return around(unsafe_ ? "doublesqueeze:unsafe=true" : "doublesqueeze");
+  }
   Traits traits(std::uint64_t step) const override {
-    return {.whole_model = inner_->traits(step).whole_model};
+    return {.whole_model = inner_->traits(step).whole_model, .keeps_residual = true};
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
@@ -101,6 +104,7 @@ class DoubleSqueeze final : public Decorator, public ConservingStage {
     }
   }
 
+  bool unsafe_;
   std::unique_ptr<Compressor> server_;
   TensorState worker_residual_, server_residual_;
   BucketCopy copy_;
@@ -108,14 +112,15 @@ class DoubleSqueeze final : public Decorator, public ConservingStage {
 
 }  // namespace
 
-std::unique_ptr<Compressor> make_double_squeeze(std::uint16_t, Options&,
+std::unique_ptr<Compressor> make_double_squeeze(std::uint16_t, Options& options,
                                                 std::unique_ptr<Compressor> inner) {
   const auto traits = inner->traits(0);
   check<UsageError>(traits.phases == 1 && traits.self_contained,
                     "doublesqueeze: expected a compressor with one phase, whose packets can be "
                     "decoded alone; got {}",
                     inner->spec());
-  return std::make_unique<DoubleSqueeze>(std::move(inner));
+  const bool unsafe = unsafe_or_contraction("doublesqueeze", options, *inner);
+  return std::make_unique<DoubleSqueeze>(unsafe, std::move(inner));
 }
 
 }  // namespace terse

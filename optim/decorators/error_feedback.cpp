@@ -17,6 +17,10 @@
 // target=averaged adds to each worker's residual a part that sums to zero over the workers and
 // grows like a random walk: prefer local.
 //
+// C must be a contraction for tensors of every size, not scale-free, and keep no residual itself:
+// otherwise e grows, or is not what was left out. The factory refuses any other C unless `unsafe` is
+// given.
+//
 // If the compressor has several phases, g is added in the first phase and the reconstruction is
 // subtracted in the last.
 //
@@ -42,18 +46,20 @@ enum class Rate { outside, inside };
 
 class ErrorFeedback final : public Decorator, public ConservingStage {
  public:
-  ErrorFeedback(Target target, Rate rate, std::unique_ptr<Compressor> inner)
-      : Decorator(std::move(inner)), target_(target), rate_(rate) {}
+  ErrorFeedback(Target target, Rate rate, bool unsafe, std::unique_ptr<Compressor> inner)
+      : Decorator(std::move(inner)), target_(target), rate_(rate), unsafe_(unsafe) {}
 
   std::string spec() const override {
-    return around(fmt::format("ef:target={},lr={}", target_ == Target::local ? "local" : "averaged",
-                              rate_ == Rate::inside ? "inside" : "outside"));
+    return around(
+        fmt::format("ef:target={},lr={}{}", target_ == Target::local ? "local" : "averaged",
+                    rate_ == Rate::inside ? "inside" : "outside", unsafe_ ? ",unsafe=true" : ""));
   }
 
   // target=averaged subtracts the mean of all packets, so one packet is not enough.
   Traits traits(std::uint64_t step) const override {
     auto traits = inner_->traits(step);
     if (target_ == Target::averaged) traits.self_contained = false;
+    traits.keeps_residual = true;
     return traits;
   }
 
@@ -126,6 +132,7 @@ class ErrorFeedback final : public Decorator, public ConservingStage {
 
   Target target_;
   Rate rate_;
+  bool unsafe_;
   std::uint64_t step_ = 0;            // the step of rates_[1]
   std::array<float, 2> rates_{0, 0};  // of the step before step_, and of step_; 0: no such step yet
   TensorState residual_;
@@ -140,8 +147,9 @@ std::unique_ptr<Compressor> make_error_feedback(std::uint16_t, Options& options,
   constexpr std::array<std::string_view, 2> kRates{"outside", "inside"};
   const auto target = options.choice("target", "local", kTargets);
   const auto rate = options.choice("lr", "outside", kRates);
+  const bool unsafe = unsafe_or_contraction("ef", options, *inner);
   return std::make_unique<ErrorFeedback>(target == "local" ? Target::local : Target::averaged,
-                                         rate == "inside" ? Rate::inside : Rate::outside,
+                                         rate == "inside" ? Rate::inside : Rate::outside, unsafe,
                                          std::move(inner));
 }
 

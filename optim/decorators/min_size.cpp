@@ -59,6 +59,18 @@ class MinSize final : public Decorator {
     traits.sliceable = false;
     return traits;
   }
+  bool is_contraction() const override { return inner_->is_contraction(); }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override {
+    return inner_->contraction(step, Sizes(shape, size_).large);
+  }
+  std::optional<double> variance(std::uint64_t step,
+                                 std::span<const GradView> shape) const override {
+    return inner_->variance(step, Sizes(shape, size_).large);
+  }
+  std::vector<Remark> remarks(std::uint64_t step, std::span<const GradView> shape) const override {
+    return inner_->remarks(step, Sizes(shape, size_).large);
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,

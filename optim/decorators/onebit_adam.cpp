@@ -109,6 +109,7 @@ class OnebitAdam final : public Decorator {
   Traits traits(std::uint64_t step) const override {
     auto traits = at(step).traits(step);
     traits.whole_model = by_ratio_ || inner_->traits(step).whole_model;
+    traits.keeps_residual = inner_->traits(step).keeps_residual;
     traits.self_contained = false;
     return traits;
   }

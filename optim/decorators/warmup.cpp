@@ -27,7 +27,18 @@ class Warmup final : public Decorator {
     auto traits = at(step).traits(step);
     traits.whole_model = inner_->traits(step).whole_model;
     traits.scale_free = inner_->traits(step).scale_free;
+    traits.keeps_residual = inner_->traits(step).keeps_residual;
     return traits;
+  }
+  bool is_contraction() const override { return inner_->is_contraction(); }
+  std::optional<double> contraction(std::uint64_t step,
+                                    std::span<const GradView> shape) const override {
+    return at(step).contraction(step, shape);
+  }
+  std::optional<double> variance(std::uint64_t step,
+                                 std::span<const GradView> shape) const override {
+    const auto inner = inner_->variance(step, shape);
+    return inner ? at(step).variance(step, shape) : std::nullopt;
   }
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     at(round.step).encode(round, grads, up);

@@ -124,7 +124,7 @@ class LawCheck {
   void rotates();
   void commutes_with(const std::string& name, const std::function<void(OwnedTensor&)>& change);
   void agrees_with_reference();
-  void declared_contraction();
+  void declared_error();
   void contraction();
   void unbiased();
 
@@ -209,7 +209,7 @@ void LawCheck::nothing_is_lost() {
 
 void LawCheck::nothing_is_lost_of(const std::function<OwnedGradients(std::uint32_t)>& at_step) {
   const auto with_feedback = [this] {
-    Options options("law", Stage{.name = "ef", .options = {}});
+    Options options("law", Stage{.name = "ef", .options = {{"unsafe", std::nullopt}}});
     return make_error_feedback(0, options, make_());
   };
   TestExchange exchange(with_feedback, 1);
@@ -360,25 +360,50 @@ void LawCheck::agrees_with_reference() {
   }
 }
 
-// The largest that one value in each tensor, or equal values, or normal ones have.
-void LawCheck::declared_contraction() {
-  auto one_value = zero_gradients(law_shapes()), equal_values = one_value;
+// Inputs on which the error of some compressors is largest: one value in each tensor, equal values,
+// normal ones, and one value of 1 among values of 1/(sqrt(n) + 1) (TernGrad).
+std::vector<OwnedGradients> worst_inputs() {
+  auto one_value = zero_gradients(law_shapes()), equal_values = one_value, one_large = one_value;
   for (auto& tensor : one_value) {
     if (!tensor.values.empty()) tensor.values.back() = -2;
   }
   for (auto& tensor : equal_values) std::ranges::fill(tensor.values, 0.5F);
-  for (auto x : {one_value, equal_values, normal_gradients(law_shapes(), 3)}) {
-    const auto declared = make_()->contraction(0, views_of(x));
-    if (!declared) continue;
+  for (auto& tensor : one_large) {
+    const auto n = static_cast<float>(tensor.values.size());
+    std::ranges::fill(tensor.values, 1 / (std::sqrt(n) + 1));
+    if (!tensor.values.empty()) tensor.values.front() = 1;
+  }
+  return {one_value, equal_values, one_large, normal_gradients(law_shapes(), 3)};
+}
+
+// What a compressor declares about its error holds: is_contraction, contraction and variance.
+void LawCheck::declared_error() {
+  for (auto x : worst_inputs()) {
+    const auto views = views_of(x);
+    const auto compressor = make_();
+    const bool contracts = compressor->is_contraction();
+    const auto delta = compressor->contraction(0, views), omega = compressor->variance(0, views);
+    expect(omega.has_value() == compressor->variance(0, {}).has_value(),
+           "whether a variance is declared depends on the shapes");
+    expect(!omega || claims_.unbiased, "declares a variance; is not claimed to be unbiased");
+    if (!contracts && !delta && !omega) continue;
     const auto [mean, spread] = measured_error(make_, x);
-    expect(*declared > 0 && *declared <= 1 && mean <= 1 - *declared + 5 * spread + 1e-6,
-           fmt::format("declares delta = {}; got |x - C(x)|^2 = {} +- {} of |x|^2", *declared, mean,
-                       spread));
+    const double margin = 5 * spread + 1e-6 * (1 + mean);
+    const auto found = fmt::format("got |x - C(x)|^2 = {} +- {} of |x|^2", mean, spread);
+    expect(!contracts || mean <= 1 + margin, "declares a contraction; " + found);
+    if (delta) {
+      expect(*delta > 0 && *delta <= 1 && mean <= 1 - *delta + margin,
+             fmt::format("declares delta = {}; {}", *delta, found));
+    }
+    if (omega) {
+      expect(*omega >= 0 && mean <= *omega + margin,
+             fmt::format("declares omega = {}; {}", *omega, found));
+    }
   }
 }
 
 void LawCheck::contraction() {
-  declared_contraction();
+  declared_error();
   if (!claims_.error) return;
   for (std::uint32_t input = 0; input < 3; ++input) {
     const auto x = normal_gradients(law_shapes(), input);

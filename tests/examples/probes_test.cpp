@@ -162,7 +162,7 @@ TEST(HealthProbe, CountsTheMarginsOfAllCoordinates) {
 TEST(LawProbe, HoldsForEveryMethodThatDeclaresALaw) {
   for (const auto* compressor :
        {"topk:ratio=0.1+ef", "topk:ratio=0.1+ef:target=averaged", "topk:ratio=0.1+ef:lr=inside",
-        "sign+ef", "powersgd+ef", "powersgd+ef:target=averaged", "vote+ef", "qsgd+ef",
+        "sign+ef", "powersgd+ef", "powersgd+ef:target=averaged", "qsgd:bits=8+ef", "vote+ef:unsafe",
         "topk:ratio=0.1+sign+ef", "dgc:ratio=0.1", "dgc:ratio=0.1,nesterov,clip=1,masking=false",
         "sign+doublesqueeze", "topk:ratio=0.1+doublesqueeze", "sign+ef+momentum",
         "powersgd+ef+warmup:steps=3", "onebit_adam:steps=3"}) {

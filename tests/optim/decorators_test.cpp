@@ -1,14 +1,19 @@
 // Tests of error feedback, momentum, warm-up, minimum size and clipping around many compressors.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "exchanges.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/testing/law_inputs.hpp"
 #include "tersegrad/optim/testing/state.hpp"
 
 namespace terse {
 namespace {
+
+using testing::HasSubstr;
 
 std::vector<OwnedGradients> workers_at(std::uint32_t step, std::uint32_t workers) {
   std::vector<OwnedGradients> gradients;
@@ -63,6 +68,111 @@ TEST(ErrorFeedback, FusedItIsTheSameToTheBit) {
         }
       }
     }
+  }
+}
+
+std::string refusal(const std::string& spec) {
+  try {
+    make_compressor(spec);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// What is left out is kept only around a compressor whose error is smaller than the gradient.
+TEST(ErrorFeedback, IsRefusedWhereItCannotHelp) {
+  const std::map<std::string, std::string> refused{
+      {"vote", "a direction without a magnitude"},
+      {"vote+warmup:steps=5", "a direction without a magnitude"},
+      {"noisy_sign", "a direction without a magnitude"},
+      {"ssdm", "a direction without a magnitude"},
+      {"dgc", "itself sends later what a packet leaves out"},
+      {"dgc+clip:norm=1+min:size=10", "itself sends later what a packet leaves out"},
+      {"sign+ef", "itself sends later what a packet leaves out"},
+      {"sign+doublesqueeze", "itself sends later what a packet leaves out"},
+      {"topk+ef21", "itself sends later what a packet leaves out"},
+      {"topk+ef21+warmup", "itself sends later what a packet leaves out"},
+      {"natural+diana", "itself sends later what a packet leaves out"},
+      {"onebit_adam", "itself sends later what a packet leaves out"},
+      {"terngrad", "needs no error feedback"},
+      {"stochastic_sign:norm=max", "needs no error feedback"},
+      {"qsgd:bits=4", "needs no error feedback"},
+      {"qsgd:bits=8,bucket=0", "needs no error feedback"},  // the variance grows with the tensor
+      {"randomk:scaled", "needs no error feedback"},
+      {"wangni:ratio=0.1", "needs no error feedback"},
+      {"wangni:variance=1.5", "needs no error feedback"},
+      {"atomo", "needs no error feedback"},
+      {"unbiased_rank", "needs no error feedback"},
+      {"terngrad:shared", "no contraction for tensors of every size"},
+      {"terngrad:clip=2.5", "no contraction for tensors of every size"},
+      {"int8", "no contraction for tensors of every size"},
+      {"topk+terngrad", "no contraction for tensors of every size"},
+      {"sign+momentum", "no contraction for tensors of every size"},
+      {"ssdm:scaled", "no contraction for tensors of every size"}};
+  for (const auto& [inside, reason] : refused) {
+    for (const std::string stage : {"ef", "ef21"}) {
+      const auto error = refusal(inside + '+' + stage);
+      EXPECT_THAT(error, HasSubstr(reason)) << inside;
+      EXPECT_THAT(error, HasSubstr("write " + stage + ":unsafe")) << inside;
+      const auto unsafe = make_compressor(inside + '+' + stage + ":unsafe");
+      EXPECT_EQ(make_compressor(unsafe->spec())->spec(), unsafe->spec());
+    }
+  }
+  EXPECT_THAT(refusal("terngrad+doublesqueeze"), HasSubstr("write doublesqueeze:unsafe"));
+  EXPECT_EQ(refusal("terngrad+doublesqueeze:unsafe"), "");
+}
+
+TEST(ErrorFeedback, IsBuiltAroundEveryContraction) {
+  for (const std::string inside : {"none",
+                                   "natural",
+                                   "fp16",
+                                   "bf16",
+                                   "bf16:stochastic",
+                                   "int8:bucket=512",
+                                   "onebit",
+                                   "sign",
+                                   "qsgd:bits=8",
+                                   "qsgd:bits=6,norm=max",
+                                   "topk",
+                                   "topk:scope=model",
+                                   "topk+sign",
+                                   "topk+natural",
+                                   "topk+qsgd:bits=8",
+                                   "randomk",
+                                   "randomblock",
+                                   "threshold",
+                                   "wangni:ratio=0.6",
+                                   "wangni:variance=0.9",
+                                   "powersgd",
+                                   "powersgd:alternate",
+                                   "svd",
+                                   "gradiveq",
+                                   "topk+clip:norm=1",
+                                   "topk+min",
+                                   "powersgd+warmup"}) {
+    EXPECT_EQ(refusal(inside + "+ef"), "") << inside;
+  }
+}
+
+// A stochastic sign of twenty values has a variance of 19: each step multiplies the residual by more
+// than 4. The residual of a contraction stays bounded.
+TEST(ErrorFeedback, TheResidualGrowsUnlessTheCompressorIsAContraction) {
+  const auto residual_after = [](const std::string& spec, std::uint32_t steps) {
+    TestExchange exchange(maker(spec), 1);
+    for (std::uint32_t step = 0; step < steps; ++step) {
+      exchange.mean({normal_gradients({{"", 20, 1}}, step)});
+    }
+    double squares = 0;
+    for (const float value : residual_of(exchange.worker(0))) squares += double{value} * value;
+    return std::sqrt(squares);
+  };
+  for (const std::string spec : {"sign+ef", "qsgd:bits=8+ef"}) {
+    EXPECT_LT(residual_after(spec, 40), 3 * residual_after(spec, 10)) << spec;
+  }
+  for (const std::string inside : {"stochastic_sign", "qsgd:bits=2"}) {
+    const auto spec = inside + "+ef:unsafe";
+    EXPECT_GT(residual_after(spec, 40), 10 * residual_after(spec, 10)) << inside;
   }
 }
 

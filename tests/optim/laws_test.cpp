@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "claims.hpp"
+#include "tersegrad/optim/decorators/decorator.hpp"
 
 namespace terse {
 namespace {
@@ -52,6 +53,37 @@ TEST(Laws, FalseClaimsAreFound) {
   EXPECT_FALSE(check_laws(powersgd, {.linear = true, .permutable = true}).empty());
   const auto mean = [](const Round&, const auto& workers) { return mean_of(workers); };
   EXPECT_FALSE(check_laws(topk, {.reference = mean}).empty());
+}
+
+// A compressor that declares more than holds.
+class Boaster final : public Decorator {
+ public:
+  Boaster(std::string_view inside, std::optional<double> variance, bool contracts)
+      : Decorator(make_compressor(inside)), variance_(variance), contracts_(contracts) {}
+
+  std::string spec() const override { return inner_->spec(); }
+  bool is_contraction() const override { return contracts_; }
+  std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
+    return variance_;
+  }
+
+ private:
+  std::optional<double> variance_;
+  bool contracts_;
+};
+
+TEST(Laws, FalseDeclarationsAreFound) {
+  const auto broken = [](std::string_view inside, std::optional<double> variance, bool contracts,
+                         bool unbiased) {
+    const auto make = [=] { return std::make_unique<Boaster>(inside, variance, contracts); };
+    return fmt::format("{}", fmt::join(check_laws(make, {.unbiased = unbiased}), "\n"));
+  };
+  constexpr auto npos = std::string::npos;
+  // The largest law tensor has 120 values: at most (sqrt(120) - 1)/2 = 4.98.
+  EXPECT_EQ(broken("terngrad", 4.98, false, true), "");
+  EXPECT_TRUE(broken("terngrad", 2, false, true).find("declares omega = 2") != npos);
+  EXPECT_TRUE(broken("terngrad", {}, true, true).find("declares a contraction") != npos);
+  EXPECT_TRUE(broken("sign", 10, true, false).find("not claimed to be unbiased") != npos);
 }
 
 // Decorated compressors obey the laws that need no claims.

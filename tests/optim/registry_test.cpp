@@ -78,7 +78,7 @@ TEST(Registry, DecoratorsForwardTheTraitsOfTheStep) {
   EXPECT_EQ(traits("powersgd+warmup:steps=5+ef+momentum+clip", 5).phases, 2);
   EXPECT_TRUE(traits("vote+warmup:steps=5", 0).linear);
   EXPECT_TRUE(traits("vote+warmup:steps=5", 5).sliceable);
-  EXPECT_TRUE(traits("vote+ef+momentum", 0).sliceable);
+  EXPECT_TRUE(traits("vote+ef:unsafe+momentum", 0).sliceable);
   EXPECT_FALSE(traits("vote+min", 0).sliceable);
   EXPECT_TRUE(traits("randomk+min", 0).linear);
   EXPECT_TRUE(traits("none+clip", 0).whole_model);
