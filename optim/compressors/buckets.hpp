@@ -5,9 +5,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <string_view>
 
+#include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"
+#include "tersegrad/core/spec.hpp"
 #include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/kernels/draws.hpp"
 #include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
@@ -47,5 +52,16 @@ struct Buckets {
     return size > 0 ? size : std::max<std::int64_t>(n, 1);
   }
 };
+
+// The option bucket= of a compressor whose random draws come in blocks: a multiple of the block.
+inline Buckets parse_buckets(std::string_view compressor, Options& options, std::int64_t fallback) {
+  const auto size =
+      options.integer("bucket", fallback, 0, std::numeric_limits<std::uint32_t>::max());
+  check<UsageError>(
+      size % kernels::Draws::kBlock == 0,
+      "{}: expected a bucket that is a multiple of {}, or 0 for whole tensors; got {}", compressor,
+      kernels::Draws::kBlock, size);
+  return {size};
+}
 
 }  // namespace terse

@@ -200,12 +200,7 @@ std::unique_ptr<Compressor> make_qsgd(std::uint16_t number, Options& options,
   const auto levels =
       options.integer("levels", (std::int64_t{1} << (bits - 1)) - 1, 1, kernels::kMostLevels);
   qsgd.levels = static_cast<int>(levels);
-  qsgd.buckets.size =
-      options.integer("bucket", qsgd.buckets.size, 0, std::numeric_limits<std::uint32_t>::max());
-  check<UsageError>(
-      qsgd.buckets.size % kernels::Draws::kBlock == 0,
-      "qsgd: expected a bucket that is a multiple of {}, or 0 for whole tensors; got {}",
-      kernels::Draws::kBlock, qsgd.buckets.size);
+  qsgd.buckets = parse_buckets("qsgd", options, qsgd.buckets.size);
   qsgd.max_norm = options.choice("norm", "l2", kNorms) == "max";
   qsgd.elias = options.choice("code", "plain", kCodes) == "elias";
   return std::make_unique<Qsgd>(number, qsgd);

@@ -1,18 +1,20 @@
-// TernGrad: every value becomes -s, 0 or +s, where s is the largest magnitude of its tensor.
+// TernGrad: every value becomes -s, 0 or +s, where s is the largest magnitude of its bucket.
 //
-//   worker w:  clip=c > 0: limit x to c standard deviations of its tensor
-//              for each tensor: s_w = max |x_i|
-//              b_i = 1 with probability |x_i| / s_w, or else 0
-//              send s_w of every tensor, then the bits b_i, then the bits x_i < 0 and b_i
+//   worker w:  for each bucket x of `bucket` values of a tensor (the last one is shorter):
+//                clip=c > 0: limit x to c of its standard deviations
+//                s_w = max |x_i|
+//                b_i = 1 with probability |x_i| / s_w, or else 0
+//              send s_w of every bucket, then the bits b_i, then the bits x_i < 0 and b_i
 //   exchange:  every worker receives all packets
 //   worker:    mean_i = sum over w of s_w b_i sign(x_i) / W
 //
-// `shared`, with one scale for all workers, is in terngrad_shared.cpp.
+// bucket=0 makes each tensor one bucket, as in the paper. `shared`, with one scale for all workers,
+// is in terngrad_shared.cpp.
 //
 // Without clipping C is unbiased and E|C(x) - x|^2 = (|x|_1 |x|_inf / |x|_2^2 - 1) |x|^2 for each
-// tensor, at most (sqrt(n) - 1)/2 |x|^2 for n values. A NaN or infinity makes the tensor NaN.
+// bucket, at most (sqrt(n) - 1)/2 |x|^2 for n values. A NaN or infinity makes the bucket NaN.
 //
-// Payload: 8 ceil(d/32) + 4 T bytes for T tensors.
+// Payload: 8 ceil(d/32) + 4 B bytes for B buckets in all.
 // Time: two passes (four if clipped) and 16 random bits per value (32 where these do not decide).
 // Source: Wen et al., arXiv 1705.07878.
 #include "tersegrad/optim/compressors/terngrad.hpp"
@@ -35,7 +37,7 @@ namespace {
 
 using kernels::words_for;
 
-// The standard deviation of a tensor about its mean.
+// The standard deviation of x about its mean.
 double deviation(std::span<const float> x) {
   const auto n = static_cast<double>(x.size());
   const auto sum_of = [&](auto term) {
@@ -59,49 +61,56 @@ float scale_of(std::span<const float> x, double clip) {
 
 class TernGrad final : public GatherCompressor {
  public:
-  TernGrad(std::uint16_t number, double clip) : GatherCompressor(number), clip_(clip) {}
+  TernGrad(std::uint16_t number, const terngrad::Scaling& scaling)
+      : GatherCompressor(number), scaling_(scaling) {}
 
-  std::string spec() const override { return fmt::format("terngrad:clip={},shared=false", clip_); }
+  std::string spec() const override { return scaling_.spec(false); }
   // |x|_1 |x|_inf / |x|_2^2 is at most (sqrt(n) + 1)/2, where all values but the largest are
   // 1/(sqrt(n) + 1) of it.
   std::optional<double> variance(std::uint64_t, std::span<const GradView> shape) const override {
-    if (clip_ > 0) return std::nullopt;
-    std::size_t most = 1;
-    for (const auto& view : shape) most = std::max(most, view.data.size());
-    return (std::sqrt(static_cast<double>(most)) - 1) / 2;
+    if (scaling_.clip > 0) return std::nullopt;
+    const auto n = std::max<std::int64_t>(1, scaling_.buckets.largest(shape));
+    return (std::sqrt(static_cast<double>(n)) - 1) / 2;
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    PayloadWriter payload(start(round, grads, std::ssize(grads) + 2 * words_for(count(grads)), up));
-    const auto s = payload.next_floats(grads.size());
-    terngrad::write_scales(grads, clip_, s);
-    ternary_.write(round, grads, s, s, payload.rest());
+    const auto buckets = scaling_.buckets.of(grads);
+    PayloadWriter payload(start(round, grads, buckets + 2 * words_for(count(grads)), up));
+    const auto s = payload.next_floats(buckets);
+    scaling_.write(grads, s);
+    ternary_.write(round, grads, scaling_.buckets, s, s, payload.rest());
   }
 
   void add(const Round&, std::span<const std::uint32_t> payload, float weight,
            std::span<const GradView> out) const override {
     const auto n = count(out);
-    PayloadReader in(payload, std::ssize(out) + 2 * words_for(n));
-    const auto s = in.next_floats(out.size());
+    const auto buckets = scaling_.buckets.of(out);
+    PayloadReader in(payload, buckets + 2 * words_for(n));
+    PayloadReader scales(in.next_words(buckets));
     const auto planes = terngrad::checked_planes(in.rest(), n);
     std::int64_t at = 0;  // the tensor's first bit in a plane
-    for (std::size_t t = 0; t < out.size(); ++t) {
-      kernels::add_ternary(planes.nonzero, planes.negative, at, weight * s[t], out[t].data);
-      at += std::ssize(out[t].data);
+    for (const auto& view : out) {
+      const auto s = scales.next_floats(scaling_.buckets.of(std::ssize(view.data)));
+      scaling_.buckets.for_each(
+          std::ssize(view.data), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+            kernels::add_ternary(planes.nonzero, planes.negative, at + begin, weight * s[b],
+                                 view.data.subspan(begin, end - begin));
+          });
+      at += std::ssize(view.data);
     }
   }
 
   std::vector<Field> fields(const Round&, const Packet& up,
                             std::span<const GradView> shape) const override {
     FieldList list(up);
-    list.floats("scales", std::ssize(shape));
+    list.floats("scales", scaling_.buckets.of(shape));
     list.words("nonzero bits", words_for(count(shape)));
     list.words("sign bits", words_for(count(shape)));
     return list.take();
   }
 
  private:
-  double clip_;
+  terngrad::Scaling scaling_;
   terngrad::Ternary ternary_;
 };
 
@@ -109,8 +118,18 @@ class TernGrad final : public GatherCompressor {
 
 namespace terngrad {
 
-void write_scales(std::span<const GradView> grads, double clip, std::span<float> scales) {
-  for (std::size_t t = 0; t < grads.size(); ++t) scales[t] = scale_of(grads[t].data, clip);
+void Scaling::write(std::span<const GradView> grads, std::span<float> scales) const {
+  for (const auto& grad : grads) {
+    const auto n = std::ssize(grad.data);
+    buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      scales[b] = scale_of(grad.data.subspan(begin, end - begin), clip);
+    });
+    scales = scales.subspan(buckets.of(n));
+  }
+}
+
+std::string Scaling::spec(bool shared) const {
+  return fmt::format("terngrad:clip={},bucket={},shared={}", clip, buckets.size, shared);
 }
 
 Planes<const std::uint32_t> checked_planes(std::span<const std::uint32_t> words, std::int64_t n) {
@@ -121,16 +140,23 @@ Planes<const std::uint32_t> checked_planes(std::span<const std::uint32_t> words,
   return planes;
 }
 
-void Ternary::write(const Round& round, std::span<const GradView> grads,
+void Ternary::write(const Round& round, std::span<const GradView> grads, const Buckets& buckets,
                     std::span<const float> scales, std::span<const float> limits,
                     std::span<std::uint32_t> words) {
   std::ranges::fill(words, 0U);
   const Planes planes(words);
   std::int64_t at = 0;  // the tensor's first bit in a plane
-  for (std::size_t t = 0; t < grads.size(); ++t) {
-    codes_.resize(grads[t].data.size());
-    kernels::encode_levels(grads[t].data, {.levels = 1, .norm = scales[t], .limit = limits[t]},
-                           rounding_draws(round, grads[t]), 0, codes_);
+  for (const auto& grad : grads) {
+    const auto n = std::ssize(grad.data);
+    const auto draws = rounding_draws(round, grad);
+    codes_.resize(grad.data.size());
+    buckets.for_each(n, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+      kernels::encode_levels(grad.data.subspan(begin, end - begin),
+                             {.levels = 1, .norm = scales[b], .limit = limits[b]}, draws, begin,
+                             std::span(codes_).subspan(begin, end - begin));
+    });
+    scales = scales.subspan(buckets.of(n));
+    limits = limits.subspan(buckets.of(n));
     kernels::pack_if(codes_, at, planes.nonzero, [](unsigned code) { return (code & 1U) != 0; });
     kernels::pack_if(codes_, at, planes.negative, [](unsigned code) { return code == 3; });
     at += std::ssize(codes_);
@@ -141,9 +167,11 @@ void Ternary::write(const Round& round, std::span<const GradView> grads,
 
 std::unique_ptr<Compressor> make_terngrad(std::uint16_t number, Options& options,
                                           std::unique_ptr<Compressor>) {
-  const auto clip = options.number("clip", 0, 0, 1e6);
-  if (options.flag("shared", false)) return make_shared_terngrad(number, clip);
-  return std::make_unique<TernGrad>(number, clip);
+  terngrad::Scaling scaling;
+  scaling.clip = options.number("clip", 0, 0, 1e6);
+  scaling.buckets = parse_buckets("terngrad", options, 0);
+  if (options.flag("shared", false)) return make_shared_terngrad(number, scaling);
+  return std::make_unique<TernGrad>(number, scaling);
 }
 
 }  // namespace terse

@@ -1,6 +1,6 @@
 // TernGrad with one scale for all workers: their packets are integers and can be added up.
 //
-//   phase 0    worker:    send s_w of every tensor
+//   phase 0    worker:    send s_w of every bucket
 //              exchange:  s = the largest s_w
 //   phase 1    worker:    send the bits as in terngrad.cpp, drawn with s instead of s_w
 //              exchange:  t_i = W + sum over w of b_i sign(x_i)     0 … 2W, ceil(log2(2W+1)) bits
@@ -8,9 +8,9 @@
 //
 // C stays unbiased and has the variance of the scale s. Every worker counts once. The packets are
 // gathered, because a compressor is sliceable in all of its phases or in none, and scales are not
-// bits of coordinates. A NaN or infinity makes the tensor NaN.
+// bits of coordinates. A NaN or infinity makes the bucket NaN.
 //
-// Payload: 8 ceil(d/32) + 4 T bytes for T tensors; the sums are 4 ceil(d/32) bytes a bit.
+// Payload: 8 ceil(d/32) + 4 B bytes for B buckets; the sums are 4 ceil(d/32) bytes a bit.
 // Time: two passes (four if clipped) and 16 random bits per value (32 where these do not decide).
 // Source: Wen et al., arXiv 1705.07878, section 3.2.
 #include <fmt/format.h>
@@ -71,19 +71,20 @@ class Sums {
 
 class SharedTernGrad final : public Compressor {
  public:
-  SharedTernGrad(std::uint16_t number, double clip) : number_(number), clip_(clip) {}
+  SharedTernGrad(std::uint16_t number, const terngrad::Scaling& scaling)
+      : number_(number), scaling_(scaling) {}
 
-  std::string spec() const override { return fmt::format("terngrad:clip={},shared=true", clip_); }
+  std::string spec() const override { return scaling_.spec(true); }
   Traits traits(std::uint64_t) const override { return {.phases = 2, .self_contained = false}; }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
-    const auto words = round.phase == 0 ? std::ssize(grads) : 2 * words_for(count(grads));
+    const auto words = round.phase == 0 ? scaling_.buckets.of(grads) : 2 * words_for(count(grads));
     start_packet(round, number_, grads.size(), words, up);
-    if (round.phase == 0) return terngrad::write_scales(grads, clip_, up.floats());
+    if (round.phase == 0) return scaling_.write(grads, up.floats());
     const auto scales = scales_of(grads);
     auto limits = scales;
-    if (clip_ > 0) terngrad::write_scales(grads, clip_, limits);
-    ternary_.write(round, grads, scales, limits, up.words());
+    if (scaling_.clip > 0) scaling_.write(grads, limits);
+    ternary_.write(round, grads, scaling_.buckets, scales, limits, up.words());
   }
 
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
@@ -94,7 +95,7 @@ class SharedTernGrad final : public Compressor {
     auto header = header_for(round, number_, PacketKind::down, shape.size());
     header.contributors = static_cast<std::uint16_t>(up.size());
     if (round.phase == 0) {
-      combine_scales(header, up, down);
+      combine_scales(header, scaling_.buckets.of(shape), up, down);
     } else {
       add_up(header, count(shape), up, down);
     }
@@ -110,7 +111,7 @@ class SharedTernGrad final : public Compressor {
                             std::span<const GradView> shape) const override {
     FieldList list(up);
     if (round.phase == 0) {
-      list.floats("scales", std::ssize(shape));
+      list.floats("scales", scaling_.buckets.of(shape));
     } else {
       list.words("nonzero bits", words_for(count(shape)));
       list.words("sign bits", words_for(count(shape)));
@@ -122,37 +123,47 @@ class SharedTernGrad final : public Compressor {
 
  private:
   // The scales in a packet as the bits of floats: in the order of magnitude, NaN largest.
-  static std::span<const std::uint32_t> magnitudes(const Packet& packet, std::size_t tensors) {
-    const auto words = expect_words(packet, static_cast<std::int64_t>(tensors));
+  static std::span<const std::uint32_t> magnitudes(const Packet& packet, std::int64_t buckets) {
+    const auto words = expect_words(packet, buckets);
     for (const auto word : words)
       check<PacketError>(word >> 31 == 0, "packet: expected a scale of at least 0; got {}",
                          std::bit_cast<float>(word));
     return words;
   }
-  static void combine_scales(const PacketHeader& header, std::span<const Packet> up, Packet& down);
+  static void combine_scales(const PacketHeader& header, std::int64_t buckets,
+                             std::span<const Packet> up, Packet& down);
   static void add_up(const PacketHeader& header, std::int64_t n, std::span<const Packet> up,
                      Packet& down);
+  // out_i = scale (t_i - workers) / workers, with the sums t from `at` on.
+  static void read_sums(const Sums& sums, std::int64_t at, int workers, float scale,
+                        std::span<float> out);
 
   std::vector<float> scales_of(std::span<const GradView> views) const {
     std::vector<float> scales;
-    for (const auto& view : views) scales.push_back(scales_.existing(view.id, 1)[0]);
+    for (const auto& view : views) {
+      const auto s = scales_.existing(view.id, buckets_of(view));
+      scales.insert(scales.end(), s.begin(), s.end());
+    }
     return scales;
+  }
+  std::int64_t buckets_of(const GradView& view) const {
+    return scaling_.buckets.of(std::ssize(view.data));
   }
 
   std::uint16_t number_;
-  double clip_;
+  terngrad::Scaling scaling_;
   terngrad::Ternary ternary_;
   TensorState scales_;  // s, from the end of phase 0 to the end of phase 1
 };
 
-void SharedTernGrad::combine_scales(const PacketHeader& header, std::span<const Packet> up,
-                                    Packet& down) {
-  down.start(header, header.tensors * sizeof(float));
+void SharedTernGrad::combine_scales(const PacketHeader& header, std::int64_t buckets,
+                                    std::span<const Packet> up, Packet& down) {
+  down.start(header, static_cast<std::size_t>(buckets) * sizeof(float));
   const auto largest = down.words();
   std::ranges::fill(largest, 0U);
   for (const auto& packet : up) {
-    const auto scales = magnitudes(packet, header.tensors);
-    for (std::size_t t = 0; t < scales.size(); ++t) largest[t] = std::max(largest[t], scales[t]);
+    const auto scales = magnitudes(packet, buckets);
+    for (std::size_t b = 0; b < scales.size(); ++b) largest[b] = std::max(largest[b], scales[b]);
   }
 }
 
@@ -189,9 +200,11 @@ void SharedTernGrad::add_up(const PacketHeader& header, std::int64_t n, std::spa
 void SharedTernGrad::advance(const Round& round, const Packet& down,
                              std::span<const GradView> shape) {
   down.expect(number_, round.phase, shape.size());
-  magnitudes(down, shape.size());
-  const auto scales = down.floats();
-  for (std::size_t t = 0; t < shape.size(); ++t) scales_.at(shape[t].id, 1)[0] = scales[t];
+  magnitudes(down, scaling_.buckets.of(shape));
+  PayloadReader scales(down.words());
+  for (const auto& view : shape) {
+    kernels::copy_to(scales.next_floats(buckets_of(view)), scales_.at(view.id, buckets_of(view)));
+  }
 }
 
 const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& down,
@@ -199,48 +212,60 @@ const GradientSource& SharedTernGrad::decode(const Round& round, const Packet& d
   down.expect(number_, round.phase, scratch.size());
   const int workers = static_cast<int>(expect_contributors(down));
   const Sums sums(down, workers, count(scratch));
-  const auto scales = scales_of(scratch);
   std::int64_t at = 0;  // the tensor's first bit in a plane
-  for (std::size_t t = 0; t < scratch.size(); ++t) {
-    const auto data = scratch[t].data;
-    const float step = scales[t] / static_cast<float>(workers);
-    parallel_for(std::ssize(data), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      const auto largest = vectorized([&] {
-        int most = 0;
-        for (auto first = begin; first < end; first += kernels::kWordBits) {
-          const auto sum = sums.from(at + first);
-          for (std::int64_t i = 0; i < std::min(kernels::kWordBits, end - first); ++i) {
-            most = std::max(most, sum[i]);
-            data[first + i] = static_cast<float>(sum[i] - workers) * step;
-          }
-        }
-        return most;
-      });
-      check<PacketError>(largest <= 2 * workers, "packet: expected sums of at most {}; got {}",
-                         2 * workers, largest);
-    });
-    at += std::ssize(data);
+  for (const auto& view : scratch) {
+    const auto scales = scales_.existing(view.id, buckets_of(view));
+    scaling_.buckets.for_each(
+        std::ssize(view.data), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+          read_sums(sums, at + begin, workers, scales[b], view.data.subspan(begin, end - begin));
+        });
+    at += std::ssize(view.data);
   }
   return written(round, scratch);
+}
+
+void SharedTernGrad::read_sums(const Sums& sums, std::int64_t at, int workers, float scale,
+                               std::span<float> out) {
+  const float step = scale / static_cast<float>(workers);
+  parallel_for(std::ssize(out), kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
+    const auto largest = vectorized([&] {
+      int most = 0;
+      for (auto first = begin; first < end; first += kernels::kWordBits) {
+        const auto sum = sums.from(at + first);
+        for (std::int64_t i = 0; i < std::min(kernels::kWordBits, end - first); ++i) {
+          most = std::max(most, sum[i]);
+          out[first + i] = static_cast<float>(sum[i] - workers) * step;
+        }
+      }
+      return most;
+    });
+    check<PacketError>(largest <= 2 * workers, "packet: expected sums of at most {}; got {}",
+                       2 * workers, largest);
+  });
 }
 
 void SharedTernGrad::reconstruct(const Round& round, const Packet& own,
                                  std::span<const GradView> out) const {
   own.expect(number_, round.phase, out.size());
   const auto planes = terngrad::checked_planes(own.words(), count(out));
-  const auto scales = scales_of(out);
   std::int64_t at = 0;  // the tensor's first bit in a plane
-  for (std::size_t t = 0; t < out.size(); ++t) {
-    std::ranges::fill(out[t].data, 0.0F);
-    kernels::add_ternary(planes.nonzero, planes.negative, at, scales[t], out[t].data);
-    at += std::ssize(out[t].data);
+  for (const auto& view : out) {
+    const auto scales = scales_.existing(view.id, buckets_of(view));
+    std::ranges::fill(view.data, 0.0F);
+    scaling_.buckets.for_each(
+        std::ssize(view.data), [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+          kernels::add_ternary(planes.nonzero, planes.negative, at + begin, scales[b],
+                               view.data.subspan(begin, end - begin));
+        });
+    at += std::ssize(view.data);
   }
 }
 
 }  // namespace
 
-std::unique_ptr<Compressor> make_shared_terngrad(std::uint16_t number, double clip) {
-  return std::make_unique<SharedTernGrad>(number, clip);
+std::unique_ptr<Compressor> make_shared_terngrad(std::uint16_t number,
+                                                 const terngrad::Scaling& scaling) {
+  return std::make_unique<SharedTernGrad>(number, scaling);
 }
 
 }  // namespace terse

@@ -90,45 +90,68 @@ double limited_scale(const std::vector<float>& x, double clip) {
   return std::min(largest, clip_limit(x, clip));
 }
 
-OwnedGradients reference_terngrad(const Round& round, const Workers& workers, double clip,
-                                  bool shared) {
-  return mean_reconstruction(workers, [&](std::uint32_t w, const OwnedTensor& x) {
-    double scale = limited_scale(x.values, clip);
-    const double limit = scale;
-    if (shared) {
-      for (const auto& worker : workers) {
-        scale = std::max(scale, limited_scale(worker[x.id].values, clip));
-      }
-    }
+struct TernaryForm {
+  double clip = 0;
+  bool shared = false;
+  std::size_t bucket = 0;
+
+  std::vector<double> reconstruct(const Round& round, std::uint32_t w, const OwnedTensor& x,
+                                  const Workers& workers) const {
     std::vector<double> reconstruction(x.values.size());
-    for (std::size_t i = 0; i < reconstruction.size(); ++i) {
-      const double size = std::min(limit, std::abs(double{x.values[i]}));
-      if (draw(round, w, x.id, i) < size / scale)
-        reconstruction[i] = std::copysign(scale, x.values[i]);
-    }
+    for_each_bucket(x.values.size(), bucket, [&](std::size_t begin, std::size_t end) {
+      const auto scale_of = [&](const std::vector<float>& values) {
+        return limited_scale({values.begin() + begin, values.begin() + end}, clip);
+      };
+      const double limit = scale_of(x.values);
+      double scale = limit;
+      if (shared) {
+        for (const auto& worker : workers) scale = std::max(scale, scale_of(worker[x.id].values));
+      }
+      for (auto i = begin; i < end; ++i) {
+        const double size = std::min(limit, std::abs(double{x.values[i]}));
+        if (draw(round, w, x.id, i) < size / scale)
+          reconstruction[i] = std::copysign(scale, x.values[i]);
+      }
+    });
     return reconstruction;
-  });
-}
-
-double ternary_variance(const OwnedTensor& tensor, double) {
-  double norm1 = 0, largest = 0;
-  for (const float v : tensor.values) {
-    norm1 += std::abs(double{v});
-    largest = std::max(largest, std::abs(double{v}));
   }
-  return norm1 * largest / squares(tensor.values) - 1;
-}
 
-CompressorClaims terngrad_claims(double clip, bool shared) {
-  CompressorClaims claims{
-      .payload_bytes =
-          [](const Shapes& shapes) { return 4 * shapes.size() + 2 * plane_bytes(shapes); },
-      .reference =
-          [=](const Round& round, const auto& workers) {
-            return reference_terngrad(round, workers, clip, shared);
-          }};
-  if (clip == 0) {
-    claims.error = [](const auto& x) { return weighted(x, ternary_variance, 0); };
+  // E |C(x) - x|^2 / |x|^2 without clipping: |x|_1 |x|_inf - |x|_2^2 for each bucket.
+  double error(const OwnedGradients& x) const {
+    double lost = 0, all = 0;
+    for (const auto& tensor : x) {
+      for_each_bucket(tensor.values.size(), bucket, [&](std::size_t begin, std::size_t end) {
+        double norm1 = 0, largest = 0, square = 0;
+        for (auto i = begin; i < end; ++i) {
+          const double size = std::abs(double{tensor.values[i]});
+          norm1 += size;
+          largest = std::max(largest, size);
+          square += size * size;
+        }
+        lost += norm1 * largest - square;
+        all += square;
+      });
+    }
+    return lost / all;
+  }
+};
+
+CompressorClaims terngrad_claims(TernaryForm form) {
+  CompressorClaims claims{.payload_bytes =
+                              [=](const Shapes& shapes) {
+                                const auto scales = bytes_by_tensor(shapes, [=](std::size_t n) {
+                                  return 32 * buckets(n, form.bucket);
+                                });
+                                return scales + 2 * plane_bytes(shapes);
+                              },
+                          .reference =
+                              [=](const Round& round, const auto& workers) {
+                                return mean_reconstruction(workers, [&](auto w, const auto& x) {
+                                  return form.reconstruct(round, w, x, workers);
+                                });
+                              }};
+  if (form.clip == 0) {
+    claims.error = [=](const auto& x) { return form.error(x); };
     claims.error_is_exact = true;
     claims.unbiased = true;
   }
@@ -184,10 +207,13 @@ std::vector<ClaimedSpec> quantised_claims() {
           {"qsgd:bits=2,bucket=64", qsgd_claims({1, 64, false}, 2)},
           {"qsgd:levels=5,bucket=0,norm=max", qsgd_claims({5, 0, true}, 4)},
           {"qsgd:bits=3,bucket=64,code=elias", qsgd_claims({3, 64, false}, 3, false)},
-          {"terngrad", terngrad_claims(0, false)},
-          {"terngrad:shared", terngrad_claims(0, true)},
-          {"terngrad:clip=2.5", terngrad_claims(2.5, false)},
-          {"terngrad:clip=1,shared", terngrad_claims(1, true)},
+          {"terngrad", terngrad_claims({})},
+          {"terngrad:bucket=64", terngrad_claims({.bucket = 64})},
+          {"terngrad:shared", terngrad_claims({.shared = true})},
+          {"terngrad:clip=2.5", terngrad_claims({.clip = 2.5})},
+          {"terngrad:clip=1,shared", terngrad_claims({.clip = 1, .shared = true})},
+          {"terngrad:clip=1.5,bucket=64,shared",
+           terngrad_claims({.clip = 1.5, .shared = true, .bucket = 64})},
           {"natural", natural_claims()}};
 }
 

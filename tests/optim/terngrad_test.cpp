@@ -8,6 +8,7 @@
 
 #include "exchanges.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/optim/testing/law_statistics.hpp"
 
 namespace terse {
 namespace {
@@ -26,6 +27,34 @@ TEST(TernGrad, SaysTheScaleOrNothing) {
     }
     EXPECT_EQ(seen, (std::set<float>{-scale, 0, scale})) << spec;
   }
+}
+
+// A bucket's values are those of a tensor of its own.
+TEST(TernGrad, EveryBucketHasItsOwnScale) {
+  std::vector<float> x(200, 0.0F);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = i < 64 ? 0.25F : i < 128 ? -8 : 2;
+  for (const auto* spec : {"terngrad:bucket=64", "terngrad:bucket=64,shared"}) {
+    TestExchange exchange(maker(spec), 1);
+    EXPECT_EQ(flat(exchange.mean({vector_of(x)})), x) << spec;
+  }
+  TestExchange whole(maker("terngrad"), 1);
+  EXPECT_NE(flat(whole.mean({vector_of(x)})), x);
+  EXPECT_THROW(make_compressor("terngrad:bucket=100"), UsageError);
+}
+
+// The declared variance is the largest: it is reached by one value of 1 among values of
+// 1/(sqrt(n) + 1).
+TEST(TernGrad, VarianceIsReachedByItsWorstBucket) {
+  const double omega = (std::sqrt(512.0) - 1) / 2;
+  std::vector<float> x(1024, static_cast<float>(1 / (std::sqrt(512.0) + 1)));
+  x[0] = x[512] = 1;
+  auto gradient = vector_of(x);
+  const auto declared = make_compressor("terngrad:bucket=512")->variance(0, views_of(gradient));
+  EXPECT_NEAR(declared.value(), omega, 1e-12);
+  EXPECT_NEAR(omega, 10.81, 0.01);
+  const auto [mean, error] = measured_error(maker("terngrad:bucket=512"), gradient);
+  EXPECT_NEAR(mean, omega, 5 * error);
+  EXPECT_LT(error, omega / 50);
 }
 
 TEST(TernGrad, SharedSumsAreWholeNumbersInAsFewBitsAsTheyNeed) {
