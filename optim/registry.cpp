@@ -96,7 +96,7 @@ static constexpr RegistryEntry kRegistry[] = {
      "error feedback in both directions, the down packet compressed too", "sign+doublesqueeze",
      STAGE(make_double_squeeze), "sign"},
     {"diana", 111, kDecorator, "unbiased differences to an estimate that all workers keep",
-     "stochastic_sign:norm=max+diana:alpha=0.1", STAGE(make_diana), "stochastic_sign:norm=max"},
+     "terngrad:bucket=512+diana", STAGE(make_diana), "terngrad:bucket=512"},
     {"ef21", 112, kDecorator, "differences to an estimate in place of error feedback",
      "topk:ratio=0.01+ef21", STAGE(make_ef21), "topk:ratio=0.01"},
     {"onebit_adam", 113, kDecorator, "Adam's momentum compressed once its variance is stable",

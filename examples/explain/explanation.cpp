@@ -95,6 +95,9 @@ Explanation explain_step(Compressor& compressor, const MatrixShape& shape, std::
   StateArrays state;
   compressor.serialize(state);
   e.state = std::move(state.arrays);
+  for (const auto& remark : compressor.remarks(step, std::span(&gradient, 1))) {
+    e.remarks.push_back((remark.warning ? "warning: " : "") + remark.text);
+  }
 
   std::size_t payload = 0;
   for (const auto& phase : e.phases) payload += phase.packet.payload().size();
@@ -120,6 +123,10 @@ std::string to_text(const Explanation& e) {
     const auto n = static_cast<std::int64_t>(values.size());
     text += matrix_text("state for the next step: " + name,
                         like_gradient ? e.shape : MatrixShape{"", 1, n}, values);
+  }
+  for (const auto& remark : e.remarks) {
+    text += "\n";
+    for (const auto& line : wrapped(remark, 80)) text += line + "\n";
   }
   text += fmt::format("\n|x - C(x)|^2 / |x|^2 = {:.4f}, so delta = {:.4f} on this tensor\n",
                       e.relative_error, 1 - e.relative_error);
@@ -155,6 +162,7 @@ nlohmann::json to_json(const Explanation& e) {
           {"decoded", e.decoded},
           {"left_unsaid", e.residual},
           {"state", std::move(state)},
+          {"remarks", e.remarks},
           {"payload_bytes", payload},
           {"relative_error", e.relative_error},
           {"delta", 1 - e.relative_error},

@@ -23,7 +23,8 @@ struct Explanation {
   };
   std::vector<Phase> phases = {};
   std::vector<std::pair<std::string, std::vector<float>>> state = {};  // kept for the next step
-  double relative_error = 0;  // |x - C(x)|^2 / |x|^2 = 1 - delta
+  std::vector<std::string> remarks = {};  // Compressor::remarks for this tensor
+  double relative_error = 0;              // |x - C(x)|^2 / |x|^2 = 1 - delta
   double bits_per_value = 0;
 };
 

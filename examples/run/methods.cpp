@@ -51,7 +51,7 @@ constexpr Row kRows[] = {
     {"unbiased_rank:rank=2", {"adam", 0.01}},
     {"gradiveq:slice=64,keep=8+ef", {"sgd:momentum=0.9", 0.05}},
     {"sign+doublesqueeze", {"sgd", 0.4}},
-    {"stochastic_sign:norm=max+diana", {"sgd", 0.05}},
+    {"diana", {"sgd:momentum=0.9", 0.03}},
     {"topk:ratio=0.01+ef21", {"sgd", 0.3}},
     {"sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=100", {"adam:eps=1e-4", 0.001}},
 };
@@ -83,6 +83,14 @@ std::size_t match(const Spec& row, const Spec& spec) {
   return row.stages.size() + static_cast<std::size_t>(flags);
 }
 
+// The stages of a row; a bare decorator stands for the stages that it wraps, too.
+Spec stages_of(std::string_view method) {
+  const auto spec = Spec::parse(method);
+  const auto registry = compressor_registry();
+  const auto entry = std::ranges::find(registry, spec.stages.front().name, &RegistryEntry::name);
+  return entry->bare.empty() ? spec : Spec::parse(make_compressor(method)->spec());
+}
+
 }  // namespace
 
 Recommendation recommended(std::string_view compressor_spec, bool text) {
@@ -91,7 +99,7 @@ Recommendation recommended(std::string_view compressor_spec, bool text) {
   const Row* best = &rows.front();
   std::size_t most = 0;
   for (const auto& row : rows) {
-    const auto stages = match(Spec::parse(row.method), spec);
+    const auto stages = match(stages_of(row.method), spec);
     if (stages > most) best = &row;
     most = std::max(most, stages);
   }

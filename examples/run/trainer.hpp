@@ -60,6 +60,7 @@ class Trainer {
   void measure_density();
   void evaluate();
   std::vector<std::span<float>> differing_tensors();
+  void print_warnings();
   void measure_uncompressed();
   void finish();
   Measurements measurements();

@@ -15,6 +15,7 @@
 #include "examples/run/health_probe.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/law_probe.hpp"
+#include "examples/run/output.hpp"
 #include "examples/run/trainer.hpp"
 #include "tersegrad/comm/faults/faulty_endpoint.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
@@ -86,6 +87,7 @@ DistributedOptimizer::Options Trainer::optimizer_options() {
 }
 
 void Trainer::train() {
+  if (me_.rank() == 0) print_warnings();
   if (run_.resume == nullptr) measure_uncompressed();
   install_faults(me_, parse_attack(config_.attack), config_.seed);
   if (run_.resume != nullptr) {
@@ -253,6 +255,14 @@ void Trainer::evaluate() {
     if (run_.listener.on_evaluation) run_.listener.on_evaluation(e);
     show_weights(parameters_, step_, run_.listener);
   });
+}
+
+// With which settings the method need not converge on this model.
+void Trainer::print_warnings() {
+  const auto shape = grad_views(parameters_, parameters_.gradients());
+  for (const auto& remark : make_run_compressor(config_)->remarks(0, shape)) {
+    if (remark.warning) note("warning: {}\n", remark.text);
+  }
 }
 
 // Exchanges zero gradients once without compression over the same topology, and counts the bytes.

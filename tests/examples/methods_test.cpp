@@ -46,6 +46,8 @@ TEST(Methods, TheRowWithMostOfTheStagesHolds) {
             recommended("sign+ef", false).lr);
   EXPECT_EQ(recommended("onebit_adam", false).optimizer, "adam:eps=1e-4");
   EXPECT_EQ(recommended("doublesqueeze", false).lr, recommended("sign+doublesqueeze", false).lr);
+  EXPECT_EQ(recommended("terngrad:bucket=64+diana", false).lr, recommended("diana", false).lr);
+  EXPECT_NE(recommended("diana", false).lr, recommended("terngrad", false).lr);
 }
 
 TEST(Methods, WhereGradientsAreStaleThereIsNoMomentumAndLessRate) {

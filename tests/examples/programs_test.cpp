@@ -338,6 +338,8 @@ TEST_F(Programs, ExplainShowsThePacketInEightyColumns) {
   }
   EXPECT_EQ(last_line(run("explain sign+ef --json").out)["state"]["ef.residual"],
             last_line(run("explain sign+ef --json").out)["left_unsaid"]);
+  EXPECT_NE(run("explain diana --shape 8x64").out.find("diana: alpha = 1 / (1 + omega) = 0.0846"),
+            std::string::npos);
   const auto o = run("explain");
   EXPECT_EQ(o.code, 2);
   EXPECT_NE(o.out.find("powersgd"), std::string::npos);

@@ -99,7 +99,7 @@ TEST_F(Record, ChangesNoBitAndHasTheBytesThatWerePlanned) {
   };
   for (const char* compressor :
        {"none", "sign+ef", "vote", "powersgd:rank=2+ef", "topk:ratio=0.1+sign+ef",
-        "terngrad:shared", "sign+doublesqueeze", "stochastic_sign:norm=max+diana"}) {
+        "terngrad:shared", "sign+doublesqueeze", "diana"}) {
     for (const char* topology : {"local", "ring", "server"}) {
       compare(fmt::format("{} {}", compressor, topology), config_for(compressor, topology));
     }
@@ -182,8 +182,8 @@ TEST_F(Record, AReplaySendsThePacketsOfARealRun) {
 // The gradients of a run do not depend on what is replayed on them, so a method that is replayed on
 // its own run must send that run's packets in all steps: its state is that of the run.
 TEST_F(Record, AReplayOfItsOwnMethodRepeatsAllSteps) {
-  for (const std::string method : {"powersgd:rank=2+ef", "sign+doublesqueeze", "dgc:ratio=0.1",
-                                   "stochastic_sign:norm=max+diana", "vote:beta=0.9"}) {
+  for (const std::string method :
+       {"powersgd:rank=2+ef", "sign+doublesqueeze", "dgc:ratio=0.1", "diana", "vote:beta=0.9"}) {
     const auto records = record(config_for(method), "steps=0..5", method).second;
     Replay replay(records, method, [&](std::int64_t step, int worker, int, const Packet& up) {
       const auto file =

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -105,6 +106,19 @@ TEST_P(EveryTopology, GivesTheSameBitsForAMedian) {
 
 INSTANTIATE_TEST_SUITE_P(Compressors, EveryTopology, testing::ValuesIn(specs()),
                          [](const auto& c) { return "spec_" + std::to_string(c.index); });
+
+TEST(Warnings, AnAlphaBeyondTheBoundIsNamedOnce) {
+  const auto printed = [](const std::string& compressor) {
+    testing::internal::CaptureStderr();
+    train(config_for(compressor, "ring", 3), small_images(), {});
+    return testing::internal::GetCapturedStderr();
+  };
+  const auto text = printed("natural+diana:alpha=0.9");
+  EXPECT_EQ(text.rfind("warning: diana: alpha = 0.9 exceeds 1 / (1 + omega) = 0.889,", 0), 0U)
+      << text;
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
+  EXPECT_EQ(printed("diana"), "");
+}
 
 // The parameters after 20 steps at learning rate 0.01, with batch 60 / workers on each.
 std::vector<float> parameters_after(std::int64_t workers, AllReduce all_reduce = AllReduce::ring) {

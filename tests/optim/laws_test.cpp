@@ -106,9 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "vote:tie=plus+min:size=40", "sign+clip:norm=0.5", "vote+warmup:steps=2",
                     "powersgd+warmup:steps=1+momentum", "topk+clip:norm=1+min:size=5",
                     "sign+doublesqueeze", "topk:ratio=0.1+momentum:form=sum,nesterov,mask",
-                    "stochastic_sign+diana", "randomk:ratio=0.2,scaled+diana",
-                    "topk:ratio=0.1+ef21", "powersgd+ef21", "topk:ratio=0.1+ef:lr=inside",
-                    "sign:scope=model+ef", "sign:scale=l2,scope=model+doublesqueeze",
+                    "stochastic_sign+diana", "randomk:ratio=0.2,scaled+diana", "diana",
+                    "natural+min:size=10+diana:alpha=0.5", "topk:ratio=0.1+ef21", "powersgd+ef21",
+                    "topk:ratio=0.1+ef:lr=inside", "sign:scope=model+ef",
+                    "sign:scale=l2,scope=model+doublesqueeze",
                     "sign+doublesqueeze+onebit_adam:steps=0"),
     [](const auto& law) { return test_name(law.param); });
 

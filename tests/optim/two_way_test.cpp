@@ -59,10 +59,9 @@ struct Quadratics {
 // The workers' gradients at the minimiser are not zero, so the noise of the compressor alone does
 // not vanish.
 TEST(Diana, ConvergesLinearlyWhereItsCompressorStalls) {
-  const std::string inside = "stochastic_sign:norm=max";
-  const double alone = Quadratics::run(inside, 4000, 0.02);
-  const double after_2000 = Quadratics::run(inside + "+diana:alpha=0.1", 2000, 0.02);
-  const double after_4000 = Quadratics::run(inside + "+diana:alpha=0.1", 4000, 0.02);
+  const double alone = Quadratics::run("terngrad:bucket=512", 4000, 0.02);
+  const double after_2000 = Quadratics::run("diana", 2000, 0.02);
+  const double after_4000 = Quadratics::run("diana", 4000, 0.02);
   EXPECT_GT(alone, 0.1);
   EXPECT_LT(after_2000, 1e-3);
   EXPECT_LT(after_4000, 2e-5);  // limited by the rounding of 40 floats of about 5
@@ -78,6 +77,55 @@ TEST(Diana, EstimateFindsTheGradientAtTheMinimiser) {
   const auto mean = flat(exchange.mean(g));
   EXPECT_NEAR(mean[0], -1.5, 1e-4);
   EXPECT_NEAR(mean[2], 4.5, 1e-4);
+}
+
+// A stochastic sign of 200 values has a variance of 199: with alpha=0.1 the distance of h_w to a
+// constant gradient is multiplied by about 1.7 in each step, with 1/200 by 0.9975.
+TEST(Diana, DivergesBeyondTheBoundOfItsVariance) {
+  const std::vector<OwnedGradients> g(1, normal_gradients({{"", 200, 1}}, 3));
+  const auto norm_after = [&](const std::string& alpha, int steps) {
+    TestExchange exchange(maker("stochastic_sign+diana" + alpha), 1);
+    for (int step = 0; step < steps; ++step) exchange.mean(g);
+    return exchange.phases()[0].up[0].floats()[0];
+  };
+  EXPECT_GT(norm_after(":alpha=0.1", 100), 1e6F * norm_after(":alpha=0.1", 1));
+  EXPECT_LT(norm_after("", 4000), 1e-2F * norm_after("", 1));
+}
+
+std::vector<Remark> remarks_of(const std::string& spec, const std::vector<MatrixShape>& shapes) {
+  auto gradients = zero_gradients(shapes);
+  return make_compressor(spec)->remarks(0, views_of(gradients));
+}
+
+TEST(Diana, AlphaIsThatOfEachTensor) {
+  const std::vector<MatrixShape> shapes{{"", 100, 100}, {"", 25, 1}, {"", 0, 1}};
+  const auto remarks = remarks_of("diana", shapes);  // 1 / (1 + (sqrt(512) - 1)/2), 1 / (1 + 2)
+  ASSERT_EQ(remarks.size(), 1U);
+  EXPECT_EQ(remarks[0].text, "diana: alpha = 1 / (1 + omega) = 0.0846 to 0.333");
+  EXPECT_FALSE(remarks[0].warning);
+  EXPECT_EQ(remarks_of("stochastic_sign:scope=model+diana", shapes)[0].text,
+            "diana: alpha = 1 / (1 + omega) = 9.98e-05");  // one norm of 10 025 values
+  // 16 equal values: C(x) = x, because the largest magnitude has probability 1.
+  TestExchange exchange(maker("diana"), 1);
+  const auto g = std::vector<OwnedGradients>{vector_of(std::vector<float>(16, 3.0F))};
+  exchange.mean(g);
+  const auto h = state_of(exchange.worker(0), "difference.own");
+  for (const float value : h) EXPECT_FLOAT_EQ(value, 3 / 2.5F);  // omega = (sqrt(16) - 1)/2
+}
+
+TEST(Diana, WarnsOfAnAlphaBeyondTheBound) {
+  const std::vector<MatrixShape> shapes{{"", 40, 1}};
+  EXPECT_TRUE(remarks_of("stochastic_sign+diana:alpha=0.025", shapes).empty());
+  const auto above = remarks_of("stochastic_sign+diana:alpha=0.1", shapes);
+  ASSERT_EQ(above.size(), 1U);
+  EXPECT_TRUE(above[0].warning);
+  EXPECT_NE(above[0].text.find("alpha = 0.1 exceeds 1 / (1 + omega) = 0.025"), std::string::npos);
+  const auto biased = remarks_of("topk+diana:alpha=0.1", shapes);
+  ASSERT_EQ(biased.size(), 1U);
+  EXPECT_TRUE(biased[0].warning);
+  EXPECT_THROW(make_compressor("topk+diana"), UsageError);
+  EXPECT_THROW(make_compressor("terngrad:shared+diana"), UsageError);
+  EXPECT_THROW(make_compressor("terngrad+diana:alpha=x"), UsageError);
 }
 
 TEST(Ef21, ConvergesLinearlyWhereItsCompressorStalls) {
@@ -289,6 +337,8 @@ TEST(OnebitAdam, RefusesRulesThatAreNotAdam) {
 TEST(TwoWay, BareStagesTakeADocumentedInside) {
   EXPECT_EQ(make_compressor("doublesqueeze")->spec(), "sign:scale=l1,scope=tensor+doublesqueeze");
   EXPECT_EQ(make_compressor("ef21")->spec(), "topk:ratio=0.01,warmup=0,scope=tensor+ef21");
+  EXPECT_EQ(make_compressor("diana")->spec(),
+            "terngrad:clip=0,bucket=512,shared=false+diana:alpha=auto");
   EXPECT_EQ(make_compressor("onebit_adam")->spec(),
             "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:ratio=0.96");
   EXPECT_EQ(make_compressor("onebit_adam:steps=7")->spec(),
