@@ -28,7 +28,7 @@ constexpr Row kRows[] = {
     {"int8", {"sgd:momentum=0.9", 0.05}},
     {"natural", {"sgd:momentum=0.9", 0.05}},
     {"qsgd:bits=4", {"sgd:momentum=0.9", 0.05}},
-    {"terngrad", {"sgd:momentum=0.9", 0.05}},
+    {"terngrad:clip=2.5", {"sgd:momentum=0.9", 0.05}},
     {"onebit+ef", {"sgd", 0.3}},
     {"vote:beta=0.9", {"sgd", 0.002}},
     {"noisy_sign", {"sgd", 0.004}},

@@ -23,6 +23,13 @@ TEST(Methods, EveryCompressorAndSchemeIsAmongAll) {
   for (const auto& method : all) EXPECT_NE(make_compressor(method), nullptr);
 }
 
+// The paper trains with gradients clipped to 2.5 standard deviations.
+TEST(Methods, TernGradIsClippedAsInItsPaper) {
+  const auto all = all_methods();
+  EXPECT_NE(std::ranges::find(all, "terngrad:clip=2.5"), all.end());
+  EXPECT_EQ(recommended("terngrad", false).lr, recommended("terngrad:clip=2.5", false).lr);
+}
+
 TEST(ShapeList, LeNetHasTheShapesOfItsModel) {
   const auto shapes = parse_shapes("lenet");
   // Rows, columns, and values per pair of channels of each weight; a bias follows each of them.
