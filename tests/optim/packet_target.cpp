@@ -97,6 +97,7 @@ std::vector<std::string> fuzzed_specs() {
                            "qsgd:levels=5,bucket=0",
                            "qsgd:bits=2,code=elias",
                            "terngrad:shared",
+                           "terngrad:bucket=64",
                            "int8:bucket=3",
                            "terngrad:clip=2,shared+min:size=10",
                            "topk:ratio=0.3+qsgd:bits=4"}) {
