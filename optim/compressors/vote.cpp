@@ -9,10 +9,15 @@
 // `warmup` it sends sign(g_w) in its first C(b) steps (decorators/momentum.hpp), while v_w
 // accumulates.
 //
-// The sign bit is set iff x < 0, so both zeros and NaN vote +. With `zero=random` a zero votes by
-// coin; with `zero=zero` it does not vote, which takes a second plane of bits. Only a coin or 0 for
-// a tie makes the vote of 2l workers no worse than that of 2l - 1; a tie that counts as + drifts
-// upwards. Every coin belongs to a coordinate of the model and is the same for all workers.
+// A zero votes by a coin of its worker (`zero=random`). If zeros voted + (`zero=plus`, as in public
+// code), a parameter whose gradient stays zero would move by -lr in every step. With coins it walks
+// at random, about lr sqrt(K) in K steps. With `zero=zero` a zero does not vote, which takes a
+// second plane of bits. The coins of different workers are independent: coins that all workers
+// share would let silent workers outvote the others. NaN votes +.
+//
+// Only a coin or 0 for a tie makes the vote of 2l workers no worse than that of 2l - 1; a tie that
+// counts as + drifts upwards. All workers share the coin of a tie. Every coin belongs to a
+// coordinate of the model.
 //
 // Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes per plane. Of
 // two planes the first marks the votes (or results) that are not zero.
@@ -39,7 +44,7 @@ constexpr std::size_t kMostVoters = 65535;  // the most that a tally counts
 
 // The result of a tie, and the vote of a zero gradient.
 struct Rules {
-  std::string tie = "random", zero = "plus";
+  std::string tie = "random", zero = "random";
   std::string text() const { return fmt::format("tie={},zero={}", tie, zero); }
 };
 
@@ -161,9 +166,6 @@ class Vote final : public Compressor {
     return up_planes() == 2 || (rules_.tie == "zero" && voters % 2 == 0) ? 2 : 1;
   }
 
-  // zero=random: sets the sign bit of a zero where the coordinate's coin is 1.
-  void toss_zeros(const Round& round, std::span<const GradView> grads,
-                  std::span<std::uint32_t> negative) const;
   Ballot ballot(const Round& round, const Packet& packet, std::int64_t planes,
                 std::span<const GradView> shape) const;
   Ballot result(const Round& round, const Packet& down, std::span<const GradView> shape) const;
@@ -180,27 +182,17 @@ void Vote::encode(const Round& round, std::span<const GradView> grads, Packet& u
   const auto ballot = start_packet(round, number_, grads.size(), planes * words, up).rest();
   std::ranges::fill(ballot, 0U);
   const auto negative = ballot.last(words);
+  const bool toss = rules_.zero == "random";
+  const kernels::Coins coins(round.seed, round.step, Purpose::compress, round.worker);
   std::int64_t at = 0;  // the tensor's first bit in a plane
   for (const auto& grad : grads) {
     if (planes == 2) kernels::pack_nonzero(grad.data, at, ballot.first(words));
-    kernels::pack_negative(grad.data, at, negative);
+    if (toss) {
+      kernels::pack_negative_or_toss(grad.data, at, coins, round.first, negative);
+    } else {
+      kernels::pack_negative(grad.data, at, negative);
+    }
     at += std::ssize(grad.data);
-  }
-  if (rules_.zero == "random") toss_zeros(round, grads, negative);
-}
-
-void Vote::toss_zeros(const Round& round, std::span<const GradView> grads,
-                      std::span<std::uint32_t> negative) const {
-  std::vector<std::uint32_t> zero(negative.size());
-  std::int64_t at = 0;  // the tensor's first bit in a plane
-  for (const auto& grad : grads) {
-    kernels::pack_if(grad.data, at, zero, [](float value) { return value == 0; });
-    at += std::ssize(grad.data);
-  }
-  const kernels::Coins coins(round.seed, round.step, Purpose::compress);
-  for (std::size_t w = 0; w < zero.size(); ++w) {
-    if (zero[w] == 0) continue;
-    negative[w] |= zero[w] & coins.from(round.first + static_cast<std::int64_t>(w) * 32);
   }
 }
 

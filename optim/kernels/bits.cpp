@@ -5,7 +5,7 @@
 #include "tersegrad/optim/kernels/bits.hpp"
 
 #include "tersegrad/core/simd/dispatch.hpp"
-#include "tersegrad/core/simd/lanes-inl.hpp"
+#include "tersegrad/optim/kernels/lanes-inl.hpp"
 
 #ifndef TERSE_OPTIM_KERNELS_BITS_ONCE
 #define TERSE_OPTIM_KERNELS_BITS_ONCE
@@ -52,6 +52,23 @@ void sum_words_at_level(SignPlanes negative, std::int64_t bit, std::span<const f
   }
 }
 
+// Bit b of negative[w] is x[32 w + b] < 0, and that of zero[w] is x[32 w + b] == 0. Returns whether
+// any value is zero.
+bool compare_to_zero_at_level(const float* x, std::int64_t words, std::uint32_t* negative,
+                              std::uint32_t* zero) {
+  std::uint32_t any = 0;
+  for (std::int64_t w = 0; w < words; ++w, x += kWordBits) {
+    negative[w] = compare_word(kWordBits, [x](auto d, std::int64_t b) {
+      return hn::Lt(hn::LoadU(d, x + b), hn::Zero(d));
+    });
+    zero[w] = compare_word(kWordBits, [x](auto d, std::int64_t b) {
+      return hn::Eq(hn::LoadU(d, x + b), hn::Zero(d));
+    });
+    any |= zero[w];
+  }
+  return any != 0;
+}
+
 }  // namespace terse::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -59,6 +76,7 @@ HWY_AFTER_NAMESPACE();
 namespace terse::kernels {
 
 HWY_EXPORT(sum_words_at_level);
+HWY_EXPORT(compare_to_zero_at_level);
 
 namespace {
 
@@ -81,6 +99,34 @@ float signed_scale(std::uint32_t word, std::int64_t i, float scale) {
 
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {
   pack_if(x, at, plane, [](float value) { return value < 0; });
+}
+
+void pack_negative_or_toss(std::span<const float> x, std::int64_t at, const Coins& coins,
+                           std::int64_t first, std::span<std::uint32_t> plane) {
+  constexpr std::int64_t kBlock = 64;  // words whose coins are computed together
+  const auto n = std::ssize(x);
+  const auto set_bit = [&](std::int64_t i) {
+    const auto bit = at + i;
+    const auto minus = x[i] == 0 ? coins.from(first + bit) & 1U : std::uint32_t{x[i] < 0};
+    plane[bit / kWordBits] |= minus << (bit % kWordBits);
+  };
+  const auto head = std::min(n, (kWordBits - at % kWordBits) % kWordBits);
+  const auto whole_words = (n - head) / kWordBits;
+  for (std::int64_t i = 0; i < head; ++i) set_bit(i);
+  parallel_for(whole_words, kGrain / kWordBits, [&](std::int64_t begin, std::int64_t end) {
+    std::array<std::uint32_t, kBlock> zero, tossed;
+    for (; begin < end; begin += kBlock) {
+      const auto words = std::min(kBlock, end - begin);
+      const auto value = head + begin * kWordBits, bit = at + value;
+      const auto to = plane.subspan(bit / kWordBits, words);
+      const bool toss =
+          TERSE_DISPATCH(compare_to_zero_at_level)(x.data() + value, words, to.data(), zero.data());
+      if (!toss) continue;
+      coins.from(first + bit, std::span(tossed).first(words));
+      for (std::int64_t w = 0; w < words; ++w) to[w] |= zero[w] & tossed[w];
+    }
+  });
+  for (std::int64_t i = head + whole_words * kWordBits; i < n; ++i) set_bit(i);
 }
 
 void pack_nonzero(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane) {

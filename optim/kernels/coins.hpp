@@ -1,5 +1,6 @@
-// Fair coins shared by all workers. The coin of a coordinate is a pure function of (seed, step,
-// index of the coordinate in the model), so it does not depend on slices or buckets.
+// Fair coins. The coin of a coordinate is a pure function of (seed, step, purpose, worker, index of
+// the coordinate in the model), so it does not depend on slices or buckets. Workers that must toss
+// the same coins use worker 0.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,9 @@ namespace terse::kernels {
 
 class Coins {
  public:
-  Coins(std::uint64_t seed, std::uint64_t step, Purpose purpose)
-      : stream_(seed, {.purpose = purpose, .step = static_cast<std::uint32_t>(step)}) {}
+  Coins(std::uint64_t seed, std::uint64_t step, Purpose purpose, std::uint32_t worker = 0)
+      : stream_(seed,
+                {.purpose = purpose, .worker = worker, .step = static_cast<std::uint32_t>(step)}) {}
 
   // The coins of the 32 coordinates that begin at `coordinate`; the first is bit 0.
   std::uint32_t from(std::int64_t coordinate) const {

@@ -80,6 +80,7 @@ std::vector<Kind> kinds() {
           {"TwoPhases", [] { return std::make_unique<toy::Scaled>(); }},
           {"Sliceable", [] { return std::make_unique<toy::Vote>(); }},
           {"SliceableTwoPlanes", [] { return std::make_unique<toy::Vote>(2); }},
+          {"CoinsOfTheWorkers", [] { return make_compressor("vote"); }},
           {"Gathered", [] { return std::make_unique<toy::Peaks>(); }},
           {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }},
           {"Uncompressed", [] { return make_compressor("none"); }},

@@ -188,14 +188,14 @@ CompressorClaims scaled_sign_claims(bool l2, bool of_model) {
 }  // namespace
 
 std::vector<ClaimedSpec> sign_claims() {
-  return {{"vote:beta=0.9", vote_claims("random", "plus")},
-          {"vote", vote_claims("random", "plus")},
-          {"vote:tie=plus", vote_claims("plus", "plus")},
-          {"vote:tie=zero", vote_claims("zero", "plus")},
+  return {{"vote:beta=0.9", vote_claims("random", "random")},
+          {"vote", vote_claims("random", "random")},
+          {"vote:tie=plus,zero=plus", vote_claims("plus", "plus")},
+          {"vote:tie=zero", vote_claims("zero", "random")},
           {"vote:zero=zero", vote_claims("random", "zero")},
           {"vote:zero=zero,tie=zero", vote_claims("zero", "zero")},
           {"vote:zero=random,tie=plus", vote_claims("plus", "random")},
-          {"vote:beta=0.9,warmup", vote_claims("random", "plus")},
+          {"vote:beta=0.9,warmup", vote_claims("random", "random")},
           {"sign", scaled_sign_claims(false, false)},
           {"sign:scope=model", scaled_sign_claims(false, true)},
           {"sign:scale=l2", scaled_sign_claims(true, false)},

@@ -63,6 +63,26 @@ TEST(Bits, PackAndUnpackAtAnyPlaceAreTheNaiveOnes) {
   }
 }
 
+TEST(Bits, CoinsDecideForZerosAlone) {
+  const kernels::Coins coins(5, 7, Purpose::compress, 3);
+  for (const std::int64_t n : {0, 1, 31, 33, 2048, 70001}) {
+    for (const std::int64_t at : {0, 1, 31, 45}) {
+      for (const std::int64_t first : {0, 32, 70}) {
+        const auto x = odd_values(n, static_cast<std::uint32_t>(n + at));
+        std::vector<std::uint32_t> plane(kernels::words_for(at + n));
+        kernels::pack_negative_or_toss(x, at, coins, first, plane);
+        for (std::int64_t i = 0; i < n; ++i) {
+          const bool coin = (coins.from(first + at + i) & 1U) != 0;
+          ASSERT_EQ(bit(plane, at + i), x[i] == 0 ? coin : x[i] < 0)
+              << n << " at " << at << ", value " << i;
+        }
+        for (std::int64_t i = 0; i < at; ++i) ASSERT_FALSE(bit(plane, i)) << "before its place";
+        for (auto i = at + n; i < std::ssize(plane) * 32; ++i) ASSERT_FALSE(bit(plane, i));
+      }
+    }
+  }
+}
+
 bool same_value(float a, float b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }

@@ -77,6 +77,9 @@ void run_bits(const Floats& x, const Floats& y, float special, Results& results)
   pack_nonzero(x, kAt, nonzero);
   results.add("pack_negative", negative);
   results.add("pack_nonzero", nonzero);
+  Words tossed(negative.size());
+  pack_negative_or_toss(x, kAt, Coins(3, 4, Purpose::test), 100, tossed);
+  results.add("pack_negative_or_toss", tossed);
   const std::array<std::span<const std::uint32_t>, 3> planes{negative, nonzero, negative};
   for (const float scale : {0.25F, special}) {
     auto out = y;

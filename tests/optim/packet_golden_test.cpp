@@ -138,7 +138,7 @@ std::vector<std::string> golden_specs() {
       "topk:ratio=0.05,warmup=8+ef",
       "topk:ratio=0.05+sign",
       "topk:ratio=0.3+momentum:form=sum,nesterov,mask",
-      "vote:tie=plus,zero=random",
+      "vote:tie=plus,zero=plus",
       "int8:bucket=1000",
   };
   specs.insert(specs.end(), more.begin(), more.end());

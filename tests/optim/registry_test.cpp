@@ -42,10 +42,10 @@ TEST(Registry, EveryExampleRoundTrips) {
 
 TEST(Registry, SpecWritesEveryOptionOut) {
   const auto written = [](std::string_view spec) { return make_compressor(spec)->spec(); };
-  EXPECT_EQ(written("vote"), "vote:beta=0,tie=random,zero=plus");
-  EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,warmup=false,tie=random,zero=plus");
+  EXPECT_EQ(written("vote"), "vote:beta=0,tie=random,zero=random");
+  EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,warmup=false,tie=random,zero=random");
   EXPECT_EQ(written("vote:beta=0.9,tie=zero+warmup:steps=7"),
-            "vote:beta=0.9,warmup=false,tie=zero,zero=plus+warmup:steps=7");
+            "vote:beta=0.9,warmup=false,tie=zero,zero=random+warmup:steps=7");
   EXPECT_EQ(written("topk"), "topk:ratio=0.01,warmup=0,scope=tensor");
   EXPECT_EQ(written("topk:k=12,scope=model"), "topk:k=12,warmup=0,scope=model");
   EXPECT_EQ(written("randomk:ratio=0.003676470588235294,scaled"),

@@ -1,6 +1,7 @@
 // Tests of majority vote: its rules, its statistics, and where signs fail.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -20,9 +21,10 @@ TEST(Vote, TheMajorityWins) {
   EXPECT_EQ(vote("vote", {{1, -2, 3}, {-9, -1, 1}, {1, 5, 1}}), (std::vector<float>{1, -1, 1}));
 }
 
-TEST(Vote, ZerosAndNanVotePlus) {
+TEST(Vote, NanVotesPlusAndSoDoZerosIfAsked) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(vote("vote", {{0.0F, -0.0F, nan, -nan}}), (std::vector<float>{1, 1, 1, 1}));
+  EXPECT_EQ(vote("vote", {{nan, -nan}}), (std::vector<float>{1, 1}));
+  EXPECT_EQ(vote("vote:zero=plus", {{0.0F, -0.0F, nan, -nan}}), (std::vector<float>{1, 1, 1, 1}));
 }
 
 TEST(Vote, TieRules) {
@@ -44,9 +46,91 @@ TEST(Vote, ZeroRules) {
   EXPECT_EQ(vote("vote:zero=zero,tie=plus", {{0, 1}, {0, -1}, {0, 0}}), (std::vector<float>{0, 1}));
   EXPECT_EQ(vote("vote:zero=zero,tie=zero", {{0, 1, 1}, {0, -1, 0}}),
             (std::vector<float>{0, 0, 1}));
-  double sum = 0;
-  for (const float value : vote("vote:zero=random", {std::vector<float>(10000)})) sum += value;
-  EXPECT_LT(std::abs(sum), 5 * 100);
+}
+
+// A parameter whose gradient stays zero walks at random, about sqrt(K) in K steps, whatever the
+// number of workers. If zeros vote plus, it moves by 1 in every step.
+TEST(Vote, ZerosDoNotDrift) {
+  constexpr std::size_t kCoordinates = 4000;
+  constexpr int kSteps = 100;
+  const auto walk = [](const std::string& spec, int workers) {
+    TestExchange exchange(maker(spec), workers);
+    const std::vector<OwnedGradients> zeros(workers, vector_of(std::vector<float>(kCoordinates)));
+    std::vector<double> position(kCoordinates);
+    for (int step = 0; step < kSteps; ++step) {
+      const auto move = flat(exchange.mean(zeros));
+      for (std::size_t i = 0; i < kCoordinates; ++i) position[i] += move[i];
+    }
+    double sum = 0, square = 0;
+    for (const double x : position) {
+      sum += x / kCoordinates;
+      square += x * x / kCoordinates;
+    }
+    return std::pair(sum, square);
+  };
+  for (const int workers : {1, 2, 3}) {
+    const auto [mean, square] = walk("vote", workers);
+    EXPECT_NEAR(mean, 0, 5 * std::sqrt(kSteps / double{kCoordinates})) << workers;
+    // The square of a walk of K steps has mean K and variance 2 K (K - 1).
+    EXPECT_NEAR(square, kSteps, 5 * kSteps * std::sqrt(2 / double{kCoordinates})) << workers;
+    const auto [drift, drift_square] = walk("vote:zero=plus", workers);
+    EXPECT_NEAR(drift, kSteps, 1e-6);
+    EXPECT_NEAR(drift_square, kSteps * kSteps, 1e-6);
+  }
+}
+
+// One worker votes minus and three have zeros. The voter wins if at most one of three coins says
+// plus (1/2), and half of the ties if two do (3/8): 0.6875. If the three tossed the same coin, they
+// would outvote it half of the time.
+TEST(Vote, SilentWorkersTossCoinsOfTheirOwn) {
+  constexpr std::size_t kCoordinates = 200000;
+  const std::vector<float> minus(kCoordinates, -1.0F), zeros(kCoordinates);
+  for (const std::size_t voter : {0, 3}) {
+    std::vector<std::vector<float>> workers(4, zeros);
+    workers[voter] = minus;
+    const auto result = vote("vote", workers);
+    const auto right = static_cast<double>(std::ranges::count(result, -1.0F));
+    EXPECT_NEAR(right / kCoordinates, 0.6875, 5 * std::sqrt(0.6875 * 0.3125 / kCoordinates));
+  }
+}
+
+// Buckets and slices change no coin.
+TEST(Vote, ACoinBelongsToAWorkerAndACoordinateOfTheModel) {
+  const std::vector<MatrixShape> shapes{{"", 10, 7}, {"", 45, 1}, {"", 300, 11}};
+  const auto some_zeros = [&](std::uint32_t worker, std::uint32_t step) {
+    auto gradient = normal_gradients(shapes, 10 * step + worker);
+    for (auto& tensor : gradient) {
+      for (float& value : tensor.values) value = std::abs(value) < 0.7F ? 0 : value;
+    }
+    return gradient;
+  };
+  for (const int workers : {1, 2, 3, 4}) {
+    TestExchange whole(maker("vote"), workers);
+    TestExchange buckets(maker("vote"), workers, {.bucket_per_tensor = true});
+    TestExchange slices(maker("vote"), workers, {.slice = 64});
+    for (std::uint32_t step = 0; step < 3; ++step) {
+      std::vector<OwnedGradients> gradients;
+      for (int w = 0; w < workers; ++w) {
+        gradients.push_back(some_zeros(static_cast<std::uint32_t>(w), step));
+      }
+      const auto result = flat(whole.mean(gradients));
+      EXPECT_EQ(flat(buckets.mean(gradients)), result);
+      EXPECT_EQ(flat(slices.mean(gradients)), result);
+      for (std::size_t i = 0; i < result.size(); ++i) {
+        int votes = 0;
+        for (std::size_t w = 0; w < gradients.size(); ++w) {
+          const float value = flat(gradients[w])[i];
+          const Philox coins(1, {.purpose = Purpose::compress,
+                                 .worker = static_cast<std::uint32_t>(w),
+                                 .step = step});
+          const bool minus = value == 0 ? (coins.at(i / 32) >> (i % 32) & 1U) != 0 : value < 0;
+          votes += minus ? -1 : 1;
+        }
+        if (votes == 0) continue;
+        ASSERT_EQ(result[i], votes > 0 ? 1 : -1) << i;
+      }
+    }
+  }
 }
 
 TEST(Vote, PlanesOnTheWire) {
