@@ -5,6 +5,10 @@
 //              send sign(V_i); a tie is a fair coin, + or 0      one bit per coordinate
 //   worker:    mean = sign(V)
 //
+// With `exchange=slices` every worker counts the votes for a slice of the coordinates. With
+// `exchange=gather` every worker receives all packets and counts all votes, as in the papers'
+// clusters; the result has the same bits.
+//
 // vote:beta=b is Signum: it sends sign(v_w), v_w = b v_w + (1 - b) g_w, v_w = 0 at first. With
 // `warmup` it sends sign(g_w) in its first C(b) steps (decorators/momentum.hpp), while v_w
 // accumulates.
@@ -21,7 +25,9 @@
 //
 // Payload: the bits of all tensors without gaps in 32-bit words, 4 ceil(d/32) bytes per plane. Of
 // two planes the first marks the votes (or results) that are not zero.
-// Time: one pass; combine O(W d/32).
+// A worker sends (W-1)/W · (up + down) in slices over a ring or a server, and (W-1) · up in a gather
+// over a ring.
+// Time: one pass; combine O(W d/32) of all slices together, or of each worker in a gather.
 // Source: Bernstein et al., arXiv 1802.04434 (Signum) and 1810.05291, algorithm 1.
 #include <fmt/format.h>
 
@@ -40,12 +46,15 @@ namespace {
 using kernels::words_for;
 
 constexpr std::array<std::string_view, 3> kRules{"zero", "plus", "random"};
+constexpr std::array<std::string_view, 2> kExchanges{"slices", "gather"};
 constexpr std::size_t kMostVoters = 65535;  // the most that a tally counts
 
-// The result of a tie, and the vote of a zero gradient.
+// The result of a tie, the vote of a zero gradient, and how packets are exchanged.
 struct Rules {
-  std::string tie = "random", zero = "random";
-  std::string text() const { return fmt::format("tie={},zero={}", tie, zero); }
+  std::string tie = "random", zero = "random", exchange = "slices";
+  std::string text() const {
+    return fmt::format("tie={},zero={},exchange={}", tie, zero, exchange);
+  }
 };
 
 // One or two planes of votes in a payload.
@@ -136,7 +145,9 @@ class Vote final : public Compressor {
   Vote(std::uint16_t number, Rules rules) : number_(number), rules_(std::move(rules)) {}
 
   std::string spec() const override { return "vote:beta=0," + rules_.text(); }
-  Traits traits(std::uint64_t) const override { return {.sliceable = true, .scale_free = true}; }
+  Traits traits(std::uint64_t) const override {
+    return {.sliceable = rules_.exchange == "slices", .scale_free = true};
+  }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override;
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
@@ -277,6 +288,7 @@ std::unique_ptr<Compressor> make_vote(std::uint16_t number, Options& options,
   Rules rules;
   rules.tie = options.choice("tie", rules.tie, kRules);
   rules.zero = options.choice("zero", rules.zero, kRules);
+  rules.exchange = options.choice("exchange", rules.exchange, kExchanges);
   auto vote = std::make_unique<Vote>(number, rules);
   if (beta == 0) return vote;
   // Signum: the momentum stage, written as this paper writes it.

@@ -78,8 +78,8 @@ void for_each_word(std::int64_t at, std::span<float> out, Body body) {
 // Sets bit at + i to x[i] < 0. In sign planes, a set bit means negative; NaN, +0 and -0 count as
 // positive.
 void pack_negative(std::span<const float> x, std::int64_t at, std::span<std::uint32_t> plane);
-// Like pack_negative, but the bit of a zero is the coin of coordinate first + at + i. Coins are only
-// computed for blocks of values that contain a zero.
+// Like pack_negative, but the bit of a zero is the coin of coordinate first + at + i. Coins are
+// computed only for blocks of values that contain a zero.
 void pack_negative_or_toss(std::span<const float> x, std::int64_t at, const Coins& coins,
                            std::int64_t first, std::span<std::uint32_t> plane);
 // Sets bit at + i to x[i] != 0, which is true for NaN.

@@ -97,6 +97,17 @@ TEST_P(Bytes, OfGather) {
   }
 }
 
+TEST_P(Bytes, OfGatheredVotes) {
+  const MakeCompressor make = [] { return make_compressor("vote:exchange=gather"); };
+  const std::uint64_t up = 4 * ((kN + 31) / 32);
+  const auto over_ring = sent_in_a_step(ring(), make, kN);
+  EXPECT_EQ(over_ring.up, up);
+  EXPECT_EQ(over_ring.payload, w() * (w() - 1) * up);
+  EXPECT_EQ(over_ring.messages, w() * (w() - 1));
+  // A server counts the votes, so the down packet has one bit per coordinate.
+  EXPECT_EQ(sent_in_a_step(server(1), make, kN).payload, (w() - 1) * 2 * up);
+}
+
 TEST_P(Bytes, OfTheLocalReferenceAreNone) {
   const TopologyOptions local{TopologyKind::local, static_cast<int>(w())};
   for (const MakeCompressor& make :

@@ -81,6 +81,7 @@ std::vector<Kind> kinds() {
           {"Sliceable", [] { return std::make_unique<toy::Vote>(); }},
           {"SliceableTwoPlanes", [] { return std::make_unique<toy::Vote>(2); }},
           {"CoinsOfTheWorkers", [] { return make_compressor("vote"); }},
+          {"GatheredVotes", [] { return make_compressor("vote:exchange=gather"); }},
           {"Gathered", [] { return std::make_unique<toy::Peaks>(); }},
           {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }},
           {"Uncompressed", [] { return make_compressor("none"); }},
@@ -125,6 +126,22 @@ TEST_P(EveryTopology, GivesTheBitsOfTheLocalReference) {
             << " servers, model of " << sizes.size() << " tensors"
             << ", read in the way " << static_cast<int>(run.read);
       }
+    }
+  }
+}
+
+// Ties among an even number of workers, and zeros, are decided by the same coins.
+TEST(Topology, GatheredVotesAreThoseOfSlices) {
+  for (const std::string rules : {"", "tie=zero,", "zero=zero,", "beta=0.9,"}) {
+    for (const int workers : {1, 2, 3, 4}) {
+      const std::vector<std::size_t> sizes{100, 0, 33, 7, 400, 1};
+      const auto means = [&](const TopologyOptions& options, const std::string& exchange) {
+        return means_of({options}, sizes,
+                        [&] { return make_compressor("vote:" + rules + "exchange=" + exchange); });
+      };
+      const auto slices = means({TopologyKind::ring, workers}, "slices");
+      EXPECT_EQ(means({TopologyKind::ring, workers}, "gather"), slices) << rules << workers;
+      EXPECT_EQ(means({TopologyKind::server, workers, (workers + 1) / 2}, "gather"), slices);
     }
   }
 }

@@ -190,6 +190,7 @@ CompressorClaims scaled_sign_claims(bool l2, bool of_model) {
 std::vector<ClaimedSpec> sign_claims() {
   return {{"vote:beta=0.9", vote_claims("random", "random")},
           {"vote", vote_claims("random", "random")},
+          {"vote:exchange=gather", vote_claims("random", "random")},
           {"vote:tie=plus,zero=plus", vote_claims("plus", "plus")},
           {"vote:tie=zero", vote_claims("zero", "random")},
           {"vote:zero=zero", vote_claims("random", "zero")},

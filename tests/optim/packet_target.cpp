@@ -76,6 +76,7 @@ std::vector<std::string> fuzzed_specs() {
   }
   for (const auto* more : {"vote:tie=zero",
                            "vote:zero=zero",
+                           "vote:exchange=gather",
                            "topk:ratio=0.3",
                            "randomk:ratio=0.3",
                            "topk:ratio=0.3+min:size=10+ef:target=averaged",

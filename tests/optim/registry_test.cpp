@@ -42,10 +42,11 @@ TEST(Registry, EveryExampleRoundTrips) {
 
 TEST(Registry, SpecWritesEveryOptionOut) {
   const auto written = [](std::string_view spec) { return make_compressor(spec)->spec(); };
-  EXPECT_EQ(written("vote"), "vote:beta=0,tie=random,zero=random");
-  EXPECT_EQ(written("vote:beta=0.9"), "vote:beta=0.9,warmup=false,tie=random,zero=random");
+  EXPECT_EQ(written("vote"), "vote:beta=0,tie=random,zero=random,exchange=slices");
+  EXPECT_EQ(written("vote:beta=0.9"),
+            "vote:beta=0.9,warmup=false,tie=random,zero=random,exchange=slices");
   EXPECT_EQ(written("vote:beta=0.9,tie=zero+warmup:steps=7"),
-            "vote:beta=0.9,warmup=false,tie=zero,zero=random+warmup:steps=7");
+            "vote:beta=0.9,warmup=false,tie=zero,zero=random,exchange=slices+warmup:steps=7");
   EXPECT_EQ(written("topk"), "topk:ratio=0.01,warmup=0,scope=tensor");
   EXPECT_EQ(written("topk:k=12,scope=model"), "topk:k=12,warmup=0,scope=model");
   EXPECT_EQ(written("randomk:ratio=0.003676470588235294,scaled"),
@@ -80,6 +81,7 @@ TEST(Registry, DecoratorsForwardTheTraitsOfTheStep) {
   EXPECT_TRUE(traits("vote+warmup:steps=5", 5).sliceable);
   EXPECT_TRUE(traits("vote+ef:unsafe+momentum", 0).sliceable);
   EXPECT_FALSE(traits("vote+min", 0).sliceable);
+  EXPECT_FALSE(traits("vote:exchange=gather", 0).sliceable);
   EXPECT_TRUE(traits("randomk+min", 0).linear);
   EXPECT_TRUE(traits("none+clip", 0).whole_model);
   EXPECT_TRUE(traits("topk:scope=model+warmup:steps=5", 0).whole_model);
