@@ -27,6 +27,7 @@ enum class Purpose : std::uint8_t {
   network = 12,  // delays and losses of a simulated network
   arrival = 13,  // arrival times of pushes of asynchronous workers
   attack = 14,   // packets that Byzantine workers change, and their contents
+  sum = 15,      // rounding of sums of packets, the same on all workers
 };
 
 // Identifies one stream of random numbers under a seed.

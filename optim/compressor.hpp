@@ -44,12 +44,15 @@ struct Round {
   float lr = 0;
   // The coordinates of the model that the call covers: a bucket, or a slice of a bucket.
   std::int64_t first = 0, count = 0;
+  // In `combine` of a slice, the bucket that the slice is part of; otherwise 0.
+  std::int64_t bucket_first = 0, bucket_count = 0;
 };
 
 struct Traits {
   int phases = 1;
   bool linear = false;         // the payload is floats that an all-reduce may add
   bool sliceable = false;      // combine works on any 32-aligned slice of coordinates
+  int block_words = 1;         // sliceable: the words of a plane that belong to 32 coordinates
   bool self_contained = true;  // a packet can be decoded alone, as by an asynchronous server
   bool whole_model = false;    // needs all tensors at once, so there is one bucket
   bool scale_free = false;     // the mean is a direction without a magnitude

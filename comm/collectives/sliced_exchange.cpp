@@ -10,15 +10,16 @@ namespace terse {
 SlicedExchange::SlicedExchange(Worker& me, int owners)
     : me_(me), owners_(owners), slices_(static_cast<std::size_t>(me.size())) {}
 
-void SlicedExchange::run(const Round& round, const Packet& up, Combine combine, Packet& down) {
-  const std::size_t words = BitPlanes::words_for(round.count);
-  if (words == 0) {  // a model without coordinates has an empty down packet
+void SlicedExchange::run(const Round& round, const Packet& up, int block_words, Combine combine,
+                         Packet& down) {
+  const std::size_t blocks = BitPlanes::blocks_for(round.count);
+  if (blocks == 0) {  // a model without coordinates has an empty down packet
     auto header = up.header();
     header.kind = PacketKind::down;
     down.start(header, 0);
     return;
   }
-  const auto planes = BitPlanes::of(up, words);
+  const auto planes = BitPlanes::of(up, blocks, static_cast<std::size_t>(block_words));
   send_slices(up, planes);
   combine_own(round, up, planes, combine);
   join_answers(up, planes, down);
@@ -29,7 +30,7 @@ void SlicedExchange::send_slices(const Packet& up, const BitPlanes& planes) {
     const int owner = (me_.rank() + k) % owners_;  // spreads the first messages over the owners
     const auto at = slice_of(owner, planes);
     if (owner == me_.rank() || at.count == 0) continue;
-    const BitPlanes slice{.planes = planes.planes, .words = at.count};
+    const auto slice = planes.slice(at.count);
     me_.send(owner, up.header(), slice.size_bytes(), [&](Packet& out) {
       cut_planes(up.payload(), planes, at.first, slice, out.payload());
     });
@@ -42,7 +43,7 @@ void SlicedExchange::combine_own(const Round& round, const Packet& up, const Bit
   if (rank >= owners_) return;
   const auto at = slice_of(rank, planes);
   if (at.count == 0) return;
-  const BitPlanes slice{.planes = planes.planes, .words = at.count};
+  const auto slice = planes.slice(at.count);
   const Expected expected{
       .phase = round.phase, .step = round.step, .payload_bytes = slice.size_bytes()};
   for (int worker = 0; worker < me_.size(); ++worker) {
@@ -56,10 +57,12 @@ void SlicedExchange::combine_own(const Round& round, const Packet& up, const Bit
     packet.seal();
   }
   Round mine = round;
-  const auto offset = static_cast<std::int64_t>(at.first) * kCoordinatesPerWord;
+  const auto offset = static_cast<std::int64_t>(at.first) * kCoordinatesPerBlock;
   mine.first = round.first + offset;
   mine.count =
-      std::min(round.count - offset, static_cast<std::int64_t>(at.count) * kCoordinatesPerWord);
+      std::min(round.count - offset, static_cast<std::int64_t>(at.count) * kCoordinatesPerBlock);
+  mine.bucket_first = round.first;
+  mine.bucket_count = round.count;
   combine(mine, slices_, answer_);
   for (int k = 1; k < me_.size(); ++k) me_.send((rank + k) % me_.size(), answer_);
 }
@@ -67,14 +70,14 @@ void SlicedExchange::combine_own(const Round& round, const Packet& up, const Bit
 void SlicedExchange::join_answers(const Packet& up, const BitPlanes& planes, Packet& down) {
   const Label label = label_of(up);
   const Expected expected{.kind = PacketKind::down, .phase = label.phase, .step = label.step};
-  BitPlanes whole{.planes = 0, .words = planes.words};
+  BitPlanes whole{.planes = 0, .blocks = planes.blocks, .block_words = planes.block_words};
   int first_owner = 0;  // the owner whose down packet determines the number of planes
   for (int owner = 0; owner < owners_; ++owner) {
     const auto at = slice_of(owner, planes);
     if (at.count == 0) continue;
     if (owner != me_.rank()) me_.recv(owner, expected, in_);
     const Packet& answer = owner == me_.rank() ? answer_ : in_;
-    const auto slice = BitPlanes::of(answer, at.count);
+    const auto slice = BitPlanes::of(answer, at.count, planes.block_words);
     if (whole.planes == 0) {
       first_owner = owner;
       whole.planes = slice.planes;

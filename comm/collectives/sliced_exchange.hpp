@@ -30,17 +30,18 @@ class SlicedExchange {
   // Combines slices of the coordinates [round.first, round.first + round.count).
   using Combine = FunctionRef<void(const Round&, std::span<const Packet> up, Packet& down)>;
 
-  // `up` is the worker's own packet for the coordinates of `round`; `down` becomes the joined down
-  // packet. Throws PacketError if the owners' down packets differ in their number of bit planes.
-  void run(const Round& round, const Packet& up, Combine combine, Packet& down);
+  // `up` is the worker's own packet for the coordinates of `round`, with `block_words` words for 32
+  // coordinates (Traits::block_words); `down` becomes the joined down packet. Throws PacketError if
+  // the owners' down packets differ in their number of bit planes.
+  void run(const Round& round, const Packet& up, int block_words, Combine combine, Packet& down);
 
  private:
   void send_slices(const Packet& up, const BitPlanes& planes);
   void combine_own(const Round& round, const Packet& up, const BitPlanes& planes, Combine combine);
   void join_answers(const Packet& up, const BitPlanes& planes, Packet& down);
 
-  Chunk slice_of(int owner, const BitPlanes& planes) const {  // in words
-    return chunk_of(planes.words, owner, owners_);
+  Chunk slice_of(int owner, const BitPlanes& planes) const {  // in blocks
+    return chunk_of(planes.blocks, owner, owners_);
   }
 
   Worker& me_;

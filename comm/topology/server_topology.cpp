@@ -101,7 +101,7 @@ class ServerTopology final : public Topology {
 
   void combine_in_slices(const Job& job, Packet& up, Packet& down) override {
     slices_.run(
-        job.round, up,
+        job.round, up, job.traits.block_words,
         [&](const Round& round, std::span<const Packet> parts, Packet& serve) {
           combine(job, round, {}, parts, serve);
         },

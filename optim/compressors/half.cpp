@@ -4,17 +4,24 @@
 //   exchange:  every worker receives all packets
 //   worker:    mean = sum over w of the values sent / W, in 32 bits
 //
-// An all-reduce would round again in every hop, therefore packets are gathered and not added on the
-// way. The error of fp16 is at most 2^-11 |x| from 6.1e-5 to 65504, and 2^-25 below. Values of
-// 65520 and more become infinite, as in IEEE 754 and in the fp16 hooks of PyTorch and Horovod.
-// Scale the loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x|
-// from 2^-126 on, and 2^-134 below.
-// `stochastic` makes bf16 unbiased: it rounds at random to one of the two neighbours.
+// With `reduce=wide` or `reduce=hop` the halves are added up on the way instead (half_sum.cpp),
+// which sends as many bytes as an all-reduce of halves, and rounds again.
+//
+// The error of fp16 is at most 2^-11 |x| from 6.1e-5 to 65504, and 2^-25 below. Values of 65520 and
+// more become infinite, as in IEEE 754 and in the fp16 hooks of PyTorch and Horovod. Scale the
+// loss, or use bf16, which has the range of a float and an error of at most 2^-8 |x| from 2^-126
+// on, and 2^-134 below. `stochastic` makes bf16 unbiased: it rounds at random to one of the two
+// neighbours.
 //
 // Payload: 2 bytes per value, tensors without gaps, up to a whole word.
 // Time: one pass.
 // Source: IEEE 754-2008, binary16; bfloat16: Kalamkar et al., arXiv 1905.12322.
+#include "tersegrad/optim/compressors/half.hpp"
+
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/simd/vectorized.hpp"
@@ -25,61 +32,90 @@
 #include "tersegrad/optim/kernels/vector.hpp"
 
 namespace terse {
+
+// ---- the formats --------------------------------------------------------------------------------
+
+void Fp16::write(const Round&, const GradView& grad, std::span<std::uint16_t> out) const {
+  kernels::to_fp16(grad.data, out);
+}
+void Fp16::add(Halves halves, float weight, std::span<float> out) {
+  kernels::add_fp16(halves, weight, out);
+}
+void Fp16::round(const SumRounding&, std::span<const float> x, std::span<std::uint16_t> out) const {
+  kernels::to_fp16(x, out);
+}
+void Fp16::add_rounded(const SumRounding&, Halves halves, std::span<std::uint16_t> sum) const {
+  kernels::add_rounded_fp16(halves, sum);
+}
+
+namespace {
+
+// out[i] = value(i), rounded by the draw of coordinate `first` + i.
+template <class Value>
+void round_by_draws(const kernels::Draws& draws, std::int64_t first, std::span<std::uint16_t> out,
+                    Value value) {
+  using kernels::Draws;
+  const auto skip = first % Draws::kBlock;  // draws begin at multiples of kBlock
+  vectorized_for(skip + std::ssize(out), kernels::kGrain,
+                 [&, to = out.data()](std::int64_t begin, std::int64_t end) {
+                   Draws::Upper upper;
+                   for (auto at = begin; at < end; at += Draws::kRun) {
+                     draws.upper(first - skip + at, end - at, upper);
+                     for (auto i = std::max(at, skip); i < std::min(end, at + Draws::kRun); ++i) {
+                       to[i - skip] = kernels::to_bf16(value(i - skip), upper[i - at]);
+                     }
+                   }
+                 });
+}
+
+// The draws of a reduced sum, the same on all workers.
+kernels::Draws sum_draws(const SumRounding& at) {
+  return kernels::Draws(Philox(at.round.seed, {.purpose = Purpose::sum,
+                                               .worker = at.hop,
+                                               .step = static_cast<std::uint32_t>(at.round.step)}));
+}
+
+}  // namespace
+
+std::string Bf16::spec() const {
+  return fmt::format("bf16:stochastic={},", stochastic);
+}
+void Bf16::write(const Round& round, const GradView& grad, std::span<std::uint16_t> out) const {
+  if (!stochastic) return kernels::to_bf16(grad.data, out);
+  round_by_draws(rounding_draws(round, grad), 0, out,
+                 [from = grad.data.data()](std::int64_t i) { return from[i]; });
+}
+void Bf16::add(Halves halves, float weight, std::span<float> out) {
+  kernels::add_bf16(halves, weight, out);
+}
+void Bf16::round(const SumRounding& at, std::span<const float> x,
+                 std::span<std::uint16_t> out) const {
+  if (!stochastic) return kernels::to_bf16(x, out);
+  round_by_draws(sum_draws(at), at.coordinate, out,
+                 [from = x.data()](std::int64_t i) { return from[i]; });
+}
+void Bf16::add_rounded(const SumRounding& at, Halves halves, std::span<std::uint16_t> sum) const {
+  if (!stochastic) return kernels::add_rounded_bf16(halves, sum);
+  round_by_draws(sum_draws(at), at.coordinate, sum,
+                 [from = halves.data(), to = sum.data()](std::int64_t i) {
+                   return kernels::from_bf16(to[i]) + kernels::from_bf16(from[i]);
+                 });
+}
+
+// ---- the gathered exchange ----------------------------------------------------------------------
+
 namespace {
 
 std::int64_t words_of_halves(std::int64_t halves) {
   return (halves + 1) / 2;
 }
 
-// The functions of a format. `write` sets out = the 16-bit floats of one tensor.
-struct Fp16 {
-  static std::string spec() { return "fp16"; }
-  static std::optional<double> variance() { return std::nullopt; }
-  static void write(const Round&, const GradView& grad, std::span<std::uint16_t> out) {
-    kernels::to_fp16(grad.data, out);
-  }
-  static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-    kernels::add_fp16(halves, weight, out);
-  }
-};
-
-struct Bf16 {
-  bool stochastic = false;
-
-  std::string spec() const { return fmt::format("bf16:stochastic={}", stochastic); }
-  // The neighbours of x are at most 2^-7 |x| apart, and p (1 - p) is at most 1/4.
-  std::optional<double> variance() const {
-    return stochastic ? std::optional(0x1p-16) : std::nullopt;
-  }
-  void write(const Round& round, const GradView& grad, std::span<std::uint16_t> out) const {
-    const auto draws = rounding_draws(round, grad);
-    vectorized_for(
-        std::ssize(out), kernels::kGrain,
-        [&, from = grad.data.data(), to = out.data()](std::int64_t begin, std::int64_t end) {
-          if (!stochastic) {
-            for (auto i = begin; i < end; ++i) to[i] = kernels::to_bf16(from[i]);
-            return;
-          }
-          kernels::Draws::Upper upper;
-          for (auto at = begin; at < end; at += kernels::Draws::kRun) {
-            draws.upper(at, end - at, upper);
-            for (auto i = at; i < std::min(end, at + kernels::Draws::kRun); ++i) {
-              to[i] = kernels::to_bf16(from[i], upper[i - at]);
-            }
-          }
-        });
-  }
-  static void add(std::span<const std::uint16_t> halves, float weight, std::span<float> out) {
-    kernels::add_bf16(halves, weight, out);
-  }
-};
-
 template <class Format>
-class Halves final : public GatherCompressor {
+class GatheredHalves final : public GatherCompressor {
  public:
-  Halves(std::uint16_t number, Format format) : GatherCompressor(number), format_(format) {}
+  GatheredHalves(std::uint16_t number, Format format) : GatherCompressor(number), format_(format) {}
 
-  std::string spec() const override { return format_.spec(); }
+  std::string spec() const override { return format_.spec() + "reduce=gather"; }
   // 0 is such a float, so the nearest one is never further from x than 0 is.
   bool is_contraction() const override { return true; }
   std::optional<double> variance(std::uint64_t, std::span<const GradView>) const override {
@@ -120,15 +156,32 @@ class Halves final : public GatherCompressor {
   Format format_;
 };
 
+template <class Format>
+std::unique_ptr<Compressor> make_halves(std::uint16_t number, Options& options, Format format) {
+  constexpr std::array<std::string_view, 3> kReduce{"gather", "wide", "hop"};
+  constexpr std::array<std::string_view, 2> kDivide{"after", "before"};
+  const auto reduce = options.choice("reduce", "gather", kReduce);
+  if (reduce == "gather") {
+    check<UsageError>(!options.has("divide"),
+                      "divide: expected reduce=wide or reduce=hop with it; gathered halves are "
+                      "divided in 32 bits");
+    return std::make_unique<GatheredHalves<Format>>(number, format);
+  }
+  const auto divide = options.choice("divide", "after", kDivide);
+  return make_half_sum(number, format,
+                       {.wide = reduce == "wide", .divide_before = divide == "before"});
+}
+
 }  // namespace
 
-std::unique_ptr<Compressor> make_fp16(std::uint16_t number, Options&, std::unique_ptr<Compressor>) {
-  return std::make_unique<Halves<Fp16>>(number, Fp16());
+std::unique_ptr<Compressor> make_fp16(std::uint16_t number, Options& options,
+                                      std::unique_ptr<Compressor>) {
+  return make_halves(number, options, Fp16());
 }
 
 std::unique_ptr<Compressor> make_bf16(std::uint16_t number, Options& options,
                                       std::unique_ptr<Compressor>) {
-  return std::make_unique<Halves<Bf16>>(number, Bf16{options.flag("stochastic", false)});
+  return make_halves(number, options, Bf16{.stochastic = options.flag("stochastic", false)});
 }
 
 }  // namespace terse

@@ -70,6 +70,18 @@ void add_fp16_at_level(const std::uint16_t* from, float weight, std::int64_t n, 
   for (; i < n; ++i) to[i] += weight * kernels::from_fp16(from[i]);
 }
 
+void add_rounded_fp16_at_level(const std::uint16_t* from, std::int64_t n, std::uint16_t* to) {
+  std::int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    const Floats a = from_fp16(hn::PromoteTo(kWords, hn::LoadU(kHalves, to + i)));
+    const Floats b = from_fp16(hn::PromoteTo(kWords, hn::LoadU(kHalves, from + i)));
+    hn::StoreU(hn::DemoteTo(kHalves, to_fp16(hn::Add(a, b))), kHalves, to + i);
+  }
+  for (; i < n; ++i) {
+    to[i] = kernels::to_fp16(kernels::from_fp16(to[i]) + kernels::from_fp16(from[i]));
+  }
+}
+
 }  // namespace terse::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -78,6 +90,7 @@ namespace terse::kernels {
 
 HWY_EXPORT(to_fp16_at_level);
 HWY_EXPORT(add_fp16_at_level);
+HWY_EXPORT(add_rounded_fp16_at_level);
 
 void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves) {
   internal_check(x.size() == halves.size(),
@@ -106,6 +119,36 @@ void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<flo
   auto* to = out.data();
   vectorized_for(std::ssize(out), kGrain, [=](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) to[i] += weight * from_bf16(from[i]);
+  });
+}
+
+void to_bf16(std::span<const float> x, std::span<std::uint16_t> halves) {
+  internal_check(x.size() == halves.size(),
+                 "bf16: expected one half per value; got {} values and {} halves", x.size(),
+                 halves.size());
+  const auto* from = x.data();
+  auto* to = halves.data();
+  vectorized_for(std::ssize(x), kGrain, [=](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i) to[i] = to_bf16(from[i]);
+  });
+}
+
+void add_rounded_fp16(std::span<const std::uint16_t> halves, std::span<std::uint16_t> sum) {
+  internal_check(sum.size() == halves.size(), "fp16: expected two equal lengths; got {} and {}",
+                 halves.size(), sum.size());
+  parallel_for(std::ssize(sum), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    TERSE_DISPATCH(add_rounded_fp16_at_level)
+    (halves.data() + begin, end - begin, sum.data() + begin);
+  });
+}
+
+void add_rounded_bf16(std::span<const std::uint16_t> halves, std::span<std::uint16_t> sum) {
+  internal_check(sum.size() == halves.size(), "bf16: expected two equal lengths; got {} and {}",
+                 halves.size(), sum.size());
+  const auto* from = halves.data();
+  auto* to = sum.data();
+  vectorized_for(std::ssize(sum), kGrain, [=](std::int64_t begin, std::int64_t end) {
+    for (auto i = begin; i < end; ++i) to[i] = to_bf16(from_bf16(to[i]) + from_bf16(from[i]));
   });
 }
 

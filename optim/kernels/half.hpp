@@ -56,5 +56,10 @@ inline float from_bf16(std::uint16_t half) {
 void to_fp16(std::span<const float> x, std::span<std::uint16_t> halves);
 void add_fp16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
 void add_bf16(std::span<const std::uint16_t> halves, float weight, std::span<float> out);
+// halves[i] = to_bf16(x[i])
+void to_bf16(std::span<const float> x, std::span<std::uint16_t> halves);
+// sum[i] = to_fp16(from_fp16(sum[i]) + from_fp16(halves[i])), and the same for bf16.
+void add_rounded_fp16(std::span<const std::uint16_t> halves, std::span<std::uint16_t> sum);
+void add_rounded_bf16(std::span<const std::uint16_t> halves, std::span<std::uint16_t> sum);
 
 }  // namespace terse::kernels

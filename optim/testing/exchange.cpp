@@ -154,18 +154,24 @@ Packet TestExchange::down_of(const Round& round, const Traits& traits,
 
 Packet TestExchange::combine_slices(const Round& round, const std::vector<Packet>& up,
                                     std::span<const float> weights) {
-  const auto words = kernels::words_for(round.count);
+  const auto block_words = worker(0).traits(round.step).block_words;
+  const auto words = block_words * kernels::words_for(round.count);
   std::vector<Packet> down;
   for (std::int64_t at = 0; at < round.count; at += options_.slice) {
     auto slice = round;
     slice.first = round.first + at;
     slice.count = std::min(options_.slice, round.count - at);
-    const auto n = kernels::words_for(slice.count);
+    slice.bucket_first = round.first;
+    slice.bucket_count = round.count;
+    const auto n = block_words * kernels::words_for(slice.count);
     std::vector<Packet> votes;
-    for (const auto& packet : up) votes.push_back(slice_of(packet, words, at / 32, n));
+    for (const auto& packet : up) {
+      votes.push_back(slice_of(packet, words, block_words * at / 32, n));
+    }
     worker(0).combine(slice, {}, votes, weights, down.emplace_back());
   }
-  const auto planes = std::ssize(down.front().words()) / kernels::words_for(options_.slice);
+  const auto planes =
+      std::ssize(down.front().words()) / (block_words * kernels::words_for(options_.slice));
   return join_slices(down, planes);
 }
 

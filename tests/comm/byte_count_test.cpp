@@ -97,6 +97,21 @@ TEST_P(Bytes, OfGather) {
   }
 }
 
+// As many bytes as a ring all-reduce of halves.
+TEST_P(Bytes, OfSumsOfHalves) {
+  constexpr std::size_t kWhole = 32 * 84;  // slices of equal size for all numbers of workers
+  for (const auto* spec : {"fp16:reduce=wide", "bf16:reduce=hop"}) {
+    const MakeCompressor make = [=] { return make_compressor(spec); };
+    const auto sent = sent_in_a_step(ring(), make, kWhole);
+    EXPECT_EQ(sent.up, 2 * kWhole);
+    EXPECT_EQ(sent.payload, w() * (2 * (w() - 1) * 2 * kWhole / w()));
+    EXPECT_EQ(sent.messages, 2 * (w() - 1) * w());
+    for (std::uint64_t s = 1; s <= w(); ++s) {
+      EXPECT_EQ(sent_in_a_step(server(s), make, kWhole).payload, sent.payload);
+    }
+  }
+}
+
 TEST_P(Bytes, OfGatheredVotes) {
   const MakeCompressor make = [] { return make_compressor("vote:exchange=gather"); };
   const std::uint64_t up = 4 * ((kN + 31) / 32);

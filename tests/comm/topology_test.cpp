@@ -81,6 +81,8 @@ std::vector<Kind> kinds() {
           {"Sliceable", [] { return std::make_unique<toy::Vote>(); }},
           {"SliceableTwoPlanes", [] { return std::make_unique<toy::Vote>(2); }},
           {"CoinsOfTheWorkers", [] { return make_compressor("vote"); }},
+          {"SumOfHalves", [] { return make_compressor("bf16:reduce=wide"); }},
+          {"HopsOfHalves", [] { return make_compressor("bf16:reduce=hop"); }},
           {"GatheredVotes", [] { return make_compressor("vote:exchange=gather"); }},
           {"Gathered", [] { return std::make_unique<toy::Peaks>(); }},
           {"WholeModel", [] { return std::make_unique<toy::Peaks>(true); }},

@@ -81,6 +81,58 @@ CompressorClaims stochastic_bf16_claims() {
   return claims;
 }
 
+struct SumOfHalves {
+  int digits, last;  // as for rounded_to
+  bool wide, divide_before;
+};
+
+OwnedGradients reference_sum(const SumOfHalves& of, const Workers& workers) {
+  const auto round = [&](double x) {
+    return static_cast<float>(rounded_to(x, of.digits, of.last));
+  };
+  const auto w = std::ssize(workers);
+  const auto divisor = static_cast<float>(w);
+  std::vector<std::vector<float>> halves;
+  for (const auto& worker : workers) {
+    halves.push_back(flat(worker));
+    for (float& x : halves.back()) x = round(of.divide_before ? x / divisor : x);
+  }
+  const auto n = std::ssize(halves.front());
+  auto result = zeros_like(workers[0]);
+  std::int64_t place = 0, chunk = 0;
+  for (auto& tensor : result) {
+    for (float& value : tensor.values) {
+      while (place >= n * (chunk + 1) / w) ++chunk;
+      float sum = of.wide ? 0 : halves[(chunk + 1) % w][place];
+      for (std::int64_t k = 0; of.wide && k < w; ++k) sum += halves[k][place];
+      for (std::int64_t hop = 2; !of.wide && hop <= w; ++hop) {
+        sum = round(sum + halves[(chunk + hop) % w][place]);
+      }
+      if (!of.divide_before) sum /= divisor;
+      value = of.wide ? round(sum) : sum;
+      ++place;
+    }
+  }
+  return result;
+}
+
+CompressorClaims sum_claims(const SumOfHalves& of) {
+  return {
+      .error = [=](const auto&) { return std::exp2(-2.0 * of.digits); },
+      .whole_model = !of.wide,
+      .permutable = of.wide,
+      .payload_bytes = [](const Shapes& shapes) { return 64 * ((coordinates(shapes) + 31) / 32); },
+      .reference = [=](const Round&, const auto& workers) { return reference_sum(of, workers); }};
+}
+
+CompressorClaims stochastic_sum_claims(bool wide) {
+  auto claims = sum_claims({.digits = 7, .last = 149, .wide = wide, .divide_before = false});
+  claims.unbiased = true;
+  claims.permutable = false;
+  claims.reference = {};
+  return claims;
+}
+
 // ---- 8-bit integers -----------------------------------------------------------------------------
 
 CompressorClaims int8_claims(std::size_t bucket) {
@@ -177,9 +229,18 @@ CompressorClaims onebit_claims() {
 }  // namespace
 
 std::vector<ClaimedSpec> cast_claims() {
-  return {{"none", none_claims()},       {"fp16", half_claims(11, 24)},
-          {"bf16", half_claims(8, 133)}, {"bf16:stochastic", stochastic_bf16_claims()},
-          {"int8", int8_claims(0)},      {"int8:bucket=16", int8_claims(16)},
+  return {{"none", none_claims()},
+          {"fp16", half_claims(11, 24)},
+          {"bf16", half_claims(8, 133)},
+          {"bf16:stochastic", stochastic_bf16_claims()},
+          {"fp16:reduce=wide", sum_claims({11, 24, true, false})},
+          {"fp16:reduce=hop,divide=before", sum_claims({11, 24, false, true})},
+          {"bf16:reduce=wide,divide=before", sum_claims({8, 133, true, true})},
+          {"bf16:reduce=hop", sum_claims({8, 133, false, false})},
+          {"bf16:stochastic,reduce=wide", stochastic_sum_claims(true)},
+          {"bf16:stochastic,reduce=hop", stochastic_sum_claims(false)},
+          {"int8", int8_claims(0)},
+          {"int8:bucket=16", int8_claims(16)},
           {"onebit", onebit_claims()}};
 }
 

@@ -152,6 +152,15 @@ void run_codes(const Floats& x, const Floats& y, float special, Results& results
     add_bf16(halves, weight, out);
     results.add("add_bf16", out);
   }
+  std::vector<std::uint16_t> sum(x.size());
+  to_bf16(y, sum);
+  results.add("to_bf16", sum);
+  add_rounded_bf16(halves, sum);
+  results.add("add_rounded_bf16", sum);
+  to_fp16(x, halves);
+  to_fp16(y, sum);
+  add_rounded_fp16(halves, sum);
+  results.add("add_rounded_fp16", sum);
 }
 
 void run_selection(const Floats& x, const Floats& y, float special, Results& results) {

@@ -122,7 +122,7 @@ std::vector<std::string> golden_specs() {
     add_if_allowed(example + "+ef");
     add_if_allowed(example + "+momentum:beta=0.9");
   }
-  const std::array<std::string, 17> more{
+  const std::array<std::string, 20> more{
       "dgc:ratio=0.01,warmup=10,stages=exponential",
       "natural+diana",
       "qsgd:bits=2",
@@ -140,6 +140,9 @@ std::vector<std::string> golden_specs() {
       "topk:ratio=0.3+momentum:form=sum,nesterov,mask",
       "vote:tie=plus,zero=plus",
       "int8:bucket=1000",
+      "fp16:reduce=wide",
+      "bf16:reduce=hop",
+      "bf16:stochastic,reduce=hop,divide=before",
   };
   specs.insert(specs.end(), more.begin(), more.end());
   return specs;

@@ -101,6 +101,8 @@ std::vector<std::string> fuzzed_specs() {
                            "terngrad:bucket=64",
                            "int8:bucket=3",
                            "terngrad:clip=2,shared+min:size=10",
+                           "fp16:reduce=wide",
+                           "bf16:reduce=hop",
                            "topk:ratio=0.3+qsgd:bits=4"}) {
     specs.emplace_back(more);
   }
