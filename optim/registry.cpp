@@ -88,7 +88,7 @@ static constexpr RegistryEntry kRegistry[] = {
     {"min", 104, kDecorator, "tensors below a size without compression",
      "topk:ratio=0.01+min:size=1000", STAGE(make_min_size)},
     {"clip", 105, kDecorator, "each worker's gradient clipped to a global norm",
-     "powersgd:rank=4+ef+clip:norm=0.4", STAGE(make_clip)},
+     "powersgd:rank=2+ef+clip:norm=0.4", STAGE(make_clip)},
 
     // Decorators that are methods: bare, each takes what its paper, or its commonest use, has
     // inside.

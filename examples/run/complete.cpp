@@ -168,6 +168,8 @@ void check_local_steps(const RunConfig& c) {
                     "--local-steps with {} {}: the compressor sends directions without "
                     "magnitudes; use none or a compressor that sends magnitudes",
                     c.compressor_flag, c.compressor);
+  if (c.local_steps == 0) return;
+  for_flag("--outer", [&] { make_compressor(c.compressor)->attach(*make_update_rule(c.outer)); });
 }
 
 void check_deadline(const RunConfig& c) {

@@ -157,7 +157,7 @@ Outcome run(const std::string& spec, const std::string& compressor, const Topolo
       x.set_requires_grad();
       y.set_requires_grad();
       ParameterBuffer parameters{std::vector<ParameterBuffer::Named>{{"x", x}, {"y", y}}};
-      const auto rule = make_update_rule("sgd");
+      const auto rule = toy::rule_for(compressor, "sgd");
       DistributedOptimizer optimizer(me, parameters, *rule, make_compressor(compressor),
                                      plan.join(me), {.seed = 2, .attack = attack});
       install_faults(me, attack, 2);

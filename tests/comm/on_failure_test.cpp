@@ -26,7 +26,8 @@ class Replica {
  public:
   Replica(Worker& me, const TopologyPlan& plan, std::unique_ptr<Compressor> compressor,
           const DistributedOptimizer::Options& options)
-      : optimizer(me, parameters_, *rule_, std::move(compressor), plan.join(me), options) {}
+      : rule_(toy::rule_for(compressor->spec(), "sgd:momentum=0.9")),
+        optimizer(me, parameters_, *rule_, std::move(compressor), plan.join(me), options) {}
 
   void step(int whose, std::uint64_t step) {
     gradients_.fill(whose, step);
@@ -48,7 +49,7 @@ class Replica {
   }
   Tensor x_ = ones({40, 10}), y_ = ones({30});
   ParameterBuffer parameters_{std::vector<ParameterBuffer::Named>{{"x", x_}, {"y", y_}}};
-  std::unique_ptr<UpdateRule> rule_ = make_update_rule("sgd:momentum=0.9");
+  std::unique_ptr<UpdateRule> rule_;
   toy::Gradients gradients_{{400, 30}};
 
  public:

@@ -32,6 +32,7 @@
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/random.hpp"
+#include "toy_compressors.hpp"
 
 namespace terse {
 namespace {
@@ -174,6 +175,7 @@ class Replica {
   Replica(Worker& me, const Draw& draw, const TopologyPlan& plan, const Attack& attack)
       : rank_(me.rank()),
         seed_(draw.seed),
+        rule_(toy::rule_for(draw.compressor, "sgd")),
         optimizer_(me, parameters_, *rule_, make_compressor(draw.compressor), plan.join(me),
                    {.seed = draw.seed,
                     .non_finite = draw.policy,
@@ -213,7 +215,7 @@ class Replica {
   std::vector<Tensor> tensors_{ones({8, 6}), ones({7}), ones({12, 5}), ones({1})};
   ParameterBuffer parameters_{std::vector<ParameterBuffer::Named>{
       {"a", tensors_[0]}, {"b", tensors_[1]}, {"c", tensors_[2]}, {"d", tensors_[3]}}};
-  std::unique_ptr<UpdateRule> rule_ = make_update_rule("sgd");
+  std::unique_ptr<UpdateRule> rule_;
   DistributedOptimizer optimizer_;
 };
 

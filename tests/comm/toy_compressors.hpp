@@ -8,14 +8,22 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "tersegrad/comm/topology/topology.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/optim/compressor.hpp"
+#include "tersegrad/optim/optimizer.hpp"
 
 namespace terse::toy {
+
+// The rule `usual`, or Adam for 1-bit Adam, which refuses others.
+inline std::unique_ptr<UpdateRule> rule_for(std::string_view compressor, std::string_view usual) {
+  const bool adam = compressor.find("onebit_adam") != std::string_view::npos;
+  return make_update_rule(adam ? "adam" : usual);
+}
 
 constexpr std::uint16_t kNumber = 999;  // the compressor number in packet headers
 
