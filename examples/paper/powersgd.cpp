@@ -105,7 +105,8 @@ const Method kRankFour = powersgd("powersgd-4", "powersgd:rank=4+ef");
 const Method kRankSeven = powersgd("powersgd-7", "powersgd:rank=7+ef");
 const Method kNoFeedback = powersgd("powersgd-2-no-feedback", "powersgd:rank=2");
 const Method kCold = powersgd("powersgd-2-cold", "powersgd:rank=2,warm=false+ef");
-const Method kBest = powersgd("best-rank-2", "powersgd:rank=2,iterations=4,warm=false+ef");
+const Method kBest =
+    powersgd("best-rank-2", "powersgd:rank=2,iterations=4,warm=false,min_rate=0+ef");
 const Method kUnbiased{.name = "unbiased-rank-2",
                        .compressor = "unbiased_rank:rank=2",
                        .optimizer = "adam",
