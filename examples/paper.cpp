@@ -153,13 +153,12 @@ void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
 void judge(int argc, char** argv) {
   Flags flags;
   run::CommandLine command_line(
-      "paper",
-      "Measures the claims of the papers that tersegrad implements, and gives a verdict for each.",
+      "paper", "Measures the claims of the papers behind tersegrad; a verdict for each.",
       "paper 1905.12938 --claim plateau --again");
   command_line.positional("PAPER", flags.papers, "numbers of arXiv, or all");
   command_line.flag("--claim", flags.claim, "one claim of the paper")
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
-      .flag("--plan", flags.plan, "print the experiments and how long they will take, and end")
+      .flag("--plan", flags.plan, "print the experiments and their time, and end")
       .flag("--again", flags.again, "measure experiments again that have been measured")
       .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
       .flag("--json", flags.json, "print one JSON object as the last line");

@@ -100,8 +100,8 @@ static constexpr RegistryEntry kRegistry[] = {
     {"ef21", 112, kDecorator, "differences to an estimate in place of error feedback",
      "topk:ratio=0.01+ef21", STAGE(make_ef21), "topk:ratio=0.01"},
     {"onebit_adam", 113, kDecorator, "Adam's momentum compressed once its variance is stable",
-     "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=100", STAGE(make_onebit_adam),
-     "sign:scale=l2,scope=model+doublesqueeze"},
+     "sign:scale=l2,scope=model+doublesqueeze:unsafe+onebit_adam:steps=100",
+     STAGE(make_onebit_adam), "sign:scale=l2,scope=model+doublesqueeze:unsafe"},
 };
 
 #undef STAGE

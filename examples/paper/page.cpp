@@ -30,6 +30,13 @@ std::string labelled(const std::string& label, const std::string& text) {
   return result;
 }
 
+// Wrapped as the project's pages are.
+std::string in_lines(const std::string& text) {
+  std::string result;
+  for (const auto& line : run::wrapped(text, 112)) result += (result.empty() ? "" : "\n") + line;
+  return result;
+}
+
 // A bar would end the cell of a Markdown table.
 std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
@@ -86,7 +93,8 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
     if (!claim->draw) continue;
     const auto file = picture_of(paper, *claim);
     write_file(folder / file, run::to_svg(claim->draw(rows)));
-    pictures += fmt::format("\n### {}\n\n![{}]({})\n", claim->name, claim->claimed, file);
+    pictures += fmt::format("\n### {0}\n\n{1}\n\n![{0}]({2})\n", claim->name,
+                            in_lines(claim->claimed), file);
   }
   text += fmt::format(
       "\n`paper {} --claim NAME --again` measures a claim again; without `--again` it takes the "

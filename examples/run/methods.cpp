@@ -53,7 +53,8 @@ constexpr Row kRows[] = {
     {"sign+doublesqueeze", {"sgd", 0.4}},
     {"diana", {"sgd:momentum=0.9", 0.03}},
     {"topk:ratio=0.01+ef21", {"sgd", 0.3}},
-    {"sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=100", {"adam:eps=1e-4", 0.001}},
+    {"sign:scale=l2,scope=model+doublesqueeze:unsafe+onebit_adam:steps=100",
+     {"adam:eps=1e-4", 0.001}},
 };
 
 // Language models: gradients sometimes explode, so their norm is clipped; no momentum.

@@ -20,8 +20,8 @@
 // rule `adam` or `adamw`, from which beta1 and beta2 are taken (`attach`) and whose variance is
 // frozen in the first compressed step. All workers decode the same means, so they do so in the same
 // step. Without a rule, as in tests, beta1 is 0.9 and beta2 0.999. The inner stage should have
-// error feedback in both directions; bare, it is sign:scale=l2,scope=model+doublesqueeze, as in the
-// paper.
+// error feedback in both directions. Bare, it is sign:scale=l2,scope=model+doublesqueeze:unsafe, the
+// method of the paper: its scale is a contraction only where |x|_1² / (d |x|_2²) is above 1/4.
 //
 // Cost: 4 d bytes of state, and 4 d more for v until it is stable; the payload of `none` in the
 // uncompressed steps.

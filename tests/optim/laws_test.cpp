@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "stochastic_sign+diana", "randomk:ratio=0.2,scaled+diana", "diana",
                     "natural+min:size=10+diana:alpha=0.5", "topk:ratio=0.1+ef21", "powersgd+ef21",
                     "topk:ratio=0.1+ef:lr=inside", "sign:scope=model+ef",
-                    "sign:scale=l2,scope=model+doublesqueeze",
+                    "sign:scale=l2,scope=model+doublesqueeze:unsafe",
                     "sign+doublesqueeze+onebit_adam:steps=0"),
     [](const auto& law) { return test_name(law.param); });
 

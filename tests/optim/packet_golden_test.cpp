@@ -130,7 +130,7 @@ std::vector<std::string> golden_specs() {
       "qsgd:code=elias",
       "qsgd:norm=max,bucket=512",
       "randomk:ratio=0.1,scaled",
-      "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=5",
+      "sign:scale=l2,scope=model+doublesqueeze:unsafe+onebit_adam:steps=5",
       "stochastic_sign:norm=l2",
       "terngrad:shared",
       "terngrad:clip=2.5",

@@ -224,7 +224,7 @@ void copy_state(Object& from, Object& to) {
   load_safetensors("state", bytes, [&](Archive& archive) { to.serialize(archive); });
 }
 
-constexpr auto kByRatio = "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:ratio=0.96";
+constexpr auto kByRatio = "sign:scale=l2,scope=model+doublesqueeze:unsafe+onebit_adam:ratio=0.96";
 
 // Whether the last step of the exchange was compressed.
 bool was_compressed(const TestExchange& exchange) {
@@ -340,9 +340,9 @@ TEST(TwoWay, BareStagesTakeADocumentedInside) {
   EXPECT_EQ(make_compressor("diana")->spec(),
             "terngrad:clip=0,bucket=512,shared=false+diana:alpha=auto");
   EXPECT_EQ(make_compressor("onebit_adam")->spec(),
-            "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:ratio=0.96");
+            "sign:scale=l2,scope=model+doublesqueeze:unsafe=true+onebit_adam:ratio=0.96");
   EXPECT_EQ(make_compressor("onebit_adam:steps=7")->spec(),
-            "sign:scale=l2,scope=model+doublesqueeze+onebit_adam:steps=7");
+            "sign:scale=l2,scope=model+doublesqueeze:unsafe=true+onebit_adam:steps=7");
   EXPECT_THROW(make_compressor("ef"), UsageError);
   EXPECT_THROW(make_compressor("powersgd+doublesqueeze"), UsageError);
 }
