@@ -101,8 +101,10 @@ class Measuring {
 
 double seconds_left(const std::vector<Work>& works, const Measuring& measuring) {
   double seconds = 0;
+  std::set<std::string> counted;  // papers share experiments
   for (const auto& work : works) {
     for (const auto* experiment : work.experiments) {
+      if (!counted.insert(experiment->name).second) continue;
       if (!measuring.is_stored(*experiment)) seconds += experiment->seconds;
     }
   }

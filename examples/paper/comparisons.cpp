@@ -62,6 +62,40 @@ Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const
   return above(gain(rows, setting, a, b), margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
 }
 
+Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,
+                 double margin) {
+  return below(gain(rows, setting, a, b), -margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
+}
+
+void TrainedClaims::add(const char* name, const char* claimed, const std::vector<Method>& methods,
+                        const Decide& decide, Picture picture) {
+  Claim claim{.name = name,
+              .claimed = claimed,
+              .experiments = {},
+              .decide = [setting = setting_, methods, decide](const Rows& rows) {
+                auto finding = decide(rows, setting);
+                for (const auto& method : methods) {
+                  finding.measured += "; " + score_text(rows, setting, method);
+                }
+                return finding;
+              }};
+  if (picture == Picture::curves) {
+    claim.draw = [setting = setting_, methods](const Rows& rows) {
+      return Charts{score_chart(rows, setting, methods), bytes_chart(rows, setting, methods)};
+    };
+  }
+  for (const auto& method : methods) {
+    claim.experiments.push_back(row_of(setting_, method));
+    const auto& known = paper_.experiments;
+    if (std::ranges::find(known, row_of(setting_, method), &Experiment::name) != known.end()) {
+      continue;
+    }
+    paper_.experiments.push_back(tuned(setting_, method));
+    paper_.experiments.push_back(trained(setting_, method));
+  }
+  paper_.claims.push_back(std::move(claim));
+}
+
 std::string score_text(const Rows& rows, const Setting& setting, const Method& method) {
   const auto& row = rows[row_of(setting, method)];
   const auto interval = interval_of(by_seed(row, "score"));

@@ -1,8 +1,10 @@
 // Verdicts on trained models: one method against another, seed by seed.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "examples/paper/claim.hpp"
@@ -20,6 +22,27 @@ Interval gain(const Rows& rows, const Setting& setting, const Method& a, const M
 
 // `a` loses nothing against `b`: at most one point of accuracy, or 2 % of perplexity.
 Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b);
+
+// `a` is below `b` by more than `margin` points or percent.
+Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,
+                 double margin);
+
+// Claims about trained models, for one setting. Claims share the rows of their methods.
+class TrainedClaims {
+ public:
+  TrainedClaims(Paper& paper, Setting setting) : paper_(paper), setting_(std::move(setting)) {}
+
+  using Decide = std::function<Finding(const Rows& rows, const Setting& setting)>;
+  enum class Picture : std::uint8_t { none, curves };  // scores over epochs, and over bytes
+  // Adds the claim, and the experiments of its methods that the paper does not have yet. The scores
+  // of all methods stand behind what `decide` has found.
+  void add(const char* name, const char* claimed, const std::vector<Method>& methods,
+           const Decide& decide, Picture picture = Picture::none);
+
+ private:
+  Paper& paper_;
+  Setting setting_;
+};
 
 // "92.53 ± 0.21 (rate 0.05)": mean and standard deviation over the seeds.
 std::string score_text(const Rows& rows, const Setting& setting, const Method& method);

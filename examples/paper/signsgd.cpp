@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/comparisons.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/sign_experiments.hpp"
 #include "examples/paper/signsgd_experiments.hpp"
@@ -125,10 +126,38 @@ Charts draw_inverted_voters(const Rows& rows) {
             })};
 }
 
+// ---- trained models -----------------------------------------------------------------------------
+
+const Method kAdam{.name = "adam", .optimizer = "adam", .rate = 0.002};
+const Method kSignum{.name = "signum", .optimizer = "signum:beta=0.9", .rate = 0.001};
+const Method kSignSgd{.name = "signsgd", .optimizer = "signsgd", .rate = 0.0005};
+
+void add_trained_claims(Paper& paper, Scale scale) {
+  using Picture = TrainedClaims::Picture;
+  TrainedClaims on_lenet(paper, lenet(scale));
+  on_lenet.add("signum-adam", "Signum performs as Adam does", {kSignum, kAdam},
+               [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kSignum, kAdam); });
+  on_lenet.add(
+      "signum-sgd", "Signum is a little below tuned SGD", {kSignum, kSgd},
+      [](const Rows& rows, const Setting& s) {
+        return within(gain(rows, s, kSignum, kSgd), -3, 0, 2, "Δ signum − sgd:");
+      },
+      Picture::curves);
+  on_lenet.add("signum-signsgd", "momentum helps signs", {kSignum, kSignSgd},
+               [](const Rows& rows, const Setting& s) {
+                 return above(gain(rows, s, kSignum, kSignSgd), 0, 2, "Δ signum − signsgd:");
+               });
+  TrainedClaims on_resnet(paper, resnet20(scale));
+  on_resnet.add(
+      "vote-accuracy", "a vote costs little accuracy against distributed SGD", {kVote, kSgd},
+      [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kVote, kSgd); },
+      Picture::curves);
+}
+
 }  // namespace
 
 Paper signsgd(Scale scale) {
-  return {
+  Paper paper = {
       .number = "1802.04434",
       .title = "signSGD: compressed optimisation for non-convex problems, and majority vote",
       .claims =
@@ -185,6 +214,8 @@ Paper signsgd(Scale scale) {
       .experiments = {sign_success(scale), two_point_noise(scale), large_batches(scale),
                       vote_noise(scale), small_batches(scale), sparse_noise(scale),
                       dense_noise(scale), inverted_voters(scale), inverted_voters_bound(scale)}};
+  add_trained_claims(paper, scale);
+  return paper;
 }
 
 }  // namespace terse::paper

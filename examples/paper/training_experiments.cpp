@@ -93,6 +93,7 @@ Setting image_setting(const char* name, const char* model, double seconds, Scale
   Setting setting{.name = name, .config = {}, .seconds = seconds, .guess = 10};
   setting.config.model = model;
   setting.config.data = scale == Scale::whole ? kImages : kFewImages;
+  setting.seeds = scale == Scale::whole ? 3 : 1;
   if (scale == Scale::quick) {
     setting.config.steps = 12;
     setting.config.eval_every = 0;
@@ -127,6 +128,8 @@ Setting lenet(Scale scale) {
 Setting resnet20(Scale scale) {
   auto setting = image_setting("resnet20", "resnet20", 360, scale);
   setting.config.epochs = 4;
+  setting.seeds = 1;
+  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-2"};
   return setting;
 }
 
@@ -137,6 +140,7 @@ Setting lstm(Scale scale) {
   setting.config.data = "kjv";
   setting.config.batch = 8;
   setting.config.epochs = 2;
+  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-4"};
   if (scale == Scale::quick) {
     setting.config.data = "kjv:vocab=500";
     setting.config.steps = 6;
@@ -188,7 +192,9 @@ Experiment tuned(const Setting& setting, const Method& method) {
           .data = setting.config.data};
 }
 
-Experiment trained(const Setting& setting, const Method& method, std::int64_t seeds) {
+Experiment trained(const Setting& setting, const Method& method) {
+  const bool thrice = std::ranges::find(setting.thrice, method.name) != setting.thrice.end();
+  const std::int64_t seeds = thrice ? 3 : setting.seeds;
   auto configuration = configuration_of(setting, method);
   configuration["seeds"] = seeds;
   configuration["lr"] = tuned(setting, method).configuration;  // whose best rate it takes

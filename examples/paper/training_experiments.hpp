@@ -25,6 +25,8 @@ struct Setting {
   double seconds = 0;  // of a run, an estimate
   double guess = 0;    // the score of a model that guesses
   bool lower_is_better = false;
+  std::int64_t seeds = 1;
+  std::vector<std::string> thrice = {};  // methods with three seeds, where the others have one
   std::int64_t tuning_epochs = 1;
   std::int64_t tuning_steps = 0;  // 0: as many as the epochs have
 };
@@ -44,8 +46,12 @@ struct Method {
   int revision = 1;  // raised by hand when the results of the method change
 };
 
+// Methods that several papers compare with.
+inline const Method kSgd{.name = "sgd", .optimizer = "sgd:momentum=0.9", .rate = 0.05};
+inline const Method kVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.002};
+
 Experiment tuned(const Setting& setting, const Method& method);
-Experiment trained(const Setting& setting, const Method& method, std::int64_t seeds);
+Experiment trained(const Setting& setting, const Method& method);
 
 std::string tuning_of(const Setting& setting, const Method& method);  // names of these rows
 std::string row_of(const Setting& setting, const Method& method);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -105,7 +106,7 @@ TEST_F(Papers, TheTableHasEveryClaim) {
     const auto end = line.find("` | "), next = line.find(" | ", end + 4);
     stated.emplace(line.substr(3, end - 3), line.substr(end + 4, next - end - 4));
   }
-  std::set<std::string> names;
+  std::map<std::string, nlohmann::json> configurations;
   for (const auto& paper : all_papers(Scale::whole)) {
     std::set<std::string> used;
     for (const auto& claim : paper.claims) {
@@ -120,7 +121,8 @@ TEST_F(Papers, TheTableHasEveryClaim) {
       EXPECT_TRUE(used.contains(experiment.name)) << experiment.name << " decides no claim";
       EXPECT_TRUE(experiment.configuration.contains("revision")) << experiment.name;
       EXPECT_GT(experiment.seconds, 0) << experiment.name;
-      names.insert(experiment.name);
+      const auto [known, added] = configurations.emplace(experiment.name, experiment.configuration);
+      EXPECT_EQ(known->second, experiment.configuration) << "two experiments share a file";
     }
   }
 }
