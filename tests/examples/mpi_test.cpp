@@ -185,7 +185,8 @@ TEST_F(Mpi, ProcessesThatWereToldOtherThingsSayWhichFirst) {
   };
   expect_failed(together("", " --seed 2"), 1,
                 "workers 0 and 2 have different configurations: seed is 1 and 2");
-  expect_failed(together("", " --compressor sign+ef"), 1, "compressor is \"none\" and \"sign+ef");
+  expect_failed(together("", " --compressor sign+ef"), 1,
+                "compressor is \"none\" and \"sign:scale=l1");
   expect_failed(together("", " --lr 0.25"), 1, "lr is 0.05 and 0.25");
   expect_failed(together("", " --sed 2"), 2, "train: worker 2: flag '--sed' is not known");
   const auto levels = available_isas();

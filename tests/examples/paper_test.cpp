@@ -12,9 +12,11 @@
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/row_store.hpp"
+#include "examples/paper/shape_tests.hpp"
 #include "examples/paper/statistics.hpp"
 #include "program_fixture.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/random.hpp"
 
 namespace terse::paper {
 namespace {
@@ -74,6 +76,48 @@ TEST(Slopes, AreTheExponents) {
   const std::vector<double> x = {10, 100, 1000}, y = {5, 5 / std::sqrt(10), 0.5};
   EXPECT_NEAR(log_slope(x, y), -0.5, 1e-12);
   EXPECT_THROW(differences(x, std::vector<double>{1}), Error);
+}
+
+// ---- shapes of distributions --------------------------------------------------------------------
+
+std::vector<double> drawn(std::size_t n, double (*draw)(Philox&)) {
+  Philox draws(5, {.purpose = Purpose::test});
+  std::vector<double> samples(n);
+  for (double& value : samples) value = draw(draws);
+  return samples;
+}
+double normal(Philox& draws) {
+  return static_cast<double>(draws.normal());
+}
+
+TEST(Shapes, TheDipIsTheDistanceToOneMode) {
+  // Between two heaps far apart the distribution function rests at 1/2: a line through it, or a jump
+  // on either side, misses it by a quarter.
+  EXPECT_NEAR(dip(std::vector<double>{0, 0.001, 0.002, 0.003, 1, 1.001, 1.002, 1.003}), 0.25, 0.02);
+  EXPECT_NEAR(dip(std::vector<double>{1, 2, 3, 4}), 0.125, 1e-6) << "1/(2n), the least of all";
+  EXPECT_NEAR(dip(std::vector<double>{1, 1, 1, 1}), 0.125, 1e-6);
+  const double critical = critical_dip(400, 1);
+  EXPECT_NEAR(critical, 0.51 / std::sqrt(400), 0.03 / std::sqrt(400)) << "of Hartigan's dip";
+  EXPECT_LT(dip(drawn(400, normal)), critical);
+  EXPECT_GT(dip(drawn(400,
+                      [](Philox& draws) {
+                        return normal(draws) + (draws.uniform_double() < 0.5 ? -2.5 : 2.5);
+                      })),
+            critical);
+}
+
+TEST(Shapes, AsymmetryIsSmallForNormalSamplesAlone) {
+  int rejected = 0;
+  for (std::uint32_t step = 0; step < 400; ++step) {
+    Philox draws(6, {.purpose = Purpose::test, .step = step});
+    std::vector<double> samples(300);
+    for (double& value : samples) value = normal(draws);
+    rejected += rejects_symmetry(asymmetry(samples));
+  }
+  EXPECT_NEAR(rejected, 20, 5 * std::sqrt(20)) << "5 % of 400";
+  EXPECT_TRUE(rejects_symmetry(
+      asymmetry(drawn(300, [](Philox& draws) { return -std::log(1 - draws.uniform_double()); }))));
+  EXPECT_EQ(asymmetry(std::vector<double>{2, 2, 2}), 0);
 }
 
 class Papers : public ProgramFixture {};
