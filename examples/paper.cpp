@@ -28,7 +28,7 @@ struct Flags {
   std::vector<std::string> papers;
   std::string claim;
   std::string folder = "docs/papers";
-  bool quick = false, plan = false, again = false, json = false;
+  bool quick = false, plan = false, again = false, stored = false, json = false;
 };
 
 // A paper, the claims of it that were asked for, and the experiments that they need, in their order.
@@ -99,6 +99,24 @@ class Measuring {
   RowStore store_;
 };
 
+// Leaves out the claims with an experiment that has not been measured, and their experiments.
+void keep_stored(std::vector<Work>& works, const Measuring& measuring) {
+  for (auto& work : works) {
+    Work kept{.paper = work.paper, .claims = {}, .experiments = {}};
+    for (const auto* claim : work.claims) {
+      Work alone{.paper = work.paper, .claims = {claim}, .experiments = {}};
+      for (const auto& name : claim->experiments) add_experiment(alone, name);
+      const bool stored = std::ranges::all_of(alone.experiments, [&](const Experiment* experiment) {
+        return measuring.is_stored(*experiment);
+      });
+      if (!stored) continue;
+      kept.claims.push_back(claim);
+      for (const auto* experiment : alone.experiments) add_experiment(kept, experiment->name);
+    }
+    work = std::move(kept);
+  }
+}
+
 double seconds_left(const std::vector<Work>& works, const Measuring& measuring) {
   double seconds = 0;
   std::set<std::string> counted;  // papers share experiments
@@ -162,13 +180,17 @@ void judge(int argc, char** argv) {
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
       .flag("--plan", flags.plan, "print the experiments and their time, and end")
       .flag("--again", flags.again, "measure experiments again that have been measured")
+      .flag("--stored", flags.stored, "only claims whose experiments have been measured")
       .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
+  check<UsageError>(!flags.stored || !(flags.quick || flags.again),
+                    "--stored takes rows as they are; leave out --quick and --again");
   const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole);
-  const auto works = plan(papers, flags);
+  auto works = plan(papers, flags);
   const Measuring measuring(flags);
+  if (flags.stored) keep_stored(works, measuring);
   if (flags.plan) return print_plan(works, measuring);
   if (const double seconds = seconds_left(works, measuring); seconds > 60 && !flags.quick) {
     run::note("about {} on two cores\n", run::duration_text(seconds));

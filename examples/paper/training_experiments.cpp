@@ -115,13 +115,13 @@ Setting perceptron(Scale scale) {
   setting.config.workers = 1;
   setting.config.topology = run::RunTopology::local;
   setting.config.batch = 128;
-  setting.config.epochs = 5;
+  setting.config.epochs = setting.tuning_epochs = 5;
   return setting;
 }
 
 Setting lenet(Scale scale) {
   auto setting = image_setting("lenet", "lenet", 18, scale);
-  setting.config.epochs = 3;
+  setting.config.epochs = setting.tuning_epochs = 3;
   return setting;
 }
 
@@ -164,10 +164,11 @@ Experiment tuned(const Setting& setting, const Method& method) {
                         {"steps", setting.tuning_steps},
                         {"evaluate", "valid"},
                         {"rates", rates}});
-  const auto epochs = static_cast<double>(setting.config.epochs);
+  const auto share =
+      static_cast<double>(setting.tuning_epochs) / static_cast<double>(setting.config.epochs);
   return {.name = tuning_of(setting, method),
           .configuration = std::move(configuration),
-          .seconds = 3 * setting.seconds / epochs,
+          .seconds = 3 * setting.seconds * share,
           .measure =
               [=](const Rows&) {
                 json scores = json::array(), runs = json::array();

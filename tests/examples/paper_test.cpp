@@ -212,6 +212,10 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   const auto again = run(one + " --again");
   EXPECT_EQ(last_line(again.out), last_line(first.out));
   EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
+  const auto page = run("paper 1905.12938 --stored --json --folder " + papers);
+  EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
+  EXPECT_NE(read(folder / "papers/1905.12938.md").find("more claims of the table are not measured"),
+            std::string::npos);
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
@@ -220,6 +224,7 @@ TEST_F(Papers, StoredRowsMakeThePage) {
 TEST_F(Papers, WrongInputIsAClearError) {
   expect_refused("paper", 2, "expected a paper: 1905.12938, ");
   expect_refused("paper 1234.5678", 2, "unknown paper '1234.5678'; known: 1905.12938");
+  expect_refused("paper all --stored --again", 2, "leave out --quick and --again");
   expect_refused("paper 1905.12938 --claim plato", 2, "known: sign-bound, bounds-order, ");
 }
 
