@@ -120,7 +120,7 @@ Setting perceptron(Scale scale) {
 }
 
 Setting lenet(Scale scale) {
-  auto setting = image_setting("lenet", "lenet", 18, scale);
+  auto setting = image_setting("lenet", "lenet", 8, scale);
   setting.config.epochs = setting.tuning_epochs = 3;
   return setting;
 }
