@@ -82,13 +82,10 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
                 const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   std::string text = fmt::format("# {}: {}\n\n{}.\n", paper.number, paper.title, summary(all));
-  if (const auto missing = paper.claims.size() - all.size(); missing > 0) {
-    text += fmt::format("{} of the table {} not measured yet.\n",
-                        run::count_text(missing, "more claim"), missing == 1 ? "is" : "are");
-  }
   text +=
       "How each verdict was reached, and on what models, is in the [table of claims](README.md),\n"
-      "which was written before these results.\n\n"
+      "which was written before these results. Claims of that table that are missing here are not\n"
+      "measured yet.\n\n"
       "| claim | what the paper states | measured here | verdict |\n|---|---|---|---|\n";
   std::string pictures;
   for (const auto& [_, claim, finding] : all) {
