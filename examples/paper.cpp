@@ -16,6 +16,7 @@
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
 #include "examples/run/progress.hpp"
+#include "examples/run/text.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
 
@@ -63,7 +64,11 @@ std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Fla
 
 std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
   std::vector<Work> works;
-  for (const Paper* paper : chosen_papers(all, flags)) {
+  const auto chosen = chosen_papers(all, flags);
+  check<UsageError>(flags.claim.empty() || chosen.size() == 1,
+                    "--claim: expected one paper, to which the claim belongs; got {}",
+                    chosen.size());
+  for (const Paper* paper : chosen) {
     Work work{.paper = paper, .claims = {}, .experiments = {}};
     if (flags.claim.empty()) {
       for (const auto& claim : paper->claims) work.claims.push_back(&claim);
@@ -157,9 +162,15 @@ void check_data(const std::vector<Work>& works, const Measuring& measuring) {
   }
 }
 
+void print_title(const Paper& paper) {
+  for (const auto& line : run::wrapped(paper.number + ": " + paper.title, 80)) {
+    run::print("{}\n", line);
+  }
+}
+
 void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
   for (const auto& work : works) {
-    run::print("{}: {}\n", work.paper->number, work.paper->title);
+    print_title(*work.paper);
     for (const auto* experiment : work.experiments) {
       run::print(
           "  {:<56} {}\n", experiment->name,
@@ -207,7 +218,7 @@ void judge(int argc, char** argv) {
       rows.add(experiment->name, measuring.row(*experiment, rows));
     }
     std::vector<Judged> judged;
-    run::print("{}: {}\n", work.paper->number, work.paper->title);
+    print_title(*work.paper);
     for (const auto* claim : work.claims) {
       judged.push_back({.paper = work.paper, .claim = claim, .finding = claim->decide(rows)});
       run::print("{}", text_of(judged.back()));

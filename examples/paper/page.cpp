@@ -84,8 +84,9 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
   std::string text = fmt::format("# {}: {}\n\n{}.\n", paper.number, paper.title, summary(all));
   text +=
       "How each verdict was reached, and on what models, is in the [table of claims](README.md),\n"
-      "which was written before these results. Claims of that table that are missing here are not\n"
-      "measured yet.\n\n"
+      "which was written before these results and names what was amended. Claims of that table "
+      "that are\n"
+      "missing here are not measured yet.\n\n"
       "| claim | what the paper states | measured here | verdict |\n|---|---|---|---|\n";
   std::string pictures;
   for (const auto& [_, claim, finding] : all) {

@@ -1,6 +1,7 @@
 // The program paper: intervals and verdicts, stored rows, and the table of claims.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -175,6 +176,16 @@ TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
   const auto quick = " --quick --json --folder " + (folder / "papers").string();
   const auto o = run("paper 1905.12938 1910.09466" + quick);
   ASSERT_EQ(o.code, 0) << o.error;
+  std::istringstream lines(o.out);
+  for (std::string line; std::getline(lines, line) && !line.starts_with('{');) {
+    const auto continues = [](char c) { return (c & 0xC0) == 0x80; };
+    const auto width = std::ssize(line) - std::ranges::count_if(line, continues);
+    EXPECT_LE(width, 80) << "characters, of which some take several bytes: " << line;
+  }
+  EXPECT_NE(
+      o.out.find("claimed   Lemma 1: with unimodal symmetric noise ρ ≥ 1/2 + S/(2(S + √3))\n"),
+      std::string::npos)
+      << "72 characters in one line";
   const auto result = last_line(o.out);
   std::size_t claims = 0;
   for (const auto& paper : all_papers(Scale::quick)) {
@@ -214,8 +225,9 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
   const auto page = run("paper 1905.12938 --stored --json --folder " + papers);
   EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
-  EXPECT_NE(read(folder / "papers/1905.12938.md").find("missing here are not\nmeasured yet"),
-            std::string::npos);
+  EXPECT_NE(
+      read(folder / "papers/1905.12938.md").find("that are\nmissing here are not measured yet"),
+      std::string::npos);
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
@@ -224,6 +236,7 @@ TEST_F(Papers, StoredRowsMakeThePage) {
 TEST_F(Papers, WrongInputIsAClearError) {
   expect_refused("paper", 2, "expected a paper: 1905.12938, ");
   expect_refused("paper 1234.5678", 2, "unknown paper '1234.5678'; known: 1905.12938");
+  expect_refused("paper all --claim plateau", 2, "--claim: expected one paper");
   expect_refused("paper all --stored --again", 2, "leave out --quick and --again");
   expect_refused("paper 1905.12938 --claim plato", 2, "known: sign-bound, bounds-order, ");
 }

@@ -161,7 +161,7 @@ TEST(PowerSgd, IterationsConvergeToTheBestApproximationOfTheMean) {
   const auto common = matrix_with_singular_values(kN, kM, 8, 0.5);
   const auto noise = random_matrix(kN, kM, 10);
   std::vector<OwnedGradients> workers(3, {common});
-  for (std::int64_t i = 0; i < kN * kM; ++i) {  // cancels out in the mean
+  for (std::int64_t i = 0; i < kN * kM; ++i) {  // cancels out in the average
     workers[0][0].values[i] += 0.1F * noise.values[i];
     workers[1][0].values[i] -= 0.1F * noise.values[i];
   }
