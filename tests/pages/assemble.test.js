@@ -46,8 +46,12 @@ test('a head comment is left out, a licence stays', () => {
 
 test('what would break a page is refused', () => {
   write('ends.js', 'const s = "</script>";\n');
+  // CMake breaks lines of a message where its length, and hence the folder's, requires it.
   const refuse = (name, text, expected) =>
-    assert.throws(() => assemble(`assemble/${name}`, { template: write(`${name}.template`, text) }), expected);
+    assert.throws(
+      () => assemble(`assemble/${name}`, { template: write(`${name}.template`, text) }),
+      (error) => expected.test(error.message.replace(/\s+/g, ' ')),
+    );
   refuse('missing', '<!-- include: none.js -->{{data}}', /none\.js does not exist/);
   refuse('ends', '<!-- include: ends.js -->{{data}}', /would end the element/);
   refuse('no-data', '<p></p>', /must stand once/);
