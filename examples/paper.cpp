@@ -39,11 +39,12 @@ struct Work {
   std::vector<const Experiment*> experiments;
 };
 
-void add_experiment(Work& work, const std::string& name) {
-  const auto* experiment = &find_experiment(*work.paper, name);
-  if (std::ranges::find(work.experiments, experiment) != work.experiments.end()) return;
-  for (const auto& needed : experiment->needs) add_experiment(work, needed);
-  work.experiments.push_back(experiment);
+// Adds the experiments of the claim that the work does not have yet.
+void add_experiments(Work& work, const Claim& claim) {
+  for (const auto* experiment : experiments_of(*work.paper, claim)) {
+    const bool known = std::ranges::find(work.experiments, experiment) != work.experiments.end();
+    if (!known) work.experiments.push_back(experiment);
+  }
 }
 
 std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Flags& flags) {
@@ -75,9 +76,7 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
     } else {
       work.claims.push_back(&find_claim(*paper, flags.claim));
     }
-    for (const Claim* claim : work.claims) {
-      for (const auto& name : claim->experiments) add_experiment(work, name);
-    }
+    for (const Claim* claim : work.claims) add_experiments(work, *claim);
     works.push_back(std::move(work));
   }
   return works;
@@ -91,8 +90,8 @@ class Measuring {
   bool is_stored(const Experiment& experiment) const {
     return !flags_.quick && !flags_.again && store_.find(experiment);
   }
-  nlohmann::json row(const Experiment& experiment, const Rows& rows) const {
-    if (flags_.quick) return experiment.measure(rows);
+  Row row(const Experiment& experiment, const Rows& rows) const {
+    if (flags_.quick) return {.result = experiment.measure(rows)};
     if (!flags_.again) {
       if (auto stored = store_.find(experiment)) return *std::move(stored);
     }
@@ -109,14 +108,12 @@ void keep_stored(std::vector<Work>& works, const Measuring& measuring) {
   for (auto& work : works) {
     Work kept{.paper = work.paper, .claims = {}, .experiments = {}};
     for (const auto* claim : work.claims) {
-      Work alone{.paper = work.paper, .claims = {claim}, .experiments = {}};
-      for (const auto& name : claim->experiments) add_experiment(alone, name);
-      const bool stored = std::ranges::all_of(alone.experiments, [&](const Experiment* experiment) {
-        return measuring.is_stored(*experiment);
-      });
+      const auto all = experiments_of(*work.paper, *claim);
+      const bool stored = std::ranges::all_of(
+          all, [&](const Experiment* one) { return measuring.is_stored(*one); });
       if (!stored) continue;
       kept.claims.push_back(claim);
-      for (const auto* experiment : alone.experiments) add_experiment(kept, experiment->name);
+      add_experiments(kept, *claim);
     }
     work = std::move(kept);
   }
@@ -147,9 +144,8 @@ void check_data(const std::vector<Work>& works, const Measuring& measuring) {
         std::string others;
         for (const auto& [paper, claims, _] : works) {
           for (const auto* claim : claims) {
-            Work alone{.paper = paper, .claims = {}, .experiments = {}};
-            for (const auto& name : claim->experiments) add_experiment(alone, name);
-            const bool needs = std::ranges::any_of(alone.experiments, [&](const Experiment* one) {
+            const auto needed = experiments_of(*paper, *claim);
+            const bool needs = std::ranges::any_of(needed, [&](const Experiment* one) {
               return one->data == experiment->data && !measuring.is_stored(*one);
             });
             if (!needs) others += (others.empty() ? "" : ", ") + claim->name;

@@ -34,7 +34,7 @@ std::string_view to_string(Verdict verdict) {
   return "";
 }
 
-const nlohmann::json& Rows::operator[](const std::string& name) const {
+const Row& Rows::row(const std::string& name) const {
   const auto found = rows_.find(name);
   check<InternalError>(found != rows_.end(), "no row of experiment '{}'", name);
   return found->second;
@@ -55,6 +55,24 @@ const Experiment& find_experiment(const Paper& paper, std::string_view name) {
   check<InternalError>(found != paper.experiments.end(), "{}: no experiment '{}'", paper.number,
                        name);
   return *found;
+}
+
+namespace {
+
+void add_with_needs(std::vector<const Experiment*>& all, const Paper& paper,
+                    const std::string& name) {
+  const auto* experiment = &find_experiment(paper, name);
+  if (std::ranges::find(all, experiment) != all.end()) return;
+  for (const auto& needed : experiment->needs) add_with_needs(all, paper, needed);
+  all.push_back(experiment);
+}
+
+}  // namespace
+
+std::vector<const Experiment*> experiments_of(const Paper& paper, const Claim& claim) {
+  std::vector<const Experiment*> all;
+  for (const auto& name : claim.experiments) add_with_needs(all, paper, name);
+  return all;
 }
 
 }  // namespace terse::paper

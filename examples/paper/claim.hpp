@@ -32,16 +32,24 @@ struct Finding {
 // `whole` is what the pages show; `quick` is a small part of it, which shows that everything runs.
 enum class Scale : std::uint8_t { whole, quick };
 
-// Results by the name of the experiment.
+// A finished experiment.
+struct Row {
+  nlohmann::json result;
+  std::string cpu = {};  // that measured it
+  double seconds = 0;
+};
+
+// Finished experiments by name.
 class Rows {
  public:
-  void add(const std::string& name, nlohmann::json row) { rows_[name] = std::move(row); }
+  void add(const std::string& name, Row row) { rows_[name] = std::move(row); }
   bool has(const std::string& name) const { return rows_.contains(name); }
-  // InternalError if the experiment is not one of the claim's.
-  const nlohmann::json& operator[](const std::string& name) const;
+  // Both throw InternalError if the experiment is not one of the claim's.
+  const Row& row(const std::string& name) const;
+  const nlohmann::json& operator[](const std::string& name) const { return row(name).result; }
 
  private:
-  std::map<std::string, nlohmann::json> rows_;
+  std::map<std::string, Row> rows_;
 };
 
 struct Experiment {
@@ -84,5 +92,7 @@ const Paper& find_paper(const std::vector<Paper>& papers, std::string_view numbe
 // The claim with this name. UsageError lists the paper's claims.
 const Claim& find_claim(const Paper& paper, std::string_view name);
 const Experiment& find_experiment(const Paper& paper, std::string_view name);
+// All experiments that the claim needs, each after those that it needs itself.
+std::vector<const Experiment*> experiments_of(const Paper& paper, const Claim& claim);
 
 }  // namespace terse::paper

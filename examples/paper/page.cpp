@@ -1,10 +1,13 @@
 #include "examples/paper/page.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "examples/run/progress.hpp"
 #include "examples/run/text.hpp"
 #include "tersegrad/core/files.hpp"
 
@@ -30,11 +33,51 @@ std::string labelled(const std::string& label, const std::string& text) {
   return result;
 }
 
-// Wrapped as the project's pages are.
-std::string in_lines(const std::string& text) {
+// Wrapped as the project's pages are; all lines but the first are indented.
+std::string in_lines(const std::string& text, const char* indent = "") {
+  constexpr std::size_t kWidth = 112;
   std::string result;
-  for (const auto& line : run::wrapped(text, 112)) result += (result.empty() ? "" : "\n") + line;
+  for (const auto& line : run::wrapped(text, kWidth - std::string_view(indent).size())) {
+    result += (result.empty() ? "" : std::string("\n") + indent) + line;
+  }
   return result;
+}
+
+// One bullet for each part of a text that is separated by semicolons.
+std::string bullets(const std::string& text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find("; ", at), text.size());
+    result += "* " + in_lines(text.substr(at, end - at), "  ") + "\n";
+    at = end + 2;
+  }
+  return result;
+}
+
+// "1 min 20 s on an AMD EPYC, avx512": of all experiments of the claim.
+std::string cost_of(const Paper& paper, const Claim& claim, const Rows& rows) {
+  double seconds = 0;
+  std::set<std::string> cpus;
+  for (const auto* experiment : experiments_of(paper, claim)) {
+    const auto& row = rows.row(experiment->name);
+    seconds += row.seconds;
+    cpus.insert(row.cpu);
+  }
+  return fmt::format("{} on {}", run::duration_text(seconds), fmt::join(cpus, " and "));
+}
+
+// What was measured for one claim, how it is measured again, and its picture.
+std::string section_of(const Judged& judged, const Rows& rows) {
+  const auto& [paper, claim, finding] = judged;
+  auto text = fmt::format(
+      "\n### {}\n\n{}\n\n{}\n", claim->name,
+      in_lines(fmt::format("*{}*: **{}**.", claim->claimed, to_string(finding.verdict))),
+      bullets(finding.measured));
+  text += in_lines(fmt::format("`{}` takes {}.", command_of(*paper, *claim),
+                               cost_of(*paper, *claim, rows))) +
+          "\n";
+  if (claim->draw) text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
+  return text;
 }
 
 // A bar would end the cell of a Markdown table.
@@ -83,28 +126,29 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
   std::filesystem::create_directories(folder);
   std::string text = fmt::format("# {}: {}\n\n{}.\n", paper.number, paper.title, summary(all));
   text +=
-      "How each verdict was reached, and on what models, is in the [table of claims](README.md),\n"
-      "which was written before these results and names what was amended. Claims of that table "
-      "that are\n"
-      "missing here are not measured yet.\n\n"
-      "| claim | what the paper states | measured here | verdict |\n|---|---|---|---|\n";
-  std::string pictures;
-  for (const auto& [_, claim, finding] : all) {
-    text += fmt::format("| `{}` | {} | {} | **{}** |\n", claim->name, cell(claim->claimed),
-                        cell(finding.measured), to_string(finding.verdict));
-    if (!claim->draw) continue;
-    const auto file = picture_of(paper, *claim);
-    write_file(folder / file, run::to_svg(claim->draw(rows)));
-    pictures += fmt::format("\n### {0}\n\n{1}\n\n![{0}]({2})\n", claim->name,
-                            in_lines(claim->claimed), file);
+      "The rules of decision, the models and their sizes are in the [table of claims](README.md), "
+      "which "
+      "was written\n"
+      "before these results and names what was amended. Claims of that table that are missing here "
+      "are "
+      "not measured\n"
+      "yet. Brackets are intervals of 95 % of a mean over the seeds; ± is a standard deviation. "
+      "Every "
+      "experiment is a\n"
+      "file in [data](data) with its configuration and CPU: without `--again`, the commands print "
+      "verdicts from these.\n\n"
+      "| claim | what the paper states | verdict |\n|---|---|---|\n";
+  std::string sections;
+  for (const auto& judged : all) {
+    const auto& [_, claim, finding] = judged;
+    text += fmt::format("| [{0}](#{0}) | {1} | **{2}** |\n", claim->name, cell(claim->claimed),
+                        to_string(finding.verdict));
+    if (claim->draw) {
+      write_file(folder / picture_of(paper, *claim), run::to_svg(claim->draw(rows)));
+    }
+    sections += section_of(judged, rows);
   }
-  text += fmt::format(
-      "\n`paper {} --claim NAME --again` measures a claim again; without `--again` it takes the "
-      "rows\n"
-      "in [data](data), which name their configuration and the CPU that measured them.\n",
-      paper.number);
-  if (!pictures.empty()) text += "\n## Pictures\n" + pictures;
-  write_file(folder / (paper.number + ".md"), text);
+  write_file(folder / (paper.number + ".md"), text + "\n## What was measured\n" + sections);
 }
 
 }  // namespace terse::paper

@@ -33,32 +33,35 @@ std::filesystem::path RowStore::file_of(const Experiment& experiment) const {
   return folder_ / (experiment.name + ".json");
 }
 
-std::optional<nlohmann::json> RowStore::find(const Experiment& experiment) const {
+std::optional<Row> RowStore::find(const Experiment& experiment) const {
   const auto file = file_of(experiment);
   if (!std::filesystem::exists(file)) return std::nullopt;
   const auto bytes = read_file(file);
   const auto row = nlohmann::json::parse(bytes, nullptr, false);
-  check(row.is_object() && row.contains("configuration") && row.contains("result"),
-        "{}: expected a JSON object with 'configuration' and 'result'; remove the file, and the "
-        "experiment is measured again",
-        file.string());
+  const auto has = [&row](const char* key) { return row.is_object() && row.contains(key); };
+  check(
+      has("configuration") && has("result") && has("cpu") && has("seconds"),
+      "{}: expected a JSON object with 'configuration', 'cpu', 'seconds' and 'result'; remove the "
+      "file, and the experiment is measured again",
+      file.string());
   if (row["configuration"] != experiment.configuration) return std::nullopt;
-  return row["result"];
+  return Row{.result = row["result"], .cpu = row["cpu"], .seconds = row["seconds"]};
 }
 
-nlohmann::json RowStore::measure(const Experiment& experiment, const Rows& rows) const {
+Row RowStore::measure(const Experiment& experiment, const Rows& rows) const {
   const auto start = std::chrono::steady_clock::now();
-  auto result = experiment.measure(rows);
+  Row row{.result = experiment.measure(rows), .cpu = cpu_text()};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  row.seconds = std::round(10 * seconds.count()) / 10;
   const auto file = file_of(experiment);
   std::filesystem::create_directories(file.parent_path());
-  const nlohmann::json row = {{"name", experiment.name},
-                              {"configuration", experiment.configuration},
-                              {"cpu", cpu_text()},
-                              {"seconds", std::round(10 * seconds.count()) / 10},
-                              {"result", result}};
-  write_file(file, json_text(row, 1) + "\n");
-  return result;
+  const nlohmann::json stored = {{"name", experiment.name},
+                                 {"configuration", experiment.configuration},
+                                 {"cpu", row.cpu},
+                                 {"seconds", row.seconds},
+                                 {"result", row.result}};
+  write_file(file, json_text(stored, 1) + "\n");
+  return row;
 }
 
 }  // namespace terse::paper

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "examples/paper/claim.hpp"
@@ -19,11 +18,11 @@ class RowStore {
  public:
   explicit RowStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // The result of this experiment, if it has been finished in this configuration. Throws Error with
-  // the file if it is damaged.
-  std::optional<nlohmann::json> find(const Experiment& experiment) const;
+  // The row of this experiment, if it has been finished in this configuration. Throws Error with the
+  // file if it is damaged.
+  std::optional<Row> find(const Experiment& experiment) const;
   // Measures the experiment, which reads `rows`, and stores its own.
-  nlohmann::json measure(const Experiment& experiment, const Rows& rows) const;
+  Row measure(const Experiment& experiment, const Rows& rows) const;
 
  private:
   std::filesystem::path file_of(const Experiment& experiment) const;

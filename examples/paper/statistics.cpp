@@ -31,18 +31,19 @@ double deviation(std::span<const double> values, double mean) {
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
 }
 
-// How many seeds would put the bound outside the interval, if mean and deviation stayed as they are.
+// How many seeds would put the bound outside the interval, if mean and deviation stayed as they are;
+// empty for one seed, which has no deviation.
 std::string seeds_needed(const Interval& interval, double distance) {
-  if (interval.seeds < 2) return "; one seed cannot tell, three may";
+  if (interval.seeds < 2) return "";
   constexpr std::size_t kMost = 1000;
   const double deviation =
       standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds));
   for (std::size_t n = interval.seeds + 1; n <= kMost; ++n) {
     if (student(n - 1) * deviation < distance * std::sqrt(static_cast<double>(n))) {
-      return fmt::format("; {} seeds would tell", n);
+      return fmt::format(" ({} seeds would tell)", n);
     }
   }
-  return fmt::format("; more than {} seeds would be needed", kMost);
+  return fmt::format(" (more than {} seeds would be needed)", kMost);
 }
 
 std::string labelled(std::string_view quantity, const Interval& interval, int digits) {

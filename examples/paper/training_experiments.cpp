@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -19,6 +20,7 @@ using nlohmann::json;
 using run::RunConfig;
 
 constexpr int kTrainerRevision = 1;  // raised when the trainer's results change
+constexpr int kFurtherRates = 2;     // at most, where the best candidate is the first or the last
 
 // Whatever changes the result, as it is written here: a canonical spec would change with every new
 // option of a method.
@@ -166,29 +168,37 @@ Experiment tuned(const Setting& setting, const Method& method) {
                         {"rates", rates}});
   const auto share =
       static_cast<double>(setting.tuning_epochs) / static_cast<double>(setting.config.epochs);
+  const auto loss_at = [=](double rate) {
+    auto config = with(setting, method, rate, 1);
+    config.epochs = setting.tuning_epochs;
+    config.steps = setting.tuning_steps;
+    config.evaluate = run::Split::valid;
+    config.eval_every = 0;
+    const double score = result_of(setting, config)["score"];
+    return setting.lower_is_better ? score : -score;
+  };
   return {.name = tuning_of(setting, method),
           .configuration = std::move(configuration),
-          .seconds = 3 * setting.seconds * share,
+          .seconds = 4 * setting.seconds * share,
           .measure =
               [=](const Rows&) {
-                json scores = json::array(), runs = json::array();
-                double best = rates.front();
-                double best_score = std::numeric_limits<double>::infinity();
-                for (const double rate : rates) {
-                  auto config = with(setting, method, rate, 1);
-                  config.epochs = setting.tuning_epochs;
-                  config.steps = setting.tuning_steps;
-                  config.evaluate = run::Split::valid;
-                  config.eval_every = 0;
-                  const double score = result_of(setting, config)["score"];
-                  scores.push_back(score);
-                  const double loss = setting.lower_is_better ? score : -score;
-                  if (loss < best_score) {
-                    best_score = loss;
-                    best = rate;
-                  }
+                std::map<double, double> losses;
+                for (const double rate : rates) losses[rate] = loss_at(rate);
+                auto best = losses.begin();
+                for (int further = 0; further <= kFurtherRates; ++further) {
+                  best =
+                      std::ranges::min_element(losses, {}, [](const auto& l) { return l.second; });
+                  const bool first = best == losses.begin(), last = best == std::prev(losses.end());
+                  if (further == kFurtherRates || !(first || last)) break;
+                  const double next = first ? best->first / 2 : 2 * best->first;
+                  losses[next] = loss_at(next);
                 }
-                return json{{"rates", rates}, {"scores", scores}, {"best", best}};
+                json tried = json::array(), scores = json::array();
+                for (const auto& [rate, loss] : losses) {
+                  tried.push_back(rate);
+                  scores.push_back(setting.lower_is_better ? loss : -loss);
+                }
+                return json{{"rates", tried}, {"scores", scores}, {"best", best->first}};
               },
           .data = setting.config.data};
 }

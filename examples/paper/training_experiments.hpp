@@ -1,6 +1,7 @@
 // Runs of the trainer as experiments: settings, methods, and the rates that are chosen for them.
 //
-//   tuned(setting, method)     three rates around the method's, judged by the validation split:
+//   tuned(setting, method)     three rates around the method's, and up to two more while the best is
+//                              at an end of them, judged by the validation split:
 //                              {rates, scores, best}
 //   trained(setting, method)   the whole length at that best rate, for every seed, judged by the
 //                              test split: {lr, seeds: [{score, train_loss, curve, …}]}
