@@ -89,6 +89,8 @@ static constexpr RegistryEntry kRegistry[] = {
      "topk:ratio=0.01+min:size=1000", STAGE(make_min_size)},
     {"clip", 105, kDecorator, "each worker's gradient clipped to a global norm",
      "powersgd:rank=2+ef+clip:norm=0.4", STAGE(make_clip)},
+    {"noise", 106, kDecorator, "normal noise on each worker's gradient, before a vote or a median",
+     "none+noise:sigma=1", STAGE(make_noise)},
 
     // Decorators that are methods: bare, each takes what its paper, or its commonest use, has
     // inside.

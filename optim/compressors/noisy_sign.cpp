@@ -13,17 +13,13 @@
 // Payload: that of `vote`.
 // Time: that of `vote` and a normal draw a coordinate.
 // Source: Chen et al., arXiv 1906.01736 (noisy signSGD; there the noise's width is absolute). The
-// noisy median of the same paper, noise before a median of gradients, is not implemented.
+// noisy median of the same paper is `none+noise` with the aggregation `median`: decorators/noise.cpp.
 #include <fmt/format.h>
 
-#include <array>
-#include <cmath>
-
 #include "tersegrad/core/error.hpp"
-#include "tersegrad/core/parallel.hpp"
 #include "tersegrad/optim/compressors/streams.hpp"
 #include "tersegrad/optim/decorators/decorator.hpp"
-#include "tersegrad/optim/kernels/vector.hpp"
+#include "tersegrad/optim/decorators/noise.hpp"
 
 namespace terse {
 
@@ -33,38 +29,24 @@ namespace {
 
 class NoisySign final : public Decorator {
  public:
-  NoisySign(double sigma, bool relative, std::unique_ptr<Compressor> vote)
-      : Decorator(std::move(vote)), sigma_(sigma), relative_(relative) {}
+  NoisySign(const GradientNoise& noise, std::unique_ptr<Compressor> vote)
+      : Decorator(std::move(vote)), noise_(noise) {}
 
   std::string spec() const override {
     const auto vote = inner_->spec();  // "vote:beta=0,tie=…"
-    return fmt::format("noisy_sign:sigma={},scale={},{}", sigma_, relative_ ? "rms" : "absolute",
-                       vote.substr(vote.find("tie=")));
+    return fmt::format("noisy_sign:{},{}", noise_.spec(), vote.substr(vote.find("tie=")));
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     const auto noisy = copy_.like(grads);
-    for (std::size_t t = 0; t < grads.size(); ++t) blur(round, grads[t], noisy[t].data);
+    for (std::size_t t = 0; t < grads.size(); ++t) {
+      noise_.add(worker_stream(round, grads[t].id), grads[t], noisy[t].data);
+    }
     inner_->encode(round, noisy, up);
   }
 
  private:
-  // out = x'
-  void blur(const Round& round, const GradView& grad, std::span<float> out) const {
-    const auto n = std::ssize(grad.data);
-    if (n == 0) return;
-    const double rms = std::sqrt(kernels::sum_of_squares(grad.data) / static_cast<double>(n));
-    const auto width = static_cast<float>(sigma_ * (relative_ ? rms : 1));
-    const auto draws = worker_stream(round, grad.id);
-    parallel_for(n, kernels::kGrain, [&](std::int64_t begin, std::int64_t end) {
-      auto random = draws;
-      random.seek(static_cast<std::uint64_t>(2 * begin));  // two words for each normal
-      for (auto i = begin; i < end; ++i) out[i] = grad.data[i] + width * random.normal();
-    });
-  }
-
-  double sigma_;
-  bool relative_;
+  GradientNoise noise_;
   BucketCopy copy_;
 };
 
@@ -72,13 +54,11 @@ class NoisySign final : public Decorator {
 
 std::unique_ptr<Compressor> make_noisy_sign(std::uint16_t number, Options& options,
                                             std::unique_ptr<Compressor>) {
-  constexpr std::array<std::string_view, 2> kScales{"rms", "absolute"};
   check<UsageError>(!options.has("beta"),
                     "noisy_sign: expected no beta=; write noisy_sign+momentum:beta=…, which adds "
                     "the noise after the momentum");
-  const auto sigma = options.number("sigma", 1, 0, 1e6);
-  const auto scale = options.choice("scale", "rms", kScales);
-  return std::make_unique<NoisySign>(sigma, scale == "rms", make_vote(number, options, nullptr));
+  const auto noise = GradientNoise::from(options);
+  return std::make_unique<NoisySign>(noise, make_vote(number, options, nullptr));
 }
 
 }  // namespace terse

@@ -1,11 +1,13 @@
 // Robust aggregation over every topology: all give the same bits.
 #include "tersegrad/comm/topology/robust_compressor.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "tersegrad/comm/transport/run_workers.hpp"
 #include "tersegrad/core/error.hpp"
@@ -86,6 +88,32 @@ TEST_P(RobustExchange, GivesTheBitsOfTheLocalReference) {
 TEST(RobustExchange, TheMedianOfVotesIsTheVote) {
   const TopologyOptions options{TopologyKind::server, 5, 2};
   EXPECT_EQ(outcome_of(options, "vote", "median").means, outcome_of(options, "vote", "mean").means);
+}
+
+// The noisy median moves from the median of the workers to their mean. The values follow from the
+// density of the middle one of three normal variables around 0, 0 and 3, by numerical integration.
+TEST(RobustExchange, TheMedianOfNoisyGradientsMovesToTheMean) {
+  constexpr int kWorkers = 3;
+  const std::vector<std::size_t> sizes = {400'000};
+  for (const auto& [sigma, wanted] :
+       {std::pair(0.0, 0.0), {1.0, 0.549}, {3.0, 0.915}, {10.0, 0.992}}) {
+    const auto compressor = [&, sigma = sigma] {
+      return with_aggregation(
+          parse_aggregation("median"), {TopologyKind::local, kWorkers},
+          make_compressor(fmt::format("none+noise:sigma={},scale=absolute", sigma)));
+    };
+    const TopologyPlan plan({TopologyKind::local, kWorkers}, *compressor());
+    double sum = 0;
+    run_workers({.workers = kWorkers}, [&](Worker& me) {
+      const auto exchange = plan.join(me);
+      const auto own = compressor();
+      toy::Gradients gradients(sizes), mean(sizes);
+      std::ranges::fill(gradients.values, me.rank() == 2 ? 3.0F : 0.0F);
+      toy::exchange_mean(*exchange, *own, {.seed = 1, .step = 0}, gradients.views(), mean.views());
+      if (me.rank() == 0) sum = std::accumulate(mean.values.begin(), mean.values.end(), 0.0);
+    });
+    EXPECT_NEAR(sum / 4e5, wanted, 5e-4 + 5 * sigma / std::sqrt(4e5)) << "sigma " << sigma;
+  }
 }
 
 TEST(RobustExchange, TrimmingNobodyIsTheMeanButForRounding) {

@@ -306,5 +306,35 @@ TEST(Clip, CutsTheGlobalNormBeforeAnythingElse) {
   EXPECT_FLOAT_EQ(flat(huge.mean({{{0, 1, 1, {3e30F}}, {1, 1, 1, {-4e30F}}}}))[1], -1.6F);
 }
 
+TEST(Noise, HasTheWidthOfTheTensorAndIsDrawnAnewInEachStep) {
+  const std::vector<float> ones(100'000, 2.0F);
+  TestExchange exchange(maker("none+noise:sigma=0.5"), 1);
+  const auto first = flat(exchange.mean({vector_of(ones)}));
+  const auto second = flat(exchange.mean({vector_of(ones)}));
+  double sum = 0, squares = 0, product = 0;
+  for (std::size_t i = 0; i < ones.size(); ++i) {
+    const double noise = static_cast<double>(first[i]) - 2;
+    sum += noise / 1e5;
+    squares += noise * noise / 1e5;
+    product += noise * (static_cast<double>(second[i]) - 2) / 1e5;
+  }
+  EXPECT_NEAR(sum, 0, 5 / std::sqrt(1e5));
+  EXPECT_NEAR(squares, 1, 5 * std::sqrt(2 / 1e5));
+  EXPECT_NEAR(product, 0, 5 / std::sqrt(1e5));
+  TestExchange zeros(maker("none+noise:sigma=5"), 1);
+  EXPECT_EQ(flat(zeros.mean({{{0, 1, 1, {0}}}})), std::vector<float>{0});
+}
+
+// Both phases of a power iteration must see one matrix.
+TEST(Noise, IsTheSameInAllPhasesOfAStep) {
+  std::vector<float> values(60);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 7) - 3;
+  TestExchange plain(maker("none+noise:sigma=2"), 1);
+  const auto noisy = flat(plain.mean({{{0, 10, 6, values}}}));
+  TestExchange before(maker("powersgd:rank=2,min_rate=0+noise:sigma=2"), 1),
+      given(maker("powersgd:rank=2,min_rate=0"), 1);
+  EXPECT_EQ(flat(before.mean({{{0, 10, 6, values}}})), flat(given.mean({{{0, 10, 6, noisy}}})));
+}
+
 }  // namespace
 }  // namespace terse

@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("topk:ratio=0.01+momentum:beta=0.5", "sign+min:size=10", "topk+min:size=50",
                     "powersgd:rank=2+min:size=100", "randomk:ratio=0.1+min:size=8",
                     "vote:tie=plus+min:size=40", "sign+clip:norm=0.5", "vote+warmup:steps=2",
-                    "powersgd+warmup:steps=1+momentum", "topk+clip:norm=1+min:size=5",
+                    "powersgd+warmup:steps=1+momentum", "topk+clip:norm=1+min:size=5", "qsgd+noise",
                     "sign+doublesqueeze", "topk:ratio=0.1+momentum:form=sum,nesterov,mask",
                     "stochastic_sign+diana", "randomk:ratio=0.2,scaled+diana", "diana",
                     "natural+min:size=10+diana:alpha=0.5", "topk:ratio=0.1+ef21", "powersgd+ef21",
