@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "examples/paper/row_values.hpp"
+#include "examples/run/progress.hpp"
 
 namespace terse::paper {
 namespace {
@@ -104,7 +105,11 @@ std::string score_text(const Rows& rows, const Setting& setting, const Method& m
     text += fmt::format(" ± {:.2f}",
                         standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
   }
-  return text + fmt::format(" (rate {:g})", row["lr"].get<double>());
+  const auto& seeds = row["seeds"];
+  const auto diverged =
+      std::ranges::count_if(seeds, [](const json& seed) { return seed.contains("failure"); });
+  text += fmt::format(" (rate {:g}", row["lr"].get<double>());
+  return text + (diverged > 0 ? fmt::format(", {} of {} diverged)", diverged, seeds.size()) : ")");
 }
 
 run::LineChart score_chart(const Rows& rows, const Setting& setting,
@@ -115,7 +120,7 @@ run::LineChart score_chart(const Rows& rows, const Setting& setting,
 run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
                            const std::vector<Method>& methods) {
   return curves_of(rows, setting, methods, "bytes",
-                   {.label = "bytes sent by a worker", .logarithmic = true, .text = plain});
+                   {.label = "sent by a worker", .logarithmic = true, .text = run::bytes_text});
 }
 
 }  // namespace terse::paper

@@ -25,8 +25,8 @@ struct Scale {
   Scale(const ChartAxis& axis, double least, double most) : logarithmic(axis.logarithmic), step(1) {
     low = place(least);
     high = place(most);
-    for (int i = 0; !logarithmic && (high - low) / step > 10; ++i) step *= i % 2 == 0 ? 5 : 2;
     while (!logarithmic && (high - low) / step < 2 && step > 1e-9) step /= 10;
+    for (int i = 0; !logarithmic && (high - low) / step > 10; ++i) step *= i % 2 == 0 ? 5 : 2;
     low = std::floor(low / step) * step;
     high = std::max(std::ceil(high / step) * step, low + step);
   }
