@@ -32,7 +32,7 @@ void advise(int argc, char** argv) {
   run::CommandLine command_line(
       "advise", "Finds below which bandwidth a method is faster than none, by short runs.",
       "advise --shapes resnet18 --method powersgd:rank=2+ef --compute 200ms");
-  command_line.flag("--shapes", shapes, "lenet, resnet18, lstm, or a list: 64x3x3x3,64")
+  command_line.flag("--shapes", shapes, "lenet, resnet18, resnet50, lstm, or a list: 64x3,64")
       .list("--method", methods, "compressor spec; repeatable [the six main ones]")
       .flag("--workers", config.workers, "number of workers in the measured runs")
       .flag("--latency", latency, "latency of the modelled network")

@@ -19,10 +19,11 @@ MatrixShape parse_shape(const std::string& text, std::string_view flag) {
   for (int dimension = 0;; ++dimension) {
     std::int64_t size = 0;
     const auto [rest, error] = std::from_chars(at, end, size);
-    check<UsageError>(error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
-                          (rest == end || *rest == 'x'),
-                      "{}: expected lenet, resnet18, lstm or shapes such as 64x3x3x3,64; got '{}'",
-                      flag, text);
+    check<UsageError>(
+        error == std::errc{} && size >= 1 && size <= kMostValues / shape.cols &&
+            (rest == end || *rest == 'x'),
+        "{}: expected lenet, resnet18, resnet50, lstm or shapes such as 64x3,64; got '{}'", flag,
+        text);
     (dimension == 0 ? shape.rows : shape.cols) *= size;
     if (dimension >= 2) shape.kernel *= size;
     if (rest == end) return shape;
@@ -43,6 +44,7 @@ std::vector<MatrixShape> lenet_shapes() {
 std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag) {
   if (text == "lenet") return lenet_shapes();
   if (text == "resnet18") return resnet18_shapes();
+  if (text == "resnet50") return resnet50_shapes();
   if (text == "lstm") return lstm_shapes();
   std::vector<MatrixShape> shapes;
   for (std::size_t begin = 0; begin <= text.size();) {

@@ -10,8 +10,9 @@
 
 namespace terse::run {
 
-// "lenet" (28 x 28 grey images, 10 classes), "resnet18", "lstm" (optim/testing/shapes.hpp), or a
-// list such as "64x3x3x3,64,10x512". UsageError, naming the flag, for anything else.
+// "lenet" (28 x 28 grey images, 10 classes), "resnet18", "resnet50", "lstm"
+// (optim/testing/shapes.hpp), or a list such as "64x3x3x3,64,10x512". UsageError, naming the flag,
+// for anything else.
 std::vector<MatrixShape> parse_shapes(const std::string& text, std::string_view flag = "--shapes");
 
 // The shapes of a model's parameters.

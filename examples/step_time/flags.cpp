@@ -12,7 +12,7 @@ StepTimeFlags parse_step_time_flags(int argc, char** argv) {
   CommandLine command_line(
       "step_time", "Times a step of each method in modelled networks, without training.",
       "step_time --shapes resnet18 --compute 200ms --network 10gbe --workers 16");
-  command_line.flag("--shapes", flags.shapes, "lenet, resnet18, lstm, or a list: 64x3x3x3,64")
+  command_line.flag("--shapes", flags.shapes, "lenet, resnet18, resnet50, lstm, or a list: 64x3,64")
       .list("--method", flags.methods, "compressor spec; repeatable [four methods]")
       .list("--network", flags.networks, "as in train; repeatable [10gbe, 1gbe]")
       .list("--workers", flags.workers, "number of workers; repeatable [16]")

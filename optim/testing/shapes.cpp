@@ -36,6 +36,29 @@ std::vector<MatrixShape> resnet18_shapes() {
   return shapes;
 }
 
+std::vector<MatrixShape> resnet50_shapes() {
+  constexpr int kBlocks[] = {3, 4, 6, 3};
+  std::vector<MatrixShape> shapes;
+  add_convolution(shapes, "conv1", "bn1", 3, 64, 7);
+  std::int64_t in = 64;
+  for (int stage = 1; stage <= 4; ++stage) {
+    const std::int64_t width = std::int64_t{32} << stage, out = 4 * width;
+    for (int block = 0; block < kBlocks[stage - 1]; ++block) {
+      const auto name = fmt::format("layer{}.{}.", stage, block);
+      add_convolution(shapes, name + "conv1", name + "bn1", in, width, 1);
+      add_convolution(shapes, name + "conv2", name + "bn2", width, width, 3);
+      add_convolution(shapes, name + "conv3", name + "bn3", width, out, 1);
+      if (block == 0) {
+        add_convolution(shapes, name + "shortcut.conv", name + "shortcut.bn", in, out, 1);
+      }
+      in = out;
+    }
+  }
+  shapes.push_back({"linear.weight", 1000, in});
+  shapes.push_back({"linear.bias", 1000, 1});
+  return shapes;
+}
+
 std::vector<MatrixShape> lstm_shapes() {
   constexpr std::int64_t kWords = 28869, kWidth = 650, kGates = 4 * kWidth;
   std::vector<MatrixShape> shapes{{"encoder.weight", kWords, kWidth}};

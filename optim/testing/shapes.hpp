@@ -17,6 +17,9 @@ struct MatrixShape {
 
 // ResNet-18 for 32 x 32 images (3 x 3 stem, widths 64 128 256 512): 62 tensors, 11 173 962 values.
 std::vector<MatrixShape> resnet18_shapes();
+// ResNet-50 for ImageNet (7 x 7 stem, bottlenecks of widths 64 128 256 512, 1000 classes):
+// 161 tensors, 25 557 032 values.
+std::vector<MatrixShape> resnet50_shapes();
 // Three-layer LSTM language model, 650 wide, 28 869 words, tied embedding: 28 949 319 values.
 std::vector<MatrixShape> lstm_shapes();
 

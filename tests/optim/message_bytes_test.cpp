@@ -44,6 +44,8 @@ OwnedGradients some_gradients(const std::vector<MatrixShape>& shapes) {
 TEST(MessageBytes, ShapeListsAreThePapers) {
   EXPECT_EQ(values_in(resnet18_shapes()), 11173962);
   EXPECT_EQ(resnet18_shapes().size(), 62U);
+  EXPECT_EQ(values_in(resnet50_shapes()), 25557032);
+  EXPECT_EQ(resnet50_shapes().size(), 161U);
   EXPECT_EQ(values_in(lstm_shapes()), 28949319);
 }
 
