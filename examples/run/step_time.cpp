@@ -93,7 +93,10 @@ class StepWorker {
   void exchange(const Bucket& bucket) {
     const auto mean = bucket.of(mean_);
     topology_->run(*compressor_, bucket.of(round_), bucket.of(gradient_), mean,
-                   [&](const GradientSource& source) { materialize(source, mean); });
+                   [&](const GradientSource& source) {
+                     const auto timed = me_.time(Part::decode);  // packets may be decoded here
+                     materialize(source, mean);
+                   });
     message_bytes_ += topology_->message_bytes();
   }
 

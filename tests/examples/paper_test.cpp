@@ -12,10 +12,12 @@
 #include <sstream>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/exchange_time.hpp"
 #include "examples/paper/row_store.hpp"
 #include "examples/paper/shape_tests.hpp"
 #include "examples/paper/statistics.hpp"
 #include "program_fixture.hpp"
+#include "tersegrad/comm/collectives/all_reduce.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/random.hpp"
 
@@ -119,6 +121,60 @@ TEST(Shapes, AsymmetryIsSmallForNormalSamplesAlone) {
   EXPECT_TRUE(rejects_symmetry(
       asymmetry(drawn(300, [](Philox& draws) { return -std::log(1 - draws.uniform_double()); }))));
   EXPECT_EQ(asymmetry(std::vector<double>{2, 2, 2}), 0);
+}
+
+// ---- the time of an exchange --------------------------------------------------------------------
+
+std::vector<MatrixShape> one_matrix(std::int64_t rows, std::int64_t cols) {
+  return {{.name = "w", .rows = rows, .cols = cols}};
+}
+
+TEST(ExchangeTime, IsThatOfTheFastestAllReduce) {
+  const auto row = time_exchange(one_matrix(512, 256), {.spec = "none",
+                                                        .workers = 4,
+                                                        .networks = {"10gbe", "100Mbps,1ms"},
+                                                        .all_reduce = "auto",
+                                                        .coding_runs = 0});
+  const std::size_t bytes = sizeof(float) * 512 * 256;
+  EXPECT_EQ(row["payload_bytes"], bytes);
+  const double fast = all_reduce_seconds(AllReduce::halving, 4, bytes, {20e-6, 10e9 / 8});
+  EXPECT_NEAR(network_seconds(row, "10gbe"), fast, 1e-6) << "but for headers";
+  const double slow = all_reduce_seconds(AllReduce::halving, 4, bytes, {1e-3, 100e6 / 8});
+  EXPECT_NEAR(network_seconds(row, "100Mbps,1ms"), slow, 1e-4);
+  EXPECT_EQ(exchange_seconds(row, "10gbe"), network_seconds(row, "10gbe")) << "no coding";
+}
+
+TEST(ExchangeTime, OfAGatheredPacketGrowsWithTheWorkers) {
+  for (const std::int64_t workers : {2, 4}) {
+    const auto row = time_exchange(one_matrix(512, 256), {.spec = "vote:exchange=gather",
+                                                          .workers = workers,
+                                                          .networks = {"1Gbps,0s"},
+                                                          .all_reduce = "auto",
+                                                          .coding_runs = 0});
+    const double bytes = 32 + 512 * 256 / 8.0;
+    EXPECT_NEAR(network_seconds(row, "1Gbps,0s"), static_cast<double>(workers - 1) * bytes / 125e6,
+                1e-9);
+  }
+}
+
+TEST(ExchangeTime, OfCodingIncludesTheReadingOfTheMean) {
+  const auto row = time_exchange(one_matrix(4096, 2048), {.spec = "powersgd:rank=2",
+                                                          .workers = 2,
+                                                          .networks = {},
+                                                          .all_reduce = "auto",
+                                                          .coding_runs = 1});
+  // The mean, 34 MB, is computed from its factors when it is read.
+  EXPECT_GT(coding_seconds(row) - encode_seconds(row), 0.3e-3);
+}
+
+TEST(ExchangeTime, IsTheMedianOfTheRuns) {
+  const nlohmann::json row = {{"spec", "sign+ef"},
+                              {"network", {{"10gbe", 5}}},
+                              {"encode", {1, 100, 2}},
+                              {"decode", {10, 30, 20}}};
+  EXPECT_EQ(encode_seconds(row), 2);
+  EXPECT_EQ(coding_seconds(row), 22);
+  EXPECT_EQ(exchange_seconds(row, "10gbe"), 27);
 }
 
 class Papers : public ProgramFixture {};
