@@ -20,7 +20,6 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kNoCost = "1000Tbps,0s";  // a network that takes no time
-constexpr const char* kComputeRow = "times/resnet18-compute";
 
 // One thread for the whole process, for as long as this object lives.
 class OneThread {
@@ -151,7 +150,7 @@ std::string milliseconds_text(double seconds) {
 Experiment compute_on_this_cpu(Scale scale) {
   const std::int64_t batch = scale == Scale::whole ? 128 : 2;
   const int runs = scale == Scale::whole ? 3 : 1;
-  return {.name = kComputeRow,
+  return {.name = std::string(kComputeRow),
           .configuration = {{"batch", batch}, {"runs", runs}, {"revision", 1}},
           .seconds = 60,
           .measure =
@@ -161,12 +160,15 @@ Experiment compute_on_this_cpu(Scale scale) {
                 for (int k = 0; k < runs; ++k) {
                   seconds.push_back(seconds_of_forward_and_backward(batch));
                 }
-                return json{{"seconds", seconds}};
+                return json{{"seconds", seconds}, {"batch", batch}};
               },
           .timed = true};
 }
 double compute_seconds(const Rows& rows) {
-  return median(rows[kComputeRow]["seconds"]);
+  return median(rows[std::string(kComputeRow)]["seconds"]);
+}
+std::vector<double> compute_runs(const Rows& rows) {
+  return numbers(rows[std::string(kComputeRow)]["seconds"]);
 }
 
 }  // namespace terse::paper

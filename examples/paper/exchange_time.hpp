@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "examples/paper/claim.hpp"
@@ -52,8 +53,10 @@ double exchange_seconds(const nlohmann::json& method, const std::string& network
 std::string milliseconds_text(double seconds);  // "12.3 ms"
 
 // Forward and backward of ResNet-18 for one worker's batch of the paper, 128 images of 3x32x32, on
-// this CPU with one thread: {seconds: [of each run]}. A quick one has a batch of 2.
+// this CPU with one thread: {seconds: [of each run], batch}. A quick one has a batch of 2.
 Experiment compute_on_this_cpu(Scale scale);
-double compute_seconds(const Rows& rows);
+inline constexpr std::string_view kComputeRow = "times/resnet18-compute";  // its name
+double compute_seconds(const Rows& rows);                                  // the median
+std::vector<double> compute_runs(const Rows& rows);
 
 }  // namespace terse::paper

@@ -7,7 +7,9 @@
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/comparisons.hpp"
-#include "examples/paper/row_values.hpp"
+#include "examples/paper/methods.hpp"
+#include "examples/paper/powersgd_residual.hpp"
+#include "examples/paper/powersgd_times.hpp"
 #include "examples/paper/statistics.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "tersegrad/optim/testing/exchange.hpp"
@@ -94,31 +96,23 @@ Finding bytes_are_the_papers(const Rows& rows) {
 
 // ---- accuracy -----------------------------------------------------------------------------------
 
-Method powersgd(const char* name, const char* spec) {
-  return {.name = name, .compressor = spec, .optimizer = "sgd:momentum=0.9", .rate = 0.05};
-}
-const Method kRankOne = powersgd("powersgd-1", "powersgd:rank=1+ef");
-const Method kRankTwo = powersgd("powersgd-2", "powersgd:rank=2+ef");
-const Method kRankFour = powersgd("powersgd-4", "powersgd:rank=4+ef");
-const Method kRankSeven = powersgd("powersgd-7", "powersgd:rank=7+ef");
-const Method kNoFeedback = powersgd("powersgd-2-no-feedback", "powersgd:rank=2");
-const Method kCold = powersgd("powersgd-2-cold", "powersgd:rank=2,warm=false+ef");
+const Method kRankOne = powersgd_method("powersgd-1", "powersgd:rank=1+ef");
+const Method kRankFour = powersgd_method("powersgd-4", "powersgd:rank=4+ef");
+const Method kRankSeven = powersgd_method("powersgd-7", "powersgd:rank=7+ef");
+const Method kNoFeedback = powersgd_method("powersgd-2-no-feedback", "powersgd:rank=2");
+const Method kCold = powersgd_method("powersgd-2-cold", "powersgd:rank=2,warm=false+ef");
 const Method kBest =
-    powersgd("best-rank-2", "powersgd:rank=2,iterations=4,warm=false,min_rate=0+ef");
+    powersgd_method("best-rank-2", "powersgd:rank=2,iterations=4,warm=false,min_rate=0+ef");
 const Method kUnbiased{.name = "unbiased-rank-2",
                        .compressor = "unbiased_rank:rank=2",
                        .optimizer = "adam",
                        .rate = 0.01};
-const Method kSign{.name = "sign", .compressor = "sign+ef", .rate = 0.3};
-
-// The language model: every worker clips its gradient before compression, no momentum.
-Method clipped(const char* name, const char* spec) {
-  return {.name = name, .compressor = spec, .rate = 20};
-}
-const Method kTextSgd = clipped("sgd", "none+clip:norm=0.25");
-const Method kTextRankOne = clipped("powersgd-1", "powersgd:rank=1+ef+clip:norm=0.25");
-const Method kTextRankFour = clipped("powersgd-4", "powersgd:rank=4+ef+clip:norm=0.25");
-const Method kTextVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.001};
+const Method kAtomo{.name = "atomo-2", .compressor = "atomo:rank=2", .rate = 0.3};
+// The same as kTextRankFour, but for the norm that is clipped: that of the mean.
+const Method kTextClippedMean{.name = "powersgd-4-clipped-mean",
+                              .compressor = "powersgd:rank=4+ef",
+                              .optimizer = "sgd+clip:norm=0.25",
+                              .rate = 20};
 
 // The operators of table 4 with as many bytes as PowerSGD of this rank.
 Method operator_of(const char* name, const char* stage, int rank, double rate) {
@@ -134,6 +128,40 @@ Method random_k(int rank) {
 }
 Method random_block(int rank) {
   return operator_of("random-block", "randomblock", rank, 0.1);
+}
+
+// ---- rates --------------------------------------------------------------------------------------
+
+// PowerSGD's best rates on validation are those of SGD.
+Claim same_rates(Scale scale) {
+  struct Pair {
+    Setting setting;
+    Method sgd, powersgd;
+  };
+  const std::vector<Pair> pairs = {{lenet(scale), kSgd, kRankTwo},
+                                   {resnet20(scale), kSgd, kRankTwo},
+                                   {lstm(scale), kTextSgd, kTextRankFour}};
+  Claim claim{
+      .name = "same-rate",
+      .claimed = "PowerSGD needs no new learning rate",
+      .experiments = {},
+      .decide = [pairs](const Rows& rows) {
+        bool equal = true;
+        std::string text;
+        for (const auto& [setting, sgd, powersgd] : pairs) {
+          const double of_sgd = rows[tuning_of(setting, sgd)]["best"];
+          const double own = rows[tuning_of(setting, powersgd)]["best"];
+          equal = equal && of_sgd == own;
+          text += fmt::format("{}best rate on {}: {} {:g}, {} {:g}", text.empty() ? "" : "; ",
+                              setting.name, sgd.name, of_sgd, powersgd.name, own);
+        }
+        return Finding{.verdict = equal ? Verdict::holds : Verdict::fails, .measured = text};
+      }};
+  for (const auto& [setting, sgd, powersgd] : pairs) {
+    claim.experiments.push_back(tuning_of(setting, sgd));
+    claim.experiments.push_back(tuning_of(setting, powersgd));
+  }
+  return claim;
 }
 
 }  // namespace
@@ -212,6 +240,20 @@ Paper powersgd(Scale scale) {
       },
       Picture::curves);
 
+  paper.claims.push_back(same_rates(scale));
+  add_time_claims(paper, scale);
+  on_lenet.add(
+      "atomo", "Table 6: ATOMO is below PowerSGD at equal rank and takes a multiple of the time",
+      {kAtomo, kRankTwo}, [](const Rows& rows, const Setting& s) {
+        const double ratio = atomo_encoding_ratio(rows);
+        return all_of(
+            {is_below(rows, s, kAtomo, kRankTwo, 0),
+             {.verdict = ratio > 3 ? Verdict::holds : Verdict::fails,
+              .measured = fmt::format("ResNet-18 takes {:.1f} times as long to encode", ratio)}});
+      });
+  paper.experiments.push_back(atomo_times(scale));
+  paper.claims.back().experiments.push_back(paper.experiments.back().name);
+
   on_resnet.add(
       "signum-images", "Table 6: Signum is below PowerSGD", {kVote, kRankTwo},
       [](const Rows& rows, const Setting& s) { return is_below(rows, s, kVote, kRankTwo, 0); });
@@ -219,6 +261,18 @@ Paper powersgd(Scale scale) {
               {kTextVote, kTextSgd}, [](const Rows& rows, const Setting& s) {
                 return is_below(rows, s, kTextVote, kTextSgd, 20);
               });
+  on_lstm.add("clipping", "gradients are clipped by each worker before compression",
+              {kTextRankFour, kTextClippedMean}, [](const Rows& rows, const Setting& s) {
+                return no_loss(rows, s, kTextRankFour, kTextClippedMean);
+              });
+  paper.experiments.push_back(residual_kinds(scale));
+  paper.claims.push_back(
+      {.name = "residual",
+       .claimed = "both kinds of residual give one trajectory, and the averaged one drifts as a "
+                  "random walk",
+       .experiments = {paper.experiments.back().name},
+       .decide = residuals_drift,
+       .draw = draw_residuals});
   return paper;
 }
 

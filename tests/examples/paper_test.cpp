@@ -1,4 +1,5 @@
 // The program paper: intervals and verdicts, stored rows, and the table of claims.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -175,6 +176,71 @@ TEST(ExchangeTime, IsTheMedianOfTheRuns) {
   EXPECT_EQ(encode_seconds(row), 2);
   EXPECT_EQ(coding_seconds(row), 22);
   EXPECT_EQ(exchange_seconds(row, "10gbe"), 27);
+}
+
+// ---- claims about times -------------------------------------------------------------------------
+
+nlohmann::json times_of(const std::string& spec, double fast, double slow, double coding,
+                        int workers = 16) {
+  return {{"spec", spec},
+          {"workers", workers},
+          {"all_reduce", "auto"},
+          {"network", {{"10gbe", fast}, {"1gbe", slow}}},
+          {"encode", std::vector<double>(3, coding)},
+          {"decode", std::vector<double>(3, 0.0)}};
+}
+Verdict verdict_of(const char* claim, const Rows& rows) {
+  static const auto papers = all_papers(Scale::whole);
+  return find_claim(find_paper(papers, "1905.13727"), claim).decide(rows).verdict;
+}
+
+TEST(TimeClaims, CompareExchangesWithTheirCoding) {
+  // In ms on 10 Gbit/s: none 60, PowerSGD 1 + coding, random blocks 2, the others 50 + 20.
+  const auto rows_with = [](double coding) {
+    auto methods = nlohmann::json::array({times_of("none", 0.060, 0.600, 0)});
+    for (const int rank : {1, 2, 4, 7}) {
+      methods.push_back(times_of(fmt::format("powersgd:rank={}+ef", rank), 0.001, 0.004, coding));
+    }
+    for (const int rank : {2, 7}) {
+      methods.push_back(times_of(fmt::format("randomblock:rank={}+ef", rank), 0.002, 0.02, 0));
+      for (const char* stage : {"topk", "randomk"}) {
+        methods.push_back(times_of(fmt::format("{}:rank={}+ef", stage, rank), 0.050, 0.500, 0.020));
+      }
+    }
+    methods.push_back(times_of("sign+ef", 0.050, 0.500, 0.020));
+    Rows rows;
+    rows.add("times/resnet18-operators", {{"methods", methods}});
+    rows.add("times/resnet18-compute", {{"seconds", {1.0, 1.0, 1.0}}, {"batch", 128}});
+    return rows;
+  };
+  for (const char* claim : {"step-time", "fast-operators", "slow-network", "time-split"}) {
+    EXPECT_EQ(verdict_of(claim, rows_with(0.010)), Verdict::holds) << claim;
+    // Coding of 10 s is longer than what it saves, and longer still in proportion to a step.
+    EXPECT_EQ(verdict_of(claim, rows_with(10)),
+              claim == std::string("slow-network") ? Verdict::holds : Verdict::fails)
+        << claim;
+  }
+}
+
+TEST(TimeClaims, CompareSixteenWorkersWithFour) {
+  const auto rows_with = [](double powersgd_growth) {
+    auto methods = nlohmann::json::array();
+    for (const auto& [spec, growth] : {std::pair("none", 1.25),
+                                       {"powersgd:rank=2+ef", powersgd_growth},
+                                       {"vote:exchange=gather", 5.0}}) {
+      for (const auto& all_reduce : {"auto", "ring"}) {
+        methods.push_back(times_of(spec, 1, 1, 0, 4));
+        methods.back()["all_reduce"] = all_reduce;
+        methods.push_back(times_of(spec, growth, growth, 0, 16));
+        methods.back()["all_reduce"] = all_reduce;
+      }
+    }
+    Rows rows;
+    rows.add("times/resnet18-workers", {{"methods", methods}});
+    return rows;
+  };
+  EXPECT_EQ(verdict_of("scaling", rows_with(1.4)), Verdict::holds);
+  EXPECT_EQ(verdict_of("scaling", rows_with(1.6)), Verdict::fails);
 }
 
 class Papers : public ProgramFixture {};

@@ -1,0 +1,24 @@
+// Methods that several claims and papers compare: the compressor, the optimizer, and the middle of
+// the three rates that are tried.
+#pragma once
+
+#include "examples/paper/training_experiments.hpp"
+
+namespace terse::paper {
+
+inline Method powersgd_method(const char* name, const char* spec) {
+  return {.name = name, .compressor = spec, .optimizer = "sgd:momentum=0.9", .rate = 0.05};
+}
+inline const Method kRankTwo = powersgd_method("powersgd-2", "powersgd:rank=2+ef");
+inline const Method kSign{.name = "sign", .compressor = "sign+ef", .rate = 0.3};
+
+// The language model: every worker clips its gradient before compression, no momentum.
+inline Method clipped(const char* name, const char* spec) {
+  return {.name = name, .compressor = spec, .rate = 20};
+}
+inline const Method kTextSgd = clipped("sgd", "none+clip:norm=0.25");
+inline const Method kTextRankOne = clipped("powersgd-1", "powersgd:rank=1+ef+clip:norm=0.25");
+inline const Method kTextRankFour = clipped("powersgd-4", "powersgd:rank=4+ef+clip:norm=0.25");
+inline const Method kTextVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.001};
+
+}  // namespace terse::paper

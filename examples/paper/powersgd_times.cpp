@@ -1,0 +1,260 @@
+#include "examples/paper/powersgd_times.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "examples/paper/exchange_time.hpp"
+#include "examples/paper/row_values.hpp"
+#include "examples/paper/statistics.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStepTimes = "times/resnet18-operators";
+constexpr const char* kScaling = "times/resnet18-workers";
+constexpr const char* kAtomoTimes = "times/resnet18-atomo";
+constexpr double kPaperCompute = 0.2;  // seconds of forward and backward, about the paper's GPU
+constexpr const char* kFast = "10gbe";
+constexpr const char* kSlow = "1gbe";
+
+// Table 4: operators with as many bytes as PowerSGD of rank 7 and of rank 2, which send about a
+// 32nd and a 128th.
+constexpr const char* kOperators[] = {
+    "powersgd:rank=7+ef", "randomblock:rank=7+ef", "randomk:rank=7+ef",     "sign+ef",
+    "topk:rank=7+ef",     "powersgd:rank=2+ef",    "randomblock:rank=2+ef", "randomk:rank=2+ef",
+    "topk:rank=2+ef"};
+// Table 3.
+constexpr const char* kRanks[] = {"powersgd:rank=1+ef", "powersgd:rank=2+ef", "powersgd:rank=4+ef"};
+
+const json& timed_method(const json& row, std::string_view spec, std::int64_t workers = 0,
+                         std::string_view all_reduce = "auto") {
+  const auto& methods = row["methods"];
+  const auto found = std::ranges::find_if(methods, [&](const json& method) {
+    return method["spec"] == spec && method["all_reduce"] == all_reduce &&
+           (workers == 0 || method["workers"] == workers);
+  });
+  check<InternalError>(found != methods.end(), "no times of '{}', {} workers", spec, workers);
+  return *found;
+}
+
+Verdict holds_if(bool holds) {
+  return holds ? Verdict::holds : Verdict::fails;
+}
+
+Experiment step_times(Scale scale) {
+  std::vector<TimedMethod> methods = {{.spec = "none", .networks = {kFast, kSlow}}};
+  const auto add = [&](const char* spec) {
+    if (std::ranges::find(methods, spec, &TimedMethod::spec) != methods.end()) return;
+    methods.push_back({.spec = spec, .networks = {kFast, kSlow}});
+  };
+  for (const char* spec : kRanks) add(spec);
+  for (const char* spec : kOperators) add(spec);
+  return exchange_times(kStepTimes, "resnet18", std::move(methods), 240, scale);
+}
+
+// ---- step-time, fast-operators ------------------------------------------------------------------
+
+// In percent of the step of `none`, 10 Gbit/s.
+double saved_percent(const json& times, const char* spec, double compute) {
+  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
+  const double own = exchange_seconds(timed_method(times, spec), kFast);
+  return 100 * (own - plain) / (compute + plain);
+}
+
+Finding steps_are_shorter(const Rows& rows) {
+  const auto& times = rows[kStepTimes];
+  const double compute = compute_seconds(rows);
+  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
+  bool shorter = true;
+  std::string text = "exchange of none " + milliseconds_text(plain);
+  for (const char* spec : kRanks) {
+    const auto& method = timed_method(times, spec);
+    shorter = shorter && exchange_seconds(method, kFast) < plain;
+    text += fmt::format(
+        "; {} {}, of which coding {}: {} % of a step with this CPU's forward and "
+        "backward, {} % with 200 ms",
+        spec, milliseconds_text(exchange_seconds(method, kFast)),
+        milliseconds_text(coding_seconds(method)),
+        number_text(saved_percent(times, spec, compute), 1),
+        number_text(saved_percent(times, spec, kPaperCompute), 1));
+  }
+  text += fmt::format("; forward and backward of {} images here: {:.2f} s on one thread",
+                      rows[std::string(kComputeRow)]["batch"].get<int>(), compute);
+  return {.verdict = holds_if(shorter), .measured = text};
+}
+
+Finding only_two_are_faster(const Rows& rows) {
+  const auto& times = rows[kStepTimes];
+  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
+  bool as_stated = true;
+  std::string text = fmt::format("ms of an exchange (of which coding): none {:.1f}", 1e3 * plain);
+  for (const char* spec : kOperators) {
+    const auto& method = timed_method(times, spec);
+    const double seconds = exchange_seconds(method, kFast);
+    const bool stated_faster = std::string_view(spec).starts_with("powersgd") ||
+                               std::string_view(spec).starts_with("randomblock");
+    as_stated = as_stated && (seconds < plain) == stated_faster;
+    text += fmt::format("; {} {:.1f} ({:.1f})", spec, 1e3 * seconds, 1e3 * coding_seconds(method));
+  }
+  return {.verdict = holds_if(as_stated), .measured = text};
+}
+
+// ---- scaling ------------------------------------------------------------------------------------
+
+constexpr const char* kScaled[] = {"none", "powersgd:rank=2+ef", "vote:exchange=gather"};
+
+std::vector<std::int64_t> scaled_workers(Scale scale) {
+  if (scale == Scale::quick) return {2, 4};
+  return {2, 4, 8, 16};
+}
+
+// The network alone, which is exact.
+Experiment times_by_workers(Scale scale) {
+  std::vector<TimedMethod> methods;
+  for (const char* spec : kScaled) {
+    for (const auto workers : scaled_workers(scale)) {
+      methods.push_back(
+          {.spec = spec, .workers = workers, .networks = {kFast, kSlow}, .coding_runs = 0});
+      methods.push_back(methods.back());
+      methods.back().all_reduce = "ring";
+    }
+  }
+  return exchange_times(kScaling, "resnet18", std::move(methods), 60, scale);
+}
+
+Finding gathers_grow(const Rows& rows, Scale scale) {
+  const auto workers = scaled_workers(scale);
+  const auto many = workers.back(), few = many / 4;
+  const auto ratio = [&](const char* spec, const char* network, const char* all_reduce) {
+    const auto& times = rows[kScaling];
+    return network_seconds(timed_method(times, spec, many, all_reduce), network) /
+           network_seconds(timed_method(times, spec, std::max<std::int64_t>(few, 2), all_reduce),
+                           network);
+  };
+  bool holds = true;
+  std::string text;
+  for (const char* spec : kScaled) {
+    const bool gathers = std::string_view(spec).starts_with("vote");
+    text += fmt::format("{}{}", text.empty() ? "" : "; ", spec);
+    for (const char* network : {kFast, kSlow}) {
+      const double grows = ratio(spec, network, "auto");
+      holds = holds && (gathers ? grows > 3 : grows < 1.5);
+      text += fmt::format(" {:.2f} ({}", grows, network);
+      if (!gathers) text += fmt::format("; the ring {:.2f}", ratio(spec, network, "ring"));
+      text += ")";
+    }
+  }
+  return {.verdict = holds_if(holds), .measured = text};
+}
+
+Charts draw_scaling(const Rows& rows, Scale scale) {
+  std::vector<double> workers;
+  for (const auto count : scaled_workers(scale)) workers.push_back(static_cast<double>(count));
+  Charts charts;
+  for (const char* network : {kFast, kSlow}) {
+    charts.push_back(chart(
+        std::string("One exchange of ResNet-18's gradients, ") + network,
+        {.label = "workers", .logarithmic = true, .text = plain},
+        {.label = "ms", .logarithmic = true, .text = plain}, workers,
+        {std::begin(kScaled), std::end(kScaled)}, [&](std::size_t i, std::size_t k) {
+          const auto& method = timed_method(rows[kScaling], kScaled[i], scaled_workers(scale)[k]);
+          return 1e3 * network_seconds(method, network);
+        }));
+  }
+  return charts;
+}
+
+// ---- slow-network, time-split -------------------------------------------------------------------
+
+Finding slow_network_widens(const Rows& rows) {
+  const auto& times = rows[kStepTimes];
+  const auto ratio = [&](const char* network, double compute) {
+    return (compute + exchange_seconds(timed_method(times, "none"), network)) /
+           (compute + exchange_seconds(timed_method(times, "powersgd:rank=2+ef"), network));
+  };
+  bool widens = true;
+  std::string text;
+  for (const double compute : {compute_seconds(rows), kPaperCompute}) {
+    widens = widens && ratio(kSlow, compute) > ratio(kFast, compute);
+    text += fmt::format(
+        "{}step of none / rank 2 with {:.3g} s of forward and backward: {:.3f} on 1 "
+        "Gbit/s, {:.3f} on 10 Gbit/s",
+        text.empty() ? "" : "; ", compute, ratio(kSlow, compute), ratio(kFast, compute));
+  }
+  return {.verdict = holds_if(widens), .measured = text};
+}
+
+// Coding's share of a step in percent, run by run.
+Interval coding_share(const Rows& rows, const std::vector<double>& compute) {
+  const auto& method = timed_method(rows[kStepTimes], "powersgd:rank=2+ef");
+  std::vector<double> shares;
+  for (std::size_t k = 0; k < std::min(compute.size(), method["encode"].size()); ++k) {
+    const double coding = method["encode"][k].get<double>() + method["decode"][k].get<double>();
+    shares.push_back(100 * coding / (compute[k] + network_seconds(method, kFast) + coding));
+  }
+  return interval_of(shares);
+}
+
+Finding coding_is_short(const Rows& rows) {
+  const auto compute = compute_runs(rows);
+  auto finding = below(coding_share(rows, compute), 10, 2, "encode + decode, % of a step");
+  finding.measured += fmt::format(
+      "; beside 200 ms of forward and backward, a GPU's, this CPU's coding would be {} %",
+      text_of(coding_share(rows, std::vector<double>(compute.size(), kPaperCompute)), 1));
+  return finding;
+}
+
+}  // namespace
+
+void add_time_claims(Paper& paper, Scale scale) {
+  paper.experiments.push_back(compute_on_this_cpu(scale));
+  paper.experiments.push_back(step_times(scale));
+  paper.experiments.push_back(times_by_workers(scale));
+  const std::vector<std::string> steps = {kStepTimes, std::string(kComputeRow)};
+  paper.claims.push_back({.name = "step-time",
+                          .claimed = "Table 3: a step takes less time than SGD's: −26 % to −16 %",
+                          .experiments = steps,
+                          .decide = steps_are_shorter});
+  paper.claims.push_back(
+      {.name = "fast-operators",
+       .claimed = "Table 4: of the operators only PowerSGD and random blocks are faster than SGD",
+       .experiments = {kStepTimes},
+       .decide = only_two_are_faster});
+  paper.claims.push_back(
+      {.name = "scaling",
+       .claimed =
+           "Figure 3: time of all-reduce hardly grows with W, that of a gathered method does",
+       .experiments = {kScaling},
+       .decide = [scale](const Rows& rows) { return gathers_grow(rows, scale); },
+       .draw = [scale](const Rows& rows) { return draw_scaling(rows, scale); }});
+  paper.claims.push_back({.name = "slow-network",
+                          .claimed = "a slow back-end widens the gap",
+                          .experiments = steps,
+                          .decide = slow_network_widens});
+  paper.claims.push_back({.name = "time-split",
+                          .claimed = "Table 5: coding takes a small part of a step",
+                          .experiments = steps,
+                          .decide = coding_is_short});
+}
+
+Experiment atomo_times(Scale scale) {
+  const auto of = [](const char* spec) {
+    return TimedMethod{.spec = spec, .workers = 2, .networks = {}, .coding_runs = 3};
+  };
+  return exchange_times(kAtomoTimes, "resnet18", {of("powersgd:rank=2"), of("atomo:rank=2")}, 30,
+                        scale);
+}
+
+double atomo_encoding_ratio(const Rows& rows) {
+  const auto& times = rows[kAtomoTimes];
+  return encode_seconds(timed_method(times, "atomo:rank=2")) /
+         encode_seconds(timed_method(times, "powersgd:rank=2"));
+}
+
+}  // namespace terse::paper
