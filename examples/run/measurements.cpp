@@ -12,7 +12,7 @@ namespace terse::run {
 void add_up(std::span<const std::uint64_t> words_of_all, RunResult& r) {
   const std::size_t count = words_of_all.size() / kMeasurementWords;
   const auto workers = static_cast<double>(count);
-  std::uint64_t sent = 0, uncompressed = 0;
+  std::uint64_t sent = 0, payload = 0, uncompressed = 0;
   Fnv1a hash;
   for (; !words_of_all.empty(); words_of_all = words_of_all.subspan(kMeasurementWords)) {
     MeasurementWords words;
@@ -20,6 +20,7 @@ void add_up(std::span<const std::uint64_t> words_of_all, RunResult& r) {
     auto own = std::bit_cast<Measurements>(words);
     r.bytes_sent.push_back(own.bytes_sent);
     sent += own.bytes_sent;
+    payload += own.payload_sent;
     uncompressed += own.bytes_uncompressed;
     r.skipped_steps = std::max(r.skipped_steps, static_cast<std::int64_t>(own.skipped_steps));
     for (std::size_t i = 0; i < kParts; ++i) {
@@ -33,6 +34,7 @@ void add_up(std::span<const std::uint64_t> words_of_all, RunResult& r) {
     hash.add("worker", std::as_bytes(std::span(&own.state_hash, 1)));
   }
   r.bytes_sent_per_worker = static_cast<double>(sent) / workers;
+  r.payload_sent_per_worker = static_cast<double>(payload) / workers;
   r.bytes_uncompressed = static_cast<double>(uncompressed) / workers;
   r.state_hash = hash.hash();
 }

@@ -16,7 +16,8 @@ namespace terse::run {
 struct Measurements {
   static constexpr double kNoTime = -1;  // without a modelled network
 
-  std::uint64_t bytes_sent = 0, bytes_uncompressed = 0, state_hash = 0, skipped_steps = 0;
+  std::uint64_t bytes_sent = 0, payload_sent = 0, bytes_uncompressed = 0;
+  std::uint64_t state_hash = 0, skipped_steps = 0;
   PartTimes step_times, virtual_step_times;  // seconds per step, without the first
   double hidden_seconds = 0;                 // per step, without the first
   double virtual_seconds = kNoTime;

@@ -51,6 +51,7 @@ struct RunResult {
   std::uint64_t message_bytes = 0;        // payload of one worker's packets in a step
   double bytes_sent_per_worker = 0;       // by its endpoint during the run, mean over workers
   std::vector<std::uint64_t> bytes_sent;  // the same by worker, of the workers at the end
+  double payload_sent_per_worker = 0;     // bytes_sent_per_worker without headers; synchronous runs
   double bytes_uncompressed = 0;          // the same for `none`: one such exchange, counted, times
                                           // the steps that were sent
   double seconds = 0;                     // wall clock, loading and evaluation included

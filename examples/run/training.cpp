@@ -287,6 +287,7 @@ Measurements Trainer::measurements() {
   // Most steps of local SGD send nothing, but `none` would exchange gradients in each of them.
   const auto sent = local_ ? static_cast<std::uint64_t>(step_) : optimizer_.counts().steps;
   return {.bytes_sent = me_.counters().bytes_sent,
+          .payload_sent = me_.counters().payload_bytes_sent,
           .bytes_uncompressed = uncompressed_ * sent,
           .state_hash = local_ ? local_->state_hash() : optimizer_.state_hash(),
           .skipped_steps = static_cast<std::uint64_t>(statistics_.skipped()),

@@ -196,6 +196,9 @@ TEST(Bytes, SentPerWorkerFollowTheFormulas) {
                   steps * (2 * share * static_cast<double>(r.message_bytes) + 2 * (w - 1) * header),
                   1e-6)
           << spec;
+      EXPECT_NEAR(r.payload_sent_per_worker,
+                  steps * 2 * share * static_cast<double>(r.message_bytes), 1e-6)
+          << spec;
     }
     {
       const auto r = measure("powersgd:rank=2+ef", "ring", workers, 1);  // two all-reduces
