@@ -68,6 +68,17 @@ Finding is_below(const Rows& rows, const Setting& setting, const Method& a, cons
   return below(gain(rows, setting, a, b), -margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
 }
 
+void add_once(Paper& paper, Experiment experiment) {
+  auto& known = paper.experiments;
+  const auto found = std::ranges::find(known, experiment.name, &Experiment::name);
+  if (found == known.end()) known.push_back(std::move(experiment));
+}
+
+void add_runs(Paper& paper, const Setting& setting, const Method& method) {
+  add_once(paper, tuned(setting, method));
+  add_once(paper, trained(setting, method));
+}
+
 void TrainedClaims::add(const char* name, const char* claimed, const std::vector<Method>& methods,
                         const Decide& decide, Picture picture) {
   Claim claim{.name = name,
@@ -87,12 +98,7 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
   }
   for (const auto& method : methods) {
     claim.experiments.push_back(row_of(setting_, method));
-    const auto& known = paper_.experiments;
-    if (std::ranges::find(known, row_of(setting_, method), &Experiment::name) != known.end()) {
-      continue;
-    }
-    paper_.experiments.push_back(tuned(setting_, method));
-    paper_.experiments.push_back(trained(setting_, method));
+    add_runs(paper_, setting_, method);
   }
   paper_.claims.push_back(std::move(claim));
 }

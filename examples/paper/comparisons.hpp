@@ -27,6 +27,11 @@ Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const
 Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,
                  double margin);
 
+// Adds the experiment unless the paper has one of this name.
+void add_once(Paper& paper, Experiment experiment);
+// Adds the run of this method, and the candidates for its rate, unless the paper has them.
+void add_runs(Paper& paper, const Setting& setting, const Method& method);
+
 // Claims about trained models, for one setting. Claims share the rows of their methods.
 class TrainedClaims {
  public:

@@ -10,6 +10,7 @@ inline Method powersgd_method(const char* name, const char* spec) {
   return {.name = name, .compressor = spec, .optimizer = "sgd:momentum=0.9", .rate = 0.05};
 }
 inline const Method kRankTwo = powersgd_method("powersgd-2", "powersgd:rank=2+ef");
+inline const Method kSignSgd{.name = "signsgd", .optimizer = "signsgd", .rate = 0.0005};
 inline const Method kSign{.name = "sign", .compressor = "sign+ef", .rate = 0.3};
 
 // The language model: every worker clips its gradient before compression, no momentum.

@@ -6,11 +6,13 @@
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/comparisons.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/noise_experiments.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/sign_experiments.hpp"
 #include "examples/paper/signsgd_experiments.hpp"
 #include "examples/paper/statistics.hpp"
+#include "examples/paper/vote_claims.hpp"
 #include "tersegrad/optim/problems/sign_laws.hpp"
 
 namespace terse::paper {
@@ -229,7 +231,6 @@ void add_noise_claims(Paper& paper, Scale scale) {
 
 const Method kAdam{.name = "adam", .optimizer = "adam", .rate = 0.002};
 const Method kSignum{.name = "signum", .optimizer = "signum:beta=0.9", .rate = 0.001};
-const Method kSignSgd{.name = "signsgd", .optimizer = "signsgd", .rate = 0.0005};
 
 void add_trained_claims(Paper& paper, Scale scale) {
   using Picture = TrainedClaims::Picture;
@@ -315,6 +316,8 @@ Paper signsgd(Scale scale) {
                       dense_noise(scale), inverted_voters(scale), inverted_voters_bound(scale)}};
   add_noise_claims(paper, scale);
   add_trained_claims(paper, scale);
+  add_sign_claims(paper, scale);
+  add_vote_claims(paper, scale);
   return paper;
 }
 

@@ -22,26 +22,6 @@ using run::RunConfig;
 constexpr int kTrainerRevision = 1;  // raised when the trainer's results change
 constexpr int kFurtherRates = 2;     // at most, where the best candidate is the first or the last
 
-// Whatever changes the result, as it is written here: a canonical spec would change with every new
-// option of a method.
-json configuration_of(const Setting& setting, const Method& method) {
-  const auto& c = setting.config;
-  return {{"model", c.model},
-          {"data", c.data},
-          {"workers", c.workers},
-          {"topology", c.topology.name()},
-          {"batch", c.batch},
-          {"epochs", c.epochs},
-          {"steps", c.steps},
-          {"schedule", c.schedule},
-          {"partition", c.partition},
-          {"attack", c.attack},
-          {"aggregate", c.aggregate},
-          {"compressor", method.compressor},
-          {"optimizer", method.optimizer},
-          {"revision", {kTrainerRevision, method.revision}}};
-}
-
 // The data of the latest run: series of runs mostly have the same.
 const run::Dataset& data_of(const RunConfig& config) {
   static std::string loaded;
@@ -54,38 +34,33 @@ const run::Dataset& data_of(const RunConfig& config) {
   return *data;
 }
 
-// The result of one run: {score, …}, or {score, failure} if it diverged.
-json result_of(const Setting& setting, RunConfig config) {
-  run::complete(config);
-  try {
-    const auto result = run::train(config, data_of(config), {});
-    json curve = json::array();
-    for (const auto& evaluation : result.evaluations) {
-      curve.push_back({{"epoch", evaluation.epoch},
-                       {"score", evaluation.score()},
-                       {"train_loss", evaluation.train_loss},
-                       {"bytes", evaluation.bytes_sent_per_worker}});
-    }
-    return {{"score", result.evaluations.back().score()},
-            {"train_loss", result.train_loss},
-            {"steps", result.steps},
-            {"message_bytes", result.message_bytes},
-            {"bytes_sent_per_worker", result.bytes_sent_per_worker},
-            {"model_hash", fmt::format("{:016x}", result.model_hash)},
-            {"seconds", std::round(10 * result.seconds) / 10},
-            {"curve", curve}};
-  } catch (const NonFiniteGradient& e) {
-    return {{"score", setting.guess}, {"failure", e.what()}};
-  }
+double loss_of_a_guess(const Setting& setting) {
+  return std::log(setting.lower_is_better ? setting.guess : 100 / setting.guess);
 }
 
-RunConfig with(const Setting& setting, const Method& method, double rate, std::uint64_t seed) {
-  RunConfig config = setting.config;
-  config.compressor = method.compressor;
-  config.optimizer = method.optimizer;
-  config.lr = rate;
-  config.seed = seed;
-  return config;
+// The rates as candidates for the learning rate, and at most `further` beyond the best one while it
+// is the first or the last.
+Experiment candidates(const Setting& setting, const Method& method, std::string name,
+                      const std::vector<double>& rates, int further) {
+  auto configuration = configuration_of(setting, method);
+  configuration.update({{"epochs", setting.tuning_epochs},
+                        {"steps", setting.tuning_steps},
+                        {"evaluate", "valid"},
+                        {"rates", rates}});
+  const auto share =
+      static_cast<double>(setting.tuning_epochs) / static_cast<double>(setting.config.epochs);
+  const auto runs = static_cast<double>(rates.size()) + (further > 0 ? 1 : 0);
+  return {.name = std::move(name),
+          .configuration = std::move(configuration),
+          .seconds = runs * setting.seconds * share,
+          .measure =
+              [=](const Rows&) {
+                auto shorter = setting;
+                shorter.config.epochs = setting.tuning_epochs;
+                shorter.config.steps = setting.tuning_steps;
+                return validated(shorter, method, rates, further);
+              },
+          .data = setting.config.data};
 }
 
 constexpr const char* kImages = "fashion-mnist:valid=5000";
@@ -113,7 +88,7 @@ void load(const std::string& data) {
 }
 
 Setting perceptron(Scale scale) {
-  auto setting = image_setting("perceptron", "mlp:hidden=64", 15, scale);
+  auto setting = image_setting("perceptron", "mlp:hidden=64", 2, scale);
   setting.config.workers = 1;
   setting.config.topology = run::RunTopology::local;
   setting.config.batch = 128;
@@ -152,55 +127,137 @@ Setting lstm(Scale scale) {
   return setting;
 }
 
+Setting asynchronous(Scale scale, int workers) {
+  auto setting = image_setting("", "mlp:hidden=64", 1, scale);
+  setting.name = fmt::format("async-{}", workers);
+  setting.config.topology = run::RunTopology::async;
+  setting.config.workers = workers;
+  setting.config.epochs = 1;
+  return setting;
+}
+
+Setting asynchronous_resnet20(Scale scale) {
+  auto setting = asynchronous(scale, 16);
+  setting.name = "async-resnet20";
+  setting.config.model = "resnet20";
+  setting.seconds = 95;
+  setting.seeds = 1;
+  if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
+  return setting;
+}
+
+// As it is written here: a canonical spec would change with every new option of a method. Keys that
+// were added later are left out of runs that they do not concern, so that stored rows stay valid.
+json configuration_of(const Setting& setting, const Method& method) {
+  const auto& c = setting.config;
+  json all = {{"model", c.model},
+              {"data", c.data},
+              {"workers", c.workers},
+              {"topology", c.topology.name()},
+              {"batch", c.batch},
+              {"epochs", c.epochs},
+              {"steps", c.steps},
+              {"schedule", c.schedule},
+              {"partition", c.partition},
+              {"attack", c.attack},
+              {"aggregate", c.aggregate},
+              {"compressor", method.compressor},
+              {"optimizer", method.optimizer},
+              {"revision", {kTrainerRevision, method.revision}}};
+  if (c.is_async()) {
+    all.update({{"durations", c.async.durations},
+                {"server_rule", method.server_rule},
+                {"sparse_pulls", c.async.sparse_pulls}});
+  }
+  if (c.network) all.update({{"network", *c.network}, {"compute", c.compute.value_or("")}});
+  return all;
+}
+
+json run_once(const Setting& setting, const Method& method, double rate, std::uint64_t seed) {
+  RunConfig config = setting.config;
+  config.compressor = method.compressor;
+  config.optimizer = method.optimizer;
+  config.async.server_rule = method.server_rule;
+  config.lr = rate;
+  config.seed = seed;
+  run::complete(config);
+  try {
+    const auto result = run::train(config, data_of(config), {});
+    json curve = json::array();
+    for (const auto& evaluation : result.evaluations) {
+      curve.push_back({{"epoch", evaluation.epoch},
+                       {"score", evaluation.score()},
+                       {"train_loss", evaluation.train_loss},
+                       {"bytes", evaluation.bytes_sent_per_worker}});
+      if (evaluation.virtual_seconds) {
+        curve.back()["virtual_seconds"] = *evaluation.virtual_seconds;
+      }
+    }
+    return {{"score", result.evaluations.back().score()},
+            {"loss", result.evaluations.back().loss},
+            {"train_loss", result.train_loss},
+            {"steps", result.steps},
+            {"message_bytes", result.message_bytes},
+            {"bytes_sent_per_worker", result.bytes_sent_per_worker},
+            {"model_hash", fmt::format("{:016x}", result.model_hash)},
+            {"seconds", std::round(10 * result.seconds) / 10},
+            {"curve", curve}};
+  } catch (const NonFiniteGradient& e) {
+    return {{"score", setting.guess}, {"loss", loss_of_a_guess(setting)}, {"failure", e.what()}};
+  }
+}
+
+json validated(Setting setting, const Method& method, const std::vector<double>& rates,
+               int further) {
+  setting.config.evaluate = run::Split::valid;
+  setting.config.eval_every = 0;
+  const double sign = setting.lower_is_better ? 1 : -1;
+  std::map<double, double> losses;
+  const auto judge = [&](double rate) {
+    losses[rate] = sign * run_once(setting, method, rate, 1)["score"].get<double>();
+  };
+  const auto best = [&] {
+    return std::ranges::min_element(losses, {}, [](const auto& each) { return each.second; });
+  };
+  for (const double rate : rates) judge(rate);
+  for (int i = 0; i < further; ++i) {
+    if (best() == losses.begin()) {
+      judge(best()->first / 2);
+    } else if (best() == std::prev(losses.end())) {
+      judge(2 * best()->first);
+    } else {
+      break;
+    }
+  }
+  json tried = json::array(), scores = json::array();
+  for (const auto& [rate, loss] : losses) {
+    tried.push_back(rate);
+    scores.push_back(sign * loss);
+  }
+  return {{"rates", tried}, {"scores", scores}, {"best", best()->first}};
+}
+
 std::string tuning_of(const Setting& setting, const Method& method) {
-  return fmt::format("{}/tuning/{}", setting.name, method.name);
+  const auto& own = setting.rates_of ? *setting.rates_of : setting;
+  return fmt::format("{}/tuning/{}", own.name, method.name);
+}
+std::string sweep_of(const Setting& setting, const Method& method) {
+  return fmt::format("{}/rates/{}", setting.name, method.name);
 }
 std::string row_of(const Setting& setting, const Method& method) {
   return fmt::format("{}/{}", setting.name, method.name);
 }
 
 Experiment tuned(const Setting& setting, const Method& method) {
-  const std::vector<double> rates = {method.rate / 2, method.rate, 2 * method.rate};
-  auto configuration = configuration_of(setting, method);
-  configuration.update({{"epochs", setting.tuning_epochs},
-                        {"steps", setting.tuning_steps},
-                        {"evaluate", "valid"},
-                        {"rates", rates}});
-  const auto share =
-      static_cast<double>(setting.tuning_epochs) / static_cast<double>(setting.config.epochs);
-  const auto loss_at = [=](double rate) {
-    auto config = with(setting, method, rate, 1);
-    config.epochs = setting.tuning_epochs;
-    config.steps = setting.tuning_steps;
-    config.evaluate = run::Split::valid;
-    config.eval_every = 0;
-    const double score = result_of(setting, config)["score"];
-    return setting.lower_is_better ? score : -score;
-  };
-  return {.name = tuning_of(setting, method),
-          .configuration = std::move(configuration),
-          .seconds = 4 * setting.seconds * share,
-          .measure =
-              [=](const Rows&) {
-                std::map<double, double> losses;
-                for (const double rate : rates) losses[rate] = loss_at(rate);
-                auto best = losses.begin();
-                for (int further = 0; further <= kFurtherRates; ++further) {
-                  best =
-                      std::ranges::min_element(losses, {}, [](const auto& l) { return l.second; });
-                  const bool first = best == losses.begin(), last = best == std::prev(losses.end());
-                  if (further == kFurtherRates || !(first || last)) break;
-                  const double next = first ? best->first / 2 : 2 * best->first;
-                  losses[next] = loss_at(next);
-                }
-                json tried = json::array(), scores = json::array();
-                for (const auto& [rate, loss] : losses) {
-                  tried.push_back(rate);
-                  scores.push_back(setting.lower_is_better ? loss : -loss);
-                }
-                return json{{"rates", tried}, {"scores", scores}, {"best", best->first}};
-              },
-          .data = setting.config.data};
+  const auto& own = setting.rates_of ? *setting.rates_of : setting;
+  return candidates(own, method, tuning_of(own, method),
+                    {method.rate / 2, method.rate, 2 * method.rate}, kFurtherRates);
+}
+
+Experiment swept(const Setting& setting, const Method& method) {
+  std::vector<double> rates;
+  for (int power = -13; power <= -2; ++power) rates.push_back(std::ldexp(1, power));
+  return candidates(setting, method, sweep_of(setting, method), rates, 0);
 }
 
 Experiment trained(const Setting& setting, const Method& method) {
@@ -217,8 +274,7 @@ Experiment trained(const Setting& setting, const Method& method) {
                 const double rate = rows[tuning_of(setting, method)]["best"];
                 json all = json::array();
                 for (std::int64_t seed = 1; seed <= seeds; ++seed) {
-                  all.push_back(result_of(
-                      setting, with(setting, method, rate, static_cast<std::uint64_t>(seed))));
+                  all.push_back(run_once(setting, method, rate, static_cast<std::uint64_t>(seed)));
                 }
                 return json{{"lr", rate}, {"seeds", all}};
               },

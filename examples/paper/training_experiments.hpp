@@ -3,14 +3,17 @@
 //   tuned(setting, method)     three rates around the method's, and up to two more while the best is
 //                              at an end of them, judged by the validation split:
 //                              {rates, scores, best}
-//   trained(setting, method)   the whole length at that best rate, for every seed, judged by the
-//                              test split: {lr, seeds: [{score, train_loss, curve, …}]}
+//   swept(setting, method)     the same for twelve rates from 2^-13 to 1/4, equal for all methods
+//   trained(setting, method)   the whole length at the best rate of `tuned`, for every seed, judged
+//                              by the test split: {lr, seeds: [{score, loss, train_loss, curve, …}]}
 //
 // A score is percent correct, or a perplexity. A run that diverges has the score of a model that
 // guesses.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -29,12 +32,17 @@ struct Setting {
   std::int64_t seeds = 1;
   std::vector<std::string> thrice = {};  // methods with three seeds, where the others have one
   std::int64_t tuning_epochs = 1;
-  std::int64_t tuning_steps = 0;  // 0: as many as the epochs have
+  std::int64_t tuning_steps = 0;                      // 0: as many as the epochs have
+  std::shared_ptr<const Setting> rates_of = nullptr;  // whose best rates it takes; none: its own
 };
 Setting perceptron(Scale scale);  // P
 Setting lenet(Scale scale);       // N
 Setting resnet20(Scale scale);    // R
 Setting lstm(Scale scale);        // L
+// A: an asynchronous server, whose workers are simulated with exponential durations. The names are
+// async-4 and so on for the perceptron, and async-resnet20 for ResNet-20 with 16 workers.
+Setting asynchronous(Scale scale, int workers);
+Setting asynchronous_resnet20(Scale scale);
 
 // Loads the data, for the runs that follow. Throws Error if it cannot be loaded.
 void load(const std::string& data);
@@ -45,16 +53,30 @@ struct Method {
   std::string optimizer = "sgd";
   double rate = 0;   // the middle of three candidates: half of it, it, and twice it
   int revision = 1;  // raised by hand when the results of the method change
+  std::string server_rule = "vanilla";  // of an asynchronous server
 };
 
 // Methods that several papers compare with.
 inline const Method kSgd{.name = "sgd", .optimizer = "sgd:momentum=0.9", .rate = 0.05};
 inline const Method kVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.002};
 
+// Whatever changes the result of a run, without its rate and seed.
+nlohmann::json configuration_of(const Setting& setting, const Method& method);
+// One run: {score, loss, train_loss, steps, message_bytes, model_hash, curve, …}, or {score, loss,
+// failure} if it diverged.
+nlohmann::json run_once(const Setting& setting, const Method& method, double rate,
+                        std::uint64_t seed);
+// One run with each rate, judged by the validation split, and with at most `further` rates beyond
+// the best one, by factors of two, while it is the first or the last: {rates, scores, best}.
+nlohmann::json validated(Setting setting, const Method& method, const std::vector<double>& rates,
+                         int further = 0);
+
 Experiment tuned(const Setting& setting, const Method& method);
+Experiment swept(const Setting& setting, const Method& method);
 Experiment trained(const Setting& setting, const Method& method);
 
 std::string tuning_of(const Setting& setting, const Method& method);  // names of these rows
+std::string sweep_of(const Setting& setting, const Method& method);
 std::string row_of(const Setting& setting, const Method& method);
 
 }  // namespace terse::paper

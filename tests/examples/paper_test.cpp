@@ -17,6 +17,7 @@
 #include "examples/paper/row_store.hpp"
 #include "examples/paper/shape_tests.hpp"
 #include "examples/paper/statistics.hpp"
+#include "examples/paper/vote_experiments.hpp"
 #include "program_fixture.hpp"
 #include "tersegrad/comm/collectives/all_reduce.hpp"
 #include "tersegrad/core/error.hpp"
@@ -329,6 +330,38 @@ TEST_F(Papers, TrainedModelsAreComparedAtTheirBestRates) {
   const auto claim = last_line(o.out)["claims"][0];
   EXPECT_EQ(claim["verdict"], "cannot be told at this scale");  // a quick run has one seed
   EXPECT_NE(claim["measured"].get<std::string>().find("(rate 0."), std::string::npos) << claim;
+}
+
+TEST_F(Papers, ExactClaimsNeedNoWholeRun) {
+  const auto claim = [&](const std::string& name) {
+    const auto o = run("paper 1802.04434 --quick --json --claim " + name);
+    EXPECT_EQ(o.code, 0) << o.error;
+    return last_line(o.out)["claims"][0];
+  };
+  const auto limit = claim("adam-limit");
+  EXPECT_EQ(limit["verdict"], "holds") << limit;
+  EXPECT_TRUE(limit["measured"].get<std::string>().starts_with(
+      "largest difference 0: 0 of 50890 parameters differ"))
+      << limit;
+  const auto traffic = claim("vote-traffic");
+  EXPECT_EQ(traffic["verdict"], "holds") << traffic;
+  EXPECT_NE(traffic["measured"].get<std::string>().find("lenet: 370236 / 11574 = 31.989;"),
+            std::string::npos)
+      << "2 · 3/4 of 4 · 61 706 bytes, and of 4 · 1929 of signs; " << traffic;
+}
+
+TEST(Settings, ThatVaryAnotherHaveItsBestRates) {
+  const auto base = lenet(Scale::whole);
+  const auto attacked = with_byzantine(base, Scale::whole, Byzantine::scaled, 3);
+  const auto run = trained(attacked, kVote);
+  EXPECT_EQ(run.name, "lenet/scaled-3-of-7/vote");
+  EXPECT_EQ(run.needs, std::vector<std::string>{"lenet/tuning/vote"});
+  EXPECT_EQ(tuned(attacked, kVote).name, "lenet/tuning/vote");
+  EXPECT_EQ(tuned(attacked, kVote).configuration, tuned(base, kVote).configuration);
+  EXPECT_EQ(run.configuration["lr"], tuned(base, kVote).configuration);
+  EXPECT_EQ(run.configuration["attack"], "scale:factor=-100,workers=3");
+  EXPECT_EQ(run.configuration["workers"], 7);
+  EXPECT_EQ(trained(base, kVote).configuration["attack"], "none");
 }
 
 TEST_F(Papers, StoredRowsMakeThePage) {
