@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -348,6 +349,62 @@ TEST_F(Papers, ExactClaimsNeedNoWholeRun) {
   EXPECT_NE(traffic["measured"].get<std::string>().find("lenet: 370236 / 11574 = 31.989;"),
             std::string::npos)
       << "2 · 3/4 of 4 · 61 706 bytes, and of 4 · 1929 of signs; " << traffic;
+}
+
+// The finding and the picture of a claim whose experiments, and no others, have rows of three seeds
+// with these scores and losses, and with two candidates of which `best` was found.
+Finding judged(const std::string& claim_name,
+               const std::function<double(const std::string&)>& value,
+               const std::function<double(const std::string&)>& best = {}) {
+  const auto paper = signsgd(Scale::whole);
+  const auto& claim = find_claim(paper, claim_name);
+  Rows rows;
+  for (const auto& name : claim.experiments) {
+    nlohmann::json row = {{"lr", 0.1}, {"rates", {0.001, 0.1}}, {"scores", {70, 80}}};
+    if (best) row["best"] = best(name);
+    for (const double deviation : {-0.1, 0.0, 0.1}) {
+      const double of_seed = value(name) + deviation;
+      row["seeds"].push_back({{"score", of_seed}, {"loss", of_seed}});
+    }
+    rows.add(name, std::move(row));
+  }
+  if (claim.draw) {
+    EXPECT_NE(run::to_svg(claim.draw(rows)).find("LeNet-5"), std::string::npos);
+  }
+  return claim.decide(rows);
+}
+
+TEST(SignClaims, AreDecidedByTheirRules) {
+  const auto where = [](const char* part, double there, double elsewhere) {
+    return [=](const std::string& name) {
+      return name.find(part) != std::string::npos ? there : elsewhere;
+    };
+  };
+  using enum Verdict;
+  EXPECT_EQ(judged("batch-sweep", where("batch-512", 0.5, 0.6)).verdict, holds);
+  EXPECT_EQ(judged("batch-sweep", where("batch-512", 0.7, 0.6)).verdict, fails);
+  EXPECT_EQ(judged("vote-workers", where("workers-16", 80, 70)).verdict, holds);
+  EXPECT_EQ(judged("vote-workers", where("workers-16/sgd", 60, 70)).verdict, fails);
+  EXPECT_EQ(judged("vote-workers", where("workers-16/vote", 60, 70)).verdict, fails);
+  EXPECT_EQ(judged("adversaries", where("lenet", 77, 0)).verdict, holds) << "LeNet-5 decides";
+  EXPECT_EQ(judged("adversaries", where("scaled-3", 12, 77)).verdict, fails);
+  EXPECT_EQ(judged("adversaries-half", where("lenet", 10, 99)).verdict, holds);
+  EXPECT_EQ(judged("adversaries-half", where("scaled-4", 50, 10)).verdict, fails);
+  EXPECT_EQ(judged("mean-breaks", where("scaled-1", 10, 80)).verdict, holds);
+  EXPECT_EQ(judged("mean-breaks", where("scaled-1", 80, 80)).verdict, fails);
+
+  const auto none = [](const std::string&) { return 0.0; };
+  const auto hundredth = [](const std::string& name) {
+    return name.ends_with("/sgd") ? 0.1 : 0.001;
+  };
+  const auto small = judged("small-rate", none, hundredth);
+  EXPECT_EQ(small.verdict, holds);
+  EXPECT_TRUE(small.measured.starts_with("lenet: 0.001 / 0.1 = 1/100 (candidates: 1/100 … 100);"))
+      << small.measured;
+  const auto equal_on_text = [&](const std::string& name) {
+    return name.starts_with("lstm") ? 0.1 : hundredth(name);
+  };
+  EXPECT_EQ(judged("small-rate", none, equal_on_text).verdict, fails);
 }
 
 TEST(Settings, ThatVaryAnotherHaveItsBestRates) {
