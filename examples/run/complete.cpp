@@ -63,6 +63,7 @@ void check_ranges(const RunConfig& c) {
   check_range("--steps", c.steps, 0, kMany);
   check_range("--threads", c.threads, 0, 1024);
   check_range("--eval-every", c.eval_every, 0, kMany);
+  check_range("--eval-steps", c.eval_steps, 0, kMany);
   check_range("--checkpoint-every", c.checkpoint_every, 0, kMany);
   check_range("--max-skipped", c.max_skipped, 0, kMany);
   check_range("--local-steps", c.local_steps, 0, kMany);

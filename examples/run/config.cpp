@@ -81,6 +81,7 @@ void add_training_flags(CommandLine& command_line, RunConfig& c) {
       .flag("--max-skipped", c.max_skipped, "abort after N skipped steps in a row; 0: never")
       .flag("--evaluate", c.evaluate, kEvaluateHelp)
       .flag("--eval-every", c.eval_every, "evaluate every N epochs; 0: only at the end")
+      .flag("--eval-steps", c.eval_steps, "evaluate every N steps; 0: --eval-every decides")
       .flag("--network", c.network, "modelled network: 10gbe, 1gbe, wan or 10Gbps,20us")
       .flag("--compute", c.compute, "declared compute time per step, e.g. 5ms [measured]")
       .flag("--bucket-mb", c.bucket_mb, "MB per bucket, sent during backward [no buckets]")
@@ -166,6 +167,7 @@ nlohmann::json to_json(const RunConfig& c) {
                          {"deadline_seconds", 1e-3 * static_cast<double>(deadline(c).count())},
                          {"evaluate", c.evaluate.name()},
                          {"eval_every", c.eval_every},
+                         {"eval_steps", c.eval_steps},
                          {"checkpoint_every", c.checkpoint_every},
                          {"record", c.record ? nlohmann::json(*c.record) : nlohmann::json()},
                          {"init", c.init ? nlohmann::json(*c.init) : nlohmann::json()}};
@@ -249,6 +251,7 @@ RunConfig config_from_json(const nlohmann::json& json) {
   if (json.contains("check_laws")) in.read("check_laws", c.check_laws);
   if (json.contains("record")) in.read("record", c.record);
   if (json.contains("evaluate")) in.read("evaluate", c.evaluate);
+  if (json.contains("eval_steps")) in.read("eval_steps", c.eval_steps);
   in.read("network", c.network);
   in.read("compute", c.compute);
   in.read("bucket_mb", c.bucket_mb);

@@ -72,6 +72,7 @@ struct RunConfig {
   Choice<parse_law_check> check_laws = LawCheck{};
   Choice<parse_split> evaluate = Split::test;
   std::int64_t eval_every = 1;         // epochs; 0: only at the end
+  std::int64_t eval_steps = 0;         // steps; 0: every eval_every epochs instead
   std::int64_t checkpoint_every = 0;   // steps; 0: only at the end
   bool exact_convolution = false;      // never Winograd's method
   std::optional<std::string> network;  // a modelled network: virtual time; see parse_network

@@ -16,6 +16,7 @@ class StepPlan {
       : total_(config.steps > 0 ? config.steps : config.epochs * steps_per_epoch),
         per_epoch_(steps_per_epoch),
         eval_every_(config.eval_every),
+        eval_steps_(config.eval_steps),
         lr_(*config.lr),
         schedule_(make_schedule(config.schedule)) {}
 
@@ -27,8 +28,9 @@ class StepPlan {
   bool at_epoch(std::int64_t step) const { return step % per_epoch_ == 0; }
   bool reports(std::int64_t step) const { return step % kReportEvery == 0 || step == total_; }
   bool evaluates(std::int64_t step) const {
-    const bool due = eval_every_ > 0 && at_epoch(step) && step / per_epoch_ % eval_every_ == 0;
-    return due || step == total_;
+    if (step == total_) return true;
+    if (eval_steps_ > 0) return step % eval_steps_ == 0;
+    return eval_every_ > 0 && at_epoch(step) && step / per_epoch_ % eval_every_ == 0;
   }
   // The learning rate of the next step.
   double rate(std::int64_t step) const {
@@ -38,7 +40,7 @@ class StepPlan {
  private:
   static constexpr std::int64_t kReportEvery = 25;
 
-  std::int64_t total_, per_epoch_, eval_every_;
+  std::int64_t total_, per_epoch_, eval_every_, eval_steps_;
   double lr_;
   Schedule schedule_;
 };

@@ -21,18 +21,10 @@ namespace terse::run {
 namespace {
 
 // Values that change what is computed from now on, or nothing that is computed.
-constexpr std::array<std::string_view, 12> kMayDiffer = {"steps",
-                                                         "epochs",
-                                                         "lr",
-                                                         "schedule",
-                                                         "threads",
-                                                         "isa",
-                                                         "data",
-                                                         "eval_every",
-                                                         "deadline_seconds",
-                                                         "checkpoint_every",
-                                                         "float_products",
-                                                         "record"};
+constexpr std::array<std::string_view, 13> kMayDiffer = {
+    "steps", "epochs",     "lr",         "schedule",         "threads",          "isa",
+    "data",  "eval_every", "eval_steps", "deadline_seconds", "checkpoint_every", "float_products",
+    "record"};
 
 bool may_differ(std::string_view key) {
   return std::ranges::find(kMayDiffer, key) != kMayDiffer.end();

@@ -206,7 +206,7 @@ TEST_F(Programs, HelpShowsEveryFlagWithItsDefaultAndAnExample) {
         "--out",         "--resume",      "--eval-every", "--describe",     "--json",
         "--local-steps", "--local-after", "--outer",      "--outer-lr",     "--server-rule",
         "--durations",   "--speeds",      "--delays",     "--sparse-pulls", "--all-reduce",
-        "--on-failure",  "--record"}) {
+        "--on-failure",  "--record",      "--eval-steps"}) {
     EXPECT_NE(help.find(flag), std::string::npos) << flag;
   }
 }

@@ -384,6 +384,26 @@ TEST(Evaluations, ChangeNoBitOfARunWithRunningStatistics) {
   EXPECT_EQ(once.evaluations.back().loss, often.evaluations.back().loss);
 }
 
+// Every seven steps, at epochs or not, and at the end; epochs no longer count.
+TEST(Evaluations, MayBeEverySoManySteps) {
+  for (const char* topology : {"ring", "async"}) {
+    auto c = config_for("none", topology, 2);
+    c.steps = 20;
+    c.eval_steps = 7;
+    c.eval_every = 1;
+    c.batch = 50;  // ten steps an epoch
+    const auto often = train(c, small_images(), {});
+    std::vector<std::int64_t> steps;
+    for (const auto& e : often.evaluations) steps.push_back(e.step);
+    EXPECT_EQ(steps, (std::vector<std::int64_t>{7, 14, 20})) << topology;
+    c.eval_steps = 0;
+    c.eval_every = 0;
+    const auto once = train(c, small_images(), {});
+    EXPECT_EQ(once.evaluations.size(), 1U) << topology;
+    EXPECT_EQ(once.state_hash, often.state_hash) << topology;
+  }
+}
+
 // Tests take no virtual time.
 TEST(Evaluations, TakeNoTimeInAModelledNetwork) {
   auto c = config_for("none", "ring", 4);
