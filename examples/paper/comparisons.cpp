@@ -74,7 +74,8 @@ void add_once(Paper& paper, Experiment experiment) {
   if (found == known.end()) known.push_back(std::move(experiment));
 }
 
-void add_runs(Paper& paper, const Setting& setting, const Method& method) {
+void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method) {
+  claim.experiments.push_back(row_of(setting, method));
   add_once(paper, tuned(setting, method));
   add_once(paper, trained(setting, method));
 }
@@ -96,10 +97,7 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
       return Charts{score_chart(rows, setting, methods), bytes_chart(rows, setting, methods)};
     };
   }
-  for (const auto& method : methods) {
-    claim.experiments.push_back(row_of(setting_, method));
-    add_runs(paper_, setting_, method);
-  }
+  for (const auto& method : methods) add_trained(paper_, claim, setting_, method);
   paper_.claims.push_back(std::move(claim));
 }
 
@@ -127,6 +125,12 @@ run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
                            const std::vector<Method>& methods) {
   return curves_of(rows, setting, methods, "bytes",
                    {.label = "sent by a worker", .logarithmic = true, .text = run::bytes_text});
+}
+
+run::LineChart time_chart(const Rows& rows, const Setting& setting,
+                          const std::vector<Method>& methods) {
+  return curves_of(rows, setting, methods, "virtual_seconds",
+                   {.label = "modelled seconds", .text = plain});
 }
 
 }  // namespace terse::paper

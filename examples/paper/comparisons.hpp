@@ -29,8 +29,8 @@ Finding is_below(const Rows& rows, const Setting& setting, const Method& a, cons
 
 // Adds the experiment unless the paper has one of this name.
 void add_once(Paper& paper, Experiment experiment);
-// Adds the run of this method, and the candidates for its rate, unless the paper has them.
-void add_runs(Paper& paper, const Setting& setting, const Method& method);
+// Adds the run of this method to the claim, and to the paper with the candidates for its rate.
+void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method);
 
 // Claims about trained models, for one setting. Claims share the rows of their methods.
 class TrainedClaims {
@@ -58,5 +58,8 @@ run::LineChart score_chart(const Rows& rows, const Setting& setting,
 // The same over the bytes that a worker has sent.
 run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
                            const std::vector<Method>& methods);
+// The same over the time in the modelled network.
+run::LineChart time_chart(const Rows& rows, const Setting& setting,
+                          const std::vector<Method>& methods);
 
 }  // namespace terse::paper

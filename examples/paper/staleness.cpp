@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "examples/paper/asynchronous_claims.hpp"
 #include "examples/paper/claim.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/staleness_experiments.hpp"
@@ -112,28 +113,31 @@ Finding momentum_is_implicit(const Rows& rows) {
 }  // namespace
 
 Paper staleness(Scale scale) {
-  return {.number = "1910.09466",
-          .title = "Sparsification as a Remedy for Staleness in Distributed Asynchronous SGD",
-          .claims = {{.name = "mean-staleness",
-                      .claimed = "staleness grows with the workers: mean W − 1",
-                      .experiments = {"async/staleness"},
-                      .decide = mean_staleness},
-                     {.name = "staleness-law",
-                      .claimed = "with exponential durations it is geometric",
-                      .experiments = {"async/staleness"},
-                      .decide = staleness_is_geometric,
-                      .draw = draw_staleness},
-                     {.name = "rate-root-T",
-                      .claimed = "Theorem: the ergodic mean of ‖∇f‖² falls with 1/√T",
-                      .experiments = {"async/rate"},
-                      .decide = rate_is_root,
-                      .draw = draw_rate_of_gradients},
-                     {.name = "implicit-momentum",
-                      .claimed = "W asynchronous workers act as momentum 1 − 1/W",
-                      .experiments = {"async/implicit-momentum"},
-                      .decide = momentum_is_implicit}},
-          .experiments = {staleness_of_pushes(scale), asynchronous_rate(scale),
-                          implicit_momentum(scale)}};
+  Paper paper = {
+      .number = "1910.09466",
+      .title = "Sparsification as a Remedy for Staleness in Distributed Asynchronous SGD",
+      .claims = {{.name = "mean-staleness",
+                  .claimed = "staleness grows with the workers: mean W − 1",
+                  .experiments = {"async/staleness"},
+                  .decide = mean_staleness},
+                 {.name = "staleness-law",
+                  .claimed = "with exponential durations it is geometric",
+                  .experiments = {"async/staleness"},
+                  .decide = staleness_is_geometric,
+                  .draw = draw_staleness},
+                 {.name = "rate-root-T",
+                  .claimed = "Theorem: the ergodic mean of ‖∇f‖² falls with 1/√T",
+                  .experiments = {"async/rate"},
+                  .decide = rate_is_root,
+                  .draw = draw_rate_of_gradients},
+                 {.name = "implicit-momentum",
+                  .claimed = "W asynchronous workers act as momentum 1 − 1/W",
+                  .experiments = {"async/implicit-momentum"},
+                  .decide = momentum_is_implicit}},
+      .experiments = {staleness_of_pushes(scale), asynchronous_rate(scale),
+                      implicit_momentum(scale)}};
+  add_asynchronous_claims(paper, scale);
+  return paper;
 }
 
 }  // namespace terse::paper

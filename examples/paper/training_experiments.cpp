@@ -170,6 +170,7 @@ json configuration_of(const Setting& setting, const Method& method) {
                 {"sparse_pulls", c.async.sparse_pulls}});
   }
   if (c.network) all.update({{"network", *c.network}, {"compute", c.compute.value_or("")}});
+  if (c.eval_steps > 0) all["eval_steps"] = c.eval_steps;
   return all;
 }
 
@@ -210,7 +211,7 @@ json run_once(const Setting& setting, const Method& method, double rate, std::ui
 json validated(Setting setting, const Method& method, const std::vector<double>& rates,
                int further) {
   setting.config.evaluate = run::Split::valid;
-  setting.config.eval_every = 0;
+  setting.config.eval_every = setting.config.eval_steps = 0;
   const double sign = setting.lower_is_better ? 1 : -1;
   std::map<double, double> losses;
   const auto judge = [&](double rate) {

@@ -43,10 +43,7 @@ Claim claim_of_runs(Paper& paper, const char* name, const char* claimed,
                     const std::vector<Setting>& settings, const std::vector<Method>& methods) {
   Claim claim{.name = name, .claimed = claimed, .experiments = {}, .decide = {}};
   for (const auto& setting : settings) {
-    for (const auto& method : methods) {
-      add_runs(paper, setting, method);
-      claim.experiments.push_back(row_of(setting, method));
-    }
+    for (const auto& method : methods) add_trained(paper, claim, setting, method);
   }
   return claim;
 }

@@ -1,0 +1,218 @@
+#include "examples/paper/asynchronous_experiments.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "tersegrad/core/error.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+// The middle candidates for 1, 4, 16 and 64 workers.
+using RatesByWorkers = std::array<double, 4>;
+
+double rate_for(int workers, const RatesByWorkers& rates) {
+  constexpr std::array kWorkers = {1, 4, 16, 64};
+  const auto place = std::ranges::find(kWorkers, workers);
+  check(place != kWorkers.end(), "workers: expected 1, 4, 16 or 64; got {}", workers);
+  return rates[static_cast<std::size_t>(place - kWorkers.begin())];
+}
+
+Method pushing(const char* name, const char* compressor, double rate) {
+  return {.name = name, .compressor = compressor, .rate = rate};
+}
+
+constexpr RatesByWorkers kDenseRates = {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 32};
+
+}  // namespace
+
+Method dense_pushes(int workers) {
+  return pushing("dense", "none", rate_for(workers, kDenseRates));
+}
+
+Method damped_pushes() {
+  auto method = pushing("staleness-aware", "none", 1.0 / 4);
+  method.server_rule = "staleness_aware";
+  return method;
+}
+
+Method top_10(int workers) {
+  return pushing("top-10", "topk:ratio=0.1+ef", rate_for(workers, kDenseRates));
+}
+
+Method top_1(int workers) {
+  return pushing("top-1", "topk:ratio=0.01+ef",
+                 rate_for(workers, {1.0 / 4, 1.0 / 8, 1.0 / 16, 1.0 / 16}));
+}
+
+Method top_01(int workers) {
+  return pushing("top-0.1", "topk:ratio=0.001+ef",
+                 rate_for(workers, {1.0 / 4, 1.0 / 8, 1.0 / 8, 1.0 / 32}));
+}
+
+Method top_1_forgetful() {
+  return pushing("top-1-no-memory", "topk:ratio=0.01", 1.0 / 16);
+}
+
+Method random_1() {
+  return pushing("random-1", "randomk:ratio=0.01+ef", 1.0 / 32);
+}
+
+Method resnet_pushes(Method method) {
+  method.rate = 0.05;
+  return method;
+}
+
+// ---- a slow network -----------------------------------------------------------------------------
+
+Setting slow_network(Scale scale, Pulls pulls) {
+  auto setting = asynchronous(scale, 16);
+  setting.name += pulls == Pulls::sparse ? "-100mbps" : "-100mbps-whole-pulls";
+  setting.seconds = 3;
+  setting.config.network = "100mbps";
+  setting.config.compute = "5ms";
+  setting.config.async.sparse_pulls = pulls == Pulls::sparse;
+  setting.config.eval_steps = scale == Scale::whole ? 50 : 6;
+  return setting;
+}
+
+// Models leave the server's NIC one after the other, so that nearly all dense pushes have a
+// staleness of 15, and the best rate is lower.
+Method slow_dense_pushes() {
+  return pushing("dense", "none", 1.0 / 64);
+}
+Method slow_top_1() {
+  return pushing("top-1", "topk:ratio=0.01+ef", 1.0 / 32);
+}
+
+// ---- one worker ---------------------------------------------------------------------------------
+
+Experiment one_worker(Scale scale) {
+  const auto server = asynchronous(scale, 1);
+  auto alone = server;
+  alone.config.topology = run::RunTopology::local;
+  const auto dense = dense_pushes(1), all = pushing("all-entries", "topk:ratio=1+ef", dense.rate);
+  return {.name = "async/one-worker",
+          .configuration = {{"alone", configuration_of(alone, dense)},
+                            {"server", configuration_of(server, all)},
+                            {"lr", dense.rate},
+                            {"revision", 1}},
+          .seconds = 3 * server.seconds,
+          .measure =
+              [=](const Rows&) {
+                const auto model = [&](const Setting& setting, const Method& method) {
+                  return run_once(setting, method, dense.rate, 1)["model_hash"];
+                };
+                return json{{"sgd", model(alone, dense)},
+                            {"dense", model(server, dense)},
+                            {"all_entries", model(server, all)}};
+              },
+          .data = server.config.data};
+}
+
+// ---- stable rates -------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int kLowestRate = -8, kHighestRate = 3;  // exponents
+
+int largest_stable_rate(const Setting& setting, const Method& method, std::uint64_t seed) {
+  const auto is_stable = [&](int exponent) {
+    const auto result = run_once(setting, method, std::exp2(exponent), seed);
+    return !result.contains("failure") &&
+           result["loss"].get<double>() <= 0.9 * std::log(10);  // false for NaN
+  };
+  int exponent = -2;
+  if (is_stable(exponent)) {
+    while (exponent < kHighestRate && is_stable(exponent + 1)) ++exponent;
+    return exponent;
+  }
+  do {
+    --exponent;
+  } while (exponent >= kLowestRate && !is_stable(exponent));
+  return exponent;
+}
+
+}  // namespace
+
+Experiment stable_rates(Scale scale) {
+  auto alone = asynchronous(scale, 1), many = asynchronous(scale, 64);
+  alone.config.evaluate = many.config.evaluate = run::Split::valid;
+  const auto dense = dense_pushes(64), damped = damped_pushes();
+  const auto seeds = static_cast<std::uint64_t>(many.seeds);
+  return {.name = "async/stable-rates",
+          .configuration = {{"few", configuration_of(alone, dense)},
+                            {"many", configuration_of(many, dense)},
+                            {"damped", configuration_of(many, damped)},
+                            {"exponents", {kLowestRate, kHighestRate}},
+                            {"seeds", seeds},
+                            {"revision", 1}},
+          .seconds = 12 * many.seconds * static_cast<double>(seeds),
+          .measure =
+              [=](const Rows&) {
+                json all = json::array();
+                for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+                  all.push_back({{"dense_1", largest_stable_rate(alone, dense, seed)},
+                                 {"dense_64", largest_stable_rate(many, dense, seed)},
+                                 {"damped_64", largest_stable_rate(many, damped, seed)}});
+                }
+                return json{{"seeds", all}};
+              },
+          .data = many.config.data};
+}
+
+// ---- momentum -----------------------------------------------------------------------------------
+
+namespace {
+
+// Momentum m makes steps 1 / (1 − m) times larger, so the candidates are smaller by that factor.
+double best_of_rates(const Setting& setting, Method method, double momentum, std::uint64_t seed) {
+  method.optimizer = fmt::format("sgd:momentum={:g}", momentum);
+  const double middle = method.rate * (1 - momentum);
+  double best = setting.guess;
+  for (const double rate : {middle / 2, middle, 2 * middle}) {
+    best = std::max(best, run_once(setting, method, rate, seed)["score"].get<double>());
+  }
+  return best;
+}
+
+}  // namespace
+
+Experiment server_momentum(Scale scale) {
+  const std::vector<double> momenta = {0, 0.5, 0.9};
+  auto few = asynchronous(scale, 1), many = asynchronous(scale, 16);
+  few.config.evaluate = many.config.evaluate = run::Split::valid;
+  const auto for_few = dense_pushes(1), for_many = dense_pushes(16);
+  const auto seeds = static_cast<std::uint64_t>(many.seeds);
+  return {.name = "async/momentum",
+          .configuration = {{"few", configuration_of(few, for_few)},
+                            {"many", configuration_of(many, for_many)},
+                            {"rates", {for_few.rate, for_many.rate}},
+                            {"momenta", momenta},
+                            {"seeds", seeds},
+                            {"revision", 1}},
+          .seconds = 18 * many.seconds * static_cast<double>(seeds),
+          .measure =
+              [=](const Rows&) {
+                json all = json::array();
+                for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+                  json of_few = json::array(), of_many = json::array();
+                  for (const double momentum : momenta) {
+                    of_few.push_back(best_of_rates(few, for_few, momentum, seed));
+                    of_many.push_back(best_of_rates(many, for_many, momentum, seed));
+                  }
+                  all.push_back({{"1", of_few}, {"16", of_many}});
+                }
+                return json{{"momenta", momenta}, {"seeds", all}};
+              },
+          .data = many.config.data};
+}
+
+}  // namespace terse::paper

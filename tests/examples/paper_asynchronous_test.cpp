@@ -1,0 +1,177 @@
+// The claims of 1910.09466 about trained networks: verdicts on given rows, and what is exact.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "examples/paper/claim.hpp"
+#include "examples/paper/training_experiments.hpp"
+#include "program_fixture.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+Finding decide(const char* claim, const Rows& rows) {
+  return find_claim(staleness(Scale::whole), claim).decide(rows);
+}
+
+// A row of three seeds around a score.
+json scored(double score) {
+  json seeds = json::array();
+  for (const double offset : {-0.01, 0.0, 0.01}) seeds.push_back({{"score", score + offset}});
+  return {{"lr", 0.1}, {"seeds", seeds}};
+}
+
+Rows of_ratios(const std::vector<std::vector<double>>& scores) {
+  Rows rows;
+  const std::vector<std::string> names = {"dense", "top-10", "top-1", "top-0.1"};
+  const std::vector<std::string> workers = {"async-4/", "async-16/", "async-64/"};
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    for (std::size_t w = 0; w < workers.size(); ++w) {
+      rows.add(workers[w] + names[m], scored(scores[m][w]));
+    }
+  }
+  return rows;
+}
+
+TEST(AsynchronousClaims, HarmlessPushesLoseAtMostAPointForEveryNumberOfWorkers) {
+  const auto rows = of_ratios({{86, 84, 82}, {86, 83.5, 82.5}, {86, 83.5, 80.5}, {85, 82, 73}});
+  EXPECT_EQ(decide("harmless-ten", rows).verdict, Verdict::holds);
+  EXPECT_EQ(decide("harmless-one", rows).verdict, Verdict::fails) << "at 64 workers";
+  EXPECT_EQ(decide("improves", rows).verdict, Verdict::fails) << "at 16 workers";
+}
+
+TEST(AsynchronousClaims, HarmGrowsIfEveryStepAlongBothAxesFalls) {
+  const auto falls = of_ratios({{86, 84, 82}, {86, 84, 82}, {85, 83, 80}, {84, 82, 73}});
+  EXPECT_EQ(decide("ratio-workers", falls).verdict, Verdict::holds);
+  const auto rises = of_ratios({{86, 84, 82}, {86, 84, 82}, {86.5, 83, 80}, {84, 82, 73}});
+  const auto finding = decide("ratio-workers", rises);
+  EXPECT_EQ(finding.verdict, Verdict::fails);
+  EXPECT_NE(finding.measured.find("5 of 6 steps to a smaller ratio fall; the least: Δ 0.50"),
+            std::string::npos)
+      << finding.measured;
+  EXPECT_NE(finding.measured.find("6 of 6 steps to more workers fall"), std::string::npos);
+  const auto later = of_ratios({{86, 84, 82}, {86, 84, 84.5}, {85, 83, 80}, {84, 82, 73}});
+  EXPECT_EQ(decide("ratio-workers", later).verdict, Verdict::fails) << "more workers, top 10 %";
+}
+
+Rows of_stable_rates(const std::vector<int>& few, const std::vector<int>& many,
+                     const std::vector<int>& damped) {
+  json seeds = json::array();
+  for (std::size_t i = 0; i < few.size(); ++i) {
+    seeds.push_back({{"dense_1", few[i]}, {"dense_64", many[i]}, {"damped_64", damped[i]}});
+  }
+  Rows rows;
+  rows.add("async/stable-rates", {{"seeds", seeds}});
+  rows.add("async-64/dense", scored(82));
+  rows.add("async-64/staleness-aware", scored(80));
+  return rows;
+}
+
+TEST(AsynchronousClaims, StableRatesAreComparedSeedBySeed) {
+  const auto rows = of_stable_rates({0, 0, -1}, {-2, -2, -3}, {0, 0, -1});
+  const auto finding = decide("stable-rate", rows);
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  EXPECT_NE(finding.measured.find("W = 1: 1, 1, 0.5; W = 64: 0.25, 0.25, 0.125"), std::string::npos)
+      << finding.measured;
+  EXPECT_EQ(decide("damping", rows).verdict, Verdict::holds);
+  EXPECT_EQ(decide("damping", of_stable_rates({0, 0, 0}, {-2, -2, -2}, {0, -1, 0})).verdict,
+            Verdict::fails);
+  EXPECT_EQ(decide("stable-rate", of_stable_rates({0, 0, 0}, {0, 0, 0}, {0, 0, 0})).verdict,
+            Verdict::open)
+      << "an interval at zero";
+}
+
+TEST(AsynchronousClaims, TheBestMomentumIsThatOfTheHighestScore) {
+  const auto rows = [](double many_at_nine) {
+    json seeds = json::array();
+    for (int seed = 0; seed < 3; ++seed) {
+      seeds.push_back({{"1", {80, 81, 82}}, {"16", {83, 82, many_at_nine}}});
+    }
+    Rows all;
+    all.add("async/momentum", {{"momenta", {0, 0.5, 0.9}}, {"seeds", seeds}});
+    return all;
+  };
+  EXPECT_EQ(decide("momentum", rows(50)).verdict, Verdict::holds);
+  EXPECT_EQ(decide("momentum", rows(84)).verdict, Verdict::open) << "0.9 for both";
+}
+
+// Evaluations after 10 and 20 seconds.
+json timed_row(double first, double second, double faster) {
+  json seeds = json::array();
+  for (int seed = 0; seed < 3; ++seed) {
+    seeds.push_back({{"score", second},
+                     {"curve",
+                      {{{"score", first}, {"virtual_seconds", 10 / faster}},
+                       {{"score", second}, {"virtual_seconds", 20 / faster}}}}});
+  }
+  return {{"lr", 0.1}, {"seeds", seeds}};
+}
+
+TEST(AsynchronousClaims, TheTimeToAnAccuracyLiesBetweenEvaluations) {
+  const auto rows = [](const json& dense, const json& sparse, const json& whole_pulls) {
+    Rows all;
+    all.add("async-16-100mbps/dense", dense);
+    all.add("async-16-100mbps/top-1", sparse);
+    all.add("async-16-100mbps-whole-pulls/top-1", whole_pulls);
+    return all;
+  };
+  const auto finding = decide(
+      "time-to-accuracy", rows(timed_row(70, 90, 1), timed_row(70, 90, 4), timed_row(70, 90, 1)));
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  EXPECT_NE(finding.measured.find("dense / top-1: 4.00 [4.00, 4.00] (15.0 s and 3.8 s)"),
+            std::string::npos)
+      << finding.measured;
+  EXPECT_NE(finding.measured.find("if pulls are whole models: 1.00"), std::string::npos)
+      << finding.measured;
+  const auto never = timed_row(70, 79, 1);
+  EXPECT_EQ(decide("time-to-accuracy", rows(never, timed_row(70, 90, 1), never)).verdict,
+            Verdict::holds)
+      << "20 s is a lower bound for dense pushes, and 15 s are less";
+  EXPECT_EQ(decide("time-to-accuracy", rows(timed_row(70, 90, 1), never, never)).verdict,
+            Verdict::fails);
+  EXPECT_EQ(decide("time-to-accuracy", rows(never, never, never)).verdict, Verdict::open);
+}
+
+TEST(AsynchronousClaims, AllMethodsOfAServerHaveConfigurationsOfTheirOwn) {
+  const Method vanilla{.name = "a", .rate = 0.1};
+  auto damped = vanilla;
+  damped.server_rule = "staleness_aware";
+  const auto setting = asynchronous(Scale::whole, 16);
+  auto slow = setting;
+  slow.config.network = "100mbps";
+  slow.config.compute = "5ms";
+  auto sparse = slow;
+  sparse.config.async.sparse_pulls = true;
+  std::set<std::string> all;
+  for (const auto& one : {configuration_of(setting, vanilla), configuration_of(setting, damped),
+                          configuration_of(slow, vanilla), configuration_of(sparse, vanilla)}) {
+    all.insert(one.dump());
+  }
+  EXPECT_EQ(all.size(), 4U);
+  // Stored rows of synchronous runs have these keys.
+  const std::set<std::string> known = {"aggregate", "attack", "batch",     "compressor", "data",
+                                       "epochs",    "model",  "optimizer", "partition",  "revision",
+                                       "schedule",  "steps",  "topology",  "workers"};
+  std::set<std::string> keys;
+  const auto synchronous = configuration_of(lenet(Scale::whole), kSgd);
+  for (const auto& [key, _] : synchronous.items()) keys.insert(key);
+  EXPECT_EQ(keys, known);
+}
+
+class AsynchronousRuns : public ProgramFixture {};
+
+TEST_F(AsynchronousRuns, OneWorkerIsSgdAndTrafficIsThatOfTheEntries) {
+  for (const char* claim : {"one-worker", "traffic"}) {
+    const auto o = run(std::string("paper 1910.09466 --quick --json --claim ") + claim);
+    ASSERT_EQ(o.code, 0) << o.error;
+    EXPECT_EQ(last_line(o.out)["claims"][0]["verdict"], "holds") << o.out;
+  }
+}
+
+}  // namespace
+}  // namespace terse::paper
