@@ -445,6 +445,33 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
 }
 
+TEST_F(Papers, AMissingDataSetIsAnErrorWithTheClaimsThatDoWithoutIt) {
+  const auto paper = powersgd(Scale::quick);
+  const std::function<bool(const std::string&)> reads_text = [&](const std::string& name) {
+    const auto& experiment = find_experiment(paper, name);
+    return experiment.data.starts_with("kjv") || std::ranges::any_of(experiment.needs, reads_text);
+  };
+  std::string others;
+  for (const auto& claim : paper.claims) {
+    if (std::ranges::any_of(claim.experiments, reads_text)) continue;
+    others += (others.empty() ? "" : ", ") + claim.name;
+  }
+  ASSERT_NE(others, "");
+  const auto expect_missing = [&](const std::string& claim, const std::string& listed) {
+    const auto o = run_shell("env TERSE_DATA=" + folder.string() + " " + bin +
+                             "paper 1905.13727 --quick" + claim);
+    EXPECT_EQ(o.code, 1) << o.error;
+    EXPECT_NE(o.error.find("kjv: no such file: '" + (folder / "kjv.txt").string() + "'"),
+              std::string::npos)
+        << o.error;
+    EXPECT_TRUE(o.error.ends_with("; claims that do without it (--claim): " + listed + "\n"))
+        << o.error;
+    EXPECT_EQ(o.out, "");
+  };
+  expect_missing("", others);
+  expect_missing(" --claim rank-language", "none");
+}
+
 TEST_F(Papers, WrongInputIsAClearError) {
   expect_refused("paper", 2, "expected a paper: 1905.12938, ");
   expect_refused("paper 1234.5678", 2, "unknown paper '1234.5678'; known: 1905.12938");
