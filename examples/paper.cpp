@@ -218,6 +218,8 @@ void judge(int argc, char** argv) {
     for (const auto* claim : work.claims) {
       judged.push_back({.paper = work.paper, .claim = claim, .finding = claim->decide(rows)});
       run::print("{}", text_of(judged.back()));
+      // A quick run draws the picture as well, to show that it can be drawn.
+      if (flags.quick && claim->draw) run::to_svg(claim->draw(rows));
     }
     run::print("\n{}\n", summary(judged));
     if (!flags.quick && flags.claim.empty()) {
