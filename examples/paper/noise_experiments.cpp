@@ -115,22 +115,25 @@ std::string noise_of(const Setting& setting) {
   return setting.name + "/noise";
 }
 
-Experiment gradient_noise(const Setting& setting) {
+Experiment gradient_noise(const Setting& setting, const Method& method) {
   auto config = setting.config;
   config.workers = 1;
   config.topology = run::RunTopology::local;
   config.batch = 128;
-  config.optimizer = "sgd:momentum=0.9";
-  config.lr = 0.05;
+  config.compressor = method.compressor;
+  config.optimizer = method.optimizer;
+  config.lr = method.rate;
   config.eval_every = 1;
   const auto seeds = setting.seeds;
+  json configuration = {{"model", config.model}, {"data", config.data}, {"epochs", config.epochs},
+                        {"steps", config.steps}, {"seeds", seeds},      {"revision", 1}};
+  if (config.partition != "iid") configuration["partition"] = config.partition;
+  if (method.name != kSgd.name) {
+    configuration.update(
+        {{"compressor", method.compressor}, {"optimizer", method.optimizer}, {"lr", method.rate}});
+  }
   return {.name = noise_of(setting),
-          .configuration = {{"model", config.model},
-                            {"data", config.data},
-                            {"epochs", config.epochs},
-                            {"steps", config.steps},
-                            {"seeds", seeds},
-                            {"revision", 1}},
+          .configuration = std::move(configuration),
           .seconds = 3 * setting.seconds * static_cast<double>(seeds),
           .measure =
               [=](const Rows&) {

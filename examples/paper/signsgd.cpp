@@ -131,15 +131,6 @@ Charts draw_inverted_voters(const Rows& rows) {
 
 // ---- the noise of a network's gradients ---------------------------------------------------------
 
-// reduce(values of the epochs) of every seed.
-template <class Reduce>
-std::vector<double> over_epochs(const json& row, const char* key, Reduce reduce) {
-  return by_seed(row, [&](const json& seed) {
-    std::vector<double> values;
-    for (const auto& epoch : seed["epochs"]) values.push_back(epoch[key]);
-    return static_cast<double>(reduce(values));
-  });
-}
 double least(const std::vector<double>& values) {
   return std::ranges::min(values);
 }
