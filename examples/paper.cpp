@@ -211,7 +211,7 @@ void judge(int argc, char** argv) {
     for (const auto* experiment : work.experiments) {
       run::throw_if_interrupted();
       if (!measuring.is_stored(*experiment)) run::note("{} …\n", experiment->name);
-      rows.add(experiment->name, measuring.row(*experiment, rows));
+      rows.add_row(experiment->name, measuring.row(*experiment, rows));
     }
     std::vector<Judged> judged;
     print_title(*work.paper);

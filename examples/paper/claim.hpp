@@ -42,7 +42,10 @@ struct Row {
 // Finished experiments by name.
 class Rows {
  public:
-  void add(const std::string& name, Row row) { rows_[name] = std::move(row); }
+  void add(const std::string& name, nlohmann::json result) {
+    rows_[name] = {.result = std::move(result)};
+  }
+  void add_row(const std::string& name, Row row) { rows_[name] = std::move(row); }
   bool has(const std::string& name) const { return rows_.contains(name); }
   // Both throw InternalError if the experiment is not one of the claim's.
   const Row& row(const std::string& name) const;

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/perceptron_claims.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/sign_experiments.hpp"
 #include "examples/paper/statistics.hpp"
@@ -346,7 +347,7 @@ Charts draw_ssdm(const Rows& rows) {
 }  // namespace
 
 Paper stochastic_sign_descent(Scale scale) {
-  return {
+  Paper paper = {
       .number = "1905.12938",
       .title = "Stochastic Sign Descent Methods",
       .claims =
@@ -436,6 +437,8 @@ Paper stochastic_sign_descent(Scale scale) {
                       sign_rate(scale), option_two(scale), vote_success_rates(scale),
                       rosenbrock_noise(scale), rosenbrock_votes(scale), counter_example(scale),
                       ssdm_rate(scale), ssdm_partitioned(scale)}};
+  add_perceptron_claims(paper, scale);
+  return paper;
 }
 
 }  // namespace terse::paper

@@ -245,6 +245,58 @@ TEST(TimeClaims, CompareSixteenWorkersWithFour) {
   EXPECT_EQ(verdict_of("scaling", rows_with(1.6)), Verdict::fails);
 }
 
+// ---- claims on a perceptron ---------------------------------------------------------------------
+
+nlohmann::json three_times(const nlohmann::json& seed) {
+  return {{"lr", 0.002}, {"seeds", {seed, seed, seed}}};
+}
+
+TEST(SplitBatches, StallInTheSecondHalfOfFiveEpochs) {
+  nlohmann::json curve;
+  for (const auto& [score, loss] :
+       {std::pair(50.0, 1.0), {78.0, 0.1}, {84.0, 0.5}, {70.0, 0.9}, {81.2, 0.4}}) {
+    curve.push_back({{"score", score}, {"train_loss", loss}});
+  }
+  const auto paper = stochastic_sign_descent(Scale::whole);
+  const auto& claim = find_claim(paper, "split-stall");
+  const auto finding = [&](const nlohmann::json& seed) {
+    Rows rows;
+    rows.add("perceptron-split/signsgd", three_times(seed));
+    rows.add("perceptron-split-constant/signsgd",
+             three_times({{"score", 10}, {"failure", "diverged"}}));
+    return claim.decide(rows);
+  };
+  const auto stalls = finding({{"score", 81.2}, {"curve", curve}});
+  EXPECT_EQ(stalls.verdict, Verdict::holds);
+  EXPECT_NE(stalls.measured.find("Δ of test accuracy: 0.20 [0.20, 0.20]; Δ of training loss: "
+                                 "−0.100 [−0.100, −0.100]; at a constant rate a run diverged"),
+            std::string::npos)
+      << stalls.measured;
+  curve.back()["train_loss"] = 0.6;
+  EXPECT_EQ(finding({{"score", 81.2}, {"curve", curve}}).verdict, Verdict::fails);
+  EXPECT_EQ(finding({{"score", 10}, {"failure", "diverged"}}).verdict, Verdict::fails);
+}
+
+TEST(Megabytes, TwoDecide) {
+  const auto method = [](const char* name, double less, const std::vector<double>& decisive) {
+    const auto bought = [](const std::vector<double>& scores) {
+      return nlohmann::json{{"rate", 0.1}, {"steps", 9}, {"scores", scores}};
+    };
+    return nlohmann::json{{"name", name},
+                          {"bytes", 200'000},
+                          {"budgets", {bought({less, less, less}), bought(decisive)}}};
+  };
+  Rows rows;
+  rows.add("perceptron/megabytes-128",
+           {{"megabytes", {1, 2}},
+            {"methods", {method("signsgd", 50, {80, 81, 82}), method("sgd", 70, {60, 61, 63})}}});
+  const auto paper = stochastic_sign_descent(Scale::whole);
+  const auto finding = find_claim(paper, "megabytes").decide(rows);
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  EXPECT_TRUE(finding.measured.starts_with("Δ signsgd − sgd, batch 128: 19.67 ["))
+      << finding.measured;
+}
+
 class Papers : public ProgramFixture {};
 
 TEST_F(Papers, ARowIsThatOfItsConfiguration) {
@@ -437,9 +489,8 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
   const auto page = run("paper 1905.12938 --stored --json --folder " + papers);
   EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
-  EXPECT_NE(
-      read(folder / "papers/1905.12938.md").find("that are missing here are not measured"),
-      std::string::npos);
+  EXPECT_NE(read(folder / "papers/1905.12938.md").find("that are missing here are not measured"),
+            std::string::npos);
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
