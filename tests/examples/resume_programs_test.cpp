@@ -177,7 +177,9 @@ TEST_F(ResumePrograms, AnotherFolderAndOtherReports) {
   EXPECT_EQ(run("train --steps 31 --resume " + in("other") + " --out " + in("other") + "/").code,
             0);
   EXPECT_EQ(run("train --resume " + in("other") + " --out " + in("third")).code, 0);
-  EXPECT_EQ(run("train --steps 33 --resume " + in("third")).code, 0);
+  EXPECT_EQ(run("train --steps 33 --eval-steps 32 --resume " + in("third")).code, 0);
+  EXPECT_NE(read(in("third") + "/log.jsonl").find("\"step\":32,\"test_accuracy\""),
+            std::string::npos);
 }
 
 TEST_F(ResumePrograms, ADamagedCheckpointFallsBackToTheOneBefore) {
@@ -248,7 +250,7 @@ void replace_config(const fs::path& file, const json& config) {
 TEST_F(ResumePrograms, ARunOfAnOlderVersionContinues) {
   ASSERT_EQ(run("train " + lenet + "--steps 4 --out " + in("run")).code, 0);
   auto config = json::parse(read(in("run") + "/config.json"));
-  for (const char* key : {"evaluate", "check_laws", "record"}) config.erase(key);
+  for (const char* key : {"evaluate", "check_laws", "record", "eval_steps"}) config.erase(key);
   std::ofstream(in("run") + "/config.json") << config.dump();
   replace_config(in("run") + "/checkpoint.safetensors", config);
   const auto resume = "train --steps 6 --resume " + in("run");
