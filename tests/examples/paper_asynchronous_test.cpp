@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "examples/paper/claim.hpp"
@@ -59,6 +60,25 @@ TEST(AsynchronousClaims, HarmGrowsIfEveryStepAlongBothAxesFalls) {
   EXPECT_EQ(decide("ratio-workers", later).verdict, Verdict::fails) << "more workers, top 10 %";
 }
 
+TEST(AsynchronousClaims, PicturesShowTheMeansOfTheRows) {
+  auto rows = of_ratios({{86, 84, 82}, {86, 83.5, 82.5}, {86, 83.5, 80.5}, {85, 82, 73}});
+  for (const char* method : {"dense", "top-10", "top-1"}) {
+    rows.add(std::string("async-1/") + method, scored(87));
+  }
+  const auto paper = staleness(Scale::whole);
+  const auto workers = find_claim(paper, "harmless-ten").draw(rows);
+  ASSERT_EQ(workers.front().curves.size(), 3U);
+  const std::vector<std::pair<double, double>> dense = {{1, 87}, {4, 86}, {16, 84}, {64, 82}};
+  ASSERT_EQ(workers.front().curves.front().points.size(), dense.size());
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    EXPECT_EQ(workers.front().curves.front().points[i].first, dense[i].first);
+    EXPECT_NEAR(workers.front().curves.front().points[i].second, dense[i].second, 1e-9);
+  }
+  const auto harm = find_claim(paper, "ratio-workers").draw(rows);
+  ASSERT_EQ(harm.front().curves.size(), 3U);
+  EXPECT_NEAR(harm.front().curves[2].points[2].second, 82 - 73, 1e-9) << "0.1 %, 64 workers";
+}
+
 Rows of_stable_rates(const std::vector<int>& few, const std::vector<int>& many,
                      const std::vector<int>& damped) {
   json seeds = json::array();
@@ -97,6 +117,10 @@ TEST(AsynchronousClaims, TheBestMomentumIsThatOfTheHighestScore) {
     return all;
   };
   EXPECT_EQ(decide("momentum", rows(50)).verdict, Verdict::holds);
+  const auto paper = staleness(Scale::whole);
+  const auto picture = find_claim(paper, "momentum").draw(rows(50));
+  ASSERT_EQ(picture.front().curves.size(), 2U);
+  EXPECT_NEAR(picture.front().curves[1].points[1].second, 82, 1e-9) << "16 workers, 0.5";
   EXPECT_EQ(decide("momentum", rows(84)).verdict, Verdict::open) << "0.9 for both";
 }
 
