@@ -459,6 +459,27 @@ TEST(SignClaims, AreDecidedByTheirRules) {
   EXPECT_EQ(judged("small-rate", none, equal_on_text).verdict, fails);
 }
 
+TEST(SignClaims, CommunicationIncludesCoding) {
+  const auto paper = signsgd(Scale::whole);
+  const auto& claim = find_claim(paper, "communication");
+  const auto finding = [&](double decode) {
+    const auto row = [&](const char* spec, double seconds) {
+      return nlohmann::json{{"spec", spec},
+                            {"network", {{"10gbe", seconds}}},
+                            {"encode", {0.01}},
+                            {"decode", {decode}}};
+    };
+    Rows rows;
+    rows.add(claim.experiments.front(),
+             {{"methods", {row("none", 0.4), row("vote", 0.02), row("vote:beta=0.9", 0.02)}}});
+    return claim.decide(rows);
+  };
+  EXPECT_EQ(finding(0.05).verdict, Verdict::holds);
+  EXPECT_TRUE(finding(0.05).measured.starts_with("400 ms / 80.0 ms = 5.0; without coding"))
+      << finding(0.05).measured;
+  EXPECT_EQ(finding(0.08).verdict, Verdict::fails) << "0.4 / 0.11";
+}
+
 TEST(Settings, ThatVaryAnotherHaveItsBestRates) {
   const auto base = lenet(Scale::whole);
   const auto attacked = with_byzantine(base, Scale::whole, Byzantine::scaled, 3);
