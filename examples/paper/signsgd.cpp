@@ -223,7 +223,7 @@ void add_noise_claims(Paper& paper, Scale scale) {
 const Method kAdam{.name = "adam", .optimizer = "adam", .rate = 0.002};
 const Method kSignum{.name = "signum", .optimizer = "signum:beta=0.9", .rate = 0.001};
 
-void add_trained_claims(Paper& paper, Scale scale) {
+void add_signum_claims(Paper& paper, Scale scale) {
   using Picture = TrainedClaims::Picture;
   TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add("signum-adam", "Signum performs as Adam does", {kSignum, kAdam},
@@ -238,11 +238,31 @@ void add_trained_claims(Paper& paper, Scale scale) {
                [](const Rows& rows, const Setting& s) {
                  return above(gain(rows, s, kSignum, kSignSgd), 0, 2, "Δ signum − signsgd:");
                });
+}
+
+void add_vote_accuracy(Paper& paper, Scale scale) {
   TrainedClaims on_resnet(paper, resnet20(scale));
   on_resnet.add(
       "vote-accuracy", "a vote costs little accuracy against distributed SGD", {kVote, kSgd},
       [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kVote, kSgd); },
-      Picture::curves);
+      TrainedClaims::Picture::curves);
+}
+
+void add_inverted_voters(Paper& paper, Scale scale) {
+  paper.experiments.push_back(inverted_voters(scale));
+  paper.experiments.push_back(inverted_voters_bound(scale));
+  paper.claims.push_back(
+      {.name = "adversaries-toy",
+       .claimed = "with fewer than half of the voters inverted the vote still descends, by degrees",
+       .experiments = {"signsgd/inverted-voters"},
+       .decide = degrades_gracefully,
+       .draw = draw_inverted_voters});
+  paper.claims.push_back({.name = "adversaries-bound",
+                          .claimed = "the bound with 1/(1 − 2α)",
+                          .experiments = {"signsgd/inverted-voters-bound"},
+                          .decide = [](const Rows& rows) {
+                            return means_obey(rows["signsgd/inverted-voters-bound"]);
+                          }});
 }
 
 }  // namespace
@@ -288,27 +308,21 @@ Paper signsgd(Scale scale) {
                 [](const Rows& rows) {
                   return above(floor_difference(rows["signsgd/dense-noise"]), std::log(0.9), 2,
                                "Δ of log f");
-                }},
-           {.name = "adversaries-toy",
-            .claimed = "with fewer than half of the voters inverted the vote still descends, by "
-                       "degrees",
-            .experiments = {"signsgd/inverted-voters"},
-            .decide = degrades_gracefully,
-            .draw = draw_inverted_voters},
-           {.name = "adversaries-bound",
-            .claimed = "the bound with 1/(1 − 2α)",
-            .experiments = {"signsgd/inverted-voters-bound"},
-            .decide =
-                [](const Rows& rows) {
-                  return means_obey(rows["signsgd/inverted-voters-bound"]);
                 }}},
       .experiments = {sign_success(scale), two_point_noise(scale), large_batches(scale),
                       vote_noise(scale), small_batches(scale), sparse_noise(scale),
-                      dense_noise(scale), inverted_voters(scale), inverted_voters_bound(scale)}};
+                      dense_noise(scale)}};
+  add_adam_limit(paper, scale);
   add_noise_claims(paper, scale);
-  add_trained_claims(paper, scale);
-  add_sign_claims(paper, scale);
-  add_vote_claims(paper, scale);
+  add_signum_claims(paper, scale);
+  add_small_rate(paper, scale);
+  add_batch_sweep(paper, scale);
+  add_vote_workers(paper, scale);
+  add_vote_accuracy(paper, scale);
+  add_vote_traffic(paper, scale);
+  add_inverted_voters(paper, scale);
+  add_adversaries(paper, scale);
+  add_communication(paper, scale);
   return paper;
 }
 

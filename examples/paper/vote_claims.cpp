@@ -60,7 +60,19 @@ Finding adam_is_sign_descent(const Rows& rows) {
               row["parameters"].get<int>(), row["score"].get<double>())};
 }
 
+}  // namespace
+
+void add_adam_limit(Paper& paper, Scale scale) {
+  paper.experiments.push_back(adam_limit(scale));
+  paper.claims.push_back({.name = "adam-limit",
+                          .claimed = "Adam with β₁ = β₂ = ε = 0 is signSGD",
+                          .experiments = {"perceptron/adam-limit"},
+                          .decide = adam_is_sign_descent});
+}
+
 // ---- learning rates -----------------------------------------------------------------------------
+
+namespace {
 
 // The candidates of signs and of SGD on one model.
 struct Candidates {
@@ -83,6 +95,8 @@ Finding small_ratio(const Rows& rows, const Candidates& candidates) {
                           sgd_rate, ratio_text(ratio), ratio_text(of_signs.front() / of_sgd.back()),
                           ratio_text(of_signs.back() / of_sgd.front()))};
 }
+
+}  // namespace
 
 void add_small_rate(Paper& paper, Scale scale) {
   const auto n = lenet(scale), r = resnet20(scale), l = lstm(scale);
@@ -206,38 +220,9 @@ void add_vote_traffic(Paper& paper, Scale scale) {
        }});
 }
 
-// ---- the time of an exchange --------------------------------------------------------------------
-
-// Momentum is a part of the vote's coding, but of the optimizer's update without compression, which
-// no exchange contains. The vote that decides has none.
-void add_communication(Paper& paper, Scale scale) {
-  const std::string name = "times/resnet50-vote", network = "10gbe";
-  const auto method = [&](const char* spec) {
-    return TimedMethod{.spec = spec, .workers = kVoters, .networks = {network}};
-  };
-  paper.experiments.push_back(exchange_times(
-      name, "resnet50", {method("none"), method("vote"), method("vote:beta=0.9")}, 45, scale));
-  paper.claims.push_back(
-      {.name = "communication",
-       .claimed = "communication takes over 4 times less time than SGD's",
-       .experiments = {name},
-       .decide = [=](const Rows& rows) {
-         const auto& methods = rows[name]["methods"];
-         const auto &none = methods[0], &vote = methods[1], &momentum = methods[2];
-         const double of_none = exchange_seconds(none, network);
-         const double ratio = of_none / exchange_seconds(vote, network);
-         return Finding{
-             .verdict = ratio > 4 ? Verdict::holds : Verdict::fails,
-             .measured = fmt::format(
-                 "{} / {} = {:.1f}; without coding on this CPU {:.1f}; with momentum as a part of "
-                 "coding {:.1f}",
-                 milliseconds_text(of_none), milliseconds_text(exchange_seconds(vote, network)),
-                 ratio, network_seconds(none, network) / network_seconds(vote, network),
-                 of_none / exchange_seconds(momentum, network))};
-       }});
-}
-
 // ---- Byzantine workers --------------------------------------------------------------------------
+
+namespace {
 
 // With so many Byzantine workers of seven: the accuracy of LeNet-5, which `verdict` judges, and that
 // of ResNet-20 with one seed.
@@ -304,26 +289,44 @@ void add_mean_breaks(Paper& paper, Scale scale) {
 
 }  // namespace
 
-void add_sign_claims(Paper& paper, Scale scale) {
-  paper.experiments.push_back(adam_limit(scale));
-  paper.claims.push_back({.name = "adam-limit",
-                          .claimed = "Adam with β₁ = β₂ = ε = 0 is signSGD",
-                          .experiments = {"perceptron/adam-limit"},
-                          .decide = adam_is_sign_descent});
-  add_small_rate(paper, scale);
-  add_batch_sweep(paper, scale);
-}
-
-void add_vote_claims(Paper& paper, Scale scale) {
-  add_vote_workers(paper, scale);
-  add_vote_traffic(paper, scale);
+void add_adversaries(Paper& paper, Scale scale) {
   add_adversaries_claim(paper, scale, "adversaries", "training survives 3 Byzantine workers of 7",
                         kVoters / 2, survives);
   draw_inverted_workers(paper, paper.claims.back(), scale);
   add_adversaries_claim(paper, scale, "adversaries-half", "and breaks at half", kVoters / 2 + 1,
                         breaks);
   add_mean_breaks(paper, scale);
-  add_communication(paper, scale);
+}
+
+// ---- the time of an exchange --------------------------------------------------------------------
+
+// Momentum is a part of the vote's coding, but of the optimizer's update without compression, which
+// no exchange contains. The vote that decides has none.
+void add_communication(Paper& paper, Scale scale) {
+  const std::string name = "times/resnet50-vote", network = "10gbe";
+  const auto method = [&](const char* spec) {
+    return TimedMethod{.spec = spec, .workers = kVoters, .networks = {network}};
+  };
+  paper.experiments.push_back(exchange_times(
+      name, "resnet50", {method("none"), method("vote"), method("vote:beta=0.9")}, 45, scale));
+  paper.claims.push_back(
+      {.name = "communication",
+       .claimed = "communication takes over 4 times less time than SGD's",
+       .experiments = {name},
+       .decide = [=](const Rows& rows) {
+         const auto& methods = rows[name]["methods"];
+         const auto &none = methods[0], &vote = methods[1], &momentum = methods[2];
+         const double of_none = exchange_seconds(none, network);
+         const double ratio = of_none / exchange_seconds(vote, network);
+         return Finding{
+             .verdict = ratio > 4 ? Verdict::holds : Verdict::fails,
+             .measured = fmt::format(
+                 "{} / {} = {:.1f}; without coding on this CPU {:.1f}; with momentum as a part of "
+                 "coding {:.1f}",
+                 milliseconds_text(of_none), milliseconds_text(exchange_seconds(vote, network)),
+                 ratio, network_seconds(none, network) / network_seconds(vote, network),
+                 of_none / exchange_seconds(momentum, network))};
+       }});
 }
 
 }  // namespace terse::paper
