@@ -24,12 +24,12 @@ std::string traffic_of(const Setting& setting);  // its name
 // The settings below have the best rates of the setting that they vary.
 
 // N with one worker, for equal numbers of steps: signs of larger batches are right more often
-// (1802.04434, section 3).
+// (1802.04434, theorem 1).
 Setting with_batch(Scale scale, std::int64_t batch);
 // N with batches of 8 for each worker, for equal numbers of steps (1810.05291, theorem 2).
 Setting with_workers(Scale scale, std::int64_t workers);
 
-// One epoch of seven workers, some of which are Byzantine (1810.05291, section 3.3): they send the
+// One epoch of seven workers, some of which are Byzantine (1810.05291, theorem 2): they send the
 // opposite of their gradients, or -100 times their gradients. Both attacks give the same signs.
 enum class Byzantine : std::uint8_t { inverted, scaled };
 Setting with_byzantine(const Setting& setting, Scale scale, Byzantine kind, int count);
