@@ -182,7 +182,7 @@ void judge(int argc, char** argv) {
   run::CommandLine command_line(
       "paper", "Measures the claims of the papers behind tersegrad; a verdict for each.",
       "paper 1905.12938 --claim plateau --again");
-  command_line.positional("PAPER", flags.papers, "numbers of arXiv, or all");
+  command_line.positional("PAPER", flags.papers, "numbers of arXiv, pays, or all");
   command_line.flag("--claim", flags.claim, "one claim of the paper")
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
       .flag("--plan", flags.plan, "print the experiments and their time, and end")
@@ -206,9 +206,10 @@ void judge(int argc, char** argv) {
   check_data(works, measuring);
 
   std::vector<Judged> all;
+  Rows rows;  // papers share experiments
   for (const auto& work : works) {
-    Rows rows;
     for (const auto* experiment : work.experiments) {
+      if (rows.has(experiment->name)) continue;
       run::throw_if_interrupted();
       if (!measuring.is_stored(*experiment)) run::note("{} …\n", experiment->name);
       rows.add_row(experiment->name, measuring.row(*experiment, rows));

@@ -41,7 +41,8 @@ const Row& Rows::row(const std::string& name) const {
 }
 
 std::vector<Paper> all_papers(Scale scale) {
-  return {stochastic_sign_descent(scale), signsgd(scale), powersgd(scale), staleness(scale)};
+  return {stochastic_sign_descent(scale), signsgd(scale), powersgd(scale), staleness(scale),
+          compression_pays(scale)};
 }
 
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number) {

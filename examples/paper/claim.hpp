@@ -74,10 +74,11 @@ struct Claim {
   std::vector<std::string> experiments;
   std::function<Finding(const Rows&)> decide;
   std::function<Charts(const Rows&)> draw = {};
+  std::function<std::string(const Rows&)> draw_svg = {};  // instead of `draw`: an SVG document
 };
 
 struct Paper {
-  std::string number;  // of arXiv
+  std::string number;  // of arXiv, or "pays"
   std::string title;
   std::vector<Claim> claims;
   std::vector<Experiment> experiments;
@@ -89,6 +90,7 @@ Paper stochastic_sign_descent(Scale scale);  // 1905.12938
 Paper signsgd(Scale scale);                  // 1802.04434
 Paper powersgd(Scale scale);                 // 1905.13727
 Paper staleness(Scale scale);                // 1910.09466
+Paper compression_pays(Scale scale);         // the question that all of them end with
 
 // The paper with this number. UsageError lists the known ones.
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number);

@@ -8,7 +8,6 @@
 
 #include "examples/paper/row_values.hpp"
 #include "examples/run/shape_list.hpp"
-#include "examples/run/step_time.hpp"
 #include "tersegrad/core/ops.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/random.hpp"
@@ -44,13 +43,22 @@ run::RunConfig config_of(const TimedMethod& method, const std::string& network) 
   return config;
 }
 
-json times_of(run::SyntheticGradients& gradients, const TimedMethod& method) {
+}  // namespace
+
+json time_exchange(run::SyntheticGradients& gradients, const TimedMethod& method) {
+  const OneThread one;
   json row = {
       {"spec", method.spec},       {"workers", method.workers}, {"all_reduce", method.all_reduce},
       {"network", json::object()}, {"encode", json::array()},   {"decode", json::array()}};
   for (const auto& network : method.networks) {
-    const auto time = run::time_step(config_of(method, network), gradients, 1, LocalWork::declared);
-    row["network"][network] = time.seconds;
+    auto config = config_of(method, network);
+    if (method.buckets > 1) {
+      const auto bytes = 4e-6 * static_cast<double>(gradients.numel());
+      config.bucket_mb = bytes / static_cast<double>(method.buckets);
+      config.compute = fmt::format("{:.9f}s", method.compute);
+    }
+    const auto time = run::time_step(config, gradients, 1, LocalWork::declared);
+    row["network"][network] = time.seconds - (method.buckets > 1 ? method.compute : 0);
     row["payload_bytes"] = time.message_bytes;
     row["bytes_sent_per_worker"] =
         static_cast<double>(time.sent.bytes_sent) / static_cast<double>(method.workers);
@@ -63,6 +71,13 @@ json times_of(run::SyntheticGradients& gradients, const TimedMethod& method) {
   return row;
 }
 
+json time_exchange(const std::vector<MatrixShape>& shapes, const TimedMethod& method) {
+  run::SyntheticGradients gradients(shapes, method.workers, 1);
+  return time_exchange(gradients, method);
+}
+
+namespace {
+
 double median(const json& array) {
   auto values = numbers(array);
   const auto middle = values.begin() + std::ssize(values) / 2;
@@ -71,7 +86,8 @@ double median(const json& array) {
 }
 
 bool is_coded(const json& method) {
-  return method["spec"] != "none";
+  const std::string spec = method["spec"];
+  return spec != "none" && !spec.starts_with("none+");
 }
 
 double seconds_of_forward_and_backward(std::int64_t batch) {
@@ -91,12 +107,6 @@ double seconds_of_forward_and_backward(std::int64_t batch) {
 }
 
 }  // namespace
-
-json time_exchange(const std::vector<MatrixShape>& shapes, const TimedMethod& method) {
-  const OneThread one;
-  run::SyntheticGradients gradients(shapes, method.workers, 1);
-  return times_of(gradients, method);
-}
 
 Experiment exchange_times(std::string name, std::string shapes, std::vector<TimedMethod> methods,
                           double seconds, Scale scale) {
@@ -125,7 +135,7 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
                 for (const auto& method : methods) most = std::max(most, method.workers);
                 run::SyntheticGradients gradients(run::parse_shapes(shapes), most, 1);
                 json rows = json::array();
-                for (const auto& method : methods) rows.push_back(times_of(gradients, method));
+                for (const auto& method : methods) rows.push_back(time_exchange(gradients, method));
                 return json{{"methods", rows}};
               },
           .timed = timed};

@@ -4,7 +4,7 @@
 //   network   the exchange alone in comm's model of a network, without local work: exact
 //   coding    encode + decode, with the reading of the whole mean, measured on this CPU: one thread
 //             a worker, one worker at a time, the median of several runs. The coding of `none` is
-//             0: its gradients can be summed where they are
+//             0, with or without clipping: its gradients can be summed where they are
 //   exchange  network + coding
 //   step      compute + exchange, without overlap; compute: forward and backward
 //
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "examples/paper/claim.hpp"
+#include "examples/run/step_time.hpp"
 #include "tersegrad/optim/testing/shapes.hpp"
 
 namespace terse::paper {
@@ -33,12 +34,18 @@ struct TimedMethod {
   std::vector<std::string> networks = {"10gbe"};  // see parse_network
   std::string all_reduce = "auto";                // for linear packets: see parse_all_reduce
   int coding_runs = 5;                            // 0: the network alone
+  // The exchange of so many buckets overlaps with backward. Then the network's seconds are those
+  // that `compute`, the seconds of forward and backward, does not hide.
+  int buckets = 1;
+  double compute = 0;
 };
 
 // The row of a method: {spec, workers, all_reduce, payload_bytes, bytes_sent_per_worker,
 // network: {name: seconds}, encode: [seconds of each run], decode: […]}. The bytes include headers
 // and are the mean over workers, except `payload_bytes`, which one worker encodes.
 nlohmann::json time_exchange(const std::vector<MatrixShape>& shapes, const TimedMethod& method);
+// `gradients` has at least as many workers as the method.
+nlohmann::json time_exchange(run::SyntheticGradients& gradients, const TimedMethod& method);
 
 // Times the methods one after the other: {methods: [row, …]}. `shapes` is a name of parse_shapes.
 // A quick one has the shapes of LeNet-5, at most four workers and one run.

@@ -23,6 +23,10 @@ std::string picture_of(const Paper& paper, const Claim& claim) {
   return fmt::format("{}-{}.svg", paper.number, claim.name);
 }
 
+bool has_picture(const Claim& claim) {
+  return claim.draw || claim.draw_svg;
+}
+
 // A label and a text that is wrapped beside it.
 std::string labelled(const std::string& label, const std::string& text) {
   constexpr std::size_t kLabel = 12, kWidth = 80;
@@ -76,7 +80,8 @@ std::string section_of(const Judged& judged, const Rows& rows) {
   text += in_lines(fmt::format("`{}` takes {}.", command_of(*paper, *claim),
                                cost_of(*paper, *claim, rows))) +
           "\n";
-  if (claim->draw) text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
+  if (has_picture(*claim))
+    text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
   return text;
 }
 
@@ -143,8 +148,9 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
     const auto& [_, claim, finding] = judged;
     text += fmt::format("| [{0}](#{0}) | {1} | **{2}** |\n", claim->name, cell(claim->claimed),
                         to_string(finding.verdict));
-    if (claim->draw) {
-      write_file(folder / picture_of(paper, *claim), run::to_svg(claim->draw(rows)));
+    if (has_picture(*claim)) {
+      const auto svg = claim->draw ? run::to_svg(claim->draw(rows)) : claim->draw_svg(rows);
+      write_file(folder / picture_of(paper, *claim), svg);
     }
     sections += section_of(judged, rows);
   }

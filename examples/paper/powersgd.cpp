@@ -108,12 +108,6 @@ const Method kUnbiased{.name = "unbiased-rank-2",
                        .optimizer = "adam",
                        .rate = 0.01};
 const Method kAtomo{.name = "atomo-2", .compressor = "atomo:rank=2", .rate = 0.3};
-// The same as kTextRankFour, but for the norm that is clipped: that of the mean.
-const Method kTextClippedMean{.name = "powersgd-4-clipped-mean",
-                              .compressor = "powersgd:rank=4+ef",
-                              .optimizer = "sgd+clip:norm=0.25",
-                              .rate = 20};
-
 // The operators of table 4 with as many bytes as PowerSGD of this rank.
 Method operator_of(const char* name, const char* stage, int rank, double rate) {
   return {.name = fmt::format("{}-{}", name, rank),

@@ -107,6 +107,7 @@ Setting resnet20(Scale scale) {
   setting.config.epochs = 4;
   setting.seeds = 1;
   if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-2"};
+  if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
   return setting;
 }
 

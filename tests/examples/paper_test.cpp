@@ -160,6 +160,19 @@ TEST(ExchangeTime, OfAGatheredPacketGrowsWithTheWorkers) {
   }
 }
 
+TEST(ExchangeTime, IsHiddenByBackwardButForTheLastBucket) {
+  std::vector<MatrixShape> shapes;
+  for (int k = 0; k < 4; ++k) shapes.push_back({.name = "w", .rows = 128, .cols = 256});
+  const std::string network = "1Gbps,0s";
+  const TimedMethod method{
+      .spec = "none", .workers = 2, .networks = {network}, .all_reduce = "auto", .coding_runs = 0};
+  auto overlapped = method;
+  overlapped.buckets = 4;
+  overlapped.compute = 100;
+  const double whole = network_seconds(time_exchange(shapes, method), network);
+  EXPECT_NEAR(network_seconds(time_exchange(shapes, overlapped), network), whole / 4, whole / 1000);
+}
+
 TEST(ExchangeTime, OfCodingIncludesTheReadingOfTheMean) {
   const auto row = time_exchange(one_matrix(4096, 2048), {.spec = "powersgd:rank=2",
                                                           .workers = 2,
@@ -297,6 +310,82 @@ TEST(Megabytes, TwoDecide) {
       << finding.measured;
 }
 
+// ---- does compression pay? ----------------------------------------------------------------------
+
+// Rows in which 16-bit sums take 10⁸ bits / rate. A compressor takes a hundredth of that, and
+// `coding` seconds beside it. `behind`: by how much its final score misses that of the others.
+Rows pays_rows(const Paper& paper, double coding, double behind) {
+  Rows rows;
+  for (const auto& experiment : paper.experiments) {
+    const auto& name = experiment.name;
+    const bool compresses = !name.ends_with("/half") && !name.ends_with("/sgd");
+    if (name.starts_with("times/")) {
+      auto methods = nlohmann::json::array();
+      for (const auto& [method, spec] : experiment.configuration["methods"].items()) {
+        const bool coded = method != "half" && method != "sgd";
+        for (const auto& workers : experiment.configuration["workers"]) {
+          auto network = nlohmann::json::array();
+          for (const double rate : experiment.configuration["bandwidths"]) {
+            network.push_back((coded ? 1e6 : 1e8) / rate);
+          }
+          methods.push_back({{"name", method},
+                             {"workers", workers},
+                             {"coding", coded ? coding : 0},
+                             {"network", network}});
+        }
+      }
+      rows.add(name, {{"compute", 0.1}, {"methods", methods}});
+    } else if (name.find("/tuning/") == std::string::npos) {
+      const bool text = name.starts_with("lstm");
+      const double less = compresses ? behind : 0;
+      const double first = text ? 400 : 50, last = text ? 200 * (1 + less / 100) : 90 - less;
+      rows.add(
+          name,
+          {{"seeds",
+            {{{"score", last},
+              {"steps", 100},
+              {"curve", {{{"epoch", 1}, {"score", first}}, {{"epoch", 2}, {"score", last}}}}}}}});
+    }
+  }
+  return rows;
+}
+
+TEST(PaysClaims, CountWhoIsFirstToTheScore) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& paper = find_paper(papers, "pays");
+  const auto decide = [&](const char* claim, double coding, double behind) {
+    return find_claim(paper, claim).decide(pays_rows(paper, coding, behind));
+  };
+  // 9.9·10⁷ bits / rate saved exceed 0.02 s below 5 Gbit/s: six of the nine bandwidths.
+  EXPECT_EQ(decide("pays-slow", 0.02, 0).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-fast", 0.02, 0).verdict, Verdict::fails);
+  EXPECT_EQ(decide("pays-anywhere", 0.02, 0).verdict, Verdict::holds);
+  EXPECT_NE(
+      decide("pays-anywhere", 0.02, 0).measured.find("lstm: a compressor is first in 36 of 54"),
+      std::string::npos);
+  // 0.2 s below 0.5 Gbit/s: four of the nine, among them four of the five slow ones.
+  EXPECT_EQ(decide("pays-slow", 0.2, 0).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-anywhere", 0.2, 0).verdict, Verdict::fails);
+  // A score that is reached late counts by its steps; one that is missed never wins.
+  EXPECT_EQ(decide("pays-slow", 0, 0.9).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-fast", 0, 0.9).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-slow", 0, 2.5).verdict, Verdict::fails);
+}
+
+TEST(PaysClaims, AreDrawnWithACellForEachSetting) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& paper = find_paper(papers, "pays");
+  const auto svg = find_claim(paper, "pays-anywhere").draw_svg(pays_rows(paper, 0.02, 0));
+  const auto count = [&](const std::string& text) {
+    int found = 0;
+    for (std::size_t at = 0; (at = svg.find(text, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(">half<"), 2 * 3 * 6) << "three bandwidths, six numbers of workers, two models";
+  EXPECT_EQ(count(">powersgd-2<") + count(">powersgd-1<"), 2 * 6 * 6);
+  EXPECT_EQ(count(">100 Gbit/s<"), 2);
+}
+
 class Papers : public ProgramFixture {};
 
 TEST_F(Papers, ARowIsThatOfItsConfiguration) {
@@ -375,6 +464,16 @@ TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
     }
   }
   EXPECT_FALSE(fs::exists(folder / "papers"));
+}
+
+TEST_F(Papers, PapersShareTheirExperiments) {
+  const auto o =
+      run("paper 1905.12938 1905.12938 --quick --folder " + (folder / "papers").string());
+  ASSERT_EQ(o.code, 0) << o.error;
+  const std::string once = "signs/success …";
+  const auto at = o.error.find(once);
+  ASSERT_NE(at, std::string::npos) << o.error;
+  EXPECT_EQ(o.error.find(once, at + 1), std::string::npos) << "measured twice";
 }
 
 TEST_F(Papers, TrainedModelsAreComparedAtTheirBestRates) {
