@@ -21,7 +21,7 @@ inline const Method kTextSgd = clipped("sgd", "none+clip:norm=0.25");
 inline const Method kTextRankOne = clipped("powersgd-1", "powersgd:rank=1+ef+clip:norm=0.25");
 inline const Method kTextRankFour = clipped("powersgd-4", "powersgd:rank=4+ef+clip:norm=0.25");
 // The same as kTextRankFour, but for the norm that is clipped: that of the mean.
-inline const Method kTextClippedMean{.name = "powersgd-4-clipped-mean",
+inline const Method kTextClippedMean{.name = "powersgd-4-mean",
                                      .compressor = "powersgd:rank=4+ef",
                                      .optimizer = "sgd+clip:norm=0.25",
                                      .rate = 20};

@@ -33,9 +33,8 @@ const Method kTextHalf{.name = "half",
                        .compressor = "fp16:reduce=wide",
                        .optimizer = "sgd+clip:norm=0.25",
                        .rate = 20};
-const Method kTopOnePercent{
-    .name = "top-k-1-percent", .compressor = "topk:ratio=0.01+ef", .rate = 0.4};
-const Method kTextTopOnePercent = clipped("top-k-1-percent", "topk:ratio=0.01+ef+clip:norm=0.25");
+const Method kTopOnePercent{.name = "top-k", .compressor = "topk:ratio=0.01+ef", .rate = 0.4};
+const Method kTextTopOnePercent = clipped("top-k", "topk:ratio=0.01+ef+clip:norm=0.25");
 const Method kTextSign{.name = "sign", .compressor = "sign+ef+clip:norm=0.25", .rate = 10};
 
 // A model and its methods. The first is the one to beat; the second compresses nothing either.

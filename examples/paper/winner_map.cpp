@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kCellWidth = 92, kCellHeight = 44;
 constexpr double kMapLeft = 60, kMapTop = 60, kMapBottom = 60, kMapRight = 20;
+constexpr std::size_t kLongName = 12;  // characters that fill a cell
 // Light forms of colours that any colour vision distinguishes (Okabe and Ito).
 constexpr std::array<const char*, 6> kFills = {"#9fc8e4", "#f2b48f", "#94d4c0",
                                                "#e9c7da", "#f5d58c", "#bfe2f6"};
@@ -61,7 +62,8 @@ std::string drawn(const WinnerMap& map, const Fills& fills) {
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{}\" fill=\"{}\" "
           "stroke=\"white\"/>\n",
           left, top, kCellWidth, kCellHeight, fills.at(cell.winner));
-      svg += map_text(left + kCellWidth / 2, top + 19, cell.winner);
+      svg += map_text(left + kCellWidth / 2, top + 19, cell.winner,
+                      cell.winner.size() > kLongName ? "font-size=\"11\"" : "");
       svg += map_text(left + kCellWidth / 2, top + 35, cell.detail, "font-size=\"11\"");
     }
   }

@@ -173,6 +173,21 @@ TEST(ExchangeTime, IsHiddenByBackwardButForTheLastBucket) {
   EXPECT_NEAR(network_seconds(time_exchange(shapes, overlapped), network), whole / 4, whole / 1000);
 }
 
+// So that `paper pays` has the times of all bandwidths from those of two.
+TEST(ExchangeTime, IsAffineInTheInverseOfTheRate) {
+  const std::vector<double> rates = {10e6, 1e9, 100e9};
+  for (const char* spec : {"none", "fp16:reduce=wide", "powersgd:rank=2+ef", "vote:beta=0.9",
+                           "sign+ef", "topk:ratio=0.01+ef"}) {
+    TimedMethod method{.spec = spec, .workers = 8, .networks = {}, .coding_runs = 0};
+    for (const double rate : rates) method.networks.push_back(fmt::format("{:.0f}bps,20us", rate));
+    const auto row = time_exchange(one_matrix(64, 48), method);
+    std::vector<double> seconds;
+    for (const auto& network : method.networks) seconds.push_back(network_seconds(row, network));
+    const double bits = (seconds[0] - seconds[2]) / (1 / rates[0] - 1 / rates[2]);
+    EXPECT_NEAR(seconds[1], seconds[2] + bits * (1 / rates[1] - 1 / rates[2]), 1e-9) << spec;
+  }
+}
+
 TEST(ExchangeTime, OfCodingIncludesTheReadingOfTheMean) {
   const auto row = time_exchange(one_matrix(4096, 2048), {.spec = "powersgd:rank=2",
                                                           .workers = 2,
