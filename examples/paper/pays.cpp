@@ -97,7 +97,8 @@ struct Winner {
 };
 
 std::vector<Winner> winners_of(const Rows& rows, const Contest& contest, Scale scale) {
-  const auto& [setting, methods] = contest;
+  const auto& setting = contest.setting;
+  const auto& methods = contest.methods;
   const auto row_of_method = [&](const Method& method) -> const json& {
     return rows[row_of(setting, method)];
   };
