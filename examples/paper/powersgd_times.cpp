@@ -55,7 +55,7 @@ Experiment step_times(Scale scale) {
   };
   for (const char* spec : kRanks) add(spec);
   for (const char* spec : kOperators) add(spec);
-  return exchange_times(kStepTimes, "resnet18", std::move(methods), 240, scale);
+  return exchange_times(kStepTimes, "resnet18", std::move(methods), 300, scale);
 }
 
 // ---- step-time, fast-operators ------------------------------------------------------------------

@@ -325,6 +325,36 @@ TEST(Megabytes, TwoDecide) {
       << finding.measured;
 }
 
+// ---- PowerSGD's rates and residuals -------------------------------------------------------------
+
+TEST(PowerSgdClaims, RatesAreEqualForEveryModel) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& claim = find_claim(find_paper(papers, "1905.13727"), "same-rate");
+  ASSERT_EQ(claim.experiments.size(), 6U) << "two methods, three models";
+  Rows equal;
+  for (const auto& name : claim.experiments) equal.add(name, {{"best", 0.1}});
+  EXPECT_EQ(claim.decide(equal).verdict, Verdict::holds);
+  for (const auto& name : claim.experiments) {
+    Rows other = equal;
+    other.add(name, {{"best", 0.2}});
+    EXPECT_EQ(claim.decide(other).verdict, Verdict::fails) << name;
+  }
+}
+
+TEST(PowerSgdClaims, OnlyTheAveragedResidualGrows) {
+  const auto papers = all_papers(Scale::quick);
+  const auto& paper = find_paper(papers, "1905.13727");
+  const auto row = find_experiment(paper, "residuals/powersgd").measure({});
+  const auto& seed = row["seeds"][0];
+  EXPECT_LT(seed["difference"].get<double>(), 1e-12);
+  EXPECT_GT(seed["difference"].get<double>(), 0) << "the residuals differ, so rounding does";
+  const auto growth = [&](const char* kind) {
+    return seed[kind].back().get<double>() / seed[kind].front().get<double>();
+  };
+  EXPECT_GT(growth("averaged"), 1.6) << "√(80/20) = 2 for a random walk";
+  EXPECT_LT(growth("local"), 1.3);
+}
+
 // ---- does compression pay? ----------------------------------------------------------------------
 
 // Rows in which 16-bit sums take 10⁸ bits / rate. A compressor takes a hundredth of that, and
