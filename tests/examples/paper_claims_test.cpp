@@ -1,0 +1,334 @@
+// The rules of decision of single claims, on given rows that lie on either side.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "examples/paper/claim.hpp"
+#include "examples/paper/training_experiments.hpp"
+#include "examples/paper/vote_experiments.hpp"
+#include "tersegrad/core/error.hpp"
+
+namespace terse::paper {
+namespace {
+
+// ---- claims about times -------------------------------------------------------------------------
+
+nlohmann::json times_of(const std::string& spec, double fast, double slow, double coding,
+                        int workers = 16) {
+  return {{"spec", spec},
+          {"workers", workers},
+          {"all_reduce", "auto"},
+          {"network", {{"10gbe", fast}, {"1gbe", slow}}},
+          {"encode", std::vector<double>(3, coding)},
+          {"decode", std::vector<double>(3, 0.0)}};
+}
+Verdict verdict_of(const char* claim, const Rows& rows) {
+  static const auto papers = all_papers(Scale::whole);
+  return find_claim(find_paper(papers, "1905.13727"), claim).decide(rows).verdict;
+}
+
+TEST(TimeClaims, CompareExchangesWithTheirCoding) {
+  // In ms on 10 Gbit/s: none 60, PowerSGD 1 + coding, random blocks 2, the others 50 + 20.
+  const auto rows_with = [](double coding) {
+    auto methods = nlohmann::json::array({times_of("none", 0.060, 0.600, 0)});
+    for (const int rank : {1, 2, 4, 7}) {
+      methods.push_back(times_of(fmt::format("powersgd:rank={}+ef", rank), 0.001, 0.004, coding));
+    }
+    for (const int rank : {2, 7}) {
+      methods.push_back(times_of(fmt::format("randomblock:rank={}+ef", rank), 0.002, 0.02, 0));
+      for (const char* stage : {"topk", "randomk"}) {
+        methods.push_back(times_of(fmt::format("{}:rank={}+ef", stage, rank), 0.050, 0.500, 0.020));
+      }
+    }
+    methods.push_back(times_of("sign+ef", 0.050, 0.500, 0.020));
+    Rows rows;
+    rows.add("times/resnet18-operators", {{"methods", methods}});
+    rows.add("times/resnet18-compute", {{"seconds", {1.0, 1.0, 1.0}}, {"batch", 128}});
+    return rows;
+  };
+  for (const char* claim : {"step-time", "fast-operators", "slow-network", "time-split"}) {
+    EXPECT_EQ(verdict_of(claim, rows_with(0.010)), Verdict::holds) << claim;
+    // Coding of 10 s is longer than what it saves, and longer still in proportion to a step.
+    EXPECT_EQ(verdict_of(claim, rows_with(10)),
+              claim == std::string("slow-network") ? Verdict::holds : Verdict::fails)
+        << claim;
+  }
+}
+
+TEST(TimeClaims, CompareSixteenWorkersWithFour) {
+  const auto rows_with = [](double powersgd_growth) {
+    auto methods = nlohmann::json::array();
+    for (const auto& [spec, growth] : {std::pair("none", 1.25),
+                                       {"powersgd:rank=2+ef", powersgd_growth},
+                                       {"vote:exchange=gather", 5.0}}) {
+      for (const auto& all_reduce : {"auto", "ring"}) {
+        methods.push_back(times_of(spec, 1, 1, 0, 4));
+        methods.back()["all_reduce"] = all_reduce;
+        methods.push_back(times_of(spec, growth, growth, 0, 16));
+        methods.back()["all_reduce"] = all_reduce;
+      }
+    }
+    Rows rows;
+    rows.add("times/resnet18-workers", {{"methods", methods}});
+    return rows;
+  };
+  EXPECT_EQ(verdict_of("scaling", rows_with(1.4)), Verdict::holds);
+  EXPECT_EQ(verdict_of("scaling", rows_with(1.6)), Verdict::fails);
+}
+
+// ---- claims on a perceptron ---------------------------------------------------------------------
+
+nlohmann::json three_times(const nlohmann::json& seed) {
+  return {{"lr", 0.002}, {"seeds", {seed, seed, seed}}};
+}
+
+TEST(SplitBatches, StallInTheSecondHalfOfFiveEpochs) {
+  nlohmann::json curve;
+  for (const auto& [score, loss] :
+       {std::pair(50.0, 1.0), {78.0, 0.1}, {84.0, 0.5}, {70.0, 0.9}, {81.2, 0.4}}) {
+    curve.push_back({{"score", score}, {"train_loss", loss}});
+  }
+  const auto paper = stochastic_sign_descent(Scale::whole);
+  const auto& claim = find_claim(paper, "split-stall");
+  const auto finding = [&](const nlohmann::json& seed) {
+    Rows rows;
+    rows.add("perceptron-split/signsgd", three_times(seed));
+    rows.add("perceptron-split-constant/signsgd",
+             three_times({{"score", 10}, {"failure", "diverged"}}));
+    return claim.decide(rows);
+  };
+  const auto stalls = finding({{"score", 81.2}, {"curve", curve}});
+  EXPECT_EQ(stalls.verdict, Verdict::holds);
+  EXPECT_NE(stalls.measured.find("Δ of test accuracy: 0.20 [0.20, 0.20]; Δ of training loss: "
+                                 "−0.100 [−0.100, −0.100]; at a constant rate a run diverged"),
+            std::string::npos)
+      << stalls.measured;
+  curve.back()["train_loss"] = 0.6;
+  EXPECT_EQ(finding({{"score", 81.2}, {"curve", curve}}).verdict, Verdict::fails);
+  EXPECT_EQ(finding({{"score", 10}, {"failure", "diverged"}}).verdict, Verdict::fails);
+}
+
+TEST(Megabytes, TwoDecide) {
+  const auto method = [](const char* name, double less, const std::vector<double>& decisive) {
+    const auto bought = [](const std::vector<double>& scores) {
+      return nlohmann::json{{"rate", 0.1}, {"steps", 9}, {"scores", scores}};
+    };
+    return nlohmann::json{{"name", name},
+                          {"bytes", 200'000},
+                          {"budgets", {bought({less, less, less}), bought(decisive)}}};
+  };
+  Rows rows;
+  rows.add("perceptron/megabytes-128",
+           {{"megabytes", {1, 2}},
+            {"methods", {method("signsgd", 50, {80, 81, 82}), method("sgd", 70, {60, 61, 63})}}});
+  const auto paper = stochastic_sign_descent(Scale::whole);
+  const auto finding = find_claim(paper, "megabytes").decide(rows);
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  EXPECT_TRUE(finding.measured.starts_with("Δ signsgd − sgd, batch 128: 19.67 ["))
+      << finding.measured;
+}
+
+// ---- PowerSGD's rates and residuals -------------------------------------------------------------
+
+TEST(PowerSgdClaims, RatesAreEqualForEveryModel) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& claim = find_claim(find_paper(papers, "1905.13727"), "same-rate");
+  ASSERT_EQ(claim.experiments.size(), 6U) << "two methods, three models";
+  Rows equal;
+  for (const auto& name : claim.experiments) equal.add(name, {{"best", 0.1}});
+  EXPECT_EQ(claim.decide(equal).verdict, Verdict::holds);
+  for (const auto& name : claim.experiments) {
+    Rows other = equal;
+    other.add(name, {{"best", 0.2}});
+    EXPECT_EQ(claim.decide(other).verdict, Verdict::fails) << name;
+  }
+}
+
+TEST(PowerSgdClaims, OnlyTheAveragedResidualGrows) {
+  const auto papers = all_papers(Scale::quick);
+  const auto& paper = find_paper(papers, "1905.13727");
+  const auto row = find_experiment(paper, "residuals/powersgd").measure({});
+  const auto& seed = row["seeds"][0];
+  EXPECT_LT(seed["difference"].get<double>(), 1e-12);
+  EXPECT_GT(seed["difference"].get<double>(), 0) << "the residuals differ, so rounding does";
+  const auto growth = [&](const char* kind) {
+    return seed[kind].back().get<double>() / seed[kind].front().get<double>();
+  };
+  EXPECT_GT(growth("averaged"), 1.6) << "√(80/20) = 2 for a random walk";
+  EXPECT_LT(growth("local"), 1.3);
+}
+
+// ---- does compression pay? ----------------------------------------------------------------------
+
+// Rows in which 16-bit sums take 10⁸ bits / rate. A compressor takes a hundredth of that, and
+// `coding` seconds beside it. `behind`: by how much its final score misses that of the others.
+Rows pays_rows(const Paper& paper, double coding, double behind) {
+  Rows rows;
+  for (const auto& experiment : paper.experiments) {
+    const auto& name = experiment.name;
+    const bool compresses = !name.ends_with("/half") && !name.ends_with("/sgd");
+    if (name.starts_with("times/")) {
+      auto methods = nlohmann::json::array();
+      for (const auto& [method, spec] : experiment.configuration["methods"].items()) {
+        const bool coded = method != "half" && method != "sgd";
+        for (const auto& workers : experiment.configuration["workers"]) {
+          auto network = nlohmann::json::array();
+          for (const double rate : experiment.configuration["bandwidths"]) {
+            network.push_back((coded ? 1e6 : 1e8) / rate);
+          }
+          methods.push_back({{"name", method},
+                             {"workers", workers},
+                             {"coding", coded ? coding : 0},
+                             {"network", network}});
+        }
+      }
+      rows.add(name, {{"compute", 0.1}, {"methods", methods}});
+    } else if (name.find("/tuning/") == std::string::npos) {
+      const bool text = name.starts_with("lstm");
+      const double less = compresses ? behind : 0;
+      const double first = text ? 400 : 50, last = text ? 200 * (1 + less / 100) : 90 - less;
+      rows.add(
+          name,
+          {{"seeds",
+            {{{"score", last},
+              {"steps", 100},
+              {"curve", {{{"epoch", 1}, {"score", first}}, {{"epoch", 2}, {"score", last}}}}}}}});
+    }
+  }
+  return rows;
+}
+
+TEST(PaysClaims, CountWhoIsFirstToTheScore) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& paper = find_paper(papers, "pays");
+  const auto decide = [&](const char* claim, double coding, double behind) {
+    return find_claim(paper, claim).decide(pays_rows(paper, coding, behind));
+  };
+  // 9.9·10⁷ bits / rate saved exceed 0.02 s below 5 Gbit/s: six of the nine bandwidths.
+  EXPECT_EQ(decide("pays-slow", 0.02, 0).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-fast", 0.02, 0).verdict, Verdict::fails);
+  EXPECT_EQ(decide("pays-anywhere", 0.02, 0).verdict, Verdict::holds);
+  EXPECT_NE(
+      decide("pays-anywhere", 0.02, 0).measured.find("lstm: a compressor is first in 36 of 54"),
+      std::string::npos);
+  // 0.2 s below 0.5 Gbit/s: four of the nine, among them four of the five slow ones.
+  EXPECT_EQ(decide("pays-slow", 0.2, 0).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-anywhere", 0.2, 0).verdict, Verdict::fails);
+  // A score that is reached late counts by its steps; one that is missed never wins.
+  EXPECT_EQ(decide("pays-slow", 0, 0.9).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-fast", 0, 0.9).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-slow", 0, 2.5).verdict, Verdict::fails);
+}
+
+TEST(PaysClaims, AreDrawnWithACellForEachSetting) {
+  const auto papers = all_papers(Scale::whole);
+  const auto& paper = find_paper(papers, "pays");
+  const auto svg = find_claim(paper, "pays-anywhere").draw_svg(pays_rows(paper, 0.02, 0));
+  const auto count = [&](const std::string& text) {
+    int found = 0;
+    for (std::size_t at = 0; (at = svg.find(text, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(">half<"), 2 * 3 * 6) << "three bandwidths, six numbers of workers, two models";
+  EXPECT_EQ(count(">powersgd-2<") + count(">powersgd-1<"), 2 * 6 * 6);
+  EXPECT_EQ(count(">100 Gbit/s<"), 2);
+}
+
+// The finding and the picture of a claim whose experiments, and no others, have rows of three seeds
+// with these scores and losses, and with two candidates of which `best` was found.
+Finding judged(const std::string& claim_name,
+               const std::function<double(const std::string&)>& value,
+               const std::function<double(const std::string&)>& best = {}) {
+  const auto paper = signsgd(Scale::whole);
+  const auto& claim = find_claim(paper, claim_name);
+  Rows rows;
+  for (const auto& name : claim.experiments) {
+    nlohmann::json row = {{"lr", 0.1}, {"rates", {0.001, 0.1}}, {"scores", {70, 80}}};
+    if (best) row["best"] = best(name);
+    for (const double deviation : {-0.1, 0.0, 0.1}) {
+      const double of_seed = value(name) + deviation;
+      row["seeds"].push_back({{"score", of_seed}, {"loss", of_seed}});
+    }
+    rows.add(name, std::move(row));
+  }
+  if (claim.draw) {
+    EXPECT_NE(run::to_svg(claim.draw(rows)).find("LeNet-5"), std::string::npos);
+  }
+  return claim.decide(rows);
+}
+
+TEST(SignClaims, AreDecidedByTheirRules) {
+  const auto where = [](const char* part, double there, double elsewhere) {
+    return [=](const std::string& name) {
+      return name.find(part) != std::string::npos ? there : elsewhere;
+    };
+  };
+  using enum Verdict;
+  EXPECT_EQ(judged("batch-sweep", where("batch-512", 0.5, 0.6)).verdict, holds);
+  EXPECT_EQ(judged("batch-sweep", where("batch-512", 0.7, 0.6)).verdict, fails);
+  EXPECT_EQ(judged("vote-workers", where("workers-16", 80, 70)).verdict, holds);
+  EXPECT_EQ(judged("vote-workers", where("workers-16/sgd", 60, 70)).verdict, fails);
+  EXPECT_EQ(judged("vote-workers", where("workers-16/vote", 60, 70)).verdict, fails);
+  EXPECT_EQ(judged("adversaries", where("lenet", 77, 0)).verdict, holds) << "LeNet-5 decides";
+  EXPECT_EQ(judged("adversaries", where("scaled-3", 12, 77)).verdict, fails);
+  EXPECT_EQ(judged("adversaries-half", where("lenet", 10, 99)).verdict, holds);
+  EXPECT_EQ(judged("adversaries-half", where("scaled-4", 50, 10)).verdict, fails);
+  EXPECT_EQ(judged("mean-breaks", where("scaled-1", 10, 80)).verdict, holds);
+  EXPECT_EQ(judged("mean-breaks", where("scaled-1", 80, 80)).verdict, fails);
+
+  const auto none = [](const std::string&) { return 0.0; };
+  const auto hundredth = [](const std::string& name) {
+    return name.ends_with("/sgd") ? 0.1 : 0.001;
+  };
+  const auto small = judged("small-rate", none, hundredth);
+  EXPECT_EQ(small.verdict, holds);
+  EXPECT_TRUE(small.measured.starts_with("lenet: 0.001 / 0.1 = 1/100 (candidates: 1/100 … 100);"))
+      << small.measured;
+  const auto equal_on_text = [&](const std::string& name) {
+    return name.starts_with("lstm") ? 0.1 : hundredth(name);
+  };
+  EXPECT_EQ(judged("small-rate", none, equal_on_text).verdict, fails);
+}
+
+TEST(SignClaims, CommunicationIncludesCoding) {
+  const auto paper = signsgd(Scale::whole);
+  const auto& claim = find_claim(paper, "communication");
+  const auto finding = [&](double decode) {
+    const auto row = [&](const char* spec, double seconds) {
+      return nlohmann::json{{"spec", spec},
+                            {"network", {{"10gbe", seconds}}},
+                            {"encode", {0.01}},
+                            {"decode", {decode}}};
+    };
+    Rows rows;
+    rows.add(claim.experiments.front(),
+             {{"methods", {row("none", 0.4), row("vote", 0.02), row("vote:beta=0.9", 0.02)}}});
+    return claim.decide(rows);
+  };
+  EXPECT_EQ(finding(0.05).verdict, Verdict::holds);
+  EXPECT_TRUE(finding(0.05).measured.starts_with("400 ms / 80.0 ms = 5.0; without coding"))
+      << finding(0.05).measured;
+  EXPECT_EQ(finding(0.08).verdict, Verdict::fails) << "0.4 / 0.11";
+}
+
+TEST(Settings, ThatVaryAnotherHaveItsBestRates) {
+  const auto base = lenet(Scale::whole);
+  const auto attacked = with_byzantine(base, Scale::whole, Byzantine::scaled, 3);
+  const auto run = trained(attacked, kVote);
+  EXPECT_EQ(run.name, "lenet/scaled-3-of-7/vote");
+  EXPECT_EQ(run.needs, std::vector<std::string>{"lenet/tuning/vote"});
+  EXPECT_EQ(tuned(attacked, kVote).name, "lenet/tuning/vote");
+  EXPECT_EQ(tuned(attacked, kVote).configuration, tuned(base, kVote).configuration);
+  EXPECT_EQ(run.configuration["lr"], tuned(base, kVote).configuration);
+  EXPECT_EQ(run.configuration["attack"], "scale:factor=-100,workers=3");
+  EXPECT_EQ(run.configuration["workers"], 7);
+  EXPECT_EQ(trained(base, kVote).configuration["attack"], "none");
+}
+
+}  // namespace
+}  // namespace terse::paper
