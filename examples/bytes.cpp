@@ -32,8 +32,7 @@ Flags parse_flags(int argc, char** argv) {
       "bytes", "Counts the bytes per step and per epoch of each method, without training.",
       "bytes --shapes resnet18 --steps-per-epoch 24 --method powersgd:rank=2");
   run::add_data_flags(command_line, config);
-  command_line
-      .flag("--shapes", flags.shapes, "instead of --model: resnet18, resnet50, lstm, 64x3,64")
+  command_line.flag("--shapes", flags.shapes, "instead of --model: resnet18, resnet50, lstm, 64x3")
       .list("--method", flags.methods, "compressor spec; repeatable [the six main ones]")
       .flag("--workers", config.workers, "number of workers that exchange gradients")
       .flag("--topology", config.topology, "local, ring or server")
