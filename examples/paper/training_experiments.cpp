@@ -42,24 +42,19 @@ double loss_of_a_guess(const Setting& setting) {
 // is the first or the last.
 Experiment candidates(const Setting& setting, const Method& method, std::string name,
                       const std::vector<double>& rates, int further) {
-  auto configuration = configuration_of(setting, method);
-  configuration.update({{"epochs", setting.tuning_epochs},
-                        {"steps", setting.tuning_steps},
-                        {"evaluate", "valid"},
-                        {"rates", rates}});
+  auto shorter = setting;
+  shorter.config.epochs = setting.tuning_epochs;
+  shorter.config.steps = setting.tuning_steps;
+  shorter.config.eval_steps = 0;  // only the last evaluation counts
+  auto configuration = configuration_of(shorter, method);
+  configuration.update({{"evaluate", "valid"}, {"rates", rates}});
   const auto share =
       static_cast<double>(setting.tuning_epochs) / static_cast<double>(setting.config.epochs);
   const auto runs = static_cast<double>(rates.size()) + (further > 0 ? 1 : 0);
   return {.name = std::move(name),
           .configuration = std::move(configuration),
           .seconds = runs * setting.seconds * share,
-          .measure =
-              [=](const Rows&) {
-                auto shorter = setting;
-                shorter.config.epochs = setting.tuning_epochs;
-                shorter.config.steps = setting.tuning_steps;
-                return validated(shorter, method, rates, further);
-              },
+          .measure = [=](const Rows&) { return validated(shorter, method, rates, further); },
           .data = setting.config.data};
 }
 
@@ -106,7 +101,10 @@ Setting resnet20(Scale scale) {
   auto setting = image_setting("resnet20", "resnet20", 360, scale);
   setting.config.epochs = 4;
   setting.seeds = 1;
-  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-2"};
+  if (scale == Scale::whole) {
+    setting.thrice = {"sgd", "vote", "powersgd-2"};
+    setting.config.eval_steps = 107;  // four in an epoch
+  }
   if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
   return setting;
 }
@@ -118,7 +116,10 @@ Setting lstm(Scale scale) {
   setting.config.data = "kjv";
   setting.config.batch = 8;
   setting.config.epochs = 2;
-  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-4"};
+  if (scale == Scale::whole) {
+    setting.thrice = {"sgd", "vote", "powersgd-4"};
+    setting.config.eval_steps = 221;  // four in an epoch
+  }
   if (scale == Scale::quick) {
     setting.config.data = "kjv:vocab=500";
     setting.config.steps = 6;
