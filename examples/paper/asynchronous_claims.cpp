@@ -314,15 +314,16 @@ void add_asynchronous_claims(Paper& paper, Scale scale) {
     paper.experiments.push_back(experiment);
   }
 
-  add_async_claim(paper, "one-worker", "with one worker and all entries it is SGD", {},
+  add_async_claim(paper, "one-worker",
+                  "with one worker and all entries the asynchronous server is SGD", {},
                   one_worker_is_sgd)
       .experiments = {"async/one-worker"};
   add_async_claim(
-      paper, "harmless-ten", "later version: sparse pushes do no harm; 10 %",
+      paper, "harmless-ten", "later version: sparse pushes of 10 % do no harm",
       runs_at_all(scale, {1, 4, 16, 64}, {dense_pushes, top_10, top_1}),
       [=](const Rows& rows) { return does_no_harm(rows, scale, top_10); },
       [=](const Rows& rows) { return draw_workers(rows, scale); });
-  add_async_claim(paper, "harmless-one", "the same for 1 %",
+  add_async_claim(paper, "harmless-one", "later version: sparse pushes of 1 % do no harm",
                   runs_at_all(scale, kManyWorkers, {dense_pushes, top_1}),
                   [=](const Rows& rows) { return does_no_harm(rows, scale, top_1); });
   add_async_claim(paper, "improves", "first version: sparse pushes improve on dense ones",
@@ -362,7 +363,7 @@ void add_asynchronous_claims(Paper& paper, Scale scale) {
   const auto resnet = asynchronous_resnet20(scale);
   const std::vector<Method> of_resnet = {resnet_pushes(dense_pushes(16)), resnet_pushes(top_10(16)),
                                          resnet_pushes(top_1(16))};
-  add_async_claim(paper, "deep", "the same on a residual network",
+  add_async_claim(paper, "deep", "sparse pushes do no harm on a residual network",
                   {{resnet, of_resnet[0]}, {resnet, of_resnet[1]}, {resnet, of_resnet[2]}},
                   [=](const Rows& rows) {
                     auto finding = all_of({no_loss(rows, resnet, of_resnet[1], of_resnet[0]),
@@ -374,7 +375,7 @@ void add_asynchronous_claims(Paper& paper, Scale scale) {
                   });
 
   add_async_claim(
-      paper, "ratio-workers", "the harm grows with both, sparsity and workers",
+      paper, "ratio-workers", "the harm of sparse pushes grows with both, sparsity and workers",
       runs_at_all(scale, kManyWorkers, {dense_pushes, top_10, top_1, top_01}),
       [=](const Rows& rows) { return both_axes_fall(rows, scale); },
       [=](const Rows& rows) { return draw_harm(rows, scale); });
@@ -383,7 +384,7 @@ void add_asynchronous_claims(Paper& paper, Scale scale) {
       "momentum of the optimiser adds to that of asynchrony (\"Asynchrony begets momentum\")", {},
       best_momentum_falls, draw_momentum)
       .experiments = {"async/momentum"};
-  add_async_claim(paper, "traffic", "up to 100 times less traffic",
+  add_async_claim(paper, "traffic", "sparse pushes take up to 100 times less traffic",
                   {{sixteen, dense_pushes(16)}, {sixteen, top_1(16)}},
                   [=](const Rows& rows) { return traffic_is_fifty_times_less(rows, sixteen); });
 

@@ -109,24 +109,24 @@ void add_megabytes(Paper& paper, Scale scale) {
                   return finding;
                 },
             .draw = [](const Rows& rows) { return Charts{megabytes_chart(rows, 128)}; }};
-  Claim all{.name = "megabytes-batches",
-            .claimed = "for every batch size",
-            .experiments = {},
-            .decide =
-                [](const Rows& rows) {
-                  std::vector<Finding> findings;
-                  for (const auto batch : kBudgetBatches) {
-                    findings.push_back(signs_are_ahead(rows, batch));
-                  }
-                  return all_of(findings);
-                },
-            .draw =
-                [](const Rows& rows) {
-                  Charts charts;
-                  for (const auto batch : kBudgetBatches)
-                    charts.push_back(megabytes_chart(rows, batch));
-                  return charts;
-                }};
+  Claim all{
+      .name = "megabytes-batches",
+      .claimed = "at equal communicated megabytes signSGD is ahead of SGD for every batch size",
+      .experiments = {},
+      .decide =
+          [](const Rows& rows) {
+            std::vector<Finding> findings;
+            for (const auto batch : kBudgetBatches) {
+              findings.push_back(signs_are_ahead(rows, batch));
+            }
+            return all_of(findings);
+          },
+      .draw =
+          [](const Rows& rows) {
+            Charts charts;
+            for (const auto batch : kBudgetBatches) charts.push_back(megabytes_chart(rows, batch));
+            return charts;
+          }};
   for (const auto batch : kBudgetBatches) {
     all.experiments.push_back(megabytes_of(batch));
     paper.experiments.push_back(
@@ -276,8 +276,8 @@ void add_perceptron_claims(Paper& paper, Scale scale) {
   };
 
   on_split.add("split-stall",
-               "there the test accuracy stalls in the second half of training, while the training "
-               "loss still falls",
+               "with batches of one half of the classes the test accuracy stalls in the second "
+               "half of training, while the training loss still falls",
                {split_signs}, [=](const Rows& rows, const Setting& s) {
                  return stalls_in_second_half(rows[row_of(s, split_signs)],
                                               rows[row_of(steady, signs)]);
@@ -293,7 +293,8 @@ void add_perceptron_claims(Paper& paper, Scale scale) {
       "split-vote", "votes suffer where each worker has half of the classes", {vote, halves_sgd},
       [=](const Rows& rows, const Setting& s) { return is_below(rows, s, vote, halves_sgd, 1); });
   on_halves.add(
-      "split-feedback", "error feedback does not", {feedback, halves_sgd, vote},
+      "split-feedback", "error feedback does not suffer where each worker has half of the classes",
+      {feedback, halves_sgd, vote},
       [=](const Rows& rows, const Setting& s) { return no_loss(rows, s, feedback, halves_sgd); },
       TrainedClaims::Picture::curves);
 }

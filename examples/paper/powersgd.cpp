@@ -181,10 +181,10 @@ Paper powersgd(Scale scale) {
 
   TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add(
-      "rank-one", "rank 1 loses a little", {kRankOne, kRankTwo},
+      "rank-one", "Table 3: rank 1 loses a little on images", {kRankOne, kRankTwo},
       [](const Rows& rows, const Setting& s) { return is_below(rows, s, kRankOne, kRankTwo, 0); });
   on_lenet.add(
-      "rank-four", "rank 4 gains nothing more", {kRankTwo, kRankFour},
+      "rank-four", "Table 3: rank 4 gains nothing over rank 2 on images", {kRankTwo, kRankFour},
       [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kRankTwo, kRankFour); });
 
   TrainedClaims on_lstm(paper, lstm(scale));
@@ -193,8 +193,8 @@ Paper powersgd(Scale scale) {
       {kTextRankFour, kTextSgd},
       [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kTextRankFour, kTextSgd); },
       Picture::curves);
-  on_lstm.add("rank-language-one", "rank 1 loses perplexity there", {kTextRankOne, kTextSgd},
-              [](const Rows& rows, const Setting& s) {
+  on_lstm.add("rank-language-one", "Table 3: rank 1 loses perplexity on the language model",
+              {kTextRankOne, kTextSgd}, [](const Rows& rows, const Setting& s) {
                 return is_below(rows, s, kTextRankOne, kTextSgd, 2);
               });
 
@@ -249,13 +249,13 @@ Paper powersgd(Scale scale) {
   paper.claims.back().experiments.push_back(paper.experiments.back().name);
 
   on_resnet.add(
-      "signum-images", "Table 6: Signum is below PowerSGD", {kVote, kRankTwo},
+      "signum-images", "Table 6: Signum is below PowerSGD on images", {kVote, kRankTwo},
       [](const Rows& rows, const Setting& s) { return is_below(rows, s, kVote, kRankTwo, 0); });
   on_lstm.add("signum-language", "Table 7: Signum is far from SGD's perplexity",
               {kTextVote, kTextSgd}, [](const Rows& rows, const Setting& s) {
                 return is_below(rows, s, kTextVote, kTextSgd, 20);
               });
-  on_lstm.add("clipping", "gradients are clipped by each worker before compression",
+  on_lstm.add("clipping", "gradients may be clipped by each worker before compression",
               {kTextRankFour, kTextClippedMean}, [](const Rows& rows, const Setting& s) {
                 return no_loss(rows, s, kTextRankFour, kTextClippedMean);
               });

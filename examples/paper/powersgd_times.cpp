@@ -234,7 +234,7 @@ void add_time_claims(Paper& paper, Scale scale) {
        .decide = [scale](const Rows& rows) { return gathers_grow(rows, scale); },
        .draw = [scale](const Rows& rows) { return draw_scaling(rows, scale); }});
   paper.claims.push_back({.name = "slow-network",
-                          .claimed = "a slow back-end widens the gap",
+                          .claimed = "a slow back-end widens PowerSGD's lead over SGD",
                           .experiments = steps,
                           .decide = slow_network_widens});
   paper.claims.push_back({.name = "time-split",

@@ -203,7 +203,8 @@ void add_noise_claims(Paper& paper, Scale scale) {
         return above(interval_of(over_epochs(row, "density_mean", least)), 0.05, 3, "least φ(g)");
       },
       true);
-  add("density-noise", "the noise is no sparser than the gradient", noise_is_no_sparser);
+  add("density-noise", "the noise of a gradient is no sparser than the gradient",
+      noise_is_no_sparser);
   add("noise-symmetric", "noise at batch 128 is symmetric", [](const json& row) {
     auto finding = below(interval_of(over_epochs(row, "asymmetric", most)), 0.1, 3,
                          "largest share that fails");
@@ -211,7 +212,7 @@ void add_noise_claims(Paper& paper, Scale scale) {
                                     text_of(interval_of(over_epochs(row, "skew", most)), 3));
     return finding;
   });
-  add("noise-unimodal", "and unimodal", [](const json& row) {
+  add("noise-unimodal", "noise at batch 128 is unimodal", [](const json& row) {
     return below(interval_of(over_epochs(row, "several_modes", most)), 0.1, 3,
                  "largest share that fails");
   });
@@ -234,7 +235,7 @@ void add_signum_claims(Paper& paper, Scale scale) {
         return within(gain(rows, s, kSignum, kSgd), -3, 0, 2, "Δ signum − sgd:");
       },
       Picture::curves);
-  on_lenet.add("signum-signsgd", "momentum helps signs", {kSignum, kSignSgd},
+  on_lenet.add("signum-signsgd", "momentum helps signSGD", {kSignum, kSignSgd},
                [](const Rows& rows, const Setting& s) {
                  return above(gain(rows, s, kSignum, kSignSgd), 0, 2, "Δ signum − signsgd:");
                });
@@ -258,7 +259,8 @@ void add_inverted_voters(Paper& paper, Scale scale) {
        .decide = degrades_gracefully,
        .draw = draw_inverted_voters});
   paper.claims.push_back({.name = "adversaries-bound",
-                          .claimed = "the bound with 1/(1 − 2α)",
+                          .claimed = "with a share α of the voters inverted, the mean of the norm "
+                                     "obeys the bound with 1/(1 − 2α)",
                           .experiments = {"signsgd/inverted-voters-bound"},
                           .decide = [](const Rows& rows) {
                             return means_obey(rows["signsgd/inverted-voters-bound"]);
@@ -302,7 +304,7 @@ Paper signsgd(Scale scale) {
                   return below(floor_difference(rows["signsgd/sparse-noise"]), 0, 2, "Δ of log f");
                 }},
            {.name = "dense-noise",
-            .claimed = "where noise is dense, it has no such advantage",
+            .claimed = "where noise is dense, signSGD has no such advantage",
             .experiments = {"signsgd/dense-noise"},
             .decide =
                 [](const Rows& rows) {

@@ -121,7 +121,7 @@ Paper staleness(Scale scale) {
                   .experiments = {"async/staleness"},
                   .decide = mean_staleness},
                  {.name = "staleness-law",
-                  .claimed = "with exponential durations it is geometric",
+                  .claimed = "with exponential durations staleness is geometric",
                   .experiments = {"async/staleness"},
                   .decide = staleness_is_geometric,
                   .draw = draw_staleness},

@@ -205,7 +205,7 @@ void add_vote_traffic(Paper& paper, Scale scale) {
   }
   paper.claims.push_back(
       {.name = "vote-traffic",
-       .claimed = "32 times fewer bits, both ways",
+       .claimed = "a vote takes 32 times fewer bits, both ways",
        .experiments = names,
        .decide = [names](const Rows& rows) {
          Finding finding{.verdict = Verdict::holds, .measured = "bytes of a step"};
@@ -293,8 +293,9 @@ void add_adversaries(Paper& paper, Scale scale) {
   add_adversaries_claim(paper, scale, "adversaries", "training survives 3 Byzantine workers of 7",
                         kVoters / 2, survives);
   draw_inverted_workers(paper, paper.claims.back(), scale);
-  add_adversaries_claim(paper, scale, "adversaries-half", "and breaks at half", kVoters / 2 + 1,
-                        breaks);
+  add_adversaries_claim(paper, scale, "adversaries-half",
+                        "training breaks with more than half of the workers Byzantine",
+                        kVoters / 2 + 1, breaks);
   add_mean_breaks(paper, scale);
 }
 
@@ -311,7 +312,7 @@ void add_communication(Paper& paper, Scale scale) {
       name, "resnet50", {method("none"), method("vote"), method("vote:beta=0.9")}, 45, scale));
   paper.claims.push_back(
       {.name = "communication",
-       .claimed = "communication takes over 4 times less time than SGD's",
+       .claimed = "a vote's communication takes over 4 times less time than SGD's",
        .experiments = {name},
        .decide = [=](const Rows& rows) {
          const auto& methods = rows[name]["methods"];
