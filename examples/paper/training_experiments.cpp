@@ -101,10 +101,7 @@ Setting resnet20(Scale scale) {
   auto setting = image_setting("resnet20", "resnet20", 360, scale);
   setting.config.epochs = 4;
   setting.seeds = 1;
-  if (scale == Scale::whole) {
-    setting.thrice = {"sgd", "vote", "powersgd-2"};
-    setting.config.eval_steps = 107;  // four in an epoch
-  }
+  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-2"};
   if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
   return setting;
 }
