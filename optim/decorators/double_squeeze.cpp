@@ -7,7 +7,8 @@
 //
 // x - lr (E + mean of e_w) follows plain SGD exactly for constant lr. The down packet is as small
 // as an up packet. In a topology without a server every worker computes the server's part, and E is
-// the same on all.
+// the same on all. If the number of workers changes, E starts from 0 again: the part of a worker that
+// has left is lost, and the other parts may belong to other workers than before.
 //
 // Cost: 4 d bytes of state on a worker, and as much on the server. The packet does not grow.
 // C must have one phase, a packet of it must be decodable by itself, and like for error feedback C
@@ -52,6 +53,7 @@ class DoubleSqueeze final : public Decorator, public ConservingStage {
 
   void combine(const Round& round, std::span<const GradView> shape, std::span<const Packet> up,
                std::span<const float> weights, Packet& down) override {
+    if (workers_ != round.workers) begin_anew(round.workers);
     const auto q = server_residual_.views(shape);
     const auto reconstruction = copy_.like(shape);
     for (std::size_t w = 0; w < up.size(); ++w) {
@@ -87,12 +89,18 @@ class DoubleSqueeze final : public Decorator, public ConservingStage {
   void serialize(Archive& archive) override {
     worker_residual_.serialize(archive, "doublesqueeze.worker_residual");
     server_residual_.serialize(archive, "doublesqueeze.server_residual");
+    archive.item("doublesqueeze.server_workers", workers_);
     inner_->serialize(archive);
     const auto scope = archive.scope("doublesqueeze.server");
     server_->serialize(archive);
   }
 
  private:
+  void begin_anew(std::uint32_t workers) {
+    if (workers_ != 0) server_residual_ = TensorState();
+    workers_ = workers;
+  }
+
   // packet = C(x);  x = x - C(x)
   void squeeze(Compressor& compressor, const Round& round, std::span<const GradView> x,
                Packet& packet) {
@@ -107,6 +115,7 @@ class DoubleSqueeze final : public Decorator, public ConservingStage {
   bool unsafe_;
   std::unique_ptr<Compressor> server_;
   TensorState worker_residual_, server_residual_;
+  std::uint32_t workers_ = 0;  // the number of workers in the last mean; 0: none yet
   BucketCopy copy_;
 };
 

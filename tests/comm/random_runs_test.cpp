@@ -434,5 +434,23 @@ TEST(RandomRuns, EndInTheRightResultOrOneClearError) {
   }
 }
 
+// The shards change their owners, so no state of an owner may decide the result.
+TEST(RandomRuns, EveryCompressorContinuesWithoutAnOwner) {
+  for (std::size_t compressor = 0; compressor < compressors().size(); ++compressor) {
+    Draw draw(compressor);
+    draw.place = Place::shards;
+    draw.fault = kFaults.back();
+    draw.workers = 5;
+    draw.attackers = 1;
+    draw.at = 2;
+    draw.policy = NonFinite::abort;
+    draw.turns = true;
+    draw.on_failure = OnFailure::go_on;
+    SCOPED_TRACE(draw.compressor);
+    ASSERT_EQ(draw.fault.name, "die");
+    check_outcome(draw, run(draw, draw.topology(), draw.executor()));
+  }
+}
+
 }  // namespace
 }  // namespace terse
