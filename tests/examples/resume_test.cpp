@@ -155,7 +155,7 @@ TEST_F(Resume, EveryCompressorAndDecoratorOverEveryTopology) {
   std::map<std::string, int> accepted;
   for (const auto& spec : specs) {
     for (const auto& [name, choose] : topologies) {
-      accepted[name] += count_resumes(spec + " over " + name, [&](RunConfig& c) {
+      accepted[name] += count_resumes(spec + " over " + name, [&, choose = choose](RunConfig& c) {
         c.compressor = spec;
         choose(c);
       });
