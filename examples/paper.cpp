@@ -182,7 +182,7 @@ void judge(int argc, char** argv) {
   run::CommandLine command_line(
       "paper", "Measures the claims of the papers behind tersegrad; a verdict for each.",
       "paper 1905.12938 --claim plateau --again");
-  command_line.positional("PAPER", flags.papers, "numbers of arXiv, pays, or all");
+  command_line.positional("PAPER", flags.papers, "arXiv numbers, pays, or all");
   command_line.flag("--claim", flags.claim, "one claim of the paper")
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
       .flag("--plan", flags.plan, "print the experiments and their time, and end")

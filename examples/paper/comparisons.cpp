@@ -13,15 +13,18 @@ namespace {
 
 using nlohmann::json;
 
+const char* score_name(const Setting& setting) {
+  return setting.lower_is_better ? "test perplexity" : "test accuracy in %";
+}
+
 // y over x at every evaluation, means over the seeds.
 run::LineChart curves_of(const Rows& rows, const Setting& setting,
                          const std::vector<Method>& methods, const char* x, run::ChartAxis axis) {
-  run::LineChart chart{.title = setting.config.model + " on " + setting.config.data,
-                       .x = std::move(axis),
-                       .y = {.label = setting.lower_is_better ? "perplexity" : "test accuracy, %",
-                             .logarithmic = setting.lower_is_better,
-                             .text = plain},
-                       .curves = {}};
+  run::LineChart chart{
+      .title = setting.config.model + " on " + setting.config.data,
+      .x = std::move(axis),
+      .y = {.label = score_name(setting), .logarithmic = setting.lower_is_better, .text = plain},
+      .curves = {}};
   for (const auto& method : methods) {
     const auto& row = rows[row_of(setting, method)];
     run::Curve curve{.name = method.name, .points = {}};
@@ -87,8 +90,11 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
               .experiments = {},
               .decide = [setting = setting_, methods, decide](const Rows& rows) {
                 auto finding = decide(rows, setting);
+                finding.measured +=
+                    fmt::format("; {}, {}: ", setting.config.model, score_name(setting));
                 for (const auto& method : methods) {
-                  finding.measured += "; " + score_text(rows, setting, method);
+                  finding.measured +=
+                      (&method == &methods.front() ? "" : "; ") + score_text(rows, setting, method);
                 }
                 return finding;
               }};

@@ -47,14 +47,20 @@ std::string in_lines(const std::string& text, const char* indent = "") {
   return result;
 }
 
-// One bullet for each part of a text that is separated by semicolons.
+// One bullet for each part of a text that is separated by semicolons outside of parentheses.
 std::string bullets(const std::string& text) {
   std::string result;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto end = std::min(text.find("; ", at), text.size());
-    result += "* " + in_lines(text.substr(at, end - at), "  ") + "\n";
-    at = end + 2;
+  int depth = 0;
+  std::size_t from = 0;
+  const auto add = [&](std::size_t end) {
+    result += "* " + in_lines(text.substr(from, end - from), "  ") + "\n";
+    from = end + 2;  // behind "; "
+  };
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    depth += text[at] == '(' ? 1 : text[at] == ')' ? -1 : 0;
+    if (text[at] == ';' && depth == 0) add(at);
   }
+  add(text.size());
   return result;
 }
 
@@ -70,6 +76,17 @@ std::string cost_of(const Paper& paper, const Claim& claim, const Rows& rows) {
   return fmt::format("{} on {}", run::duration_text(seconds), fmt::join(cpus, " and "));
 }
 
+// ". Not measured yet: rank-two, rank-language."
+std::string missing_text(const Paper& paper, const std::vector<Judged>& all) {
+  std::string names;
+  for (const auto& claim : paper.claims) {
+    const bool judged =
+        std::ranges::any_of(all, [&](const Judged& one) { return one.claim == &claim; });
+    if (!judged) names += (names.empty() ? "" : ", ") + claim.name;
+  }
+  return names.empty() ? "." : ". Not measured yet: " + names + ".";
+}
+
 // What was measured for one claim, how it is measured again, and its picture.
 std::string section_of(const Judged& judged, const Rows& rows) {
   const auto& [paper, claim, finding] = judged;
@@ -77,8 +94,10 @@ std::string section_of(const Judged& judged, const Rows& rows) {
       "\n### {}\n\n{}\n\n{}\n", claim->name,
       in_lines(fmt::format("*{}*: **{}**.", claim->claimed, to_string(finding.verdict))),
       bullets(finding.measured));
-  text += in_lines(fmt::format("`{}` takes {}.", command_of(*paper, *claim),
-                               cost_of(*paper, *claim, rows))) +
+  const auto command = command_of(*paper, *claim);
+  text += in_lines(claim->experiments.empty()
+                       ? fmt::format("`{}` computes it.", command)
+                       : fmt::format("`{}` takes {}.", command, cost_of(*paper, *claim, rows))) +
           "\n";
   if (has_picture(*claim))
     text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
@@ -129,20 +148,17 @@ nlohmann::json to_json(const std::vector<Judged>& all) {
 void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& rows,
                 const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  std::string text = fmt::format("# {}: {}\n\n{}.\n", paper.number, paper.title, summary(all));
-  text +=
-      "The rules of decision, the models and their sizes are in the [table of claims](README.md), "
-      "which "
-      "was written\n"
-      "before these results and names what was amended. Claims of that table that are missing here "
-      "are "
-      "not measured\n"
-      "yet. Brackets are intervals of 95 % of a mean over the seeds; ± is a standard deviation. "
-      "Every "
-      "experiment is a\n"
-      "file in [data](data) with its configuration and CPU: without `--again`, the commands print "
-      "verdicts from these.\n\n"
-      "| claim | what the paper states | verdict |\n|---|---|---|\n";
+  std::string text = fmt::format("# {}: {}\n\n", paper.number, paper.title);
+  text += in_lines(summary(all) + missing_text(paper, all)) + "\n\n";
+  text += in_lines(
+      "The [table of claims](README.md) has the rules of decision, the models and their sizes. It "
+      "was written before the results; what was changed later is marked there, also where results "
+      "had been seen. Brackets are intervals of 95 % of a mean over the seeds; ± is a standard "
+      "deviation. Every experiment is a file in [data](data) with its configuration and CPU. The "
+      "commands are those of a build, in the project's folder: without `--again` they print what "
+      "is "
+      "stored, with it they measure anew.");
+  text += "\n\n| claim | what the paper states | verdict |\n|---|---|---|\n";
   std::string sections;
   for (const auto& judged : all) {
     const auto& [_, claim, finding] = judged;

@@ -155,8 +155,9 @@ Finding in_all_cases(std::span<const Case> cases, std::string_view quantity) {
     if (!(excess >= -kErrors * error)) ++violated;
   }
   return {.verdict = violated == 0 ? Verdict::holds : Verdict::fails,
-          .measured = fmt::format("{} of {} cases violate it; least {}: {}", violated, cases.size(),
-                                  quantity, with_minus(fmt::format("{:.2g}", least)))};
+          .measured = fmt::format(
+              "{} of {} cases violate it by more than five standard errors; least {}: {}", violated,
+              cases.size(), quantity, with_minus(fmt::format("{:.2g}", least)))};
 }
 
 }  // namespace terse::paper
