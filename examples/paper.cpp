@@ -222,6 +222,10 @@ void judge(int argc, char** argv) {
       // A quick run draws the picture as well, to show that it can be drawn.
       if (flags.quick && claim->draw) run::to_svg(claim->draw(rows));
     }
+    if (judged.empty()) {
+      run::print("No claim has all of its rows in {}/data yet.\n", flags.folder);
+      continue;
+    }
     run::print("\n{}\n", summary(judged));
     if (!flags.quick && flags.claim.empty()) {
       write_page(*work.paper, judged, rows, flags.folder);

@@ -151,8 +151,10 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
   const auto page = run("paper 1905.12938 --stored --json --folder " + papers);
   EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
-  EXPECT_NE(read(folder / "papers/1905.12938.md").find("Not measured yet: "),
-            std::string::npos);
+  EXPECT_NE(read(folder / "papers/1905.12938.md").find("Not measured yet: "), std::string::npos);
+  const auto nothing = run("paper pays --stored --folder " + papers);
+  EXPECT_NE(nothing.out.find("No claim has all of its rows"), std::string::npos) << nothing.out;
+  EXPECT_FALSE(fs::exists(folder / "papers/pays.md")) << "a page without a claim";
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
