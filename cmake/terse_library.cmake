@@ -37,6 +37,7 @@ function(terse_flags target)
   if(TERSE_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${TERSE_SANITIZE} -fno-omit-frame-pointer
                                              -fno-sanitize-recover=all)
+    target_compile_definitions(${target} PRIVATE TERSE_SANITIZED)
     target_link_options(${target} PRIVATE -fsanitize=${TERSE_SANITIZE})
   endif()
 endfunction()
