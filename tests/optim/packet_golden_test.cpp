@@ -4,7 +4,7 @@
 // A line of the file consists of a spec, the hash of the packets of three workers in ten steps, and
 // the hash of the means. To change a compressor's bits deliberately:
 //
-//   TERSE_GOLDEN=write optim_test --gtest_filter='PacketGolden.*'     writes the file anew
+//   TERSE_GOLDEN=write laws_test --gtest_filter='PacketGolden.*'     writes the file anew
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
