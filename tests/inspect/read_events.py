@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Runs write_events and reads its event file: framing, checks and fields.
+"""Reads the event file that write_events writes: framing, checks and fields.
 
-usage: tests/inspect/read_events.py PROGRAM            (PROGRAM: write_events)
+usage: tests/inspect/read_events.py PROGRAM            runs PROGRAM, write_events
+       tests/inspect/read_events.py FOLDER             write_events has run with FOLDER
 
 Needs Python alone. If protoc is installed, it decodes every event too.
 """
@@ -92,12 +93,10 @@ def check_histogram(message, values):
     assert sum(counts) == len(values)
 
 
-def main(program):
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([program, folder], check=True)
-        file, = pathlib.Path(folder).iterdir()
-        assert file.name == "events.out.tfevents.1600000000.tersegrad"
-        events = list(records_of(file.read_bytes()))
+def check_folder(folder):
+    file, = pathlib.Path(folder).iterdir()
+    assert file.name == "events.out.tfevents.1600000000.tersegrad"
+    events = list(records_of(file.read_bytes()))
     assert fields_of(events[0]) == {1: BEGIN, 3: b"brain.Event:2"}
     assert len(events) == 203
     for step, event in enumerate(events[1:201]):
@@ -111,6 +110,15 @@ def main(program):
             subprocess.run(["protoc", "--decode_raw"], input=event, check=True,
                            stdout=subprocess.DEVNULL)
     print(f"{len(events)} events read")
+
+
+def main(source):
+    if pathlib.Path(source).is_dir():
+        check_folder(source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([source, folder], check=True)
+        check_folder(folder)
 
 
 if __name__ == "__main__":
