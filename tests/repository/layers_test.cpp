@@ -118,6 +118,19 @@ TEST(Layers, TheCheckSeesAForbiddenInclude) {
   fs::remove(file);
 }
 
+// GCC defines macros for its sanitizers and Clang 14 none, so the build defines TERSE_SANITIZED for both.
+TEST(Layers, SourcesAskTheBuildForItsSanitizers) {
+  for (const auto& [folder, allowed] : kFolders) {
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+      if (!is_source(entry.path())) continue;
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) {
+        EXPECT_EQ(line.find("__SANITIZE_"), std::string::npos) << entry.path() << ": " << line;
+      }
+    }
+  }
+}
+
 TEST(Layers, EveryFolderHasItsPage) {
   for (const auto& [folder, allowed] : kFolders) {
     EXPECT_TRUE(fs::exists(kRoot / folder / "README.md")) << folder;
