@@ -80,6 +80,7 @@ struct Claim {
 struct Paper {
   std::string number;  // of arXiv, or "pays"
   std::string title;
+  std::string symbols = {};  // what those of the page mean
   std::vector<Claim> claims;
   std::vector<Experiment> experiments;
 };

@@ -44,6 +44,35 @@ run::LineChart curves_of(const Rows& rows, const Setting& setting,
   return chart;
 }
 
+std::ptrdiff_t diverged(const json& row) {
+  return std::ranges::count_if(row["seeds"],
+                               [](const json& seed) { return seed.contains("failure"); });
+}
+
+// " (1 of 3 runs of top-k diverged)": an interval with the score of such a run says little.
+std::string divergence_text(const Rows& rows, const Setting& setting,
+                            const std::vector<Method>& methods) {
+  std::string text;
+  for (const auto& method : methods) {
+    const auto& row = rows[row_of(setting, method)];
+    if (diverged(row) == 0) continue;
+    text += fmt::format(" ({} of {} runs of {} diverged)", diverged(row), row["seeds"].size(),
+                        method.name);
+  }
+  return text;
+}
+
+using Compare = Finding (*)(const Interval&, double, int, std::string_view);
+
+// What the gain of `a` over `b` says of a bound.
+Finding gain_is(Compare compare, double bound, const Rows& rows, const Setting& setting,
+                const Method& a, const Method& b) {
+  auto finding =
+      compare(gain(rows, setting, a, b), bound, 2, fmt::format("Δ {} − {}:", a.name, b.name));
+  finding.measured += divergence_text(rows, setting, {a, b});
+  return finding;
+}
+
 }  // namespace
 
 std::vector<double> scores(const Rows& rows, const std::string& row) {
@@ -62,13 +91,12 @@ Interval gain(const Rows& rows, const Setting& setting, const Method& a, const M
 }
 
 Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b) {
-  const double margin = setting.lower_is_better ? -2 : -1;
-  return above(gain(rows, setting, a, b), margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
+  return gain_is(above, setting.lower_is_better ? -2 : -1, rows, setting, a, b);
 }
 
 Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,
                  double margin) {
-  return below(gain(rows, setting, a, b), -margin, 2, fmt::format("Δ {} − {}:", a.name, b.name));
+  return gain_is(below, -margin, rows, setting, a, b);
 }
 
 void add_once(Paper& paper, Experiment experiment) {
@@ -90,12 +118,7 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
               .experiments = {},
               .decide = [setting = setting_, methods, decide](const Rows& rows) {
                 auto finding = decide(rows, setting);
-                finding.measured +=
-                    fmt::format("; {}, {}: ", setting.config.model, score_name(setting));
-                for (const auto& method : methods) {
-                  finding.measured +=
-                      (&method == &methods.front() ? "" : "; ") + score_text(rows, setting, method);
-                }
+                finding.measured += "; " + scores_text(rows, setting, methods);
                 return finding;
               }};
   if (picture == Picture::curves) {
@@ -107,6 +130,15 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
   paper_.claims.push_back(std::move(claim));
 }
 
+std::string scores_text(const Rows& rows, const Setting& setting,
+                        const std::vector<Method>& methods) {
+  auto text = fmt::format("{}, {}: ", setting.config.model, score_name(setting));
+  for (const auto& method : methods) {
+    text += (&method == &methods.front() ? "" : ", ") + score_text(rows, setting, method);
+  }
+  return text;
+}
+
 std::string score_text(const Rows& rows, const Setting& setting, const Method& method) {
   const auto& row = rows[row_of(setting, method)];
   const auto interval = interval_of(by_seed(row, "score"));
@@ -115,11 +147,10 @@ std::string score_text(const Rows& rows, const Setting& setting, const Method& m
     text += fmt::format(" ± {:.2f}",
                         standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
   }
-  const auto& seeds = row["seeds"];
-  const auto diverged =
-      std::ranges::count_if(seeds, [](const json& seed) { return seed.contains("failure"); });
   text += fmt::format(" (rate {:g}", row["lr"].get<double>());
-  return text + (diverged > 0 ? fmt::format(", {} of {} diverged)", diverged, seeds.size()) : ")");
+  const auto failed = diverged(row);
+  return text +
+         (failed > 0 ? fmt::format(", {} of {} diverged)", failed, row["seeds"].size()) : ")");
 }
 
 run::LineChart score_chart(const Rows& rows, const Setting& setting,

@@ -154,10 +154,11 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
       "The [table of claims](README.md) has the rules of decision, the models and their sizes. It "
       "was written before the results; what was changed later is marked there, also where results "
       "had been seen. Brackets are intervals of 95 % of a mean over the seeds; ± is a standard "
-      "deviation. Every experiment is a file in [data](data) with its configuration and CPU. The "
+      "deviation. Differences Δ of two methods are points of test accuracy, or percent of "
+      "perplexity. Every experiment is a file in [data](data) with its configuration and CPU. The "
       "commands are those of a build, in the project's folder: without `--again` they print what "
-      "is "
-      "stored, with it they measure anew.");
+      "is stored, with it they measure anew.");
+  if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols: " + paper.symbols);
   text += "\n\n| claim | what the paper states | verdict |\n|---|---|---|\n";
   std::string sections;
   for (const auto& judged : all) {

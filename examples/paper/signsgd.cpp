@@ -273,6 +273,13 @@ Paper signsgd(Scale scale) {
   Paper paper = {
       .number = "1802.04434",
       .title = "signSGD: compressed optimisation for non-convex problems, and majority vote",
+      .symbols =
+          "g is the gradient, σ the standard deviation of a stochastic one, coordinate by "
+          "coordinate; S = |g|/σ is the signal-to-noise ratio, and 2/√3 is critical; "
+          "φ(v) = ‖v‖₁²/(d ‖v‖₂²) is the density of a vector with d entries: 1 if all are "
+          "equally large, 1/d if one is not zero. K is the number of steps, M that of "
+          "voters, x₀ the start. A mixed norm is quadratic where S is below its critical "
+          "value, and linear elsewhere.",
       .claims =
           {{.name = "error-bound",
             .claimed = "a sign is wrong with probability at most 2/(9S²), or 1/2 − S/(2√3) below "

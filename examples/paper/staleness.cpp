@@ -116,6 +116,11 @@ Paper staleness(Scale scale) {
   Paper paper = {
       .number = "1910.09466",
       .title = "Sparsification as a Remedy for Staleness in Distributed Asynchronous SGD",
+      .symbols =
+          "W is the number of workers, T that of pushes, μ a momentum. dense pushes whole "
+          "gradients; top-10, top-1 and top-0.1 push the largest 10, 1 and 0.1 % of the "
+          "entries and add the rest to the next gradient; staleness-aware (damped) divides "
+          "the rate by the staleness.",
       .claims = {{.name = "mean-staleness",
                   .claimed = "staleness grows with the workers: mean W − 1",
                   .experiments = {"async/staleness"},

@@ -350,6 +350,14 @@ Paper stochastic_sign_descent(Scale scale) {
   Paper paper = {
       .number = "1905.12938",
       .title = "Stochastic Sign Descent Methods",
+      .symbols =
+          "g is the gradient, σ the standard deviation of a stochastic one, S = |g|/σ "
+          "coordinate by coordinate; ρ is the probability that a stochastic gradient's sign "
+          "is that of g, and its margin is 2ρ − 1, P(right) − P(wrong); "
+          "‖g‖_ρ = Σ (2ρ − 1)|g| over the coordinates, and ‖g‖_ρM the same for a vote of M "
+          "nodes; M is 2l − 1 or 2l, and I is the regularised incomplete beta function. γ "
+          "is the rate, K the number of steps, d that of coordinates, L̄ the mean of their "
+          "smoothness constants, x₀ the start.",
       .claims =
           {
               {.name = "sign-bound",

@@ -46,18 +46,23 @@ TEST(AsynchronousClaims, HarmlessPushesLoseAtMostAPointForEveryNumberOfWorkers) 
   EXPECT_EQ(decide("improves", rows).verdict, Verdict::fails) << "at 16 workers";
 }
 
-TEST(AsynchronousClaims, HarmGrowsIfEveryStepAlongBothAxesFalls) {
-  const auto falls = of_ratios({{86, 84, 82}, {86, 84, 82}, {85, 83, 80}, {84, 82, 73}});
-  EXPECT_EQ(decide("ratio-workers", falls).verdict, Verdict::holds);
-  const auto rises = of_ratios({{86, 84, 82}, {86, 84, 82}, {86.5, 83, 80}, {84, 82, 73}});
-  const auto finding = decide("ratio-workers", rises);
+TEST(AsynchronousClaims, HarmGrowsIfItDoesInEveryStepAlongBothAxes) {
+  const auto grows = of_ratios({{90, 88, 86}, {89.9, 87.5, 85}, {89, 86, 83}, {88, 83, 77}});
+  EXPECT_EQ(decide("ratio-workers", grows).verdict, Verdict::holds);
+  const auto once_less = of_ratios({{90, 88, 86}, {89.9, 87.5, 85}, {90, 86, 83}, {88, 83, 77}});
+  const auto finding = decide("ratio-workers", once_less);
   EXPECT_EQ(finding.verdict, Verdict::fails);
-  EXPECT_NE(finding.measured.find("5 of 6 steps to a smaller ratio fall; the least: Δ 0.50"),
+  EXPECT_NE(finding.measured.find("grows in 5 of 6 steps to a smaller ratio, least by Δ −0.10"),
             std::string::npos)
       << finding.measured;
-  EXPECT_NE(finding.measured.find("6 of 6 steps to more workers fall"), std::string::npos);
-  const auto later = of_ratios({{86, 84, 82}, {86, 84, 84.5}, {85, 83, 80}, {84, 82, 73}});
+  EXPECT_NE(finding.measured.find("grows in 6 of 6 steps to more workers"), std::string::npos);
+  EXPECT_NE(finding.measured.find("top-10 0.10 0.50 1.00, top-1 0.00 2.00 3.00"), std::string::npos)
+      << finding.measured;
+  const auto later = of_ratios({{90, 88, 86}, {89.9, 87.5, 85.8}, {89, 86, 83}, {88, 83, 77}});
   EXPECT_EQ(decide("ratio-workers", later).verdict, Verdict::fails) << "more workers, top 10 %";
+  const auto all_fall = of_ratios({{90, 88, 86}, {89, 87, 85}, {88, 86, 84}, {87, 85, 83}});
+  EXPECT_NE(decide("ratio-workers", all_fall).verdict, Verdict::holds)
+      << "dense pushes fall with the workers as the others do";
 }
 
 TEST(AsynchronousClaims, PicturesShowTheMeansOfTheRows) {

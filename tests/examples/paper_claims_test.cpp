@@ -81,6 +81,20 @@ TEST(TimeClaims, CompareSixteenWorkersWithFour) {
   EXPECT_EQ(verdict_of("scaling", rows_with(1.6)), Verdict::fails);
 }
 
+TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
+  const auto row = [](nlohmann::json last) {
+    return nlohmann::json{{"lr", 0.1},
+                          {"seeds", {{{"score", 80}}, {{"score", 82}}, std::move(last)}}};
+  };
+  Rows rows;
+  rows.add("lenet/powersgd-2-no-feedback", row({{"score", 10}, {"failure", "diverged"}}));
+  rows.add("lenet/powersgd-2", row({{"score", 88}}));
+  const auto finding = find_claim(powersgd(Scale::whole), "no-feedback").decide(rows);
+  EXPECT_NE(finding.measured.find("(1 of 3 runs of powersgd-2-no-feedback diverged); lenet"),
+            std::string::npos)
+      << finding.measured;
+}
+
 // ---- claims on a perceptron ---------------------------------------------------------------------
 
 nlohmann::json three_times(const nlohmann::json& seed) {
