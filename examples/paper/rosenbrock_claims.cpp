@@ -1,0 +1,146 @@
+#include "examples/paper/rosenbrock_claims.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "examples/paper/rosenbrock_experiments.hpp"
+#include "examples/paper/row_values.hpp"
+#include "examples/paper/statistics.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+// value(run) of every seed of the runs with this batch; the rates one after the other.
+std::vector<double> of_batch(const json& row, int batch, const char* key) {
+  std::vector<double> values;
+  for (const auto& run : row["runs"]) {
+    if (run["batch"] != batch) continue;
+    for (const auto& seed : run["seeds"]) values.push_back(seed[key]);
+  }
+  return values;
+}
+
+// The interval lies on the side of `error` on which zero does not lie: holds. It lies beyond −error:
+// does not hold.
+Finding lies_beyond(const Interval& interval, double error, std::string_view quantity) {
+  const double side = error > 0 ? 1 : -1;
+  const double low = std::min(side * interval.low, side * interval.high);
+  const double high = std::max(side * interval.low, side * interval.high);
+  const auto verdict = low > std::abs(error)     ? Verdict::holds
+                       : high < -std::abs(error) ? Verdict::fails
+                                                 : Verdict::open;
+  return {
+      .verdict = verdict,
+      .measured = fmt::format(
+          "{} {}{}", quantity, text_of(interval, 3),
+          verdict == Verdict::open ? fmt::format(", within ±{:g} of zero", std::abs(error)) : "")};
+}
+
+Finding threshold(const Rows& rows) {
+  const auto& row = rows["rosenbrock/noise"];
+  auto f1 = of_batch(row, 1, "f"), f8 = of_batch(row, 8, "f");
+  for (double& f : f1) f = std::log10(f);
+  for (double& f : f8) f = std::log10(f);
+  const auto margin1 = interval_of(of_batch(row, 1, "least"));
+  const auto margin8 = interval_of(of_batch(row, 8, "least"));
+  const double error = 5 / std::sqrt(row["samples"].get<double>());  // of one margin, at most
+  return all_of({below(interval_of(differences(f8, f1)), -1, 2, "Δ of log₁₀ f, batch 8 − 1:"),
+                 lies_beyond(margin1, -error, "smallest margin of batch 1"),
+                 lies_beyond(margin8, error, "of batch 8")});
+}
+
+Charts draw_threshold(const Rows& rows) {
+  const auto& runs = rows["rosenbrock/noise"]["runs"];
+  const auto curve_of = [](const json& run, const char* key) {
+    run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
+    for (const auto& point : run["seeds"][0]["points"]) {
+      curve.points.emplace_back(point["step"].get<double>(), point[key].get<double>());
+    }
+    return curve;
+  };
+  const run::ChartAxis steps = {.label = "steps", .text = plain};
+  run::LineChart f{.title = "Rosenbrock, γ = 0.01: f by batch",
+                   .x = steps,
+                   .y = {.label = "f", .logarithmic = true, .text = plain},
+                   .curves = {}},
+      margin{.title = "P(right) − P(wrong) of the worst coordinate",
+             .x = steps,
+             .y = {.label = "", .text = plain},
+             .curves = {}},
+      histogram{.title = "All coordinates along the run",
+                .x = {.label = "P(right) − P(wrong)", .text = plain},
+                .y = {.label = "share", .text = plain},
+                .curves = {}};
+  for (const auto& run : runs) {
+    if (run["gamma"] != 0.01) continue;
+    f.curves.push_back(curve_of(run, "f"));
+    margin.curves.push_back(curve_of(run, "least"));
+    std::vector<double> counts;
+    for (const auto& seed : run["seeds"]) {
+      const auto of_seed = numbers(seed["histogram"]);
+      counts.resize(of_seed.size());
+      std::ranges::transform(counts, of_seed, counts.begin(), std::plus<>());
+    }
+    const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
+    const auto bins = static_cast<double>(counts.size());
+    run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
+    for (std::size_t bin = 0; bin < counts.size(); ++bin) {
+      curve.points.emplace_back((static_cast<double>(bin) + 0.5) / bins * 2 - 1, counts[bin] / all);
+    }
+    histogram.curves.push_back(std::move(curve));
+  }
+  return {f, margin, histogram};
+}
+
+Finding more_nodes_are_lower(const Rows& rows) {
+  const auto& row = rows["rosenbrock/votes"];
+  const auto logs = [&](std::uint32_t nodes) {
+    for (std::size_t i = 0; i < row["nodes"].size(); ++i) {
+      if (row["nodes"][i] != nodes) continue;
+      auto values = numbers(row["f"][i]);
+      for (double& f : values) f = std::log(f);
+      return values;
+    }
+    return std::vector<double>();
+  };
+  return below(interval_of(differences(logs(9), logs(1))), 0, 2, "Δ of log f, M = 9 − 1:");
+}
+
+Charts draw_vote_descent(const Rows& rows) {
+  const auto& row = rows["rosenbrock/votes"];
+  return {chart("Rosenbrock by votes: f after the last step",
+                {.label = "nodes M", .logarithmic = true, .text = plain},
+                {.label = "f", .logarithmic = true, .text = plain}, numbers(row["nodes"]),
+                {"mean of the seeds"}, [&](std::size_t, std::size_t k) {
+                  return interval_of(numbers(row["f"][k])).mean;
+                })};
+}
+
+}  // namespace
+
+void add_rosenbrock(Paper& paper, Scale scale) {
+  paper.experiments.push_back(rosenbrock_noise(scale));
+  paper.experiments.push_back(rosenbrock_votes(scale));
+  paper.claims.push_back({.name = "threshold",
+                          .claimed = "signs converge if the smallest ρ is above 1/2, and only then",
+                          .experiments = {"rosenbrock/noise"},
+                          .decide = threshold,
+                          .draw = draw_threshold});
+  paper.claims.push_back({.name = "vote-descent",
+                          .claimed = "with more nodes the vote reaches a lower value",
+                          .experiments = {"rosenbrock/votes"},
+                          .decide = more_nodes_are_lower,
+                          .draw = draw_vote_descent});
+}
+
+}  // namespace terse::paper
