@@ -103,16 +103,16 @@ void add_sign_success(Paper& paper, Scale scale) {
 namespace {
 
 Finding vote_beta(const Rows& rows) {
-  std::vector<Case> cases;
+  std::vector<Deviation> deviations;
   for (const auto& c : rows["signs/votes"]["cases"]) {
-    cases.push_back({.excess = -std::abs(c["success"].get<double>() - c["stated"].get<double>()),
-                     .error = c["error"]});
+    deviations.push_back({.difference = c["success"].get<double>() - c["stated"].get<double>(),
+                          .error = c["error"]});
   }
-  return in_all_cases(cases, "−|measured − stated|");
+  return agrees_in_all_cases(deviations, "measured − stated");
 }
 
 Finding vote_pairs(const Rows& rows) {
-  std::vector<Case> cases;
+  std::vector<Deviation> deviations;
   const auto& all = rows["signs/votes"]["cases"];
   for (const auto& even : all) {
     for (const auto& odd : all) {
@@ -120,12 +120,12 @@ Finding vote_pairs(const Rows& rows) {
           even["rho"] != odd["rho"] || even["seed"] != odd["seed"]) {
         continue;
       }
-      cases.push_back(
-          {.excess = -std::abs(even["success"].get<double>() - odd["success"].get<double>()),
+      deviations.push_back(
+          {.difference = even["success"].get<double>() - odd["success"].get<double>(),
            .error = std::hypot(even["error"].get<double>(), odd["error"].get<double>())});
     }
   }
-  return in_all_cases(cases, "−|difference|");
+  return agrees_in_all_cases(deviations, "P(right) of 2l nodes − P(right) of 2l − 1");
 }
 
 Charts draw_votes(const Rows& rows) {
@@ -159,7 +159,7 @@ Finding vote_exponential(const Rows&) {
       cases.push_back({.excess = 1 - norm, .error = kRounding});
     }
   }
-  return in_all_cases(cases, "difference");
+  return in_all_cases(cases, "distance to a bound");
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ double geometric(double workers, std::size_t staleness) {
 }
 
 Finding staleness_is_geometric(const Rows& rows) {
-  std::vector<Case> cases;
+  std::vector<Deviation> deviations;
   for (const auto& c : rows["async/staleness"]["cases"]) {
     if (!c.contains("histogram")) continue;
     const double pushes = c["pushes"], workers = c["workers"];
@@ -39,11 +39,11 @@ Finding staleness_is_geometric(const Rows& rows) {
     for (std::size_t j = 0; j < histogram.size(); ++j) {
       const double stated = geometric(workers, j);
       if (stated * pushes < 25) break;  // a normal error needs some pushes
-      cases.push_back({.excess = -std::abs(histogram[j] / pushes - stated),
-                       .error = std::sqrt(stated * (1 - stated) / pushes)});
+      deviations.push_back({.difference = histogram[j] / pushes - stated,
+                            .error = std::sqrt(stated * (1 - stated) / pushes)});
     }
   }
-  return in_all_cases(cases, "−|share − stated|");
+  return agrees_in_all_cases(deviations, "share − stated");
 }
 
 Charts draw_staleness(const Rows& rows) {

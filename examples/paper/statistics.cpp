@@ -146,18 +146,41 @@ Finding all_of(const std::vector<Finding>& findings) {
   return result;
 }
 
+namespace {
+
+constexpr double kErrors = 5;  // standard errors that chance is given in each of several cases
+
+}  // namespace
+
 Finding in_all_cases(std::span<const Case> cases, std::string_view quantity) {
-  constexpr double kErrors = 5;
-  double least = std::numeric_limits<double>::infinity();
+  Case least{.excess = std::numeric_limits<double>::infinity(), .error = 0};
   std::size_t violated = 0;
-  for (const auto& [excess, error] : cases) {
-    least = std::min(least, excess);
-    if (!(excess >= -kErrors * error)) ++violated;
+  for (const auto& one : cases) {
+    if (one.excess < least.excess) least = one;
+    if (!(one.excess >= -kErrors * one.error)) ++violated;
   }
-  return {.verdict = violated == 0 ? Verdict::holds : Verdict::fails,
+  Finding finding{
+      .verdict = violated == 0 ? Verdict::holds : Verdict::fails,
+      .measured = fmt::format(
+          "{} of {} cases violate it by more than five standard errors; least {}: {}", violated,
+          cases.size(), quantity, with_minus(fmt::format("{:.2g}", least.excess)))};
+  if (least.excess < 0 && least.error > 0 && std::isfinite(least.error)) {
+    finding.measured += fmt::format(", with an error of {:.2g}", least.error);
+  }
+  return finding;
+}
+
+Finding agrees_in_all_cases(std::span<const Deviation> deviations, std::string_view quantity) {
+  double largest = 0;
+  std::size_t deviating = 0;
+  for (const auto& [difference, error] : deviations) {
+    largest = std::max(largest, std::abs(difference));
+    if (!(std::abs(difference) <= kErrors * error)) ++deviating;
+  }
+  return {.verdict = deviating == 0 ? Verdict::holds : Verdict::fails,
           .measured = fmt::format(
-              "{} of {} cases violate it by more than five standard errors; least {}: {}", violated,
-              cases.size(), quantity, with_minus(fmt::format("{:.2g}", least)))};
+              "{} of {} cases deviate by more than five standard errors; largest |{}|: {:.2g}",
+              deviating, deviations.size(), quantity, largest)};
 }
 
 }  // namespace terse::paper

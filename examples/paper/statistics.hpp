@@ -47,9 +47,18 @@ Finding all_of(const std::vector<Finding>& findings);
 // The values of a case and the five standard errors that chance is given.
 struct Case {
   double excess = 0;  // below zero: the statement is violated
-  double error = 0;   // standard error of the excess
+  double error = 0;   // standard error of the excess, or its error of rounding
 };
-// Holds if no case is violated by more than five standard errors.
+// Holds if no case is violated by more than five standard errors. The text gives the least excess,
+// and its error if it is below zero.
 Finding in_all_cases(std::span<const Case> cases, std::string_view quantity);
+
+struct Deviation {
+  double difference = 0;  // of the two values that should agree
+  double error = 0;       // standard error of the difference
+};
+// Holds if no difference is further from zero than five standard errors. `quantity` names it, such
+// as "measured − stated".
+Finding agrees_in_all_cases(std::span<const Deviation> deviations, std::string_view quantity);
 
 }  // namespace terse::paper

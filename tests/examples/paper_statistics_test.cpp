@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -68,6 +69,29 @@ TEST(Verdicts, CasesHaveFiveStandardErrors) {
   EXPECT_EQ(in_all_cases(std::vector<Case>{{1, 0}, {-0.4, 0.1}}, "x").verdict, Verdict::holds);
   EXPECT_EQ(in_all_cases(std::vector<Case>{{1, 0}, {-0.6, 0.1}}, "x").verdict, Verdict::fails);
   EXPECT_EQ(in_all_cases(std::vector<Case>{{NAN, 1}}, "x").verdict, Verdict::fails);
+}
+
+TEST(Verdicts, CasesNameTheErrorOfAnExcessBelowZero) {
+  const std::string none = "0 of 2 cases violate it by more than five standard errors; least x: ";
+  EXPECT_EQ(in_all_cases(std::vector<Case>{{0.033, 0.01}, {1, 0}}, "x").measured, none + "0.033");
+  EXPECT_EQ(in_all_cases(std::vector<Case>{{1, 0.1}, {-0.03, 0.02}}, "x").measured,
+            none + "−0.03, with an error of 0.02");
+  for (const double error : {0.0, kInfinity}) {  // exact, or of one seed
+    EXPECT_TRUE(in_all_cases(std::vector<Case>{{-1, error}}, "x").measured.ends_with("x: −1"));
+  }
+}
+
+TEST(Verdicts, DeviationsHaveFiveStandardErrors) {
+  const auto agree = [](const std::vector<Deviation>& deviations) {
+    return agrees_in_all_cases(deviations, "measured − stated");
+  };
+  EXPECT_EQ(agree({{0.4, 0.1}, {-0.4, 0.1}, {0, 0}}).verdict, Verdict::holds);
+  EXPECT_EQ(agree({{0, 0}, {0.6, 0.1}}).verdict, Verdict::fails);
+  EXPECT_EQ(agree({{0, 0}, {-0.6, 0.1}}).verdict, Verdict::fails);
+  EXPECT_EQ(agree({{NAN, 1}}).verdict, Verdict::fails);
+  EXPECT_EQ(agree({{0.0003, 0.1}, {-0.0018, 0.0001}}).measured,
+            "1 of 2 cases deviate by more than five standard errors; "
+            "largest |measured − stated|: 0.0018");
 }
 
 TEST(Slopes, AreTheExponents) {
