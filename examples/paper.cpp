@@ -1,5 +1,6 @@
 // Measures the claims of the papers that this project implements, and gives a verdict for each.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -29,6 +30,7 @@ struct Flags {
   std::vector<std::string> papers;
   std::string claim;
   std::string folder = "docs/papers";
+  std::string mnist;
   bool quick = false, plan = false, again = false, stored = false, json = false;
 };
 
@@ -69,6 +71,11 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
   check<UsageError>(flags.claim.empty() || chosen.size() == 1,
                     "--claim: expected one paper, to which the claim belongs; got {}",
                     chosen.size());
+  const bool has_mnist =
+      std::ranges::any_of(chosen, [](const Paper* paper) { return paper->number == "1905.12938"; });
+  check<UsageError>(flags.mnist.empty() || has_mnist,
+                    "--mnist: only 1905.12938 has a claim about MNIST; got {}",
+                    fmt::join(flags.papers, ", "));
   for (const Paper* paper : chosen) {
     Work work{.paper = paper, .claims = {}, .experiments = {}};
     if (flags.claim.empty()) {
@@ -189,12 +196,13 @@ void judge(int argc, char** argv) {
       .flag("--again", flags.again, "measure experiments again that have been measured")
       .flag("--stored", flags.stored, "only claims whose experiments have been measured")
       .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
+      .flag("--mnist", flags.mnist, "folder of MNIST's files: a claim more of 1905.12938")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
   check<UsageError>(!flags.stored || !(flags.quick || flags.again),
                     "--stored takes rows as they are; leave out --quick and --again");
-  const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole);
+  const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole, flags.mnist);
   auto works = plan(papers, flags);
   const Measuring measuring(flags);
   if (flags.stored) keep_stored(works, measuring);

@@ -40,8 +40,8 @@ const Row& Rows::row(const std::string& name) const {
   return found->second;
 }
 
-std::vector<Paper> all_papers(Scale scale) {
-  return {stochastic_sign_descent(scale), signsgd(scale), powersgd(scale), staleness(scale),
+std::vector<Paper> all_papers(Scale scale, const std::string& mnist) {
+  return {stochastic_sign_descent(scale, mnist), signsgd(scale), powersgd(scale), staleness(scale),
           compression_pays(scale)};
 }
 

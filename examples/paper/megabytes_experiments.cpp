@@ -34,20 +34,21 @@ json bought_with_steps(Setting setting, const Method& method, double steps) {
 
 }  // namespace
 
-std::string megabytes_of(std::int64_t batch) {
-  return fmt::format("perceptron/megabytes-{}", batch);
-}
-
-Experiment bought_by_megabytes(Scale scale, std::int64_t batch,
-                               const std::vector<Method>& methods) {
+Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
+                               const std::string& mnist) {
   auto setting = perceptron(scale);
   setting.config.batch = batch;
   setting.config.eval_every = 0;
+  auto data = setting.config.data;
+  if (!mnist.empty()) {
+    const auto sizes = data.substr(data.find(':') + 1);
+    data = "mnist:" + sizes;  // a row is the same wherever the files are
+    setting.config.data = fmt::format("mnist:path={},{}", mnist, sizes);
+  }
   const auto megabytes =
       scale == Scale::whole ? std::vector<double>{0.5, 1, 2, 4} : std::vector<double>{2};
-  json configuration = {
-      {"model", setting.config.model}, {"data", setting.config.data}, {"batch", batch},
-      {"megabytes", megabytes},        {"seeds", setting.seeds},      {"revision", 1}};
+  json configuration = {{"model", setting.config.model}, {"data", data},           {"batch", batch},
+                        {"megabytes", megabytes},        {"seeds", setting.seeds}, {"revision", 1}};
   for (const auto& method : methods) {
     configuration["methods"].push_back({{"compressor", method.compressor},
                                         {"optimizer", method.optimizer},
@@ -55,7 +56,7 @@ Experiment bought_by_megabytes(Scale scale, std::int64_t batch,
                                         {"revision", method.revision}});
   }
   return {
-      .name = megabytes_of(batch),
+      .name = mnist.empty() ? megabytes_of(batch) : kMegabytesOnMnist,
       .configuration = std::move(configuration),
       .seconds = 5 + 0.1 * static_cast<double>(batch),
       .measure =

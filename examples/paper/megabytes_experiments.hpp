@@ -2,6 +2,8 @@
 // signSGD with SGD on a network of one hidden layer by the megabytes of gradients that were sent.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,7 +18,12 @@ namespace terse::paper {
 // one direction, without its header. A run ends with its budget, so its learning rate has fallen to
 // zero there, and each budget has a rate of its own, the best of five on the validation split:
 //   {megabytes, methods: [{name, bytes, budgets: [{steps, rate, scores: [of each seed]}]}]}
-Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods);
-std::string megabytes_of(std::int64_t batch);  // its name
+// On Fashion-MNIST, or with the folder of MNIST's files on MNIST.
+Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
+                               const std::string& mnist = {});
+inline std::string megabytes_of(std::int64_t batch) {  // its name
+  return fmt::format("perceptron/megabytes-{}", batch);
+}
+inline const std::string kMegabytesOnMnist = "perceptron/megabytes-mnist";
 
 }  // namespace terse::paper

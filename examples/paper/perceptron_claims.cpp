@@ -69,8 +69,7 @@ const json& decisive(const json& row, const json& method) {
   return method["budgets"][static_cast<std::size_t>(at)];
 }
 
-Finding signs_are_ahead(const Rows& rows, std::int64_t batch) {
-  const auto& row = rows[megabytes_of(batch)];
+Finding signs_are_ahead(const json& row, std::int64_t batch) {
   const auto scores_of = [&](std::size_t method) {
     return numbers(decisive(row, row["methods"][method])["scores"]);
   };
@@ -87,8 +86,7 @@ Finding signs_are_ahead(const Rows& rows, std::int64_t batch) {
   return finding;
 }
 
-run::LineChart megabytes_chart(const Rows& rows, std::int64_t batch) {
-  const auto& row = rows[megabytes_of(batch)];
+run::LineChart megabytes_chart(const json& row, std::int64_t batch) {
   const auto& methods = row["methods"];
   return chart(fmt::format("Batches of {}", batch),
                {.label = "megabytes sent by a worker", .text = plain},
@@ -98,17 +96,26 @@ run::LineChart megabytes_chart(const Rows& rows, std::int64_t batch) {
                });
 }
 
-void add_megabytes(Paper& paper, Scale scale) {
-  Claim one{.name = "megabytes",
-            .claimed = "at equal communicated megabytes signSGD is ahead of SGD early in training",
-            .experiments = {megabytes_of(128)},
-            .decide =
-                [](const Rows& rows) {
-                  auto finding = signs_are_ahead(rows, 128);
-                  finding.measured += "; bytes of a worker's payload in one direction";
-                  return finding;
-                },
-            .draw = [](const Rows& rows) { return Charts{megabytes_chart(rows, 128)}; }};
+// The claim about one experiment, at the batch of the other claims.
+Claim early_in_training(const char* name, const char* claimed, const std::string& row) {
+  constexpr std::int64_t kBatch = 128;
+  return {.name = name,
+          .claimed = claimed,
+          .experiments = {row},
+          .decide =
+              [=](const Rows& rows) {
+                auto finding = signs_are_ahead(rows[row], kBatch);
+                finding.measured += "; bytes of a worker's payload in one direction";
+                return finding;
+              },
+          .draw = [=](const Rows& rows) { return Charts{megabytes_chart(rows[row], kBatch)}; }};
+}
+
+void add_megabytes(Paper& paper, Scale scale, const std::string& mnist) {
+  const std::vector<Method> methods = {plain_signs(0.004), plain_sgd(0.2)};
+  paper.claims.push_back(early_in_training(
+      "megabytes", "at equal communicated megabytes signSGD is ahead of SGD early in training",
+      megabytes_of(128)));
   Claim all{
       .name = "megabytes-batches",
       .claimed = "at equal communicated megabytes signSGD is ahead of SGD for every batch size",
@@ -117,23 +124,29 @@ void add_megabytes(Paper& paper, Scale scale) {
           [](const Rows& rows) {
             std::vector<Finding> findings;
             for (const auto batch : kBudgetBatches) {
-              findings.push_back(signs_are_ahead(rows, batch));
+              findings.push_back(signs_are_ahead(rows[megabytes_of(batch)], batch));
             }
             return all_of(findings);
           },
       .draw =
           [](const Rows& rows) {
             Charts charts;
-            for (const auto batch : kBudgetBatches) charts.push_back(megabytes_chart(rows, batch));
+            for (const auto batch : kBudgetBatches) {
+              charts.push_back(megabytes_chart(rows[megabytes_of(batch)], batch));
+            }
             return charts;
           }};
   for (const auto batch : kBudgetBatches) {
     all.experiments.push_back(megabytes_of(batch));
-    paper.experiments.push_back(
-        bought_by_megabytes(scale, batch, {plain_signs(0.004), plain_sgd(0.2)}));
+    paper.experiments.push_back(bought_by_megabytes(scale, batch, methods));
   }
-  paper.claims.push_back(std::move(one));
   paper.claims.push_back(std::move(all));
+  if (mnist.empty()) return;
+  paper.experiments.push_back(bought_by_megabytes(scale, 128, methods, mnist));
+  paper.claims.push_back(early_in_training(
+      "megabytes-mnist",
+      "at equal communicated megabytes signSGD is ahead of SGD early in training, on MNIST",
+      kMegabytesOnMnist));
 }
 
 // ---- batches of one half of the classes ---------------------------------------------------------
@@ -223,7 +236,7 @@ Finding stalls_in_second_half(const json& row, const json& at_constant_rate) {
 
 }  // namespace
 
-void add_perceptron_claims(Paper& paper, Scale scale) {
+void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) {
   const auto mixed = perceptron(scale), split = split_batches(scale);
   const auto steady = split_batches_at_constant_rate(scale), halves = split_workers(scale);
   const auto signs = plain_signs(0.002), split_signs = plain_signs(0.008), sgd = plain_sgd(0.2);
@@ -246,7 +259,7 @@ void add_perceptron_claims(Paper& paper, Scale scale) {
            }});
   use(gradient_noise(mixed, signs));
 
-  add_megabytes(paper, scale);
+  add_megabytes(paper, scale, mnist);
 
   TrainedClaims on_split(paper, split);
   on_split.add(

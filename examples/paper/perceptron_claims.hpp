@@ -7,6 +7,6 @@
 namespace terse::paper {
 
 // Adds these claims and their experiments.
-void add_perceptron_claims(Paper& paper, Scale scale);
+void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist);
 
 }  // namespace terse::paper

@@ -7,7 +7,7 @@
 
 namespace terse::paper {
 
-Paper stochastic_sign_descent(Scale scale) {
+Paper stochastic_sign_descent(Scale scale, const std::string& mnist) {
   Paper paper = {
       .number = "1905.12938",
       .title = "Stochastic Sign Descent Methods",
@@ -26,7 +26,7 @@ Paper stochastic_sign_descent(Scale scale) {
   add_vote_success(paper, scale);
   add_rosenbrock(paper, scale);
   add_disagreeing_nodes(paper, scale);
-  add_perceptron_claims(paper, scale);
+  add_perceptron_claims(paper, scale, mnist);
   return paper;
 }
 

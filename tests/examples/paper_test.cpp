@@ -70,6 +70,23 @@ TEST_F(Papers, TheTableHasEveryClaim) {
   }
 }
 
+// Fashion-MNIST's files have the names and the format of MNIST's.
+TEST_F(Papers, MnistAddsAClaimIfItsFolderIsGiven) {
+  const std::string claim = "paper 1905.12938 --quick --json --claim megabytes-mnist";
+  const auto unknown = run(claim);
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_EQ(unknown.error.find("megabytes-mnist,"), std::string::npos) << unknown.error;
+  const auto missing = run(claim + " --mnist " + (folder / "nowhere").string());
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.error.find("nowhere"), std::string::npos) << missing.error;
+  const auto other = run("paper 1802.04434 --quick --mnist " + folder.string());
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.error.find("got 1802.04434"), std::string::npos) << other.error;
+  const auto o = run(claim + " --mnist /usr/share/datasets/fashion-mnist");
+  ASSERT_EQ(o.code, 0) << o.error;
+  EXPECT_NE(o.out.find("Δ signsgd − sgd, batch 128:"), std::string::npos) << o.out;
+}
+
 TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
   const auto quick = " --quick --json --folder " + (folder / "papers").string();
   const auto o = run("paper 1905.12938 1910.09466" + quick);
