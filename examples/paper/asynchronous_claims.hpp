@@ -1,4 +1,4 @@
-// The claims of 1910.09466 about networks that are trained with stale gradients.
+// Claims of 1910.09466 about what staleness does to the server's SGD: stable rates and momentum.
 #pragma once
 
 #include "examples/paper/claim.hpp"
@@ -6,6 +6,6 @@
 namespace terse::paper {
 
 // Appends the claims, and their experiments.
-void add_asynchronous_claims(Paper& paper, Scale scale);
+void add_asynchronous_server(Paper& paper, Scale scale);
 
 }  // namespace terse::paper

@@ -111,6 +111,18 @@ void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Metho
   add_once(paper, trained(setting, method));
 }
 
+Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const Runs& runs,
+                    std::function<Finding(const Rows&)> decide,
+                    std::function<Charts(const Rows&)> draw) {
+  Claim claim{.name = name,
+              .claimed = claimed,
+              .experiments = {},
+              .decide = std::move(decide),
+              .draw = std::move(draw)};
+  for (const auto& [setting, method] : runs) add_trained(paper, claim, setting, method);
+  return paper.claims.emplace_back(std::move(claim));
+}
+
 void TrainedClaims::add(const char* name, const char* claimed, const std::vector<Method>& methods,
                         const Decide& decide, Picture picture) {
   Claim claim{.name = name,

@@ -32,6 +32,12 @@ void add_once(Paper& paper, Experiment experiment);
 // Adds the run of this method to the claim, and to the paper with the candidates for its rate.
 void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method);
 
+using Runs = std::vector<std::pair<Setting, Method>>;
+// Adds a claim about these runs, and their experiments that the paper does not have yet.
+Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const Runs& runs,
+                    std::function<Finding(const Rows&)> decide,
+                    std::function<Charts(const Rows&)> draw = {});
+
 // Claims about trained models, for one setting. Claims share the rows of their methods.
 class TrainedClaims {
  public:

@@ -7,7 +7,9 @@
 
 #include "examples/paper/asynchronous_claims.hpp"
 #include "examples/paper/claim.hpp"
+#include "examples/paper/push_traffic_claims.hpp"
 #include "examples/paper/row_values.hpp"
+#include "examples/paper/sparse_push_claims.hpp"
 #include "examples/paper/staleness_experiments.hpp"
 #include "examples/paper/statistics.hpp"
 
@@ -141,7 +143,9 @@ Paper staleness(Scale scale) {
                   .decide = momentum_is_implicit}},
       .experiments = {staleness_of_pushes(scale), asynchronous_rate(scale),
                       implicit_momentum(scale)}};
-  add_asynchronous_claims(paper, scale);
+  add_asynchronous_server(paper, scale);
+  add_sparse_pushes(paper, scale);
+  add_push_traffic(paper, scale);
   return paper;
 }
 
