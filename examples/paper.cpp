@@ -11,7 +11,7 @@
 #include "examples/paper/claim.hpp"
 #include "examples/paper/page.hpp"
 #include "examples/paper/row_store.hpp"
-#include "examples/paper/training_experiments.hpp"
+#include "examples/paper/work.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
@@ -33,21 +33,6 @@ struct Flags {
   std::string mnist;
   bool quick = false, plan = false, again = false, stored = false, json = false;
 };
-
-// A paper, the claims of it that were asked for, and the experiments that they need, in their order.
-struct Work {
-  const Paper* paper;
-  std::vector<const Claim*> claims;
-  std::vector<const Experiment*> experiments;
-};
-
-// Adds the experiments of the claim that the work does not have yet.
-void add_experiments(Work& work, const Claim& claim) {
-  for (const auto* experiment : experiments_of(*work.paper, claim)) {
-    const bool known = std::ranges::find(work.experiments, experiment) != work.experiments.end();
-    if (!known) work.experiments.push_back(experiment);
-  }
-}
 
 std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Flags& flags) {
   std::vector<const Paper*> chosen;
@@ -79,11 +64,10 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
   for (const Paper* paper : chosen) {
     Work work{.paper = paper, .claims = {}, .experiments = {}};
     if (flags.claim.empty()) {
-      for (const auto& claim : paper->claims) work.claims.push_back(&claim);
+      for (const auto& claim : paper->claims) add_claim(work, claim);
     } else {
-      work.claims.push_back(&find_claim(*paper, flags.claim));
+      add_claim(work, find_claim(*paper, flags.claim));
     }
-    for (const Claim* claim : work.claims) add_experiments(work, *claim);
     works.push_back(std::move(work));
   }
   return works;
@@ -118,9 +102,7 @@ void keep_stored(std::vector<Work>& works, const Measuring& measuring) {
       const auto all = experiments_of(*work.paper, *claim);
       const bool stored = std::ranges::all_of(
           all, [&](const Experiment* one) { return measuring.is_stored(*one); });
-      if (!stored) continue;
-      kept.claims.push_back(claim);
-      add_experiments(kept, *claim);
+      if (stored) add_claim(kept, *claim);
     }
     work = std::move(kept);
   }
@@ -136,33 +118,6 @@ double seconds_left(const std::vector<Work>& works, const Measuring& measuring) 
     }
   }
   return seconds;
-}
-
-// Throws Error if a data set is missing, with the claims that do without it.
-void check_data(const std::vector<Work>& works, const Measuring& measuring) {
-  std::set<std::string> loaded;
-  for (const auto& work : works) {
-    for (const auto* experiment : work.experiments) {
-      if (experiment->data.empty() || measuring.is_stored(*experiment)) continue;
-      if (!loaded.insert(experiment->data).second) continue;
-      try {
-        load(experiment->data);
-      } catch (const Error& e) {
-        std::string others;
-        for (const auto& [paper, claims, _] : works) {
-          for (const auto* claim : claims) {
-            const auto needed = experiments_of(*paper, *claim);
-            const bool needs = std::ranges::any_of(needed, [&](const Experiment* one) {
-              return one->data == experiment->data && !measuring.is_stored(*one);
-            });
-            if (!needs) others += (others.empty() ? "" : ", ") + claim->name;
-          }
-        }
-        throw Error(fmt::format("{}; claims that do without it (--claim): {}", e.what(),
-                                others.empty() ? "none" : others));
-      }
-    }
-  }
 }
 
 void print_title(const Paper& paper) {
@@ -211,7 +166,7 @@ void judge(int argc, char** argv) {
     run::note("about {} on two cores\n", run::duration_text(seconds));
   }
 
-  check_data(works, measuring);
+  check_data(works, [&](const Experiment& one) { return measuring.is_stored(one); });
 
   std::vector<Judged> all;
   Rows rows;  // papers share experiments

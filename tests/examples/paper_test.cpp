@@ -14,6 +14,7 @@
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/row_store.hpp"
+#include "examples/paper/work.hpp"
 #include "program_fixture.hpp"
 #include "tersegrad/core/error.hpp"
 
@@ -205,6 +206,53 @@ TEST_F(Papers, AMissingDataSetIsAnErrorWithTheClaimsThatDoWithoutIt) {
   };
   expect_missing("", others);
   expect_missing(" --claim rank-language", "none");
+}
+
+TEST_F(Papers, AllMissingDataSetsAreNamedAtOnce) {
+  const auto experiment = [](const std::string& name, const std::string& data) {
+    return Experiment{.name = name, .configuration = {}, .measure = {}, .data = data};
+  };
+  const auto claim = [](const std::string& name, const std::vector<std::string>& experiments) {
+    return Claim{.name = name, .claimed = "", .experiments = experiments, .decide = {}};
+  };
+  const auto paper = [&](const std::string& number, const std::vector<Claim>& claims) {
+    return Paper{
+        .number = number,
+        .title = "",
+        .claims = claims,
+        .experiments = {experiment("images", "fashion-mnist:path=/nowhere"),
+                        experiment("few-images", "fashion-mnist:path=/nowhere,train=9"),
+                        experiment("text", "kjv:path=/nowhere/kjv.txt"),
+                        experiment("blobs", "synthetic:train=8,test=8"), experiment("exact", "")}};
+  };
+  const auto one = paper("1", {claim("a", {"exact"}), claim("b", {"images"}), claim("c", {"text"}),
+                               claim("d", {"few-images", "text"}), claim("e", {"blobs"})});
+  const auto two = paper("2", {claim("f", {"exact"})}), three = paper("3", {claim("g", {"text"})});
+  const auto error_of = [&](const std::vector<const Paper*>& papers, const std::string& stored) {
+    std::vector<Work> works;
+    for (const auto* asked : papers) {
+      works.push_back({.paper = asked, .claims = {}, .experiments = {}});
+      for (const auto& its : asked->claims) add_claim(works.back(), its);
+    }
+    try {
+      check_data(works, [&](const Experiment& e) { return e.name == stored; });
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const auto both = error_of({&one}, "");
+  EXPECT_TRUE(both.starts_with("2 data sets cannot be loaded: fashion-mnist: no such directory: "))
+      << both;
+  EXPECT_EQ(count_of(both, "fashion-mnist: no such"), 1) << "two parts of one set: " << both;
+  EXPECT_NE(both.find("; kjv: no such file: '/nowhere/kjv.txt'; "), std::string::npos) << both;
+  EXPECT_TRUE(both.ends_with("; claims that do without them (--claim): a, e")) << both;
+  const auto stored = error_of({&one}, "text");
+  EXPECT_TRUE(stored.starts_with("fashion-mnist: no such directory: ")) << stored;
+  EXPECT_TRUE(stored.ends_with("; claims that do without it (--claim): a, c, e")) << stored;
+  const auto all = error_of({&one, &two, &three}, "");
+  EXPECT_TRUE(all.ends_with(" (--claim): 1: a, e; 2: all; 3: none")) << all;
+  EXPECT_EQ(error_of({&two}, ""), "");
 }
 
 TEST_F(Papers, WrongInputIsAClearError) {
