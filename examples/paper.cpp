@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,13 +30,21 @@ using namespace terse::paper;
 
 struct Flags {
   std::vector<std::string> papers;
-  std::string claim;
+  std::optional<std::string> claim;
   std::string folder = "docs/papers";
   std::string mnist;
   bool quick = false, plan = false, again = false, stored = false, json = false;
 };
 
+// "1905.12938, 1802.04434, …, or all"
+std::string paper_names(const std::vector<Paper>& all) {
+  std::string names;
+  for (const auto& paper : all) names += paper.number + ", ";
+  return names + "or all";
+}
+
 std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Flags& flags) {
+  check<UsageError>(!flags.papers.empty(), "expected a paper: {}", paper_names(all));
   std::vector<const Paper*> chosen;
   for (const auto& name : flags.papers) {
     for (const auto& paper : all) {
@@ -42,18 +52,13 @@ std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all, const Fla
     }
     if (name != "all") chosen.push_back(&find_paper(all, name));
   }
-  if (chosen.empty()) {
-    std::string known;
-    for (const auto& paper : all) known += paper.number + ", ";
-    throw UsageError(fmt::format("expected a paper: {}or all", known));
-  }
   return chosen;
 }
 
 std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
   std::vector<Work> works;
   const auto chosen = chosen_papers(all, flags);
-  check<UsageError>(flags.claim.empty() || chosen.size() == 1,
+  check<UsageError>(!flags.claim || chosen.size() == 1,
                     "--claim: expected one paper, to which the claim belongs; got {}",
                     chosen.size());
   const bool has_mnist =
@@ -63,10 +68,10 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
                     fmt::join(flags.papers, ", "));
   for (const Paper* paper : chosen) {
     Work work{.paper = paper, .claims = {}, .experiments = {}};
-    if (flags.claim.empty()) {
-      for (const auto& claim : paper->claims) add_claim(work, claim);
+    if (flags.claim) {
+      add_claim(work, find_claim(*paper, *flags.claim));
     } else {
-      add_claim(work, find_claim(*paper, flags.claim));
+      for (const auto& claim : paper->claims) add_claim(work, claim);
     }
     works.push_back(std::move(work));
   }
@@ -77,6 +82,11 @@ std::vector<Work> plan(const std::vector<Paper>& all, const Flags& flags) {
 class Measuring {
  public:
   Measuring(const Flags& flags) : flags_(flags), store_(flags.folder + "/data") {}
+
+  // Throws Error if the rows of a run could not be stored, before it measures for hours.
+  void check_store() const {
+    if (!flags_.quick) store_.create_folder();
+  }
 
   bool is_stored(const Experiment& experiment) const {
     return !flags_.quick && !flags_.again && store_.find(experiment);
@@ -139,13 +149,24 @@ void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
              run::duration_text(seconds_left(works, measuring)));
 }
 
+void check_flags(const Flags& flags) {
+  check<UsageError>(!flags.folder.empty(), "--folder: expected a folder; got ''");
+  check<UsageError>(!flags.stored || !(flags.quick || flags.again),
+                    "--stored measures nothing; leave out --quick and --again");
+  check<UsageError>(!flags.plan || !(flags.quick || flags.stored || flags.json),
+                    "--plan lists what a whole run measures, and gives no verdicts; leave out "
+                    "--quick, --stored and --json");
+  check(!flags.stored || std::filesystem::is_directory(flags.folder + "/data"),
+        "--stored: no folder '{}/data', so no experiment is stored there", flags.folder);
+}
+
 void judge(int argc, char** argv) {
   Flags flags;
   run::CommandLine command_line(
-      "paper", "Measures the claims of the papers behind tersegrad; a verdict for each.",
+      "paper", "Measures the claims of the papers behind tersegrad and prints a verdict for each.",
       "paper 1905.12938 --claim plateau --again");
-  command_line.positional("PAPER", flags.papers, "arXiv numbers, pays, or all");
-  command_line.flag("--claim", flags.claim, "one claim of the paper")
+  command_line.positional("PAPER", flags.papers, paper_names(all_papers(Scale::quick)));
+  command_line.flag("--claim", flags.claim, "one claim of the paper, by its name on the page")
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
       .flag("--plan", flags.plan, "print the experiments and their time, and end")
       .flag("--again", flags.again, "measure experiments again that have been measured")
@@ -155,8 +176,7 @@ void judge(int argc, char** argv) {
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
-  check<UsageError>(!flags.stored || !(flags.quick || flags.again),
-                    "--stored takes rows as they are; leave out --quick and --again");
+  check_flags(flags);
   const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole, flags.mnist);
   auto works = plan(papers, flags);
   const Measuring measuring(flags);
@@ -167,6 +187,7 @@ void judge(int argc, char** argv) {
   }
 
   check_data(works, [&](const Experiment& one) { return measuring.is_stored(one); });
+  if (seconds_left(works, measuring) > 0) measuring.check_store();
 
   std::vector<Judged> all;
   Rows rows;  // papers share experiments
@@ -186,11 +207,11 @@ void judge(int argc, char** argv) {
       if (flags.quick && claim->draw) run::to_svg(claim->draw(rows));
     }
     if (judged.empty()) {
-      run::print("No claim has all of its rows in {}/data yet.\n", flags.folder);
+      run::print("No claim has all of its experiments in {}/data yet.\n", flags.folder);
       continue;
     }
     run::print("\n{}\n", summary(judged));
-    if (!flags.quick && flags.claim.empty()) {
+    if (!flags.quick && !flags.claim) {
       write_page(*work.paper, judged, rows, flags.folder);
       run::print("Page: {}/{}.md\n", flags.folder, work.paper->number);
     }

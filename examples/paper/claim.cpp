@@ -4,20 +4,22 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
 
 namespace terse::paper {
 namespace {
 
 // The element of `all` with this name; UsageError with the names of all, if there is none.
 template <class All, class Name>
-const auto& find(const All& all, Name name, std::string_view wanted, std::string_view kind) {
+const auto& find(const All& all, Name name, std::string_view wanted, std::string_view kind,
+                 std::vector<std::string> also_known = {}) {
   const auto found = std::ranges::find(all, wanted, name);
   if (found != all.end()) return *found;
-  std::string known;
-  for (const auto& one : all) known += (known.empty() ? "" : ", ") + std::invoke(name, one);
-  throw UsageError(fmt::format("unknown {} '{}'; known: {}", kind, wanted, known));
+  for (const auto& one : all) also_known.push_back(std::invoke(name, one));
+  throw UsageError(unknown_name(kind, wanted, std::move(also_known)));
 }
 
 }  // namespace
@@ -46,10 +48,10 @@ std::vector<Paper> all_papers(Scale scale, const std::string& mnist) {
 }
 
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number) {
-  return find(papers, &Paper::number, number, "paper");
+  return find(papers, &Paper::number, number, "paper", {"all"});
 }
 const Claim& find_claim(const Paper& paper, std::string_view name) {
-  return find(paper.claims, &Claim::name, name, "claim of " + paper.number);
+  return find(paper.claims, &Claim::name, name, paper.number + ": claim");
 }
 const Experiment& find_experiment(const Paper& paper, std::string_view name) {
   const auto found = std::ranges::find(paper.experiments, name, &Experiment::name);

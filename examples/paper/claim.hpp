@@ -94,7 +94,7 @@ Paper powersgd(Scale scale);                                                // 1
 Paper staleness(Scale scale);                                               // 1910.09466
 Paper compression_pays(Scale scale);  // the question that all of them end with
 
-// The paper with this number. UsageError lists the known ones.
+// The paper with this number. UsageError lists the known ones and `all`, which the program takes.
 const Paper& find_paper(const std::vector<Paper>& papers, std::string_view number);
 // The claim with this name. UsageError lists the paper's claims.
 const Claim& find_claim(const Paper& paper, std::string_view name);

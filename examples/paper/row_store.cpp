@@ -1,10 +1,14 @@
 #include "examples/paper/row_store.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <system_error>
 
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
@@ -25,6 +29,14 @@ std::string cpu_text() {
     }
   }
   return name + ", " + std::string(isa_name(isa()));
+}
+
+void create_writable(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  check(!error, "folder '{}': cannot be created: {}", folder.string(), error.message());
+  check(access(folder.c_str(), W_OK | X_OK) == 0, "folder '{}': cannot be written to: {}",
+        folder.string(), std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -48,13 +60,17 @@ std::optional<Row> RowStore::find(const Experiment& experiment) const {
   return Row{.result = row["result"], .cpu = row["cpu"], .seconds = row["seconds"]};
 }
 
+void RowStore::create_folder() const {
+  create_writable(folder_);
+}
+
 Row RowStore::measure(const Experiment& experiment, const Rows& rows) const {
+  const auto file = file_of(experiment);
+  create_writable(file.parent_path());
   const auto start = std::chrono::steady_clock::now();
   Row row{.result = experiment.measure(rows), .cpu = cpu_text()};
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   row.seconds = std::round(10 * seconds.count()) / 10;
-  const auto file = file_of(experiment);
-  std::filesystem::create_directories(file.parent_path());
   const nlohmann::json stored = {{"name", experiment.name},
                                  {"configuration", experiment.configuration},
                                  {"cpu", row.cpu},

@@ -21,6 +21,9 @@ class RowStore {
   // The row of this experiment, if it has been finished in this configuration. Throws Error with the
   // file if it is damaged.
   std::optional<Row> find(const Experiment& experiment) const;
+  // Creates the folder if it does not exist. Throws Error with its name if that fails or files
+  // cannot be created in it.
+  void create_folder() const;
   // Measures the experiment, which reads `rows`, and stores its own.
   Row measure(const Experiment& experiment, const Rows& rows) const;
 

@@ -174,7 +174,8 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
   EXPECT_NE(read(folder / "papers/1905.12938.md").find("Not measured yet: "), std::string::npos);
   const auto nothing = run("paper pays --stored --folder " + papers);
-  EXPECT_NE(nothing.out.find("No claim has all of its rows"), std::string::npos) << nothing.out;
+  EXPECT_NE(nothing.out.find("No claim has all of its experiments"), std::string::npos)
+      << nothing.out;
   EXPECT_FALSE(fs::exists(folder / "papers/pays.md")) << "a page without a claim";
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
@@ -257,10 +258,41 @@ TEST_F(Papers, AllMissingDataSetsAreNamedAtOnce) {
 
 TEST_F(Papers, WrongInputIsAClearError) {
   expect_refused("paper", 2, "expected a paper: 1905.12938, ");
-  expect_refused("paper 1234.5678", 2, "unknown paper '1234.5678'; known: 1905.12938");
+  expect_refused("paper 1905.1293", 2, "paper '1905.1293' is not known; did you mean 1905.12938?");
+  expect_refused("paper 1234.5678", 2, "1910.09466, all, pays");
   expect_refused("paper all --claim plateau", 2, "--claim: expected one paper");
-  expect_refused("paper all --stored --again", 2, "leave out --quick and --again");
-  expect_refused("paper 1905.12938 --claim plato", 2, "known: sign-bound, bounds-order, ");
+  expect_refused("paper 1905.12938 --claim plato", 2,
+                 "1905.12938: claim 'plato' is not known; known: plateau, ");
+  expect_refused("paper 1905.12938 --claim ''", 2, "1905.12938: claim '' is not known; known: ");
+  expect_refused("paper 1905.12938 --folder ''", 2, "--folder: expected a folder");
+  for (const auto* flag : {"--quick", "--again"}) {
+    expect_refused(std::string("paper all --stored ") + flag, 2, "leave out --quick and --again");
+  }
+  for (const auto* flag : {"--quick", "--stored", "--json"}) {
+    expect_refused(std::string("paper all --plan ") + flag, 2,
+                   "leave out --quick, --stored and --json");
+  }
+}
+
+TEST_F(Papers, AFolderThatCannotBeUsedIsAnErrorBeforeMeasuring) {
+  const auto file = (folder / "file").string(), nowhere = (folder / "nowhere").string();
+  std::ofstream(file) << "not a folder";
+  // The line of an experiment that is measured would be a second one.
+  expect_refused("paper 1905.12938 --claim counter-example --folder " + file, 1,
+                 "folder '" + file + "/data': cannot be created: Not a directory");
+  expect_refused("paper 1905.12938 --claim counter-example --folder /proc/nowhere", 1,
+                 "folder '/proc/nowhere/data': cannot be created: ");
+  expect_refused("paper 1905.12938 --stored --folder " + nowhere, 1,
+                 "--stored: no folder '" + nowhere + "/data'");
+  EXPECT_FALSE(fs::exists(nowhere));
+}
+
+TEST_F(Papers, HelpNamesEveryPaper) {
+  const auto o = run("paper --help");
+  ASSERT_EQ(o.code, 0) << o.error;
+  for (const auto& paper : all_papers(Scale::quick)) {
+    EXPECT_NE(o.out.find(paper.number + ","), std::string::npos) << o.out;
+  }
 }
 
 }  // namespace
