@@ -27,6 +27,10 @@ bool has_picture(const Claim& claim) {
   return claim.draw || claim.draw_svg;
 }
 
+std::string svg_of(const Claim& claim, const Rows& rows) {
+  return claim.draw ? run::to_svg(claim.draw(rows)) : claim.draw_svg(rows);
+}
+
 // A label and a text that is wrapped beside it.
 std::string labelled(const std::string& label, const std::string& text) {
   constexpr std::size_t kLabel = 12, kWidth = 80;
@@ -166,12 +170,17 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
     text += fmt::format("| [{0}](#{0}) | {1} | **{2}** |\n", claim->name, cell(claim->claimed),
                         to_string(finding.verdict));
     if (has_picture(*claim)) {
-      const auto svg = claim->draw ? run::to_svg(claim->draw(rows)) : claim->draw_svg(rows);
-      write_file(folder / picture_of(paper, *claim), svg);
+      write_file(folder / picture_of(paper, *claim), svg_of(*claim, rows));
     }
     sections += section_of(judged, rows);
   }
   write_file(folder / (paper.number + ".md"), text + "\n## What was measured\n" + sections);
+}
+
+void check_pictures(const std::vector<Judged>& all, const Rows& rows) {
+  for (const auto& judged : all) {
+    if (has_picture(*judged.claim)) svg_of(*judged.claim, rows);
+  }
 }
 
 }  // namespace terse::paper

@@ -29,4 +29,7 @@ nlohmann::json to_json(const std::vector<Judged>& all);
 void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& rows,
                 const std::filesystem::path& folder);
 
+// Draws the pictures and writes none: a quick run shows that they can be drawn.
+void check_pictures(const std::vector<Judged>& all, const Rows& rows);
+
 }  // namespace terse::paper

@@ -1,10 +1,12 @@
 #include "examples/paper/work.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "examples/paper/training_experiments.hpp"
 #include "tersegrad/core/error.hpp"
@@ -26,8 +28,20 @@ std::string claims_without(const Work& work,
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-}  // namespace
+std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all,
+                                        const std::vector<std::string>& names) {
+  check<UsageError>(!names.empty(), "expected a paper: {}", paper_names(all));
+  std::vector<const Paper*> chosen;
+  for (const auto& name : names) {
+    for (const auto& paper : all) {
+      if (name == "all") chosen.push_back(&paper);
+    }
+    if (name != "all") chosen.push_back(&find_paper(all, name));
+  }
+  return chosen;
+}
 
+// Adds the claim, and its experiments that the work does not have yet.
 void add_claim(Work& work, const Claim& claim) {
   work.claims.push_back(&claim);
   for (const auto* experiment : experiments_of(*work.paper, claim)) {
@@ -36,8 +50,59 @@ void add_claim(Work& work, const Claim& claim) {
   }
 }
 
-void check_data(const std::vector<Work>& works,
-                const std::function<bool(const Experiment&)>& is_stored) {
+}  // namespace
+
+std::string paper_names(const std::vector<Paper>& all) {
+  std::string names;
+  for (const auto& paper : all) names += paper.number + ", ";
+  return names + "or all";
+}
+
+std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::string>& names,
+                          const std::optional<std::string>& claim) {
+  std::vector<Work> works;
+  const auto chosen = chosen_papers(all, names);
+  check<UsageError>(!claim || chosen.size() == 1,
+                    "--claim: expected one paper, to which the claim belongs; got {}",
+                    chosen.size());
+  for (const Paper* paper : chosen) {
+    Work work{.paper = paper, .claims = {}, .experiments = {}};
+    if (claim) {
+      add_claim(work, find_claim(*paper, *claim));
+    } else {
+      for (const auto& one : paper->claims) add_claim(work, one);
+    }
+    works.push_back(std::move(work));
+  }
+  return works;
+}
+
+void keep_stored(std::vector<Work>& works, const IsStored& is_stored) {
+  for (auto& work : works) {
+    Work kept{.paper = work.paper, .claims = {}, .experiments = {}};
+    for (const auto* claim : work.claims) {
+      const auto all = experiments_of(*work.paper, *claim);
+      const bool stored =
+          std::ranges::all_of(all, [&](const Experiment* one) { return is_stored(*one); });
+      if (stored) add_claim(kept, *claim);
+    }
+    work = std::move(kept);
+  }
+}
+
+double seconds_left(const std::vector<Work>& works, const IsStored& is_stored) {
+  double seconds = 0;
+  std::set<std::string> counted;  // papers share experiments
+  for (const auto& work : works) {
+    for (const auto* experiment : work.experiments) {
+      if (!counted.insert(experiment->name).second) continue;
+      if (!is_stored(*experiment)) seconds += experiment->seconds;
+    }
+  }
+  return seconds;
+}
+
+void check_data(const std::vector<Work>& works, const IsStored& is_stored) {
   std::set<std::string> tried, missing;
   std::vector<std::string> errors;  // fewer than `missing`, if sets are parts of the same files
   for (const auto& work : works) {

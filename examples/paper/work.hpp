@@ -1,7 +1,9 @@
-// What a run of the program judges and measures.
+// What a run of the program paper judges, and the experiments that this needs.
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "examples/paper/claim.hpp"
@@ -15,12 +17,24 @@ struct Work {
   std::vector<const Experiment*> experiments;
 };
 
-// Adds the claim, and its experiments that the work does not have yet.
-void add_claim(Work& work, const Claim& claim);
+// "1905.12938, 1802.04434, …, or all"
+std::string paper_names(const std::vector<Paper>& all);
+
+// All claims of the papers with these names ("all": of every paper), or the one `claim` of a single
+// paper. UsageError if there is no such paper or claim.
+std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::string>& names,
+                          const std::optional<std::string>& claim);
+
+using IsStored = std::function<bool(const Experiment&)>;
+
+// Leaves out the claims with an experiment that is not stored, and their experiments.
+void keep_stored(std::vector<Work>& works, const IsStored& is_stored);
+
+// The estimated time of the experiments that are not stored.
+double seconds_left(const std::vector<Work>& works, const IsStored& is_stored);
 
 // Loads the data sets of all experiments except stored ones. Throws Error with all data sets that
 // cannot be loaded, and the claims that need none of them.
-void check_data(const std::vector<Work>& works,
-                const std::function<bool(const Experiment&)>& is_stored);
+void check_data(const std::vector<Work>& works, const IsStored& is_stored);
 
 }  // namespace terse::paper

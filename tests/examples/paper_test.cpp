@@ -51,7 +51,7 @@ TEST_F(Papers, TheTableHasTheClaimsInTheOrderOfThePages) {
     const auto end = line.find("` | "), next = line.find(" | ", end + 4);
     stated.emplace_back(line.substr(3, end - 3), line.substr(end + 4, next - end - 4));
   }
-  for (const auto& paper : all_papers(Scale::whole)) {
+  for (const auto& paper : all_papers(Scale::whole, "mnist")) {
     for (const auto& claim : paper.claims) claims.emplace_back(claim.name, claim.claimed);
   }
   EXPECT_EQ(stated, claims);
@@ -59,7 +59,7 @@ TEST_F(Papers, TheTableHasTheClaimsInTheOrderOfThePages) {
 
 TEST_F(Papers, EveryExperimentDecidesAClaimAndHasAFileOfItsOwn) {
   std::map<std::string, nlohmann::json> configurations;
-  for (const auto& paper : all_papers(Scale::whole)) {
+  for (const auto& paper : all_papers(Scale::whole, "mnist")) {
     std::set<std::string> used;
     for (const auto& claim : paper.claims) {
       for (const auto* experiment : experiments_of(paper, claim)) used.insert(experiment->name);
@@ -229,12 +229,8 @@ TEST_F(Papers, AllMissingDataSetsAreNamedAtOnce) {
   const auto one = paper("1", {claim("a", {"exact"}), claim("b", {"images"}), claim("c", {"text"}),
                                claim("d", {"few-images", "text"}), claim("e", {"blobs"})});
   const auto two = paper("2", {claim("f", {"exact"})}), three = paper("3", {claim("g", {"text"})});
-  const auto error_of = [&](const std::vector<const Paper*>& papers, const std::string& stored) {
-    std::vector<Work> works;
-    for (const auto* asked : papers) {
-      works.push_back({.paper = asked, .claims = {}, .experiments = {}});
-      for (const auto& its : asked->claims) add_claim(works.back(), its);
-    }
+  const auto error_of = [](const std::vector<Paper>& papers, const std::string& stored) {
+    const auto works = work_of(papers, {"all"}, std::nullopt);
     try {
       check_data(works, [&](const Experiment& e) { return e.name == stored; });
     } catch (const Error& e) {
@@ -242,18 +238,18 @@ TEST_F(Papers, AllMissingDataSetsAreNamedAtOnce) {
     }
     return std::string();
   };
-  const auto both = error_of({&one}, "");
+  const auto both = error_of({one}, "");
   EXPECT_TRUE(both.starts_with("2 data sets cannot be loaded: fashion-mnist: no such directory: "))
       << both;
   EXPECT_EQ(count_of(both, "fashion-mnist: no such"), 1) << "two parts of one set: " << both;
   EXPECT_NE(both.find("; kjv: no such file: '/nowhere/kjv.txt'; "), std::string::npos) << both;
   EXPECT_TRUE(both.ends_with("; claims that do without them (--claim): a, e")) << both;
-  const auto stored = error_of({&one}, "text");
+  const auto stored = error_of({one}, "text");
   EXPECT_TRUE(stored.starts_with("fashion-mnist: no such directory: ")) << stored;
   EXPECT_TRUE(stored.ends_with("; claims that do without it (--claim): a, c, e")) << stored;
-  const auto all = error_of({&one, &two, &three}, "");
+  const auto all = error_of({one, two, three}, "");
   EXPECT_TRUE(all.ends_with(" (--claim): 1: a, e; 2: all; 3: none")) << all;
-  EXPECT_EQ(error_of({&two}, ""), "");
+  EXPECT_EQ(error_of({two}, ""), "");
 }
 
 TEST_F(Papers, WrongInputIsAClearError) {
