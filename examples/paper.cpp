@@ -60,7 +60,7 @@ void run_papers(int argc, char** argv) {
       .flag("--again", flags.again, "measure experiments again that have been measured")
       .flag("--stored", flags.stored, "only claims whose experiments have been measured")
       .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
-      .flag("--mnist", flags.mnist, "folder of MNIST's files: a claim more of 1905.12938")
+      .flag("--mnist", flags.mnist, "folder of MNIST's files: adds a claim to 1905.12938")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();

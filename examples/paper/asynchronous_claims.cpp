@@ -42,7 +42,8 @@ Finding stable_rate_falls(const Rows& rows) {
   const auto few = by_seed(row, "dense_1"), many = by_seed(row, "dense_64");
   auto finding = below(interval_of(differences(many, few)), 0, 1, "log₂ of the ratio:");
   finding.measured +=
-      fmt::format("; W = 1: {}; W = 64: {}", stable_rates_text(few), stable_rates_text(many));
+      fmt::format("; largest stable rates of the seeds: ({}) for W = 1, ({}) for W = 64",
+                  stable_rates_text(few), stable_rates_text(many));
   return finding;
 }
 
@@ -51,8 +52,8 @@ Finding damping_is_stable_but_slower(const Rows& rows, const Setting& many) {
   const auto few = by_seed(row, "dense_1"), damped = by_seed(row, "damped_64");
   return all_of({{.verdict = few == damped ? Verdict::holds : Verdict::fails,
                   .measured = fmt::format(
-                      "largest stable rates of the seeds: {} with W = 1, {} with W = 64 and damped "
-                      "(log₂ of their ratio {})",
+                      "largest stable rates of the seeds: ({}) for W = 1, ({}) for W = 64 and "
+                      "damped; log₂ of the ratio: {}",
                       stable_rates_text(few), stable_rates_text(damped),
                       text_of(interval_of(differences(damped, few)), 2))},
                  is_below(rows, many, damped_pushes(), dense_pushes(64), 0)});
@@ -78,7 +79,8 @@ Finding best_momentum_falls(const Rows& rows) {
   const auto& row = rows["async/momentum"];
   const auto few = best_momenta(row, "1"), many = best_momenta(row, "16");
   auto finding = below(interval_of(differences(many, few)), 0, 2, "Δ of the best momentum");
-  finding.measured += fmt::format("; W = 1: {}; W = 16: {}", momenta_text(few), momenta_text(many));
+  finding.measured += fmt::format("; best momenta of the seeds: ({}) for W = 1, ({}) for W = 16",
+                                  momenta_text(few), momenta_text(many));
   return finding;
 }
 

@@ -75,6 +75,7 @@ struct Claim {
   std::function<Finding(const Rows&)> decide;
   std::function<Charts(const Rows&)> draw = {};
   std::function<std::string(const Rows&)> draw_svg = {};  // instead of `draw`: an SVG document
+  std::string flags = {};                                 // that its command needs besides
 };
 
 struct Paper {
@@ -85,8 +86,8 @@ struct Paper {
   std::vector<Experiment> experiments;
 };
 
-// The papers in the order of their pages. With the folder of MNIST's files, which Debian has no
-// package of, the first one has a claim more.
+// The papers in the order of their pages. `mnist`, the folder of MNIST's files, adds a claim to the
+// first one; Debian has no package of them.
 std::vector<Paper> all_papers(Scale scale, const std::string& mnist = {});
 Paper stochastic_sign_descent(Scale scale, const std::string& mnist = {});  // 1905.12938
 Paper signsgd(Scale scale);                                                 // 1802.04434

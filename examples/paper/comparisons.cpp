@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "examples/paper/row_values.hpp"
 #include "examples/run/progress.hpp"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/progress.hpp"

@@ -32,7 +32,7 @@ class Measuring {
 // Prints the experiments with the time of those that are left.
 void print_plan(const std::vector<Work>& works, const Measuring& measuring);
 
-// Adds the rows that the work needs and are not there yet. It ends early if the user interrupts.
+// Adds the rows of the work's experiments that `rows` lacks. Throws if the user interrupts.
 void measure(const Work& work, const Measuring& measuring, Rows& rows);
 
 // Prints the paper's title, a verdict for each claim and a summary.

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -91,21 +93,11 @@ std::string missing_text(const Paper& paper, const std::vector<Judged>& all) {
   return names.empty() ? "." : ". Not measured yet: " + names + ".";
 }
 
-// What was measured for one claim, how it is measured again, and its picture.
-std::string section_of(const Judged& judged, const Rows& rows) {
-  const auto& [paper, claim, finding] = judged;
-  auto text = fmt::format(
-      "\n### {}\n\n{}\n\n{}\n", claim->name,
-      in_lines(fmt::format("*{}*: **{}**.", claim->claimed, to_string(finding.verdict))),
-      bullets(finding.measured));
-  const auto command = command_of(*paper, *claim);
-  text += in_lines(claim->experiments.empty()
-                       ? fmt::format("`{}` computes it.", command)
-                       : fmt::format("`{}` takes {}.", command, cost_of(*paper, *claim, rows))) +
-          "\n";
-  if (has_picture(*claim))
-    text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
-  return text;
+// Of a heading: Markdown's renderers lower its letters.
+std::string anchor_of(std::string heading) {
+  std::ranges::transform(heading, heading.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return heading;
 }
 
 // A bar would end the cell of a Markdown table.
@@ -116,10 +108,47 @@ std::string cell(std::string text) {
   return text;
 }
 
+// The claim's row in the table of claims, README.md of the folder: what is measured, and which outcome
+// decides. Empty where there is no such table.
+std::string rule_of(const std::filesystem::path& folder, const std::string& claim) {
+  std::ifstream table(folder / "README.md");
+  for (std::string line; std::getline(table, line);) {
+    if (!line.starts_with(fmt::format("| `{}` | ", claim))) continue;
+    std::vector<std::string> cells;
+    for (std::size_t from = 2, bar; (bar = line.find(" | ", from)) != std::string::npos;) {
+      cells.push_back(line.substr(from, bar - from));
+      from = bar + 3;
+    }
+    if (cells.size() < 4) return "";
+    return in_lines(fmt::format("Quantity: {}. Decision: {}.", cells[2], cells[3])) + "\n\n";
+  }
+  return "";
+}
+
+// What was measured for one claim, how it is measured again, and its picture.
+std::string section_of(const Judged& judged, const Rows& rows,
+                       const std::filesystem::path& folder) {
+  const auto& [paper, claim, finding] = judged;
+  auto text = fmt::format(
+      "\n### {}\n\n{}\n\n{}{}\n", claim->name,
+      in_lines(fmt::format("*{}*: **{}**.", claim->claimed, to_string(finding.verdict))),
+      rule_of(folder, claim->name), bullets(finding.measured));
+  const auto command = command_of(*paper, *claim);
+  text += in_lines(claim->experiments.empty()
+                       ? fmt::format("`{}` computes it.", command)
+                       : fmt::format("`{}` takes {}.", command, cost_of(*paper, *claim, rows))) +
+          "\n";
+  if (has_picture(*claim))
+    text += fmt::format("\n![{}]({})\n", claim->name, picture_of(*paper, *claim));
+  return text;
+}
+
 }  // namespace
 
 std::string command_of(const Paper& paper, const Claim& claim) {
-  return fmt::format("paper {} --claim {} --again", paper.number, claim.name);
+  const auto* space = claim.flags.empty() ? "" : " ";
+  return fmt::format("paper {} --claim {}{}{} --again", paper.number, claim.name, space,
+                     claim.flags);
 }
 
 std::string text_of(const Judged& judged) {
@@ -162,17 +191,17 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
       "perplexity. Every experiment is a file in [data](data) with its configuration and CPU. The "
       "commands are those of a build, in the project's folder: without `--again` they print what "
       "is stored, with it they measure anew.");
-  if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols: " + paper.symbols);
+  if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols and names: " + paper.symbols);
   text += "\n\n| claim | what the paper states | verdict |\n|---|---|---|\n";
   std::string sections;
   for (const auto& judged : all) {
     const auto& [_, claim, finding] = judged;
-    text += fmt::format("| [{0}](#{0}) | {1} | **{2}** |\n", claim->name, cell(claim->claimed),
-                        to_string(finding.verdict));
+    text += fmt::format("| [{}](#{}) | {} | **{}** |\n", claim->name, anchor_of(claim->name),
+                        cell(claim->claimed), to_string(finding.verdict));
     if (has_picture(*claim)) {
       write_file(folder / picture_of(paper, *claim), svg_of(*claim, rows));
     }
-    sections += section_of(judged, rows);
+    sections += section_of(judged, rows, folder);
   }
   write_file(folder / (paper.number + ".md"), text + "\n## What was measured\n" + sections);
 }

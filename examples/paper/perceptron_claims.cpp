@@ -147,6 +147,7 @@ void add_megabytes(Paper& paper, Scale scale, const std::string& mnist) {
       "megabytes-mnist",
       "at equal communicated megabytes signSGD is ahead of SGD early in training, on MNIST",
       kMegabytesOnMnist));
+  paper.claims.back().flags = "--mnist FOLDER";
 }
 
 // ---- batches of one half of the classes ---------------------------------------------------------
@@ -188,8 +189,8 @@ Finding noise_has_more_modes(const json& split, const json& mixed) {
   const auto of_mixed = over_epochs(mixed, "several_modes", mean_over_epochs);
   auto finding = above(interval_of(differences(of_split, of_mixed)), 0, 3,
                        "Δ of the share that is not unimodal, split − mixed:");
-  finding.measured +=
-      fmt::format("; {:.3f} and {:.3f}", mean_over_epochs(of_split), mean_over_epochs(of_mixed));
+  finding.measured += fmt::format("; share with split batches {:.3f}, with mixed ones {:.3f}",
+                                  mean_over_epochs(of_split), mean_over_epochs(of_mixed));
   return finding;
 }
 
@@ -243,8 +244,7 @@ void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) 
   // Adds an experiment to the latest claim.
   const auto use = [&](const Experiment& experiment) {
     paper.claims.back().experiments.push_back(experiment.name);
-    const auto known = std::ranges::find(paper.experiments, experiment.name, &Experiment::name);
-    if (known == paper.experiments.end()) paper.experiments.push_back(experiment);
+    add_once(paper, experiment);
   };
 
   paper.claims.push_back(

@@ -35,8 +35,10 @@ void create_writable(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   check(!error, "folder '{}': cannot be created: {}", folder.string(), error.message());
-  check(access(folder.c_str(), W_OK | X_OK) == 0, "folder '{}': cannot be written to: {}",
-        folder.string(), std::generic_category().message(errno));
+  const bool writable = access(folder.c_str(), W_OK | X_OK) == 0;
+  const int reason = errno;  // before the arguments below, whose order is not defined
+  check(writable, "folder '{}': cannot be written to: {}", folder.string(),
+        std::generic_category().message(reason));
 }
 
 }  // namespace

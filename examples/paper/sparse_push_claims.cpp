@@ -112,12 +112,12 @@ Finding harm_grows(const std::vector<Interval>& steps, const char* axis) {
   std::vector<Finding> all;
   std::size_t growing = 0, least = 0;
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    all.push_back(above(steps[i], 0, 2, "Δ"));
+    all.push_back(above(steps[i], 0, 2, "Δ of the harm:"));
     growing += all.back().verdict == Verdict::holds;
     if (steps[i].mean < steps[least].mean) least = i;
   }
   return {.verdict = all_of(all).verdict,
-          .measured = fmt::format("the harm grows in {} of {} steps {}, least by {}", growing,
+          .measured = fmt::format("the harm grows in {} of {} steps {}; the smallest {}", growing,
                                   steps.size(), axis, all[least].measured)};
 }
 
@@ -137,14 +137,14 @@ Finding harm_grows_along_both_axes(const Rows& rows, Scale scale) {
   }
   auto finding = all_of(
       {harm_grows(by_ratio, "to a smaller ratio"), harm_grows(by_workers, "to more workers")});
-  finding.measured += "; points lost with W = 4, 16, 64";
   for (const auto method : kSparsePushes) {
-    finding.measured += method == kSparsePushes.front() ? ": " : ", ";
-    finding.measured += method(kManyWorkers.front()).name;
+    std::string lost;
     for (const int workers : kManyWorkers) {
-      finding.measured +=
-          " " + number_text(interval_of(harm(rows, scale, method, workers)).mean, 2);
+      lost += (lost.empty() ? "" : ", ") +
+              number_text(interval_of(harm(rows, scale, method, workers)).mean, 2);
     }
+    finding.measured += fmt::format("; points that {} loses with W = 4, 16, 64: {}",
+                                    method(kManyWorkers.front()).name, lost);
   }
   return finding;
 }

@@ -119,9 +119,11 @@ Paper staleness(Scale scale) {
       .number = "1910.09466",
       .title = "Sparsification as a Remedy for Staleness in Distributed Asynchronous SGD",
       .symbols =
-          "W is the number of workers, T that of pushes, μ a momentum. dense pushes whole "
-          "gradients; top-10, top-1 and top-0.1 push the largest 10, 1 and 0.1 % of the "
-          "entries and add the rest to the next gradient; staleness-aware (damped) divides "
+          "W is the number of workers, T the number of pushes, μ a momentum. `dense` pushes "
+          "whole gradients; `top-10`, `top-1` and `top-0.1` push the largest 10, 1 and 0.1 % of "
+          "the entries, `random-1` a random 1 %. With memory, which all have but "
+          "`top-1-no-memory`, "
+          "what is not pushed is added to the next gradient. `staleness-aware` (damped) divides "
           "the rate by the staleness.",
       .claims = {{.name = "mean-staleness",
                   .claimed = "staleness grows with the workers: mean W − 1",

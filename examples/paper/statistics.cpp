@@ -65,8 +65,11 @@ Interval interval_of(std::span<const double> values) {
 
 namespace {
 
+// With a minus sign of its own, but none before a zero.
 std::string with_minus(const std::string& text) {
-  return text.starts_with('-') ? "−" + text.substr(1) : text;
+  if (!text.starts_with('-')) return text;
+  const bool zero = text.find_first_not_of("-0.") == std::string::npos;
+  return (zero ? "" : "−") + text.substr(1);
 }
 
 }  // namespace
@@ -156,7 +159,7 @@ Finding in_all_cases(std::span<const Case> cases, std::string_view quantity) {
   Case least{.excess = std::numeric_limits<double>::infinity(), .error = 0};
   std::size_t violated = 0;
   for (const auto& one : cases) {
-    if (one.excess < least.excess) least = one;
+    if (!std::isnan(least.excess) && !(one.excess >= least.excess)) least = one;
     if (!(one.excess >= -kErrors * one.error)) ++violated;
   }
   Finding finding{
@@ -174,7 +177,7 @@ Finding agrees_in_all_cases(std::span<const Deviation> deviations, std::string_v
   double largest = 0;
   std::size_t deviating = 0;
   for (const auto& [difference, error] : deviations) {
-    largest = std::max(largest, std::abs(difference));
+    if (!std::isnan(largest) && !(std::abs(difference) <= largest)) largest = std::abs(difference);
     if (!(std::abs(difference) <= kErrors * error)) ++deviating;
   }
   return {.verdict = deviating == 0 ? Verdict::holds : Verdict::fails,

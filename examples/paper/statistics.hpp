@@ -44,7 +44,7 @@ Finding within(const Interval& interval, double low, double high, int digits,
 // A statement about every one of several cases: the verdict of the worst one, with all texts.
 Finding all_of(const std::vector<Finding>& findings);
 
-// The values of a case and the five standard errors that chance is given.
+// One case of a statement about several.
 struct Case {
   double excess = 0;  // below zero: the statement is violated
   double error = 0;   // standard error of the excess, or its error of rounding

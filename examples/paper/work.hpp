@@ -1,4 +1,4 @@
-// What a run of the program paper judges, and the experiments that this needs.
+// The claims that a run of the program paper judges, and their experiments.
 #pragma once
 
 #include <functional>

@@ -89,6 +89,7 @@ TEST(Verdicts, DeviationsHaveFiveStandardErrors) {
   EXPECT_EQ(agree({{0, 0}, {0.6, 0.1}}).verdict, Verdict::fails);
   EXPECT_EQ(agree({{0, 0}, {-0.6, 0.1}}).verdict, Verdict::fails);
   EXPECT_EQ(agree({{NAN, 1}}).verdict, Verdict::fails);
+  EXPECT_NE(agree({{0.1, 1}, {NAN, 1}, {0.2, 1}}).measured.find(": nan"), std::string::npos);
   EXPECT_EQ(agree({{0.0003, 0.1}, {-0.0018, 0.0001}}).measured,
             "1 of 2 cases deviate by more than five standard errors; "
             "largest |measured − stated|: 0.0018");

@@ -89,6 +89,8 @@ TEST_F(Papers, MnistAddsAClaimIfItsFolderIsGiven) {
   const auto o = run(claim + " --mnist /usr/share/datasets/fashion-mnist");
   ASSERT_EQ(o.code, 0) << o.error;
   EXPECT_NE(o.out.find("Δ signsgd − sgd, batch 128:"), std::string::npos) << o.out;
+  EXPECT_NE(o.out.find("--claim megabytes-mnist --mnist FOLDER --again"), std::string::npos)
+      << o.out;
 }
 
 TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
@@ -173,6 +175,17 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   const auto page = run("paper 1905.12938 --stored --json --folder " + papers);
   EXPECT_EQ(last_line(page.out)["claims"].size(), 4U) << "three read this row, one reads none";
   EXPECT_NE(read(folder / "papers/1905.12938.md").find("Not measured yet: "), std::string::npos);
+  EXPECT_EQ(read(folder / "papers/1905.12938.md").find("Quantity: "), std::string::npos)
+      << "no table of claims";
+  std::ofstream(folder / "papers/README.md")
+      << "| claim | states | quantity | decision | seeds |\n|---|---|---|---|---|\n"
+         "| `counter-example-ssdm` | … | none | none | 1 |\n"
+         "| `counter-example` | … | f / f(x₀) | no less than 1 | exact |\n";
+  run("paper 1905.12938 --stored --folder " + papers);
+  EXPECT_NE(read(folder / "papers/1905.12938.md")
+                .find("\n\nQuantity: f / f(x₀). Decision: no less than 1.\n\n* "),
+            std::string::npos)
+      << read(folder / "papers/1905.12938.md");
   const auto nothing = run("paper pays --stored --folder " + papers);
   EXPECT_NE(nothing.out.find("No claim has all of its experiments"), std::string::npos)
       << nothing.out;

@@ -126,6 +126,7 @@ TEST(Layers, SourcesAskTheBuildForItsSanitizers) {
       std::ifstream in(entry.path());
       for (std::string line; std::getline(in, line);) {
         EXPECT_EQ(line.find("__SANITIZE_"), std::string::npos) << entry.path() << ": " << line;
+        EXPECT_EQ(line.find("__has_feature"), std::string::npos) << entry.path() << ": " << line;
       }
     }
   }
