@@ -51,9 +51,9 @@ void check_flags(const Flags& flags) {
 void run_papers(int argc, char** argv) {
   Flags flags;
   run::CommandLine command_line(
-      "paper", "Measures the claims of the papers behind tersegrad and prints a verdict for each.",
+      "paper", "Measures the claims of the papers behind tersegrad; a verdict for each.",
       "paper 1905.12938 --claim plateau --again");
-  command_line.positional("PAPER", flags.papers, paper_names(all_papers(Scale::quick)));
+  command_line.positional("PAPER", flags.papers, "arXiv numbers such as 1905.12938, pays, or all");
   command_line.flag("--claim", flags.claim, "one claim of the paper, by its name on the page")
       .flag("--quick", flags.quick, "a small part of each experiment; nothing is written")
       .flag("--plan", flags.plan, "print the experiments and their time, and end")

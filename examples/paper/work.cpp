@@ -28,6 +28,13 @@ std::string claims_without(const Work& work,
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+// "1905.12938, 1802.04434, …, or all"
+std::string paper_names(const std::vector<Paper>& all) {
+  std::string names;
+  for (const auto& paper : all) names += paper.number + ", ";
+  return names + "or all";
+}
+
 std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all,
                                         const std::vector<std::string>& names) {
   check<UsageError>(!names.empty(), "expected a paper: {}", paper_names(all));
@@ -51,12 +58,6 @@ void add_claim(Work& work, const Claim& claim) {
 }
 
 }  // namespace
-
-std::string paper_names(const std::vector<Paper>& all) {
-  std::string names;
-  for (const auto& paper : all) names += paper.number + ", ";
-  return names + "or all";
-}
 
 std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::string>& names,
                           const std::optional<std::string>& claim) {

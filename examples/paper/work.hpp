@@ -17,9 +17,6 @@ struct Work {
   std::vector<const Experiment*> experiments;
 };
 
-// "1905.12938, 1802.04434, …, or all"
-std::string paper_names(const std::vector<Paper>& all);
-
 // All claims of the papers with these names ("all": of every paper), or the one `claim` of a single
 // paper. UsageError if there is no such paper or claim.
 std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::string>& names,

@@ -296,11 +296,11 @@ TEST_F(Papers, AFolderThatCannotBeUsedIsAnErrorBeforeMeasuring) {
   EXPECT_FALSE(fs::exists(nowhere));
 }
 
-TEST_F(Papers, HelpNamesEveryPaper) {
-  const auto o = run("paper --help");
-  ASSERT_EQ(o.code, 0) << o.error;
+TEST_F(Papers, WithoutOneAllAreNamed) {
+  const auto o = run("paper");
+  EXPECT_EQ(o.code, 2);
   for (const auto& paper : all_papers(Scale::quick)) {
-    EXPECT_NE(o.out.find(paper.number + ","), std::string::npos) << o.out;
+    EXPECT_NE(o.error.find(paper.number + ","), std::string::npos) << o.error;
   }
 }
 
