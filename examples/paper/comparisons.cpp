@@ -76,12 +76,12 @@ Finding gain_is(Compare compare, double bound, const Rows& rows, const Setting& 
 
 }  // namespace
 
-std::vector<double> scores(const Rows& rows, const std::string& row) {
-  return by_seed(rows[row], "score");
+std::vector<double> scores(const Rows& rows, const Setting& setting, const Method& method) {
+  return by_seed(rows[row_of(setting, method)], "score");
 }
 
 Interval gain(const Rows& rows, const Setting& setting, const Method& a, const Method& b) {
-  auto of_a = scores(rows, row_of(setting, a)), of_b = scores(rows, row_of(setting, b));
+  auto of_a = scores(rows, setting, a), of_b = scores(rows, setting, b);
   const auto both = std::min(of_a.size(), of_b.size());
   of_a.resize(both);
   of_b.resize(both);
@@ -110,6 +110,14 @@ void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Metho
   claim.experiments.push_back(row_of(setting, method));
   add_once(paper, tuned(setting, method));
   add_once(paper, trained(setting, method));
+}
+
+Runs runs_of(const std::vector<Setting>& settings, const std::vector<Method>& methods) {
+  Runs runs;
+  for (const auto& setting : settings) {
+    for (const auto& method : methods) runs.emplace_back(setting, method);
+  }
+  return runs;
 }
 
 Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const Runs& runs,
@@ -181,6 +189,18 @@ run::LineChart time_chart(const Rows& rows, const Setting& setting,
                           const std::vector<Method>& methods) {
   return curves_of(rows, setting, methods, "virtual_seconds",
                    {.label = "modelled seconds", .text = plain});
+}
+
+run::LineChart chart_of_settings(const Rows& rows, std::string title, run::ChartAxis x_axis,
+                                 run::ChartAxis y_axis, const std::vector<double>& x,
+                                 const std::vector<Setting>& settings,
+                                 const std::vector<Method>& methods, const char* key) {
+  std::vector<std::string> names;
+  for (const auto& method : methods) names.push_back(method.name);
+  return chart(std::move(title), std::move(x_axis), std::move(y_axis), x, names,
+               [&](std::size_t i, std::size_t k) {
+                 return interval_of(by_seed(rows[row_of(settings[k], methods[i])], key)).mean;
+               });
 }
 
 }  // namespace terse::paper

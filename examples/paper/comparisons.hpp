@@ -13,8 +13,8 @@
 
 namespace terse::paper {
 
-// The scores of a row of `trained`, by seed.
-std::vector<double> scores(const Rows& rows, const std::string& row);
+// The scores of this method in this setting, by seed.
+std::vector<double> scores(const Rows& rows, const Setting& setting, const Method& method);
 
 // How much better `a` is than `b`: points of accuracy, or percent less perplexity, of the seeds
 // that both have.
@@ -33,6 +33,8 @@ void add_once(Paper& paper, Experiment experiment);
 void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method);
 
 using Runs = std::vector<std::pair<Setting, Method>>;
+// Those of all methods in all settings.
+Runs runs_of(const std::vector<Setting>& settings, const std::vector<Method>& methods);
 // Adds a claim about these runs, and their experiments that the paper does not have yet.
 Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const Runs& runs,
                     std::function<Finding(const Rows&)> decide,
@@ -70,5 +72,11 @@ run::LineChart bytes_chart(const Rows& rows, const Setting& setting,
 // The same over the time in the modelled network.
 run::LineChart time_chart(const Rows& rows, const Setting& setting,
                           const std::vector<Method>& methods);
+
+// The means over the seeds of seed[key], a curve for each method, over settings at `x`.
+run::LineChart chart_of_settings(const Rows& rows, std::string title, run::ChartAxis x_axis,
+                                 run::ChartAxis y_axis, const std::vector<double>& x,
+                                 const std::vector<Setting>& settings,
+                                 const std::vector<Method>& methods, const char* key);
 
 }  // namespace terse::paper

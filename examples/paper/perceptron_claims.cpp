@@ -262,16 +262,15 @@ void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) 
   add_megabytes(paper, scale, mnist);
 
   TrainedClaims on_split(paper, split);
-  on_split.add(
-      "split-batches",
-      "training works although batches of one half of the classes make the noise bimodal",
-      {split_signs, sgd}, [=](const Rows& rows, const Setting& s) {
-        auto finding = all_of(
-            {above(interval_of(scores(rows, row_of(s, split_signs))), 70, 2, "test accuracy"),
-             noise_has_more_modes(rows[noise_of(split)], rows[noise_of(mixed)])});
-        finding.measured += "; on mixed batches " + score_text(rows, mixed, signs);
-        return finding;
-      });
+  on_split.add("split-batches",
+               "training works although batches of one half of the classes make the noise bimodal",
+               {split_signs, sgd}, [=](const Rows& rows, const Setting& s) {
+                 auto finding = all_of(
+                     {above(interval_of(scores(rows, s, split_signs)), 70, 2, "test accuracy"),
+                      noise_has_more_modes(rows[noise_of(split)], rows[noise_of(mixed)])});
+                 finding.measured += "; on mixed batches " + score_text(rows, mixed, signs);
+                 return finding;
+               });
   use(gradient_noise(mixed, signs));
   auto split_noise = split;
   split_noise.seeds = mixed.seeds;

@@ -158,29 +158,20 @@ Claim same_rates(Scale scale) {
   return claim;
 }
 
-}  // namespace
+// ---- claims -------------------------------------------------------------------------------------
 
-Paper powersgd(Scale scale) {
-  Paper paper{
-      .number = "1905.13727",
-      .title = "PowerSGD: Practical Low-Rank Gradient Compression",
-      .symbols =
-          "lenet and resnet20 are the models N and R of the table. sgd and none do not compress; "
-          "powersgd-2, powersgd:rank=2+ef with all its options, is PowerSGD of rank 2 with "
-          "error feedback and a warm start (cold: without one; unbiased: random factors "
-          "without feedback; best: the best approximation of the mean gradient). top-k-2, "
-          "random-k-2 and random-block-2 send as many bytes as rank 2. W is the number of "
-          "workers, e the residual of error feedback after t steps: each worker's own "
-          "(local), or that of the mean (averaged).",
-      .claims = {},
-      .experiments = {packet_bytes()}};
+void add_bytes(Paper& paper) {
+  paper.experiments.push_back(packet_bytes());
   paper.claims.push_back(
       {.name = "bytes",
        .claimed = "Tables 3, 4, 7: MiB an epoch on ResNet-18 and the LSTM; 243×, 136×, 72×; 310×, "
                   "203×, 120×",
        .experiments = {"bytes/powersgd-tables"},
        .decide = bytes_are_the_papers});
+}
 
+// Table 3: ranks 1, 2 and 4 on images and text.
+void add_rank_claims(Paper& paper, Scale scale) {
   using Picture = TrainedClaims::Picture;
   TrainedClaims on_resnet(paper, resnet20(scale));
   on_resnet.add(
@@ -212,12 +203,16 @@ Paper powersgd(Scale scale) {
               {kTextRankOne, kTextSgd}, [](const Rows& rows, const Setting& s) {
                 return is_below(rows, s, kTextRankOne, kTextSgd, 2);
               });
+}
 
+// Tables 1 and 2: PowerSGD without a part of it.
+void add_ablations(Paper& paper, Scale scale) {
+  TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add(
       "feedback", "Table 1: unbiased low rank is far below error feedback",
       {kUnbiased, kRankTwo, kSgd},
       [](const Rows& rows, const Setting& s) { return is_below(rows, s, kUnbiased, kRankTwo, 5); },
-      Picture::curves);
+      TrainedClaims::Picture::curves);
   on_lenet.add("no-feedback", "appendix: without error feedback accuracy is not acceptable",
                {kNoFeedback, kRankTwo}, [](const Rows& rows, const Setting& s) {
                  return is_below(rows, s, kNoFeedback, kRankTwo, 1);
@@ -230,6 +225,12 @@ Paper powersgd(Scale scale) {
                {kRankTwo, kBest}, [](const Rows& rows, const Setting& s) {
                  return no_loss(rows, s, kRankTwo, kBest);
                });
+}
+
+// Table 4: operators with as many bytes as PowerSGD.
+void add_operator_claims(Paper& paper, Scale scale) {
+  using Picture = TrainedClaims::Picture;
+  TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add(
       "medium", "Table 4, 32× (rank 7): all operators but random blocks come near SGD",
       {kSgd, kRankSeven, random_k(7), kSign, top_k(7), random_block(7)},
@@ -248,9 +249,10 @@ Paper powersgd(Scale scale) {
                        is_below(rows, s, random_block(2), kRankTwo, 0)});
       },
       Picture::curves);
+}
 
-  paper.claims.push_back(same_rates(scale));
-  add_time_claims(paper, scale);
+void add_atomo(Paper& paper, Scale scale) {
+  TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add("atomo",
                "Table 6: ATOMO is below PowerSGD at equal rank and takes a multiple of the time",
                {kAtomo, kRankTwo}, [](const Rows& rows, const Setting& s) {
@@ -265,18 +267,30 @@ Paper powersgd(Scale scale) {
                });
   paper.experiments.push_back(atomo_times(scale));
   paper.claims.back().experiments.push_back(paper.experiments.back().name);
+}
 
+// Tables 6 and 7: votes with momentum.
+void add_signum_comparisons(Paper& paper, Scale scale) {
+  TrainedClaims on_resnet(paper, resnet20(scale));
   on_resnet.add(
       "signum-images", "Table 6: Signum is below PowerSGD on images", {kVote, kRankTwo},
       [](const Rows& rows, const Setting& s) { return is_below(rows, s, kVote, kRankTwo, 0); });
+  TrainedClaims on_lstm(paper, lstm(scale));
   on_lstm.add("signum-language", "Table 7: Signum is far from SGD's perplexity",
               {kTextVote, kTextSgd}, [](const Rows& rows, const Setting& s) {
                 return is_below(rows, s, kTextVote, kTextSgd, 20);
               });
+}
+
+void add_clipping(Paper& paper, Scale scale) {
+  TrainedClaims on_lstm(paper, lstm(scale));
   on_lstm.add("clipping", "gradients may be clipped by each worker before compression",
               {kTextRankFour, kTextClippedMean}, [](const Rows& rows, const Setting& s) {
                 return no_loss(rows, s, kTextRankFour, kTextClippedMean);
               });
+}
+
+void add_residual(Paper& paper, Scale scale) {
   paper.experiments.push_back(residual_kinds(scale));
   paper.claims.push_back(
       {.name = "residual",
@@ -285,6 +299,34 @@ Paper powersgd(Scale scale) {
        .experiments = {paper.experiments.back().name},
        .decide = residuals_drift,
        .draw = draw_residuals});
+}
+
+}  // namespace
+
+Paper powersgd(Scale scale) {
+  Paper paper{
+      .number = "1905.13727",
+      .title = "PowerSGD: Practical Low-Rank Gradient Compression",
+      .symbols =
+          "lenet and resnet20 are the models N and R of the table. sgd and none do not compress; "
+          "powersgd-2, powersgd:rank=2+ef with all its options, is PowerSGD of rank 2 with "
+          "error feedback and a warm start (cold: without one; unbiased: random factors "
+          "without feedback; best: the best approximation of the mean gradient). top-k-2, "
+          "random-k-2 and random-block-2 send as many bytes as rank 2. W is the number of "
+          "workers, e the residual of error feedback after t steps: each worker's own "
+          "(local), or that of the mean (averaged).",
+      .claims = {},
+      .experiments = {}};
+  add_bytes(paper);
+  add_rank_claims(paper, scale);
+  add_ablations(paper, scale);
+  add_operator_claims(paper, scale);
+  paper.claims.push_back(same_rates(scale));
+  add_time_claims(paper, scale);
+  add_atomo(paper, scale);
+  add_signum_comparisons(paper, scale);
+  add_clipping(paper, scale);
+  add_residual(paper, scale);
   return paper;
 }
 

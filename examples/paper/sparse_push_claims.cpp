@@ -42,7 +42,7 @@ Finding for_each_count(const std::vector<int>& counts, Decide decide) {
 }
 
 double mean_score_at(const Rows& rows, Scale scale, int workers, const Method& method) {
-  return interval_of(scores(rows, row_of(asynchronous(scale, workers), method))).mean;
+  return interval_of(scores(rows, asynchronous(scale, workers), method)).mean;
 }
 
 // "; dense 85.10, 83.90, 81.70": for the numbers of workers.
@@ -103,8 +103,8 @@ const std::vector<MethodOf> kSparsePushes = {top_10, top_1, top_01};
 // What the seeds lose against dense pushes, in points of accuracy.
 std::vector<double> harm(const Rows& rows, Scale scale, MethodOf method, int workers) {
   const auto setting = asynchronous(scale, workers);
-  return differences(scores(rows, row_of(setting, dense_pushes(workers))),
-                     scores(rows, row_of(setting, method(workers))));
+  return differences(scores(rows, setting, dense_pushes(workers)),
+                     scores(rows, setting, method(workers)));
 }
 
 // The steps along one axis: in how many the harm grows, and the step in which it grows least.

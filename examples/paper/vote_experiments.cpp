@@ -134,9 +134,10 @@ Setting with_workers(Scale scale, std::int64_t workers) {
 Setting with_byzantine(const Setting& setting, Scale scale, Byzantine kind, int count) {
   const bool inverted = kind == Byzantine::inverted;
   const char* name = inverted ? "inverted" : "scaled";
-  auto result = varied(setting, count == 0 ? fmt::format("none-of-{}", kVoters)
-                                           : fmt::format("{}-{}-of-{}", name, count, kVoters));
-  result.config.workers = kVoters;
+  auto result =
+      varied(setting, count == 0 ? fmt::format("none-of-{}", kVotingWorkers)
+                                 : fmt::format("{}-{}-of-{}", name, count, kVotingWorkers));
+  result.config.workers = kVotingWorkers;
   if (count > 0) {
     result.config.attack =
         fmt::format("{}workers={}", inverted ? "sign-flip:" : "scale:factor=-100,", count);

@@ -33,6 +33,6 @@ Setting with_workers(Scale scale, std::int64_t workers);
 // opposite of their gradients, or -100 times their gradients. Both attacks give the same signs.
 enum class Byzantine : std::uint8_t { inverted, scaled };
 Setting with_byzantine(const Setting& setting, Scale scale, Byzantine kind, int count);
-inline constexpr int kVoters = 7;
+inline constexpr int kVotingWorkers = 7;
 
 }  // namespace terse::paper

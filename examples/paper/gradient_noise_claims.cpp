@@ -1,0 +1,113 @@
+#include "examples/paper/gradient_noise_claims.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "examples/paper/noise_experiments.hpp"
+#include "examples/paper/row_values.hpp"
+#include "examples/paper/statistics.hpp"
+#include "examples/paper/training_experiments.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+double least(const std::vector<double>& values) {
+  return std::ranges::min(values);
+}
+double most(const std::vector<double>& values) {
+  return std::ranges::max(values);
+}
+double last(const std::vector<double>& values) {
+  return values.back();
+}
+double growth(const std::vector<double>& values) {
+  return values.back() - values.front();
+}
+
+Finding snr_falls(const json& row) {
+  return all_of({above(interval_of(over_epochs(row, "snr_below", last)), 0.95, 3,
+                       "share below 2/√3 at the end"),
+                 below(interval_of(over_epochs(row, "snr_mean", growth)), 0, 3,
+                       "change of the mean of |g|/σ, first to last epoch")});
+}
+
+Finding noise_is_no_sparser(const json& row) {
+  return above(interval_of(by_seed(row,
+                                   [](const json& seed) {
+                                     double least = 1e9;
+                                     for (const auto& epoch : seed["epochs"]) {
+                                       least =
+                                           std::min(least, epoch["density_noise"].get<double>() /
+                                                               epoch["density_mean"].get<double>());
+                                     }
+                                     return std::log(least);
+                                   })),
+               std::log(0.5), 2, "least log of φ(σ)/φ(g)");
+}
+
+Charts draw_noise(const json& row) {
+  const auto of = [&](const char* key) {
+    std::vector<double> values;
+    for (const auto& epoch : row["seeds"][0]["epochs"]) values.push_back(epoch[key]);
+    return values;
+  };
+  const run::ChartAxis epochs = {.label = "epochs", .text = plain};
+  const auto x = of("epoch");
+  const std::vector<std::string> shapes = {"asymmetric", "several_modes"};
+  const std::vector<std::string> densities = {"density_mean", "density_noise"};
+  return {chart("Density of the gradient and of its noise", epochs, {.label = "φ", .text = plain},
+                x, {"φ(g)", "φ(σ)"},
+                [&](std::size_t i, std::size_t k) { return of(densities[i].c_str())[k]; }),
+          chart("Coordinates whose noise fails a test at 5 %", epochs,
+                {.label = "share of 200", .text = plain}, x, {"symmetry", "one mode"},
+                [&](std::size_t i, std::size_t k) { return of(shapes[i].c_str())[k]; }),
+          chart("Signal-to-noise ratio", epochs, {.label = "mean of |g|/σ", .text = plain}, x,
+                {"mean"}, [&](std::size_t, std::size_t k) { return of("snr_mean")[k]; })};
+}
+
+}  // namespace
+
+void add_noise_claims(Paper& paper, Scale scale) {
+  const auto n = lenet(scale);
+  paper.experiments.push_back(gradient_noise(n));
+  const auto add = [&](const char* name, const char* claimed,
+                       std::function<Finding(const json&)> decide, bool picture = false) {
+    Claim claim{.name = name,
+                .claimed = claimed,
+                .experiments = {noise_of(n)},
+                .decide = [=](const Rows& rows) { return decide(rows[noise_of(n)]); }};
+    if (picture) claim.draw = [=](const Rows& rows) { return draw_noise(rows[noise_of(n)]); };
+    paper.claims.push_back(std::move(claim));
+  };
+  add(
+      "density", "gradients stay dense: φ(g) is far above 1/d",
+      [](const json& row) {
+        return above(interval_of(over_epochs(row, "density_mean", least)), 0.05, 3, "least φ(g)");
+      },
+      true);
+  add("density-noise", "the noise of a gradient is no sparser than the gradient",
+      noise_is_no_sparser);
+  add("noise-symmetric", "noise at batch 128 is symmetric", [](const json& row) {
+    auto finding = below(interval_of(over_epochs(row, "asymmetric", most)), 0.1, 3,
+                         "largest share that fails");
+    finding.measured += fmt::format("; largest mean of |mean − median|/σ {}",
+                                    text_of(interval_of(over_epochs(row, "skew", most)), 3));
+    return finding;
+  });
+  add("noise-unimodal", "noise at batch 128 is unimodal", [](const json& row) {
+    return below(interval_of(over_epochs(row, "several_modes", most)), 0.1, 3,
+                 "largest share that fails");
+  });
+  add("snr-falls", "signal-to-noise ratios fall below 2/√3 during training", snr_falls);
+}
+
+}  // namespace terse::paper

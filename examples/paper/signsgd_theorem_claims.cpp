@@ -1,0 +1,192 @@
+#include "examples/paper/signsgd_theorem_claims.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "examples/paper/row_values.hpp"
+#include "examples/paper/sign_experiments.hpp"
+#include "examples/paper/signsgd_experiments.hpp"
+#include "examples/paper/statistics.hpp"
+#include "tersegrad/optim/problems/sign_laws.hpp"
+
+namespace terse::paper {
+namespace {
+
+using nlohmann::json;
+
+Finding error_bound(const Rows& rows) {
+  std::vector<Case> cases;
+  for (const auto& c : rows["signs/success"]["cases"]) {
+    const double least = problems::gauss_bound(c["snr"]);
+    cases.push_back({.excess = c["rho"].get<double>() - least, .error = c["error"]});
+  }
+  return in_all_cases(cases, "bound − P(wrong)");
+}
+
+Finding two_points_diverge(const Rows& rows) {
+  const auto logs = by_seed(rows["signsgd/two-point-noise"],
+                            [](const json& seed) { return std::log(seed["ratio"].get<double>()); });
+  return above(interval_of(logs), 0, 2, "log of f / f(x₀)");
+}
+
+// The means over the seeds against their bounds, which hold for expectations.
+Finding means_obey(const json& row) {
+  std::vector<Case> cases;
+  for (const auto& c : row["cases"]) {
+    const auto mean = interval_of(numbers(c["means"]));
+    const double bound = c["bound"];
+    cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
+  }
+  return in_all_cases(cases, "1 − mean / bound");
+}
+
+// mean − that without noise, by the number of voters.
+Interval slope_of_excess(const json& row, const char* key) {
+  const double noiseless = row["noiseless"];
+  return interval_of(by_seed(row, [&](const json& seed) {
+    auto values = numbers(seed[key]);
+    for (double& value : values) value = std::max(value - noiseless, 1e-12);
+    return log_slope(numbers(row["voters"]), values);
+  }));
+}
+
+Finding vote_noise_falls(const Rows& rows) {
+  const auto& row = rows["signsgd/vote-noise"];
+  std::vector<Case> cases;
+  for (std::size_t i = 0; i < row["voters"].size(); ++i) {
+    const auto mean =
+        interval_of(by_seed(row, [&](const json& seed) { return seed["batch"][i].get<double>(); }));
+    const double bound = row["bound"][i];
+    cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
+  }
+  auto slope = below(slope_of_excess(row, "batch"), -3.0 / 8, 3, "slope over M");
+  slope.measured +=
+      fmt::format("; with batches of 1 {}", text_of(slope_of_excess(row, "single"), 3));
+  return all_of({in_all_cases(cases, "1 − mean / bound"), slope});
+}
+
+Charts draw_vote_noise(const Rows& rows) {
+  const auto& row = rows["signsgd/vote-noise"];
+  const double noiseless = row["noiseless"];
+  return {chart("What noise adds to the mean of ‖g‖₁, by voters",
+                {.label = "voters M", .logarithmic = true, .text = plain},
+                {.label = "mean − mean without noise", .logarithmic = true, .text = plain},
+                numbers(row["voters"]), {"batches of K", "batches of 1"},
+                [&](std::size_t i, std::size_t k) {
+                  const auto values = by_seed(row, [&](const json& seed) {
+                    return seed[i == 0 ? "batch" : "single"][k].get<double>();
+                  });
+                  return std::max(interval_of(values).mean - noiseless, 1e-12);
+                })};
+}
+
+Interval floor_difference(const json& row) {
+  return interval_of(by_seed(row, [](const json& seed) {
+    return std::log(seed["sign"].get<double>() / seed["sgd"].get<double>());
+  }));
+}
+
+Finding degrades_gracefully(const Rows& rows) {
+  const auto& row = rows["signsgd/inverted-voters"];
+  const auto counts = row["byzantine"].get<std::vector<int>>();
+  bool rises = true, breaks = true;
+  for (const auto& seed : row["seeds"]) {
+    const auto f = numbers(seed["f"]);
+    const double start = seed["start"];
+    rises = rises && std::ranges::is_sorted(f);
+    breaks = breaks && f[f.size() - 2] < start && start < f.back();
+  }
+  std::string text = fmt::format("f(x₀) {:.0f}; f with", row["seeds"][0]["start"].get<double>());
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    text += fmt::format("{} {}: {:.3g}", i == 0 ? "" : ",", counts[i],
+                        row["seeds"][0]["f"][i].get<double>());
+  }
+  return {.verdict = rises && breaks ? Verdict::holds : Verdict::fails, .measured = text};
+}
+
+Charts draw_inverted_voters(const Rows& rows) {
+  const auto& row = rows["signsgd/inverted-voters"];
+  return {
+      chart("27 voters, some of which send the opposite sign",
+            {.label = "inverted voters", .text = plain},
+            {.label = "f after 2000 steps", .logarithmic = true, .text = plain},
+            numbers(row["byzantine"]), {"mean of the seeds"}, [&](std::size_t, std::size_t k) {
+              return interval_of(
+                         by_seed(row, [&](const json& seed) { return seed["f"][k].get<double>(); }))
+                  .mean;
+            })};
+}
+
+}  // namespace
+
+void add_signsgd_theorems(Paper& paper, Scale scale) {
+  for (const auto& experiment :
+       {sign_success(scale), two_point_noise(scale), large_batches(scale), vote_noise(scale),
+        small_batches(scale), sparse_noise(scale), dense_noise(scale)}) {
+    paper.experiments.push_back(experiment);
+  }
+  paper.claims.push_back(
+      {.name = "error-bound",
+       .claimed = "a sign is wrong with probability at most 2/(9S²), or 1/2 − S/(2√3) below "
+                  "the critical ratio",
+       .experiments = {"signs/success"},
+       .decide = error_bound});
+  paper.claims.push_back({.name = "bimodal",
+                          .claimed = "without unimodal symmetric noise signSGD may diverge",
+                          .experiments = {"signsgd/two-point-noise"},
+                          .decide = two_points_diverge});
+  paper.claims.push_back(
+      {.name = "large-batch",
+       .claimed = "Theorem 1: with batches of K the mean of ‖g‖₁ obeys its bound",
+       .experiments = {"signsgd/large-batches"},
+       .decide = [](const Rows& rows) { return means_obey(rows["signsgd/large-batches"]); }});
+  paper.claims.push_back({.name = "vote-noise",
+                          .claimed = "Theorem 2: M voters divide the term of the noise by √M",
+                          .experiments = {"signsgd/vote-noise"},
+                          .decide = vote_noise_falls,
+                          .draw = draw_vote_noise});
+  paper.claims.push_back(
+      {.name = "small-batch",
+       .claimed = "Theorem 1 of 1810.05291: the mixed norm obeys its bound at batch 1",
+       .experiments = {"signsgd/small-batches"},
+       .decide = [](const Rows& rows) { return means_obey(rows["signsgd/small-batches"]); }});
+  paper.claims.push_back({.name = "sparse-noise",
+                          .claimed = "where noise is sparse, signSGD ends lower than SGD",
+                          .experiments = {"signsgd/sparse-noise"},
+                          .decide = [](const Rows& rows) {
+                            return below(floor_difference(rows["signsgd/sparse-noise"]), 0, 2,
+                                         "Δ of log f");
+                          }});
+  paper.claims.push_back({.name = "dense-noise",
+                          .claimed = "where noise is dense, signSGD has no such advantage",
+                          .experiments = {"signsgd/dense-noise"},
+                          .decide = [](const Rows& rows) {
+                            return above(floor_difference(rows["signsgd/dense-noise"]),
+                                         std::log(0.9), 2, "Δ of log f");
+                          }});
+}
+
+void add_inverted_voters(Paper& paper, Scale scale) {
+  paper.experiments.push_back(inverted_voters(scale));
+  paper.experiments.push_back(inverted_voters_bound(scale));
+  paper.claims.push_back(
+      {.name = "adversaries-toy",
+       .claimed = "with fewer than half of the voters inverted the vote still descends, by degrees",
+       .experiments = {"signsgd/inverted-voters"},
+       .decide = degrades_gracefully,
+       .draw = draw_inverted_voters});
+  paper.claims.push_back({.name = "adversaries-bound",
+                          .claimed = "with a share α of the voters inverted, the mean of the norm "
+                                     "obeys the bound with 1/(1 − 2α)",
+                          .experiments = {"signsgd/inverted-voters-bound"},
+                          .decide = [](const Rows& rows) {
+                            return means_obey(rows["signsgd/inverted-voters-bound"]);
+                          }});
+}
+
+}  // namespace terse::paper
