@@ -64,7 +64,7 @@ Finding vote_noise_falls(const Rows& rows) {
     const double bound = row["bound"][i];
     cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
   }
-  auto slope = below(slope_of_excess(row, "batch"), -3.0 / 8, 3, "slope over M");
+  auto slope = within(slope_of_excess(row, "batch"), -0.6, -0.4, 3, "slope over M");
   slope.measured +=
       fmt::format("; with batches of 1 {}", text_of(slope_of_excess(row, "single"), 3));
   return all_of({in_all_cases(cases, "1 − mean / bound"), slope});

@@ -101,7 +101,7 @@ Setting resnet20(Scale scale) {
   auto setting = image_setting("resnet20", "resnet20", 360, scale);
   setting.config.epochs = 4;
   setting.seeds = 1;
-  if (scale == Scale::whole) setting.thrice = {"sgd", "vote", "powersgd-2"};
+  if (scale == Scale::whole) setting.thrice = {"half", "sgd", "vote", "powersgd-2"};
   if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
   return setting;
 }
@@ -114,7 +114,7 @@ Setting lstm(Scale scale) {
   setting.config.batch = 8;
   setting.config.epochs = 2;
   if (scale == Scale::whole) {
-    setting.thrice = {"sgd", "vote", "powersgd-4"};
+    setting.thrice = {"half", "sgd", "vote", "powersgd-1", "powersgd-4"};
     setting.config.eval_steps = 221;  // four in an epoch
   }
   if (scale == Scale::quick) {
