@@ -87,12 +87,17 @@ Interval gain(const Rows& rows, const Setting& setting, const Method& a, const M
   of_b.resize(both);
   if (!setting.lower_is_better) return interval_of(differences(of_a, of_b));
   std::vector<double> percent(both);
-  for (std::size_t i = 0; i < both; ++i) percent[i] = 100 * (of_b[i] / of_a[i] - 1);
+  for (std::size_t i = 0; i < both; ++i) percent[i] = 100 * (1 - of_a[i] / of_b[i]);
   return interval_of(percent);
 }
 
+double without_loss(const Setting& setting, double score) {
+  return setting.lower_is_better ? score * (1 + kAllowedPercent / 100) : score - kAllowedPoints;
+}
+
 Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b) {
-  return gain_is(above, setting.lower_is_better ? -2 : -1, rows, setting, a, b);
+  const double allowed = setting.lower_is_better ? kAllowedPercent : kAllowedPoints;
+  return gain_is(above, -allowed, rows, setting, a, b);
 }
 
 Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,

@@ -16,11 +16,15 @@ namespace terse::paper {
 // The scores of this method in this setting, by seed.
 std::vector<double> scores(const Rows& rows, const Setting& setting, const Method& method);
 
-// How much better `a` is than `b`: points of accuracy, or percent less perplexity, of the seeds
-// that both have.
+// How much better `a` is than `b`: points of accuracy, or by how many percent its perplexity is less
+// than that of `b`, of the seeds that both have.
 Interval gain(const Rows& rows, const Setting& setting, const Method& a, const Method& b);
 
-// `a` loses nothing against `b`: at most one point of accuracy, or 2 % of perplexity.
+// What counts as no loss: at most one point of accuracy, or 2 % of perplexity.
+inline constexpr double kAllowedPoints = 1, kAllowedPercent = 2;
+// The worst score that loses nothing against `score`.
+double without_loss(const Setting& setting, double score);
+// `a` loses nothing against `b`.
 Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const Method& b);
 
 // `a` is below `b` by more than `margin` points or percent.

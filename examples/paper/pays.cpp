@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/comparisons.hpp"
 #include "examples/paper/methods.hpp"
 #include "examples/paper/pays_experiments.hpp"
 #include "examples/paper/row_values.hpp"
@@ -102,8 +103,7 @@ std::vector<Winner> winners_of(const Rows& rows, const Contest& contest, Scale s
   const auto row_of_method = [&](const Method& method) -> const json& {
     return rows[row_of(setting, method)];
   };
-  const double end = mean_score(row_of_method(methods.front()));
-  const double target = setting.lower_is_better ? 1.02 * end : end - 1;
+  const double target = without_loss(setting, mean_score(row_of_method(methods.front())));
   std::vector<double> steps;
   for (const auto& method : methods) {
     steps.push_back(steps_to(row_of_method(method), setting, target));

@@ -95,6 +95,25 @@ TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
       << finding.measured;
 }
 
+TEST(TrainedModels, APerplexityIsWorseInPercentOfThatOfTheOther) {
+  const auto row = [](const std::vector<double>& scores) {
+    nlohmann::json seeds;
+    for (const double score : scores) seeds.push_back({{"score", score}});
+    return nlohmann::json{{"lr", 20}, {"seeds", seeds}};
+  };
+  const auto finding = [&](double perplexity) {
+    Rows rows;
+    rows.add("lstm/vote", row({perplexity, perplexity + 0.1, perplexity - 0.1}));
+    rows.add("lstm/sgd", row({100, 100, 100}));
+    return find_claim(powersgd(Scale::whole), "signum-language").decide(rows);
+  };
+  const auto worse = finding(240);
+  EXPECT_TRUE(worse.measured.starts_with("Δ vote − sgd: −140.00 [")) << worse.measured;
+  EXPECT_EQ(worse.verdict, Verdict::holds);
+  EXPECT_EQ(finding(122).verdict, Verdict::holds) << "worse than 20 %";
+  EXPECT_EQ(finding(118).verdict, Verdict::fails);
+}
+
 // ---- claims on a perceptron ---------------------------------------------------------------------
 
 nlohmann::json three_times(const nlohmann::json& seed) {
