@@ -20,14 +20,21 @@ namespace {
 
 using nlohmann::json;
 
-// value(run) of every seed of the runs with this batch; the rates one after the other.
-std::vector<double> of_batch(const json& row, int batch, const char* key) {
-  std::vector<double> values;
+// For each seed, the mean over the rates of value(seed's object) in the runs with this batch. The
+// rates of one seed share their draws, so they are no values of their own.
+template <class Value>
+std::vector<double> of_batch(const json& row, int batch, Value value) {
+  std::vector<double> means;
+  double rates = 0;
   for (const auto& run : row["runs"]) {
     if (run["batch"] != batch) continue;
-    for (const auto& seed : run["seeds"]) values.push_back(seed[key]);
+    const auto of_rate = by_seed(run, value);
+    means.resize(of_rate.size());
+    std::ranges::transform(means, of_rate, means.begin(), std::plus<>());
+    ++rates;
   }
-  return values;
+  for (double& mean : means) mean /= rates;
+  return means;
 }
 
 // The interval lies on the side of `error` on which zero does not lie: holds. It lies beyond −error:
@@ -48,11 +55,11 @@ Finding lies_beyond(const Interval& interval, double error, std::string_view qua
 
 Finding threshold(const Rows& rows) {
   const auto& row = rows["rosenbrock/noise"];
-  auto f1 = of_batch(row, 1, "f"), f8 = of_batch(row, 8, "f");
-  for (double& f : f1) f = std::log10(f);
-  for (double& f : f8) f = std::log10(f);
-  const auto margin1 = interval_of(of_batch(row, 1, "least"));
-  const auto margin8 = interval_of(of_batch(row, 8, "least"));
+  const auto log_f = [](const json& seed) { return std::log10(seed["f"].get<double>()); };
+  const auto least = [](const json& seed) { return seed["least"].get<double>(); };
+  const auto f1 = of_batch(row, 1, log_f), f8 = of_batch(row, 8, log_f);
+  const auto margin1 = interval_of(of_batch(row, 1, least));
+  const auto margin8 = interval_of(of_batch(row, 8, least));
   const double error = 5 / std::sqrt(row["samples"].get<double>());  // of one margin, at most
   return all_of({below(interval_of(differences(f8, f1)), -1, 2, "Δ of log₁₀ f, batch 8 − 1:"),
                  lies_beyond(margin1, -error, "smallest margin of batch 1"),

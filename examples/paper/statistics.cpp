@@ -140,6 +140,7 @@ Finding within(const Interval& interval, double low, double high, int digits,
 }
 
 Finding all_of(const std::vector<Finding>& findings) {
+  check<InternalError>(!findings.empty(), "a statement about no findings");
   Finding result{.verdict = Verdict::holds, .measured = ""};
   for (const auto& [verdict, measured] : findings) {
     if (verdict == Verdict::fails) result.verdict = Verdict::fails;
@@ -152,38 +153,52 @@ Finding all_of(const std::vector<Finding>& findings) {
 namespace {
 
 constexpr double kErrors = 5;  // standard errors that chance is given in each of several cases
+constexpr const char* kNoError = " (one seed has no standard error)";
+
+// Cases without a standard error, those of one seed, do not show that a statement holds.
+Verdict verdict_of_cases(std::size_t violated, bool errors_known) {
+  if (violated > 0) return Verdict::fails;
+  return errors_known ? Verdict::holds : Verdict::open;
+}
 
 }  // namespace
 
 Finding in_all_cases(std::span<const Case> cases, std::string_view quantity) {
-  Case least{.excess = std::numeric_limits<double>::infinity(), .error = 0};
+  check<InternalError>(!cases.empty(), "{}: a statement about no cases", quantity);
+  Case least = cases.front();
   std::size_t violated = 0;
+  bool known = true;
   for (const auto& one : cases) {
     if (!std::isnan(least.excess) && !(one.excess >= least.excess)) least = one;
     if (!(one.excess >= -kErrors * one.error)) ++violated;
+    known = known && std::isfinite(one.error);
   }
   Finding finding{
-      .verdict = violated == 0 ? Verdict::holds : Verdict::fails,
+      .verdict = verdict_of_cases(violated, known),
       .measured = fmt::format(
           "{} of {} cases violate it by more than five standard errors; least {}: {}", violated,
           cases.size(), quantity, with_minus(fmt::format("{:.2g}", least.excess)))};
   if (least.excess < 0 && least.error > 0 && std::isfinite(least.error)) {
     finding.measured += fmt::format(", with an error of {:.2g}", least.error);
   }
+  if (!known) finding.measured += kNoError;
   return finding;
 }
 
 Finding agrees_in_all_cases(std::span<const Deviation> deviations, std::string_view quantity) {
+  check<InternalError>(!deviations.empty(), "{}: a statement about no cases", quantity);
   double largest = 0;
   std::size_t deviating = 0;
+  bool known = true;
   for (const auto& [difference, error] : deviations) {
     if (!std::isnan(largest) && !(std::abs(difference) <= largest)) largest = std::abs(difference);
     if (!(std::abs(difference) <= kErrors * error)) ++deviating;
+    known = known && std::isfinite(error);
   }
-  return {.verdict = deviating == 0 ? Verdict::holds : Verdict::fails,
+  return {.verdict = verdict_of_cases(deviating, known),
           .measured = fmt::format(
-              "{} of {} cases deviate by more than five standard errors; largest |{}|: {:.2g}",
-              deviating, deviations.size(), quantity, largest)};
+              "{} of {} cases deviate by more than five standard errors; largest |{}|: {:.2g}{}",
+              deviating, deviations.size(), quantity, largest, known ? "" : kNoError)};
 }
 
 }  // namespace terse::paper

@@ -41,24 +41,26 @@ Finding below(const Interval& interval, double bound, int digits, std::string_vi
 Finding within(const Interval& interval, double low, double high, int digits,
                std::string_view quantity);
 
-// A statement about every one of several cases: the verdict of the worst one, with all texts.
+// A statement about every one of several cases, at least one: the verdict of the worst one, with all
+// texts.
 Finding all_of(const std::vector<Finding>& findings);
 
 // One case of a statement about several.
 struct Case {
   double excess = 0;  // below zero: the statement is violated
-  double error = 0;   // standard error of the excess, or its error of rounding
+  double error = 0;   // standard error of the excess, or its error of rounding; 0: it is exact
 };
-// Holds if no case is violated by more than five standard errors. The text gives the least excess,
-// and its error if it is below zero.
+// Holds if no case, of at least one, is violated by more than five standard errors. A case with an
+// infinite error, that of one seed, cannot be told. The text gives the least excess, and its error if
+// it is below zero.
 Finding in_all_cases(std::span<const Case> cases, std::string_view quantity);
 
 struct Deviation {
   double difference = 0;  // of the two values that should agree
   double error = 0;       // standard error of the difference
 };
-// Holds if no difference is further from zero than five standard errors. `quantity` names it, such
-// as "measured − stated".
+// Holds if no difference, of at least one, is further from zero than five standard errors; with an
+// infinite error it cannot be told. `quantity` names it, such as "measured − stated".
 Finding agrees_in_all_cases(std::span<const Deviation> deviations, std::string_view quantity);
 
 }  // namespace terse::paper

@@ -133,15 +133,15 @@ TEST(AsynchronousClaims, TheBestMomentumIsThatOfTheHighestScore) {
 }
 
 // Evaluations after 10 and 20 seconds.
+json timed_seed(double first, double second, double faster) {
+  return {{"score", second},
+          {"curve",
+           {{{"score", first}, {"virtual_seconds", 10 / faster}},
+            {{"score", second}, {"virtual_seconds", 20 / faster}}}}};
+}
 json timed_row(double first, double second, double faster) {
-  json seeds = json::array();
-  for (int seed = 0; seed < 3; ++seed) {
-    seeds.push_back({{"score", second},
-                     {"curve",
-                      {{{"score", first}, {"virtual_seconds", 10 / faster}},
-                       {{"score", second}, {"virtual_seconds", 20 / faster}}}}});
-  }
-  return {{"lr", 0.1}, {"seeds", seeds}};
+  const auto seed = timed_seed(first, second, faster);
+  return {{"lr", 0.1}, {"seeds", {seed, seed, seed}}};
 }
 
 TEST(AsynchronousClaims, TheTimeToAnAccuracyLiesBetweenEvaluations) {
@@ -167,6 +167,19 @@ TEST(AsynchronousClaims, TheTimeToAnAccuracyLiesBetweenEvaluations) {
   EXPECT_EQ(decide("time-to-accuracy", rows(timed_row(70, 90, 1), never, never)).verdict,
             Verdict::fails);
   EXPECT_EQ(decide("time-to-accuracy", rows(never, never, never)).verdict, Verdict::open);
+  EXPECT_EQ(decide("time-to-accuracy", rows(never, timed_row(70, 90, 0.5), never)).verdict,
+            Verdict::open)
+      << "30 s are more than 20 s, which are a lower bound for dense pushes";
+  // One seed of dense pushes arrives, and sparse ones are late with this seed alone.
+  auto once = timed_row(70, 79, 1);
+  once["seeds"][0] = timed_seed(70, 80, 1);
+  EXPECT_EQ(decide("time-to-accuracy", rows(once, timed_row(70, 81, 4), never)).verdict,
+            Verdict::holds);
+  auto late = timed_row(70, 90, 4);
+  late["seeds"][0] = timed_seed(70, 79, 4);
+  EXPECT_EQ(decide("time-to-accuracy", rows(timed_row(70, 90, 1), late, never)).verdict,
+            Verdict::open)
+      << "the ratio of the first seed is an upper bound";
 }
 
 TEST(AsynchronousClaims, AllMethodsOfAServerHaveConfigurationsOfTheirOwn) {

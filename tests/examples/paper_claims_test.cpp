@@ -328,6 +328,44 @@ TEST(SignClaims, AreDecidedByTheirRules) {
   EXPECT_EQ(judged("small-rate", none, equal_on_text).verdict, fails);
 }
 
+TEST(SignClaims, NoiseThatAddsNothingHasNoSlope) {
+  const auto finding = [](double with_many) {
+    nlohmann::json seeds;
+    for (const double f : {0.9, 1.0, 1.1}) {
+      seeds.push_back({{"batch", {2 + f, 2 + with_many * f}}, {"single", {2 + f, 2 + f / 2}}});
+    }
+    Rows rows;
+    rows.add("signsgd/vote-noise",
+             {{"voters", {1, 4}}, {"bound", {9, 9}}, {"noiseless", 2}, {"seeds", seeds}});
+    return find_claim(signsgd(Scale::whole), "vote-noise").decide(rows);
+  };
+  EXPECT_EQ(finding(0.5).verdict, Verdict::holds) << "slope -1/2";
+  EXPECT_EQ(finding(1).verdict, Verdict::fails);
+  EXPECT_EQ(finding(-0.1).verdict, Verdict::open) << finding(-0.1).measured;
+}
+
+TEST(RosenbrockClaims, TheRatesOfASeedAreOneValue) {
+  nlohmann::json runs;
+  for (const int batch : {1, 8}) {
+    for (const double rate : {0.1, 1.0, 10.0}) {
+      nlohmann::json seeds;
+      for (const double draw : {0.9, 1.0, 1.1}) {
+        seeds.push_back(
+            {{"f", rate * draw / (batch * batch * batch)}, {"least", batch == 1 ? -draw : draw}});
+      }
+      runs.push_back({{"batch", batch}, {"gamma", rate}, {"seeds", seeds}});
+    }
+  }
+  Rows rows;
+  rows.add("rosenbrock/noise", {{"samples", 10'000}, {"runs", runs}});
+  const auto finding = find_claim(stochastic_sign_descent(Scale::whole), "threshold").decide(rows);
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  // t(2) 0.1 / √3 = 0.248, of three seeds; nine values would have an interval of ±0.067.
+  EXPECT_NE(finding.measured.find("smallest margin of batch 1 −1.000 [−1.248, −0.752]"),
+            std::string::npos)
+      << finding.measured;
+}
+
 TEST(SignClaims, CommunicationIncludesCoding) {
   const auto paper = signsgd(Scale::whole);
   const auto& claim = find_claim(paper, "communication");
