@@ -55,23 +55,18 @@ Finding noise_is_no_sparser(const json& row) {
 }
 
 Charts draw_noise(const json& row) {
-  const auto of = [&](const char* key) {
-    std::vector<double> values;
-    for (const auto& epoch : row["seeds"][0]["epochs"]) values.push_back(epoch[key]);
-    return values;
-  };
   const run::ChartAxis epochs = {.label = "epochs", .text = plain};
-  const auto x = of("epoch");
-  const std::vector<std::string> shapes = {"asymmetric", "several_modes"};
-  const std::vector<std::string> densities = {"density_mean", "density_noise"};
-  return {chart("Density of the gradient and of its noise", epochs, {.label = "φ", .text = plain},
-                x, {"φ(g)", "φ(σ)"},
-                [&](std::size_t i, std::size_t k) { return of(densities[i].c_str())[k]; }),
-          chart("Coordinates whose noise fails a test at 5 %", epochs,
-                {.label = "share of 200", .text = plain}, x, {"symmetry", "one mode"},
-                [&](std::size_t i, std::size_t k) { return of(shapes[i].c_str())[k]; }),
-          chart("Signal-to-noise ratio", epochs, {.label = "mean of |g|/σ", .text = plain}, x,
-                {"mean"}, [&](std::size_t, std::size_t k) { return of("snr_mean")[k]; })};
+  const auto of = [&](const char* title, const char* label, const std::vector<std::string>& names,
+                      const std::vector<const char*>& keys) {
+    return chart(title, epochs, {.label = label, .text = plain}, epoch_means(row, "epoch"), names,
+                 [&](std::size_t i, std::size_t k) { return epoch_means(row, keys[i])[k]; });
+  };
+  return {of("Density of the gradient and of its noise", "φ, mean of the seeds", {"φ(g)", "φ(σ)"},
+             {"density_mean", "density_noise"}),
+          of("Coordinates whose noise fails a test at 5 %", "share of 200, mean of the seeds",
+             {"symmetry", "one mode"}, {"asymmetric", "several_modes"}),
+          of("Signal-to-noise ratio", "mean of |g|/σ over coordinates and seeds", {"mean"},
+             {"snr_mean"})};
 }
 
 }  // namespace

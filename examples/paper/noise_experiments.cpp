@@ -66,6 +66,16 @@ class GradientPass {
     double count = 0, right = 0, asymmetric = 0, several_modes = 0, skew = 0;
     for (const auto& of_one : samples) {
       const auto [least, most] = std::ranges::minmax(of_one);
+std::vector<double> epoch_means(const json& row, const char* key) {
+  std::vector<double> means;
+  for (std::size_t k = 0; k < row["seeds"][0]["epochs"].size(); ++k) {
+    means.push_back(interval_of(by_seed(row, [&](const json& seed) {
+                      return seed["epochs"][k][key].get<double>();
+                    })).mean);
+  }
+  return means;
+}
+
       if (least == most) continue;
       ++count;
       double mean = 0, balance = 0;

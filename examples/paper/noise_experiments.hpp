@@ -22,6 +22,9 @@ namespace terse::paper {
 Experiment gradient_noise(const Setting& setting, const Method& method = kSgd);
 std::string noise_of(const Setting& setting);  // its name
 
+// epoch[key] at every epoch of such a row, means over the seeds.
+std::vector<double> epoch_means(const nlohmann::json& row, const char* key);
+
 // reduce(values of the epochs) of every seed of such a row.
 template <class Reduce>
 std::vector<double> over_epochs(const nlohmann::json& row, const char* key, Reduce reduce) {

@@ -40,11 +40,9 @@ run::LineChart coordinates_chart(const char* title, const char* key,
                        .curves = {}};
   for (const auto& [name, row] : rows) {
     run::Curve curve{.name = name, .points = {}};
-    const auto& epochs = (*row)["seeds"][0]["epochs"];
+    const auto epochs = epoch_means(*row, "epoch"), shares = epoch_means(*row, key);
     for (std::size_t k = 0; k < epochs.size(); ++k) {
-      const auto shares =
-          by_seed(*row, [&](const json& seed) { return seed["epochs"][k][key].get<double>(); });
-      curve.points.emplace_back(epochs[k]["epoch"].get<double>(), interval_of(shares).mean);
+      curve.points.emplace_back(epochs[k], shares[k]);
     }
     chart.curves.push_back(std::move(curve));
   }

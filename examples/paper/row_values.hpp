@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -29,6 +30,14 @@ std::vector<double> by_seed(const nlohmann::json& row, Value value) {
 // seed[key] for each seed.
 inline std::vector<double> by_seed(const nlohmann::json& row, const char* key) {
   return by_seed(row, [key](const nlohmann::json& seed) { return seed[key].get<double>(); });
+}
+
+// seed[key][k] for each seed, and their mean.
+inline std::vector<double> by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
+  return by_seed(row, [&](const nlohmann::json& seed) { return seed.at(key).at(k).get<double>(); });
+}
+inline double mean_by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
+  return interval_of(by_seed(row, key, k)).mean;
 }
 
 // The slope of log seed[y] over log row[x], of each seed.

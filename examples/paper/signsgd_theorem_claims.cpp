@@ -108,25 +108,21 @@ Finding degrades_gracefully(const Rows& rows) {
     rises = rises && std::ranges::is_sorted(f);
     breaks = breaks && f[f.size() - 2] < start && start < f.back();
   }
-  std::string text = fmt::format("f(x₀) {:.0f}; f with", row["seeds"][0]["start"].get<double>());
+  std::string text = fmt::format("means of the seeds: f(x₀) {:.0f}; f with",
+                                 interval_of(by_seed(row, "start")).mean);
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    text += fmt::format("{} {}: {:.3g}", i == 0 ? "" : ",", counts[i],
-                        row["seeds"][0]["f"][i].get<double>());
+    text += fmt::format("{} {}: {:.3g}", i == 0 ? "" : ",", counts[i], mean_by_seed(row, "f", i));
   }
   return {.verdict = rises && breaks ? Verdict::holds : Verdict::fails, .measured = text};
 }
 
 Charts draw_inverted_voters(const Rows& rows) {
   const auto& row = rows["signsgd/inverted-voters"];
-  return {
-      chart("27 voters, some of which send the opposite sign",
-            {.label = "inverted voters", .text = plain},
-            {.label = "f after 2000 steps", .logarithmic = true, .text = plain},
-            numbers(row["byzantine"]), {"mean of the seeds"}, [&](std::size_t, std::size_t k) {
-              return interval_of(
-                         by_seed(row, [&](const json& seed) { return seed["f"][k].get<double>(); }))
-                  .mean;
-            })};
+  return {chart("27 voters, some of which send the opposite sign",
+                {.label = "inverted voters", .text = plain},
+                {.label = "f after 2000 steps", .logarithmic = true, .text = plain},
+                numbers(row["byzantine"]), {"mean of the seeds"},
+                [&](std::size_t, std::size_t k) { return mean_by_seed(row, "f", k); })};
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ Finding staleness_is_geometric(const Rows& rows) {
 }
 
 Charts draw_staleness(const Rows& rows) {
-  run::LineChart result{.title = "Staleness of exponential workers, and the geometric law",
+  run::LineChart result{.title = "Staleness of exponential workers (seed 1), and the geometric law",
                         .x = {.label = "staleness", .text = plain},
                         .y = {.label = "share of pushes", .logarithmic = true, .text = plain},
                         .curves = {}};
@@ -80,17 +80,13 @@ Finding rate_is_root(const Rows& rows) {
 
 Charts draw_rate_of_gradients(const Rows& rows) {
   const auto& row = rows["async/rate"];
-  return {chart(
-      "Eight asynchronous workers at a rate of c/√T",
-      {.label = "updates T", .logarithmic = true, .text = plain},
-      {.label = "mean of ‖∇f‖²", .logarithmic = true, .text = plain}, numbers(row["updates"]),
-      {"dense", "top 10 %, memory"}, [&](std::size_t i, std::size_t k) {
-        return interval_of(by_seed(row,
-                                   [&](const json& seed) {
-                                     return seed[i == 0 ? "dense" : "sparse"][k].get<double>();
-                                   }))
-            .mean;
-      })};
+  return {chart("Eight asynchronous workers at a rate of c/√T",
+                {.label = "updates T", .logarithmic = true, .text = plain},
+                {.label = "mean of ‖∇f‖²", .logarithmic = true, .text = plain},
+                numbers(row["updates"]), {"dense", "top 10 %, memory"},
+                [&](std::size_t i, std::size_t k) {
+                  return mean_by_seed(row, i == 0 ? "dense" : "sparse", k);
+                })};
 }
 
 Finding momentum_is_implicit(const Rows& rows) {
@@ -105,7 +101,7 @@ Finding momentum_is_implicit(const Rows& rows) {
       most_rate = std::max(most_rate, std::abs(seed["rate"][i].get<double>() / stated_rate - 1));
     }
     text += fmt::format("{}W = {:g}: μ = {:.4f} (stated {:.4f})", i == 0 ? "" : ", ", workers,
-                        row["seeds"][0]["momentum"][i].get<double>(), stated);
+                        mean_by_seed(row, "momentum", i), stated);
   }
   return {.verdict = most_momentum < 0.005 && most_rate < 0.02 ? Verdict::holds : Verdict::fails,
           .measured = fmt::format("{}; largest deviation of μ {:.4f}, of the rate {:.1f} %", text,
