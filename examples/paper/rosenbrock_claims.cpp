@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -66,47 +67,66 @@ Finding threshold(const Rows& rows) {
                  lies_beyond(margin8, error, "of batch 8")});
 }
 
-Charts draw_threshold(const Rows& rows) {
-  const auto& runs = rows["rosenbrock/noise"]["runs"];
-  const auto curve_of = [](const json& run, const char* key) {
-    run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
-    for (const auto& point : run["seeds"][0]["points"]) {
-      curve.points.emplace_back(point["step"].get<double>(), point[key].get<double>());
-    }
-    return curve;
-  };
-  const run::ChartAxis steps = {.label = "steps", .text = plain};
-  run::LineChart f{.title = "Rosenbrock, γ = 0.01: f by batch",
-                   .x = steps,
-                   .y = {.label = "f", .logarithmic = true, .text = plain},
-                   .curves = {}},
-      margin{.title = "P(right) − P(wrong) of the worst coordinate",
-             .x = steps,
-             .y = {.label = "", .text = plain},
-             .curves = {}},
-      histogram{.title = "All coordinates along the run",
-                .x = {.label = "P(right) − P(wrong)", .text = plain},
-                .y = {.label = "share", .text = plain},
-                .curves = {}};
-  for (const auto& run : runs) {
-    if (run["gamma"] != 0.01) continue;
-    f.curves.push_back(curve_of(run, "f"));
-    margin.curves.push_back(curve_of(run, "least"));
-    std::vector<double> counts;
-    for (const auto& seed : run["seeds"]) {
-      const auto of_seed = numbers(seed["histogram"]);
-      counts.resize(of_seed.size());
-      std::ranges::transform(counts, of_seed, counts.begin(), std::plus<>());
-    }
-    const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
-    const auto bins = static_cast<double>(counts.size());
-    run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
-    for (std::size_t bin = 0; bin < counts.size(); ++bin) {
-      curve.points.emplace_back((static_cast<double>(bin) + 0.5) / bins * 2 - 1, counts[bin] / all);
-    }
-    histogram.curves.push_back(std::move(curve));
+run::Curve along_run(const json& run, const char* key, bool logarithmic) {
+  run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
+  for (const auto& point : run["points"]) {
+    const double value = point[key];
+    if (logarithmic && !(value > 0)) continue;  // an estimate of about zero
+    curve.points.emplace_back(point["step"].get<double>(), value);
   }
-  return {f, margin, histogram};
+  return curve;
+}
+
+run::Curve histogram_of(const json& run) {
+  std::vector<double> counts;
+  for (const auto& seed : run["seeds"]) {
+    const auto of_seed = numbers(seed["histogram"]);
+    counts.resize(of_seed.size());
+    std::ranges::transform(counts, of_seed, counts.begin(), std::plus<>());
+  }
+  const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
+  const auto bins = static_cast<double>(counts.size());
+  run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
+  for (std::size_t bin = 0; bin < counts.size(); ++bin) {
+    curve.points.emplace_back((static_cast<double>(bin) + 0.5) / bins * 2 - 1, counts[bin] / all);
+  }
+  return curve;
+}
+
+// A column for each rate: f, the ρ-norm and the least margin along the run, and the histogram of all
+// margins.
+std::string draw_threshold(const Rows& rows) {
+  const auto& runs = rows["rosenbrock/noise"]["runs"];
+  std::vector<double> rates;
+  for (const auto& run : runs) {
+    const double gamma = run["gamma"];
+    if (std::ranges::find(rates, gamma) == rates.end()) rates.push_back(gamma);
+  }
+  Charts charts;
+  const auto add_row = [&](const char* title, const char* x_label, const run::ChartAxis& y_axis,
+                           const std::function<run::Curve(const json&)>& curve_of) {
+    for (const double rate : rates) {
+      run::LineChart chart{.title = fmt::format("γ = {:g}: {}", rate, title),
+                           .x = {.label = x_label, .text = plain},
+                           .y = y_axis,
+                           .curves = {}};
+      for (const auto& run : runs) {
+        if (run["gamma"] == rate) chart.curves.push_back(curve_of(run));
+      }
+      charts.push_back(std::move(chart));
+    }
+  };
+  const auto along = [&](const char* key, const char* title, bool logarithmic) {
+    add_row(title, "steps",
+            {.label = "mean of the seeds", .logarithmic = logarithmic, .text = plain},
+            [=](const json& run) { return along_run(run, key, logarithmic); });
+  };
+  along("f", "f (geometric mean)", true);
+  along("rho_norm", "‖g‖_ρ", true);
+  along("least", "smallest margin of a coordinate", false);
+  add_row("margins of all coordinates", "P(right) − P(wrong)",
+          {.label = "share along the runs of all seeds", .text = plain}, histogram_of);
+  return run::to_svg(charts, rates.size());
 }
 
 Finding more_nodes_are_lower(const Rows& rows) {
@@ -142,7 +162,7 @@ void add_rosenbrock(Paper& paper, Scale scale) {
                           .claimed = "signs converge if the smallest ρ is above 1/2, and only then",
                           .experiments = {"rosenbrock/noise"},
                           .decide = threshold,
-                          .draw = draw_threshold});
+                          .draw_svg = draw_threshold});
   paper.claims.push_back({.name = "vote-descent",
                           .claimed = "with more nodes the vote reaches a lower value",
                           .experiments = {"rosenbrock/votes"},

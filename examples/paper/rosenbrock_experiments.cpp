@@ -1,6 +1,8 @@
 #include "examples/paper/rosenbrock_experiments.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -20,18 +22,68 @@ Vector rosenbrock_start() {
   return x;
 }
 
-// P(right) − P(wrong) of every coordinate whose gradient is not zero. The signs are drawn from steps
-// that no run takes.
-Vector margins_at(const Problem& problem, const Oracle& oracle, In x, std::uint64_t step,
-                  std::int64_t samples) {
-  Vector gradient(x.size()), margins;
+// The signs of stochastic gradients at a point of a run.
+struct SignsAtPoint {
+  Vector margins;  // P(right) − P(wrong) of every coordinate whose gradient is not zero
+  double rho_norm = 0;
+};
+
+// The signs are drawn from steps that no run takes.
+SignsAtPoint signs_at(const Problem& problem, const Oracle& oracle, In x, std::uint64_t step,
+                      std::int64_t samples) {
+  Vector gradient(x.size());
   problem.gradient(x, gradient);
   const auto first = std::uint64_t{1} << 40 | step * static_cast<std::uint64_t>(samples);
   const auto chances = sign_chances(problem, oracle, 1, x, first, samples);
+  SignsAtPoint signs{.margins = {}, .rho_norm = chances.rho_norm(gradient)};
   for (std::size_t i = 0; i < x.size(); ++i) {
-    if (gradient[i] != 0) margins.push_back(chances.correct[i] - chances.wrong[i]);
+    if (gradient[i] != 0) signs.margins.push_back(chances.correct[i] - chances.wrong[i]);
   }
-  return margins;
+  return signs;
+}
+
+constexpr std::uint64_t kPoints = 20;  // of a run, beside its start
+constexpr std::size_t kBins = 40;      // of the histogram of all margins, from −1 to 1
+
+// The run of one seed: {f, least, histogram, points: [{step, f, rho_norm, least}]}.
+json run_by_signs(const Problem& problem, const Oracle& oracle, double gamma, std::uint64_t steps,
+                  std::int64_t samples) {
+  const auto step = sign_descent(oracle, constant(gamma));
+  Vector x = rosenbrock_start();
+  json points = json::array();
+  std::vector<std::int64_t> histogram(kBins);
+  double least = 1;  // in the second half
+  std::uint64_t k = 0;
+  for (std::uint64_t point = 0; point <= kPoints; ++point) {
+    for (; k < point * steps / kPoints; ++k) step(k, x);
+    const auto signs = signs_at(problem, oracle, x, k, samples);
+    for (const double margin : signs.margins) {
+      ++histogram[std::min(kBins - 1, static_cast<std::size_t>((margin + 1) / 2 * kBins))];
+    }
+    const double smallest = std::ranges::min(signs.margins);
+    points.push_back(
+        {{"step", k}, {"f", problem.value(x)}, {"rho_norm", signs.rho_norm}, {"least", smallest}});
+    if (2 * point > kPoints) least = std::min(least, smallest);
+  }
+  return {{"histogram", histogram}, {"f", problem.value(x)}, {"least", least}, {"points", points}};
+}
+
+// Takes the points from the seeds and returns their means, that of f being geometric.
+json mean_points(json& seeds) {
+  json means = seeds.front()["points"];
+  const auto count = static_cast<double>(seeds.size());
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    double log_f = 0, rho_norm = 0, least = 0;
+    for (const auto& seed : seeds) {
+      const auto& point = seed["points"][i];
+      log_f += std::log(point["f"].get<double>()) / count;
+      rho_norm += point["rho_norm"].get<double>() / count;
+      least += point["least"].get<double>() / count;
+    }
+    means[i].update({{"f", std::exp(log_f)}, {"rho_norm", rho_norm}, {"least", least}});
+  }
+  for (auto& seed : seeds) seed.erase("points");
+  return means;
 }
 
 }  // namespace
@@ -40,47 +92,30 @@ Experiment rosenbrock_noise(Scale scale) {
   const std::uint64_t steps = scale == Scale::whole ? 20'000 : 1'000;
   const std::int64_t seeds = scale == Scale::whole ? 10 : 3;
   const std::int64_t samples = scale == Scale::whole ? 10'000 : 500;
-  constexpr std::uint64_t kPoints = 20;
-  constexpr std::size_t kBins = 40;  // of the histogram of all margins, from −1 to 1
-  return {
-      .name = "rosenbrock/noise",
-      .configuration =
-          {{"steps", steps}, {"seeds", seeds}, {"samples", samples}, {"noise", 1}, {"revision", 1}},
-      .seconds = 120,
-      .measure = [=](const Rows&) {
-        const auto problem = make_rosenbrock(10);
-        json runs = json::array();
-        for (const int batch : {1, 2, 5, 8}) {
-          for (const double gamma : {0.002, 0.01, 0.05}) {
-            const auto of_seeds = for_seeds(seeds, [&](std::uint64_t seed) {
-              const auto oracle =
-                  shared_data(*problem, {.batch = batch, .noise = Vector(10, 1), .seed = seed});
-              const auto step = sign_descent(oracle, constant(gamma));
-              Vector x = rosenbrock_start();
-              json points = json::array();
-              std::vector<std::int64_t> histogram(kBins);
-              double least = 1;  // in the second half
-              std::uint64_t k = 0;
-              for (std::uint64_t point = 0; point <= kPoints; ++point) {
-                for (; k < point * steps / kPoints; ++k) step(k, x);
-                const auto margins = margins_at(*problem, oracle, x, k, samples);
-                for (const double margin : margins) {
-                  ++histogram[std::min(kBins - 1,
-                                       static_cast<std::size_t>((margin + 1) / 2 * kBins))];
-                }
-                const double smallest = std::ranges::min(margins);
-                points.push_back({{"step", k}, {"f", problem->value(x)}, {"least", smallest}});
-                if (2 * point > kPoints) least = std::min(least, smallest);
+  return {.name = "rosenbrock/noise",
+          .configuration = {{"steps", steps},
+                            {"seeds", seeds},
+                            {"samples", samples},
+                            {"noise", 1},
+                            {"revision", 2}},
+          .seconds = 120,
+          .measure = [=](const Rows&) {
+            const auto problem = make_rosenbrock(10);
+            json runs = json::array();
+            for (const int batch : {1, 2, 5, 8}) {
+              for (const double gamma : {0.002, 0.01, 0.05}) {
+                auto of_seeds = for_seeds(seeds, [&](std::uint64_t seed) {
+                  const auto oracle =
+                      shared_data(*problem, {.batch = batch, .noise = Vector(10, 1), .seed = seed});
+                  return run_by_signs(*problem, oracle, gamma, steps, samples);
+                });
+                const auto points = mean_points(of_seeds);
+                runs.push_back(
+                    {{"batch", batch}, {"gamma", gamma}, {"points", points}, {"seeds", of_seeds}});
               }
-              json result = {{"histogram", histogram}, {"f", problem->value(x)}, {"least", least}};
-              if (seed == 1) result["points"] = points;
-              return result;
-            });
-            runs.push_back({{"batch", batch}, {"gamma", gamma}, {"seeds", of_seeds}});
-          }
-        }
-        return json{{"samples", samples}, {"runs", runs}};
-      }};
+            }
+            return json{{"samples", samples}, {"runs", runs}};
+          }};
 }
 
 Experiment rosenbrock_votes(Scale scale) {

@@ -13,8 +13,32 @@ namespace {
 constexpr std::array<const char*, 7> kColours = {"#000000", "#0072B2", "#D55E00", "#009E73",
                                                  "#CC79A7", "#E69F00", "#56B4E9"};
 
-constexpr double kWidth = 860, kHeight = 440;
-constexpr double kLeft = 70, kRight = 220, kTop = 50, kBottom = 60;
+// A chart's size and margins; the right one has the names of the curves.
+struct Frame {
+  double width, height, left, right, top, bottom;
+  int title_size;
+  double most_steps;  // between the marks of a linear axis
+
+  double right_end() const { return width - right; }
+  double bottom_end() const { return height - bottom; }
+};
+constexpr Frame kFrame = {.width = 860,
+                          .height = 440,
+                          .left = 70,
+                          .right = 220,
+                          .top = 50,
+                          .bottom = 60,
+                          .title_size = 16,
+                          .most_steps = 10};
+// Of a chart that has others beside it.
+constexpr Frame kSmallFrame = {.width = 430,
+                               .height = 290,
+                               .left = 60,
+                               .right = 90,
+                               .top = 46,
+                               .bottom = 50,
+                               .title_size = 13,
+                               .most_steps = 5};
 
 // The range of an axis, widened to whole marks, and its marks: powers of ten, or steps of 1, 5, 10,
 // 50, …
@@ -22,11 +46,13 @@ struct Scale {
   bool logarithmic;
   double low, high, step;
 
-  Scale(const ChartAxis& axis, double least, double most) : logarithmic(axis.logarithmic), step(1) {
+  Scale(const ChartAxis& axis, double least, double most, double most_steps)
+      : logarithmic(axis.logarithmic), step(1) {
     low = place(least);
     high = place(most);
     while (!logarithmic && (high - low) / step < 2 && step > 1e-9) step /= 10;
-    for (int i = 0; !logarithmic && (high - low) / step > 10; ++i) step *= i % 2 == 0 ? 5 : 2;
+    for (int i = 0; !logarithmic && (high - low) / step > most_steps; ++i)
+      step *= i % 2 == 0 ? 5 : 2;
     low = std::floor(low / step) * step;
     high = std::max(std::ceil(high / step) * step, low + step);
   }
@@ -43,16 +69,17 @@ struct Scale {
 
 // The position of a value on the sheet.
 struct Axes {
+  Frame frame;
   Scale horizontal, vertical;
   double x(double value) const {
-    return kLeft + horizontal.share(value) * (kWidth - kLeft - kRight);
+    return frame.left + horizontal.share(value) * (frame.right_end() - frame.left);
   }
   double y(double value) const {
-    return kHeight - kBottom - vertical.share(value) * (kHeight - kTop - kBottom);
+    return frame.bottom_end() - vertical.share(value) * (frame.bottom_end() - frame.top);
   }
 };
 
-Axes axes_of(const LineChart& chart) {
+Axes axes_of(const LineChart& chart, const Frame& frame) {
   auto [left, bottom] = chart.curves.front().points.front();
   double right = left, top = bottom;
   for (const auto& curve : chart.curves) {
@@ -63,7 +90,9 @@ Axes axes_of(const LineChart& chart) {
       top = std::max(top, y);
     }
   }
-  return {.horizontal = Scale(chart.x, left, right), .vertical = Scale(chart.y, bottom, top)};
+  return {.frame = frame,
+          .horizontal = Scale(chart.x, left, right, frame.most_steps),
+          .vertical = Scale(chart.y, bottom, top, frame.most_steps)};
 }
 
 std::string text_at(double x, double y, const std::string& text, const std::string& more) {
@@ -81,16 +110,17 @@ std::string line(double x1, double y1, double x2, double y2, const std::string& 
 
 std::string grid(const LineChart& chart, const Axes& axes) {
   const std::string grey = "stroke=\"#dddddd\"";
+  const auto& frame = axes.frame;
   std::string svg;
   for (const double mark : axes.horizontal.marks()) {
     const double x = axes.x(mark);
-    svg += line(x, kTop, x, kHeight - kBottom, grey);
-    svg += text_at(x, kHeight - kBottom + 20, chart.x.text(mark), "text-anchor=\"middle\"");
+    svg += line(x, frame.top, x, frame.bottom_end(), grey);
+    svg += text_at(x, frame.bottom_end() + 20, chart.x.text(mark), "text-anchor=\"middle\"");
   }
   for (const double mark : axes.vertical.marks()) {
     const double y = axes.y(mark);
-    svg += line(kLeft, y, kWidth - kRight, y, grey);
-    svg += text_at(kLeft - 8, y + 4, chart.y.text(mark), "text-anchor=\"end\"");
+    svg += line(frame.left, y, frame.right_end(), y, grey);
+    svg += text_at(frame.left - 8, y + 4, chart.y.text(mark), "text-anchor=\"end\"");
   }
   return svg;
 }
@@ -106,7 +136,7 @@ std::vector<double> name_heights(const LineChart& chart, const Axes& axes) {
   for (std::size_t i = 1; i < order.size(); ++i) {
     order[i].first = std::max(order[i].first, order[i - 1].first + kApart);
   }
-  const double over = order.back().first - (kHeight - kBottom);
+  const double over = order.back().first - axes.frame.bottom_end();
   std::vector<double> heights(chart.curves.size());
   for (const auto& [y, i] : order) heights[i] = y - std::max(0.0, over);
   return heights;
@@ -122,7 +152,7 @@ std::string draw(const Curve& curve, const Axes& axes, const std::string& colour
     dots +=
         fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"/>\n", x, y, colour);
   }
-  const double margin = kWidth - kRight;
+  const double margin = axes.frame.right_end();
   return fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}",
                      points, colour, dots) +
          line(x, y, margin + 6, name_y,
@@ -130,41 +160,46 @@ std::string draw(const Curve& curve, const Axes& axes, const std::string& colour
          text_at(margin + 10, name_y + 4, curve.name, fmt::format("fill=\"{}\"", colour));
 }
 
-std::string draw(const LineChart& chart) {
-  const Axes axes = axes_of(chart);
-  std::string svg = text_at(kLeft, 26, chart.title, "font-size=\"16\" font-weight=\"bold\"");
+std::string draw(const LineChart& chart, const Frame& frame) {
+  const Axes axes = axes_of(chart, frame);
+  std::string svg = text_at(frame.left, frame.top - 24, chart.title,
+                            fmt::format("font-size=\"{}\" font-weight=\"bold\"", frame.title_size));
   svg += grid(chart, axes);
   const auto heights = name_heights(chart, axes);
   for (std::size_t i = 0; i < chart.curves.size(); ++i) {
     svg += draw(chart.curves[i], axes, kColours[i % kColours.size()], heights[i]);
   }
-  svg +=
-      text_at((kLeft + kWidth - kRight) / 2, kHeight - 16, chart.x.label, "text-anchor=\"middle\"");
-  return svg + text_at(kLeft, kTop - 8, chart.y.label, "text-anchor=\"start\"");
+  svg += text_at((frame.left + frame.right_end()) / 2, frame.height - 16, chart.x.label,
+                 "text-anchor=\"middle\"");
+  return svg + text_at(frame.left, frame.top - 8, chart.y.label, "text-anchor=\"start\"");
 }
 
-// A white sheet for so many charts.
-std::string sheet(std::size_t charts, const std::string& content) {
+// A white sheet for so many charts from left to right and from top to bottom.
+std::string sheet(const Frame& frame, std::size_t columns, std::size_t rows,
+                  const std::string& content) {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#333333\">\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{2}</svg>\n",
-      kWidth, kHeight * static_cast<double>(charts), content);
+      frame.width * static_cast<double>(columns), frame.height * static_cast<double>(rows),
+      content);
 }
 
 }  // namespace
 
 std::string to_svg(const LineChart& chart) {
-  return sheet(1, draw(chart));
+  return sheet(kFrame, 1, 1, draw(chart, kFrame));
 }
 
-std::string to_svg(const std::vector<LineChart>& charts) {
+std::string to_svg(const std::vector<LineChart>& charts, std::size_t columns) {
+  const auto& frame = columns == 1 ? kFrame : kSmallFrame;
   std::string content;
   for (std::size_t i = 0; i < charts.size(); ++i) {
-    content += fmt::format("<g transform=\"translate(0 {})\">\n{}</g>\n",
-                           kHeight * static_cast<double>(i), draw(charts[i]));
+    content += fmt::format("<g transform=\"translate({} {})\">\n{}</g>\n",
+                           frame.width * static_cast<double>(i % columns),
+                           frame.height * static_cast<double>(i / columns), draw(charts[i], frame));
   }
-  return sheet(charts.size(), content);
+  return sheet(frame, columns, (charts.size() + columns - 1) / columns, content);
 }
 
 }  // namespace terse::run

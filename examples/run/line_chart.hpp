@@ -1,6 +1,7 @@
 // Line charts as SVG documents. Each curve is labelled at its end; there is no legend.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -25,7 +26,7 @@ struct LineChart {
   std::vector<Curve> curves;  // at least one
 };
 std::string to_svg(const LineChart& chart);
-// At least one chart, one below the other.
-std::string to_svg(const std::vector<LineChart>& charts);
+// At least one chart, row by row; where there are several columns, all are small.
+std::string to_svg(const std::vector<LineChart>& charts, std::size_t columns = 1);
 
 }  // namespace terse::run

@@ -166,6 +166,31 @@ TEST(Megabytes, TwoDecide) {
       << finding.measured;
 }
 
+// ---- pictures of descents -----------------------------------------------------------------------
+
+TEST(Threshold, HasAColumnForEachRate) {
+  nlohmann::json runs = nlohmann::json::array();
+  for (const int batch : {1, 8}) {
+    for (const double gamma : {0.002, 0.01, 0.05}) {
+      const auto point = [](int step, double rho_norm) {
+        return nlohmann::json{{"step", step}, {"f", 2}, {"rho_norm", rho_norm}, {"least", 0.1}};
+      };
+      runs.push_back({{"batch", batch},
+                      {"gamma", gamma},
+                      {"points", {point(0, 1), point(10, -1e-3), point(20, 0.5)}},
+                      {"seeds", {{{"histogram", {1, 2, 1}}}}}});
+    }
+  }
+  Rows rows;
+  rows.add("rosenbrock/noise", {{"samples", 100}, {"runs", runs}});
+  const auto svg = find_claim(stochastic_sign_descent(Scale::whole), "threshold").draw_svg(rows);
+  for (const char* title : {"γ = 0.002: f (", "γ = 0.01: ‖g‖_ρ", "γ = 0.05: smallest margin"}) {
+    EXPECT_NE(svg.find(title), std::string::npos) << title;
+  }
+  EXPECT_EQ(svg.find("nan"), std::string::npos) << "a norm estimated below zero has no logarithm";
+  EXPECT_NE(svg.find("width=\"1290\" height=\"1160\""), std::string::npos) << "three by four";
+}
+
 // ---- PowerSGD's rates and residuals -------------------------------------------------------------
 
 TEST(PowerSgdClaims, RatesAreEqualForEveryModel) {
