@@ -20,12 +20,12 @@
 #include <utility>
 #include <vector>
 
+#include "examples/paper/cell_map.hpp"
 #include "examples/paper/claim.hpp"
 #include "examples/paper/comparisons.hpp"
 #include "examples/paper/methods.hpp"
 #include "examples/paper/pays_experiments.hpp"
 #include "examples/paper/row_values.hpp"
-#include "examples/paper/winner_map.hpp"
 
 namespace terse::paper {
 namespace {
@@ -230,18 +230,18 @@ std::string bandwidth_text(double bits_per_second) {
 }
 
 std::string draw_winners(const Rows& rows, Scale scale) {
-  std::vector<WinnerMap> maps;
+  std::vector<CellMap> maps;
+  std::vector<std::string> uncompressed;
   for (const auto& contest : contests(scale)) {
-    WinnerMap map{.title = contest.setting.config.model +
-                           ": first to the score of 16-bit sums, and how many times as fast",
-                  .x_label = "bandwidth",
-                  .y_label = "workers",
-                  .x = {},
-                  .y = {},
-                  .cells = {},
-                  .plain = {}};
+    CellMap map{.title = contest.setting.config.model +
+                         ": first to the score of 16-bit sums, and how many times as fast",
+                .x_label = "bandwidth",
+                .y_label = "workers",
+                .x = {},
+                .y = {},
+                .cells = {}};
     for (const double rate : bandwidths(scale)) map.x.push_back(bandwidth_text(rate));
-    for (std::size_t m = 0; m < kUncompressed; ++m) map.plain.push_back(contest.methods[m].name);
+    for (std::size_t m = 0; m < kUncompressed; ++m) uncompressed.push_back(contest.methods[m].name);
     for (const auto& winner : winners_of(rows, contest, scale)) {
       const auto label = fmt::format("{}", winner.workers);
       if (map.y.empty() || map.y.back() != label) {
@@ -249,10 +249,11 @@ std::string draw_winners(const Rows& rows, Scale scale) {
         map.cells.emplace_back();
       }
       map.cells.back().push_back(
-          {.winner = winner.name, .detail = fmt::format("{:.3g}×", winner.times)});
+          {.text = winner.name, .detail = fmt::format("{:.3g}×", winner.times)});
     }
     maps.push_back(std::move(map));
   }
+  colour_by_text(maps, uncompressed);
   return to_svg(maps);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "examples/paper/cell_map.hpp"
 #include "examples/paper/claim.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "program_fixture.hpp"
@@ -81,9 +82,22 @@ TEST(AsynchronousClaims, PicturesShowTheMeansOfTheRows) {
     EXPECT_EQ(workers.front().curves.front().points[i].first, dense[i].first);
     EXPECT_NEAR(workers.front().curves.front().points[i].second, dense[i].second, 1e-9);
   }
-  const auto harm = find_claim(paper, "ratio-workers").draw(rows);
-  ASSERT_EQ(harm.front().curves.size(), 3U);
-  EXPECT_NEAR(harm.front().curves[2].points[2].second, 82 - 73, 1e-9) << "0.1 %, 64 workers";
+}
+
+TEST(AsynchronousClaims, TheMapOfTheHarmHasACellForEachRatioAndNumberOfWorkers) {
+  const auto rows = of_ratios({{86, 84, 82}, {86, 83.5, 82.5}, {86, 83.5, 80.5}, {85, 82, 73}});
+  const auto svg = find_claim(staleness(Scale::whole), "ratio-workers").draw_svg(rows);
+  for (const char* text : {">10 %<", ">1 %<", ">0.1 %<", ">4<", ">16<", ">64<", ">0.00<", ">0.50<",
+                           ">−0.50<", ">1.50<", ">1.00<", ">2.00<", ">9.00<"}) {
+    EXPECT_NE(svg.find(text), std::string::npos) << text;
+  }
+}
+
+TEST(CellMaps, ColourAValueByItsSignAndSize) {
+  EXPECT_EQ(colour_of(0, 10), "#ffffff");
+  EXPECT_EQ(colour_of(10, 10), colour_of(20, 10));
+  EXPECT_NE(colour_of(5, 10), colour_of(10, 10));
+  EXPECT_NE(colour_of(5, 10), colour_of(-5, 10));
 }
 
 Rows of_stable_rates(const std::vector<int>& few, const std::vector<int>& many,
