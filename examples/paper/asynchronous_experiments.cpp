@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "tersegrad/core/error.hpp"
@@ -70,6 +73,14 @@ Method resnet_pushes(Method method) {
   return method;
 }
 
+Setting followed(Scale scale) {
+  auto setting = asynchronous(scale, 16);
+  setting.rates_of = std::make_shared<const Setting>(setting);
+  setting.name += "-followed";
+  setting.config.eval_steps = scale == Scale::whole ? 100 : 4;
+  return setting;
+}
+
 // ---- a slow network -----------------------------------------------------------------------------
 
 Setting slow_network(Scale scale, Pulls pulls) {
@@ -117,55 +128,115 @@ Experiment one_worker(Scale scale) {
           .data = server.config.data};
 }
 
-// ---- stable rates -------------------------------------------------------------------------------
+// ---- rates and workers --------------------------------------------------------------------------
 
 namespace {
 
 constexpr int kLowestRate = -8, kHighestRate = 3;  // exponents
 
+// The rate of the run is stable.
+bool is_stable(const json& run) {
+  return !run.contains("failure") && run["loss"].get<double>() <= 0.9 * std::log(10);
+}
+
 int largest_stable_rate(const Setting& setting, const Method& method, std::uint64_t seed) {
-  const auto is_stable = [&](int exponent) {
-    const auto result = run_once(setting, method, std::exp2(exponent), seed);
-    return !result.contains("failure") &&
-           result["loss"].get<double>() <= 0.9 * std::log(10);  // false for NaN
+  const auto stable = [&](int exponent) {
+    return is_stable(run_once(setting, method, std::exp2(exponent), seed));
   };
   int exponent = -2;
-  if (is_stable(exponent)) {
-    while (exponent < kHighestRate && is_stable(exponent + 1)) ++exponent;
+  if (stable(exponent)) {
+    while (exponent < kHighestRate && stable(exponent + 1)) ++exponent;
     return exponent;
   }
   do {
     --exponent;
-  } while (exponent >= kLowestRate && !is_stable(exponent));
+  } while (exponent >= kLowestRate && !stable(exponent));
   return exponent;
+}
+
+// {NAME: value(setting, method) for each number of workers} of the methods, for each seed.
+json by_workers(Scale scale, const std::vector<int>& workers, run::Split split,
+                const std::function<json(const Setting&, const Method&, std::uint64_t)>& value) {
+  json all = json::array();
+  const auto seeds = static_cast<std::uint64_t>(asynchronous(scale, 1).seeds);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    json of_seed = json::object();
+    for (const auto& method : rate_methods()) {
+      for (const int count : workers) {
+        auto setting = asynchronous(scale, count);
+        setting.config.evaluate = split;
+        of_seed[method.name].push_back(value(setting, method, seed));
+      }
+    }
+    all.push_back(std::move(of_seed));
+  }
+  return all;
+}
+
+// That of all runs, but for the number of workers.
+json configuration_by_workers(Scale scale, const std::vector<int>& workers) {
+  json methods = json::object();
+  for (const auto& method : rate_methods()) {
+    methods[method.name] = configuration_of(asynchronous(scale, 1), method);
+  }
+  return {{"methods", methods},
+          {"workers", workers},
+          {"seeds", asynchronous(scale, 1).seeds},
+          {"revision", 1}};
 }
 
 }  // namespace
 
+std::vector<Method> rate_methods() {
+  return {dense_pushes(1), top_10(1), top_1(1), damped_pushes()};
+}
+
 Experiment stable_rates(Scale scale) {
-  auto alone = asynchronous(scale, 1), many = asynchronous(scale, 64);
-  alone.config.evaluate = many.config.evaluate = run::Split::valid;
-  const auto dense = dense_pushes(64), damped = damped_pushes();
-  const auto seeds = static_cast<std::uint64_t>(many.seeds);
+  const std::vector<int> workers = {1, 4, 16, 64};
+  auto configuration = configuration_by_workers(scale, workers);
+  configuration["exponents"] = {kLowestRate, kHighestRate};
+  const auto alone = asynchronous(scale, 1);
   return {.name = "async/stable-rates",
-          .configuration = {{"few", configuration_of(alone, dense)},
-                            {"many", configuration_of(many, dense)},
-                            {"damped", configuration_of(many, damped)},
-                            {"exponents", {kLowestRate, kHighestRate}},
-                            {"seeds", seeds},
-                            {"revision", 1}},
-          .seconds = 12 * many.seconds * static_cast<double>(seeds),
+          .configuration = std::move(configuration),
+          .seconds = 60 * alone.seconds * static_cast<double>(alone.seeds),
           .measure =
               [=](const Rows&) {
-                json all = json::array();
-                for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-                  all.push_back({{"dense_1", largest_stable_rate(alone, dense, seed)},
-                                 {"dense_64", largest_stable_rate(many, dense, seed)},
-                                 {"damped_64", largest_stable_rate(many, damped, seed)}});
-                }
-                return json{{"seeds", all}};
+                return json{{"workers", workers},
+                            {"seeds", by_workers(scale, workers, run::Split::valid,
+                                                 [](const Setting& setting, const Method& method,
+                                                    std::uint64_t seed) {
+                                                   return largest_stable_rate(setting, method,
+                                                                              seed);
+                                                 })}};
               },
-          .data = many.config.data};
+          .data = alone.config.data};
+}
+
+Experiment fixed_rate(Scale scale) {
+  const std::vector<int> workers = {1, 4, 16, 64, 256};
+  const auto alone = asynchronous(scale, 1);
+  const auto tuning = tuned(alone, dense_pushes(1));
+  auto configuration = configuration_by_workers(scale, workers);
+  configuration["lr"] = tuning.configuration;  // whose best rate all have
+  return {
+      .name = "async/fixed-rate",
+      .configuration = std::move(configuration),
+      .seconds = 20 * alone.seconds * static_cast<double>(alone.seeds),
+      .measure =
+          [=](const Rows& rows) {
+            const double rate = rows[tuning.name]["best"];
+            return json{
+                {"rate", rate},
+                {"workers", workers},
+                {"seeds",
+                 by_workers(scale, workers, run::Split::test,
+                            [=](const Setting& setting, const Method& method, std::uint64_t seed) {
+                              const auto run = run_once(setting, method, rate, seed);
+                              return json{{"score", run["score"]}, {"stable", is_stable(run)}};
+                            })}};
+          },
+      .data = alone.config.data,
+      .needs = {tuning.name}};
 }
 
 // ---- momentum -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/training_experiments.hpp"
@@ -27,6 +28,9 @@ Method damped_pushes();    // dense; the server divides the rate by the stalenes
 // The method with the candidates for ResNet-20.
 Method resnet_pushes(Method method);
 
+// 16 workers, evaluated every 100 pushes, with the best rates of asynchronous(scale, 16).
+Setting followed(Scale scale);
+
 // 16 workers and a server with NICs of 100 Mbit/s; a gradient takes 5 ms on average. A run is
 // evaluated every 50 pushes. Pulls are whole models, or, with sparse pulls, the entries that have
 // changed.
@@ -39,12 +43,19 @@ Method slow_top_1();
 // one worker, which pushes dense gradients, or by top-k with all entries.
 Experiment one_worker(Scale scale);
 
-// The largest stable rate, a power of two: doubled from 1/4 while it is stable, or halved until it
+// The methods of the next two: dense, top_10, top_1 and damped pushes. Their own rates do not count.
+std::vector<Method> rate_methods();
+
+// The largest stable rates, powers of two: doubled from 1/4 while it is stable, or halved until it
 // is. A rate is stable if all gradients are finite and the validation loss at the end is at most
 // nine tenths of log 10, the loss of a guess.
-//   {seeds: [{dense_1, dense_64, damped_64}]}
+//   {workers, seeds: [{NAME: [exponent by workers]}]}
 // These are exponents of two. They are between -8 and 3; -9 means that no rate was stable.
 Experiment stable_rates(Scale scale);
+
+// Runs at the best rate of dense pushes of one worker, judged by the test split:
+//   {rate, workers, seeds: [{NAME: [{score, stable} by workers]}]}
+Experiment fixed_rate(Scale scale);
 
 // The best validation score over three rates for each momentum of the server's SGD:
 //   {momenta, seeds: [{"1": [score…], "16": [score…]}]}, by the number of workers

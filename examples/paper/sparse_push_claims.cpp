@@ -86,15 +86,42 @@ Finding sparse_beats_damped(const Rows& rows, Scale scale) {
   return finding;
 }
 
+const std::vector<MethodOf> kHarmlessPushes = {dense_pushes, top_10, top_1};
+const std::vector<std::string> kHarmlessNames = {"dense", "top 10 %", "top 1 %"};
+
+// seed["curve"][k][key] over the pushes, means of the seeds.
+run::LineChart updates_chart(const Rows& rows, Scale scale, const char* key, const char* label) {
+  const auto setting = followed(scale);
+  const auto mean_at = [&](std::size_t method, std::size_t k, const char* what) {
+    const auto& row = rows[row_of(setting, kHarmlessPushes[method](16))];
+    return interval_of(by_seed(row,
+                               [&](const nlohmann::json& seed) {
+                                 return seed.at("curve").at(k).at(what).get<double>();
+                               }))
+        .mean;
+  };
+  const auto& seed = rows[row_of(setting, dense_pushes(16))]["seeds"][0];
+  const double pushes = seed["steps"].get<double>() / seed["curve"].back()["epoch"].get<double>();
+  std::vector<double> x;
+  for (const auto& evaluation : seed["curve"]) {
+    x.push_back(pushes * evaluation["epoch"].get<double>());
+  }
+  return chart("Sixteen workers at the best rates", {.label = "pushes", .text = plain},
+               {.label = label, .text = plain}, x, kHarmlessNames,
+               [&](std::size_t i, std::size_t k) { return mean_at(i, k, key); });
+}
+
 Charts draw_workers(const Rows& rows, Scale scale) {
   const std::vector<int> counts = {1, 4, 16, 64};
-  const std::vector<MethodOf> methods = {dense_pushes, top_10, top_1};
   return {chart("Accuracy at the best rate, with memory",
                 {.label = "workers", .logarithmic = true, .text = plain},
                 {.label = "test accuracy, %", .text = plain}, {counts.begin(), counts.end()},
-                {"dense", "top 10 %", "top 1 %"}, [&](std::size_t i, std::size_t k) {
-                  return mean_score_at(rows, scale, counts[k], methods[i](counts[k]));
-                })};
+                kHarmlessNames,
+                [&](std::size_t i, std::size_t k) {
+                  return mean_score_at(rows, scale, counts[k], kHarmlessPushes[i](counts[k]));
+                }),
+          updates_chart(rows, scale, "train_loss", "training loss since the last mark"),
+          updates_chart(rows, scale, "score", "test accuracy, %")};
 }
 
 // ---- ratio and workers --------------------------------------------------------------------------
@@ -176,9 +203,10 @@ std::string draw_harm(const Rows& rows, Scale scale) {
 
 void add_sparse_pushes(Paper& paper, Scale scale) {
   const auto sixteen = asynchronous(scale, 16), sixty_four = asynchronous(scale, 64);
+  auto harmless = runs_at_all(scale, {1, 4, 16, 64}, kHarmlessPushes);
+  for (const auto method : kHarmlessPushes) harmless.emplace_back(followed(scale), method(16));
   add_claim_on(
-      paper, "harmless-ten", "later version: sparse pushes of 10 % do no harm",
-      runs_at_all(scale, {1, 4, 16, 64}, {dense_pushes, top_10, top_1}),
+      paper, "harmless-ten", "later version: sparse pushes of 10 % do no harm", harmless,
       [=](const Rows& rows) { return does_no_harm(rows, scale, top_10); },
       [=](const Rows& rows) { return draw_workers(rows, scale); });
   add_claim_on(paper, "harmless-one", "later version: sparse pushes of 1 % do no harm",

@@ -1,6 +1,7 @@
 // The claims of 1910.09466 about trained networks: verdicts on given rows, and what is exact.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -73,15 +74,31 @@ TEST(AsynchronousClaims, PicturesShowTheMeansOfTheRows) {
   for (const char* method : {"dense", "top-10", "top-1"}) {
     rows.add(std::string("async-1/") + method, scored(87));
   }
-  const auto paper = staleness(Scale::whole);
-  const auto workers = find_claim(paper, "harmless-ten").draw(rows);
-  ASSERT_EQ(workers.front().curves.size(), 3U);
-  const std::vector<std::pair<double, double>> dense = {{1, 87}, {4, 86}, {16, 84}, {64, 82}};
-  ASSERT_EQ(workers.front().curves.front().points.size(), dense.size());
-  for (std::size_t i = 0; i < dense.size(); ++i) {
-    EXPECT_EQ(workers.front().curves.front().points[i].first, dense[i].first);
-    EXPECT_NEAR(workers.front().curves.front().points[i].second, dense[i].second, 1e-9);
+  for (const char* method : {"dense", "top-10", "top-1"}) {
+    json seeds = json::array();
+    for (const double loss : {0.4, 0.6}) {
+      seeds.push_back({{"steps", 200},
+                       {"curve",
+                        {{{"epoch", 0.5}, {"score", 70}, {"train_loss", 2 * loss}},
+                         {{"epoch", 1}, {"score", 80}, {"train_loss", loss}}}}});
+    }
+    rows.add(std::string("async-16-followed/") + method, {{"seeds", seeds}});
   }
+  const auto paper = staleness(Scale::whole);
+  const auto charts = find_claim(paper, "harmless-ten").draw(rows);
+  ASSERT_EQ(charts.size(), 3U);
+  const auto expect_points = [](const run::Curve& curve,
+                                const std::vector<std::pair<double, double>>& points) {
+    ASSERT_EQ(curve.points.size(), points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      EXPECT_EQ(curve.points[i].first, points[i].first);
+      EXPECT_NEAR(curve.points[i].second, points[i].second, 1e-9);
+    }
+  };
+  ASSERT_EQ(charts[0].curves.size(), 3U);
+  expect_points(charts[0].curves.front(), {{1, 87}, {4, 86}, {16, 84}, {64, 82}});
+  expect_points(charts[1].curves.back(), {{100, 1}, {200, 0.5}});  // losses over the pushes
+  expect_points(charts[2].curves.back(), {{100, 70}, {200, 80}});
 }
 
 TEST(AsynchronousClaims, TheMapOfTheHarmHasACellForEachRatioAndNumberOfWorkers) {
@@ -100,14 +117,17 @@ TEST(CellMaps, ColourAValueByItsSignAndSize) {
   EXPECT_NE(colour_of(5, 10), colour_of(-5, 10));
 }
 
+// Exponents for 1 and 64 workers.
 Rows of_stable_rates(const std::vector<int>& few, const std::vector<int>& many,
                      const std::vector<int>& damped) {
   json seeds = json::array();
   for (std::size_t i = 0; i < few.size(); ++i) {
-    seeds.push_back({{"dense_1", few[i]}, {"dense_64", many[i]}, {"damped_64", damped[i]}});
+    json seed = {{"dense", {few[i], many[i]}}, {"staleness-aware", {few[i], damped[i]}}};
+    for (const char* method : {"top-10", "top-1"}) seed[method] = {few[i], many[i] - 1};
+    seeds.push_back(seed);
   }
   Rows rows;
-  rows.add("async/stable-rates", {{"seeds", seeds}});
+  rows.add("async/stable-rates", {{"workers", {1, 64}}, {"seeds", seeds}});
   rows.add("async-64/dense", scored(82));
   rows.add("async-64/staleness-aware", scored(80));
   return rows;
@@ -120,12 +140,47 @@ TEST(AsynchronousClaims, StableRatesAreComparedSeedBySeed) {
   EXPECT_NE(finding.measured.find("(1, 1, 0.5) for W = 1, (0.25, 0.25, 0.125) for W = 64"),
             std::string::npos)
       << finding.measured;
+  EXPECT_NE(finding.measured.find("top-1 for W = 1, 64: 0.79, 0.099"), std::string::npos)
+      << finding.measured;
+  const auto picture = find_claim(staleness(Scale::whole), "stable-rate").draw(rows);
+  ASSERT_EQ(picture.front().curves.size(), 4U);
+  EXPECT_NEAR(picture.front().curves[0].points[1].second, std::exp2(-7.0 / 3), 1e-9);
   EXPECT_EQ(decide("damping", rows).verdict, Verdict::holds);
   EXPECT_EQ(decide("damping", of_stable_rates({0, 0, 0}, {-2, -2, -2}, {0, -1, 0})).verdict,
             Verdict::fails);
   EXPECT_EQ(decide("stable-rate", of_stable_rates({0, 0, 0}, {0, 0, 0}, {0, 0, 0})).verdict,
             Verdict::open)
       << "an interval at zero";
+}
+
+TEST(AsynchronousClaims, AFixedRateDegradesStepByStepUntilRunsDiverge) {
+  const auto rows = [](double at_sixteen, int stable_seeds) {
+    json seeds = json::array();
+    for (int seed = 0; seed < 3; ++seed) {
+      json of_workers = json::array();
+      for (const double score : {86.0, 84.0, at_sixteen, 60.0, 10.0}) {
+        of_workers.push_back({{"score", score + 0.1 * seed}, {"stable", true}});
+      }
+      of_workers.back()["stable"] = seed < stable_seeds;
+      json of_seed;
+      for (const char* method : {"dense", "top-10", "top-1", "staleness-aware"}) {
+        of_seed[method] = of_workers;
+      }
+      seeds.push_back(of_seed);
+    }
+    Rows all;
+    all.add("async/fixed-rate",
+            {{"rate", 0.25}, {"workers", {1, 4, 16, 64, 256}}, {"seeds", seeds}});
+    return all;
+  };
+  const auto finding = decide("fixed-rate", rows(80, 0));
+  EXPECT_EQ(finding.verdict, Verdict::holds);
+  EXPECT_NE(finding.measured.find("Δ dense, W = 16 − 4: −4.00"), std::string::npos)
+      << finding.measured;
+  EXPECT_NE(finding.measured.find("0 of 3 runs with W = 256 are stable"), std::string::npos);
+  EXPECT_EQ(decide("fixed-rate", rows(85, 0)).verdict, Verdict::fails) << "better with 16";
+  EXPECT_EQ(decide("fixed-rate", rows(80, 3)).verdict, Verdict::fails) << "all are stable";
+  EXPECT_EQ(decide("fixed-rate", rows(80, 1)).verdict, Verdict::open) << "one is stable";
 }
 
 TEST(AsynchronousClaims, TheBestMomentumIsThatOfTheHighestScore) {
