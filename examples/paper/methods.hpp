@@ -9,6 +9,10 @@ namespace terse::paper {
 inline Method powersgd_method(const char* name, const char* spec) {
   return {.name = name, .compressor = spec, .optimizer = "sgd:momentum=0.9", .rate = 0.05};
 }
+// Without momentum, as the papers on signs have it.
+inline Method plain_sgd(double rate) {
+  return {.name = "sgd", .optimizer = "sgd", .rate = rate};
+}
 inline const Method kRankTwo = powersgd_method("powersgd-2", "powersgd:rank=2+ef");
 inline const Method kSignSgd{.name = "signsgd", .optimizer = "signsgd", .rate = 0.0005};
 inline const Method kSign{.name = "sign", .compressor = "sign+ef", .rate = 0.3};

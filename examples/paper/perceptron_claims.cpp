@@ -11,6 +11,7 @@
 
 #include "examples/paper/comparisons.hpp"
 #include "examples/paper/megabytes_experiments.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/noise_experiments.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/statistics.hpp"
@@ -21,11 +22,8 @@ namespace {
 
 using nlohmann::json;
 
-// As in the paper, no method has momentum. Signs are sent as packets of `vote`, one bit each, also
-// by a single worker.
-Method plain_sgd(double rate) {
-  return {.name = "sgd", .optimizer = "sgd", .rate = rate};
-}
+// As in the paper, without momentum. Signs are sent as packets of `vote`, one bit each, also by a
+// single worker.
 Method plain_signs(double rate) {
   return {.name = "signsgd", .compressor = "vote", .optimizer = "sgd", .rate = rate};
 }
@@ -150,8 +148,6 @@ void add_megabytes(Paper& paper, Scale scale, const std::string& mnist) {
 
 // ---- batches of one half of the classes ---------------------------------------------------------
 
-constexpr const char* kHalvesOfClasses = "by-class:0-4/5-9";
-
 // Each batch has classes 0-4 or 5-9, by a coin. The scores vary by which of them came last, so there
 // are more seeds than elsewhere.
 Setting split_batches(Scale scale) {
@@ -165,16 +161,6 @@ Setting split_batches_at_constant_rate(Scale scale) {
   auto setting = split_batches(scale);
   setting.name = "perceptron-split-constant";
   setting.config.schedule = "constant";
-  return setting;
-}
-// Two workers, one with classes 0-4 and one with 5-9. Together their batch is that of one worker.
-Setting split_workers(Scale scale) {
-  auto setting = perceptron(scale);
-  setting.name = "perceptron-halves";
-  setting.config.partition = kHalvesOfClasses;
-  setting.config.workers = 2;
-  setting.config.topology = run::RunTopology::ring;
-  setting.config.batch /= 2;
   return setting;
 }
 
@@ -237,7 +223,7 @@ Finding stalls_in_second_half(const json& row, const json& at_constant_rate) {
 
 void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) {
   const auto mixed = perceptron(scale), split = split_batches(scale);
-  const auto steady = split_batches_at_constant_rate(scale), halves = split_workers(scale);
+  const auto steady = split_batches_at_constant_rate(scale);
   const auto signs = plain_signs(0.002), split_signs = plain_signs(0.008), sgd = plain_sgd(0.2);
   // Adds an experiment to the latest claim.
   const auto use = [&](const Experiment& experiment) {
@@ -294,19 +280,6 @@ void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) 
                });
   use(tuned(steady, signs));
   use(trained(steady, signs));
-
-  const Method vote{.name = "vote", .compressor = "vote", .rate = 0.002};
-  const Method feedback{.name = "sign+ef", .compressor = "sign+ef", .rate = 0.4};
-  const auto halves_sgd = plain_sgd(0.4);
-  TrainedClaims on_halves(paper, halves);
-  on_halves.add(
-      "split-vote", "votes suffer where each worker has half of the classes", {vote, halves_sgd},
-      [=](const Rows& rows, const Setting& s) { return is_below(rows, s, vote, halves_sgd, 1); });
-  on_halves.add(
-      "split-feedback", "error feedback does not suffer where each worker has half of the classes",
-      {feedback, halves_sgd, vote},
-      [=](const Rows& rows, const Setting& s) { return no_loss(rows, s, feedback, halves_sgd); },
-      TrainedClaims::Picture::curves);
 }
 
 }  // namespace terse::paper

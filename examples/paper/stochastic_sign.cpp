@@ -4,6 +4,7 @@
 #include "examples/paper/rosenbrock_claims.hpp"
 #include "examples/paper/sign_claims.hpp"
 #include "examples/paper/sign_descent_claims.hpp"
+#include "examples/paper/split_worker_claims.hpp"
 
 namespace terse::paper {
 
@@ -21,7 +22,7 @@ Paper stochastic_sign_descent(Scale scale, const std::string& mnist) {
           "is the rate, K the number of steps, d the number of coordinates, L̄ the mean of their "
           "smoothness constants, x₀ the start, τ a batch, c a bound of "
           "σ²/g². Option 2 takes a step only if f does not grow. SSDM is signSGD with "
-          "momentum and a random sign, P(+) = (1 + mᵢ/‖m‖)/2.",
+          "momentum and a random sign, P(+) = (1 + mᵢ/‖m‖)/2; ssdm-scaled sends ‖m‖, too.",
       .claims = {},
       .experiments = {}};
   add_sign_success(paper, scale);
@@ -30,6 +31,7 @@ Paper stochastic_sign_descent(Scale scale, const std::string& mnist) {
   add_rosenbrock(paper, scale);
   add_disagreeing_nodes(paper, scale);
   add_perceptron_claims(paper, scale, mnist);
+  add_split_workers(paper, scale);
   return paper;
 }
 

@@ -44,6 +44,9 @@ Setting lstm(Scale scale);        // L
 Setting asynchronous(Scale scale, int workers);
 Setting asynchronous_resnet20(Scale scale);
 
+// A partition: each batch, or each worker, has classes 0-4 or 5-9.
+inline constexpr const char* kHalvesOfClasses = "by-class:0-4/5-9";
+
 // Loads the data, for the runs that follow. Throws Error if it cannot be loaded.
 void load(const std::string& data);
 

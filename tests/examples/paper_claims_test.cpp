@@ -146,6 +146,30 @@ TEST(SplitBatches, StallInTheSecondHalfOfFiveEpochs) {
   EXPECT_EQ(finding({{"score", 10}, {"failure", "diverged"}}).verdict, Verdict::fails);
 }
 
+TEST(SplitWorkers, SsdmIsComparedWithWhatTheSplitCostsSgd) {
+  const auto paper = stochastic_sign_descent(Scale::whole);
+  const auto& claim = find_claim(paper, "split-ssdm");
+  const auto finding = [&](double ssdm, double ssdm_mixed) {
+    Rows rows;
+    for (const auto& name : claim.experiments) {
+      const bool of_ssdm = name.ends_with("/ssdm"), mixed = name.starts_with("perceptron-pair/");
+      const double score = of_ssdm ? (mixed ? ssdm_mixed : ssdm) : (mixed ? 88 : 87);
+      auto row = three_times({{"score", score}});
+      for (int seed = 0; seed < 3; ++seed) {
+        auto& value = row["seeds"][static_cast<std::size_t>(seed)]["score"];
+        value = value.get<double>() + 0.1 * seed;
+      }
+      rows.add(name, row);
+    }
+    return claim.decide(rows);
+  };
+  EXPECT_EQ(finding(80, 81).verdict, Verdict::holds) << "far below SGD with all classes, too";
+  EXPECT_EQ(finding(78, 81).verdict, Verdict::fails);
+  EXPECT_TRUE(finding(78, 81).measured.starts_with(
+      "Δ ssdm − sgd, split − mixed classes: −2.00 [−2.00, −2.00] (split −9.00"))
+      << finding(78, 81).measured;
+}
+
 TEST(Megabytes, TwoDecide) {
   const auto method = [](const char* name, double less, const std::vector<double>& decisive) {
     const auto bought = [](const std::vector<double>& scores) {
