@@ -7,10 +7,10 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "examples/paper/noise_experiments.hpp"
+#include "examples/paper/noise_histograms.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/statistics.hpp"
 #include "examples/paper/training_experiments.hpp"
@@ -75,33 +75,41 @@ void add_noise_claims(Paper& paper, Scale scale) {
   const auto n = lenet(scale);
   paper.experiments.push_back(gradient_noise(n));
   const auto add = [&](const char* name, const char* claimed,
-                       std::function<Finding(const json&)> decide, bool picture = false) {
-    Claim claim{.name = name,
-                .claimed = claimed,
-                .experiments = {noise_of(n)},
-                .decide = [=](const Rows& rows) { return decide(rows[noise_of(n)]); }};
-    if (picture) claim.draw = [=](const Rows& rows) { return draw_noise(rows[noise_of(n)]); };
-    paper.claims.push_back(std::move(claim));
+                       std::function<Finding(const json&)> decide) -> Claim& {
+    return paper.claims.emplace_back(
+        Claim{.name = name,
+              .claimed = claimed,
+              .experiments = {noise_of(n)},
+              .decide = [=](const Rows& rows) { return decide(rows[noise_of(n)]); }});
   };
-  add(
-      "density", "gradients stay dense: φ(g) is far above 1/d",
-      [](const json& row) {
-        return above(interval_of(over_epochs(row, "density_mean", least)), 0.05, 3, "least φ(g)");
-      },
-      true);
+  const auto add_histograms = [&](Claim& claim, const char* statistic) {
+    claim.experiments.push_back(histograms_of(n));
+    claim.draw = [=](const Rows& rows) {
+      return histogram_charts(rows[histograms_of(n)], statistic);
+    };
+  };
+  add("density", "gradients stay dense: φ(g) is far above 1/d", [](const json& row) {
+    return above(interval_of(over_epochs(row, "density_mean", least)), 0.05, 3, "least φ(g)");
+  }).draw = [=](const Rows& rows) { return draw_noise(rows[noise_of(n)]); };
   add("density-noise", "the noise of a gradient is no sparser than the gradient",
       noise_is_no_sparser);
-  add("noise-symmetric", "noise at batch 128 is symmetric", [](const json& row) {
-    auto finding = below(interval_of(over_epochs(row, "asymmetric", most)), 0.1, 3,
-                         "largest share that fails");
-    finding.measured += fmt::format("; largest mean of |mean − median|/σ {}",
-                                    text_of(interval_of(over_epochs(row, "skew", most)), 3));
-    return finding;
-  });
-  add("noise-unimodal", "noise at batch 128 is unimodal", [](const json& row) {
-    return below(interval_of(over_epochs(row, "several_modes", most)), 0.1, 3,
-                 "largest share that fails");
-  });
+  paper.experiments.push_back(noise_histograms(n, kSgd));
+  add_histograms(add("noise-symmetric", "noise at batch 128 is symmetric",
+                     [](const json& row) {
+                       auto finding = below(interval_of(over_epochs(row, "asymmetric", most)), 0.1,
+                                            3, "largest share that fails");
+                       finding.measured +=
+                           fmt::format("; largest mean of |mean − median|/σ {}",
+                                       text_of(interval_of(over_epochs(row, "skew", most)), 3));
+                       return finding;
+                     }),
+                 "asymmetry");
+  add_histograms(add("noise-unimodal", "noise at batch 128 is unimodal",
+                     [](const json& row) {
+                       return below(interval_of(over_epochs(row, "several_modes", most)), 0.1, 3,
+                                    "largest share that fails");
+                     }),
+                 "dip");
   add("snr-falls", "signal-to-noise ratios fall below 2/√3 during training", snr_falls);
 }
 

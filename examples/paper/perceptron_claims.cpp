@@ -13,6 +13,7 @@
 #include "examples/paper/megabytes_experiments.hpp"
 #include "examples/paper/methods.hpp"
 #include "examples/paper/noise_experiments.hpp"
+#include "examples/paper/noise_histograms.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/statistics.hpp"
 #include "examples/paper/training_experiments.hpp"
@@ -261,14 +262,20 @@ void add_perceptron_claims(Paper& paper, Scale scale, const std::string& mnist) 
   use(gradient_noise(split_noise, signs));
   use(tuned(mixed, signs));
   use(trained(mixed, signs));
+  use(noise_histograms(split, split_signs, mixed.config.partition));
   paper.claims.back().draw = [=](const Rows& rows) {
-    return Charts{score_chart(rows, split, {split_signs, sgd}),
-                  coordinates_chart("Coordinates whose noise is not unimodal", "several_modes",
-                                    {{"split batches", &rows[noise_of(split)]},
-                                     {"mixed batches", &rows[noise_of(mixed)]}}),
-                  coordinates_chart("Coordinates whose sign is right more often than not", "right",
-                                    {{"split batches", &rows[noise_of(split)]},
-                                     {"mixed batches", &rows[noise_of(mixed)]}})};
+    Charts charts = {
+        score_chart(rows, split, {split_signs, sgd}),
+        coordinates_chart(
+            "Coordinates whose noise is not unimodal", "several_modes",
+            {{"split batches", &rows[noise_of(split)]}, {"mixed batches", &rows[noise_of(mixed)]}}),
+        coordinates_chart("Coordinates whose sign is right more often than not", "right",
+                          {{"split batches", &rows[noise_of(split)]},
+                           {"mixed batches", &rows[noise_of(mixed)]}})};
+    const auto histograms = histogram_charts_beside(rows[histograms_of(split)], "dip",
+                                                    "split batches", "mixed batches");
+    charts.insert(charts.end(), histograms.begin(), histograms.end());
+    return charts;
   };
 
   on_split.add("split-stall",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/noise_histograms.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "examples/paper/vote_experiments.hpp"
 #include "tersegrad/core/error.hpp"
@@ -190,7 +191,38 @@ TEST(Megabytes, TwoDecide) {
       << finding.measured;
 }
 
-// ---- pictures of descents -----------------------------------------------------------------------
+// ---- pictures of noise --------------------------------------------------------------------------
+
+TEST(NoiseHistograms, AreDensitiesBesideTheNormalOne) {
+  const auto chosen = [](double statistic) {
+    return nlohmann::json{
+        {"statistic", statistic}, {"counts", {0, 10, 30, 10}}, {"beside", {0, 0, 50, 0}}};
+  };
+  nlohmann::json epochs = nlohmann::json::array();
+  for (const int epoch : {0, 3}) {
+    const nlohmann::json three = {chosen(0.1), chosen(1), chosen(4)};
+    epochs.push_back({{"epoch", epoch}, {"samples", 50}, {"asymmetry", three}, {"dip", three}});
+  }
+  const nlohmann::json row = {{"low", -4}, {"high", 4}, {"epochs", epochs}};
+  const auto area = [](const run::Curve& curve) {
+    double sum = 0;
+    for (const auto& [x, density] : curve.points) sum += density;
+    return sum * (curve.points[1].first - curve.points[0].first);
+  };
+  Rows rows;
+  rows.add("lenet/noise-histograms", row);
+  const auto papers = all_papers(Scale::whole);
+  for (const char* claim : {"noise-symmetric", "noise-unimodal"}) {
+    const auto charts = find_claim(find_paper(papers, "1802.04434"), claim).draw(rows);
+    ASSERT_EQ(charts.size(), 2U) << "the start and the end";
+    ASSERT_EQ(charts[0].curves.size(), 4U);
+    for (const auto& curve : charts[1].curves) EXPECT_NEAR(area(curve), 1, 0.01) << curve.name;
+    EXPECT_EQ(charts[0].curves[1].points.front().first, -3);
+    EXPECT_TRUE(charts[0].curves[3].name.ends_with(" 4"));
+  }
+  const auto beside = histogram_charts_beside(row, "dip", "split", "mixed");
+  EXPECT_EQ(beside[0].curves[1].points[2].second, 0.5) << "50 of 50 in a bin of width 2";
+}
 
 TEST(Threshold, HasAColumnForEachRate) {
   nlohmann::json runs = nlohmann::json::array();
