@@ -23,6 +23,10 @@ namespace terse::paper {
 enum class Verdict : std::uint8_t { holds, fails, open };
 std::string_view to_string(Verdict verdict);  // "holds", "does not hold here", …
 
+inline Verdict holds_if(bool holds) {
+  return holds ? Verdict::holds : Verdict::fails;
+}
+
 // The outcome of a claim: what was measured, in one line, and what follows.
 struct Finding {
   Verdict verdict = Verdict::open;

@@ -8,6 +8,7 @@
 
 #include "examples/paper/row_values.hpp"
 #include "examples/run/shape_list.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tersegrad/core/ops.hpp"
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/random.hpp"
@@ -141,14 +142,28 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
           .timed = timed};
 }
 
+const json& timed_method(const json& row, std::string_view spec, std::int64_t workers,
+                         std::string_view all_reduce) {
+  const auto& methods = row["methods"];
+  const auto found = std::ranges::find_if(methods, [&](const json& method) {
+    return method["spec"] == spec && method["all_reduce"] == all_reduce &&
+           (workers == 0 || method["workers"] == workers);
+  });
+  check<InternalError>(found != methods.end(), "no times of '{}', {} workers", spec, workers);
+  return *found;
+}
+
 double network_seconds(const json& method, const std::string& network) {
   return method["network"].at(network);
 }
 double encode_seconds(const json& method) {
   return is_coded(method) ? median(method["encode"]) : 0;
 }
+double decode_seconds(const json& method) {
+  return is_coded(method) ? median(method["decode"]) : 0;
+}
 double coding_seconds(const json& method) {
-  return is_coded(method) ? median(method["encode"]) + median(method["decode"]) : 0;
+  return encode_seconds(method) + decode_seconds(method);
 }
 double exchange_seconds(const json& method, const std::string& network) {
   return network_seconds(method, network) + coding_seconds(method);

@@ -52,9 +52,15 @@ nlohmann::json time_exchange(run::SyntheticGradients& gradients, const TimedMeth
 Experiment exchange_times(std::string name, std::string shapes, std::vector<TimedMethod> methods,
                           double seconds, Scale scale);
 
+// The row of a method in that of an experiment; 0 workers: of any number. InternalError if there is
+// none.
+const nlohmann::json& timed_method(const nlohmann::json& row, std::string_view spec,
+                                   std::int64_t workers = 0, std::string_view all_reduce = "auto");
+
 // Values of the rows.
 double network_seconds(const nlohmann::json& method, const std::string& network);
 double encode_seconds(const nlohmann::json& method);
+double decode_seconds(const nlohmann::json& method);
 double coding_seconds(const nlohmann::json& method);
 double exchange_seconds(const nlohmann::json& method, const std::string& network);
 std::string milliseconds_text(double seconds);  // "12.3 ms"

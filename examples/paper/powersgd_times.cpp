@@ -3,13 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "examples/paper/exchange_time.hpp"
-#include "examples/paper/row_values.hpp"
+#include "examples/paper/powersgd_scaling.hpp"
 #include "examples/paper/statistics.hpp"
-#include "tersegrad/core/error.hpp"
 
 namespace terse::paper {
 namespace {
@@ -17,11 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kStepTimes = "times/resnet18-operators";
-constexpr const char* kScaling = "times/resnet18-workers";
 constexpr const char* kAtomoTimes = "times/resnet18-atomo";
-constexpr double kPaperCompute = 0.2;  // seconds of forward and backward, about the paper's GPU
-constexpr const char* kFast = "10gbe";
-constexpr const char* kSlow = "1gbe";
 
 // Table 4: operators with as many bytes as PowerSGD of rank 7 and of rank 2, which send about a
 // 32nd and a 128th.
@@ -32,26 +30,11 @@ constexpr const char* kOperators[] = {
 // Table 3.
 constexpr const char* kRanks[] = {"powersgd:rank=1+ef", "powersgd:rank=2+ef", "powersgd:rank=4+ef"};
 
-const json& timed_method(const json& row, std::string_view spec, std::int64_t workers = 0,
-                         std::string_view all_reduce = "auto") {
-  const auto& methods = row["methods"];
-  const auto found = std::ranges::find_if(methods, [&](const json& method) {
-    return method["spec"] == spec && method["all_reduce"] == all_reduce &&
-           (workers == 0 || method["workers"] == workers);
-  });
-  check<InternalError>(found != methods.end(), "no times of '{}', {} workers", spec, workers);
-  return *found;
-}
-
-Verdict holds_if(bool holds) {
-  return holds ? Verdict::holds : Verdict::fails;
-}
-
 Experiment step_times(Scale scale) {
-  std::vector<TimedMethod> methods = {{.spec = "none", .networks = {kFast, kSlow}}};
+  std::vector<TimedMethod> methods = {{.spec = "none", .networks = {kFastNetwork, kSlowNetwork}}};
   const auto add = [&](const char* spec) {
     if (std::ranges::find(methods, spec, &TimedMethod::spec) != methods.end()) return;
-    methods.push_back({.spec = spec, .networks = {kFast, kSlow}});
+    methods.push_back({.spec = spec, .networks = {kFastNetwork, kSlowNetwork}});
   };
   for (const char* spec : kRanks) add(spec);
   for (const char* spec : kOperators) add(spec);
@@ -62,25 +45,25 @@ Experiment step_times(Scale scale) {
 
 // In percent of the step of `none`, 10 Gbit/s.
 double saved_percent(const json& times, const char* spec, double compute) {
-  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
-  const double own = exchange_seconds(timed_method(times, spec), kFast);
+  const double plain = exchange_seconds(timed_method(times, "none"), kFastNetwork);
+  const double own = exchange_seconds(timed_method(times, spec), kFastNetwork);
   return 100 * (own - plain) / (compute + plain);
 }
 
 Finding steps_are_shorter(const Rows& rows) {
   const auto& times = rows[kStepTimes];
   const double compute = compute_seconds(rows);
-  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
+  const double plain = exchange_seconds(timed_method(times, "none"), kFastNetwork);
   bool shorter = true;
   std::string text = "exchange of ResNet-18's gradient, 16 workers, 10 Gbit/s: of none " +
                      milliseconds_text(plain);
   for (const char* spec : kRanks) {
     const auto& method = timed_method(times, spec);
-    shorter = shorter && exchange_seconds(method, kFast) < plain;
+    shorter = shorter && exchange_seconds(method, kFastNetwork) < plain;
     text += fmt::format(
         "; of {} {}, coding being {} of it: the step's time changes by {} % with this CPU's "
         "forward and backward, by {} % with 200 ms, about those of the paper's GPU",
-        spec, milliseconds_text(exchange_seconds(method, kFast)),
+        spec, milliseconds_text(exchange_seconds(method, kFastNetwork)),
         milliseconds_text(coding_seconds(method)),
         number_text(saved_percent(times, spec, compute), 1),
         number_text(saved_percent(times, spec, kPaperCompute), 1));
@@ -92,84 +75,18 @@ Finding steps_are_shorter(const Rows& rows) {
 
 Finding only_two_are_faster(const Rows& rows) {
   const auto& times = rows[kStepTimes];
-  const double plain = exchange_seconds(timed_method(times, "none"), kFast);
+  const double plain = exchange_seconds(timed_method(times, "none"), kFastNetwork);
   bool as_stated = true;
   std::string text = fmt::format("ms of an exchange (of which coding): none {:.1f}", 1e3 * plain);
   for (const char* spec : kOperators) {
     const auto& method = timed_method(times, spec);
-    const double seconds = exchange_seconds(method, kFast);
+    const double seconds = exchange_seconds(method, kFastNetwork);
     const bool stated_faster = std::string_view(spec).starts_with("powersgd") ||
                                std::string_view(spec).starts_with("randomblock");
     as_stated = as_stated && (seconds < plain) == stated_faster;
     text += fmt::format("; {} {:.1f} ({:.1f})", spec, 1e3 * seconds, 1e3 * coding_seconds(method));
   }
   return {.verdict = holds_if(as_stated), .measured = text};
-}
-
-// ---- scaling ------------------------------------------------------------------------------------
-
-constexpr const char* kScaled[] = {"none", "powersgd:rank=2+ef", "vote:exchange=gather"};
-
-std::vector<std::int64_t> scaled_workers(Scale scale) {
-  if (scale == Scale::quick) return {2, 4};
-  return {2, 4, 8, 16};
-}
-
-// The network alone, which is exact.
-Experiment times_by_workers(Scale scale) {
-  std::vector<TimedMethod> methods;
-  for (const char* spec : kScaled) {
-    for (const auto workers : scaled_workers(scale)) {
-      methods.push_back(
-          {.spec = spec, .workers = workers, .networks = {kFast, kSlow}, .coding_runs = 0});
-      methods.push_back(methods.back());
-      methods.back().all_reduce = "ring";
-    }
-  }
-  return exchange_times(kScaling, "resnet18", std::move(methods), 60, scale);
-}
-
-Finding gathers_grow(const Rows& rows, Scale scale) {
-  const auto workers = scaled_workers(scale);
-  const auto many = workers.back(), few = many / 4;
-  const auto ratio = [&](const char* spec, const char* network, const char* all_reduce) {
-    const auto& times = rows[kScaling];
-    return network_seconds(timed_method(times, spec, many, all_reduce), network) /
-           network_seconds(timed_method(times, spec, std::max<std::int64_t>(few, 2), all_reduce),
-                           network);
-  };
-  bool holds = true;
-  auto text = fmt::format("time of ResNet-18's exchange with {} workers / with {}", many,
-                          std::max<std::int64_t>(few, 2));
-  for (const char* spec : kScaled) {
-    const bool gathers = std::string_view(spec).starts_with("vote");
-    text += fmt::format("; {}", spec);
-    for (const char* network : {kFast, kSlow}) {
-      const double grows = ratio(spec, network, "auto");
-      holds = holds && (gathers ? grows > 3 : grows < 1.5);
-      text += fmt::format(" {:.2f} ({}", grows, network);
-      if (!gathers) text += fmt::format("; ring {:.2f}", ratio(spec, network, "ring"));
-      text += ")";
-    }
-  }
-  return {.verdict = holds_if(holds), .measured = text};
-}
-
-Charts draw_scaling(const Rows& rows, Scale scale) {
-  std::vector<double> workers;
-  for (const auto count : scaled_workers(scale)) workers.push_back(static_cast<double>(count));
-  Charts charts;
-  for (const char* network : {kFast, kSlow}) {
-    charts.push_back(chart(
-        std::string("One exchange of ResNet-18's gradients, ") + network,
-        {.label = "workers", .logarithmic = true, .text = plain},
-        {.label = "ms", .logarithmic = true, .text = plain}, workers,
-        {std::begin(kScaled), std::end(kScaled)}, [&](std::size_t i, std::size_t k) {
-          const auto& method = timed_method(rows[kScaling], kScaled[i], scaled_workers(scale)[k]);
-          return 1e3 * network_seconds(method, network);
-        }));
-  }
-  return charts;
 }
 
 // ---- slow-network, time-split -------------------------------------------------------------------
@@ -183,11 +100,12 @@ Finding slow_network_widens(const Rows& rows) {
   bool widens = true;
   std::string text;
   for (const double compute : {compute_seconds(rows), kPaperCompute}) {
-    widens = widens && ratio(kSlow, compute) > ratio(kFast, compute);
+    widens = widens && ratio(kSlowNetwork, compute) > ratio(kFastNetwork, compute);
     text += fmt::format(
         "{}step of none / rank 2 with {:.3g} s of forward and backward: {:.3f} on 1 "
         "Gbit/s, {:.3f} on 10 Gbit/s",
-        text.empty() ? "" : "; ", compute, ratio(kSlow, compute), ratio(kFast, compute));
+        text.empty() ? "" : "; ", compute, ratio(kSlowNetwork, compute),
+        ratio(kFastNetwork, compute));
   }
   return {.verdict = holds_if(widens), .measured = text};
 }
@@ -198,7 +116,7 @@ Interval coding_share(const Rows& rows, const std::vector<double>& compute) {
   std::vector<double> shares;
   for (std::size_t k = 0; k < std::min(compute.size(), method["encode"].size()); ++k) {
     const double coding = method["encode"][k].get<double>() + method["decode"][k].get<double>();
-    shares.push_back(100 * coding / (compute[k] + network_seconds(method, kFast) + coding));
+    shares.push_back(100 * coding / (compute[k] + network_seconds(method, kFastNetwork) + coding));
   }
   return interval_of(shares);
 }
@@ -217,7 +135,6 @@ Finding coding_is_short(const Rows& rows) {
 void add_time_claims(Paper& paper, Scale scale) {
   paper.experiments.push_back(compute_on_this_cpu(scale));
   paper.experiments.push_back(step_times(scale));
-  paper.experiments.push_back(times_by_workers(scale));
   const std::vector<std::string> steps = {kStepTimes, std::string(kComputeRow)};
   paper.claims.push_back(
       {.name = "step-time",
@@ -229,13 +146,7 @@ void add_time_claims(Paper& paper, Scale scale) {
        .claimed = "Table 4: of the operators only PowerSGD and random blocks are faster than SGD",
        .experiments = {kStepTimes},
        .decide = only_two_are_faster});
-  paper.claims.push_back(
-      {.name = "scaling",
-       .claimed =
-           "Figure 3: time of all-reduce hardly grows with W, that of a gathered method does",
-       .experiments = {kScaling},
-       .decide = [scale](const Rows& rows) { return gathers_grow(rows, scale); },
-       .draw = [scale](const Rows& rows) { return draw_scaling(rows, scale); }});
+  add_scaling_claims(paper, scale);
   paper.claims.push_back({.name = "slow-network",
                           .claimed = "a slow back-end widens PowerSGD's lead over SGD",
                           .experiments = steps,

@@ -11,7 +11,11 @@
 
 namespace terse::paper {
 
-// Adds step-time, fast-operators, scaling, slow-network and time-split.
+inline constexpr double kPaperCompute = 0.2;  // seconds of forward and backward, about the GPU's
+inline constexpr const char* kFastNetwork = "10gbe";
+inline constexpr const char* kSlowNetwork = "1gbe";
+
+// Adds step-time, fast-operators, the claims of powersgd_scaling.hpp, slow-network and time-split.
 void add_time_claims(Paper& paper, Scale scale);
 
 // Encoding by ATOMO and PowerSGD of rank 2, ResNet-18.

@@ -82,6 +82,42 @@ TEST(TimeClaims, CompareSixteenWorkersWithFour) {
   EXPECT_EQ(verdict_of("scaling", rows_with(1.6)), Verdict::fails);
 }
 
+// Rows of operators whose network and decoding take `gathered` ms with 4 workers and `growth` times as
+// long with 16; those of an all-reduce take 1 ms and 1.4 ms.
+Rows scaling_rows(double gathered, double growth) {
+  auto methods = nlohmann::json::array();
+  for (const char* spec : {"none", "powersgd:rank=2+ef", "vote:exchange=gather", "sign+ef",
+                           "topk:rank=2+ef", "atomo:rank=2"}) {
+    const bool gathers = methods.size() >= 4;
+    for (const int workers : {4, 16}) {
+      const double of_few = gathers ? gathered : 0.001, ratio = gathers ? growth : 1.4;
+      const double seconds = workers == 4 ? of_few : ratio * of_few;
+      methods.push_back(times_of(spec, seconds / 2, seconds / 2, 0.0001, workers));
+      methods.back()["decode"] = std::vector<double>(3, seconds / 2);
+    }
+  }
+  Rows rows;
+  rows.add("times/resnet18-scaling", {{"methods", methods}});
+  rows.add("times/resnet18-compute", {{"seconds", {1.0, 1.0, 1.0}}, {"batch", 128}});
+  return rows;
+}
+
+TEST(TimeClaims, DecodingGrowsWithTheWorkersWherePacketsAreGathered) {
+  EXPECT_EQ(verdict_of("scaling-gathered", scaling_rows(0.002, 2.5)), Verdict::holds);
+  EXPECT_EQ(verdict_of("scaling-gathered", scaling_rows(0.002, 1.8)), Verdict::fails);
+}
+
+TEST(TimeClaims, ThePaperGpuDecidesWhoKeepsScaling) {
+  auto rows = scaling_rows(0.1, 4);  // of 16 workers 0.2 s beside 0.4 s: 5.3 times as fast as one
+  EXPECT_EQ(verdict_of("scaling-speed", rows), Verdict::fails) << "none keeps scaling, too";
+  auto times = rows["times/resnet18-scaling"];
+  for (auto& method : times["methods"]) {
+    if (method["spec"] == "none") method["network"]["1gbe"] = 0.7;
+  }
+  rows.add("times/resnet18-scaling", times);
+  EXPECT_EQ(verdict_of("scaling-speed", rows), Verdict::holds);
+}
+
 TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
   const auto row = [](nlohmann::json last) {
     return nlohmann::json{{"lr", 0.1},
