@@ -34,7 +34,7 @@ Paper signsgd(Scale scale) {
   add_vote_traffic(paper, scale);
   add_inverted_voters(paper, scale);
   add_adversaries(paper, scale);
-  add_communication(paper, scale);
+  add_vote_times(paper, scale);
   return paper;
 }
 

@@ -9,6 +9,6 @@ namespace terse::paper {
 void add_vote_workers(Paper& paper, Scale scale);
 void add_vote_accuracy(Paper& paper, Scale scale);
 void add_vote_traffic(Paper& paper, Scale scale);
-void add_communication(Paper& paper, Scale scale);
+void add_vote_times(Paper& paper, Scale scale);  // communication and vote-step
 
 }  // namespace terse::paper

@@ -506,6 +506,28 @@ TEST(SignClaims, CommunicationIncludesCoding) {
   EXPECT_EQ(finding(0.08).verdict, Verdict::fails) << "0.4 / 0.11";
 }
 
+TEST(SignClaims, AVoteShortensAStepWhereCommunicationDominates) {
+  const auto paper = signsgd(Scale::whole);
+  const auto& claim = find_claim(paper, "vote-step");
+  const auto verdict = [&](double coding) {
+    const auto row = [&](const char* spec, double slowest) {
+      nlohmann::json network;
+      for (const char* name : {"100mbps", "1gbe", "10gbe", "100Gbps,20us"}) {
+        network[name] = slowest;
+        slowest /= 10;
+      }
+      return nlohmann::json{{"spec", spec},       {"workers", 7},       {"all_reduce", "auto"},
+                            {"network", network}, {"encode", {coding}}, {"decode", {0.0}}};
+    };
+    Rows rows;
+    rows.add("times/resnet50-vote", {{"methods", {row("none", 0), row("vote", 0)}}});
+    rows.add("times/resnet50-vote-networks", {{"methods", {row("none", 10), row("vote", 0.3)}}});
+    return claim.decide(rows).verdict;
+  };
+  EXPECT_EQ(verdict(0.01), Verdict::holds);
+  EXPECT_EQ(verdict(0.9), Verdict::fails) << "with 1 Gbit/s the exchange takes 1 s, coding 0.9 s";
+}
+
 TEST(Settings, ThatVaryAnotherHaveItsBestRates) {
   const auto base = lenet(Scale::whole);
   const auto attacked = with_byzantine(base, Scale::whole, Byzantine::scaled, 3);
