@@ -132,6 +132,7 @@ Setting asynchronous(Scale scale, int workers) {
   setting.config.topology = run::RunTopology::async;
   setting.config.workers = workers;
   setting.config.epochs = 1;
+  if (scale == Scale::whole) setting.seeds = 10;
   return setting;
 }
 
