@@ -20,11 +20,12 @@ using nlohmann::json;
 
 Finding one_worker_is_sgd(const Rows& rows) {
   const auto& row = rows["async/one-worker"];
-  const bool equal = row["sgd"] == row["dense"] && row["sgd"] == row["all_entries"];
-  return {.verdict = equal ? Verdict::holds : Verdict::fails,
-          .measured = fmt::format("hashes of the models: SGD {}, one worker {}, with top 100 % {}",
-                                  row["sgd"].get<std::string>(), row["dense"].get<std::string>(),
-                                  row["all_entries"].get<std::string>())};
+  const bool equal = row.at("sgd") == row.at("dense") && row.at("sgd") == row.at("all_entries");
+  return {
+      .verdict = equal ? Verdict::holds : Verdict::fails,
+      .measured = fmt::format("hashes of the models: SGD {}, one worker {}, with top 100 % {}",
+                              row.at("sgd").get<std::string>(), row.at("dense").get<std::string>(),
+                              row.at("all_entries").get<std::string>())};
 }
 
 // ---- rates and workers --------------------------------------------------------------------------
@@ -152,9 +153,9 @@ Charts draw_fixed_rate(const Rows& rows) {
 
 std::vector<double> best_momenta(const json& row, const char* workers) {
   return by_seed(row, [&](const json& seed) {
-    const auto of_momenta = numbers(seed[workers]);
+    const auto of_momenta = numbers(seed.at(workers));
     const auto best = std::ranges::max_element(of_momenta) - of_momenta.begin();
-    return row["momenta"][static_cast<std::size_t>(best)].get<double>();
+    return row.at("momenta").at(static_cast<std::size_t>(best)).get<double>();
   });
 }
 
@@ -179,11 +180,8 @@ Charts draw_momentum(const Rows& rows) {
   return {chart(
       "Accuracy at the best of three rates, by the momentum of the server",
       {.label = "momentum", .text = plain}, {.label = "validation accuracy, %", .text = plain},
-      numbers(row["momenta"]), {"W = 1", "W = 16"}, [&](std::size_t i, std::size_t k) {
-        return interval_of(
-                   by_seed(row, [&](const json& seed) { return seed[counts[i]][k].get<double>(); }))
-            .mean;
-      })};
+      numbers(row.at("momenta")), {"W = 1", "W = 16"},
+      [&](std::size_t i, std::size_t k) { return interval_of(by_seed(row, counts[i], k)).mean; })};
 }
 
 }  // namespace

@@ -29,16 +29,16 @@ run::LineChart curves_of(const Rows& rows, const Setting& setting,
   for (const auto& method : methods) {
     const auto& row = rows[row_of(setting, method)];
     run::Curve curve{.name = method.name, .points = {}};
-    const auto& first = row["seeds"][0];
+    const auto& first = row.at("seeds").at(0);
     if (first.contains("failure")) continue;
-    for (std::size_t i = 0; i < first["curve"].size(); ++i) {
+    for (std::size_t i = 0; i < first.at("curve").size(); ++i) {
       double sum = 0, count = 0;
-      for (const auto& seed : row["seeds"]) {
+      for (const auto& seed : row.at("seeds")) {
         if (seed.contains("failure")) continue;
-        sum += seed["curve"][i]["score"].get<double>();
+        sum += seed.at("curve").at(i).at("score").get<double>();
         ++count;
       }
-      curve.points.emplace_back(first["curve"][i][x].get<double>(), sum / count);
+      curve.points.emplace_back(first.at("curve").at(i).at(x).get<double>(), sum / count);
     }
     chart.curves.push_back(std::move(curve));
   }
@@ -46,7 +46,7 @@ run::LineChart curves_of(const Rows& rows, const Setting& setting,
 }
 
 std::ptrdiff_t diverged(const json& row) {
-  return std::ranges::count_if(row["seeds"],
+  return std::ranges::count_if(row.at("seeds"),
                                [](const json& seed) { return seed.contains("failure"); });
 }
 
@@ -57,7 +57,7 @@ std::string divergence_text(const Rows& rows, const Setting& setting,
   for (const auto& method : methods) {
     const auto& row = rows[row_of(setting, method)];
     if (diverged(row) == 0) continue;
-    text += fmt::format(" ({} of {} runs of {} diverged)", diverged(row), row["seeds"].size(),
+    text += fmt::format(" ({} of {} runs of {} diverged)", diverged(row), row.at("seeds").size(),
                         method.name);
   }
   return text;
@@ -173,10 +173,10 @@ std::string score_text(const Rows& rows, const Setting& setting, const Method& m
     text += fmt::format(" ± {:.2f}",
                         standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
   }
-  text += fmt::format(" (rate {:g}", row["lr"].get<double>());
+  text += fmt::format(" (rate {:g}", row.at("lr").get<double>());
   const auto failed = diverged(row);
   return text +
-         (failed > 0 ? fmt::format(", {} of {} diverged)", failed, row["seeds"].size()) : ")");
+         (failed > 0 ? fmt::format(", {} of {} diverged)", failed, row.at("seeds").size()) : ")");
 }
 
 run::LineChart score_chart(const Rows& rows, const Setting& setting,

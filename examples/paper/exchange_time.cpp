@@ -87,7 +87,7 @@ double median(const json& array) {
 }
 
 bool is_coded(const json& method) {
-  const std::string spec = method["spec"];
+  const std::string spec = method.at("spec");
   return spec != "none" && !spec.starts_with("none+");
 }
 
@@ -154,10 +154,10 @@ const json& timed_method(const json& row, std::string_view spec, std::int64_t wo
 }
 
 double network_seconds(const json& method, const std::string& network) {
-  return method["network"].at(network);
+  return method.at("network").at(network);
 }
 double encode_seconds(const json& method) {
-  return is_coded(method) ? median(method["encode"]) : 0;
+  return is_coded(method) ? median(method.at("encode")) : 0;
 }
 double decode_seconds(const json& method) {
   return is_coded(method) ? median(method["decode"]) : 0;
@@ -190,10 +190,10 @@ Experiment compute_on_this_cpu(Scale scale) {
           .timed = true};
 }
 double compute_seconds(const Rows& rows) {
-  return median(rows[std::string(kComputeRow)]["seconds"]);
+  return median(rows[std::string(kComputeRow)].at("seconds"));
 }
 std::vector<double> compute_runs(const Rows& rows) {
-  return numbers(rows[std::string(kComputeRow)]["seconds"]);
+  return numbers(rows[std::string(kComputeRow)].at("seconds"));
 }
 
 }  // namespace terse::paper

@@ -44,10 +44,10 @@ Finding noise_is_no_sparser(const json& row) {
   return above(interval_of(by_seed(row,
                                    [](const json& seed) {
                                      double least = 1e9;
-                                     for (const auto& epoch : seed["epochs"]) {
-                                       least =
-                                           std::min(least, epoch["density_noise"].get<double>() /
-                                                               epoch["density_mean"].get<double>());
+                                     for (const auto& epoch : seed.at("epochs")) {
+                                       least = std::min(least,
+                                                        epoch.at("density_noise").get<double>() /
+                                                            epoch.at("density_mean").get<double>());
                                      }
                                      return std::log(least);
                                    })),

@@ -62,18 +62,18 @@ void measure(const Work& work, const Measuring& measuring, Rows& rows) {
 }
 
 std::vector<Judged> judge(const Work& work, const Rows& rows) {
-  std::vector<Judged> judged;
+  std::vector<Judged> all;
   print_title(*work.paper);
   for (const auto* claim : work.claims) {
-    judged.push_back({.paper = work.paper, .claim = claim, .finding = claim->decide(rows)});
-    run::print("{}", text_of(judged.back()));
+    all.push_back(judge_claim(*work.paper, *claim, rows));
+    run::print("{}", text_of(all.back()));
   }
-  if (judged.empty()) {
+  if (all.empty()) {
     run::print("No claim has all of its experiments measured yet.\n");
   } else {
-    run::print("\n{}\n", summary(judged));
+    run::print("\n{}\n", summary(all));
   }
-  return judged;
+  return all;
 }
 
 }  // namespace terse::paper

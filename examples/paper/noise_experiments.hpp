@@ -30,7 +30,7 @@ template <class Reduce>
 std::vector<double> over_epochs(const nlohmann::json& row, const char* key, Reduce reduce) {
   return by_seed(row, [&](const nlohmann::json& seed) {
     std::vector<double> values;
-    for (const auto& epoch : seed["epochs"]) values.push_back(epoch[key]);
+    for (const auto& epoch : seed.at("epochs")) values.push_back(epoch.at(key));
     return static_cast<double>(reduce(values));
   });
 }

@@ -11,6 +11,7 @@
 
 #include "examples/run/progress.hpp"
 #include "examples/run/text.hpp"
+#include "tersegrad/core/error.hpp"
 #include "tersegrad/core/files.hpp"
 
 namespace terse::paper {
@@ -29,8 +30,22 @@ bool has_picture(const Claim& claim) {
   return claim.draw || claim.draw_svg;
 }
 
-std::string svg_of(const Claim& claim, const Rows& rows) {
-  return claim.draw ? run::to_svg(claim.draw(rows)) : claim.draw_svg(rows);
+// read(rows); Error if a row lacks a value, because another program stored it.
+template <class Read>
+auto read_rows(const Paper& paper, const Claim& claim, const Rows& rows, const Read& read) {
+  try {
+    return read(rows);
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(fmt::format(
+        "{}: claim '{}': its rows are not as it reads them ({}); measure them again: {}",
+        paper.number, claim.name, e.what(), command_of(paper, claim)));
+  }
+}
+
+std::string svg_of(const Paper& paper, const Claim& claim, const Rows& rows) {
+  return read_rows(paper, claim, rows, [&](const Rows& all) {
+    return claim.draw ? run::to_svg(claim.draw(all)) : claim.draw_svg(all);
+  });
 }
 
 // A label and a text that is wrapped beside it.
@@ -145,6 +160,10 @@ std::string section_of(const Judged& judged, const Rows& rows,
 
 }  // namespace
 
+Judged judge_claim(const Paper& paper, const Claim& claim, const Rows& rows) {
+  return {.paper = &paper, .claim = &claim, .finding = read_rows(paper, claim, rows, claim.decide)};
+}
+
 std::string command_of(const Paper& paper, const Claim& claim) {
   const auto* space = claim.flags.empty() ? "" : " ";
   return fmt::format("paper {} --claim {}{}{} --again", paper.number, claim.name, space,
@@ -199,7 +218,7 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
     text += fmt::format("| [{}](#{}) | {} | **{}** |\n", claim->name, anchor_of(claim->name),
                         cell(claim->claimed), to_string(finding.verdict));
     if (has_picture(*claim)) {
-      write_file(folder / picture_of(paper, *claim), svg_of(*claim, rows));
+      write_file(folder / picture_of(paper, *claim), svg_of(paper, *claim, rows));
     }
     sections += section_of(judged, rows, folder);
   }
@@ -208,7 +227,7 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
 
 void check_pictures(const std::vector<Judged>& all, const Rows& rows) {
   for (const auto& judged : all) {
-    if (has_picture(*judged.claim)) svg_of(*judged.claim, rows);
+    if (has_picture(*judged.claim)) svg_of(*judged.paper, *judged.claim, rows);
   }
 }
 

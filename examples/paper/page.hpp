@@ -16,6 +16,10 @@ struct Judged {
   Finding finding;
 };
 
+// Decides the claim. Throws Error with the command that measures its rows again if they lack a value
+// that it reads.
+Judged judge_claim(const Paper& paper, const Claim& claim, const Rows& rows);
+
 // The command that measures the claim again.
 std::string command_of(const Paper& paper, const Claim& claim);
 

@@ -125,12 +125,13 @@ Experiment step_times_of(const Setting& setting, const std::vector<Method>& meth
 
 double step_seconds(const json& row, const std::string& method, std::int64_t workers,
                     std::size_t bandwidth) {
-  const auto& methods = row["methods"];
-  const auto found = std::ranges::find_if(
-      methods, [&](const json& one) { return one["name"] == method && one["workers"] == workers; });
+  const auto& methods = row.at("methods");
+  const auto found = std::ranges::find_if(methods, [&](const json& one) {
+    return one.at("name") == method && one.at("workers") == workers;
+  });
   check<InternalError>(found != methods.end(), "no step times of {}, {} workers", method, workers);
-  return row["compute"].get<double>() / static_cast<double>(workers) +
-         (*found)["coding"].get<double>() + (*found)["network"][bandwidth].get<double>();
+  return row.at("compute").get<double>() / static_cast<double>(workers) +
+         found->at("coding").get<double>() + found->at("network").at(bandwidth).get<double>();
 }
 
 }  // namespace terse::paper

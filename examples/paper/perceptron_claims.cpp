@@ -61,36 +61,36 @@ constexpr std::int64_t kBudgetBatches[] = {32, 128, 512};
 
 // What a method has bought with kMegabytes.
 const json& decisive(const json& row, const json& method) {
-  const auto budgets = numbers(row["megabytes"]);
+  const auto budgets = numbers(row.at("megabytes"));
   const auto at = std::ranges::find(budgets, kMegabytes) - budgets.begin();
-  return method["budgets"][static_cast<std::size_t>(at)];
+  return method.at("budgets").at(static_cast<std::size_t>(at));
 }
 
 Finding signs_are_ahead(const json& row, std::int64_t batch) {
   const auto scores_of = [&](std::size_t method) {
-    return numbers(decisive(row, row["methods"][method])["scores"]);
+    return numbers(decisive(row, row.at("methods").at(method)).at("scores"));
   };
   auto finding = above(interval_of(differences(scores_of(0), scores_of(1))), 0, 2,
                        fmt::format("Δ signsgd − sgd, batch {}:", batch));
   for (std::size_t i = 0; i < 2; ++i) {
-    const auto& method = row["methods"][i];
+    const auto& method = row.at("methods").at(i);
     const auto& bought = decisive(row, method);
     finding.measured += fmt::format(
-        "; {} {:.2f} (rate {:g}, {} steps of {:.0f} bytes)", method["name"].get<std::string>(),
-        interval_of(scores_of(i)).mean, bought["rate"].get<double>(),
-        bought["steps"].get<std::int64_t>(), method["bytes"].get<double>());
+        "; {} {:.2f} (rate {:g}, {} steps of {:.0f} bytes)", method.at("name").get<std::string>(),
+        interval_of(scores_of(i)).mean, bought.at("rate").get<double>(),
+        bought.at("steps").get<std::int64_t>(), method.at("bytes").get<double>());
   }
   return finding;
 }
 
 run::LineChart megabytes_chart(const json& row, std::int64_t batch) {
-  const auto& methods = row["methods"];
-  return chart(fmt::format("Batches of {}", batch),
-               {.label = "megabytes sent by a worker", .text = plain},
-               {.label = "test accuracy, %", .text = plain}, numbers(row["megabytes"]),
-               {methods[0]["name"], methods[1]["name"]}, [&](std::size_t i, std::size_t k) {
-                 return interval_of(numbers(methods[i]["budgets"][k]["scores"])).mean;
-               });
+  const auto& methods = row.at("methods");
+  return chart(
+      fmt::format("Batches of {}", batch), {.label = "megabytes sent by a worker", .text = plain},
+      {.label = "test accuracy, %", .text = plain}, numbers(row.at("megabytes")),
+      {methods.at(0).at("name"), methods.at(1).at("name")}, [&](std::size_t i, std::size_t k) {
+        return interval_of(numbers(methods.at(i).at("budgets").at(k).at("scores"))).mean;
+      });
 }
 
 // The claim about one experiment, at the batch of the other claims.
@@ -181,7 +181,7 @@ Finding noise_has_more_modes(const json& split, const json& mixed) {
 
 // Whether a run of the row diverged.
 bool has_no_curve(const json& row) {
-  return std::ranges::any_of(row["seeds"],
+  return std::ranges::any_of(row.at("seeds"),
                              [](const json& seed) { return seed.contains("failure"); });
 }
 
@@ -192,10 +192,10 @@ struct SecondHalf {
 };
 SecondHalf second_half(const json& row) {
   std::vector<double> scores, losses;
-  for (const auto& seed : row["seeds"]) {
-    const auto& curve = seed["curve"];
+  for (const auto& seed : row.at("seeds")) {
+    const auto& curve = seed.at("curve");
     const auto value = [&](std::size_t epoch, const char* key) {
-      return curve[epoch][key].get<double>();
+      return curve.at(epoch).at(key).get<double>();
     };
     const std::size_t last = curve.size() - 1, middle = last / 2;
     const std::size_t before = middle == 0 ? 0 : middle - 1;

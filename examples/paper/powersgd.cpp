@@ -77,14 +77,14 @@ Experiment packet_bytes() {
 Finding bytes_are_the_papers(const Rows& rows) {
   std::size_t equal = 0;
   double most = 0;
-  const auto& volumes = rows["bytes/powersgd-tables"]["volumes"];
+  const auto& volumes = rows["bytes/powersgd-tables"].at("volumes");
   for (const auto& v : volumes) {
-    const double deviation = std::abs(v["mib"].get<double>() / v["stated"].get<double>() - 1);
+    const double deviation = std::abs(v.at("mib").get<double>() / v.at("stated").get<double>() - 1);
     most = std::max(most, deviation);
-    equal += fmt::format("{:.3g}", v["mib"].get<double>()) ==
-             fmt::format("{:.3g}", v["stated"].get<double>());
+    equal += fmt::format("{:.3g}", v.at("mib").get<double>()) ==
+             fmt::format("{:.3g}", v.at("stated").get<double>());
   }
-  const auto of = [&](std::size_t i) { return volumes[i]["mib"].get<double>(); };
+  const auto of = [&](std::size_t i) { return volumes.at(i).at("mib").get<double>(); };
   return {
       .verdict = equal == volumes.size() ? Verdict::holds : Verdict::fails,
       .measured = fmt::format(
@@ -143,8 +143,8 @@ Claim same_rates(Scale scale) {
         bool equal = true;
         std::string text;
         for (const auto& [setting, sgd, powersgd] : pairs) {
-          const double of_sgd = rows[tuning_of(setting, sgd)]["best"];
-          const double own = rows[tuning_of(setting, powersgd)]["best"];
+          const double of_sgd = rows[tuning_of(setting, sgd)].at("best");
+          const double own = rows[tuning_of(setting, powersgd)].at("best");
           equal = equal && of_sgd == own;
           text += fmt::format("{}best rate on {}: {} {:g}, {} {:g}", text.empty() ? "" : "; ",
                               setting.name, sgd.name, of_sgd, powersgd.name, own);

@@ -202,16 +202,12 @@ Finding residuals_drift(const Rows& rows) {
 
 Charts draw_residuals(const Rows& rows) {
   const auto& row = rows[kResiduals];
-  return {chart(
-      "Norm of a worker's residual", {.label = "steps", .logarithmic = true, .text = plain},
-      {.label = "‖e‖", .logarithmic = true, .text = plain}, numbers(row["times"]),
-      {"averaged", "local"}, [&](std::size_t i, std::size_t k) {
-        return interval_of(by_seed(row,
-                                   [&](const json& seed) {
-                                     return seed[i == 0 ? "averaged" : "local"][k].get<double>();
-                                   }))
-            .mean;
-      })};
+  return {chart("Norm of a worker's residual",
+                {.label = "steps", .logarithmic = true, .text = plain},
+                {.label = "‖e‖", .logarithmic = true, .text = plain}, numbers(row.at("times")),
+                {"averaged", "local"}, [&](std::size_t i, std::size_t k) {
+                  return interval_of(by_seed(row, i == 0 ? "averaged" : "local", k)).mean;
+                })};
 }
 
 }  // namespace terse::paper

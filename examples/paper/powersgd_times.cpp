@@ -69,7 +69,7 @@ Finding steps_are_shorter(const Rows& rows) {
         number_text(saved_percent(times, spec, kPaperCompute), 1));
   }
   text += fmt::format("; forward and backward of {} images here: {:.2f} s on one thread",
-                      rows[std::string(kComputeRow)]["batch"].get<int>(), compute);
+                      rows[std::string(kComputeRow)].at("batch").get<int>(), compute);
   return {.verdict = holds_if(shorter), .measured = text};
 }
 

@@ -27,8 +27,8 @@ template <class Value>
 std::vector<double> of_batch(const json& row, int batch, Value value) {
   std::vector<double> means;
   double rates = 0;
-  for (const auto& run : row["runs"]) {
-    if (run["batch"] != batch) continue;
+  for (const auto& run : row.at("runs")) {
+    if (run.at("batch") != batch) continue;
     const auto of_rate = by_seed(run, value);
     means.resize(of_rate.size());
     std::ranges::transform(means, of_rate, means.begin(), std::plus<>());
@@ -56,12 +56,12 @@ Finding lies_beyond(const Interval& interval, double error, std::string_view qua
 
 Finding threshold(const Rows& rows) {
   const auto& row = rows["rosenbrock/noise"];
-  const auto log_f = [](const json& seed) { return std::log10(seed["f"].get<double>()); };
-  const auto least = [](const json& seed) { return seed["least"].get<double>(); };
+  const auto log_f = [](const json& seed) { return std::log10(seed.at("f").get<double>()); };
+  const auto least = [](const json& seed) { return seed.at("least").get<double>(); };
   const auto f1 = of_batch(row, 1, log_f), f8 = of_batch(row, 8, log_f);
   const auto margin1 = interval_of(of_batch(row, 1, least));
   const auto margin8 = interval_of(of_batch(row, 8, least));
-  const double error = 5 / std::sqrt(row["samples"].get<double>());  // of one margin, at most
+  const double error = 5 / std::sqrt(row.at("samples").get<double>());  // of one margin, at most
   return all_of({below(interval_of(differences(f8, f1)), -1, 2, "Δ of log₁₀ f, batch 8 − 1:"),
                  lies_beyond(margin1, -error, "smallest margin of batch 1"),
                  lies_beyond(margin8, error, "of batch 8")});
@@ -132,9 +132,9 @@ std::string draw_threshold(const Rows& rows) {
 Finding more_nodes_are_lower(const Rows& rows) {
   const auto& row = rows["rosenbrock/votes"];
   const auto logs = [&](std::uint32_t nodes) {
-    for (std::size_t i = 0; i < row["nodes"].size(); ++i) {
-      if (row["nodes"][i] != nodes) continue;
-      auto values = numbers(row["f"][i]);
+    for (std::size_t i = 0; i < row.at("nodes").size(); ++i) {
+      if (row.at("nodes").at(i) != nodes) continue;
+      auto values = numbers(row.at("f").at(i));
       for (double& f : values) f = std::log(f);
       return values;
     }
@@ -147,9 +147,9 @@ Charts draw_vote_descent(const Rows& rows) {
   const auto& row = rows["rosenbrock/votes"];
   return {chart("Rosenbrock by votes: f after the last step",
                 {.label = "nodes M", .logarithmic = true, .text = plain},
-                {.label = "f", .logarithmic = true, .text = plain}, numbers(row["nodes"]),
+                {.label = "f", .logarithmic = true, .text = plain}, numbers(row.at("nodes")),
                 {"mean of the seeds"}, [&](std::size_t, std::size_t k) {
-                  return interval_of(numbers(row["f"][k])).mean;
+                  return interval_of(numbers(row.at("f").at(k))).mean;
                 })};
 }
 

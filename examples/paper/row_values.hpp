@@ -24,12 +24,16 @@ inline std::vector<double> numbers(const nlohmann::json& array) {
 template <class Value>
 std::vector<double> by_seed(const nlohmann::json& row, Value value) {
   std::vector<double> all;
-  for (const auto& seed : row["seeds"]) all.push_back(value(seed));
+  for (const auto& seed : row.at("seeds")) all.push_back(value(seed));
   return all;
 }
-// seed[key] for each seed.
+// seed.at(key) for each seed.
 inline std::vector<double> by_seed(const nlohmann::json& row, const char* key) {
-  return by_seed(row, [key](const nlohmann::json& seed) { return seed[key].get<double>(); });
+  return by_seed(row, [key](const nlohmann::json& seed) { return seed.at(key).get<double>(); });
+}
+// The element k of seed.at(key) for each seed.
+inline std::vector<double> by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
+  return by_seed(row, [=](const nlohmann::json& seed) { return seed.at(key).at(k).get<double>(); });
 }
 
 // seed[key][k] for each seed, and their mean.
@@ -43,7 +47,7 @@ inline double mean_by_seed(const nlohmann::json& row, const char* key, std::size
 // The slope of log seed[y] over log row[x], of each seed.
 inline Interval slope_by_seed(const nlohmann::json& row, const char* x, const char* y) {
   return interval_of(by_seed(row, [&](const nlohmann::json& seed) {
-    return log_slope(numbers(row[x]), numbers(seed[y]));
+    return log_slope(numbers(row.at(x)), numbers(seed.at(y)));
   }));
 }
 

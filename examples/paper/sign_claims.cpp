@@ -25,27 +25,28 @@ using problems::vote_success;
 
 Finding sign_bound(const Rows& rows) {
   std::vector<Case> cases;
-  for (const auto& c : rows["signs/success"]["cases"]) {
-    cases.push_back({.excess = c["rho"].get<double>() - rho_bound(c["snr"]), .error = c["error"]});
+  for (const auto& c : rows["signs/success"].at("cases")) {
+    cases.push_back(
+        {.excess = c.at("rho").get<double>() - rho_bound(c.at("snr")), .error = c.at("error")});
   }
   return in_all_cases(cases, "ρ − bound");
 }
 
 Finding bounds_order(const Rows& rows) {
   std::vector<Case> cases;
-  for (const auto& c : rows["signs/success"]["cases"]) {
-    if (c["noise"] != "normal") continue;
-    const double gauss = gauss_bound(c["snr"]);
-    cases.push_back({.excess = gauss - rho_bound(c["snr"]), .error = 0});
-    cases.push_back({.excess = c["rho"].get<double>() - gauss, .error = c["error"]});
+  for (const auto& c : rows["signs/success"].at("cases")) {
+    if (c.at("noise") != "normal") continue;
+    const double gauss = gauss_bound(c.at("snr"));
+    cases.push_back({.excess = gauss - rho_bound(c.at("snr")), .error = 0});
+    cases.push_back({.excess = c.at("rho").get<double>() - gauss, .error = c.at("error")});
   }
   return in_all_cases(cases, "difference");
 }
 
 Charts draw_sign_bound(const Rows& rows) {
   std::map<std::string, std::map<double, std::vector<double>>> measured;
-  for (const auto& c : rows["signs/success"]["cases"]) {
-    measured[c["noise"]][c["snr"]].push_back(c["rho"]);
+  for (const auto& c : rows["signs/success"].at("cases")) {
+    measured[c.at("noise")][c.at("snr")].push_back(c.at("rho"));
   }
   run::LineChart result{
       .title = "How often the sign of a noisy gradient is right",
@@ -69,9 +70,9 @@ Charts draw_sign_bound(const Rows& rows) {
 
 Finding batch_bound(const Rows& rows) {
   std::vector<Case> cases;
-  for (const auto& c : rows["signs/batches"]["cases"]) {
-    const double bound = 1 - c["c"].get<double>() / c["tau"].get<double>();
-    cases.push_back({.excess = c["rho"].get<double>() - bound, .error = c["error"]});
+  for (const auto& c : rows["signs/batches"].at("cases")) {
+    const double bound = 1 - c.at("c").get<double>() / c.at("tau").get<double>();
+    cases.push_back({.excess = c.at("rho").get<double>() - bound, .error = c.at("error")});
   }
   return in_all_cases(cases, "ρ − bound");
 }
@@ -104,25 +105,27 @@ namespace {
 
 Finding vote_beta(const Rows& rows) {
   std::vector<Deviation> deviations;
-  for (const auto& c : rows["signs/votes"]["cases"]) {
-    deviations.push_back({.difference = c["success"].get<double>() - c["stated"].get<double>(),
-                          .error = c["error"]});
+  for (const auto& c : rows["signs/votes"].at("cases")) {
+    deviations.push_back(
+        {.difference = c.at("success").get<double>() - c.at("stated").get<double>(),
+         .error = c.at("error")});
   }
   return agrees_in_all_cases(deviations, "measured − stated");
 }
 
 Finding vote_pairs(const Rows& rows) {
   std::vector<Deviation> deviations;
-  const auto& all = rows["signs/votes"]["cases"];
+  const auto& all = rows["signs/votes"].at("cases");
   for (const auto& even : all) {
     for (const auto& odd : all) {
-      if (even["nodes"].get<int>() % 2 == 1 || even["nodes"] != odd["nodes"].get<int>() + 1 ||
-          even["rho"] != odd["rho"] || even["seed"] != odd["seed"]) {
+      if (even.at("nodes").get<int>() % 2 == 1 ||
+          even.at("nodes") != odd.at("nodes").get<int>() + 1 || even.at("rho") != odd.at("rho") ||
+          even.at("seed") != odd.at("seed")) {
         continue;
       }
       deviations.push_back(
-          {.difference = even["success"].get<double>() - odd["success"].get<double>(),
-           .error = std::hypot(even["error"].get<double>(), odd["error"].get<double>())});
+          {.difference = even.at("success").get<double>() - odd.at("success").get<double>(),
+           .error = std::hypot(even.at("error").get<double>(), odd.at("error").get<double>())});
     }
   }
   return agrees_in_all_cases(deviations, "P(right) of 2l nodes − P(right) of 2l − 1");
@@ -130,8 +133,8 @@ Finding vote_pairs(const Rows& rows) {
 
 Charts draw_votes(const Rows& rows) {
   std::map<double, std::map<double, std::vector<double>>> measured;
-  for (const auto& c : rows["signs/votes"]["cases"]) {
-    measured[c["rho"]][c["nodes"]].push_back(c["success"]);
+  for (const auto& c : rows["signs/votes"].at("cases")) {
+    measured[c.at("rho")][c.at("nodes")].push_back(c.at("success"));
   }
   run::LineChart result{.title = "How often a vote is right; 2l nodes are as good as 2l − 1",
                         .x = {.label = "nodes M", .text = plain},

@@ -24,7 +24,7 @@ Finding plateau(const Rows& rows) {
   for (std::size_t i = 0; i < row["gamma"].size(); ++i) {
     const auto mean = interval_of(by_seed(row, "mean", i));
     cases.push_back(
-        {.excess = row["bound"][i].get<double>() - mean.mean, .error = standard_error(mean)});
+        {.excess = row.at("bound").at(i).get<double>() - mean.mean, .error = standard_error(mean)});
   }
   return all_of({within(slope_by_seed(row, "gamma", "second_half"), 0.8, 1.2, 3, "slope"),
                  in_all_cases(cases, "bound − mean")});
@@ -66,9 +66,9 @@ Charts draw_rate(const Rows& rows) {
 Finding option_two_is_no_worse(const Rows& rows) {
   const auto& row = rows["signs/option-two"];
   double increases = 0;
-  for (const auto& seed : row["seeds"]) increases += seed["increases"].get<double>();
+  for (const auto& seed : row.at("seeds")) increases += seed.at("increases").get<double>();
   const auto ratio = interval_of(by_seed(row, [](const json& seed) {
-    return std::log(seed["two"].get<double>() / seed["one"].get<double>());
+    return std::log(seed.at("two").get<double>() / seed.at("one").get<double>());
   }));
   return all_of({{.verdict = increases == 0 ? Verdict::holds : Verdict::fails,
                   .measured = fmt::format("{:.0f} increases of f", increases)},
@@ -105,8 +105,8 @@ namespace {
 
 Finding signs_stand_still(const Rows& rows) {
   const auto& row = rows["signs/counter-example"];
-  const double signs = std::ranges::min(numbers(row["signs"]));
-  const double vote = std::ranges::min(numbers(row["vote"]));
+  const double signs = std::ranges::min(numbers(row.at("signs")));
+  const double vote = std::ranges::min(numbers(row.at("vote")));
   return {.verdict = std::min(signs, vote) >= 1 - 1e-9 ? Verdict::holds : Verdict::fails,
           .measured = fmt::format("least f / f(x₀) at any rate: {:.6f} (signs), {:.6f} (vote)",
                                   signs, vote)};
@@ -114,7 +114,7 @@ Finding signs_stand_still(const Rows& rows) {
 
 Finding solves_it(const Rows& rows, const char* method) {
   const auto logs = by_seed(rows["signs/counter-example"], [&](const json& seed) {
-    return std::log10(std::max(seed[method].get<double>(), std::numeric_limits<double>::min()));
+    return std::log10(std::max(seed.at(method).get<double>(), std::numeric_limits<double>::min()));
   });
   return below(interval_of(logs), -3, 1, "log₁₀ of f / f(x₀)");
 }

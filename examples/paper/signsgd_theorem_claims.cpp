@@ -22,25 +22,26 @@ using nlohmann::json;
 
 Finding error_bound(const Rows& rows) {
   std::vector<Case> cases;
-  for (const auto& c : rows["signs/success"]["cases"]) {
-    const double least = problems::gauss_bound(c["snr"]);
-    cases.push_back({.excess = c["rho"].get<double>() - least, .error = c["error"]});
+  for (const auto& c : rows["signs/success"].at("cases")) {
+    const double least = problems::gauss_bound(c.at("snr"));
+    cases.push_back({.excess = c.at("rho").get<double>() - least, .error = c.at("error")});
   }
   return in_all_cases(cases, "bound − P(wrong)");
 }
 
 Finding two_points_diverge(const Rows& rows) {
-  const auto logs = by_seed(rows["signsgd/two-point-noise"],
-                            [](const json& seed) { return std::log(seed["ratio"].get<double>()); });
+  const auto logs = by_seed(rows["signsgd/two-point-noise"], [](const json& seed) {
+    return std::log(seed.at("ratio").get<double>());
+  });
   return above(interval_of(logs), 0, 2, "log of f / f(x₀)");
 }
 
 // The means over the seeds against their bounds, which hold for expectations.
 Finding means_obey(const json& row) {
   std::vector<Case> cases;
-  for (const auto& c : row["cases"]) {
-    const auto mean = interval_of(numbers(c["means"]));
-    const double bound = c["bound"];
+  for (const auto& c : row.at("cases")) {
+    const auto mean = interval_of(numbers(c.at("means")));
+    const double bound = c.at("bound");
     cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
   }
   return in_all_cases(cases, "1 − mean / bound");
@@ -49,13 +50,13 @@ Finding means_obey(const json& row) {
 // The slope of what noise adds to the mean, over the number of voters. There is none if noise adds
 // nothing to the mean of a seed.
 std::optional<Interval> slope_of_excess(const json& row, const char* key) {
-  const double noiseless = row["noiseless"];
+  const double noiseless = row.at("noiseless");
   std::vector<double> slopes;
-  for (const auto& seed : row["seeds"]) {
-    auto values = numbers(seed[key]);
+  for (const auto& seed : row.at("seeds")) {
+    auto values = numbers(seed.at(key));
     for (double& value : values) value -= noiseless;
     if (std::ranges::min(values) <= 0) return std::nullopt;
-    slopes.push_back(log_slope(numbers(row["voters"]), values));
+    slopes.push_back(log_slope(numbers(row.at("voters")), values));
   }
   return interval_of(slopes);
 }
@@ -63,10 +64,9 @@ std::optional<Interval> slope_of_excess(const json& row, const char* key) {
 Finding vote_noise_falls(const Rows& rows) {
   const auto& row = rows["signsgd/vote-noise"];
   std::vector<Case> cases;
-  for (std::size_t i = 0; i < row["voters"].size(); ++i) {
-    const auto mean =
-        interval_of(by_seed(row, [&](const json& seed) { return seed["batch"][i].get<double>(); }));
-    const double bound = row["bound"][i];
+  for (std::size_t i = 0; i < row.at("voters").size(); ++i) {
+    const auto mean = interval_of(by_seed(row, "batch", i));
+    const double bound = row.at("bound").at(i);
     cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
   }
   const auto slope = slope_of_excess(row, "batch"), of_single = slope_of_excess(row, "single");
@@ -79,32 +79,30 @@ Finding vote_noise_falls(const Rows& rows) {
 
 Charts draw_vote_noise(const Rows& rows) {
   const auto& row = rows["signsgd/vote-noise"];
-  const double noiseless = row["noiseless"];
+  const double noiseless = row.at("noiseless");
   return {chart("What noise adds to the mean of ‖g‖₁, by voters",
                 {.label = "voters M", .logarithmic = true, .text = plain},
                 {.label = "mean − mean without noise", .logarithmic = true, .text = plain},
-                numbers(row["voters"]), {"batches of K", "batches of 1"},
+                numbers(row.at("voters")), {"batches of K", "batches of 1"},
                 [&](std::size_t i, std::size_t k) {
-                  const auto values = by_seed(row, [&](const json& seed) {
-                    return seed[i == 0 ? "batch" : "single"][k].get<double>();
-                  });
+                  const auto values = by_seed(row, i == 0 ? "batch" : "single", k);
                   return std::max(interval_of(values).mean - noiseless, 1e-12);
                 })};
 }
 
 Interval floor_difference(const json& row) {
   return interval_of(by_seed(row, [](const json& seed) {
-    return std::log(seed["sign"].get<double>() / seed["sgd"].get<double>());
+    return std::log(seed.at("sign").get<double>() / seed.at("sgd").get<double>());
   }));
 }
 
 Finding degrades_gracefully(const Rows& rows) {
   const auto& row = rows["signsgd/inverted-voters"];
-  const auto counts = row["byzantine"].get<std::vector<int>>();
+  const auto counts = row.at("byzantine").get<std::vector<int>>();
   bool rises = true, breaks = true;
-  for (const auto& seed : row["seeds"]) {
-    const auto f = numbers(seed["f"]);
-    const double start = seed["start"];
+  for (const auto& seed : row.at("seeds")) {
+    const auto f = numbers(seed.at("f"));
+    const double start = seed.at("start");
     rises = rises && std::ranges::is_sorted(f);
     breaks = breaks && f[f.size() - 2] < start && start < f.back();
   }

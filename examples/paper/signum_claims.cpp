@@ -15,11 +15,11 @@ namespace {
 
 Finding adam_is_sign_descent(const Rows& rows) {
   const auto& row = rows["perceptron/adam-limit"];
-  return {.verdict = row["differ"] == 0 ? Verdict::holds : Verdict::fails,
+  return {.verdict = row.at("differ") == 0 ? Verdict::holds : Verdict::fails,
           .measured = fmt::format(
               "largest difference {:g}: {} of {} parameters differ; test accuracy {:.1f}",
-              row["difference"].get<double>(), row["differ"].get<int>(),
-              row["parameters"].get<int>(), row["score"].get<double>())};
+              row.at("difference").get<double>(), row.at("differ").get<int>(),
+              row.at("parameters").get<int>(), row.at("score").get<double>())};
 }
 
 const Method kAdam{.name = "adam", .optimizer = "adam", .rate = 0.002};

@@ -20,9 +20,9 @@ using nlohmann::json;
 
 Finding mean_staleness(const Rows& rows) {
   double most = 0;
-  for (const auto& c : rows["async/staleness"]["cases"]) {
-    const double stated = c["workers"].get<double>() - 1;
-    most = std::max(most, std::abs(c["mean"].get<double>() / stated - 1));
+  for (const auto& c : rows["async/staleness"].at("cases")) {
+    const double stated = c.at("workers").get<double>() - 1;
+    most = std::max(most, std::abs(c.at("mean").get<double>() / stated - 1));
   }
   return {.verdict = most < 0.01 ? Verdict::holds : Verdict::fails,
           .measured = fmt::format("largest deviation from W − 1: {:.2f} %", 100 * most)};
@@ -34,10 +34,10 @@ double geometric(double workers, std::size_t staleness) {
 
 Finding staleness_is_geometric(const Rows& rows) {
   std::vector<Deviation> deviations;
-  for (const auto& c : rows["async/staleness"]["cases"]) {
+  for (const auto& c : rows["async/staleness"].at("cases")) {
     if (!c.contains("histogram")) continue;
-    const double pushes = c["pushes"], workers = c["workers"];
-    const auto histogram = numbers(c["histogram"]);
+    const double pushes = c.at("pushes"), workers = c.at("workers");
+    const auto histogram = numbers(c.at("histogram"));
     for (std::size_t j = 0; j < histogram.size(); ++j) {
       const double stated = geometric(workers, j);
       if (stated * pushes < 25) break;  // a normal error needs some pushes
@@ -53,10 +53,10 @@ Charts draw_staleness(const Rows& rows) {
                         .x = {.label = "staleness", .text = plain},
                         .y = {.label = "share of pushes", .logarithmic = true, .text = plain},
                         .curves = {}};
-  for (const auto& c : rows["async/staleness"]["cases"]) {
-    if (!c.contains("histogram") || c["seed"] != 1) continue;
-    const double pushes = c["pushes"], workers = c["workers"];
-    const auto histogram = numbers(c["histogram"]);
+  for (const auto& c : rows["async/staleness"].at("cases")) {
+    if (!c.contains("histogram") || c.at("seed") != 1) continue;
+    const double pushes = c.at("pushes"), workers = c.at("workers");
+    const auto histogram = numbers(c.at("histogram"));
     run::Curve seen{.name = fmt::format("W = {:g}", workers), .points = {}};
     run::Curve stated{.name = fmt::format("stated, W = {:g}", workers), .points = {}};
     const auto stride = std::max<std::size_t>(1, static_cast<std::size_t>(workers) / 4);
@@ -93,12 +93,14 @@ Finding momentum_is_implicit(const Rows& rows) {
   const auto& row = rows["async/implicit-momentum"];
   double most_momentum = 0, most_rate = 0;
   std::string text;
-  for (std::size_t i = 0; i < row["workers"].size(); ++i) {
-    const double workers = row["workers"][i];
-    const double stated = 1 - 1 / workers, stated_rate = row["rate"].get<double>() / workers;
-    for (const auto& seed : row["seeds"]) {
-      most_momentum = std::max(most_momentum, std::abs(seed["momentum"][i].get<double>() - stated));
-      most_rate = std::max(most_rate, std::abs(seed["rate"][i].get<double>() / stated_rate - 1));
+  for (std::size_t i = 0; i < row.at("workers").size(); ++i) {
+    const double workers = row.at("workers").at(i);
+    const double stated = 1 - 1 / workers, stated_rate = row.at("rate").get<double>() / workers;
+    for (const auto& seed : row.at("seeds")) {
+      most_momentum =
+          std::max(most_momentum, std::abs(seed.at("momentum").at(i).get<double>() - stated));
+      most_rate =
+          std::max(most_rate, std::abs(seed.at("rate").at(i).get<double>() / stated_rate - 1));
     }
     text += fmt::format("{}W = {:g}: μ = {:.4f} (stated {:.4f})", i == 0 ? "" : ", ", workers,
                         mean_by_seed(row, "momentum", i), stated);

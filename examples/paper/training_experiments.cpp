@@ -272,7 +272,7 @@ Experiment trained(const Setting& setting, const Method& method) {
           .seconds = setting.seconds * static_cast<double>(seeds),
           .measure =
               [=](const Rows& rows) {
-                const double rate = rows[tuning_of(setting, method)]["best"];
+                const double rate = rows[tuning_of(setting, method)].at("best");
                 json all = json::array();
                 for (std::int64_t seed = 1; seed <= seeds; ++seed) {
                   all.push_back(run_once(setting, method, rate, static_cast<std::uint64_t>(seed)));

@@ -56,22 +56,23 @@ void add_vote_traffic(Paper& paper, Scale scale) {
     paper.experiments.push_back(vote_traffic(setting));
     names.push_back(traffic_of(setting));
   }
-  paper.claims.push_back(
-      {.name = "vote-traffic",
-       .claimed = "a vote takes 32 times fewer bits, both ways",
-       .experiments = names,
-       .decide = [names](const Rows& rows) {
-         Finding finding{.verdict = Verdict::holds,
-                         .measured = "payload that a worker sends in a step"};
-         for (const auto& name : names) {
-           const double none = rows[name]["none"], vote = rows[name]["vote"], ratio = none / vote;
-           if (!(ratio >= 31 && ratio <= 32)) finding.verdict = Verdict::fails;
-           finding.measured +=
-               fmt::format("{} {}: {:.0f} / {:.0f} = {:.3f}", name == names.front() ? "" : ";",
-                           name.substr(0, name.find('/')), none, vote, ratio);
-         }
-         return finding;
-       }});
+  paper.claims.push_back({.name = "vote-traffic",
+                          .claimed = "a vote takes 32 times fewer bits, both ways",
+                          .experiments = names,
+                          .decide = [names](const Rows& rows) {
+                            Finding finding{.verdict = Verdict::holds,
+                                            .measured = "payload that a worker sends in a step"};
+                            for (const auto& name : names) {
+                              const double none = rows[name].at("none"),
+                                           vote = rows[name].at("vote"), ratio = none / vote;
+                              if (!(ratio >= 31 && ratio <= 32)) finding.verdict = Verdict::fails;
+                              finding.measured +=
+                                  fmt::format("{} {}: {:.0f} / {:.0f} = {:.3f}",
+                                              name == names.front() ? "" : ";",
+                                              name.substr(0, name.find('/')), none, vote, ratio);
+                            }
+                            return finding;
+                          }});
 }
 
 // ---- times --------------------------------------------------------------------------------------

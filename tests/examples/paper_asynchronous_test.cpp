@@ -251,6 +251,17 @@ TEST(AsynchronousClaims, TheTimeToAnAccuracyLiesBetweenEvaluations) {
       << "the ratio of the first seed is an upper bound";
 }
 
+TEST(AsynchronousClaims, ARunThatDivergedHasNoBytes) {
+  const auto row = [](const json& first) { return json{{"lr", 0.1}, {"seeds", {first, first}}}; };
+  const json run = {{"score", 80}, {"steps", 10}, {"bytes_sent_per_worker", 1000}};
+  Rows rows;
+  rows.add("async-16/dense", row(run));
+  rows.add("async-16/top-1", row({{"score", 10}, {"failure", "diverged"}}));
+  const auto finding = decide("traffic", rows);
+  EXPECT_EQ(finding.verdict, Verdict::open);
+  EXPECT_EQ(finding.measured, "seed 1 diverged with top-1 pushes, so its bytes are not known");
+}
+
 TEST(AsynchronousClaims, AllMethodsOfAServerHaveConfigurationsOfTheirOwn) {
   const Method vanilla{.name = "a", .rate = 0.1};
   auto damped = vanilla;

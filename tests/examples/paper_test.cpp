@@ -169,6 +169,16 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   changed["result"]["signs"] = {0.5};
   std::ofstream(row) << changed;
   EXPECT_EQ(last_line(run(one).out)["claims"][0]["verdict"], "does not hold here");
+  changed["result"].erase("signs");
+  std::ofstream(row) << changed;
+  const auto lacking = run(one);
+  EXPECT_EQ(lacking.code, 1);
+  EXPECT_NE(lacking.error.find("1905.12938: claim 'counter-example': its rows are not as it reads "
+                               "them"),
+            std::string::npos)
+      << lacking.error;
+  EXPECT_TRUE(lacking.error.ends_with("paper 1905.12938 --claim counter-example --again\n"))
+      << lacking.error;
   const auto again = run(one + " --again");
   EXPECT_EQ(last_line(again.out), last_line(first.out));
   EXPECT_EQ(nlohmann::json::parse(read(row))["result"], nlohmann::json::parse(stored)["result"]);
