@@ -47,8 +47,12 @@ Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vecto
   }
   const auto megabytes =
       scale == Scale::whole ? std::vector<double>{0.5, 1, 2, 4} : std::vector<double>{2};
-  json configuration = {{"model", setting.config.model}, {"data", data},           {"batch", batch},
-                        {"megabytes", megabytes},        {"seeds", setting.seeds}, {"revision", 1}};
+  json configuration = with_trainer_revision({{"model", setting.config.model},
+                                              {"data", data},
+                                              {"batch", batch},
+                                              {"megabytes", megabytes},
+                                              {"seeds", setting.seeds},
+                                              {"revision", 1}});
   for (const auto& method : methods) {
     configuration["methods"].push_back({{"compressor", method.compressor},
                                         {"optimizer", method.optimizer},

@@ -79,8 +79,12 @@ std::vector<double> epoch_means(const json& row, const char* key) {
 Experiment gradient_noise(const Setting& setting, const Method& method) {
   const auto config = one_worker_config(setting, method);
   const auto seeds = setting.seeds;
-  json configuration = {{"model", config.model}, {"data", config.data}, {"epochs", config.epochs},
-                        {"steps", config.steps}, {"seeds", seeds},      {"revision", 1}};
+  json configuration = with_trainer_revision({{"model", config.model},
+                                              {"data", config.data},
+                                              {"epochs", config.epochs},
+                                              {"steps", config.steps},
+                                              {"seeds", seeds},
+                                              {"revision", 1}});
   if (config.partition != "iid") configuration["partition"] = config.partition;
   if (method.name != kSgd.name) {
     configuration.update(

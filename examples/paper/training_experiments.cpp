@@ -174,6 +174,11 @@ json configuration_of(const Setting& setting, const Method& method) {
   return all;
 }
 
+json with_trainer_revision(json configuration) {
+  if (kTrainerRevision > 1) configuration["trainer"] = kTrainerRevision;
+  return configuration;
+}
+
 json run_once(const Setting& setting, const Method& method, double rate, std::uint64_t seed) {
   RunConfig config = setting.config;
   config.compressor = method.compressor;

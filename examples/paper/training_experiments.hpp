@@ -65,6 +65,9 @@ inline const Method kVote{.name = "vote", .compressor = "vote:beta=0.9", .rate =
 
 // Whatever changes the result of a run, without its rate and seed.
 nlohmann::json configuration_of(const Setting& setting, const Method& method);
+// The configuration of another experiment that trains, with the revision of the trainer. The first
+// revision is left out, so that rows that were stored without one stay valid.
+nlohmann::json with_trainer_revision(nlohmann::json configuration);
 // One run: {score, loss, train_loss, steps, message_bytes, model_hash, curve, …}, or {score, loss,
 // failure} if it diverged.
 nlohmann::json run_once(const Setting& setting, const Method& method, double rate,

@@ -53,13 +53,13 @@ Experiment adam_limit(Scale scale) {
   config.lr = std::ldexp(1, -10);
   const char* const adam = "adam:beta1=0,beta2=0,eps=1e-30";
   return {.name = "perceptron/adam-limit",
-          .configuration = {{"model", config.model},
-                            {"data", config.data},
-                            {"batch", config.batch},
-                            {"steps", config.steps},
-                            {"lr", *config.lr},
-                            {"optimizers", {adam, "signsgd"}},
-                            {"revision", 1}},
+          .configuration = with_trainer_revision({{"model", config.model},
+                                                  {"data", config.data},
+                                                  {"batch", config.batch},
+                                                  {"steps", config.steps},
+                                                  {"lr", *config.lr},
+                                                  {"optimizers", {adam, "signsgd"}},
+                                                  {"revision", 1}}),
           .seconds = 2,
           .measure =
               [=](const Rows&) {
@@ -90,12 +90,12 @@ Experiment vote_traffic(const Setting& setting) {
   config.steps = 2;
   config.eval_every = 0;
   return {.name = traffic_of(setting),
-          .configuration = {{"model", config.model},
-                            {"data", config.data},
-                            {"workers", config.workers},
-                            {"topology", config.topology.name()},
-                            {"steps", config.steps},
-                            {"revision", 1}},
+          .configuration = with_trainer_revision({{"model", config.model},
+                                                  {"data", config.data},
+                                                  {"workers", config.workers},
+                                                  {"topology", config.topology.name()},
+                                                  {"steps", config.steps},
+                                                  {"revision", 1}}),
           .seconds = 10,
           .measure =
               [=](const Rows&) {
