@@ -41,7 +41,7 @@ std::string stable_rates_text(const std::vector<double>& exponents) {
 
 // "1, 4, 16, 64": the numbers of workers of a row.
 std::string workers_text(const json& row) {
-  return fmt::format("{}", fmt::join(row["workers"].get<std::vector<int>>(), ", "));
+  return fmt::format("{}", fmt::join(row.at("workers").get<std::vector<int>>(), ", "));
 }
 
 // The geometric mean of the seeds' largest stable rates, for the k-th number of workers.
@@ -51,7 +51,7 @@ double stable_rate_at(const json& row, const std::string& method, std::size_t k)
 
 Finding stable_rate_falls(const Rows& rows) {
   const auto& row = rows["async/stable-rates"];
-  const std::size_t last = row["workers"].size() - 1;
+  const std::size_t last = row.at("workers").size() - 1;
   const auto few = by_seed(row, "dense", 0), many = by_seed(row, "dense", last);
   auto finding = below(interval_of(differences(many, few)), 0, 1, "log₂ of the ratio:");
   finding.measured +=
@@ -80,22 +80,22 @@ Charts draw_stable_rates(const Rows& rows) {
   return {chart("The largest stable rate, by workers",
                 {.label = "workers", .logarithmic = true, .text = plain},
                 {.label = "geometric mean of the seeds", .logarithmic = true, .text = plain},
-                numbers(row["workers"]), names,
+                numbers(row.at("workers")), names,
                 [&](std::size_t i, std::size_t k) { return stable_rate_at(row, names[i], k); })};
 }
 
 Finding damping_is_stable_but_slower(const Rows& rows, const Setting& many) {
   const auto& row = rows["async/stable-rates"];
   const auto few = by_seed(row, "dense", 0);
-  const auto damped = by_seed(row, damped_pushes().name.c_str(), row["workers"].size() - 1);
+  const auto damped = by_seed(row, damped_pushes().name.c_str(), row.at("workers").size() - 1);
   const auto steps = differences(damped, few);
-  return all_of({{.verdict = std::ranges::min(steps) >= 0 ? Verdict::holds : Verdict::fails,
-                  .measured = fmt::format(
-                      "largest stable rates of the seeds: ({}) for W = 1, ({}) for W = 64 and "
-                      "damped; log₂ of the ratio: {}",
-                      stable_rates_text(few), stable_rates_text(damped),
-                      text_of(interval_of(steps), 2))},
-                 is_below(rows, many, damped_pushes(), dense_pushes(64), 0)});
+  return all_of(
+      {{.verdict = std::ranges::min(steps) >= 0 ? Verdict::holds : Verdict::fails,
+        .measured = fmt::format(
+            "largest stable rates of the seeds: ({}) for W = 1, ({}) for W = 64 and "
+            "damped; log₂ of the ratio: {}",
+            stable_rates_text(few), stable_rates_text(damped), text_of(interval_of(steps), 2))},
+       is_below(rows, many, damped_pushes(), dense_pushes(64), 0)});
 }
 
 std::vector<double> scores_at_fixed_rate(const json& row, const std::string& method,
@@ -108,7 +108,7 @@ std::vector<double> scores_at_fixed_rate(const json& row, const std::string& met
 // stable.
 Finding fixed_rate_degrades(const Rows& rows) {
   const auto& row = rows["async/fixed-rate"];
-  const auto workers = row["workers"].get<std::vector<int>>();
+  const auto workers = row.at("workers").get<std::vector<int>>();
   const std::size_t last = workers.size() - 1;
   std::vector<Finding> findings;
   for (std::size_t k = 1; k < last; ++k) {
@@ -118,8 +118,9 @@ Finding fixed_rate_degrades(const Rows& rows) {
                              fmt::format("Δ dense, W = {} − {}:", workers[k], workers[k - 1])));
   }
   std::size_t stable = 0;
-  for (const auto& seed : row["seeds"]) stable += seed["dense"][last]["stable"].get<bool>();
-  const std::size_t seeds = row["seeds"].size();
+  for (const auto& seed : row.at("seeds"))
+    stable += seed.at("dense").at(last).at("stable").get<bool>();
+  const std::size_t seeds = row.at("seeds").size();
   findings.push_back({.verdict = stable == 0       ? Verdict::holds
                                  : stable == seeds ? Verdict::fails
                                                    : Verdict::open,
@@ -127,7 +128,7 @@ Finding fixed_rate_degrades(const Rows& rows) {
                                               workers[last])});
   auto finding = all_of(findings);
   finding.measured += fmt::format("; test accuracies in % at the rate {:g} for W = {}",
-                                  row["rate"].get<double>(), workers_text(row));
+                                  row.at("rate").get<double>(), workers_text(row));
   for (const auto& method : rate_methods()) {
     for (std::size_t k = 0; k <= last; ++k) {
       finding.measured += fmt::format("{} {:.2f}", k == 0 ? "; " + method.name : ",",
@@ -141,9 +142,9 @@ Charts draw_fixed_rate(const Rows& rows) {
   const auto& row = rows["async/fixed-rate"];
   const auto names = names_of(rate_methods());
   return {chart(fmt::format("Test accuracy at the rate {:g}, the best of one worker",
-                            row["rate"].get<double>()),
+                            row.at("rate").get<double>()),
                 {.label = "workers", .logarithmic = true, .text = plain},
-                {.label = "test accuracy, %", .text = plain}, numbers(row["workers"]), names,
+                {.label = "test accuracy, %", .text = plain}, numbers(row.at("workers")), names,
                 [&](std::size_t i, std::size_t k) {
                   return interval_of(scores_at_fixed_rate(row, names[i], k)).mean;
                 })};

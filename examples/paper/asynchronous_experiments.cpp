@@ -119,7 +119,7 @@ Experiment one_worker(Scale scale) {
           .measure =
               [=](const Rows&) {
                 const auto model = [&](const Setting& setting, const Method& method) {
-                  return run_once(setting, method, dense.rate, 1)["model_hash"];
+                  return run_once(setting, method, dense.rate, 1).at("model_hash");
                 };
                 return json{{"sgd", model(alone, dense)},
                             {"dense", model(server, dense)},
@@ -136,7 +136,7 @@ constexpr int kLowestRate = -8, kHighestRate = 3;  // exponents
 
 // The rate of the run is stable.
 bool is_stable(const json& run) {
-  return !run.contains("failure") && run["loss"].get<double>() <= 0.9 * std::log(10);
+  return !run.contains("failure") && run.at("loss").get<double>() <= 0.9 * std::log(10);
 }
 
 int largest_stable_rate(const Setting& setting, const Method& method, std::uint64_t seed) {
@@ -229,7 +229,7 @@ Experiment fixed_rate(Scale scale) {
       .seconds = 20 * alone.seconds * static_cast<double>(seeds_of_sweeps(scale)),
       .measure =
           [=](const Rows& rows) {
-            const double rate = rows[tuning.name]["best"];
+            const double rate = rows[tuning.name].at("best");
             return json{
                 {"rate", rate},
                 {"workers", workers},
@@ -237,7 +237,7 @@ Experiment fixed_rate(Scale scale) {
                  by_workers(scale, workers, run::Split::test,
                             [=](const Setting& setting, const Method& method, std::uint64_t seed) {
                               const auto run = run_once(setting, method, rate, seed);
-                              return json{{"score", run["score"]}, {"stable", is_stable(run)}};
+                              return json{{"score", run.at("score")}, {"stable", is_stable(run)}};
                             })}};
           },
       .data = alone.config.data,
@@ -254,7 +254,7 @@ double best_of_rates(const Setting& setting, Method method, double momentum, std
   const double middle = method.rate * (1 - momentum);
   double best = setting.guess;
   for (const double rate : {middle / 2, middle, 2 * middle}) {
-    best = std::max(best, run_once(setting, method, rate, seed)["score"].get<double>());
+    best = std::max(best, run_once(setting, method, rate, seed).at("score").get<double>());
   }
   return best;
 }

@@ -144,10 +144,10 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
 
 const json& timed_method(const json& row, std::string_view spec, std::int64_t workers,
                          std::string_view all_reduce) {
-  const auto& methods = row["methods"];
+  const auto& methods = row.at("methods");
   const auto found = std::ranges::find_if(methods, [&](const json& method) {
-    return method["spec"] == spec && method["all_reduce"] == all_reduce &&
-           (workers == 0 || method["workers"] == workers);
+    return method.at("spec") == spec && method.at("all_reduce") == all_reduce &&
+           (workers == 0 || method.at("workers") == workers);
   });
   check<InternalError>(found != methods.end(), "no times of '{}', {} workers", spec, workers);
   return *found;
@@ -160,7 +160,7 @@ double encode_seconds(const json& method) {
   return is_coded(method) ? median(method.at("encode")) : 0;
 }
 double decode_seconds(const json& method) {
-  return is_coded(method) ? median(method["decode"]) : 0;
+  return is_coded(method) ? median(method.at("decode")) : 0;
 }
 double coding_seconds(const json& method) {
   return encode_seconds(method) + decode_seconds(method);

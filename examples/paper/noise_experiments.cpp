@@ -68,9 +68,9 @@ std::string noise_of(const Setting& setting) {
 
 std::vector<double> epoch_means(const json& row, const char* key) {
   std::vector<double> means;
-  for (std::size_t k = 0; k < row["seeds"][0]["epochs"].size(); ++k) {
+  for (std::size_t k = 0; k < row.at("seeds").at(0).at("epochs").size(); ++k) {
     means.push_back(interval_of(by_seed(row, [&](const json& seed) {
-                      return seed["epochs"][k][key].get<double>();
+                      return seed.at("epochs").at(k).at(key).get<double>();
                     })).mean);
   }
   return means;

@@ -118,8 +118,8 @@ namespace {
 // A density over standard deviations, from counts of `samples` values.
 run::Curve density_curve(std::string name, const json& row, const json& counts, double samples) {
   run::Curve curve{.name = std::move(name), .points = {}};
-  const double low = row["low"],
-               width = (row["high"].get<double>() - low) / static_cast<double>(counts.size());
+  const double low = row.at("low"),
+               width = (row.at("high").get<double>() - low) / static_cast<double>(counts.size());
   for (std::size_t bin = 0; bin < counts.size(); ++bin) {
     curve.points.emplace_back(low + (static_cast<double>(bin) + 0.5) * width,
                               counts[bin].get<double>() / (samples * width));
@@ -129,7 +129,7 @@ run::Curve density_curve(std::string name, const json& row, const json& counts, 
 
 run::Curve normal_curve(const json& row) {
   run::Curve curve{.name = "normal", .points = {}};
-  const double low = row["low"], high = row["high"];
+  const double low = row.at("low"), high = row.at("high");
   constexpr int kPoints = 33;
   for (int i = 0; i < kPoints; ++i) {
     const double x = low + (high - low) * i / (kPoints - 1);
@@ -142,9 +142,9 @@ run::Curve normal_curve(const json& row) {
 template <class CurvesOf>
 Charts charts_of_epochs(const json& row, const char* title, CurvesOf curves_of) {
   Charts charts;
-  for (const auto& epoch : row["epochs"]) {
+  for (const auto& epoch : row.at("epochs")) {
     charts.push_back({.title = fmt::format("{}, after {:g} epochs (seed 1)", title,
-                                           epoch["epoch"].get<double>()),
+                                           epoch.at("epoch").get<double>()),
                       .x = {.label = "g − mean of g, in standard deviations", .text = plain},
                       .y = {.label = "density over the batches", .text = plain},
                       .curves = curves_of(epoch)});
@@ -162,9 +162,9 @@ Charts histogram_charts(const json& row, const char* statistic) {
         const std::vector<const char*> places = {"smallest", "median", "largest"};
         for (std::size_t i = 0; i < places.size(); ++i) {
           const auto& chosen = epoch[statistic][i];
-          curves.push_back(density_curve(
-              fmt::format("{} {} {:.2g}", places[i], statistic, chosen["statistic"].get<double>()),
-              row, chosen["counts"], epoch["samples"]));
+          curves.push_back(density_curve(fmt::format("{} {} {:.2g}", places[i], statistic,
+                                                     chosen.at("statistic").get<double>()),
+                                         row, chosen.at("counts"), epoch.at("samples")));
         }
         return curves;
       });
@@ -177,8 +177,8 @@ Charts histogram_charts_beside(const json& row, const char* statistic, const cha
       [&](const json& epoch) {
         const auto& chosen = epoch[statistic].back();
         return std::vector<run::Curve>{
-            density_curve(name, row, chosen["counts"], epoch["samples"]),
-            density_curve(name_beside, row, chosen["beside"], epoch["samples"])};
+            density_curve(name, row, chosen.at("counts"), epoch.at("samples")),
+            density_curve(name_beside, row, chosen.at("beside"), epoch.at("samples"))};
       });
 }
 

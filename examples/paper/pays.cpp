@@ -71,19 +71,20 @@ double steps_to(const json& row, const Setting& setting, double target) {
     return setting.lower_is_better ? -std::log(score) : score;
   };
   constexpr double kNever = std::numeric_limits<double>::infinity();
-  for (const auto& seed : row["seeds"]) {
+  for (const auto& seed : row.at("seeds")) {
     if (seed.contains("failure")) return kNever;
   }
-  const auto& first = row["seeds"][0];
+  const auto& first = row.at("seeds").at(0);
   double epoch = 0, before = level(setting.guess);
-  for (std::size_t i = 0; i < first["curve"].size(); ++i) {
-    const auto levels = by_seed(
-        row, [&](const json& seed) { return level(seed["curve"][i]["score"].get<double>()); });
-    const double now = interval_of(levels).mean, end = first["curve"][i]["epoch"];
+  for (std::size_t i = 0; i < first.at("curve").size(); ++i) {
+    const auto levels = by_seed(row, [&](const json& seed) {
+      return level(seed.at("curve").at(i).at("score").get<double>());
+    });
+    const double now = interval_of(levels).mean, end = first.at("curve").at(i).at("epoch");
     if (now >= level(target)) {
       const double share = before >= level(target) ? 0 : (level(target) - before) / (now - before);
       const double steps_per_epoch =
-          first["steps"].get<double>() / first["curve"].back()["epoch"].get<double>();
+          first.at("steps").get<double>() / first.at("curve").back().at("epoch").get<double>();
       return (epoch + share * (end - epoch)) * steps_per_epoch;
     }
     epoch = end;
@@ -214,12 +215,12 @@ Finding of_each_model(const Rows& rows, Scale scale) {
   std::vector<Finding> findings;
   for (const auto& contest : contests(scale)) {
     const auto share = share_of(winners_of(rows, contest, scale), [](double) { return true; });
-    findings.push_back(
-        {.verdict = verdict_of(share),
-         .measured = fmt::format("{}: a compressor is first in {}; {}; forward and backward of the "
-                                 "batch take {:.2f} s on one thread",
-                                 contest.setting.name, share_text(share), steps_text(rows, contest),
-                                 rows[step_times_row(contest.setting)]["compute"].get<double>())});
+    findings.push_back({.verdict = verdict_of(share),
+                        .measured = fmt::format(
+                            "{}: a compressor is first in {}; {}; forward and backward of the "
+                            "batch take {:.2f} s on one thread",
+                            contest.setting.name, share_text(share), steps_text(rows, contest),
+                            rows[step_times_row(contest.setting)].at("compute").get<double>())});
   }
   return all_of(findings);
 }

@@ -171,7 +171,8 @@ Charts draw_received_times(const Rows& rows, Scale scale) {
 
 // How many times as fast an epoch is as with one worker, which has no exchange.
 double speedup(const json& method, const char* network, double compute) {
-  return method["workers"].get<double>() * compute / (compute + exchange_seconds(method, network));
+  return method.at("workers").get<double>() * compute /
+         (compute + exchange_seconds(method, network));
 }
 
 Finding only_powersgd_keeps_scaling(const Rows& rows, Scale scale) {

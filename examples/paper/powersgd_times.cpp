@@ -114,8 +114,9 @@ Finding slow_network_widens(const Rows& rows) {
 Interval coding_share(const Rows& rows, const std::vector<double>& compute) {
   const auto& method = timed_method(rows[kStepTimes], "powersgd:rank=2+ef");
   std::vector<double> shares;
-  for (std::size_t k = 0; k < std::min(compute.size(), method["encode"].size()); ++k) {
-    const double coding = method["encode"][k].get<double>() + method["decode"][k].get<double>();
+  for (std::size_t k = 0; k < std::min(compute.size(), method.at("encode").size()); ++k) {
+    const double coding =
+        method.at("encode").at(k).get<double>() + method.at("decode").at(k).get<double>();
     shares.push_back(100 * coding / (compute[k] + network_seconds(method, kFastNetwork) + coding));
   }
   return interval_of(shares);

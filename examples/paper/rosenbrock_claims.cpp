@@ -68,25 +68,25 @@ Finding threshold(const Rows& rows) {
 }
 
 run::Curve along_run(const json& run, const char* key, bool logarithmic) {
-  run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
-  for (const auto& point : run["points"]) {
+  run::Curve curve{.name = fmt::format("batch {}", run.at("batch").get<int>()), .points = {}};
+  for (const auto& point : run.at("points")) {
     const double value = point[key];
     if (logarithmic && !(value > 0)) continue;  // an estimate of about zero
-    curve.points.emplace_back(point["step"].get<double>(), value);
+    curve.points.emplace_back(point.at("step").get<double>(), value);
   }
   return curve;
 }
 
 run::Curve histogram_of(const json& run) {
   std::vector<double> counts;
-  for (const auto& seed : run["seeds"]) {
-    const auto of_seed = numbers(seed["histogram"]);
+  for (const auto& seed : run.at("seeds")) {
+    const auto of_seed = numbers(seed.at("histogram"));
     counts.resize(of_seed.size());
     std::ranges::transform(counts, of_seed, counts.begin(), std::plus<>());
   }
   const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
   const auto bins = static_cast<double>(counts.size());
-  run::Curve curve{.name = fmt::format("batch {}", run["batch"].get<int>()), .points = {}};
+  run::Curve curve{.name = fmt::format("batch {}", run.at("batch").get<int>()), .points = {}};
   for (std::size_t bin = 0; bin < counts.size(); ++bin) {
     curve.points.emplace_back((static_cast<double>(bin) + 0.5) / bins * 2 - 1, counts[bin] / all);
   }
@@ -96,10 +96,10 @@ run::Curve histogram_of(const json& run) {
 // A column for each rate: f, the ρ-norm and the least margin along the run, and the histogram of all
 // margins.
 std::string draw_threshold(const Rows& rows) {
-  const auto& runs = rows["rosenbrock/noise"]["runs"];
+  const auto& runs = rows["rosenbrock/noise"].at("runs");
   std::vector<double> rates;
   for (const auto& run : runs) {
-    const double gamma = run["gamma"];
+    const double gamma = run.at("gamma");
     if (std::ranges::find(rates, gamma) == rates.end()) rates.push_back(gamma);
   }
   Charts charts;

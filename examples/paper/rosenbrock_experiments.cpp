@@ -70,15 +70,15 @@ json run_by_signs(const Problem& problem, const Oracle& oracle, double gamma, st
 
 // Takes the points from the seeds and returns their means, that of f being geometric.
 json mean_points(json& seeds) {
-  json means = seeds.front()["points"];
+  json means = seeds.front().at("points");
   const auto count = static_cast<double>(seeds.size());
   for (std::size_t i = 0; i < means.size(); ++i) {
     double log_f = 0, rho_norm = 0, least = 0;
     for (const auto& seed : seeds) {
-      const auto& point = seed["points"][i];
-      log_f += std::log(point["f"].get<double>()) / count;
-      rho_norm += point["rho_norm"].get<double>() / count;
-      least += point["least"].get<double>() / count;
+      const auto& point = seed.at("points").at(i);
+      log_f += std::log(point.at("f").get<double>()) / count;
+      rho_norm += point.at("rho_norm").get<double>() / count;
+      least += point.at("least").get<double>() / count;
     }
     means[i].update({{"f", std::exp(log_f)}, {"rho_norm", rho_norm}, {"least", least}});
   }

@@ -35,11 +35,7 @@ inline std::vector<double> by_seed(const nlohmann::json& row, const char* key) {
 inline std::vector<double> by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
   return by_seed(row, [=](const nlohmann::json& seed) { return seed.at(key).at(k).get<double>(); });
 }
-
-// seed[key][k] for each seed, and their mean.
-inline std::vector<double> by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
-  return by_seed(row, [&](const nlohmann::json& seed) { return seed.at(key).at(k).get<double>(); });
-}
+// Their mean.
 inline double mean_by_seed(const nlohmann::json& row, const char* key, std::size_t k) {
   return interval_of(by_seed(row, key, k)).mean;
 }

@@ -21,7 +21,7 @@ using nlohmann::json;
 Finding plateau(const Rows& rows) {
   const auto& row = rows["signs/plateau"];
   std::vector<Case> cases;
-  for (std::size_t i = 0; i < row["gamma"].size(); ++i) {
+  for (std::size_t i = 0; i < row.at("gamma").size(); ++i) {
     const auto mean = interval_of(by_seed(row, "mean", i));
     cases.push_back(
         {.excess = row.at("bound").at(i).get<double>() - mean.mean, .error = standard_error(mean)});
@@ -34,11 +34,11 @@ Charts draw_plateau(const Rows& rows) {
   const auto& row = rows["signs/plateau"];
   return {chart("Where the ρ-norm settles at a constant rate",
                 {.label = "γ", .logarithmic = true, .text = plain},
-                {.label = "‖g‖_ρ", .logarithmic = true, .text = plain}, numbers(row["gamma"]),
+                {.label = "‖g‖_ρ", .logarithmic = true, .text = plain}, numbers(row.at("gamma")),
                 {"second half, mean of seeds", "bound γdL̄/2 + f(x₀)/(γK)"},
                 [&](std::size_t i, std::size_t k) {
                   return i == 0 ? mean_by_seed(row, "second_half", k)
-                                : row["bound"][k].get<double>();
+                                : row.at("bound").at(k).get<double>();
                 })};
 }
 
@@ -58,7 +58,7 @@ Charts draw_rate(const Rows& rows) {
   return {chart("signSGD with γ₀/√(k + 1)",
                 {.label = "steps K", .logarithmic = true, .text = plain},
                 {.label = "mean over K steps and the seeds", .logarithmic = true, .text = plain},
-                numbers(row["steps"]), {"‖g‖_ρ", "‖g‖₁"}, [&](std::size_t i, std::size_t k) {
+                numbers(row.at("steps")), {"‖g‖_ρ", "‖g‖₁"}, [&](std::size_t i, std::size_t k) {
                   return mean_by_seed(row, i == 0 ? "rho_norm" : "norm", k);
                 })};
 }
@@ -131,7 +131,7 @@ Charts draw_ssdm(const Rows& rows) {
       "SSDM of three nodes, β and γ of the theorem",
       {.label = "steps K", .logarithmic = true, .text = plain},
       {.label = "mean of ‖∇f‖ over K steps and the seeds", .logarithmic = true, .text = plain},
-      numbers(row["steps"]), {"shared data", "partitioned data"},
+      numbers(row.at("steps")), {"shared data", "partitioned data"},
       [&](std::size_t i, std::size_t k) { return mean_by_seed(i == 0 ? row : other, "norm", k); })};
 }
 

@@ -37,8 +37,8 @@ struct BestRate {
   double value, below, above;
 };
 BestRate best_rate(const json& row) {
-  const auto rates = numbers(row["rates"]);
-  const auto at = std::ranges::find(rates, row["best"].get<double>());
+  const auto rates = numbers(row.at("rates"));
+  const auto at = std::ranges::find(rates, row.at("best").get<double>());
   return {.value = *at,
           .below = at == rates.begin() ? 0 : *std::prev(at),
           .above = std::next(at) == rates.end() ? std::numeric_limits<double>::infinity()
@@ -78,26 +78,27 @@ void add_small_rate(Paper& paper, Scale scale) {
       {.model = "lenet", .signs = sweep_of(n, kSignSgd), .sgd = sweep_of(n, kSgd)},
       {.model = "resnet20", .signs = tuning_of(r, kVote), .sgd = tuning_of(r, kSgd)},
       {.model = "lstm", .signs = tuning_of(l, kTextVote), .sgd = tuning_of(l, kTextSgd)}};
-  Claim claim{.name = "small-rate",
-              .claimed = "the best rate of signs is about a hundredth of SGD's or less",
-              .experiments = {},
-              .decide =
-                  [models](const Rows& rows) {
-                    std::vector<Finding> findings;
-                    for (const auto& model : models) findings.push_back(small_ratio(rows, model));
-                    return all_of(findings);
-                  },
-              .draw =
-                  [of_n = models.front()](const Rows& rows) {
-                    const auto &signs = rows[of_n.signs], &sgd = rows[of_n.sgd];
-                    return Charts{chart(
-                        "LeNet-5 by learning rate",
-                        {.label = "learning rate", .logarithmic = true, .text = plain},
-                        {.label = "validation accuracy, %", .text = plain}, numbers(signs["rates"]),
-                        {kSignSgd.name, kSgd.name}, [&](std::size_t i, std::size_t k) {
-                          return (i == 0 ? signs : sgd)["scores"][k].get<double>();
-                        })};
-                  }};
+  Claim claim{
+      .name = "small-rate",
+      .claimed = "the best rate of signs is about a hundredth of SGD's or less",
+      .experiments = {},
+      .decide =
+          [models](const Rows& rows) {
+            std::vector<Finding> findings;
+            for (const auto& model : models) findings.push_back(small_ratio(rows, model));
+            return all_of(findings);
+          },
+      .draw =
+          [of_n = models.front()](const Rows& rows) {
+            const auto &signs = rows[of_n.signs], &sgd = rows[of_n.sgd];
+            return Charts{chart("LeNet-5 by learning rate",
+                                {.label = "learning rate", .logarithmic = true, .text = plain},
+                                {.label = "validation accuracy, %", .text = plain},
+                                numbers(signs.at("rates")), {kSignSgd.name, kSgd.name},
+                                [&](std::size_t i, std::size_t k) {
+                                  return (i == 0 ? signs : sgd).at("scores").at(k).get<double>();
+                                })};
+          }};
   for (const auto& model : models) {
     claim.experiments.push_back(model.signs);
     claim.experiments.push_back(model.sgd);

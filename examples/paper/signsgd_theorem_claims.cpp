@@ -119,7 +119,7 @@ Charts draw_inverted_voters(const Rows& rows) {
   return {chart("27 voters, some of which send the opposite sign",
                 {.label = "inverted voters", .text = plain},
                 {.label = "f after 2000 steps", .logarithmic = true, .text = plain},
-                numbers(row["byzantine"]), {"mean of the seeds"},
+                numbers(row.at("byzantine")), {"mean of the seeds"},
                 [&](std::size_t, std::size_t k) { return mean_by_seed(row, "f", k); })};
 }
 

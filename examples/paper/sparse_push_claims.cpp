@@ -100,11 +100,12 @@ run::LineChart updates_chart(const Rows& rows, Scale scale, const char* key, con
                                }))
         .mean;
   };
-  const auto& seed = rows[row_of(setting, dense_pushes(16))]["seeds"][0];
-  const double pushes = seed["steps"].get<double>() / seed["curve"].back()["epoch"].get<double>();
+  const auto& seed = rows[row_of(setting, dense_pushes(16))].at("seeds").at(0);
+  const double pushes =
+      seed.at("steps").get<double>() / seed.at("curve").back().at("epoch").get<double>();
   std::vector<double> x;
-  for (const auto& evaluation : seed["curve"]) {
-    x.push_back(pushes * evaluation["epoch"].get<double>());
+  for (const auto& evaluation : seed.at("curve")) {
+    x.push_back(pushes * evaluation.at("epoch").get<double>());
   }
   return chart("Sixteen workers at the best rates", {.label = "pushes", .text = plain},
                {.label = label, .text = plain}, x, kHarmlessNames,

@@ -83,7 +83,7 @@ Charts draw_rate_of_gradients(const Rows& rows) {
   return {chart("Eight asynchronous workers at a rate of c/√T",
                 {.label = "updates T", .logarithmic = true, .text = plain},
                 {.label = "mean of ‖∇f‖²", .logarithmic = true, .text = plain},
-                numbers(row["updates"]), {"dense", "top 10 %, memory"},
+                numbers(row.at("updates")), {"dense", "top 10 %, memory"},
                 [&](std::size_t i, std::size_t k) {
                   return mean_by_seed(row, i == 0 ? "dense" : "sparse", k);
                 })};

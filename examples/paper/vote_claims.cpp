@@ -118,7 +118,7 @@ Experiment vote_networks(Scale scale) {
 // Momentum is a part of the vote's coding, but of the optimizer's update without compression, which
 // no exchange contains. The vote that decides has none.
 Finding exchange_is_shorter(const Rows& rows) {
-  const auto& methods = rows[kVoteTimes]["methods"];
+  const auto& methods = rows[kVoteTimes].at("methods");
   const auto &none = methods[0], &vote = methods[1], &momentum = methods[2];
   const double of_none = exchange_seconds(none, kVoteNetwork);
   const double ratio = of_none / exchange_seconds(vote, kVoteNetwork);
