@@ -56,8 +56,10 @@ struct Traits {
   bool self_contained = true;  // a packet can be decoded alone, as by an asynchronous server
   bool whole_model = false;    // needs all tensors at once, so there is one bucket
   bool scale_free = false;     // the mean is a direction without a magnitude
-  bool keeps_residual =
-      false;  // what a packet leaves out is sent later, from the compressor's state
+  // What a packet leaves out is sent later, from the compressor's state.
+  bool keeps_residual = false;
+  // `combine` rounds the sum of the packets: an error that no worker's reconstruction contains.
+  bool rounds_sum = false;
 };
 
 // A part of a packet's payload, as `explain` prints it.

@@ -90,7 +90,10 @@ class HalfSum final : public Compressor {
                        o_.divide_before ? "before" : "after");
   }
   Traits traits(std::uint64_t) const override {
-    return {.sliceable = true, .block_words = kWordsPerBlock, .self_contained = !o_.divide_before};
+    return {.sliceable = true,
+            .block_words = kWordsPerBlock,
+            .self_contained = !o_.divide_before,
+            .rounds_sum = true};
   }
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {

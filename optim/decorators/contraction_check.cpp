@@ -12,6 +12,10 @@ std::string_view reason_against(const Compressor& inner) {
            "what is left out";
   }
   if (traits.keeps_residual) return "which itself sends later what a packet leaves out";
+  if (traits.rounds_sum) {
+    return "which also rounds the sum of the packets, an error that the worker's reconstruction of "
+           "its own packet does not contain (reduce=gather does not round the sum)";
+  }
   if (inner.is_contraction()) return {};
   if (inner.variance(0, {})) {
     return "whose noise can exceed the gradient for some size of tensor (its variance is not below "

@@ -28,6 +28,7 @@ class Warmup final : public Decorator {
     traits.whole_model = inner_->traits(step).whole_model;
     traits.scale_free = inner_->traits(step).scale_free;
     traits.keeps_residual = inner_->traits(step).keeps_residual;
+    traits.rounds_sum = inner_->traits(step).rounds_sum;
     return traits;
   }
   bool is_contraction() const override { return inner_->is_contraction(); }

@@ -2,11 +2,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <fstream>
 #include <map>
+#include <regex>
+#include <set>
 
 #include "exchanges.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/spec.hpp"
 #include "tersegrad/optim/testing/law_inputs.hpp"
 #include "tersegrad/optim/testing/state.hpp"
 
@@ -80,36 +86,49 @@ std::string refusal(const std::string& spec) {
   return "";
 }
 
+// Why a compressor is refused: parts of the errors, and of the table in docs/algorithms.md.
+constexpr const char* kDirection = "a direction without a magnitude";
+constexpr const char* kSendsLater = "itself sends later what a packet leaves out";
+constexpr const char* kUnbiased = "needs no error feedback";
+constexpr const char* kRoundsSum = "also rounds the sum of the packets";
+constexpr const char* kNoContraction = "no contraction for tensors of every size";
+
 // What is left out is kept only around a compressor whose error is smaller than the gradient.
 TEST(ErrorFeedback, IsRefusedWhereItCannotHelp) {
-  const std::map<std::string, std::string> refused{
-      {"vote", "a direction without a magnitude"},
-      {"vote+warmup:steps=5", "a direction without a magnitude"},
-      {"noisy_sign", "a direction without a magnitude"},
-      {"ssdm", "a direction without a magnitude"},
-      {"dgc", "itself sends later what a packet leaves out"},
-      {"dgc+clip:norm=1+min:size=10", "itself sends later what a packet leaves out"},
-      {"sign+ef", "itself sends later what a packet leaves out"},
-      {"sign+doublesqueeze", "itself sends later what a packet leaves out"},
-      {"topk+ef21", "itself sends later what a packet leaves out"},
-      {"topk+ef21+warmup", "itself sends later what a packet leaves out"},
-      {"natural+diana", "itself sends later what a packet leaves out"},
-      {"onebit_adam", "itself sends later what a packet leaves out"},
-      {"terngrad", "needs no error feedback"},
-      {"stochastic_sign:norm=max", "needs no error feedback"},
-      {"qsgd:bits=4", "needs no error feedback"},
-      {"qsgd:bits=8,bucket=0", "needs no error feedback"},  // the variance grows with the tensor
-      {"randomk:scaled", "needs no error feedback"},
-      {"wangni:ratio=0.1", "needs no error feedback"},
-      {"wangni:variance=1.5", "needs no error feedback"},
-      {"atomo", "needs no error feedback"},
-      {"unbiased_rank", "needs no error feedback"},
-      {"terngrad:shared", "no contraction for tensors of every size"},
-      {"terngrad:clip=2.5", "no contraction for tensors of every size"},
-      {"int8", "no contraction for tensors of every size"},
-      {"topk+terngrad", "no contraction for tensors of every size"},
-      {"sign+momentum", "no contraction for tensors of every size"},
-      {"ssdm:scaled", "no contraction for tensors of every size"}};
+  const std::map<std::string, const char*> refused{
+      {"vote", kDirection},
+      {"vote+warmup:steps=5", kDirection},
+      {"noisy_sign", kDirection},
+      {"ssdm", kDirection},
+      {"dgc", kSendsLater},
+      {"dgc+clip:norm=1+min:size=10", kSendsLater},
+      {"sign+ef", kSendsLater},
+      {"sign+doublesqueeze", kSendsLater},
+      {"topk+ef21", kSendsLater},
+      {"topk+ef21+warmup", kSendsLater},
+      {"natural+diana", kSendsLater},
+      {"onebit_adam", kSendsLater},
+      {"terngrad", kUnbiased},
+      {"stochastic_sign:norm=max", kUnbiased},
+      {"qsgd:bits=4", kUnbiased},
+      {"qsgd:bits=8,bucket=0", kUnbiased},  // the variance grows with the tensor
+      {"randomk:scaled", kUnbiased},
+      {"wangni:ratio=0.1", kUnbiased},
+      {"wangni:variance=1.5", kUnbiased},
+      {"atomo", kUnbiased},
+      {"unbiased_rank", kUnbiased},
+      {"terngrad:shared", kNoContraction},
+      {"terngrad:clip=2.5", kNoContraction},
+      {"int8", kNoContraction},
+      {"topk+terngrad", kNoContraction},
+      {"sign:scale=l2", kNoContraction},
+      {"sign+momentum", kNoContraction},
+      {"none+noise", kNoContraction},
+      {"ssdm:scaled", kNoContraction},
+      {"fp16:reduce=hop", kRoundsSum},
+      {"bf16:reduce=wide", kRoundsSum},
+      {"bf16:reduce=wide,divide=before+clip:norm=1", kRoundsSum},
+      {"bf16:reduce=wide+warmup:steps=5", kRoundsSum}};
   for (const auto& [inside, reason] : refused) {
     for (const std::string stage : {"ef", "ef21"}) {
       const auto error = refusal(inside + '+' + stage);
@@ -121,6 +140,51 @@ TEST(ErrorFeedback, IsRefusedWhereItCannotHelp) {
   }
   EXPECT_THAT(refusal("terngrad+doublesqueeze"), HasSubstr("write doublesqueeze:unsafe"));
   EXPECT_EQ(refusal("terngrad+doublesqueeze:unsafe"), "");
+}
+
+// A row of the table of refusals in docs/algorithms.md.
+struct RefusedRow {
+  std::vector<std::string> specs;
+  const char* reason = "";
+};
+
+std::vector<RefusedRow> refused_rows() {
+  std::ifstream page(TERSE_SOURCE_DIR "/docs/algorithms.md");
+  std::string line;
+  while (std::getline(page, line) && !line.starts_with("| refused |")) continue;
+  std::getline(page, line);  // the rule between heading and rows
+  const std::regex code("`([^`]+)`");
+  std::vector<RefusedRow> rows;
+  while (std::getline(page, line) && line.starts_with("| ")) {
+    auto& row = rows.emplace_back();
+    const auto cell = line.substr(0, line.find(" | "));
+    for (std::sregex_iterator at(cell.begin(), cell.end(), code), end; at != end; ++at) {
+      const auto spec = (*at)[1].str();  // `+stage` stands for any compressor with that stage
+      row.specs.push_back(spec.starts_with('+') ? "none" + spec : spec);
+    }
+    for (const auto* reason : {kDirection, kSendsLater, kUnbiased, kRoundsSum, kNoContraction}) {
+      if (line.find(reason) != std::string::npos) row.reason = reason;
+    }
+  }
+  return rows;
+}
+
+TEST(ErrorFeedback, RefusesWhatTheTableOfItsCardListsForTheSameReasons) {
+  std::set<std::string> listed;
+  for (const auto& row : refused_rows()) {
+    for (const auto& spec : row.specs) {
+      const auto error = refusal(spec + "+ef");
+      EXPECT_NE(error, "") << spec;
+      EXPECT_STRNE(row.reason, "") << spec;
+      EXPECT_THAT(error, HasSubstr(row.reason)) << spec;
+      for (const auto& stage : Spec::parse(spec).stages) listed.insert(stage.name);
+    }
+  }
+  for (const auto& entry : compressor_registry()) {
+    const std::string name(entry.name);
+    const auto spec = entry.decorator && entry.bare.empty() ? "none+" + name : name;
+    EXPECT_TRUE(refusal(spec + "+ef").empty() || listed.contains(name)) << name;
+  }
 }
 
 TEST(ErrorFeedback, IsBuiltAroundEveryContraction) {
