@@ -219,25 +219,41 @@ TEST(ErrorFeedback, IsBuiltAroundEveryContraction) {
   }
 }
 
-// A stochastic sign of twenty values has a variance of 19: each step multiplies the residual by more
-// than 4. The residual of a contraction stays bounded.
+double residual_norm_after(const std::string& spec, std::uint32_t steps, std::uint64_t seed = 1) {
+  TestExchange exchange(maker(spec), 1, {.seed = seed});
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    exchange.mean({normal_gradients({{"", 20, 1}}, step)});
+  }
+  double squares = 0;
+  for (const float value : residual_of(exchange.worker(0))) squares += double{value} * value;
+  return std::sqrt(squares);
+}
+
 TEST(ErrorFeedback, TheResidualGrowsUnlessTheCompressorIsAContraction) {
-  const auto residual_after = [](const std::string& spec, std::uint32_t steps) {
-    TestExchange exchange(maker(spec), 1);
-    for (std::uint32_t step = 0; step < steps; ++step) {
-      exchange.mean({normal_gradients({{"", 20, 1}}, step)});
-    }
-    double squares = 0;
-    for (const float value : residual_of(exchange.worker(0))) squares += double{value} * value;
-    return std::sqrt(squares);
-  };
   for (const std::string spec : {"sign+ef", "qsgd:bits=8+ef"}) {
-    EXPECT_LT(residual_after(spec, 40), 3 * residual_after(spec, 10)) << spec;
+    EXPECT_LT(residual_norm_after(spec, 40), 3 * residual_norm_after(spec, 10)) << spec;
   }
-  for (const std::string inside : {"stochastic_sign", "qsgd:bits=2"}) {
-    const auto spec = inside + "+ef:unsafe";
-    EXPECT_GT(residual_after(spec, 40), 10 * residual_after(spec, 10)) << inside;
+  const std::string spec = "qsgd:bits=2+ef:unsafe";
+  EXPECT_GT(residual_norm_after(spec, 40), 10 * residual_norm_after(spec, 10));
+}
+
+// A stochastic sign s of x = |x| u, n values, has the error |x - |x| s|² = (n + 1 - 2 <s, u>) |x|².
+// <s, u> has mean 1 and variance 1 - sum u⁴ < 1, so the factor of one step has mean omega = n - 1
+// and variance below 4. Half its logarithm, the growth of log |e|, has a mean between
+// log(omega)/2 - 1/omega² and log(omega)/2, and a standard deviation below 1/omega, both to the
+// first order. The gradient adds less than 1e-5 to a residual of ten steps.
+TEST(ErrorFeedback, TheResidualOfAStochasticSignGrowsByTheRootOfItsVariance) {
+  constexpr std::uint32_t kSteps = 30, kRuns = 40;
+  constexpr double kOmega = 19;
+  const std::string spec = "stochastic_sign+ef:unsafe";
+  double growth = 0;  // of log |e| in all steps of all runs
+  for (std::uint32_t seed = 1; seed <= kRuns; ++seed) {
+    growth += std::log(residual_norm_after(spec, 10 + kSteps, seed) /
+                       residual_norm_after(spec, 10, seed));
   }
+  const double theory = std::log(kOmega) / 2, error = 1 / kOmega / std::sqrt(kSteps * kRuns);
+  EXPECT_LT(growth / (kSteps * kRuns), theory + 5 * error);
+  EXPECT_GT(growth / (kSteps * kRuns), theory - 1 / (kOmega * kOmega) - 5 * error);
 }
 
 TEST(ErrorFeedback, WithoutCompressionTheResidualIsZero) {
