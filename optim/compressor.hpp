@@ -73,7 +73,7 @@ struct Field {
 // warnings on standard error.
 struct Remark {
   std::string text;
-  bool warning = false;  // with these settings the method need not converge
+  bool warning = false;  // with these settings the method may not converge
 };
 
 class Compressor {

@@ -257,7 +257,7 @@ void Trainer::evaluate() {
   });
 }
 
-// With which settings the method need not converge on this model.
+// Warns of settings with which the method may not converge on this model.
 void Trainer::print_warnings() {
   const auto shape = grad_views(parameters_, parameters_.gradients());
   for (const auto& remark : make_run_compressor(config_)->remarks(0, shape)) {

@@ -140,7 +140,7 @@ class Diana final : public Difference {
                                      most > least ? fmt::format(" to {:.3g}", most) : "")});
     } else if (!inner_->variance(step, {})) {
       remarks.push_back({fmt::format("diana: expected an unbiased compressor that declares its "
-                                     "variance; got {}: the estimates need not converge",
+                                     "variance; got {}: the estimates may not converge",
                                      inner_->spec()),
                          true});
     } else if (*alpha_ > least) {
@@ -163,8 +163,7 @@ std::unique_ptr<Compressor> make_diana(std::uint16_t, Options& options,
   }
   check<UsageError>(inner->variance(0, {}).has_value(),
                     "diana: expected an unbiased compressor that declares its variance, because "
-                    "alpha=auto is 1 / (1 + omega); got {}; take e.g. terngrad:bucket=512, or "
-                    "write alpha=0.1",
+                    "alpha=auto is 1 / (1 + omega); got {}; take e.g. terngrad:bucket=512",
                     inner->spec());
   return std::make_unique<Diana>(std::nullopt, std::move(inner));
 }
