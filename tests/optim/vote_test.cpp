@@ -94,8 +94,8 @@ TEST(Vote, SilentWorkersTossCoinsOfTheirOwn) {
   }
 }
 
-// Buckets and slices change no coin.
-TEST(Vote, ACoinBelongsToAWorkerAndACoordinateOfTheModel) {
+// Buckets and slices change no coin; another seed gives others.
+TEST(Vote, ACoinBelongsToASeedAWorkerAndACoordinateOfTheModel) {
   const std::vector<MatrixShape> shapes{{"", 10, 7}, {"", 45, 1}, {"", 300, 11}};
   const auto some_zeros = [&](std::uint32_t worker, std::uint32_t step) {
     auto gradient = normal_gradients(shapes, 10 * step + worker);
@@ -104,10 +104,10 @@ TEST(Vote, ACoinBelongsToAWorkerAndACoordinateOfTheModel) {
     }
     return gradient;
   };
-  for (const int workers : {1, 2, 3, 4}) {
-    TestExchange whole(maker("vote"), workers);
-    TestExchange buckets(maker("vote"), workers, {.bucket_per_tensor = true});
-    TestExchange slices(maker("vote"), workers, {.slice = 64});
+  for (const auto& [seed, workers] : {std::pair(1U, 1), {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 3}}) {
+    TestExchange whole(maker("vote"), workers, {.seed = seed});
+    TestExchange buckets(maker("vote"), workers, {.seed = seed, .bucket_per_tensor = true});
+    TestExchange slices(maker("vote"), workers, {.seed = seed, .slice = 64});
     for (std::uint32_t step = 0; step < 3; ++step) {
       std::vector<OwnedGradients> gradients;
       for (int w = 0; w < workers; ++w) {
@@ -120,9 +120,9 @@ TEST(Vote, ACoinBelongsToAWorkerAndACoordinateOfTheModel) {
         int votes = 0;
         for (std::size_t w = 0; w < gradients.size(); ++w) {
           const float value = flat(gradients[w])[i];
-          const Philox coins(1, {.purpose = Purpose::compress,
-                                 .worker = static_cast<std::uint32_t>(w),
-                                 .step = step});
+          const Philox coins(seed, {.purpose = Purpose::compress,
+                                    .worker = static_cast<std::uint32_t>(w),
+                                    .step = step});
           const bool minus = value == 0 ? (coins.at(i / 32) >> (i % 32) & 1U) != 0 : value < 0;
           votes += minus ? -1 : 1;
         }
