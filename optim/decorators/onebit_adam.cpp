@@ -21,7 +21,8 @@
 // frozen in the first compressed step. All workers decode the same means, so they do so in the same
 // step. Without a rule, as in tests, beta1 is 0.9 and beta2 0.999. The inner stage should have
 // error feedback in both directions. Bare, it is sign:scale=l2,scope=model+doublesqueeze:unsafe, the
-// method of the paper: its scale is a contraction only where |x|_1² / (d |x|_2²) is above 1/4.
+// method of the paper. `unsafe` is needed because a sign with this scale is a contraction only where
+// |x|_1² / (d |x|_2²) is above 1/4.
 //
 // Cost: 4 d bytes of state, and 4 d more for v until it is stable; the payload of `none` in the
 // uncompressed steps.
