@@ -20,7 +20,8 @@ struct Row {
 // random block sends all its entries late and large, so the norm of the mean is clipped. Where
 // noise exceeds the gradient, Adam normalizes it.
 //
-// All these rows were picked by test accuracy and have not been tuned again on a validation split.
+// No rate that was tried on a validation split is better than those of `diana` and
+// `terngrad:clip=2.5`. All other rates, and all optimizers, were picked by test accuracy.
 constexpr Row kRows[] = {
     {"none", {"sgd:momentum=0.9", 0.05}},
     {"fp16", {"sgd:momentum=0.9", 0.05}},

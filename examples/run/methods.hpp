@@ -1,9 +1,10 @@
 // The recommended optimizer and learning rate of each method: on images for LeNet-5 with batch 32
 // on each of 4 workers, on text for an LSTM of two layers. Found by trial; see docs/results.md.
 //
-// The trials on images were judged by test accuracy, because there was no validation split yet. Test
-// accuracies at these rates are therefore a little too good, most of all those of the methods with
-// the most trials. New rows are to be tuned by `train --evaluate valid`.
+// The rates of `diana` and `terngrad:clip=2.5` were tuned on a validation split. All other trials on
+// images were judged by test accuracy, because there was no validation split yet. Test accuracies at
+// these other rates are therefore a little too good, most of all those of the methods with the most
+// trials. New rows are to be tuned by `train --evaluate valid`.
 #pragma once
 
 #include <string>
