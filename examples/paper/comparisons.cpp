@@ -50,6 +50,14 @@ std::ptrdiff_t diverged(const json& row) {
                                [](const json& seed) { return seed.contains("failure"); });
 }
 
+// Of a worker's packet; 0 if all runs diverged.
+double packet_bytes(const json& row) {
+  for (const auto& seed : row.at("seeds")) {
+    if (!seed.contains("failure")) return seed.at("message_bytes").get<double>();
+  }
+  return 0;
+}
+
 // " (1 of 3 runs of top-k diverged)": an interval with the score of such a run says little.
 std::string divergence_text(const Rows& rows, const Setting& setting,
                             const std::vector<Method>& methods) {
@@ -68,9 +76,12 @@ using Compare = Finding (*)(const Interval&, double, int, std::string_view);
 // What the gain of `a` over `b` says of a bound.
 Finding gain_is(Compare compare, double bound, const Rows& rows, const Setting& setting,
                 const Method& a, const Method& b) {
-  auto finding =
-      compare(gain(rows, setting, a, b), bound, 2, fmt::format("Δ {} − {}:", a.name, b.name));
-  finding.measured += divergence_text(rows, setting, {a, b});
+  const auto delta = gain(rows, setting, a, b);
+  const auto name = fmt::format("Δ {} − {}:", a.name, b.name);
+  auto finding = compare(delta, bound, 2, name);
+  const auto divergence = divergence_text(rows, setting, {a, b});
+  // The seeds that would tell assume that the spread is one of scores.
+  if (!divergence.empty()) finding.measured = name + " " + text_of(delta, 2) + divergence;
   return finding;
 }
 
@@ -159,13 +170,19 @@ void TrainedClaims::add(const char* name, const char* claimed, const std::vector
 std::string scores_text(const Rows& rows, const Setting& setting,
                         const std::vector<Method>& methods) {
   auto text = fmt::format("{}, {}: ", setting.config.model, score_name(setting));
+  const auto whole = std::ranges::find_if(
+      methods, [](const Method& method) { return method.compressor.starts_with("none"); });
+  const double whole_bytes =
+      whole == methods.end() ? 0 : packet_bytes(rows[row_of(setting, *whole)]);
   for (const auto& method : methods) {
-    text += (&method == &methods.front() ? "" : ", ") + score_text(rows, setting, method);
+    text +=
+        (&method == &methods.front() ? "" : ", ") + score_text(rows, setting, method, whole_bytes);
   }
   return text;
 }
 
-std::string score_text(const Rows& rows, const Setting& setting, const Method& method) {
+std::string score_text(const Rows& rows, const Setting& setting, const Method& method,
+                       double whole_bytes) {
   const auto& row = rows[row_of(setting, method)];
   const auto interval = interval_of(by_seed(row, "score"));
   std::string text = fmt::format("{} {:.2f}", method.name, interval.mean);
@@ -174,6 +191,10 @@ std::string score_text(const Rows& rows, const Setting& setting, const Method& m
                         standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
   }
   text += fmt::format(" (rate {:g}", row.at("lr").get<double>());
+  const auto bytes = packet_bytes(row);
+  if (bytes > 0 && whole_bytes > bytes) {
+    text += fmt::format(", {:.3g}× fewer bytes", whole_bytes / bytes);
+  }
   const auto failed = diverged(row);
   return text +
          (failed > 0 ? fmt::format(", {} of {} diverged)", failed, row.at("seeds").size()) : ")");

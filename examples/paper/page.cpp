@@ -211,6 +211,7 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
       "commands are those of a build, in the project's folder: without `--again` they print what "
       "is stored, with it they measure anew.");
   if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols and names: " + paper.symbols);
+  if (!paper.functions.empty()) text += "\n\n" + in_lines("Functions: " + paper.functions);
   text += "\n\n| claim | what the paper states | verdict |\n|---|---|---|\n";
   std::string sections;
   for (const auto& judged : all) {

@@ -22,7 +22,22 @@ Paper stochastic_sign_descent(Scale scale, const std::string& mnist) {
           "is the rate, K the number of steps, d the number of coordinates, L̄ the mean of their "
           "smoothness constants, x₀ the start, τ a batch, c a bound of "
           "σ²/g². Option 2 takes a step only if f does not grow. SSDM is signSGD with "
-          "momentum and a random sign, P(+) = (1 + mᵢ/‖m‖)/2; ssdm-scaled sends ‖m‖, too.",
+          "momentum and a random sign, P(+) = (1 + mᵢ/‖m‖)/2; ssdm-scaled sends ‖m‖, too. Nodes "
+          "have "
+          "shared data if all of them sample one f, and partitioned data if each has its own; "
+          "mixed "
+          "batches have all classes, split ones half of them. sign+ef is signSGD with error "
+          "feedback and the scale ‖v‖₁/d.",
+      .functions =
+          "sign-bound, bounds-order and batch-bound sample the sign of g plus noise. plateau, "
+          "rate, option-two and ssdm-rate minimise |x|²/2 in ten dimensions, with normal noise of "
+          "deviation 1 in each. The counter-example is the sum of two squares ⟨a, x⟩² in the "
+          "plane, a = (1.1, −0.9) and (−0.9, 1.1), of which a step sees one; it starts at (1, 1). "
+          "ssdm-partitioned has three nodes with |x − t|² n/4 in ten dimensions, n = 1, 2, 3, each "
+          "with a t of its own from N(0, 1), and the same noise. threshold and vote-descent "
+          "minimise Rosenbrock's function in ten dimensions, with normal noise of deviation 1 and "
+          "10 in each; threshold's batches are of its nine terms. ±0.05 there is five standard "
+          "errors of a margin, of 10⁴ samples each: more samples would tell, not more seeds.",
       .claims = {},
       .experiments = {}};
   add_sign_success(paper, scale);
