@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/progress.hpp"
 #include "examples/run/text.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::paper {
 namespace {
@@ -39,6 +41,21 @@ Row Measuring::row(const Experiment& experiment, const Rows& rows) const {
   return store_.measure(experiment, rows);
 }
 
+void Measuring::check_rate(const Experiment& experiment, const Rows& rows) const {
+  for (const auto& needed : experiment.needs) {
+    const auto &own = rows[experiment.name], &tuning = rows[needed];
+    if (!own.contains("lr") || !tuning.contains("best") || own.at("lr") == tuning.at("best")) {
+      continue;
+    }
+    throw Error(
+        fmt::format("{}: its runs have the rate {}, but {} was measured again and has the best "
+                    "rate {}; measure "
+                    "a claim on both with --again, or remove the first file",
+                    store_.file_of(experiment.name).string(), own.at("lr").dump(),
+                    store_.file_of(needed).string(), tuning.at("best").dump()));
+  }
+}
+
 void print_plan(const std::vector<Work>& works, const Measuring& measuring) {
   const auto is_stored = [&](const Experiment& one) { return measuring.is_stored(one); };
   for (const auto& work : works) {
@@ -58,6 +75,7 @@ void measure(const Work& work, const Measuring& measuring, Rows& rows) {
     run::throw_if_interrupted();
     if (!measuring.is_stored(*experiment)) run::note("{} …\n", experiment->name);
     rows.add_row(experiment->name, measuring.row(*experiment, rows));
+    measuring.check_rate(*experiment, rows);
   }
 }
 

@@ -23,6 +23,9 @@ class Measuring {
   void check_store() const;
   bool is_stored(const Experiment& experiment) const;
   Row row(const Experiment& experiment, const Rows& rows) const;
+  // Throws Error with both files if the row has another rate than the best one of its tuning, which
+  // was measured again since.
+  void check_rate(const Experiment& experiment, const Rows& rows) const;
 
  private:
   Options options_;

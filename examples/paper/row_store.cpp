@@ -43,21 +43,24 @@ void create_writable(const std::filesystem::path& folder) {
 
 }  // namespace
 
-std::filesystem::path RowStore::file_of(const Experiment& experiment) const {
-  return folder_ / (experiment.name + ".json");
+std::filesystem::path RowStore::file_of(const std::string& experiment) const {
+  return folder_ / (experiment + ".json");
 }
 
 std::optional<Row> RowStore::find(const Experiment& experiment) const {
-  const auto file = file_of(experiment);
+  const auto file = file_of(experiment.name);
   if (!std::filesystem::exists(file)) return std::nullopt;
   const auto bytes = read_file(file);
   const auto row = nlohmann::json::parse(bytes, nullptr, false);
-  const auto has = [&row](const char* key) { return row.is_object() && row.contains(key); };
-  check(
-      has("configuration") && has("result") && has("cpu") && has("seconds"),
-      "{}: expected a JSON object with 'configuration', 'cpu', 'seconds' and 'result'; remove the "
-      "file, and the experiment is measured again",
-      file.string());
+  const auto is_whole = [&row] {
+    return row.is_object() && row.contains("configuration") && row.contains("result") &&
+           row.contains("cpu") && row["cpu"].is_string() && row.contains("seconds") &&
+           row["seconds"].is_number();
+  };
+  check(is_whole(),
+        "{}: expected a JSON object with 'configuration', 'result', the text 'cpu' and the number "
+        "'seconds'; remove the file, and the experiment is measured again",
+        file.string());
   if (row["configuration"] != experiment.configuration) return std::nullopt;
   return Row{.result = row["result"], .cpu = row["cpu"], .seconds = row["seconds"]};
 }
@@ -67,7 +70,7 @@ void RowStore::create_folder() const {
 }
 
 Row RowStore::measure(const Experiment& experiment, const Rows& rows) const {
-  const auto file = file_of(experiment);
+  const auto file = file_of(experiment.name);
   create_writable(file.parent_path());
   const auto start = std::chrono::steady_clock::now();
   Row row{.result = experiment.measure(rows), .cpu = cpu_text()};

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "examples/paper/claim.hpp"
 
@@ -26,9 +27,9 @@ class RowStore {
   void create_folder() const;
   // Measures the experiment, which reads `rows`, and stores its own.
   Row measure(const Experiment& experiment, const Rows& rows) const;
+  std::filesystem::path file_of(const std::string& experiment) const;
 
  private:
-  std::filesystem::path file_of(const Experiment& experiment) const;
   std::filesystem::path folder_;
 };
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "examples/run/result.hpp"
 #include "examples/run/task.hpp"
 #include "examples/run/training.hpp"
 #include "tersegrad/comm/setup/non_finite.hpp"
@@ -34,8 +35,20 @@ const run::Dataset& data_of(const RunConfig& config) {
   return *data;
 }
 
-double loss_of_a_guess(const Setting& setting) {
-  return std::log(setting.lower_is_better ? setting.guess : 100 / setting.guess);
+// A run that diverged has the score and the loss of a model that guesses.
+json diverged_run(const Setting& setting, const std::string& reason) {
+  return {{"score", setting.guess},
+          {"loss", std::log(setting.lower_is_better ? setting.guess : 100 / setting.guess)},
+          {"failure", reason}};
+}
+
+// JSON has no infinity and no NaN, and neither is a result that could be compared.
+bool is_finite(const run::RunResult& result) {
+  return result.finite && std::isfinite(result.train_loss) &&
+         std::ranges::all_of(result.evaluations, [](const run::Evaluation& evaluation) {
+           return std::isfinite(evaluation.score()) && std::isfinite(evaluation.loss) &&
+                  std::isfinite(evaluation.train_loss);
+         });
 }
 
 // The rates as candidates for the learning rate, and at most `further` beyond the best one while it
@@ -189,6 +202,9 @@ json run_once(const Setting& setting, const Method& method, double rate, std::ui
   run::complete(config);
   try {
     const auto result = run::train(config, data_of(config), {});
+    if (!is_finite(result)) {
+      return diverged_run(setting, "a loss, a score or a parameter is not finite");
+    }
     json curve = json::array();
     for (const auto& evaluation : result.evaluations) {
       curve.push_back({{"epoch", evaluation.epoch},
@@ -209,7 +225,7 @@ json run_once(const Setting& setting, const Method& method, double rate, std::ui
             {"seconds", std::round(10 * result.seconds) / 10},
             {"curve", curve}};
   } catch (const NonFiniteGradient& e) {
-    return {{"score", setting.guess}, {"loss", loss_of_a_guess(setting)}, {"failure", e.what()}};
+    return diverged_run(setting, e.what());
   }
 }
 

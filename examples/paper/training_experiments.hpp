@@ -69,7 +69,7 @@ nlohmann::json configuration_of(const Setting& setting, const Method& method);
 // revision is left out, so that rows that were stored without one stay valid.
 nlohmann::json with_trainer_revision(nlohmann::json configuration);
 // One run: {score, loss, train_loss, steps, message_bytes, model_hash, curve, …}, or {score, loss,
-// failure} if it diverged.
+// failure} if it diverged. All numbers are finite.
 nlohmann::json run_once(const Setting& setting, const Method& method, double rate,
                         std::uint64_t seed);
 // One run with each rate, judged by the validation split, and with at most `further` rates beyond

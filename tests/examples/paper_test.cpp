@@ -39,8 +39,18 @@ TEST_F(Papers, ARowIsThatOfItsConfiguration) {
   const auto row = nlohmann::json::parse(read(folder / "data/toys/one.json"));
   EXPECT_FALSE(row["cpu"].get<std::string>().empty());
   EXPECT_GE(row["seconds"].get<double>(), 0);
-  std::ofstream(folder / "data/toys/one.json") << "{\"configuration\": {";
-  EXPECT_THROW(store.find(experiment(1)), Error);
+  auto of_wrong_type = row;
+  of_wrong_type["seconds"] = "x";
+  for (const std::string& damaged : {std::string("{\"configuration\": {"), of_wrong_type.dump()}) {
+    std::ofstream(folder / "data/toys/one.json") << damaged;
+    try {
+      store.find(experiment(1));
+      ADD_FAILURE() << damaged;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("data/toys/one.json: expected"), std::string::npos)
+          << e.what();
+    }
+  }
 }
 
 TEST_F(Papers, TheTableHasTheClaimsInTheOrderOfThePages) {
@@ -203,6 +213,34 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   const auto plan = run("paper 1905.12938 --plan --folder " + papers);
   EXPECT_NE(plan.out.find("measured"), std::string::npos) << plan.out;
   EXPECT_NE(plan.out.find("What is left will take about"), std::string::npos) << plan.out;
+}
+
+TEST_F(Papers, RunsHaveTheBestRateOfTheirTuning) {
+  const auto paper = staleness(Scale::whole);
+  const auto store = [&](const Experiment& experiment, const nlohmann::json& result) {
+    const auto file = folder / "papers/data" / (experiment.name + ".json");
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << nlohmann::json{{"configuration", experiment.configuration},
+                                          {"cpu", "one"},
+                                          {"seconds", 1},
+                                          {"result", result}};
+  };
+  const auto* const traffic = "paper 1910.09466 --claim traffic --stored --folder ";
+  for (const double best : {0.1, 0.2}) {
+    for (const auto* experiment : experiments_of(paper, find_claim(paper, "traffic"))) {
+      const bool tunes = experiment->name.find("/tuning/") != std::string::npos;
+      const nlohmann::json seed = {{"bytes_sent_per_worker", 100}, {"steps", 1}};
+      store(*experiment, tunes ? nlohmann::json{{"best", best}}
+                               : nlohmann::json{{"lr", 0.1}, {"seeds", {seed}}});
+    }
+    const auto o = run(traffic + (folder / "papers").string());
+    EXPECT_EQ(o.code, best == 0.1 ? 0 : 1) << o.error;
+    if (best == 0.1) continue;
+    for (const char* part : {"data/async-16/dense.json: its runs have the rate 0.1",
+                             "data/async-16/tuning/dense.json was measured again", "--again"}) {
+      EXPECT_NE(o.error.find(part), std::string::npos) << o.error;
+    }
+  }
 }
 
 TEST_F(Papers, AMissingDataSetIsAnErrorWithTheClaimsThatDoWithoutIt) {
