@@ -61,6 +61,30 @@ TEST(TimeClaims, CompareExchangesWithTheirCoding) {
   }
 }
 
+TEST(TimeClaims, SharesOfAStepAreOfOneCpu) {
+  auto methods = nlohmann::json::array({times_of("none", 0.060, 0.600, 0)});
+  for (const int rank : {1, 2, 4}) {
+    methods.push_back(times_of(fmt::format("powersgd:rank={}+ef", rank), 0.001, 0.004, 0.01));
+  }
+  Rows rows;
+  rows.add_row("times/resnet18-operators", {.result = {{"methods", methods}}, .cpu = "fast"});
+  const nlohmann::json compute = {{"seconds", {1.0, 1.0, 1.0}}, {"batch", 128}};
+  rows.add_row("times/resnet18-compute", {.result = compute, .cpu = "slow"});
+  for (const char* claim : {"step-time", "slow-network", "time-split"}) {
+    try {
+      verdict_of(claim, rows);
+      ADD_FAILURE() << claim;
+    } catch (const Error& e) {
+      const std::string error = e.what();
+      EXPECT_NE(error.find("operators was measured on fast"), std::string::npos) << error;
+      EXPECT_NE(error.find("compute on slow; "), std::string::npos) << error;
+      EXPECT_TRUE(error.ends_with("--again")) << error;
+    }
+  }
+  rows.add_row("times/resnet18-compute", {.result = compute, .cpu = "fast"});
+  EXPECT_EQ(verdict_of("step-time", rows), Verdict::holds);
+}
+
 TEST(TimeClaims, CompareSixteenWorkersWithFour) {
   const auto rows_with = [](double powersgd_growth) {
     auto methods = nlohmann::json::array();
