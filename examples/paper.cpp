@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "examples/paper/judge.hpp"
+#include "examples/paper/measuring.hpp"
 #include "examples/run/command_line.hpp"
 #include "examples/run/interruption.hpp"
 #include "examples/run/output.hpp"
 #include "examples/run/program.hpp"
-#include "examples/run/progress.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/inspect/json.hpp"
 
@@ -67,15 +67,11 @@ void run_papers(int argc, char** argv) {
   check_flags(flags);
   const auto papers = all_papers(flags.quick ? Scale::quick : Scale::whole, flags.mnist);
   auto works = work_of(papers, flags.papers, flags.claim);
-  const Measuring measuring(flags.folder, {.quick = flags.quick, .again = flags.again});
+  Measuring measuring(flags.folder, {.quick = flags.quick, .again = flags.again});
   const auto is_stored = [&](const Experiment& one) { return measuring.is_stored(one); };
   if (flags.stored) keep_stored(works, is_stored);
   if (flags.plan) return print_plan(works, measuring);
-  const double seconds = seconds_left(works, is_stored);
-  if (seconds > 60 && !flags.quick)
-    run::note("about {} on two cores\n", run::duration_text(seconds));
-  check_data(works, is_stored);
-  if (seconds > 0) measuring.check_store();
+  measuring.begin(works, !flags.claim);
   std::vector<Judged> all;
   Rows rows;  // papers share experiments
   for (const auto& work : works) {

@@ -65,8 +65,7 @@ struct Experiment {
   double seconds = 0;            // an estimate, on two cores
   std::function<nlohmann::json(const Rows&)> measure;  // reads the rows that it needs
   std::string data = {};                               // the data set that it loads; empty: none
-  bool timed = false;                   // it measures time, so nothing else may run beside it
-  std::vector<std::string> needs = {};  // experiments, whose rows come first
+  std::vector<std::string> needs = {};                 // experiments, whose rows come first
 };
 
 // One or more charts, in one SVG file.

@@ -111,7 +111,6 @@ double seconds_of_forward_and_backward(std::int64_t batch) {
 
 Experiment exchange_times(std::string name, std::string shapes, std::vector<TimedMethod> methods,
                           double seconds, Scale scale) {
-  bool timed = false;
   json configuration = {{"shapes", shapes}, {"methods", json::array()}, {"revision", 1}};
   for (auto& method : methods) {
     if (scale == Scale::quick) {
@@ -119,7 +118,6 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
       method.workers = std::min<std::int64_t>(method.workers, 4);
       method.coding_runs = std::min(method.coding_runs, 1);
     }
-    timed = timed || method.coding_runs > 0;
     configuration["methods"].push_back({{"spec", method.spec},
                                         {"workers", method.workers},
                                         {"networks", method.networks},
@@ -129,17 +127,15 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
   return {.name = std::move(name),
           .configuration = std::move(configuration),
           .seconds = seconds,
-          .measure =
-              [=](const Rows&) {
-                const OneThread one;
-                std::int64_t most = 0;
-                for (const auto& method : methods) most = std::max(most, method.workers);
-                run::SyntheticGradients gradients(run::parse_shapes(shapes), most, 1);
-                json rows = json::array();
-                for (const auto& method : methods) rows.push_back(time_exchange(gradients, method));
-                return json{{"methods", rows}};
-              },
-          .timed = timed};
+          .measure = [=](const Rows&) {
+            const OneThread one;
+            std::int64_t most = 0;
+            for (const auto& method : methods) most = std::max(most, method.workers);
+            run::SyntheticGradients gradients(run::parse_shapes(shapes), most, 1);
+            json rows = json::array();
+            for (const auto& method : methods) rows.push_back(time_exchange(gradients, method));
+            return json{{"methods", rows}};
+          }};
 }
 
 const json& timed_method(const json& row, std::string_view spec, std::int64_t workers,
@@ -178,16 +174,14 @@ Experiment compute_on_this_cpu(Scale scale) {
   return {.name = std::string(kComputeRow),
           .configuration = {{"batch", batch}, {"runs", runs}, {"revision", 1}},
           .seconds = 60,
-          .measure =
-              [=](const Rows&) {
-                const OneThread one;
-                json seconds = json::array();
-                for (int k = 0; k < runs; ++k) {
-                  seconds.push_back(seconds_of_forward_and_backward(batch));
-                }
-                return json{{"seconds", seconds}, {"batch", batch}};
-              },
-          .timed = true};
+          .measure = [=](const Rows&) {
+            const OneThread one;
+            json seconds = json::array();
+            for (int k = 0; k < runs; ++k) {
+              seconds.push_back(seconds_of_forward_and_backward(batch));
+            }
+            return json{{"seconds", seconds}, {"batch", batch}};
+          }};
 }
 double compute_seconds(const Rows& rows) {
   return median(rows[std::string(kComputeRow)].at("seconds"));

@@ -119,8 +119,7 @@ Experiment step_times_of(const Setting& setting, const std::vector<Method>& meth
                 }
                 return json{{"compute", compute}, {"methods", rows}};
               },
-          .data = setting.config.data,
-          .timed = true};
+          .data = setting.config.data};
 }
 
 double step_seconds(const json& row, const std::string& method, std::int64_t workers,

@@ -31,6 +31,8 @@ std::string cpu_text() {
   return name + ", " + std::string(isa_name(isa()));
 }
 
+}  // namespace
+
 void create_writable(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -40,8 +42,6 @@ void create_writable(const std::filesystem::path& folder) {
   check(writable, "folder '{}': cannot be written to: {}", folder.string(),
         std::generic_category().message(reason));
 }
-
-}  // namespace
 
 std::filesystem::path RowStore::file_of(const std::string& experiment) const {
   return folder_ / (experiment + ".json");
@@ -63,10 +63,6 @@ std::optional<Row> RowStore::find(const Experiment& experiment) const {
         file.string());
   if (row["configuration"] != experiment.configuration) return std::nullopt;
   return Row{.result = row["result"], .cpu = row["cpu"], .seconds = row["seconds"]};
-}
-
-void RowStore::create_folder() const {
-  create_writable(folder_);
 }
 
 Row RowStore::measure(const Experiment& experiment, const Rows& rows) const {

@@ -15,6 +15,10 @@
 
 namespace terse::paper {
 
+// Creates the folder if it does not exist. Throws Error with its name if that fails or files cannot
+// be created in it.
+void create_writable(const std::filesystem::path& folder);
+
 class RowStore {
  public:
   explicit RowStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -22,12 +26,10 @@ class RowStore {
   // The row of this experiment, if it has been finished in this configuration. Throws Error with the
   // file if it is damaged.
   std::optional<Row> find(const Experiment& experiment) const;
-  // Creates the folder if it does not exist. Throws Error with its name if that fails or files
-  // cannot be created in it.
-  void create_folder() const;
   // Measures the experiment, which reads `rows`, and stores its own.
   Row measure(const Experiment& experiment, const Rows& rows) const;
   std::filesystem::path file_of(const std::string& experiment) const;
+  const std::filesystem::path& folder() const { return folder_; }
 
  private:
   std::filesystem::path folder_;

@@ -1,5 +1,6 @@
 // The program paper: its rows, pages, quick runs and errors, and the table of claims.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "examples/paper/work.hpp"
 #include "program_fixture.hpp"
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/files.hpp"
 
 namespace terse::paper {
 namespace {
@@ -342,6 +344,28 @@ TEST_F(Papers, AFolderThatCannotBeUsedIsAnErrorBeforeMeasuring) {
   expect_refused("paper 1905.12938 --stored --folder " + nowhere, 1,
                  "--stored: no folder '" + nowhere + "/data'");
   EXPECT_FALSE(fs::exists(nowhere));
+}
+
+TEST_F(Papers, TwoProcessesDoNotMeasureIntoOneFolder) {
+  const auto command =
+      "paper 1905.12938 --claim counter-example --folder " + (folder / "papers").string();
+  {
+    const OutputFolder other(folder / "papers/data");
+    expect_refused(command, 1, "papers/data': another process is writing to it");
+    EXPECT_EQ(run(command + " --quick").code, 0) << "it writes nothing";
+  }
+  EXPECT_EQ(run(command).code, 0);
+  const OutputFolder other(folder / "papers/data");
+  EXPECT_EQ(run(command).code, 0) << "it measures nothing";
+}
+
+TEST_F(Papers, AFolderOfPagesThatCannotBeWrittenIsAnErrorBeforeMeasuring) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  const auto papers = folder / "papers";
+  fs::create_directories(papers / "data");
+  fs::permissions(papers, fs::perms::owner_read | fs::perms::owner_exec);
+  expect_refused("paper pays --folder " + papers.string(), 1, "papers': cannot be written to: ");
+  fs::permissions(papers, fs::perms::owner_all);
 }
 
 TEST_F(Papers, WithoutOneAllAreNamed) {
