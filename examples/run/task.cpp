@@ -49,12 +49,14 @@ std::unique_ptr<nn::Layer> build_model(const RunConfig& config, const ImageDatas
 
 const ImageDataset& evaluated_split(const RunConfig& config, const DatasetSplits& data) {
   if (config.evaluate == Split::test) return data.test;
-  const std::int64_t tenth = std::max<std::int64_t>(1, data.train.size() / data.train.classes / 10);
+  // A tenth of the training images, at most 5000, of which each class has the same number.
+  const auto classes = data.train.classes;
+  const auto each = std::min<std::int64_t>(data.train.size() / 10, 5000) / classes;
   check<UsageError>(data.valid.has_value(),
                     "--evaluate valid: expected --data with a validation split; add valid=N, which "
                     "takes N of the training images: --data {}{}valid={}",
                     config.data, config.data.find(':') == std::string::npos ? ':' : ',',
-                    tenth * data.train.classes);
+                    std::max<std::int64_t>(1, each) * classes);
   return *data.valid;
 }
 

@@ -76,6 +76,8 @@ TEST_F(Train, BadUsageIsOneLineThatSaysWhatWouldBeRight) {
   expect_refused("train --evaluate train", 2, "split 'train' is not known");
   expect_refused("train --evaluate valid" + small, 2,
                  "synthetic:size=14,train=400,test=100,valid=40");
+  expect_refused("train --evaluate valid --data synthetic:size=8,train=60000,test=100", 2,
+                 "synthetic:size=8,train=60000,test=100,valid=5000");
   expect_refused("train --non-finite hope", 2, "abort");
   expect_refused("train --local-steps -1", 2, "--local-steps: expected a whole number from 0");
   expect_refused("train --local-after 5", 2, "require --local-steps");
