@@ -165,6 +165,18 @@ TEST_F(Train, SaysOnWhichSplitItEvaluates) {
   EXPECT_TRUE(last_line(text.out)["valid_loss"].is_number());
 }
 
+TEST_F(Train, RunsTheNoisyMedianAsItsPagesWriteIt) {
+  for (const auto* page : {"docs/algorithms.md", "CHANGELOG.md"}) {
+    const auto text = read(fs::path(TERSE_SOURCE_DIR) / page);
+    const auto begin = text.find("train --compressor none+noise ");
+    ASSERT_NE(begin, std::string::npos) << page;
+    const auto o =
+        run(text.substr(begin, text.find('`', begin) - begin) + small + "--steps 2 --json");
+    ASSERT_EQ(o.code, 0) << page << ": " << o.error;
+    EXPECT_EQ(last_line(o.out)["config"]["aggregate"], "median") << page;
+  }
+}
+
 TEST_F(Train, ReportsPerplexityOfText) {
   const auto o =
       run("train --model lstm:layers=1,hidden=8 --data synthetic-text:length=5000 "
