@@ -154,17 +154,11 @@ int largest_stable_rate(const Setting& setting, const Method& method, std::uint6
   return exponent;
 }
 
-// Each of them takes many runs.
-std::int64_t seeds_of_sweeps(Scale scale) {
-  return scale == Scale::whole ? 3 : 1;
-}
-
 // {NAME: value(setting, method) for each number of workers} of the methods, for each seed.
-json by_workers(Scale scale, const std::vector<int>& workers, run::Split split,
+json by_workers(Scale scale, const std::vector<int>& workers, std::int64_t seeds, run::Split split,
                 const std::function<json(const Setting&, const Method&, std::uint64_t)>& value) {
   json all = json::array();
-  const auto seeds = static_cast<std::uint64_t>(seeds_of_sweeps(scale));
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(seeds); ++seed) {
     json of_seed = json::object();
     for (const auto& method : rate_methods()) {
       for (const int count : workers) {
@@ -179,15 +173,12 @@ json by_workers(Scale scale, const std::vector<int>& workers, run::Split split,
 }
 
 // That of all runs, but for the number of workers.
-json configuration_by_workers(Scale scale, const std::vector<int>& workers) {
+json configuration_by_workers(Scale scale, const std::vector<int>& workers, std::int64_t seeds) {
   json methods = json::object();
   for (const auto& method : rate_methods()) {
     methods[method.name] = configuration_of(asynchronous(scale, 1), method);
   }
-  return {{"methods", methods},
-          {"workers", workers},
-          {"seeds", seeds_of_sweeps(scale)},
-          {"revision", 1}};
+  return {{"methods", methods}, {"workers", workers}, {"seeds", seeds}, {"revision", 1}};
 }
 
 }  // namespace
@@ -198,16 +189,17 @@ std::vector<Method> rate_methods() {
 
 Experiment stable_rates(Scale scale) {
   const std::vector<int> workers = {1, 4, 16, 64};
-  auto configuration = configuration_by_workers(scale, workers);
+  const std::int64_t seeds = scale == Scale::whole ? 3 : 1;  // each takes many runs
+  auto configuration = configuration_by_workers(scale, workers, seeds);
   configuration["exponents"] = {kLowestRate, kHighestRate};
   const auto alone = asynchronous(scale, 1);
   return {.name = "async/stable-rates",
           .configuration = std::move(configuration),
-          .seconds = 60 * alone.seconds * static_cast<double>(seeds_of_sweeps(scale)),
+          .seconds = 60 * alone.seconds * static_cast<double>(seeds),
           .measure =
               [=](const Rows&) {
                 return json{{"workers", workers},
-                            {"seeds", by_workers(scale, workers, run::Split::valid,
+                            {"seeds", by_workers(scale, workers, seeds, run::Split::valid,
                                                  [](const Setting& setting, const Method& method,
                                                     std::uint64_t seed) {
                                                    return largest_stable_rate(setting, method,
@@ -219,14 +211,15 @@ Experiment stable_rates(Scale scale) {
 
 Experiment fixed_rate(Scale scale) {
   const std::vector<int> workers = {1, 4, 16, 64, 256};
+  const std::int64_t seeds = scale == Scale::whole ? 5 : 1;
   const auto alone = asynchronous(scale, 1);
   const auto tuning = tuned(alone, dense_pushes(1));
-  auto configuration = configuration_by_workers(scale, workers);
+  auto configuration = configuration_by_workers(scale, workers, seeds);
   configuration["lr"] = tuning.configuration;  // whose best rate all have
   return {
       .name = "async/fixed-rate",
       .configuration = std::move(configuration),
-      .seconds = 20 * alone.seconds * static_cast<double>(seeds_of_sweeps(scale)),
+      .seconds = 20 * alone.seconds * static_cast<double>(seeds),
       .measure =
           [=](const Rows& rows) {
             const double rate = rows[tuning.name].at("best");
@@ -234,7 +227,7 @@ Experiment fixed_rate(Scale scale) {
                 {"rate", rate},
                 {"workers", workers},
                 {"seeds",
-                 by_workers(scale, workers, run::Split::test,
+                 by_workers(scale, workers, seeds, run::Split::test,
                             [=](const Setting& setting, const Method& method, std::uint64_t seed) {
                               const auto run = run_once(setting, method, rate, seed);
                               return json{{"score", run.at("score")}, {"stable", is_stable(run)}};
