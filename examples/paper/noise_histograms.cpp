@@ -143,8 +143,9 @@ template <class CurvesOf>
 Charts charts_of_epochs(const json& row, const char* title, CurvesOf curves_of) {
   Charts charts;
   for (const auto& epoch : row.at("epochs")) {
-    charts.push_back({.title = fmt::format("{}, after {:g} epochs (seed 1)", title,
-                                           epoch.at("epoch").get<double>()),
+    const double trained = epoch.at("epoch");
+    const auto when = trained == 0 ? "before training" : fmt::format("after {:g} epochs", trained);
+    charts.push_back({.title = fmt::format("{}, {} (seed 1)", title, when),
                       .x = {.label = "g − mean of g, in standard deviations", .text = plain},
                       .y = {.label = "density over the batches", .text = plain},
                       .curves = curves_of(epoch)});

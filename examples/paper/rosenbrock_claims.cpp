@@ -116,14 +116,13 @@ std::string draw_threshold(const Rows& rows) {
       charts.push_back(std::move(chart));
     }
   };
-  const auto along = [&](const char* key, const char* title, bool logarithmic) {
-    add_row(title, "steps",
-            {.label = "mean of the seeds", .logarithmic = logarithmic, .text = plain},
+  const auto along = [&](const char* key, const char* title, const char* label, bool logarithmic) {
+    add_row(title, "steps", {.label = label, .logarithmic = logarithmic, .text = plain},
             [=](const json& run) { return along_run(run, key, logarithmic); });
   };
-  along("f", "f (geometric mean)", true);
-  along("rho_norm", "‖g‖_ρ", true);
-  along("least", "smallest margin of a coordinate", false);
+  along("f", "f", "geometric mean of the seeds", true);
+  along("rho_norm", "‖g‖_ρ", "mean of the seeds", true);
+  along("least", "smallest margin of a coordinate", "mean of the seeds", false);
   add_row("margins of all coordinates", "P(right) − P(wrong)",
           {.label = "share along the runs of all seeds", .text = plain}, histogram_of);
   return run::to_svg(charts, rates.size());

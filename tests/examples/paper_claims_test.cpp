@@ -300,7 +300,7 @@ TEST(Threshold, HasAColumnForEachRate) {
   Rows rows;
   rows.add("rosenbrock/noise", {{"samples", 100}, {"runs", runs}});
   const auto svg = find_claim(stochastic_sign_descent(Scale::whole), "threshold").draw_svg(rows);
-  for (const char* title : {"γ = 0.002: f (", "γ = 0.01: ‖g‖_ρ", "γ = 0.05: smallest margin"}) {
+  for (const char* title : {"γ = 0.002: f<", "γ = 0.01: ‖g‖_ρ", "γ = 0.05: smallest margin"}) {
     EXPECT_NE(svg.find(title), std::string::npos) << title;
   }
   EXPECT_EQ(svg.find("nan"), std::string::npos) << "a norm estimated below zero has no logarithm";
