@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
+#include "examples/run/interruption.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/spec.hpp"
 
@@ -40,6 +42,21 @@ const Row& Rows::row(const std::string& name) const {
   const auto found = rows_.find(name);
   check<InternalError>(found != rows_.end(), "no row of experiment '{}'", name);
   return found->second;
+}
+
+nlohmann::json measured(const Experiment& experiment, const Rows& rows, const nlohmann::json& begun,
+                        const std::function<void(const nlohmann::json& so_far)>& keep) {
+  auto result = experiment.measure(rows);
+  if (!experiment.measure_seed) return result;
+  auto others = begun;  // without its seeds
+  if (others.is_object()) others.erase("seeds");
+  result["seeds"] = others == result ? begun.at("seeds") : nlohmann::json::array();
+  for (auto seed = std::ssize(result["seeds"]) + 1; seed <= experiment.seeds; ++seed) {
+    run::throw_if_interrupted();
+    result["seeds"].push_back(experiment.measure_seed(rows, static_cast<std::uint64_t>(seed)));
+    if (keep) keep(result);
+  }
+  return result;
 }
 
 std::vector<Paper> all_papers(Scale scale, const std::string& mnist) {

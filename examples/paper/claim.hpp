@@ -66,7 +66,16 @@ struct Experiment {
   std::function<nlohmann::json(const Rows&)> measure;  // reads the rows that it needs
   std::string data = {};                               // the data set that it loads; empty: none
   std::vector<std::string> needs = {};                 // experiments, whose rows come first
+  // Of a row that takes long, so that its finished seeds are kept when the user interrupts: `measure`
+  // returns it without the array `seeds`, and measure_seed an element of that, for 1 … `seeds`.
+  std::int64_t seeds = 0;
+  std::function<nlohmann::json(const Rows&, std::uint64_t seed)> measure_seed = {};
 };
+// Measures the experiment, without the seeds that `begun` has, a result that lacks some. Passes the
+// result so far to `keep` after each seed. Throws if the user interrupts.
+nlohmann::json measured(const Experiment& experiment, const Rows& rows,
+                        const nlohmann::json& begun = {},
+                        const std::function<void(const nlohmann::json& so_far)>& keep = {});
 
 // One or more charts, in one SVG file.
 using Charts = std::vector<run::LineChart>;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/paper/row_values.hpp"
+#include "examples/run/interruption.hpp"
 #include "examples/run/shape_list.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/ops.hpp"
@@ -133,7 +134,10 @@ Experiment exchange_times(std::string name, std::string shapes, std::vector<Time
             for (const auto& method : methods) most = std::max(most, method.workers);
             run::SyntheticGradients gradients(run::parse_shapes(shapes), most, 1);
             json rows = json::array();
-            for (const auto& method : methods) rows.push_back(time_exchange(gradients, method));
+            for (const auto& method : methods) {
+              run::throw_if_interrupted();
+              rows.push_back(time_exchange(gradients, method));
+            }
             return json{{"methods", rows}};
           }};
 }
@@ -178,6 +182,7 @@ Experiment compute_on_this_cpu(Scale scale) {
             const OneThread one;
             json seconds = json::array();
             for (int k = 0; k < runs; ++k) {
+              run::throw_if_interrupted();
               seconds.push_back(seconds_of_forward_and_backward(batch));
             }
             return json{{"seconds", seconds}, {"batch", batch}};

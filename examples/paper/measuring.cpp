@@ -32,9 +32,11 @@ bool Measuring::is_stored(const Experiment& experiment) const {
 }
 
 Row Measuring::row(const Experiment& experiment, const Rows& rows) const {
-  if (options_.quick) return {.result = experiment.measure(rows)};
-  if (!options_.again) {
-    if (auto stored = store_.find(experiment)) return *std::move(stored);
+  if (options_.quick) return {.result = measured(experiment, rows)};
+  if (options_.again) {
+    store_.forget_begun(experiment);
+  } else if (auto stored = store_.find(experiment)) {
+    return *std::move(stored);
   }
   return store_.measure(experiment, rows);
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/paper/exchange_time.hpp"
+#include "examples/run/interruption.hpp"
 #include "examples/run/shape_list.hpp"
 #include "examples/run/step_time.hpp"
 #include "examples/run/task.hpp"
@@ -105,6 +106,7 @@ Experiment step_times_of(const Setting& setting, const std::vector<Method>& meth
                 json rows = json::array();
                 for (const auto& method : methods) {
                   for (const auto count : workers) {
+                    run::throw_if_interrupted();
                     const TimedMethod timed{.spec = method.compressor,
                                             .workers = count,
                                             .networks = {},

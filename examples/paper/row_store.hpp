@@ -2,6 +2,7 @@
 // and pages are made again within seconds.
 //
 //   FOLDER/NAME.json = {"name", "configuration", "cpu", "seconds", "result"}
+//   FOLDER/NAME.json.begun: the same of a row that lacks seeds
 //
 // A row counts only if its configuration equals that of the experiment. Whoever changes a method in
 // a way that changes its results raises the revision in the configurations that use it.
@@ -26,8 +27,10 @@ class RowStore {
   // The row of this experiment, if it has been finished in this configuration. Throws Error with the
   // file if it is damaged.
   std::optional<Row> find(const Experiment& experiment) const;
-  // Measures the experiment, which reads `rows`, and stores its own.
+  // Measures the experiment, which reads `rows`, and stores its own. Goes on with a row that was
+  // begun on this CPU.
   Row measure(const Experiment& experiment, const Rows& rows) const;
+  void forget_begun(const Experiment& experiment) const;
   std::filesystem::path file_of(const std::string& experiment) const;
   const std::filesystem::path& folder() const { return folder_; }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "examples/paper/seeds.hpp"
+#include "examples/run/interruption.hpp"
 #include "tersegrad/comm/async/async.hpp"
 #include "tersegrad/core/random.hpp"
 #include "tersegrad/core/tensor.hpp"
@@ -227,6 +228,7 @@ Experiment implicit_momentum(Scale scale) {
             for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
               json momentum = json::array(), rate = json::array();
               for (const int count : workers) {
+                run::throw_if_interrupted();
                 const auto fitted = fit(mean_path(count, runs, seed));
                 momentum.push_back(fitted["momentum"]);
                 rate.push_back(fitted["rate"]);

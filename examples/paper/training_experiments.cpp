@@ -288,20 +288,23 @@ Experiment trained(const Setting& setting, const Method& method) {
   auto configuration = configuration_of(setting, method);
   configuration["seeds"] = seeds;
   configuration["lr"] = tuned(setting, method).configuration;  // whose best rate it takes
+  const auto best_rate = [tuning = tuning_of(setting, method)](const Rows& rows) {
+    return rows[tuning].at("best").get<double>();
+  };
   return {.name = row_of(setting, method),
           .configuration = std::move(configuration),
           .seconds = setting.seconds * static_cast<double>(seeds),
           .measure =
               [=](const Rows& rows) {
-                const double rate = rows[tuning_of(setting, method)].at("best");
-                json all = json::array();
-                for (std::int64_t seed = 1; seed <= seeds; ++seed) {
-                  all.push_back(run_once(setting, method, rate, static_cast<std::uint64_t>(seed)));
-                }
-                return json{{"lr", rate}, {"seeds", all}};
+                return json{{"lr", best_rate(rows)}};
               },
           .data = setting.config.data,
-          .needs = {tuning_of(setting, method)}};
+          .needs = {tuning_of(setting, method)},
+          .seeds = seeds,
+          .measure_seed =
+              [=](const Rows& rows, std::uint64_t seed) {
+                return run_once(setting, method, best_rate(rows), seed);
+              }};
 }
 
 }  // namespace terse::paper

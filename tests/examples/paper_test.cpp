@@ -55,6 +55,43 @@ TEST_F(Papers, ARowIsThatOfItsConfiguration) {
   }
 }
 
+TEST_F(Papers, AnInterruptedRowGoesOnWithTheSeedThatItLacks) {
+  const RowStore store(folder / "data");
+  std::vector<std::uint64_t> measured;
+  bool interrupts = true;
+  double rate = 1;
+  const Experiment experiment{.name = "toys/seeds",
+                              .configuration = {{"revision", 1}},
+                              .measure =
+                                  [&](const Rows&) {
+                                    return nlohmann::json{{"lr", rate}};
+                                  },
+                              .seeds = 3,
+                              .measure_seed =
+                                  [&](const Rows&, std::uint64_t seed) {
+                                    if (interrupts && seed == 3) throw Error("interrupted");
+                                    measured.push_back(seed);
+                                    return nlohmann::json{{"score", seed}};
+                                  }};
+  EXPECT_THROW(store.measure(experiment, {}), Error);
+  EXPECT_FALSE(store.find(experiment));
+  interrupts = false;
+  const nlohmann::json whole = {{"lr", 1},
+                                {"seeds", {{{"score", 1}}, {{"score", 2}}, {{"score", 3}}}}};
+  EXPECT_EQ(store.measure(experiment, {}).result, whole);
+  EXPECT_EQ(measured, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(store.find(experiment)->result, whole);
+  EXPECT_FALSE(fs::exists(folder / "data/toys/seeds.json.begun"));
+
+  interrupts = true;
+  EXPECT_THROW(store.measure(experiment, {}), Error);
+  rate = 2;  // the tuning was measured again
+  interrupts = false;
+  measured.clear();
+  EXPECT_EQ(store.measure(experiment, {}).result["lr"], 2);
+  EXPECT_EQ(measured.size(), 3U) << "seeds at another rate are no part of this row";
+}
+
 TEST_F(Papers, TheTableHasTheClaimsInTheOrderOfThePages) {
   std::ifstream table(fs::path(TERSE_SOURCE_DIR) / "docs/papers/README.md");
   std::vector<std::pair<std::string, std::string>> stated, claims;
