@@ -8,6 +8,7 @@
 
 #include "examples/paper/row_values.hpp"
 #include "examples/run/progress.hpp"
+#include "tersegrad/core/error.hpp"
 
 namespace terse::paper {
 namespace {
@@ -119,7 +120,10 @@ Finding is_below(const Rows& rows, const Setting& setting, const Method& a, cons
 void add_once(Paper& paper, Experiment experiment) {
   auto& known = paper.experiments;
   const auto found = std::ranges::find(known, experiment.name, &Experiment::name);
-  if (found == known.end()) known.push_back(std::move(experiment));
+  if (found == known.end()) return known.push_back(std::move(experiment));
+  check<InternalError>(found->configuration == experiment.configuration,
+                       "two experiments have the name '{}': {} and {}", experiment.name,
+                       found->configuration.dump(), experiment.configuration.dump());
 }
 
 void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method) {

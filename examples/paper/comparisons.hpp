@@ -31,7 +31,7 @@ Finding no_loss(const Rows& rows, const Setting& setting, const Method& a, const
 Finding is_below(const Rows& rows, const Setting& setting, const Method& a, const Method& b,
                  double margin);
 
-// Adds the experiment unless the paper has one of this name.
+// Adds the experiment unless the paper has it. InternalError if it has another one of this name.
 void add_once(Paper& paper, Experiment experiment);
 // Adds the run of this method to the claim, and to the paper with the candidates for its rate.
 void add_trained(Paper& paper, Claim& claim, const Setting& setting, const Method& method);

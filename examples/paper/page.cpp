@@ -123,12 +123,16 @@ std::string cell(std::string text) {
   return text;
 }
 
-// The claim's row in the table of claims, README.md of the folder: what is measured, and which outcome
-// decides. Empty where there is no such table.
-std::string rule_of(const std::filesystem::path& folder, const std::string& claim) {
+// The claim's row in the table of claims below the paper's heading, in README.md of the folder: what
+// is measured, and which outcome decides. Empty where there is no such row.
+std::string rule_of(const std::filesystem::path& folder, const Paper& paper, const Claim& claim) {
   std::ifstream table(folder / "README.md");
+  bool of_paper = false;
   for (std::string line; std::getline(table, line);) {
-    if (!line.starts_with(fmt::format("| `{}` | ", claim))) continue;
+    if (line.starts_with("## ")) {
+      of_paper = line.starts_with("## " + paper.number) || line == "## " + paper.title;
+    }
+    if (!of_paper || !line.starts_with(fmt::format("| `{}` | ", claim.name))) continue;
     std::vector<std::string> cells;
     for (std::size_t from = 2, bar; (bar = line.find(" | ", from)) != std::string::npos;) {
       cells.push_back(line.substr(from, bar - from));
@@ -147,7 +151,7 @@ std::string section_of(const Judged& judged, const Rows& rows,
   auto text = fmt::format(
       "\n### {}\n\n{}\n\n{}{}\n", claim->name,
       in_lines(fmt::format("*{}*: **{}**.", claim->claimed, to_string(finding.verdict))),
-      rule_of(folder, claim->name), bullets(finding.measured));
+      rule_of(folder, *paper, *claim), bullets(finding.measured));
   const auto command = command_of(*paper, *claim);
   text += in_lines(claim->experiments.empty()
                        ? fmt::format("`{}` computes it.", command)

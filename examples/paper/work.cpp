@@ -39,11 +39,14 @@ std::vector<const Paper*> chosen_papers(const std::vector<Paper>& all,
                                         const std::vector<std::string>& names) {
   check<UsageError>(!names.empty(), "expected a paper: {}", paper_names(all));
   std::vector<const Paper*> chosen;
+  const auto add_once = [&chosen](const Paper& paper) {
+    if (std::ranges::find(chosen, &paper) == chosen.end()) chosen.push_back(&paper);
+  };
   for (const auto& name : names) {
     for (const auto& paper : all) {
-      if (name == "all") chosen.push_back(&paper);
+      if (name == "all") add_once(paper);
     }
-    if (name != "all") chosen.push_back(&find_paper(all, name));
+    if (name != "all") add_once(find_paper(all, name));
   }
   return chosen;
 }

@@ -17,8 +17,8 @@ struct Work {
   std::vector<const Experiment*> experiments;
 };
 
-// All claims of the papers with these names ("all": of every paper), or the one `claim` of a single
-// paper. UsageError if there is no such paper or claim.
+// All claims of the papers with these names ("all": of every paper), each paper once, or the one
+// `claim` of a single paper. UsageError if there is no such paper or claim.
 std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::string>& names,
                           const std::optional<std::string>& claim);
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/comparisons.hpp"
+#include "examples/paper/measuring.hpp"
 #include "examples/paper/row_store.hpp"
 #include "examples/paper/work.hpp"
 #include "program_fixture.hpp"
@@ -172,13 +175,40 @@ TEST_F(Papers, QuickRunsEndInVerdictsAndWriteNothing) {
 }
 
 TEST_F(Papers, PapersShareTheirExperiments) {
-  const auto o =
-      run("paper 1905.12938 1905.12938 --quick --folder " + (folder / "papers").string());
-  ASSERT_EQ(o.code, 0) << o.error;
-  const std::string once = "signs/success …";
-  const auto at = o.error.find(once);
-  ASSERT_NE(at, std::string::npos) << o.error;
-  EXPECT_EQ(o.error.find(once, at + 1), std::string::npos) << "measured twice";
+  int times = 0;
+  const auto paper = [&](const std::string& number) {
+    return Paper{.number = number,
+                 .title = "",
+                 .claims = {{.name = "a", .claimed = "", .experiments = {"one"}, .decide = {}}},
+                 .experiments = {{.name = "one", .configuration = {}, .measure = [&](const Rows&) {
+                                    return nlohmann::json(++times);
+                                  }}}};
+  };
+  const std::vector<Paper> papers = {paper("1"), paper("2")};
+  const Measuring measuring((folder / "papers").string(), {.quick = true});
+  Rows rows;
+  for (const auto& work : work_of(papers, {"all"}, std::nullopt)) measure(work, measuring, rows);
+  EXPECT_EQ(times, 1);
+  EXPECT_EQ(rows["one"], 1);
+}
+
+TEST_F(Papers, APaperThatIsNamedTwiceIsJudgedOnce) {
+  const auto papers = all_papers(Scale::quick);
+  const auto works = work_of(papers, {"pays", "all", "pays"}, std::nullopt);
+  ASSERT_EQ(works.size(), papers.size());
+  EXPECT_EQ(works.front().paper->number, "pays");
+  EXPECT_EQ(work_of(papers, {"pays", "pays"}, "pays-slow").size(), 1U);
+}
+
+TEST_F(Papers, TwoExperimentsHaveTwoNames) {
+  Paper paper{.number = "1", .title = "", .claims = {}, .experiments = {}};
+  const auto experiment = [](int revision) {
+    return Experiment{.name = "one", .configuration = {{"revision", revision}}, .measure = {}};
+  };
+  add_once(paper, experiment(1));
+  add_once(paper, experiment(1));
+  EXPECT_EQ(paper.experiments.size(), 1U);
+  EXPECT_THROW(add_once(paper, experiment(2)), InternalError);
 }
 
 TEST_F(Papers, TrainedModelsAreComparedAtTheirBestRates) {
@@ -237,7 +267,10 @@ TEST_F(Papers, StoredRowsMakeThePage) {
   EXPECT_EQ(read(folder / "papers/1905.12938.md").find("Quantity: "), std::string::npos)
       << "no table of claims";
   std::ofstream(folder / "papers/README.md")
-      << "| claim | states | quantity | decision | seeds |\n|---|---|---|---|---|\n"
+      << "## 1802.04434: a paper with a claim of this name\n"
+         "| `counter-example` | … | none | none | 1 |\n"
+         "## 1905.12938: stochastic sign descent\n"
+         "| claim | states | quantity | decision | seeds |\n|---|---|---|---|---|\n"
          "| `counter-example-ssdm` | … | none | none | 1 |\n"
          "| `counter-example` | … | f / f(x₀) | no less than 1 | exact |\n";
   run("paper 1905.12938 --stored --folder " + papers);
