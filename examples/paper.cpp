@@ -60,7 +60,7 @@ void run_papers(int argc, char** argv) {
       .flag("--again", flags.again, "measure experiments again that have been measured")
       .flag("--stored", flags.stored, "only claims whose experiments have been measured")
       .flag("--folder", flags.folder, "where the pages are, and their rows in data/")
-      .flag("--mnist", flags.mnist, "folder of MNIST's files: adds a claim to 1905.12938")
+      .flag("--mnist", flags.mnist, "folder of MNIST's files, for a claim of 1905.12938")
       .flag("--json", flags.json, "print one JSON object as the last line");
   command_line.parse(argc, argv);
   run::listen_for_interruption();
@@ -69,7 +69,10 @@ void run_papers(int argc, char** argv) {
   auto works = work_of(papers, flags.papers, flags.claim);
   Measuring measuring(flags.folder, {.quick = flags.quick, .again = flags.again});
   const auto is_stored = [&](const Experiment& one) { return measuring.is_stored(one); };
-  if (flags.stored) keep_stored(works, is_stored);
+  if (flags.claim && !flags.stored) check_measurable(works.front(), is_stored, flags.again);
+  keep_claims(works, [&](const Experiment& one) {
+    return is_stored(one) || (one.measurable && !flags.stored);
+  });
   if (flags.plan) return print_plan(works, measuring);
   measuring.begin(works, !flags.claim);
   std::vector<Judged> all;

@@ -66,6 +66,7 @@ struct Experiment {
   std::function<nlohmann::json(const Rows&)> measure;  // reads the rows that it needs
   std::string data = {};                               // the data set that it loads; empty: none
   std::vector<std::string> needs = {};                 // experiments, whose rows come first
+  bool measurable = true;  // false: the flags that its claim needs have not been given
   // Of a row that takes long, so that its finished seeds are kept when the user interrupts: `measure`
   // returns it without the array `seeds`, and measure_seed an element of that, for 1 … `seeds`.
   std::int64_t seeds = 0;
@@ -99,8 +100,8 @@ struct Paper {
   std::vector<Experiment> experiments;
 };
 
-// The papers in the order of their pages. `mnist`, the folder of MNIST's files, adds a claim to the
-// first one; Debian has no package of them.
+// The papers in the order of their pages. `mnist` is the folder of MNIST's files, of which Debian has
+// no package; without it an experiment of the first paper cannot be measured.
 std::vector<Paper> all_papers(Scale scale, const std::string& mnist = {});
 Paper stochastic_sign_descent(Scale scale, const std::string& mnist = {});  // 1905.12938
 Paper signsgd(Scale scale);                                                 // 1802.04434

@@ -28,12 +28,13 @@ void Measuring::begin(const std::vector<Work>& works, bool pages) {
 }
 
 bool Measuring::is_stored(const Experiment& experiment) const {
-  return !options_.quick && !options_.again && store_.find(experiment);
+  if (options_.quick || (options_.again && experiment.measurable)) return false;
+  return store_.find(experiment).has_value();
 }
 
 Row Measuring::row(const Experiment& experiment, const Rows& rows) const {
   if (options_.quick) return {.result = measured(experiment, rows)};
-  if (options_.again) {
+  if (options_.again && experiment.measurable) {
     store_.forget_begun(experiment);
   } else if (auto stored = store_.find(experiment)) {
     return *std::move(stored);

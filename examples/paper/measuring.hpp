@@ -17,7 +17,7 @@ class Measuring {
  public:
   struct Options {
     bool quick = false;  // nothing is stored
-    bool again = false;  // stored rows are not used
+    bool again = false;  // stored rows are not used, unless they cannot be measured
   };
   Measuring(const std::string& folder, Options options);
 

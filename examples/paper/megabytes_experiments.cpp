@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace terse::paper {
 namespace {
@@ -32,24 +33,21 @@ json bought_with_steps(Setting setting, const Method& method, double steps) {
   return {{"steps", setting.config.steps}, {"rate", rate}, {"scores", scores}};
 }
 
-}  // namespace
-
-Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
-                               const std::string& mnist) {
+Setting setting_of_budgets(Scale scale, std::int64_t batch) {
   auto setting = perceptron(scale);
   setting.config.batch = batch;
   setting.config.eval_every = 0;
-  auto data = setting.config.data;
-  if (!mnist.empty()) {
-    const auto sizes = data.substr(data.find(':') + 1);
-    data = "mnist:" + sizes;  // a row is the same wherever the files are
-    setting.config.data = fmt::format("mnist:path={},{}", mnist, sizes);
-  }
+  return setting;
+}
+
+// `data` names the data in the configuration, wherever its files are.
+Experiment bought(std::string name, const Setting& setting, const std::string& data,
+                  const std::vector<Method>& methods, Scale scale) {
   const auto megabytes =
       scale == Scale::whole ? std::vector<double>{0.5, 1, 2, 4} : std::vector<double>{2};
   json configuration = with_trainer_revision({{"model", setting.config.model},
                                               {"data", data},
-                                              {"batch", batch},
+                                              {"batch", setting.config.batch},
                                               {"megabytes", megabytes},
                                               {"seeds", setting.seeds},
                                               {"revision", 1}});
@@ -60,9 +58,9 @@ Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vecto
                                         {"revision", method.revision}});
   }
   return {
-      .name = mnist.empty() ? megabytes_of(batch) : kMegabytesOnMnist,
+      .name = std::move(name),
       .configuration = std::move(configuration),
-      .seconds = 5 + 0.1 * static_cast<double>(batch),
+      .seconds = 5 + 0.1 * static_cast<double>(setting.config.batch),
       .measure =
           [=](const Rows&) {
             json trained = json::array();
@@ -77,6 +75,24 @@ Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vecto
             return json{{"megabytes", megabytes}, {"methods", trained}};
           },
       .data = setting.config.data};
+}
+
+}  // namespace
+
+Experiment bought_by_megabytes(Scale scale, std::int64_t batch,
+                               const std::vector<Method>& methods) {
+  const auto setting = setting_of_budgets(scale, batch);
+  return bought(megabytes_of(batch), setting, setting.config.data, methods, scale);
+}
+
+Experiment bought_on_mnist(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
+                           const std::string& folder) {
+  auto setting = setting_of_budgets(scale, batch);
+  const auto sizes = setting.config.data.substr(setting.config.data.find(':') + 1);
+  setting.config.data = folder.empty() ? "" : fmt::format("mnist:path={},{}", folder, sizes);
+  auto experiment = bought(kMegabytesOnMnist, setting, "mnist:" + sizes, methods, scale);
+  experiment.measurable = !folder.empty();
+  return experiment;
 }
 
 }  // namespace terse::paper

@@ -18,12 +18,14 @@ namespace terse::paper {
 // one direction, without its header. A run ends with its budget, so its learning rate has fallen to
 // zero there, and each budget has a rate of its own, the best of five on the validation split:
 //   {megabytes, methods: [{name, bytes, budgets: [{steps, rate, scores: [of each seed]}]}]}
-// On Fashion-MNIST, or with the folder of MNIST's files on MNIST.
-Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
-                               const std::string& mnist = {});
+// On Fashion-MNIST.
+Experiment bought_by_megabytes(Scale scale, std::int64_t batch, const std::vector<Method>& methods);
 inline std::string megabytes_of(std::int64_t batch) {  // its name
   return fmt::format("perceptron/megabytes-{}", batch);
 }
+// The same on MNIST, whose files are in the folder; without one it cannot be measured.
+Experiment bought_on_mnist(Scale scale, std::int64_t batch, const std::vector<Method>& methods,
+                           const std::string& folder);
 inline const std::string kMegabytesOnMnist = "perceptron/megabytes-mnist";
 
 }  // namespace terse::paper

@@ -81,16 +81,25 @@ std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::
   return works;
 }
 
-void keep_stored(std::vector<Work>& works, const IsStored& is_stored) {
+void keep_claims(std::vector<Work>& works, const std::function<bool(const Experiment&)>& usable) {
   for (auto& work : works) {
     Work kept{.paper = work.paper, .claims = {}, .experiments = {}};
     for (const auto* claim : work.claims) {
       const auto all = experiments_of(*work.paper, *claim);
-      const bool stored =
-          std::ranges::all_of(all, [&](const Experiment* one) { return is_stored(*one); });
-      if (stored) add_claim(kept, *claim);
+      const bool used =
+          std::ranges::all_of(all, [&](const Experiment* one) { return usable(*one); });
+      if (used) add_claim(kept, *claim);
     }
     work = std::move(kept);
+  }
+}
+
+void check_measurable(const Work& work, const IsStored& is_stored, bool again) {
+  const auto& claim = *work.claims.front();
+  for (const auto* experiment : work.experiments) {
+    check<UsageError>(experiment->measurable || (is_stored(*experiment) && !again),
+                      "{}: claim '{}' can only be measured with {}", work.paper->number, claim.name,
+                      claim.flags);
   }
 }
 

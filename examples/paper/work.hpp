@@ -24,8 +24,11 @@ std::vector<Work> work_of(const std::vector<Paper>& all, const std::vector<std::
 
 using IsStored = std::function<bool(const Experiment&)>;
 
-// Leaves out the claims with an experiment that is not stored, and their experiments.
-void keep_stored(std::vector<Work>& works, const IsStored& is_stored);
+// Leaves out the claims with an experiment that cannot be used, and their experiments.
+void keep_claims(std::vector<Work>& works, const std::function<bool(const Experiment&)>& usable);
+// UsageError with its flags if the only claim of the work cannot be measured without them, and is
+// not stored or is to be measured `again`.
+void check_measurable(const Work& work, const IsStored& is_stored, bool again);
 
 // The estimated time of the experiments that are not stored.
 double seconds_left(const std::vector<Work>& works, const IsStored& is_stored);
