@@ -14,11 +14,11 @@ namespace terse::paper {
 
 // One worker trains by the method, at its rate, with batches of 128. At the start and after every
 // epoch one pass over the training set at constant parameters measures its gradients:
-//   {coordinates, seeds: [{epochs: [{epoch, density_mean, density_noise, snr_mean, snr_below,
-//     right, asymmetric, several_modes, skew}]}]}
-// The last four are of 200 coordinates that are not constant: the share whose sign is right in more
-// batches than it is wrong, the shares that fail the tests of shape_tests.hpp at 5 %, and the mean
-// of |mean - median| / deviation.
+//   {seeds: [{epochs: [{epoch, density_mean, density_noise, snr_mean, snr_below, coordinates, right,
+//     asymmetric, several_modes, skew}]}]}
+// The last four are of those of 200 coordinates, `coordinates` in number, that are not constant: the
+// share whose sign is right in more batches than it is wrong, the shares that fail the tests of
+// shape_tests.hpp at 5 %, and the mean of |mean - median| / deviation.
 Experiment gradient_noise(const Setting& setting, const Method& method = kSgd);
 std::string noise_of(const Setting& setting);  // its name
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/comparisons.hpp"

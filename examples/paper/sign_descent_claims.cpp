@@ -42,13 +42,9 @@ Charts draw_plateau(const Rows& rows) {
                 })};
 }
 
-// An upper bound with this exponent holds if the slope is below it by no more than an eighth.
-constexpr double kEighth = 0.125;
-
 Finding rate(const Rows& rows) {
   const auto& row = rows["signs/rate"];
-  auto finding =
-      below(slope_by_seed(row, "steps", "rho_norm"), -0.5 + kEighth, 3, "slope of ‖g‖_ρ");
+  auto finding = below(slope_by_seed(row, "steps", "rho_norm"), kRootBound, 3, "slope of ‖g‖_ρ");
   finding.measured += fmt::format("; of ‖g‖₁ {}", text_of(slope_by_seed(row, "steps", "norm"), 3));
   return finding;
 }
@@ -120,7 +116,7 @@ Finding solves_it(const Rows& rows, const char* method) {
 }
 
 Finding falls_with_fourth_root(const Rows& rows, const char* experiment) {
-  return below(slope_by_seed(rows[experiment], "steps", "norm"), -0.25 + kEighth, 3,
+  return below(slope_by_seed(rows[experiment], "steps", "norm"), kFourthRootBound, 3,
                "slope of ‖∇f‖");
 }
 

@@ -11,7 +11,8 @@ namespace terse::paper {
 Experiment sign_success(Scale scale);
 // The same for means of tau samples whose variance is c g²: {cases: [{noise, c, tau, rho, error}]}.
 Experiment batch_success(Scale scale);
-// Votes of the compressor `vote` on random signs: {cases: [{nodes, rho, success, error, stated}]}.
+// Votes of the compressor `vote` on random signs: {cases: [{nodes, rho, seed, success,
+// error, stated}]}.
 Experiment vote_success_rates(Scale scale);
 
 }  // namespace terse::paper

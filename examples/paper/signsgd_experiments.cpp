@@ -1,6 +1,5 @@
 #include "examples/paper/signsgd_experiments.hpp"
 
-#include <array>
 #include <cmath>
 
 #include "examples/paper/seeds.hpp"

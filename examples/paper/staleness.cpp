@@ -73,9 +73,9 @@ Charts draw_staleness(const Rows& rows) {
 
 Finding rate_is_root(const Rows& rows) {
   const auto& row = rows["async/rate"];
-  const double bound = -3.0 / 8;
-  return all_of({below(slope_by_seed(row, "updates", "dense"), bound, 3, "slope, dense"),
-                 below(slope_by_seed(row, "updates", "sparse"), bound, 3, "top-k with memory")});
+  return all_of(
+      {below(slope_by_seed(row, "updates", "dense"), kRootBound, 3, "slope, dense"),
+       below(slope_by_seed(row, "updates", "sparse"), kRootBound, 3, "top-k with memory")});
 }
 
 Charts draw_rate_of_gradients(const Rows& rows) {

@@ -33,6 +33,10 @@ std::vector<double> differences(std::span<const double> a, std::span<const doubl
 // Least squares of log y on log x; both are above zero.
 double log_slope(std::span<const double> x, std::span<const double> y);
 
+// A theorem's bound K^e holds if the slope over K is below e + 1/8: e = -1/2 is told from -1/4 by the
+// middle of both, and -1/4 from 0.
+inline constexpr double kRootBound = -3.0 / 8, kFourthRootBound = -1.0 / 8;
+
 // What an interval says of a bound. An interval that contains the bound tells nothing, nor does a
 // single seed; then `measured` ends with the number of seeds that would tell, if these are typical.
 Finding above(const Interval& interval, double bound, int digits, std::string_view quantity);
