@@ -191,6 +191,14 @@ Experiment compute_on_this_cpu(Scale scale) {
 double compute_seconds(const Rows& rows) {
   return median(rows[std::string(kComputeRow)].at("seconds"));
 }
+void check_cpu_of_compute(const Rows& rows, const std::string& exchange_row, const char* claim) {
+  const auto& of_exchange = rows.row(exchange_row).cpu;
+  const auto& of_compute = rows.row(std::string(kComputeRow)).cpu;
+  check(of_exchange == of_compute,
+        "a step combines times of two CPUs: {} was measured on {}, {} on {}; measure both on one: "
+        "paper 1905.13727 --claim {} --again",
+        exchange_row, of_exchange, kComputeRow, of_compute, claim);
+}
 std::vector<double> compute_runs(const Rows& rows) {
   return numbers(rows[std::string(kComputeRow)].at("seconds"));
 }

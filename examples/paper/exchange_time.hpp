@@ -71,5 +71,8 @@ Experiment compute_on_this_cpu(Scale scale);
 inline constexpr std::string_view kComputeRow = "times/resnet18-compute";  // its name
 double compute_seconds(const Rows& rows);                                  // the median
 std::vector<double> compute_runs(const Rows& rows);
+// A step combines the times of this row and of `exchange_row`. Throws Error if two CPUs measured
+// them; `claim` measures both.
+void check_cpu_of_compute(const Rows& rows, const std::string& exchange_row, const char* claim);
 
 }  // namespace terse::paper

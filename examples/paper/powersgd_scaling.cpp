@@ -176,6 +176,7 @@ double speedup(const json& method, const char* network, double compute) {
 }
 
 Finding only_powersgd_keeps_scaling(const Rows& rows, Scale scale) {
+  check_cpu_of_compute(rows, kCodedTimes, "scaling-speed");
   const auto& times = rows[kCodedTimes];
   const auto many = scaled_workers(scale).back();
   const double on_cpu = compute_seconds(rows), half = static_cast<double>(many) / 2;

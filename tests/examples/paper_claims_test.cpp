@@ -140,6 +140,8 @@ TEST(TimeClaims, ThePaperGpuDecidesWhoKeepsScaling) {
   }
   rows.add("times/resnet18-scaling", times);
   EXPECT_EQ(verdict_of("scaling-speed", rows), Verdict::holds);
+  rows.add_row("times/resnet18-compute", {.result = rows["times/resnet18-compute"], .cpu = "slow"});
+  EXPECT_THROW(verdict_of("scaling-speed", rows), Error) << "of two CPUs";
 }
 
 TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
