@@ -147,11 +147,14 @@ TEST(TimeClaims, ThePaperGpuDecidesWhoKeepsScaling) {
 TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
   const auto row = [](nlohmann::json last) {
     return nlohmann::json{{"lr", 0.1},
-                          {"seeds", {{{"score", 80}}, {{"score", 82}}, std::move(last)}}};
+                          {"seeds",
+                           {{{"score", 80}, {"message_bytes", 100}},
+                            {{"score", 82}, {"message_bytes", 100}},
+                            std::move(last)}}};
   };
   Rows rows;
   rows.add("lenet/powersgd-2-no-feedback", row({{"score", 10}, {"failure", "diverged"}}));
-  rows.add("lenet/powersgd-2", row({{"score", 88}}));
+  rows.add("lenet/powersgd-2", row({{"score", 88}, {"message_bytes", 200}}));
   const auto finding = find_claim(powersgd(Scale::whole), "no-feedback").decide(rows);
   EXPECT_NE(finding.measured.find("(1 of 3 runs of powersgd-2-no-feedback diverged); lenet"),
             std::string::npos)
@@ -161,7 +164,7 @@ TEST(TrainedModels, AComparisonNamesRunsThatDiverged) {
 TEST(TrainedModels, APerplexityIsWorseInPercentOfThatOfTheOther) {
   const auto row = [](const std::vector<double>& scores) {
     nlohmann::json seeds;
-    for (const double score : scores) seeds.push_back({{"score", score}});
+    for (const double score : scores) seeds.push_back({{"score", score}, {"message_bytes", 100}});
     return nlohmann::json{{"lr", 20}, {"seeds", seeds}};
   };
   const auto finding = [&](double perplexity) {
@@ -198,14 +201,15 @@ TEST(SplitBatches, StallInTheSecondHalfOfFiveEpochs) {
              three_times({{"score", 10}, {"failure", "diverged"}}));
     return claim.decide(rows);
   };
-  const auto stalls = finding({{"score", 81.2}, {"curve", curve}});
+  const auto stalls = finding({{"score", 81.2}, {"message_bytes", 100}, {"curve", curve}});
   EXPECT_EQ(stalls.verdict, Verdict::holds);
   EXPECT_NE(stalls.measured.find("Δ of test accuracy: 0.20 [0.20, 0.20]; Δ of training loss: "
                                  "−0.100 [−0.100, −0.100]; at a constant rate a run diverged"),
             std::string::npos)
       << stalls.measured;
   curve.back()["train_loss"] = 0.6;
-  EXPECT_EQ(finding({{"score", 81.2}, {"curve", curve}}).verdict, Verdict::fails);
+  EXPECT_EQ(finding({{"score", 81.2}, {"message_bytes", 100}, {"curve", curve}}).verdict,
+            Verdict::fails);
   EXPECT_EQ(finding({{"score", 10}, {"failure", "diverged"}}).verdict, Verdict::fails);
 }
 
@@ -416,7 +420,7 @@ TEST(PaysClaims, AreDrawnWithACellForEachSetting) {
 }
 
 // The finding and the picture of a claim whose experiments, and no others, have rows of three seeds
-// with these scores and losses, and with two candidates of which `best` was found.
+// with these scores and losses, and with candidates of which `best` was found.
 Finding judged(const std::string& claim_name,
                const std::function<double(const std::string&)>& value,
                const std::function<double(const std::string&)>& best = {}) {
@@ -424,11 +428,13 @@ Finding judged(const std::string& claim_name,
   const auto& claim = find_claim(paper, claim_name);
   Rows rows;
   for (const auto& name : claim.experiments) {
-    nlohmann::json row = {{"lr", 0.1}, {"rates", {0.001, 0.1}}, {"scores", {70, 80}}};
+    nlohmann::json row = {{"lr", 0.1},
+                          {"rates", {0.0005, 0.001, 0.002, 0.1, 0.2, 0.4}},
+                          {"scores", {70, 80, 75, 70, 80, 75}}};
     if (best) row["best"] = best(name);
     for (const double deviation : {-0.1, 0.0, 0.1}) {
       const double of_seed = value(name) + deviation;
-      row["seeds"].push_back({{"score", of_seed}, {"loss", of_seed}});
+      row["seeds"].push_back({{"score", of_seed}, {"loss", of_seed}, {"message_bytes", 100}});
     }
     rows.add(name, std::move(row));
   }
@@ -458,17 +464,21 @@ TEST(SignClaims, AreDecidedByTheirRules) {
   EXPECT_EQ(judged("mean-breaks", where("scaled-1", 80, 80)).verdict, fails);
 
   const auto none = [](const std::string&) { return 0.0; };
-  const auto hundredth = [](const std::string& name) {
-    return name.ends_with("/sgd") ? 0.1 : 0.001;
+  // The best rates of signs and SGD, for all models or for the text alone.
+  const auto best = [](double signs, double sgd, const char* model = "") {
+    return [=](const std::string& name) {
+      const bool of_model = name.starts_with(model), of_sgd = name.ends_with("/sgd");
+      return of_model ? (of_sgd ? sgd : signs) : (of_sgd ? 0.2 : 0.001);
+    };
   };
-  const auto small = judged("small-rate", none, hundredth);
+  const auto small = judged("small-rate", none, best(0.001, 0.2));
   EXPECT_EQ(small.verdict, holds);
-  EXPECT_TRUE(small.measured.starts_with("lenet: 0.001 / 0.1 = 1/100 (candidates: 1/100 … 100);"))
+  EXPECT_TRUE(small.measured.starts_with(
+      "lenet: 0.001 / 0.2 = 1/200, from 1/800 to 1/50 by the candidates beside;"))
       << small.measured;
-  const auto equal_on_text = [&](const std::string& name) {
-    return name.starts_with("lstm") ? 0.1 : hundredth(name);
-  };
-  EXPECT_EQ(judged("small-rate", none, equal_on_text).verdict, fails);
+  EXPECT_EQ(judged("small-rate", none, best(0.002, 0.2, "lstm")).verdict, open)
+      << "the candidate above would be too large";
+  EXPECT_EQ(judged("small-rate", none, best(0.4, 0.1, "lstm")).verdict, fails);
 }
 
 TEST(SignClaims, NoiseThatAddsNothingHasNoSlope) {
