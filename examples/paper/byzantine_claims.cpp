@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "examples/paper/comparisons.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/statistics.hpp"
 #include "examples/paper/training_experiments.hpp"

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 
 #include "examples/paper/row_values.hpp"
@@ -191,8 +190,7 @@ std::string score_text(const Rows& rows, const Setting& setting, const Method& m
   const auto interval = interval_of(by_seed(row, "score"));
   std::string text = fmt::format("{} {:.2f}", method.name, interval.mean);
   if (interval.seeds > 1) {
-    text += fmt::format(" ± {:.2f}",
-                        standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds)));
+    text += fmt::format(" ± {:.2f}", interval.deviation);
   }
   text += fmt::format(" (rate {:g}", row.at("lr").get<double>());
   const auto bytes = packet_bytes(row);

@@ -6,6 +6,8 @@
 
 namespace terse::paper {
 
+inline const Method kSgd{.name = "sgd", .optimizer = "sgd:momentum=0.9", .rate = 0.05};
+inline const Method kVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.002};
 inline Method powersgd_method(const char* name, const char* spec) {
   return {.name = name, .compressor = spec, .optimizer = "sgd:momentum=0.9", .rate = 0.05};
 }

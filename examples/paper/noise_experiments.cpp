@@ -8,6 +8,7 @@
 #include <span>
 
 #include "examples/paper/gradient_pass.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/shape_tests.hpp"
 #include "tersegrad/inspect/gradient_statistics.hpp"
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "examples/paper/claim.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/training_experiments.hpp"
 

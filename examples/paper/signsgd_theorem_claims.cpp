@@ -36,13 +36,15 @@ Finding two_points_diverge(const Rows& rows) {
   return above(interval_of(logs), 0, 2, "log of f / f(x₀)");
 }
 
-// The means over the seeds against their bounds, which hold for expectations.
+// A mean over the seeds against its bound, which holds for the expectation.
+Case mean_below(const Interval& mean, double bound) {
+  return {.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound};
+}
+
 Finding means_obey(const json& row) {
   std::vector<Case> cases;
   for (const auto& c : row.at("cases")) {
-    const auto mean = interval_of(numbers(c.at("means")));
-    const double bound = c.at("bound");
-    cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
+    cases.push_back(mean_below(interval_of(numbers(c.at("means"))), c.at("bound")));
   }
   return in_all_cases(cases, "1 − mean / bound");
 }
@@ -65,9 +67,7 @@ Finding vote_noise_falls(const Rows& rows) {
   const auto& row = rows["signsgd/vote-noise"];
   std::vector<Case> cases;
   for (std::size_t i = 0; i < row.at("voters").size(); ++i) {
-    const auto mean = interval_of(by_seed(row, "batch", i));
-    const double bound = row.at("bound").at(i);
-    cases.push_back({.excess = 1 - mean.mean / bound, .error = standard_error(mean) / bound});
+    cases.push_back(mean_below(interval_of(by_seed(row, "batch", i)), row.at("bound").at(i)));
   }
   const auto slope = slope_of_excess(row, "batch"), of_single = slope_of_excess(row, "single");
   const std::string none = "none, because a mean is not above that without noise";

@@ -25,7 +25,8 @@ double student(std::size_t n) {
          (5 * std::pow(kZ, 5) + 16 * std::pow(kZ, 3) + 3 * kZ) / (96 * degrees * degrees);
 }
 
-double deviation(std::span<const double> values, double mean) {
+double deviation_of(std::span<const double> values, double mean) {
+  if (values.size() < 2) return std::numeric_limits<double>::infinity();
   double sum = 0;
   for (const double value : values) sum += (value - mean) * (value - mean);
   return std::sqrt(sum / static_cast<double>(values.size() - 1));
@@ -36,10 +37,8 @@ double deviation(std::span<const double> values, double mean) {
 std::string seeds_needed(const Interval& interval, double distance) {
   if (interval.seeds < 2) return "";
   constexpr std::size_t kMost = 1000;
-  const double deviation =
-      standard_error(interval) * std::sqrt(static_cast<double>(interval.seeds));
   for (std::size_t n = interval.seeds + 1; n <= kMost; ++n) {
-    if (student(n - 1) * deviation < distance * std::sqrt(static_cast<double>(n))) {
+    if (student(n - 1) * interval.deviation < distance * std::sqrt(static_cast<double>(n))) {
       return fmt::format(" ({} seeds would tell)", n);
     }
   }
@@ -56,11 +55,14 @@ Interval interval_of(std::span<const double> values) {
   check<InternalError>(!values.empty(), "an interval of no values");
   const auto n = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const double half = values.size() < 2
-                          ? kInfinity
-                          : student(values.size() - 1) * deviation(values, mean) / std::sqrt(n);
-  return {.mean = mean, .low = mean - half, .high = mean + half, .seeds = values.size()};
+  const double deviation = deviation_of(values, mean);
+  const double half =
+      values.size() < 2 ? deviation : student(values.size() - 1) * deviation / std::sqrt(n);
+  return {.mean = mean,
+          .low = mean - half,
+          .high = mean + half,
+          .deviation = deviation,
+          .seeds = values.size()};
 }
 
 namespace {
@@ -79,15 +81,14 @@ std::string number_text(double value, int digits) {
 }
 
 std::string text_of(const Interval& interval, int digits) {
-  const auto [mean, low, high, seeds] = interval;
-  if (seeds < 2) return number_text(mean, digits) + " (one seed)";
-  return fmt::format("{} [{}, {}]", number_text(mean, digits), number_text(low, digits),
-                     number_text(high, digits));
+  const auto mean = number_text(interval.mean, digits);
+  if (interval.seeds < 2) return mean + " (one seed)";
+  return fmt::format("{} [{}, {}]", mean, number_text(interval.low, digits),
+                     number_text(interval.high, digits));
 }
 
 double standard_error(const Interval& interval) {
-  if (interval.seeds < 2) return std::numeric_limits<double>::infinity();
-  return (interval.high - interval.mean) / student(interval.seeds - 1);
+  return interval.deviation / std::sqrt(static_cast<double>(interval.seeds));
 }
 
 std::vector<double> differences(std::span<const double> a, std::span<const double> b) {

@@ -12,9 +12,10 @@
 namespace terse::paper {
 
 // The mean of one value per seed, and the interval that covers its expectation with 95 % by
-// Student's t. With one seed it is the whole line.
+// Student's t. With one seed it is the whole line, and the deviation is infinite.
 struct Interval {
   double mean = 0, low = 0, high = 0;
+  double deviation = 0;  // the standard deviation of the values
   std::size_t seeds = 0;
 };
 Interval interval_of(std::span<const double> values);

@@ -59,10 +59,6 @@ struct Method {
   std::string server_rule = "vanilla";  // of an asynchronous server
 };
 
-// Methods that several papers compare with.
-inline const Method kSgd{.name = "sgd", .optimizer = "sgd:momentum=0.9", .rate = 0.05};
-inline const Method kVote{.name = "vote", .compressor = "vote:beta=0.9", .rate = 0.002};
-
 // Whatever changes the result of a run, without its rate and seed.
 nlohmann::json configuration_of(const Setting& setting, const Method& method);
 // The configuration of another experiment that trains, with the revision of the trainer. The first

@@ -9,6 +9,7 @@
 
 #include "examples/paper/comparisons.hpp"
 #include "examples/paper/exchange_time.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/row_values.hpp"
 #include "examples/paper/statistics.hpp"
 #include "examples/paper/training_experiments.hpp"

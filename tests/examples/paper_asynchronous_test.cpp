@@ -10,6 +10,7 @@
 
 #include "examples/paper/cell_map.hpp"
 #include "examples/paper/claim.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "program_fixture.hpp"
 

@@ -10,6 +10,7 @@
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/noise_histograms.hpp"
+#include "examples/paper/methods.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "examples/paper/vote_experiments.hpp"
 #include "tersegrad/core/error.hpp"
