@@ -4,8 +4,8 @@
 //   claim        reads the rows of its experiments and has a verdict
 //   paper        claims and experiments, in the order of the page
 //
-// docs/papers/README.md states the rules of decision. It was written before the results; tests compare
-// its names, texts and numbers of seeds with the claims in this folder, but cannot compare the rules.
+// docs/papers/README.md states the rules of decision. It was written before the results; tests
+// compare its names, texts and numbers of seeds with the claims in this folder, but not its rules.
 #pragma once
 
 #include <cstdint>

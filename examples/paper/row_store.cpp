@@ -100,7 +100,7 @@ Row RowStore::measure(const Experiment& experiment, const Rows& rows) const {
                .cpu = cpu,
                .seconds = std::round(10 * (begun.seconds + seconds.count())) / 10};
   };
-  const auto row = row_of(measured(experiment, rows, begun.result, [&](const auto& so_far) {
+  auto row = row_of(measured(experiment, rows, begun.result, [&](const auto& so_far) {
     write_row(begun_file, experiment, row_of(so_far));
   }));
   write_row(file, experiment, row);
