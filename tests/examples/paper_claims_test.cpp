@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "examples/paper/claim.hpp"
-#include "examples/paper/noise_histograms.hpp"
 #include "examples/paper/methods.hpp"
+#include "examples/paper/noise_histograms.hpp"
 #include "examples/paper/training_experiments.hpp"
 #include "examples/paper/vote_experiments.hpp"
 #include "tersegrad/core/error.hpp"
@@ -391,18 +391,19 @@ TEST(PaysClaims, CountWhoIsFirstToTheScore) {
     return find_claim(paper, claim).decide(pays_rows(paper, coding, behind));
   };
   // 9.9·10⁷ bits / rate saved exceed 0.02 s below 5 Gbit/s: six of the nine bandwidths.
+  // There a compressor is first, but with two workers at 3 Gbit/s the lead is too small.
   EXPECT_EQ(decide("pays-slow", 0.02, 0).verdict, Verdict::holds);
   EXPECT_EQ(decide("pays-fast", 0.02, 0).verdict, Verdict::fails);
   EXPECT_EQ(decide("pays-anywhere", 0.02, 0).verdict, Verdict::holds);
   EXPECT_NE(
-      decide("pays-anywhere", 0.02, 0).measured.find("lstm: a compressor is first in 36 of 54"),
+      decide("pays-anywhere", 0.02, 0).measured.find("lstm: a compressor is first in 35 of 54 "),
       std::string::npos);
   // 0.2 s below 0.5 Gbit/s: four of the nine, among them four of the five slow ones.
   EXPECT_EQ(decide("pays-slow", 0.2, 0).verdict, Verdict::holds);
   EXPECT_EQ(decide("pays-anywhere", 0.2, 0).verdict, Verdict::fails);
   // A score that is reached late counts by its steps; one that is missed never wins.
   EXPECT_EQ(decide("pays-slow", 0, 0.9).verdict, Verdict::holds);
-  EXPECT_EQ(decide("pays-fast", 0, 0.9).verdict, Verdict::holds);
+  EXPECT_EQ(decide("pays-fast", 0, 0.9).verdict, Verdict::open) << "half of the settings are ties";
   EXPECT_EQ(decide("pays-slow", 0, 2.5).verdict, Verdict::fails);
 }
 
