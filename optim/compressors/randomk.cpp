@@ -13,6 +13,7 @@
 // Time: O(k) draws and O(n/32) words of a bit set.
 // Source: Stich et al., arXiv 1809.07599; "Random K" of arXiv 1905.13727, appendix.
 #include "tersegrad/core/error.hpp"
+#include "tersegrad/core/parallel.hpp"
 #include "tersegrad/optim/compressors/keep.hpp"
 #include "tersegrad/optim/compressors/payload.hpp"
 #include "tersegrad/optim/compressors/streams.hpp"
@@ -43,13 +44,15 @@ class RandomK final : public OnePhaseLinear {
 
   void encode(const Round& round, std::span<const GradView> grads, Packet& up) override {
     auto payload = start_packet(round, number_, grads.size(), keep_.of(grads, round.step), up);
-    for (const auto& grad : grads) {
-      const auto chosen = indices(round, grad);
-      const auto values = payload.next_floats(chosen.size());
-      for (std::size_t entry = 0; entry < chosen.size(); ++entry) {
-        values[entry] = grad.data[chosen[entry]];
+    const auto values = slots<float>(round, grads, payload);
+    parallel_for(std::ssize(grads), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto t = begin; t < end; ++t) {
+        const auto chosen = indices(round, grads[t]);
+        for (std::size_t entry = 0; const auto i : chosen.span()) {
+          values[t][entry++] = grads[t].data[i];
+        }
       }
-    }
+    });
   }
 
   std::vector<Field> fields(const Round& round, const Packet& up,
@@ -62,25 +65,39 @@ class RandomK final : public OnePhaseLinear {
   }
 
  private:
-  std::vector<std::uint32_t> indices(const Round& round, const GradView& view) const {
+  // The values of each tensor in the payload: to be written, or, with a const Value, to be read.
+  template <class Value, class Payload>
+  std::vector<std::span<Value>> slots(const Round& round, std::span<const GradView> tensors,
+                                      Payload& payload) const {
+    std::vector<std::span<Value>> slots;
+    for (const auto& view : tensors) {
+      slots.push_back(payload.next_floats(static_cast<std::size_t>(keep_.of(view, round.step))));
+    }
+    return slots;
+  }
+
+  Buffer<std::uint32_t> indices(const Round& round, const GradView& view) const {
     const auto n = std::ssize(view.data);
     return kernels::sample(n, keep_.of(view, round.step), shared_stream(round, view.id));
   }
 
   void mean(const Round& round, const Packet& sum, std::span<const GradView> out) const override {
     sum.expect(number_, round.phase, out.size());
-    PayloadReader s(sum, keep_.of(out, round.step));
+    PayloadReader payload(sum, keep_.of(out, round.step));
     const float workers = expect_contributors(sum);
-    for (const auto& view : out) {
-      const auto chosen = indices(round, view);
-      const auto sums = s.next_floats(chosen.size());
-      const auto n = static_cast<float>(view.data.size());
-      const float scale = scaled_ ? n / static_cast<float>(chosen.size()) : 1.0F;
-      std::ranges::fill(view.data, 0.0F);
-      for (std::size_t entry = 0; entry < chosen.size(); ++entry) {
-        view.data[chosen[entry]] = sums[entry] / workers * scale;
+    const auto sums = slots<const float>(round, out, payload);
+    parallel_for(std::ssize(out), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto t = begin; t < end; ++t) {
+        const auto x = out[t].data;
+        const auto chosen = indices(round, out[t]);
+        const auto n = static_cast<float>(x.size());
+        const float scale = scaled_ ? n / static_cast<float>(sums[t].size()) : 1.0F;
+        std::ranges::fill(x, 0.0F);
+        for (std::size_t entry = 0; const auto i : chosen.span()) {
+          x[i] = sums[t][entry++] / workers * scale;
+        }
       }
-    }
+    });
   }
 
   std::uint16_t number_;

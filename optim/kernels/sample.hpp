@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "tersegrad/core/buffer.hpp"
 #include "tersegrad/core/random.hpp"
 
 namespace terse::kernels {
@@ -11,6 +11,6 @@ namespace terse::kernels {
 // Draws k of the numbers 0 … n-1 without replacement and returns them in ascending order. Every
 // subset is equally likely. Floyd's algorithm (Bentley and Floyd, "A sample of brilliance", CACM
 // 1987): k draws, and a bit set of n bits.
-std::vector<std::uint32_t> sample(std::int64_t n, std::int64_t k, Philox random);
+Buffer<std::uint32_t> sample(std::int64_t n, std::int64_t k, const Philox& random);
 
 }  // namespace terse::kernels

@@ -8,6 +8,8 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <set>
+#include <utility>
 
 #include "tersegrad/core/parallel.hpp"
 #include "tersegrad/core/random.hpp"
@@ -223,7 +225,8 @@ TEST(Sample, EverySubsetIsEquallyLikely) {
   constexpr int kDraws = 20000;
   std::vector<int> seen(32);  // by subset, as a bit mask of 5
   for (std::uint32_t draw = 0; draw < kDraws; ++draw) {
-    const auto chosen = kernels::sample(5, 2, Philox(7, {.step = draw}));
+    const auto drawn = kernels::sample(5, 2, Philox(7, {.step = draw}));
+    const auto chosen = drawn.span();
     ASSERT_EQ(chosen.size(), 2U);
     ASSERT_LT(chosen[0], chosen[1]);
     ++seen[(1U << chosen[0]) | (1U << chosen[1])];
@@ -233,8 +236,30 @@ TEST(Sample, EverySubsetIsEquallyLikely) {
     if (std::popcount(subset) != 2) continue;
     EXPECT_NEAR(seen[subset], expected, 5 * spread) << "subset " << subset;
   }
-  EXPECT_EQ(kernels::sample(4, 4, Philox(7, {})), (std::vector<std::uint32_t>{0, 1, 2, 3}));
-  EXPECT_TRUE(kernels::sample(0, 0, Philox(7, {})).empty());
+  EXPECT_TRUE(kernels::sample(0, 0, Philox(7, {})).span().empty());
+}
+
+// Floyd's algorithm with the draws of Philox::below, one after the other, and an ordered set.
+TEST(Sample, HasTheMembersOfANaiveSample) {
+  for (const auto& [n, k] : {std::pair<std::int64_t, std::int64_t>{1, 1},
+                             {4, 4},
+                             {64, 3},
+                             {65, 65},
+                             {1000, 257},
+                             {100'000, 1},
+                             {100'000, 1000},
+                             {100'000, 60'000}}) {
+    Philox random(3, {.step = 9, .tensor = static_cast<std::uint32_t>(k)});
+    const auto drawn = kernels::sample(n, k, random);
+    std::set<std::uint32_t> naive;
+    for (std::int64_t last = n - k; last < n; ++last) {
+      const auto pick = random.below(static_cast<std::uint64_t>(last) + 1);
+      if (!naive.insert(static_cast<std::uint32_t>(pick)).second) {
+        naive.insert(static_cast<std::uint32_t>(last));
+      }
+    }
+    EXPECT_TRUE(std::ranges::equal(drawn.span(), naive)) << k << " of " << n;
+  }
 }
 
 double column_dot(const std::vector<float>& p, std::int64_t n, std::int64_t a, std::int64_t b) {
