@@ -94,8 +94,8 @@ struct Claim {
 struct Paper {
   std::string number;  // of arXiv, or "pays"
   std::string title;
-  std::string symbols = {};    // what those of the page mean
-  std::string functions = {};  // known ones that claims minimise, without a data set
+  std::string symbols = {};  // what those of the page mean
+  std::string notes = {};    // what else its reader needs, such as the functions of toys
   std::vector<Claim> claims;
   std::vector<Experiment> experiments;
 };

@@ -48,6 +48,11 @@ std::string svg_of(const Paper& paper, const Claim& claim, const Rows& rows) {
   });
 }
 
+// Not so the question that all of them end with.
+bool is_paper(const Paper& paper) {
+  return paper.number != "pays";
+}
+
 // A label and a text that is wrapped beside it.
 std::string labelled(const std::string& label, const std::string& text) {
   constexpr std::size_t kLabel = 12, kWidth = 80;
@@ -204,7 +209,7 @@ nlohmann::json to_json(const std::vector<Judged>& all) {
 void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& rows,
                 const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  std::string text = fmt::format("# {}: {}\n\n", paper.number, paper.title);
+  auto text = "# " + (is_paper(paper) ? paper.number + ": " : "") + paper.title + "\n\n";
   text += in_lines(summary(all) + missing_text(paper, all)) + "\n\n";
   text += in_lines(
       "The [table of claims](README.md) has the rules of decision, the models and their sizes. It "
@@ -215,8 +220,9 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
       "commands are those of a build, in the project's folder: without `--again` they print what "
       "is stored, with it they measure anew.");
   if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols and names: " + paper.symbols);
-  if (!paper.functions.empty()) text += "\n\n" + in_lines("Functions: " + paper.functions);
-  text += "\n\n| claim | what the paper states | verdict |\n|---|---|---|\n";
+  if (!paper.notes.empty()) text += "\n\n" + in_lines(paper.notes);
+  text += fmt::format("\n\n| claim | {} | verdict |\n|---|---|---|\n",
+                      is_paper(paper) ? "what the paper states" : "what is claimed");
   std::string sections;
   for (const auto& judged : all) {
     const auto& [_, claim, finding] = judged;

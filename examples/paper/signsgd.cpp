@@ -27,8 +27,9 @@ Paper signsgd(Scale scale) {
           "in "
           "the majority turn descent into ascent: accuracy may then fall below that of guessing, "
           "10 %.",
-      .functions =
-          "large-batch, vote-noise, small-batch and adversaries-bound minimise Σ Lⱼxⱼ²/2 over ten "
+      .notes =
+          "Functions: large-batch, vote-noise, small-batch and adversaries-bound minimise Σ "
+          "Lⱼxⱼ²/2 over ten "
           "coordinates, Lⱼ = 0.2 … 2, from xⱼ = 1, with normal noise of deviation 2 … 0.65. "
           "bimodal "
           "minimises x²/2 from 0.1 with noise of mean 0: 18 with probability 0.1, else −2. "

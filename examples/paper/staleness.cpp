@@ -126,8 +126,9 @@ Paper staleness(Scale scale) {
           "improve on dense ones, a later one that they do no harm. A pull fetches the model: a "
           "sparse one only the entries that have changed. Harm is below zero where sparse pushes "
           "are better; it grows in a step if the whole interval of its Δ is above zero.",
-      .functions =
-          "rate-root-T has Σ x²/(1 + x²) over 20 coordinates, with noise of deviation 2 in each, "
+      .notes =
+          "Functions: rate-root-T has Σ x²/(1 + x²) over 20 coordinates, with noise of deviation 2 "
+          "in each, "
           "and eight workers. implicit-momentum has x²/2 from x = 1 at a rate of 0.05.",
       .claims = {{.name = "mean-staleness",
                   .claimed = "staleness grows with the workers: mean W − 1",

@@ -28,8 +28,9 @@ Paper stochastic_sign_descent(Scale scale, const std::string& mnist) {
           "mixed "
           "batches have all classes, split ones half of them. sign+ef is signSGD with error "
           "feedback and the scale ‖v‖₁/d.",
-      .functions =
-          "sign-bound, bounds-order and batch-bound sample the sign of g plus noise. plateau, "
+      .notes =
+          "Functions: sign-bound, bounds-order and batch-bound sample the sign of g plus noise. "
+          "plateau, "
           "rate, option-two and ssdm-rate minimise |x|²/2 in ten dimensions, with normal noise of "
           "deviation 1 in each. The counter-example is the sum of two squares ⟨a, x⟩² in the "
           "plane, a = (1.1, −0.9) and (−0.9, 1.1), of which a step sees one; it starts at (1, 1). "
