@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "examples/paper/claim.hpp"
 #include "examples/paper/comparisons.hpp"
@@ -96,6 +97,11 @@ Finding bytes_are_the_papers(const Rows& rows) {
 // ---- accuracy -----------------------------------------------------------------------------------
 
 const Method kRankOne = powersgd_method("powersgd-1", "powersgd:rank=1+ef");
+// As the paper has it: no rate of its own.
+const Method kRankTwoAtSgdsRate{.name = "powersgd-2-at-sgds-rate",
+                                .compressor = kRankTwo.compressor,
+                                .optimizer = kSgd.optimizer,
+                                .rate_of = std::make_shared<const Method>(kSgd)};
 const Method kRankFour = powersgd_method("powersgd-4", "powersgd:rank=4+ef");
 const Method kRankSeven = powersgd_method("powersgd-7", "powersgd:rank=7+ef");
 const Method kNoFeedback = powersgd_method("powersgd-2-no-feedback", "powersgd:rank=2");
@@ -174,8 +180,12 @@ void add_rank_claims(Paper& paper, Scale scale) {
   using Picture = TrainedClaims::Picture;
   TrainedClaims on_resnet(paper, resnet20(scale));
   on_resnet.add(
-      "rank-two", "Table 3: rank 2 loses nothing on images", {kRankTwo, kSgd},
-      [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kRankTwo, kSgd); },
+      "rank-two", "Table 3: rank 2 loses nothing on images", {kRankTwo, kRankTwoAtSgdsRate, kSgd},
+      [](const Rows& rows, const Setting& s) {
+        auto finding = no_loss(rows, s, kRankTwo, kSgd);
+        finding.measured += "; " + no_loss(rows, s, kRankTwoAtSgdsRate, kSgd).measured;
+        return finding;
+      },
       Picture::curves);
 
   TrainedClaims on_lenet(paper, lenet(scale));

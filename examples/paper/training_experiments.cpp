@@ -51,6 +51,14 @@ bool is_finite(const run::RunResult& result) {
          });
 }
 
+// Whose rates are tried for these runs.
+const Setting& tuned_setting(const Setting& setting) {
+  return setting.rates_of ? *setting.rates_of : setting;
+}
+const Method& tuned_method(const Method& method) {
+  return method.rate_of ? *method.rate_of : method;
+}
+
 // The rates as candidates for the learning rate, and at most `further` beyond the best one while it
 // is the first or the last.
 Experiment candidates(const Setting& setting, const Method& method, std::string name,
@@ -114,7 +122,9 @@ Setting resnet20(Scale scale) {
   auto setting = image_setting("resnet20", "resnet20", 360, scale);
   setting.config.epochs = 4;
   setting.seeds = 1;
-  if (scale == Scale::whole) setting.thrice = {"half", "sgd", "vote", "powersgd-2"};
+  if (scale == Scale::whole) {
+    setting.thrice = {"half", "sgd", "vote", "powersgd-2", "powersgd-2-at-sgds-rate"};
+  }
   if (scale == Scale::quick) setting.config.steps = setting.tuning_steps = 2;
   return setting;
 }
@@ -260,8 +270,7 @@ json validated(Setting setting, const Method& method, const std::vector<double>&
 }
 
 std::string tuning_of(const Setting& setting, const Method& method) {
-  const auto& own = setting.rates_of ? *setting.rates_of : setting;
-  return fmt::format("{}/tuning/{}", own.name, method.name);
+  return fmt::format("{}/tuning/{}", tuned_setting(setting).name, tuned_method(method).name);
 }
 std::string sweep_of(const Setting& setting, const Method& method) {
   return fmt::format("{}/rates/{}", setting.name, method.name);
@@ -271,9 +280,9 @@ std::string row_of(const Setting& setting, const Method& method) {
 }
 
 Experiment tuned(const Setting& setting, const Method& method) {
-  const auto& own = setting.rates_of ? *setting.rates_of : setting;
-  return candidates(own, method, tuning_of(own, method),
-                    {method.rate / 2, method.rate, 2 * method.rate}, kFurtherRates);
+  const auto& own = tuned_method(method);
+  return candidates(tuned_setting(setting), own, tuning_of(setting, own),
+                    {own.rate / 2, own.rate, 2 * own.rate}, kFurtherRates);
 }
 
 Experiment swept(const Setting& setting, const Method& method) {

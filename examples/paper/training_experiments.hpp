@@ -56,7 +56,8 @@ struct Method {
   std::string optimizer = "sgd";
   double rate = 0;   // the middle of three candidates: half of it, it, and twice it
   int revision = 1;  // raised by hand when the results of the method change
-  std::string server_rule = "vanilla";  // of an asynchronous server
+  std::string server_rule = "vanilla";              // of an asynchronous server
+  std::shared_ptr<const Method> rate_of = nullptr;  // whose best rate it takes; none: its own
 };
 
 // Whatever changes the result of a run, without its rate and seed.
