@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "tersegrad/core/error.hpp"
+
 namespace terse::run {
 namespace {
 
@@ -48,6 +50,9 @@ struct Scale {
 
   Scale(const ChartAxis& axis, double least, double most, double most_steps)
       : logarithmic(axis.logarithmic), step(1) {
+    internal_check(std::isfinite(least) && std::isfinite(most) && (least > 0 || !logarithmic),
+                   "a chart's axis '{}' has no place for values from {} to {}", axis.label, least,
+                   most);
     low = place(least);
     high = place(most);
     while (!logarithmic && (high - low) / step < 2 && step > 1e-9) step /= 10;

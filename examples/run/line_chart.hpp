@@ -11,7 +11,7 @@ namespace terse::run {
 
 struct ChartAxis {
   std::string label;
-  bool logarithmic = false;                 // every value is above zero
+  bool logarithmic = false;                 // InternalError unless every value is above zero
   std::function<std::string(double)> text;  // label of a mark
 };
 

@@ -13,6 +13,7 @@
 #include "examples/paper/exchange_time.hpp"
 #include "examples/paper/shape_tests.hpp"
 #include "examples/paper/statistics.hpp"
+#include "examples/run/line_chart.hpp"
 #include "tersegrad/comm/collectives/all_reduce.hpp"
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/random.hpp"
@@ -237,6 +238,20 @@ TEST(ExchangeTime, IsTheMedianOfTheRuns) {
   EXPECT_EQ(encode_seconds(row), 2);
   EXPECT_EQ(coding_seconds(row), 22);
   EXPECT_EQ(exchange_seconds(row, "10gbe"), 27);
+}
+
+// Nor has it marks without end.
+TEST(LineCharts, HaveNoPlaceForZeroOnALogarithmicAxis) {
+  const auto text = [](double value) { return fmt::format("{:g}", value); };
+  run::LineChart chart{.title = "bytes of one worker",
+                       .x = {.label = "bytes", .logarithmic = true, .text = text},
+                       .y = {.label = "accuracy", .text = text},
+                       .curves = {{.name = "sign", .points = {{1, 50}, {1000, 60}}}}};
+  EXPECT_NE(to_svg(chart).find(">1000<"), std::string::npos);
+  chart.curves[0].points[0].first = 0;
+  EXPECT_THROW(to_svg(chart), InternalError);
+  chart.curves[0].points[0] = {1, kInfinity};
+  EXPECT_THROW(to_svg(chart), InternalError);
 }
 
 }  // namespace
