@@ -15,15 +15,16 @@
 namespace terse::paper {
 namespace {
 
-// With so many Byzantine workers of seven: the accuracy of LeNet-5, which `verdict` judges, and that
-// of ResNet-20 with one seed.
+// With so many Byzantine workers of seven: the accuracy of LeNet-5, which `verdict` judges, that of
+// ResNet-20 with one seed, and both with workers that send noise, whose votes are coins.
 void add_adversaries_claim(Paper& paper, Scale scale, const char* name, const char* claimed,
                            int count, Finding (*verdict)(const Interval&, std::string_view)) {
   using enum Byzantine;
   const auto n = lenet(scale), r = resnet20(scale);
   const std::vector<Setting> settings = {
       with_byzantine(n, scale, inverted, count), with_byzantine(n, scale, scaled, count),
-      with_byzantine(r, scale, inverted, count), with_byzantine(r, scale, scaled, count)};
+      with_byzantine(r, scale, inverted, count), with_byzantine(r, scale, scaled, count),
+      with_byzantine(n, scale, random, count),   with_byzantine(r, scale, random, count)};
   const auto decide = [=](const Rows& rows) {
     const auto accuracy = [&](std::size_t i) {
       return interval_of(scores(rows, settings[i], kVote));
@@ -32,6 +33,8 @@ void add_adversaries_claim(Paper& paper, Scale scale, const char* name, const ch
                            verdict(accuracy(1), "−100 g:")});
     finding.measured += fmt::format("; resnet20, one seed: inverted {:.1f}, −100 g {:.1f}",
                                     accuracy(2).mean, accuracy(3).mean);
+    finding.measured += fmt::format("; beside, noise instead: lenet {}, resnet20 {:.1f}",
+                                    text_of(accuracy(4), 1), accuracy(5).mean);
     return finding;
   };
   add_claim_on(paper, name, claimed, runs_of(settings, {kVote}), decide);

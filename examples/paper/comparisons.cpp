@@ -58,6 +58,10 @@ double packet_bytes(const json& row) {
   return 0;
 }
 
+bool is_uncompressed(const Method& method) {
+  return method.compressor.starts_with("none");
+}
+
 // " (1 of 3 runs of top-k diverged)": an interval with the score of such a run says little.
 std::string divergence_text(const Rows& rows, const Setting& setting,
                             const std::vector<Method>& methods) {
@@ -152,29 +156,29 @@ Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const R
 }
 
 void TrainedClaims::add(const char* name, const char* claimed, const std::vector<Method>& methods,
-                        const Decide& decide, Picture picture) {
-  Claim claim{.name = name,
-              .claimed = claimed,
-              .experiments = {},
-              .decide = [setting = setting_, methods, decide](const Rows& rows) {
-                auto finding = decide(rows, setting);
-                finding.measured += "; " + scores_text(rows, setting, methods);
-                return finding;
-              }};
-  if (picture == Picture::curves) {
-    claim.draw = [setting = setting_, methods](const Rows& rows) {
-      return Charts{score_chart(rows, setting, methods), bytes_chart(rows, setting, methods)};
-    };
-  }
-  for (const auto& method : methods) add_trained(paper_, claim, setting_, method);
-  paper_.claims.push_back(std::move(claim));
+                        const Decide& decide) {
+  Runs runs;
+  for (const auto& method : methods) runs.emplace_back(setting_, method);
+  add_claim_on(
+      paper_, name, claimed, runs,
+      [setting = setting_, methods, decide](const Rows& rows) {
+        auto finding = decide(rows, setting);
+        finding.measured += "; " + scores_text(rows, setting, methods);
+        return finding;
+      },
+      [setting = setting_, methods](const Rows& rows) {
+        Charts charts = {score_chart(rows, setting, methods)};
+        if (setting.config.workers > 1 && !std::ranges::all_of(methods, is_uncompressed)) {
+          charts.push_back(bytes_chart(rows, setting, methods));
+        }
+        return charts;
+      });
 }
 
 std::string scores_text(const Rows& rows, const Setting& setting,
                         const std::vector<Method>& methods) {
   auto text = fmt::format("{}, {}: ", setting.config.model, score_name(setting));
-  const auto whole = std::ranges::find_if(
-      methods, [](const Method& method) { return method.compressor.starts_with("none"); });
+  const auto whole = std::ranges::find_if(methods, is_uncompressed);
   const double whole_bytes =
       whole == methods.end() ? 0 : packet_bytes(rows[row_of(setting, *whole)]);
   for (const auto& method : methods) {

@@ -50,11 +50,11 @@ class TrainedClaims {
   TrainedClaims(Paper& paper, Setting setting) : paper_(paper), setting_(std::move(setting)) {}
 
   using Decide = std::function<Finding(const Rows& rows, const Setting& setting)>;
-  enum class Picture : std::uint8_t { none, curves };  // scores over epochs, and over bytes
   // Adds the claim, and the experiments of its methods that the paper does not have yet. The scores
-  // of all methods stand behind what `decide` has found.
+  // of all methods stand behind what `decide` has found. The picture has the scores over epochs, and
+  // over bytes if a method compresses and there is somebody to send to.
   void add(const char* name, const char* claimed, const std::vector<Method>& methods,
-           const Decide& decide, Picture picture = Picture::none);
+           const Decide& decide);
 
  private:
   Paper& paper_;

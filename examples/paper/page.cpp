@@ -102,13 +102,15 @@ std::string cost_of(const Paper& paper, const Claim& claim, const Rows& rows) {
   return fmt::format("{} on {}", run::duration_text(seconds), fmt::join(cpus, " and "));
 }
 
-// ". Not measured yet: rank-two, rank-language."
+// ". Not measured yet: rank-two, megabytes-mnist (needs --mnist FOLDER)."
 std::string missing_text(const Paper& paper, const std::vector<Judged>& all) {
   std::string names;
   for (const auto& claim : paper.claims) {
     const bool judged =
         std::ranges::any_of(all, [&](const Judged& one) { return one.claim == &claim; });
-    if (!judged) names += (names.empty() ? "" : ", ") + claim.name;
+    if (judged) continue;
+    names += (names.empty() ? "" : ", ") + claim.name;
+    if (!claim.flags.empty()) names += fmt::format(" (needs `{}`)", claim.flags);
   }
   return names.empty() ? "." : ". Not measured yet: " + names + ".";
 }
@@ -213,8 +215,9 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
   text += in_lines(summary(all) + missing_text(paper, all)) + "\n\n";
   text += in_lines(
       "The [table of claims](README.md) has the rules of decision, the models and their sizes. It "
-      "was written before the results; what was changed later is marked there, also where results "
-      "had been seen. Brackets are intervals of 95 % of a mean over the seeds; ± is a standard "
+      "was committed before the results; what was changed later is marked there, also where "
+      "results had been seen. Brackets are intervals of 95 % of a mean over the seeds; ± is a "
+      "standard "
       "deviation. Differences Δ of two methods are points of test accuracy, or percent of "
       "perplexity. Every experiment is a file in [data](data) with its configuration and CPU. The "
       "commands are those of a build, in the project's folder: without `--again` they print what "

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kOverlappedBuckets = 4;
+constexpr int kOverlappedBuckets = 5;
 
 std::string network_of(double bits_per_second) {
   return fmt::format("{:.0f}bps,20us", bits_per_second);
@@ -27,7 +27,7 @@ std::string network_of(double bits_per_second) {
 // Seconds of forward and backward of the global batch.
 double measured_compute(const Setting& setting, const run::Dataset& data, std::int64_t steps) {
   auto config = setting.config;
-  config.batch *= config.workers;
+  config.batch = global_batch(setting);
   config.workers = 1;
   config.topology = run::RunTopology::local;
   config.steps = steps;
@@ -67,9 +67,16 @@ std::vector<double> bandwidths(Scale scale) {
   if (scale == Scale::quick) return {10e6, 1e9, 100e9};
   return {10e6, 30e6, 100e6, 300e6, 1e9, 3e9, 10e9, 30e9, 100e9};
 }
-std::vector<std::int64_t> worker_counts(Scale scale) {
-  if (scale == Scale::quick) return {2, 4};
-  return {2, 4, 8, 16, 32, 64};
+std::int64_t global_batch(const Setting& setting) {
+  return setting.config.batch * setting.config.workers;
+}
+std::vector<std::int64_t> worker_counts(const Setting& setting, Scale scale) {
+  std::vector<std::int64_t> counts;
+  const std::int64_t most = scale == Scale::quick ? 4 : 64;
+  for (std::int64_t workers = 2; workers <= std::min(most, global_batch(setting)); workers *= 2) {
+    counts.push_back(workers);
+  }
+  return counts;
 }
 
 std::string step_times_row(const Setting& setting) {
@@ -78,7 +85,7 @@ std::string step_times_row(const Setting& setting) {
 
 Experiment step_times_of(const Setting& setting, const std::vector<Method>& methods, Scale scale) {
   const auto rates = bandwidths(scale);
-  const auto workers = worker_counts(scale);
+  const auto workers = worker_counts(setting, scale);
   const int coding_runs = scale == Scale::whole ? 3 : 1;
   const std::int64_t compute_steps = scale == Scale::whole ? 6 : 2;
   json specs = json::object();
@@ -86,7 +93,7 @@ Experiment step_times_of(const Setting& setting, const std::vector<Method>& meth
   return {.name = step_times_row(setting),
           .configuration = {{"model", setting.config.model},
                             {"data", setting.config.data},
-                            {"batch", setting.config.batch * setting.config.workers},
+                            {"batch", global_batch(setting)},
                             {"methods", specs},
                             {"workers", workers},
                             {"bandwidths", rates},
@@ -94,7 +101,7 @@ Experiment step_times_of(const Setting& setting, const std::vector<Method>& meth
                             {"coding_runs", coding_runs},
                             {"compute_steps", compute_steps},
                             {"revision", 1}},
-          .seconds = setting.config.model == "lstm" ? 900.0 : 120.0,
+          .seconds = setting.config.model == "lstm" ? 480.0 : 120.0,
           .measure =
               [=](const Rows&) {
                 const auto data = run::load_data(setting.config);

@@ -2,11 +2,13 @@
 //
 //   step(W)   compute / W + exchange
 //   compute   forward and backward of the global batch on one thread of this CPU, of a real run;
-//             W workers share the batch
+//             W workers share the batch, and each has at least one sample
 //   exchange  as in exchange_time.hpp: coding on this CPU, and the network: after backward, or in
-//             four buckets that overlap with backward, whichever is faster. A method that needs all
+//             five buckets that overlap with backward, whichever is faster. A method that needs all
 //             tensors at once has no buckets. Coding does not overlap: it needs the processor
 //
+// Five buckets, because four are one on L: a bucket ends with the tensor that makes it a quarter of
+// the model, and the tied embedding, which is complete last, follows after 22 % of it.
 // The processor of an update is left out. All latencies are 20 us.
 #pragma once
 
@@ -21,7 +23,9 @@ namespace terse::paper {
 
 // 10 Mbit/s … 100 Gbit/s, two a decade. Quick: three of them.
 std::vector<double> bandwidths(Scale scale);  // bits per second
-std::vector<std::int64_t> worker_counts(Scale scale);
+// 2 … 64, at most as many as the batch has samples. Quick: two of them.
+std::vector<std::int64_t> worker_counts(const Setting& setting, Scale scale);
+std::int64_t global_batch(const Setting& setting);
 
 // {compute, methods: [{name, workers, coding, network: [seconds by bandwidth]}]}; `network` is the
 // part that compute does not hide.

@@ -181,14 +181,17 @@ Finding only_powersgd_keeps_scaling(const Rows& rows, Scale scale) {
   const auto many = scaled_workers(scale).back();
   const double on_cpu = compute_seconds(rows), half = static_cast<double>(many) / 2;
   bool holds = true;
-  auto text = fmt::format("an epoch of {} workers against one of one worker, 1 Gbit/s", many);
+  auto text = fmt::format(
+      "with {} workers and 1 Gbit/s, without overlap, an epoch is so many times as fast as with "
+      "one "
+      "worker",
+      many);
   for (const char* spec : kFigure3) {
     const auto& method = timed_method(times, spec, many);
     const double of_paper = speedup(method, kSlowNetwork, kPaperCompute);
     holds = holds && (of_paper > half) == (spec == std::string_view(kFigure3[1]));
-    text += fmt::format(
-        "; {} {:.1f} times as fast with 200 ms of forward and backward, {:.1f} with {:.2f} s", spec,
-        of_paper, speedup(method, kSlowNetwork, on_cpu), on_cpu);
+    text += fmt::format("; {}: {:.1f} with 200 ms of forward and backward, {:.1f} with {:.2f} s",
+                        spec, of_paper, speedup(method, kSlowNetwork, on_cpu), on_cpu);
     text += fmt::format(" ({:.1f} and {:.1f} with 10 Gbit/s)",
                         speedup(method, kFastNetwork, kPaperCompute),
                         speedup(method, kFastNetwork, on_cpu));

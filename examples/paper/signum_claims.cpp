@@ -39,13 +39,10 @@ void add_signum_claims(Paper& paper, Scale scale) {
   TrainedClaims on_lenet(paper, lenet(scale));
   on_lenet.add("signum-adam", "Signum performs as Adam does", {kSignum, kAdam},
                [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kSignum, kAdam); });
-  on_lenet.add("signum-sgd", "Signum is a little below tuned SGD", {kSignum, kSgd},
+  on_lenet.add("signum-sgd", "Signum is a little below tuned SGD", {kSignum, kSgd, kAdam, kSignSgd},
                [](const Rows& rows, const Setting& s) {
                  return within(gain(rows, s, kSignum, kSgd), -3, 0, 2, "Δ signum − sgd:");
                });
-  paper.claims.back().draw = [n = lenet(scale)](const Rows& rows) {
-    return Charts{score_chart(rows, n, {kSignum, kSgd})};  // both send uncompressed gradients
-  };
   on_lenet.add("signum-signsgd", "momentum helps signSGD", {kSignum, kSignSgd},
                [](const Rows& rows, const Setting& s) {
                  return above(gain(rows, s, kSignum, kSignSgd), 0, 2, "Δ signum − signsgd:");

@@ -137,7 +137,7 @@ Setting lstm(Scale scale) {
   setting.config.batch = 8;
   setting.config.epochs = 2;
   if (scale == Scale::whole) {
-    setting.thrice = {"half", "sgd", "vote", "powersgd-1", "powersgd-4"};
+    setting.thrice = {"half", "sgd", "vote", "powersgd-1", "powersgd-4", "powersgd-4-mean"};
     setting.config.eval_steps = 221;  // four in an epoch
   }
   if (scale == Scale::quick) {

@@ -44,10 +44,9 @@ void add_vote_workers(Paper& paper, Scale scale) {
 
 void add_vote_accuracy(Paper& paper, Scale scale) {
   TrainedClaims on_resnet(paper, resnet20(scale));
-  on_resnet.add(
-      "vote-accuracy", "a vote costs little accuracy against distributed SGD", {kVote, kSgd},
-      [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kVote, kSgd); },
-      TrainedClaims::Picture::curves);
+  on_resnet.add("vote-accuracy", "a vote costs little accuracy against distributed SGD",
+                {kVote, kSgd},
+                [](const Rows& rows, const Setting& s) { return no_loss(rows, s, kVote, kSgd); });
 }
 
 void add_vote_traffic(Paper& paper, Scale scale) {

@@ -132,16 +132,17 @@ Setting with_workers(Scale scale, std::int64_t workers) {
 }
 
 Setting with_byzantine(const Setting& setting, Scale scale, Byzantine kind, int count) {
-  const bool inverted = kind == Byzantine::inverted;
-  const char* name = inverted ? "inverted" : "scaled";
+  struct Attack {
+    const char *name, *spec;
+  };
+  constexpr Attack kAttacks[] = {
+      {"inverted", "sign-flip:"}, {"scaled", "scale:factor=-100,"}, {"random", "random:"}};
+  const auto& attack = kAttacks[static_cast<std::size_t>(kind)];
   auto result =
       varied(setting, count == 0 ? fmt::format("none-of-{}", kVotingWorkers)
-                                 : fmt::format("{}-{}-of-{}", name, count, kVotingWorkers));
+                                 : fmt::format("{}-{}-of-{}", attack.name, count, kVotingWorkers));
   result.config.workers = kVotingWorkers;
-  if (count > 0) {
-    result.config.attack =
-        fmt::format("{}workers={}", inverted ? "sign-flip:" : "scale:factor=-100,", count);
-  }
+  if (count > 0) result.config.attack = fmt::format("{}workers={}", attack.spec, count);
   result.seconds = setting.seconds / static_cast<double>(setting.config.epochs);
   result.config.epochs = 1;
   result.thrice = {};

@@ -30,8 +30,8 @@ Setting with_batch(Scale scale, std::int64_t batch);
 Setting with_workers(Scale scale, std::int64_t workers);
 
 // One epoch of seven workers, some of which are Byzantine (1810.05291, theorem 2): they send the
-// opposite of their gradients, or -100 times their gradients. Both attacks give the same signs.
-enum class Byzantine : std::uint8_t { inverted, scaled };
+// opposite of their gradients, -100 times their gradients, which gives the same signs, or noise.
+enum class Byzantine : std::uint8_t { inverted, scaled, random };
 Setting with_byzantine(const Setting& setting, Scale scale, Byzantine kind, int count);
 inline constexpr int kVotingWorkers = 7;
 
