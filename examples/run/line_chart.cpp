@@ -200,9 +200,10 @@ std::string to_svg(const std::vector<LineChart>& charts, std::size_t columns) {
   const auto& frame = columns == 1 ? kFrame : kSmallFrame;
   std::string content;
   for (std::size_t i = 0; i < charts.size(); ++i) {
+    const std::size_t row = i / columns, column = i % columns;
     content += fmt::format("<g transform=\"translate({} {})\">\n{}</g>\n",
-                           frame.width * static_cast<double>(i % columns),
-                           frame.height * static_cast<double>(i / columns), draw(charts[i], frame));
+                           frame.width * static_cast<double>(column),
+                           frame.height * static_cast<double>(row), draw(charts[i], frame));
   }
   return sheet(frame, columns, (charts.size() + columns - 1) / columns, content);
 }
