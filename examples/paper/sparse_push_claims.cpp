@@ -237,14 +237,12 @@ void add_sparse_pushes(Paper& paper, Scale scale) {
   const auto resnet = asynchronous_resnet20(scale);
   const std::vector<Method> of_resnet = {resnet_pushes(dense_pushes(16)), resnet_pushes(top_10(16)),
                                          resnet_pushes(top_1(16))};
-  add_claim_on(paper, "deep", "sparse pushes do no harm on a residual network",
-               {{resnet, of_resnet[0]}, {resnet, of_resnet[1]}, {resnet, of_resnet[2]}},
-               [=](const Rows& rows) {
-                 auto finding = all_of({no_loss(rows, resnet, of_resnet[1], of_resnet[0]),
-                                        no_loss(rows, resnet, of_resnet[2], of_resnet[0])});
-                 finding.measured += "; " + scores_text(rows, resnet, of_resnet);
-                 return finding;
-               });
+  TrainedClaims(paper, resnet)
+      .add("deep", "sparse pushes do no harm on a residual network", of_resnet,
+           [=](const Rows& rows, const Setting& s) {
+             return all_of({no_loss(rows, s, of_resnet[1], of_resnet[0]),
+                            no_loss(rows, s, of_resnet[2], of_resnet[0])});
+           });
 
   add_claim_on(paper, "ratio-workers",
                "the harm of sparse pushes grows with both, sparsity and workers",
