@@ -180,11 +180,11 @@ float Philox::normal() {
 std::uint64_t Philox::below(std::uint64_t bound) {
   internal_check(bound > 0, "Philox::below: bound must be positive");
   // Values below 2^64 mod bound would make some results more likely than others: they are rejected.
-  // That remainder is less than bound, so that hardly any value needs it.
+  const std::uint64_t reject = (0 - bound) % bound;
   for (;;) {
     const std::uint64_t high = next();
     const std::uint64_t value = (high << 32) | next();
-    if (value >= bound || value >= (0 - bound) % bound) return value % bound;
+    if (value >= reject) return value % bound;
   }
 }
 

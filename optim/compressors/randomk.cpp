@@ -10,7 +10,7 @@
 // and E|C(x) - x|^2 = (n/k - 1) |x|^2.
 //
 // Payload: 4 k bytes.
-// Time: O(k) draws and O(n/32) words of a bit set.
+// Time: O(k) draws and O(n/64) words of a bit set.
 // Source: Stich et al., arXiv 1809.07599; "Random K" of arXiv 1905.13727, appendix.
 #include "tersegrad/core/error.hpp"
 #include "tersegrad/core/parallel.hpp"

@@ -9,7 +9,8 @@ namespace terse::kernels {
 namespace {
 
 // The draws of Philox::below from the beginning of a stream, whose words are computed many at a
-// time.
+// time. The remainder below which a value is rejected is less than the bound, so that hardly any
+// value needs it.
 class BulkDraws {
  public:
   // `expected` draws are about to be made, so that no more words than those need are computed.
