@@ -157,10 +157,8 @@ Claim& add_claim_on(Paper& paper, const char* name, const char* claimed, const R
 
 void TrainedClaims::add(const char* name, const char* claimed, const std::vector<Method>& methods,
                         const Decide& decide) {
-  Runs runs;
-  for (const auto& method : methods) runs.emplace_back(setting_, method);
   add_claim_on(
-      paper_, name, claimed, runs,
+      paper_, name, claimed, runs_of({setting_}, methods),
       [setting = setting_, methods, decide](const Rows& rows) {
         auto finding = decide(rows, setting);
         finding.measured += "; " + scores_text(rows, setting, methods);

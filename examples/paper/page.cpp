@@ -217,11 +217,10 @@ void write_page(const Paper& paper, const std::vector<Judged>& all, const Rows& 
       "The [table of claims](README.md) has the rules of decision, the models and their sizes. It "
       "was committed before the results; what was changed later is marked there, also where "
       "results had been seen. Brackets are intervals of 95 % of a mean over the seeds; ± is a "
-      "standard "
-      "deviation. Differences Δ of two methods are points of test accuracy, or percent of "
-      "perplexity. Every experiment is a file in [data](data) with its configuration and CPU. The "
-      "commands are those of a build, in the project's folder: without `--again` they print what "
-      "is stored, with it they measure anew.");
+      "standard deviation. Differences Δ of two methods are points of test accuracy, or percent "
+      "of perplexity. Every experiment is a file in [data](data) with its configuration and CPU. "
+      "The commands are those of a build, in the project's folder: without `--again` they print "
+      "what is stored, with it they measure anew.");
   if (!paper.symbols.empty()) text += "\n\n" + in_lines("Symbols and names: " + paper.symbols);
   if (!paper.notes.empty()) text += "\n\n" + in_lines(paper.notes);
   text += fmt::format("\n\n| claim | {} | verdict |\n|---|---|---|\n",

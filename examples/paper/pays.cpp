@@ -178,31 +178,32 @@ Paper compression_pays(Scale scale) {
       .title = "Does compression pay?",
       .symbols =
           "resnet20 and lstm are the models R and L of the table. half sends 16-bit floats, which "
-          "are summed in 32 bits (fp16:reduce=wide), and is the method to beat; sgd sends 32 bits. "
-          "powersgd-r is powersgd:rank=r+ef, vote is Signum with a majority vote (vote:beta=0.9), "
-          "sign is sign+ef, and top-k is topk:ratio=0.01+ef. On lstm each worker clips its "
-          "gradient before compression; with half the mean is clipped instead, and vote does not "
-          "clip. A setting is a bandwidth and a number of workers. A compressor is first in it if "
-          "the faster of half and sgd takes more than 20 % longer to the score than the fastest "
-          "compressor; the setting is lost if the fastest compressor takes more than 20 % longer "
-          "than the faster of these two; otherwise it is a tie. The score is that of half at the "
-          "end, less one point (perplexity: plus 2 %).",
+          "are summed in 32 bits (fp16:reduce=wide), and is the method to beat; sgd sends 32 "
+          "bits. powersgd-r is powersgd:rank=r+ef, vote is Signum with a majority vote "
+          "(vote:beta=0.9), sign is sign+ef, and top-k is topk:ratio=0.01+ef. On lstm each worker "
+          "clips its gradient before compression; with half the mean is clipped instead, and vote "
+          "does not clip. A setting is a bandwidth and a number of workers. A compressor is first "
+          "in it if the faster of half and sgd takes more than 20 % longer to the score than the "
+          "fastest compressor; the setting is lost if the fastest compressor takes more than 20 % "
+          "longer than the faster of these two; otherwise it is a tie. The score is that of half "
+          "at the end, less one point (perplexity: plus 2 %).",
       .notes =
           "The time to the score is a number of steps times the seconds of a step. The steps are "
           "those of real training with four workers, each method with its own tuned rate, "
-          "interpolated between evaluations: one an epoch on resnet20, four on lstm. Any number of "
-          "workers that share the same batch is assumed to need as many steps. That is so for sums "
-          "of gradients, but majority votes, the residuals of sign and top-k, local clipping, and "
-          "the batch normalisation of resnet20 depend on how many samples a worker has. A step of "
-          "W workers takes C/W + coding + network. C, forward and backward of the whole batch, and "
-          "coding, the encoding and decoding of one worker, are measured with one thread of the "
-          "CPU that the row names. The network is modelled: a worker has the bandwidth in each "
-          "direction, and a message takes 20 µs more; half, sgd and PowerSGD are all-reduced, sign "
-          "and top-k gathered from all workers, votes exchanged in slices. Only the part counts "
-          "that backward does not hide, in five buckets; a method with local clipping needs all "
-          "gradients first and hides nothing. Coding is measured with all workers in one process: "
-          "from 16 workers on, their memory exceeds the caches, and coding takes up to four times "
-          "as long as with two, which favours half and sgd. The update is left out.",
+          "interpolated between evaluations: one an epoch on resnet20, four on lstm. Any number "
+          "of workers that share the same batch is assumed to need as many steps. That is so for "
+          "sums of gradients, but majority votes, the residuals of sign and top-k, local "
+          "clipping, and the batch normalisation of resnet20 depend on how many samples a worker "
+          "has. A step of W workers takes C/W + coding + network. C, forward and backward of the "
+          "whole batch, and coding, the encoding and decoding of one worker, are measured with "
+          "one thread of the CPU that the row names. The network is modelled: a worker has the "
+          "bandwidth in each direction, and a message takes 20 µs more; half, sgd and PowerSGD "
+          "are all-reduced, sign and top-k gathered from all workers, votes exchanged in slices. "
+          "Only the part counts that backward does not hide, in five buckets; a method with local "
+          "clipping needs all gradients first and hides nothing. Coding is measured with all "
+          "workers in one process: from 16 workers on, their memory exceeds the caches, and "
+          "coding takes up to four times as long as with two, which favours half and sgd. The "
+          "update is left out.",
       .claims = {},
       .experiments = {}};
   std::vector<std::string> rows;

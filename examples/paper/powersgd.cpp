@@ -318,14 +318,14 @@ Paper powersgd(Scale scale) {
       .title = "PowerSGD: Practical Low-Rank Gradient Compression",
       .symbols =
           "lenet and resnet20 are the models N and R of the table. sgd and none do not compress; "
-          "powersgd-2, powersgd:rank=2+ef with all its options, is PowerSGD of rank 2 with "
-          "error feedback and a warm start (at-sgds-rate: at sgd's learning rate instead of its "
-          "own; cold: without a warm start; unbiased: random factors without feedback; best: the "
-          "best approximation of the mean gradient). top-k-2, random-k-2 and random-block-2 send "
-          "as many bytes as rank 2; sign is signSGD with error feedback, vote is Signum, and "
-          "atomo-2 is ATOMO of rank 2. The LSTM of `bytes` is the paper's, lstm is the model L. "
-          "Coding is encoding and decoding, measured with all workers in one process, whose memory "
-          "exceeds the caches when they are many. Times are those of ResNet-18. W is the number of "
+          "powersgd-2, powersgd:rank=2+ef with all its options, is PowerSGD of rank 2 with error "
+          "feedback and a warm start (at-sgds-rate: at sgd's learning rate instead of its own; "
+          "cold: without a warm start; unbiased: random factors without feedback; best: the best "
+          "approximation of the mean gradient). top-k-2, random-k-2 and random-block-2 send as "
+          "many bytes as rank 2; sign is signSGD with error feedback, vote is Signum, and atomo-2 "
+          "is ATOMO of rank 2. The LSTM of `bytes` is the paper's, lstm is the model L. Coding is "
+          "encoding and decoding, measured with all workers in one process, whose memory exceeds "
+          "the caches when they are many. Times are those of ResNet-18. W is the number of "
           "workers, e the residual of error feedback after t steps: each worker's own (local), or "
           "that of the mean (averaged).",
       .claims = {},

@@ -117,19 +117,17 @@ Paper staleness(Scale scale) {
       .number = "1910.09466",
       .title = "Sparsification as a Remedy for Staleness in Distributed Asynchronous SGD",
       .symbols =
-          "W is the number of workers, T the number of pushes, μ a momentum. `dense` pushes "
-          "whole gradients; `top-10`, `top-1` and `top-0.1` push the largest 10, 1 and 0.1 % of "
-          "the entries, `random-1` a random 1 %. With memory, which all have but "
-          "`top-1-no-memory`, "
+          "W is the number of workers, T the number of pushes, μ a momentum. `dense` pushes whole "
+          "gradients; `top-10`, `top-1` and `top-0.1` push the largest 10, 1 and 0.1 % of the "
+          "entries, `random-1` a random 1 %. With memory, which all have but `top-1-no-memory`, "
           "what is not pushed is added to the next gradient. `staleness-aware` (damped) divides "
           "the rate by the staleness. The paper's first version (v1) says that sparse pushes "
           "improve on dense ones, a later one that they do no harm. A pull fetches the model: a "
           "sparse one only the entries that have changed. Harm is below zero where sparse pushes "
           "are better; it grows in a step if the whole interval of its Δ is above zero.",
       .notes =
-          "Functions: rate-root-T has Σ x²/(1 + x²) over 20 coordinates, with noise of deviation 2 "
-          "in each, "
-          "and eight workers. implicit-momentum has x²/2 from x = 1 at a rate of 0.05.",
+          "Functions: rate-root-T has Σ x²/(1 + x²) over 20 coordinates, with noise of deviation "
+          "2 in each, and eight workers. implicit-momentum has x²/2 from x = 1 at a rate of 0.05.",
       .claims = {{.name = "mean-staleness",
                   .claimed = "staleness grows with the workers: mean W − 1",
                   .experiments = {"async/staleness"},
